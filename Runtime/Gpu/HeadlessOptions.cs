@@ -1,0 +1,43 @@
+namespace NeuralPlugin;
+
+/// <summary>Which driver <see cref="NeuralDevice.CreateHeadless"/> asks for.</summary>
+public enum HeadlessPlatform
+{
+    /// <summary>A hardware device first, else the software driver.</summary>
+    Automatic,
+
+    /// <summary>A hardware device that EGL enumerates (<c>EGL_EXT_device_enumeration</c>), nothing else.</summary>
+    Hardware,
+
+    /// <summary>Mesa's surfaceless platform: its default driver, which is software where there is no GPU.</summary>
+    Surfaceless,
+}
+
+/// <summary>How <see cref="NeuralDevice.CreateHeadless"/> makes its context. Every property has a usable default.</summary>
+public sealed record HeadlessOptions
+{
+    /// <summary>
+    /// The environment variable that chooses the platform where <see cref="Platform"/> is left at
+    /// <see cref="HeadlessPlatform.Automatic"/>: <c>hardware</c>, <c>hardware:N</c> (the N-th enumerated device),
+    /// <c>surfaceless</c> or <c>automatic</c>.
+    /// </summary>
+    public const string PlatformVariable = "NEURALPLUGIN_PLATFORM";
+
+    /// <summary>Which driver to ask for. The environment variable is read only when this is Automatic.</summary>
+    public HeadlessPlatform Platform { get; init; } = HeadlessPlatform.Automatic;
+
+    /// <summary>The number of the enumerated hardware device, from 0; null takes the first that works.</summary>
+    public int? HardwareDevice { get; init; }
+
+    /// <summary>Asks for a debug context, whose messages go to <see cref="DebugMessage"/>.</summary>
+    public bool Debug { get; init; }
+
+    /// <summary>Receives the driver's debug messages, on the thread of the call that caused them.</summary>
+    public Action<string>? DebugMessage { get; init; }
+
+    /// <summary>Rows after which a matrix is folded into a further column block; smaller ones test the folding.</summary>
+    internal int FoldHeight { get; init; } = MatrixShape.DefaultFoldHeight;
+
+    /// <summary>The EGL library to load; another name tests what is said where there is none.</summary>
+    internal string? EglLibrary { get; init; }
+}

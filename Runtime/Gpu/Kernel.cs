@@ -1,0 +1,51 @@
+using System.Globalization;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>A kernel to compile: a file of Shaders/ and the constants of this variant of it.</summary>
+internal sealed record KernelSource(string FileName, params (string Name, int Value)[] Constants)
+{
+    /// <summary>Tells variants apart: the file and its constants.</summary>
+    public string Key => string.Join(' ', Constants.Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Name}={c.Value}")).Prepend(FileName));
+}
+
+/// <summary>
+/// A compiled compute program. Uniforms have explicit locations, shared with the shaders as constants: the rows in use, the
+/// sizes, and the scalars that may change each step. Values are kept here, so that only changed ones reach the driver.
+/// </summary>
+internal sealed class Kernel(uint program)
+{
+    public const int RowsLocation = 0;
+    public const int SizesLocation = 1;
+    public const int MaximumSizes = 8;
+    public const int ScalarsLocation = SizesLocation + MaximumSizes;
+    public const int MaximumScalars = 8;
+
+    private readonly int[] integers = Enumerable.Repeat(int.MinValue, ScalarsLocation).ToArray();
+    private readonly float[] scalars = Enumerable.Repeat(float.NaN, MaximumScalars).ToArray();
+
+    /// <summary>What every shader is told: the locations by name (GLSL 4.3 takes no expression there), and the packing.</summary>
+    public static IReadOnlyList<(string Name, int Value)> SharedConstants { get; } =
+    [
+        ("ROWS_LOCATION", RowsLocation),
+        .. Enumerable.Range(0, MaximumSizes).Select(i => ($"SIZE_{i}", SizesLocation + i)),
+        .. Enumerable.Range(0, MaximumScalars).Select(i => ($"SCALAR_{i}", ScalarsLocation + i)),
+    ];
+
+    public uint Program { get; } = program;
+
+    public void SetInteger(GL gl, int location, int value)
+    {
+        if (integers[location] == value) return;
+        integers[location] = value;
+        gl.Uniform1(location, value);
+    }
+
+    public void SetScalar(GL gl, int index, float value)
+    {
+        if (scalars[index].Equals(value) && !float.IsNaN(value)) return;
+        scalars[index] = value;
+        gl.Uniform1(ScalarsLocation + index, value);
+    }
+}

@@ -1,0 +1,67 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// What a dispatch binds to an image unit: a texture, or one side of a pair of textures that swap when a step commits.
+/// Which texture it is, is asked when the dispatch runs.
+/// </summary>
+internal abstract class Operand
+{
+    public abstract MatrixShape Shape { get; }
+
+    public abstract TexelFormat Format { get; }
+
+    public abstract uint TextureName { get; }
+}
+
+/// <summary>Counts the commits of the pairs that belong together (a network's weights, a trainer's optimizer state).</summary>
+internal sealed class CommitClock
+{
+    /// <summary>0 or 1: which texture of each pair holds the committed values.</summary>
+    public int Parity { get; private set; }
+
+    /// <summary>What was pending becomes what is committed, for every pair of this clock at once.</summary>
+    public void Commit() => Parity ^= 1;
+}
+
+/// <summary>
+/// A matrix that steps replace as a whole: a step reads <see cref="Committed"/>, writes <see cref="Pending"/>, and the
+/// clock's commit swaps them. The second texture is made when the first step is planned.
+/// </summary>
+internal sealed class PingPongMatrix : IDisposable
+{
+    private readonly NeuralDevice device;
+    private readonly CommitClock clock;
+    private readonly MatrixTexture?[] textures = new MatrixTexture?[2];
+
+    public PingPongMatrix(NeuralDevice device, CommitClock clock, MatrixShape shape)
+    {
+        this.device = device;
+        this.clock = clock;
+        textures[clock.Parity] = new MatrixTexture(device, shape);
+        Committed = new Side(this, 0);
+        Pending = new Side(this, 1);
+    }
+
+    public Operand Committed { get; }
+
+    public Operand Pending { get; }
+
+    public MatrixTexture CommittedTexture => textures[clock.Parity]!;
+
+    public void EnsurePending() => textures[clock.Parity ^ 1] ??= new MatrixTexture(device, CommittedTexture.Shape);
+
+    public void Dispose()
+    {
+        textures[0]?.Dispose();
+        textures[1]?.Dispose();
+    }
+
+    private sealed class Side(PingPongMatrix pair, int flip) : Operand
+    {
+        public override MatrixShape Shape => pair.CommittedTexture.Shape;
+
+        public override TexelFormat Format => TexelFormat.Float;
+
+        public override uint TextureName => pair.textures[pair.clock.Parity ^ flip]!.TextureName;
+    }
+}
