@@ -1,0 +1,126 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// A dense (fully connected) layer: Y = X·W + b, with X [batch × inputs], W [inputs × units], b [units], Y [batch × units].
+/// Backward: dX = dY·Wᵀ, dW = Xᵀ·dY, db = the column sums of dY. Its weights start uniform by He's rule where a ReLU follows
+/// and by Glorot's elsewhere, its biases at zero.
+/// </summary>
+public sealed class Dense : Operation
+{
+    private const int GroupSize = 8;
+    private const int ForwardRows = 8;
+    private const int NarrowForwardRows = 2;
+    private const int BackwardInputRows = 8;
+    private const int WideInputTexels = 4;
+
+    /// <summary>Describes the layer; its parameters are made by the network.</summary>
+    /// <param name="units">Its outputs.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Units are zero or less.</exception>
+    public Dense(int units) => Units = Requirements.Size(units, "units of a dense layer");
+
+    /// <summary>Its outputs.</summary>
+    public int Units { get; }
+
+    internal override string Name => "dense";
+
+    internal override int OutputsFor(int inputs) => Units;
+
+    internal override ParameterDeclaration[] ParametersFor(int inputs, Operation? next)
+    {
+        double fan = next?.InitialScaleBefore == InitialScale.He ? inputs : (double)inputs + Units;
+        return [new("weight", inputs, Units, Math.Sqrt(6 / fan)), new("bias", 1, Units, 0)];
+    }
+
+    internal override IEnumerable<Dispatch> Forward(OperationOperands operands)
+    {
+        (Operand weights, Operand biases) = (operands.Parameters[0], operands.Parameters[1]);
+        (int inputTexels, int outputTexels) = (MatrixShape.Texels(weights.Shape.Rows), weights.Shape.TexelsPerRow);
+        Tile tile = Tile.For(outputTexels, ForwardRows, NarrowForwardRows);
+        yield return new Dispatch(
+            tile.Kernel("dense_forward.comp"),
+            [Read(operands.Input), Read(weights), Read(biases), Write(operands.Output)],
+            [inputTexels, outputTexels],
+            tile.GridOverRowsInUse(outputTexels))
+        {
+            FloatingPointOperations = ProductOperations(operands.Input.Shape.Rows, weights),
+        };
+    }
+
+    internal override IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients)
+    {
+        Operand weights = operands.Parameters[0];
+        int batch = operands.Input.Shape.Rows;
+        (int inputTexels, int outputTexels) = (MatrixShape.Texels(weights.Shape.Rows), weights.Shape.TexelsPerRow);
+        if (gradients.Input is not null)
+        {
+            Tile tile = Tile.For(inputTexels, BackwardInputRows, NarrowForwardRows, mostTexels: 2);
+            yield return new Dispatch(
+                tile.Kernel("dense_backward_input.comp"),
+                [Read(gradients.Output), Read(weights), Write(gradients.Input)],
+                [inputTexels, outputTexels],
+                tile.GridOverRowsInUse(inputTexels))
+            {
+                FloatingPointOperations = ProductOperations(batch, weights),
+            };
+        }
+
+        if (gradients.Parameters.Count == 0) yield break;
+        Tile weightTile = Tile.For(
+            outputTexels, WideInputTexels * MatrixShape.ColumnsPerTexel, MatrixShape.ColumnsPerTexel);
+        yield return new Dispatch(
+            weightTile.Kernel("dense_backward_weights.comp"),
+            [Read(operands.Input), Read(gradients.Output), Write(gradients.Parameters[0])],
+            [inputTexels, outputTexels, weights.Shape.Rows],
+            weightTile.GridOver(inputTexels * MatrixShape.ColumnsPerTexel, outputTexels))
+        {
+            FloatingPointOperations = ProductOperations(batch, weights),
+        };
+
+        yield return new Dispatch(
+            new KernelSource("dense_backward_biases.comp", ("GROUP_SIZE", GroupSize)),
+            [Read(gradients.Output), Write(gradients.Parameters[1])],
+            [outputTexels],
+            new DispatchGrid(MatrixShape.CeilingDivide(outputTexels, GroupSize)));
+    }
+
+    private static ImageBinding Read(Operand operand) => new(operand, ImageAccess.Read);
+
+    private static ImageBinding Write(Operand operand) => new(operand, ImageAccess.Write);
+
+    private static long ProductOperations(int batch, Operand weights) => 2 * batch * weights.Shape.Elements;
+
+    /// <summary>
+    /// How a workgroup of eight invocations covers a result: each keeps Rows × Texels texels of it in registers, and
+    /// ColumnLanes of them lie side by side. A narrow result has its invocations below each other, so that none is idle.
+    /// </summary>
+    private readonly record struct Tile(int Rows, int Texels, int ColumnLanes)
+    {
+        private const int NarrowTexels = 4;
+
+        public static Tile For(int resultTexels, int rows, int narrowRows, int mostTexels = 4)
+        {
+            if (resultTexels <= NarrowTexels)
+                return new Tile(narrowRows, Math.Min(mostTexels, PowerOfTwo(resultTexels)), resultTexels > mostTexels ? 2 : 1);
+            return new Tile(rows, Math.Min(mostTexels, PowerOfTwo(MatrixShape.CeilingDivide(resultTexels, GroupSize))), GroupSize);
+        }
+
+        public KernelSource Kernel(string fileName)
+        {
+            return new KernelSource(
+                fileName, ("GROUP_SIZE", GroupSize), ("ROWS", Rows), ("TEXELS", Texels), ("COLUMN_LANES", ColumnLanes));
+        }
+
+        public DispatchGrid GridOverRowsInUse(int resultTexels) => new(Columns(resultTexels), RowsPerGroupY: RowsPerGroup);
+
+        public DispatchGrid GridOver(int resultRows, int resultTexels)
+        {
+            return new DispatchGrid(Columns(resultTexels), MatrixShape.CeilingDivide(resultRows, RowsPerGroup));
+        }
+
+        private int RowsPerGroup => Rows * (GroupSize / ColumnLanes);
+
+        private int Columns(int resultTexels) => MatrixShape.CeilingDivide(resultTexels, Texels * ColumnLanes);
+
+        private static int PowerOfTwo(int value) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)value);
+    }
+}

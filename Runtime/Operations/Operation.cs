@@ -1,0 +1,57 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// One operation of a <see cref="Network"/>'s stack: its shapes, its parameters, and its forward and backward kernels. It
+/// holds no weights itself, so that one instance may stand in several networks.
+/// </summary>
+public abstract class Operation
+{
+    private protected Operation()
+    {
+    }
+
+    /// <summary>The name of its kernels' files, and of its block in a <see cref="NetworkCost"/>.</summary>
+    internal abstract string Name { get; }
+
+    /// <summary>The rule by which the weights of a dense layer right before this operation start.</summary>
+    internal virtual InitialScale InitialScaleBefore => InitialScale.Glorot;
+
+    internal abstract int OutputsFor(int inputs);
+
+    internal virtual ParameterDeclaration[] ParametersFor(int inputs, Operation? next) => [];
+
+    internal abstract IEnumerable<Dispatch> Forward(OperationOperands operands);
+
+    internal abstract IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients);
+}
+
+/// <summary>How far from zero uniform initial weights reach.</summary>
+internal enum InitialScale
+{
+    /// <summary>√(6 / (inputs + outputs)): Glorot and Bengio, 2010.</summary>
+    Glorot,
+
+    /// <summary>√(6 / inputs): He et al., 2015, for a ReLU that follows.</summary>
+    He,
+}
+
+/// <summary>A parameter that an operation has: its shape, and the bound of its uniform initial values (0: zeros).</summary>
+internal sealed record ParameterDeclaration(string Name, int Rows, int Columns, double InitialBound)
+{
+    public float[] InitialValues(SeededRandom random)
+    {
+        float[] values = new float[checked(Rows * Columns)];
+        if (InitialBound == 0) return values;
+        float bound = (float)InitialBound;
+        for (int i = 0; i < values.Length; i++) values[i] = ((random.NextSingle() * 2) - 1) * bound;
+        return values;
+    }
+}
+
+/// <summary>What the forward pass of one operation reads and writes.</summary>
+internal sealed record OperationOperands(Operand Input, Operand Output, IReadOnlyList<Operand> Parameters);
+
+/// <summary>
+/// What its backward pass adds: the gradient of its output, and those it writes. A gradient that is not there is not wanted.
+/// </summary>
+internal sealed record GradientOperands(Operand Output, Operand? Input, IReadOnlyList<Operand> Parameters);

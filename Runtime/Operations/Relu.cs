@@ -1,0 +1,40 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The rectified linear unit: y = max(x, 0), element by element. Backward: dx = dy where x &gt; 0, else 0; the derivative at
+/// zero, where there is none, is taken as 0.
+/// </summary>
+public sealed class Relu : Operation
+{
+    private const int GroupSize = 32;
+    private const int RowsPerInvocation = 4;
+
+    internal override string Name => "relu";
+
+    internal override InitialScale InitialScaleBefore => InitialScale.He;
+
+    internal override int OutputsFor(int inputs) => inputs;
+
+    internal override IEnumerable<Dispatch> Forward(OperationOperands operands)
+    {
+        yield return ElementByElement(
+            "relu_forward.comp", operands.Input.Shape,
+            new ImageBinding(operands.Input, ImageAccess.Read), new ImageBinding(operands.Output, ImageAccess.Write));
+    }
+
+    internal override IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients)
+    {
+        if (gradients.Input is null) yield break;
+        yield return ElementByElement(
+            "relu_backward.comp", operands.Input.Shape,
+            new ImageBinding(operands.Input, ImageAccess.Read), new ImageBinding(gradients.Output, ImageAccess.Read),
+            new ImageBinding(gradients.Input, ImageAccess.Write));
+    }
+
+    private static Dispatch ElementByElement(string fileName, MatrixShape shape, params ImageBinding[] images)
+    {
+        return new Dispatch(
+            new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)), images, [shape.TexelsPerRow],
+            new DispatchGrid(MatrixShape.CeilingDivide(shape.TexelsPerRow, GroupSize), RowsPerGroupY: RowsPerInvocation));
+    }
+}

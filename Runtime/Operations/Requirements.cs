@@ -1,0 +1,45 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace NeuralPlugin;
+
+/// <summary>The checks of public arguments, each with the sentence that its reader needs.</summary>
+internal static class Requirements
+{
+    public static int Size(int value, string what, [CallerArgumentExpression(nameof(value))] string? name = null)
+    {
+        return value > 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"The number of {what} must be at least 1.");
+    }
+
+    /// <summary>A number from <paramref name="least"/> on, and finite; below <paramref name="limit"/> where one is given.</summary>
+    public static float Number(
+        float value, string what, float least = 0, float limit = float.PositiveInfinity, [CallerArgumentExpression(nameof(value))] string? name = null)
+    {
+        if (float.IsFinite(value) && value >= least && value < limit) return value;
+        string range = float.IsPositiveInfinity(limit) ? $"a finite number of at least {least}" : $"at least {least} and below {limit}";
+        throw new ArgumentOutOfRangeException(name, value, $"The {what} must be {range}.");
+    }
+
+    public static void Length(int actual, long expected, string meaning, string name)
+    {
+        if (actual != expected)
+            throw new ArgumentException($"Expected {expected} values ({meaning}), but {actual} came.", name);
+    }
+
+    public static void Finite(ReadOnlySpan<float> values, string what, string name)
+    {
+        int i = 0;
+        Vector<float> zero = Vector<float>.Zero;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> v = new(values[i..]);
+            if (!Vector.EqualsAll(v - v, zero)) break;   // NaN and the infinities less themselves are NaN
+        }
+
+        for (; i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+                throw new NonFiniteValueException($"All {what} must be finite, but value {i} is {values[i]}.", name);
+        }
+    }
+}

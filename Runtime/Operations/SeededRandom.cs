@@ -1,0 +1,62 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// A generator of random numbers that gives the same numbers on every machine and .NET version: PCG-XSH-RR with 64 bits of
+/// state (O'Neill, 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms"), called pcg32 there.
+/// Only integer arithmetic and exactly rounded float operations are used. Not for secrets. Not thread-safe.
+/// </summary>
+public sealed class SeededRandom
+{
+    private const ulong Multiplier = 6364136223846793005;
+
+    private readonly ulong increment;
+    private ulong state;
+
+    /// <summary>Starts a sequence.</summary>
+    /// <param name="seed">Where in the sequence it starts.</param>
+    /// <param name="stream">Which of 2⁶³ sequences it is; sequences of the same seed share no order.</param>
+    public SeededRandom(ulong seed, ulong stream = 0)
+    {
+        increment = (stream << 1) | 1;
+        Advance();
+        state += seed;
+        Advance();
+    }
+
+    /// <summary>The next 32 uniform bits.</summary>
+    public uint NextUInt32()
+    {
+        ulong old = state;
+        Advance();
+        uint xorShifted = (uint)(((old >> 18) ^ old) >> 27);
+        return uint.RotateRight(xorShifted, (int)(old >> 59));
+    }
+
+    /// <summary>A uniform integer in [0, <paramref name="exclusiveUpperBound"/>), without bias.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The bound is zero or less.</exception>
+    public int NextInt32(int exclusiveUpperBound)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(exclusiveUpperBound);
+        uint bound = (uint)exclusiveUpperBound;
+        uint threshold = unchecked(0u - bound) % bound;   // values below it would favor the small remainders
+        uint value;
+        do value = NextUInt32();
+        while (value < threshold);
+        return (int)(value % bound);
+    }
+
+    /// <summary>A uniform number in [0, 1), a multiple of 2⁻²⁴.</summary>
+    public float NextSingle() => (NextUInt32() >> 8) * (1f / (1 << 24));
+
+    /// <summary>Puts the items into a uniformly random order (Fisher and Yates).</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (int i = items.Length - 1; i > 0; i--)
+        {
+            int j = NextInt32(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+
+    private void Advance() => state = unchecked((state * Multiplier) + increment);
+}

@@ -1,0 +1,16 @@
+// The texture layout of a matrix [rows x columns]: four columns a texel; row r lies in column block r / FOLD_HEIGHT at
+// texture row r mod FOLD_HEIGHT. MatrixShape is the same in C#. FOLD_HEIGHT is a power of two and a multiple of four, so
+// four rows that start at a multiple of four lie in one block, below each other.
+
+layout(location = ROWS_LOCATION) uniform int rows;   // rows of the batch in use; a plan may have room for more
+
+ivec2 matrixTexel(int row, int texel, int texelsPerRow)
+{
+    return ivec2(row / FOLD_HEIGHT * texelsPerRow + texel, row % FOLD_HEIGHT);
+}
+
+// A value of a row that may lie past the rows in use, where the texture holds whatever an earlier batch left.
+vec4 zeroUnless(bool inUse, vec4 value)
+{
+    return inUse ? value : vec4(0.0);
+}

@@ -1,0 +1,51 @@
+// The softmax of one row of logits over its allowed classes, from the logits less their maximum:
+//   p_j = exp(z_j - m) / s,  m = max z,  s = sum exp(z_j - m),  log p_j = z_j - m - log s
+//   entropy H = -sum p_j log p_j = log s - sum p_j (z_j - m)
+// The including kernel defines `vec4 loadLogits(int row, int texel)`, `bvec4 loadAllowed(int row, int texel)` and classTexels.
+
+const float LOWEST = -3.402823466e38;
+
+struct Softmax
+{
+    float maximum;
+    float sum;
+    float logSum;
+    float entropy;
+    int best;      // the first class of the greatest logit
+};
+
+// exp(z - m) of the allowed classes, zero for the others.
+vec4 exponentials(vec4 logits, bvec4 allowed, float maximum)
+{
+    return mix(vec4(0.0), exp(logits - maximum), allowed);
+}
+
+Softmax softmaxOfRow(int row)
+{
+    Softmax softmax = Softmax(LOWEST, 0.0, 0.0, 0.0, 0);
+    for (int texel = 0; texel < classTexels; texel++)
+    {
+        vec4 logits = mix(vec4(LOWEST), loadLogits(row, texel), loadAllowed(row, texel));
+        for (int i = 0; i < 4; i++)
+        {
+            bool better = logits[i] > softmax.maximum;
+            softmax.best = better ? texel * 4 + i : softmax.best;
+            softmax.maximum = better ? logits[i] : softmax.maximum;
+        }
+    }
+
+    float weighted = 0.0;   // sum exp(z - m) (z - m)
+    for (int texel = 0; texel < classTexels; texel++)
+    {
+        vec4 logits = loadLogits(row, texel);
+        bvec4 allowed = loadAllowed(row, texel);
+        vec4 terms = exponentials(logits, allowed, softmax.maximum);
+        vec4 shifted = mix(vec4(0.0), logits - softmax.maximum, allowed);
+        softmax.sum += terms.x + terms.y + terms.z + terms.w;
+        weighted += terms.x * shifted.x + terms.y * shifted.y + terms.z * shifted.z + terms.w * shifted.w;
+    }
+
+    softmax.logSum = log(softmax.sum);
+    softmax.entropy = softmax.logSum - weighted / softmax.sum;
+    return softmax;
+}

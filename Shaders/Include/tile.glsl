@@ -1,0 +1,47 @@
+// A register tile of ROWS x TEXELS texels, written out in the source text: drivers do not unroll loops of this length, and
+// an array keeps to registers only where every index is a constant.
+//   EACH_ROW(F)      F(0) F(1) ... F(ROWS - 1)
+//   EACH_TEXEL(F)    F(0) F(1) ... F(TEXELS - 1)
+//   ACROSS(F, row)   F(row, 0) F(row, 1) ... F(row, TEXELS - 1)
+// A workgroup is one line of GROUP_SIZE invocations: COLUMN_LANES of them lie side by side along the columns, the rest below.
+
+#define REPEAT_1(F) F(0)
+#define REPEAT_2(F) REPEAT_1(F) F(1)
+#define REPEAT_4(F) REPEAT_2(F) F(2) F(3)
+#define REPEAT_8(F) REPEAT_4(F) F(4) F(5) F(6) F(7)
+#define REPEAT_16(F) REPEAT_8(F) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
+
+#if ROWS == 1
+#define EACH_ROW(F) REPEAT_1(F)
+#elif ROWS == 2
+#define EACH_ROW(F) REPEAT_2(F)
+#elif ROWS == 4
+#define EACH_ROW(F) REPEAT_4(F)
+#elif ROWS == 8
+#define EACH_ROW(F) REPEAT_8(F)
+#elif ROWS == 16
+#define EACH_ROW(F) REPEAT_16(F)
+#endif
+
+#if TEXELS == 1
+#define EACH_TEXEL(F) F(0)
+#define ACROSS(F, row) F(row, 0)
+#elif TEXELS == 2
+#define EACH_TEXEL(F) F(0) F(1)
+#define ACROSS(F, row) F(row, 0) F(row, 1)
+#elif TEXELS == 4
+#define EACH_TEXEL(F) F(0) F(1) F(2) F(3)
+#define ACROSS(F, row) F(row, 0) F(row, 1) F(row, 2) F(row, 3)
+#endif
+
+layout(local_size_x = GROUP_SIZE) in;
+
+int tileColumn()
+{
+    return int(gl_WorkGroupID.x) * COLUMN_LANES + int(gl_LocalInvocationID.x) % COLUMN_LANES;
+}
+
+int tileRow()
+{
+    return int(gl_WorkGroupID.y) * (GROUP_SIZE / COLUMN_LANES) + int(gl_LocalInvocationID.x) / COLUMN_LANES;
+}

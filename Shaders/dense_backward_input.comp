@@ -1,0 +1,52 @@
+// dX [rows x inputs] = dY [rows x outputs] . transpose(W [inputs x outputs])
+//
+// An invocation keeps ROWS rows by TEXELS texels of dX. Each element is a dot product along the outputs of a row of dY and a
+// row of W; both lie packed along that direction, so nothing is transposed. Rows of W past its last one read as zero, so the
+// padding of dX is zero.
+#include "matrix.glsl"
+#include "tile.glsl"
+
+layout(binding = 0, rgba32f) readonly uniform image2D outputGradients;
+layout(binding = 1, rgba32f) readonly uniform image2D weights;
+layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
+layout(location = SIZE_0) uniform int inputTexels;
+layout(location = SIZE_1) uniform int outputTexels;
+
+void main()
+{
+    int firstTexel = tileColumn() * TEXELS;
+    int firstRow = tileRow() * ROWS;
+    if (firstTexel >= inputTexels || firstRow >= rows) return;
+
+    ivec2 gradientAt[ROWS];
+    ivec2 weightAt[TEXELS];
+    vec4 sum[ROWS * TEXELS];
+#define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
+#define START_ROW(row) gradientAt[row] = matrixTexel(firstRow + row, 0, outputTexels); ACROSS(START, row)
+#define START_TEXEL(t) weightAt[t] = matrixTexel(4 * (firstTexel + t), 0, outputTexels);
+    EACH_ROW(START_ROW)
+    EACH_TEXEL(START_TEXEL)
+
+    for (int n = 0; n < outputTexels; n++)
+    {
+        vec4 g[ROWS];
+        vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
+#define LOAD_GRADIENT(row) g[row] = imageLoad(outputGradients, gradientAt[row] + ivec2(n, 0));
+#define LOAD_WEIGHTS(t) \
+        w0[t] = imageLoad(weights, weightAt[t] + ivec2(n, 0)); w1[t] = imageLoad(weights, weightAt[t] + ivec2(n, 1)); \
+        w2[t] = imageLoad(weights, weightAt[t] + ivec2(n, 2)); w3[t] = imageLoad(weights, weightAt[t] + ivec2(n, 3));
+#define MULTIPLY(row, t) \
+        sum[row * TEXELS + t] += vec4(dot(g[row], w0[t]), dot(g[row], w1[t]), dot(g[row], w2[t]), dot(g[row], w3[t]));
+#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
+        EACH_ROW(LOAD_GRADIENT)
+        EACH_TEXEL(LOAD_WEIGHTS)
+        EACH_ROW(MULTIPLY_ROW)
+    }
+
+#define STORE(row, t) \
+    if (firstRow + row < rows && firstTexel + t < inputTexels) \
+        imageStore(inputGradients, matrixTexel(firstRow + row, firstTexel + t, inputTexels), \
+            sum[row * TEXELS + t]);
+#define STORE_ROW(row) ACROSS(STORE, row)
+    EACH_ROW(STORE_ROW)
+}

@@ -1,0 +1,63 @@
+// dW [inputs x outputs] = transpose(X [rows x inputs]) . dY [rows x outputs]
+//
+// An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
+// four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
+// products at a time; batch rows that are not in use count as zero, whatever the textures hold there.
+#include "matrix.glsl"
+#include "tile.glsl"
+
+layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
+layout(binding = 2, rgba32f) writeonly uniform image2D weightGradients;
+layout(location = SIZE_0) uniform int inputTexels;
+layout(location = SIZE_1) uniform int outputTexels;
+layout(location = SIZE_2) uniform int inputColumns;
+
+const int INPUT_TEXELS = ROWS / 4;
+
+void main()
+{
+    int firstTexel = tileColumn() * TEXELS;
+    int firstInputTexel = tileRow() * INPUT_TEXELS;
+    if (firstTexel >= outputTexels || firstInputTexel >= inputTexels) return;
+
+    vec4 sum[ROWS * TEXELS];
+#define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
+#define START_ROW(row) ACROSS(START, row)
+    EACH_ROW(START_ROW)
+
+    for (int b = 0; b < rows; b += 4)
+    {
+        ivec2 inputAt = matrixTexel(b, firstInputTexel, inputTexels);
+        ivec2 gradientAt = matrixTexel(b, firstTexel, outputTexels);
+        vec4 x0[INPUT_TEXELS], x1[INPUT_TEXELS], x2[INPUT_TEXELS], x3[INPUT_TEXELS];
+        vec4 g0[TEXELS], g1[TEXELS], g2[TEXELS], g3[TEXELS];
+        bool use1 = b + 1 < rows, use2 = b + 2 < rows, use3 = b + 3 < rows;
+#define LOAD_INPUT(row) \
+        if (row % 4 == 0) \
+        { \
+            x0[row / 4] = imageLoad(inputs, inputAt + ivec2(row / 4, 0)); \
+            x1[row / 4] = zeroUnless(use1, imageLoad(inputs, inputAt + ivec2(row / 4, 1))); \
+            x2[row / 4] = zeroUnless(use2, imageLoad(inputs, inputAt + ivec2(row / 4, 2))); \
+            x3[row / 4] = zeroUnless(use3, imageLoad(inputs, inputAt + ivec2(row / 4, 3))); \
+        }
+#define LOAD_GRADIENT(t) \
+        g0[t] = imageLoad(outputGradients, gradientAt + ivec2(t, 0)); \
+        g1[t] = zeroUnless(use1, imageLoad(outputGradients, gradientAt + ivec2(t, 1))); \
+        g2[t] = zeroUnless(use2, imageLoad(outputGradients, gradientAt + ivec2(t, 2))); \
+        g3[t] = zeroUnless(use3, imageLoad(outputGradients, gradientAt + ivec2(t, 3)));
+#define MULTIPLY(row, t) \
+        sum[row * TEXELS + t] += x0[row / 4][row % 4] * g0[t] + x1[row / 4][row % 4] * g1[t] \
+            + x2[row / 4][row % 4] * g2[t] + x3[row / 4][row % 4] * g3[t];
+#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
+        EACH_ROW(LOAD_INPUT)
+        EACH_TEXEL(LOAD_GRADIENT)
+        EACH_ROW(MULTIPLY_ROW)
+    }
+
+#define STORE(row, t) \
+    if (4 * firstInputTexel + row < inputColumns && firstTexel + t < outputTexels) \
+        imageStore(weightGradients, matrixTexel(4 * firstInputTexel + row, firstTexel + t, outputTexels), sum[row * TEXELS + t]);
+#define STORE_ROW(row) ACROSS(STORE, row)
+    EACH_ROW(STORE_ROW)
+}

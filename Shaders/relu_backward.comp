@@ -1,0 +1,22 @@
+// dX [rows x columns] = dY where X > 0, else 0: the derivative at zero is taken as 0.
+#include "matrix.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
+layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
+layout(location = SIZE_0) uniform int texelsPerRow;
+
+void main()
+{
+    int texel = int(gl_GlobalInvocationID.x);
+    int firstRow = int(gl_GlobalInvocationID.y) * ROWS_PER_INVOCATION;
+    if (texel >= texelsPerRow) return;
+
+    for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
+    {
+        ivec2 at = matrixTexel(row, texel, texelsPerRow);
+        vec4 gradient = imageLoad(outputGradients, at);
+        imageStore(inputGradients, at, mix(vec4(0.0), gradient, greaterThan(imageLoad(inputs, at), vec4(0.0))));
+    }
+}

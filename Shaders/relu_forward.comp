@@ -1,0 +1,22 @@
+// Y [rows x columns] = max(X, 0)
+#include "matrix.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 1, rgba32f) writeonly uniform image2D outputs;
+layout(location = SIZE_0) uniform int texelsPerRow;
+
+void main()
+{
+    int texel = int(gl_GlobalInvocationID.x);
+    int firstRow = int(gl_GlobalInvocationID.y) * ROWS_PER_INVOCATION;
+    if (texel >= texelsPerRow) return;
+
+    for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
+    {
+        // Not max(): a NaN must stay one, so that a loss that is not finite is noticed.
+        ivec2 at = matrixTexel(row, texel, texelsPerRow);
+        vec4 x = imageLoad(inputs, at);
+        imageStore(outputs, at, mix(x, vec4(0.0), lessThan(x, vec4(0.0))));
+    }
+}

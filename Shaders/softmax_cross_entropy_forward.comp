@@ -1,0 +1,29 @@
+// The loss of each row i of the logits Z [rows x classes], over its allowed classes:
+//   L_i = weight_i * (-log p_label) - entropyBonus * H(p),  p = softmax(z),  H(p) = -sum p log p
+// into [rows x 4]: L_i, 1 if the first greatest logit is the label's else 0, and two zeros. One invocation a row.
+#include "matrix.glsl"
+#include "targets.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+layout(binding = 0, rgba32f) readonly uniform image2D logitsImage;
+layout(binding = 2, rgba32f) writeonly uniform image2D rowLosses;
+layout(location = SCALAR_0) uniform float entropyBonus;
+
+vec4 loadLogits(int row, int texel)
+{
+    return imageLoad(logitsImage, matrixTexel(row, texel, classTexels));
+}
+
+#include "softmax.glsl"
+
+void main()
+{
+    int row = int(gl_GlobalInvocationID.x);
+    if (row >= rows) return;
+
+    Target target = loadTarget(row);
+    Softmax softmax = softmaxOfRow(row);
+    float crossEntropy = softmax.logSum + softmax.maximum - loadLogits(row, target.label / 4)[target.label % 4];
+    float loss = target.weight * crossEntropy - entropyBonus * softmax.entropy;
+    imageStore(rowLosses, matrixTexel(row, 0, 1), vec4(loss, softmax.best == target.label ? 1.0 : 0.0, 0.0, 0.0));
+}
