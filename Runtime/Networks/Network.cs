@@ -1,0 +1,198 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// A stack of operations whose parameters live in textures. Its output is the logits [batch × outputs] of a batch of
+/// features [batch × inputs], both row-major; its backward pass is derived from the stack by the chain rule.
+/// </summary>
+/// <remarks>
+/// All calls wait for the GPU and come from the thread on which the device's context is current. Every one of them throws
+/// <see cref="ObjectDisposedException"/> when the network or its device was disposed, and
+/// <see cref="WrongContextException"/> from another thread or with another context, before anything has changed.
+/// </remarks>
+public sealed class Network : IDisposable
+{
+    private readonly NetworkParameter[][] parameters;
+    private PredictionWorkspace? prediction;
+    private StepWorkspace? gradients;
+    private InputGradientWorkspace? inputGradients;
+    private bool disposed;
+
+    /// <summary>Makes a network with the seed 1.</summary>
+    /// <inheritdoc cref="Network(NeuralDevice, int, int, Operation[])"/>
+    public Network(NeuralDevice device, int inputs, params Operation[] operations) : this(device, 1, inputs, operations)
+    {
+    }
+
+    /// <summary>Makes a network; its weights start from the seed, the same on every machine, its biases at zero.</summary>
+    /// <param name="device">Where it lives.</param>
+    /// <param name="seed">Chooses the initial weights.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="operations">The stack, from the features on: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The inputs are zero or less.</exception>
+    /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
+    /// <exception cref="DeviceLimitException">A weight matrix does not fit into one texture of this device.</exception>
+    public Network(NeuralDevice device, int seed, int inputs, params Operation[] operations)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Device = device;
+        Stack = new Stack(inputs, operations);
+        using NeuralDevice.Scope scope = device.Enter();
+        ulong stream = 0;   // one a parameter, so that a layer's start does not depend on the layers before it
+        parameters =
+        [
+            .. Stack.Layers.Select((layer, block) => layer.Parameters
+                .Select(declaration => new NetworkParameter(this, declaration, block, new SeededRandom((ulong)seed, stream++))).ToArray()),
+        ];
+        Parameters = [.. parameters.SelectMany(block => block)];
+        CommittedParameters = [.. ParameterMatrices.Select(block => block.Select(matrix => matrix.Committed).ToArray())];
+    }
+
+    /// <summary>Features of a sample.</summary>
+    public int Inputs => Stack.Inputs;
+
+    /// <summary>Logits of a sample.</summary>
+    public int Outputs => Stack.Outputs;
+
+    /// <summary>The parameters in the order of the stack.</summary>
+    public IReadOnlyList<NetworkParameter> Parameters { get; }
+
+    /// <summary>Numbers that it learns: Σ (inputs + 1) · units over its dense layers.</summary>
+    public int ParameterCount => Parameters.Sum(parameter => parameter.Rows * parameter.Columns);
+
+    internal NeuralDevice Device { get; }
+
+    internal Stack Stack { get; }
+
+    internal CommitClock Clock { get; } = new();
+
+    internal IReadOnlyList<IReadOnlyList<Operand>> CommittedParameters { get; }
+
+    internal IEnumerable<IEnumerable<PingPongMatrix>> ParameterMatrices => parameters.Select(block => block.Select(parameter => parameter.Matrix));
+
+    /// <summary>
+    /// What a training step of a stack costs, without a device and without making it: for every block and the whole, the
+    /// floating-point operations of the matrix products, the bytes moved and the bytes allocated.
+    /// </summary>
+    /// <param name="batchSize">Samples of a step.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
+    /// <param name="operations">The stack.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
+    /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
+    public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Operation[] operations)
+    {
+        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, MatrixShape.DefaultFoldHeight);
+    }
+
+    /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
+    /// <param name="batchSize">Samples of a step.</param>
+    /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The batch size is zero or less.</exception>
+    public NetworkCost Cost(int batchSize, Optimizer? optimizer = null) => NetworkCost.Of(Stack, batchSize, optimizer, Device.FoldHeight);
+
+    /// <summary>The logits of a batch. Waits; allocates only when the batch is larger than any before.</summary>
+    /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
+    /// <param name="logits">[batch × outputs], written.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
+    /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) => Predict(features, logits, false, nameof(logits));
+
+    /// <summary>The probabilities of a batch: the softmax of its logits. Waits; allocates only when the batch is larger than any before.</summary>
+    /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
+    /// <param name="probabilities">[batch × outputs], written; each row sums to 1.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
+    /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Predict(features, probabilities, true, nameof(probabilities));
+
+    /// <summary>The gradients of the loss of a batch by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
+    /// <param name="features">[batch × inputs].</param>
+    /// <param name="labels">[batch], each in [0, outputs).</param>
+    /// <param name="sampleWeights">[batch], or empty for all one.</param>
+    /// <param name="allowedClasses">[batch × outputs], or empty for all allowed.</param>
+    /// <param name="loss">The loss; null for plain cross-entropy.</param>
+    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public float[][] ComputeGradients(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default,
+        ReadOnlySpan<bool> allowedClasses = default, SoftmaxCrossEntropy? loss = null)
+    {
+        LabeledBatch batch = LabeledBatch.Check(Inputs, Outputs, features, labels, sampleWeights, allowedClasses);
+        loss ??= new SoftmaxCrossEntropy();
+        using NeuralDevice.Scope scope = Enter();
+        if (gradients is null || gradients.Capacity < batch.Rows || gradients.Loss != loss)
+            Replace(ref gradients, new StepWorkspace(this, batch.Rows, loss));
+        gradients!.Run(batch);
+        return gradients.ReadGradients();
+    }
+
+    /// <summary>
+    /// The gradient of the features, given that of the logits: for each sample dx = Jᵀ·dz, with J the derivative of its logits
+    /// by its features. Waits.
+    /// </summary>
+    /// <param name="features">[batch × inputs].</param>
+    /// <param name="logitGradients">[batch × outputs].</param>
+    /// <param name="featureGradients">[batch × inputs], written.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
+    /// <exception cref="NonFiniteValueException">A feature or a gradient is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public void ComputeInputGradients(ReadOnlySpan<float> features, ReadOnlySpan<float> logitGradients, Span<float> featureGradients)
+    {
+        int rows = LabeledBatch.CheckFeatures(features, Inputs);
+        Requirements.Length(logitGradients.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} logits", nameof(logitGradients));
+        Requirements.Finite(logitGradients, "gradients of the logits", nameof(logitGradients));
+        Requirements.Length(featureGradients.Length, features.Length, $"{rows} samples × {Inputs} features", nameof(featureGradients));
+        using NeuralDevice.Scope scope = Enter();
+        if (inputGradients is null || inputGradients.Capacity < rows) Replace(ref inputGradients, new InputGradientWorkspace(this, rows));
+        inputGradients!.Run(features, rows, logitGradients, featureGradients);
+    }
+
+    /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        foreach (NetworkParameter parameter in Parameters) parameter.Matrix.Dispose();
+        prediction?.Dispose();
+        gradients?.Dispose();
+        inputGradients?.Dispose();
+    }
+
+    /// <summary>Replaces the values of all parameters, in their order, or of none if one is wrong.</summary>
+    internal void SetParameters(float[][] values)
+    {
+        for (int i = 0; i < values.Length; i++) Parameters[i].Check(values[i], nameof(values));
+        using NeuralDevice.Scope scope = Enter();
+        for (int i = 0; i < values.Length; i++) Parameters[i].Matrix.CommittedTexture.Upload<float>(values[i]);
+    }
+
+    internal NeuralDevice.Scope Enter()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return Device.Enter();
+    }
+
+    /// <summary>Makes the textures that updates write, if there are none yet.</summary>
+    internal void EnsurePending()
+    {
+        foreach (NetworkParameter parameter in Parameters) parameter.Matrix.EnsurePending();
+    }
+
+    private static void Replace<T>(ref T? workspace, T larger) where T : Workspace
+    {
+        workspace?.Dispose();
+        workspace = larger;
+    }
+
+    private void Predict(ReadOnlySpan<float> features, Span<float> result, bool probabilities, string name)
+    {
+        int rows = LabeledBatch.CheckFeatures(features, Inputs);
+        Requirements.Length(result.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} classes", name);
+        using NeuralDevice.Scope scope = Enter();
+        if (prediction is null || prediction.Capacity < rows) Replace(ref prediction, new PredictionWorkspace(this, rows));
+        prediction!.Run(features, rows, result, probabilities);
+    }
+}

@@ -1,0 +1,59 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// What an optimizer keeps for each parameter of one network, on the GPU, and the scalars of its next step. It has a clock of
+/// its own, so that two trainers of one network do not swap each other's state.
+/// </summary>
+internal sealed class OptimizerState : IDisposable
+{
+    private readonly Network network;
+    private readonly CommitClock clock = new();
+    private readonly List<PingPongMatrix> matrices = [];
+
+    public OptimizerState(Network network, Optimizer optimizer)
+    {
+        this.network = network;
+        Optimizer = optimizer;
+        Scalars = new float[optimizer.ScalarCount];
+        network.EnsurePending();
+        Operands = [.. network.ParameterMatrices.Select(block => block.Select(OperandsOf).ToArray())];
+    }
+
+    public Optimizer Optimizer { get; }
+
+    public float[] Scalars { get; }
+
+    public IReadOnlyList<IReadOnlyList<UpdateOperands>> Operands { get; }
+
+    /// <summary>Steps that were committed.</summary>
+    public long Steps { get; private set; }
+
+    public void PrepareStep(float learningRate) => Optimizer.WriteScalars(Scalars, learningRate, Steps + 1);
+
+    /// <summary>The step is whole: its weights and its state take the place of those before it.</summary>
+    public void Commit()
+    {
+        network.Clock.Commit();
+        clock.Commit();
+        Steps++;
+    }
+
+    public void Dispose()
+    {
+        foreach (PingPongMatrix matrix in matrices) matrix.Dispose();
+    }
+
+    private UpdateOperands OperandsOf(PingPongMatrix weights)
+    {
+        (Operand, Operand)[] state = new (Operand, Operand)[Optimizer.StateMatrices];
+        for (int i = 0; i < state.Length; i++)
+        {
+            PingPongMatrix matrix = new(network.Device, clock, weights.Committed.Shape);
+            matrix.EnsurePending();
+            matrices.Add(matrix);
+            state[i] = (matrix.Committed, matrix.Pending);
+        }
+
+        return new UpdateOperands((weights.Committed, weights.Pending), state);
+    }
+}

@@ -1,0 +1,46 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Dispatches recorded once, in order, with the barriers they need of each other. Running it walks the list: nothing is
+/// looked up or allocated.
+/// </summary>
+internal sealed class Plan
+{
+    private readonly NeuralDevice device;
+    private readonly Dispatch[] dispatches;
+
+    public Plan(NeuralDevice device, IEnumerable<Dispatch> recorded)
+    {
+        this.device = device;
+        dispatches = [.. recorded];
+        foreach (Dispatch dispatch in dispatches) dispatch.Kernel = device.GetKernel(dispatch.Source);
+        PlaceBarriers();
+    }
+
+    public IReadOnlyList<Dispatch> Dispatches => dispatches;
+
+    public void Run(int rows) => device.Run(dispatches, rows);
+
+    /// <summary>A barrier stands before a dispatch that touches what another wrote since the last one, or writes what it read.</summary>
+    private void PlaceBarriers()
+    {
+        HashSet<Operand> read = [];
+        HashSet<Operand> written = [];
+        foreach (Dispatch dispatch in dispatches)
+        {
+            dispatch.NeedsBarrier = dispatch.Images.Any(
+                image => written.Contains(image.Operand) || (image.Access != ImageAccess.Read && read.Contains(image.Operand)));
+            if (dispatch.NeedsBarrier)
+            {
+                read.Clear();
+                written.Clear();
+            }
+
+            foreach (ImageBinding image in dispatch.Images)
+            {
+                if (image.Access != ImageAccess.Write) read.Add(image.Operand);
+                if (image.Access != ImageAccess.Read) written.Add(image.Operand);
+            }
+        }
+    }
+}
