@@ -1,0 +1,85 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Trains a network on batches that the caller hands over, one step a call, waiting for each: for tools, tests and servers.
+/// It owns the optimizer's state and the buffers of the step; the network owns the weights.
+/// </summary>
+/// <remarks>
+/// Every call comes from the thread on which the device's context is current, else it throws
+/// <see cref="WrongContextException"/>; with the network, its device or the trainer disposed, <see cref="ObjectDisposedException"/>.
+/// </remarks>
+public sealed class BatchTrainer : IDisposable
+{
+    private readonly Network network;
+    private readonly SoftmaxCrossEntropy loss;
+    private readonly OptimizerState state;
+    private readonly int leastCapacity;
+    private StepWorkspace? workspace;
+    private bool disposed;
+
+    /// <summary>Makes a trainer; its plan is recorded, and its kernels compiled, at the first batch.</summary>
+    /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
+    /// <param name="optimizer">How gradients become weights.</param>
+    /// <param name="loss">What is made small; null for plain cross-entropy.</param>
+    /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
+    public BatchTrainer(Network network, Optimizer optimizer, SoftmaxCrossEntropy? loss = null, int capacity = 1)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        leastCapacity = Requirements.Size(capacity, "rows of a plan");
+        this.network = network;
+        this.loss = loss ?? new SoftmaxCrossEntropy();
+        LearningRate = optimizer.LearningRate;
+        using NeuralDevice.Scope scope = network.Enter();
+        state = new OptimizerState(network, optimizer);
+    }
+
+    /// <summary>The learning rate of the steps to come.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
+    public float LearningRate { get; set => field = Optimizer.RequireLearningRate(value); }
+
+    /// <summary>Steps that were committed.</summary>
+    public long Steps => state.Steps;
+
+    /// <summary>
+    /// One step on one batch. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
+    /// loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
+    /// </summary>
+    /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="labels">[batch], each a class.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
+    /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
+    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public BatchResult TrainBatch(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        using NeuralDevice.Scope scope = network.Enter();
+        if (workspace is null || workspace.Capacity < batch.Rows)
+        {
+            StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state);
+            workspace?.Dispose();
+            workspace = larger;
+        }
+
+        state.PrepareStep(LearningRate);
+        BatchResult result = workspace.Run(batch);
+        if (float.IsFinite(result.Loss)) state.Commit();
+        return result;
+    }
+
+    /// <summary>Frees its buffers at the device's next call; the network stays. From any thread; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        state.Dispose();
+        workspace?.Dispose();
+    }
+}

@@ -1,0 +1,34 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// A classifier of two layers: softmax(relu(x·W1 + b1)·W2 + b2), with W1 [inputs × hidden], b1 [hidden],
+/// W2 [hidden × classes] and b2 [classes].
+/// </summary>
+public sealed class TwoLayerClassifier : Classifier
+{
+    /// <summary>Makes a classifier; W1 starts from the seed by He's rule, W2 by Glorot's, the biases at zero.</summary>
+    /// <param name="device">Where it lives.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="hidden">Hidden units.</param>
+    /// <param name="classes">Classes to choose from, at least 2.</param>
+    /// <param name="seed">Chooses the initial weights, the same on every machine.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
+    /// <exception cref="DeviceLimitException">The weights do not fit into one texture of this device.</exception>
+    public TwoLayerClassifier(NeuralDevice device, int inputs, int hidden, int classes, int seed = 1)
+        : base(
+            device, inputs, classes, seed,
+            new Dense(Requirements.Size(hidden, "hidden units")), new Relu(), new Dense(Requirements.Size(classes, "classes")))
+    {
+        Hidden = hidden;
+    }
+
+    /// <summary>Hidden units.</summary>
+    public int Hidden { get; }
+
+    private protected override ClassifierParameters ToParameters(float[][] arrays) => new(arrays[0], arrays[1], arrays[2], arrays[3]);
+
+    private protected override float[][] ToArrays(ClassifierParameters parameters)
+    {
+        return [parameters.HiddenWeights, parameters.HiddenBiases, parameters.OutputWeights, parameters.OutputBiases];
+    }
+}
