@@ -1,0 +1,81 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The dense kernels against their twins: every size in every role, folded and not.</summary>
+[TestFixture]
+internal sealed class DenseKernelTests
+{
+    private const double Absolute = 2e-5;
+
+    private static readonly int[] Sizes = [1, 3, 4, 7, 9, 64, 785];
+
+    /// <summary>Each size in each role, with the odd ones also against each other; not 785 twice, which only takes long.</summary>
+    public static IEnumerable<TestCaseData> Shapes()
+    {
+        foreach (bool folded in new[] { false, true })
+        {
+            foreach (int rows in Sizes)
+            {
+                foreach (int inputs in Sizes)
+                {
+                    foreach (int outputs in Sizes)
+                    {
+                        if (new[] { rows, inputs, outputs }.Count(size => size == 785) <= 1) yield return new TestCaseData(rows, inputs, outputs, folded);
+                    }
+                }
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Shapes))]
+    public void AgreeWithTheirTwins(int rows, int inputs, int outputs, bool folded)
+    {
+        NeuralDevice device = TestDevice.Get(folded);
+        float[] x = TwinArrays.UniformFloats(1, rows * inputs);
+        float[] w = TwinArrays.UniformFloats(2, inputs * outputs);
+        float[] b = TwinArrays.UniformFloats(3, outputs);
+        float[] dy = TwinArrays.UniformFloats(4, rows * outputs);
+        double[] x64 = TwinArrays.ToDouble(x), w64 = TwinArrays.ToDouble(w), b64 = TwinArrays.ToDouble(b), dy64 = TwinArrays.ToDouble(dy);
+        Dense dense = new(outputs);
+
+        // Room for two more rows, which hold what must not be looked at.
+        int capacity = rows + 2;
+        using MatrixTexture input = Kernels.Upload(device, rows, inputs, [.. x, .. Enumerable.Repeat(float.NaN, 2 * inputs)], capacity);
+        using MatrixTexture weights = Kernels.Upload(device, inputs, outputs, w);
+        using MatrixTexture biases = Kernels.Upload(device, 1, outputs, b);
+        using MatrixTexture output = Kernels.Empty(device, capacity, outputs);
+        using MatrixTexture outputGradients =
+            Kernels.Upload(device, rows, outputs, [.. dy, .. Enumerable.Repeat(float.NaN, 2 * outputs)], capacity);
+        using MatrixTexture inputGradients = Kernels.Empty(device, capacity, inputs);
+        using MatrixTexture weightGradients = Kernels.Empty(device, inputs, outputs);
+        using MatrixTexture biasGradients = Kernels.Empty(device, 1, outputs);
+        OperationOperands operands = new(input, output, [weights, biases]);
+
+        Kernels.Run(device, rows, dense.Forward(operands));
+        Kernels.Run(device, rows, dense.Backward(operands, new GradientOperands(outputGradients, inputGradients, [weightGradients, biasGradients])));
+
+        float[] y = new float[rows * outputs];
+        output.Read(y);
+        Tolerance.AssertClose(y, DenseTwin.DenseForward(x64, w64, b64, rows, inputs, outputs), Absolute, 0, "dense_forward", outputs);
+        float[] dx = new float[rows * inputs];
+        inputGradients.Read(dx);
+        Tolerance.AssertClose(dx, DenseTwin.DenseBackwardInput(dy64, w64, rows, inputs, outputs), Absolute, 0, "dense_backward_input", inputs);
+        Tolerance.AssertClose(
+            weightGradients.Read(), DenseTwin.DenseBackwardWeights(x64, dy64, rows, inputs, outputs), Absolute, 0, "dense_backward_weights", outputs);
+        Tolerance.AssertClose(biasGradients.Read(), DenseTwin.DenseBackwardBiases(dy64, rows, outputs), Absolute, 0, "dense_backward_biases");
+        foreach ((MatrixTexture texture, int columns) in new[] { (output, outputs), (inputGradients, inputs), (weightGradients, outputs), (biasGradients, outputs) })
+            AssertPaddingIsZero(device, texture, columns);
+    }
+
+    private static void AssertPaddingIsZero(NeuralDevice device, MatrixTexture texture, int columns)
+    {
+        float[] padded = Kernels.ReadPadded(device, texture);
+        int stride = texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        for (int i = 0; i < padded.Length; i++)
+        {
+            if (i % stride >= columns) Assert.That(padded[i], Is.Zero, $"the padding of row {i / stride} of {texture.Shape}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Security.Cryptography;
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// This assembly as a program: a test starts it again as a child process where the driver must see another environment, since
+/// drivers read theirs once, when they are loaded.
+/// </summary>
+internal static class Program
+{
+    private static int Main(string[] arguments)
+    {
+        try
+        {
+            switch (arguments)
+            {
+                case ["device"]:
+                    using (NeuralDevice device = NeuralDevice.CreateHeadless()) Console.WriteLine($"{device.Version} | {device.Renderer}");
+                    return 0;
+                case ["train"]:
+                    Console.WriteLine(HashOfTrainedWeights());
+                    return 0;
+                default:
+                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: device | train");
+                    return 2;
+            }
+        }
+        catch (DeviceNotSupportedException exception)
+        {
+            Console.WriteLine($"{nameof(DeviceNotSupportedException)}: {exception.Message}");
+            return 3;
+        }
+    }
+
+    /// <summary>A few steps of every kind of update, and the hash of the bits that came out.</summary>
+    private static string HashOfTrainedWeights()
+    {
+        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        return TrainingRun.HashOfWeights(device, capacity: 1);
+    }
+}
+
+/// <summary>A short training with a fixed result, for comparing bits between runs.</summary>
+internal static class TrainingRun
+{
+    public static string HashOfWeights(NeuralDevice device, int capacity)
+    {
+        const int Inputs = 37, Classes = 10, Rows = 45;
+        using TwoLayerClassifier classifier = new(device, Inputs, 70, Classes, seed: 5);
+        Optimizer[] optimizers = [new Sgd(0.1f), new Sgd(0.05f, Momentum: 0.9f, WeightDecay: 1e-3f), new Adam(0.01f)];
+        foreach (Optimizer optimizer in optimizers)
+        {
+            using BatchTrainer trainer = new(classifier.Network, optimizer, new SoftmaxCrossEntropy(0.01f), capacity);
+            SeededRandom random = new(7);
+            for (int step = 0; step < 10; step++)
+            {
+                int rows = Rows - step;
+                float[] features = [.. Enumerable.Range(0, rows * Inputs).Select(_ => random.NextSingle() - 0.5f)];
+                int[] labels = [.. Enumerable.Range(0, rows).Select(_ => random.NextInt32(Classes))];
+                trainer.TrainBatch(features, labels);
+            }
+        }
+
+        ClassifierParameters weights = classifier.GetParameters();
+        float[] all = [.. weights.HiddenWeights, .. weights.HiddenBiases, .. weights.OutputWeights, .. weights.OutputBiases];
+        return Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes<float>(all)));
+    }
+}

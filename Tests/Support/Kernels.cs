@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Runs single operations on textures, so that each kernel can be compared with its twin alone.</summary>
+internal static class Kernels
+{
+    public static MatrixTexture Upload(NeuralDevice device, int rows, int columns, float[] values, int? capacity = null)
+    {
+        MatrixTexture texture = new(device, device.Shape(capacity ?? rows, columns, "test values"));
+        texture.Upload<float>(values);
+        return texture;
+    }
+
+    public static MatrixTexture Empty(NeuralDevice device, int rows, int columns) => new(device, device.Shape(rows, columns, "test values"));
+
+    public static void Run(NeuralDevice device, int rows, IEnumerable<Dispatch> dispatches) => new Plan(device, dispatches).Run(rows);
+
+    /// <summary>Everything that a texture holds, with the padding at the end of each row.</summary>
+    public static float[] ReadPadded(NeuralDevice device, MatrixTexture texture)
+    {
+        float[] padded = new float[texture.Shape.Rows * texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
+        device.Read(texture, texture.Shape.Rows, MemoryMarshal.AsBytes(padded.AsSpan()));
+        return padded;
+    }
+}

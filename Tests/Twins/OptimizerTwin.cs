@@ -1,0 +1,32 @@
+namespace NeuralPlugin.Tests.Twins;
+
+/// <summary>An optimizer's rule with its state, in double precision: moves a network's parameters by their gradients.</summary>
+public abstract class OptimizerTwin(double learningRate)
+{
+    private readonly List<(double[] First, double[] Second)> state = [];
+
+    /// <summary>May be changed between steps, as a trainer's.</summary>
+    public double LearningRate { get; set; } = learningRate;
+
+    /// <summary>The steps made so far.</summary>
+    public int Steps { get; private set; }
+
+    /// <summary>Updates every array of parameters in place. State is kept by position, so the order must not change.</summary>
+    public void Step(IReadOnlyList<double[]> parameters, IReadOnlyList<double[]> gradients)
+    {
+        if (parameters.Count != gradients.Count || (state.Count > 0 && state.Count != parameters.Count))
+            throw new ArgumentException($"{parameters.Count} parameters, {gradients.Count} gradients, {state.Count} states.");
+        Steps++;
+        for (int i = 0; i < parameters.Count; i++)
+        {
+            if (state.Count == i)
+                state.Add((new double[parameters[i].Length], new double[parameters[i].Length]));
+            Update(parameters[i], gradients[i], state[i].First, state[i].Second);
+        }
+    }
+
+    /// <summary>
+    /// Updates one array of parameters; the two arrays of state start at zero. <see cref="Steps"/> counts this step.
+    /// </summary>
+    protected abstract void Update(double[] weights, double[] gradients, double[] firstState, double[] secondState);
+}
