@@ -28,7 +28,7 @@ void main()
         vec4 logits = loadLogits(row, texel);
         bvec4 allowed = loadAllowed(row, texel);
         vec4 p = exponentials(logits, allowed, softmax.maximum) / softmax.sum;
-        vec4 logP = mix(vec4(0.0), logits - softmax.maximum - softmax.logSum, allowed);
+        vec4 logP = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum) - softmax.logSum, allowed);
         vec4 isLabel = mix(vec4(0.0), vec4(1.0), equal(4 * texel + ivec4(0, 1, 2, 3), ivec4(target.label)));
         vec4 gradient = target.weight * (p - isLabel) + entropyBonus * p * (logP + softmax.entropy);
         imageStore(logitGradients, matrixTexel(row, texel, classTexels), gradient / float(rows));

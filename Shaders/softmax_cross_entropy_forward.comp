@@ -23,7 +23,7 @@ void main()
 
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
-    float crossEntropy = softmax.logSum + softmax.maximum - loadLogits(row, target.label / 4)[target.label % 4];
+    float crossEntropy = softmax.logSum - (loadLogits(row, target.label / 4)[target.label % 4] - softmax.maximum);
     float loss = target.weight * crossEntropy - entropyBonus * softmax.entropy;
     imageStore(rowLosses, matrixTexel(row, 0, 1), vec4(loss, softmax.best == target.label ? 1.0 : 0.0, 0.0, 0.0));
 }

@@ -12,9 +12,10 @@ internal sealed record KernelSource(string FileName, params (string Name, int Va
 
 /// <summary>
 /// A compiled compute program. Uniforms have explicit locations, shared with the shaders as constants: the rows in use, the
-/// sizes, and the scalars that may change each step. Values are kept here, so that only changed ones reach the driver.
+/// sizes, and the scalars that may change each step. Values are kept here, so that only changed ones reach the driver; a
+/// location that the program does not use is left alone, since the linker may have given it to an image.
 /// </summary>
-internal sealed class Kernel(uint program)
+internal sealed class Kernel
 {
     public const int RowsLocation = 0;
     public const int SizesLocation = 1;
@@ -22,8 +23,9 @@ internal sealed class Kernel(uint program)
     public const int ScalarsLocation = SizesLocation + MaximumSizes;
     public const int MaximumScalars = 8;
 
+    private readonly bool[] inUse = new bool[ScalarsLocation + MaximumScalars];
     private readonly int[] integers = Enumerable.Repeat(int.MinValue, ScalarsLocation).ToArray();
-    private readonly float[] scalars = Enumerable.Repeat(float.NaN, MaximumScalars).ToArray();
+    private readonly float[] scalars = Enumerable.Repeat(float.NaN, MaximumScalars).ToArray();   // never a value of a step
 
     /// <summary>What every shader is told: the locations by name (GLSL 4.3 takes no expression there), and the packing.</summary>
     public static IReadOnlyList<(string Name, int Value)> SharedConstants { get; } =
@@ -33,18 +35,29 @@ internal sealed class Kernel(uint program)
         .. Enumerable.Range(0, MaximumScalars).Select(i => ($"SCALAR_{i}", ScalarsLocation + i)),
     ];
 
-    public uint Program { get; } = program;
+    public Kernel(GL gl, uint program)
+    {
+        Program = program;
+        gl.GetProgram(program, ProgramPropertyARB.ActiveUniforms, out int count);
+        for (uint i = 0; i < count; i++)
+        {
+            string name = gl.GetActiveUniform(program, i, out _, out UniformType type);
+            if (type is UniformType.Int or UniformType.Float) inUse[gl.GetUniformLocation(program, name)] = true;
+        }
+    }
+
+    public uint Program { get; }
 
     public void SetInteger(GL gl, int location, int value)
     {
-        if (integers[location] == value) return;
+        if (!inUse[location] || integers[location] == value) return;
         integers[location] = value;
         gl.Uniform1(location, value);
     }
 
     public void SetScalar(GL gl, int index, float value)
     {
-        if (scalars[index].Equals(value) && !float.IsNaN(value)) return;
+        if (!inUse[ScalarsLocation + index] || scalars[index].Equals(value)) return;
         scalars[index] = value;
         gl.Uniform1(ScalarsLocation + index, value);
     }

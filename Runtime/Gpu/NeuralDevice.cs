@@ -268,7 +268,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             source.FileName, [("FOLD_HEIGHT", FoldHeight), .. Kernel.SharedConstants, .. source.Constants]);
         uint program = Compile(key, text);
         Register(GpuResourceKind.Program, program, 0);
-        kernel = new Kernel(program);
+        kernel = new Kernel(gl, program);
         kernels.Add(key, kernel);
         return kernel;
     }

@@ -14,6 +14,12 @@ struct Softmax
     int best;      // the first class of the greatest logit
 };
 
+// z - m, kept finite where logits lie further apart than a float reaches, so that 0 * (z - m) is 0.
+vec4 shiftedLogits(vec4 logits, float maximum)
+{
+    return max(logits - maximum, vec4(LOWEST));
+}
+
 // exp(z - m) of the allowed classes, zero for the others.
 vec4 exponentials(vec4 logits, bvec4 allowed, float maximum)
 {
@@ -40,7 +46,7 @@ Softmax softmaxOfRow(int row)
         vec4 logits = loadLogits(row, texel);
         bvec4 allowed = loadAllowed(row, texel);
         vec4 terms = exponentials(logits, allowed, softmax.maximum);
-        vec4 shifted = mix(vec4(0.0), logits - softmax.maximum, allowed);
+        vec4 shifted = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum), allowed);
         softmax.sum += terms.x + terms.y + terms.z + terms.w;
         weighted += terms.x * shifted.x + terms.y * shifted.y + terms.z * shifted.z + terms.w * shifted.w;
     }

@@ -1,0 +1,283 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The stack as a whole: the worked example, the chain rule, what it costs.</summary>
+[TestFixture]
+internal sealed class NetworkTests
+{
+    private static readonly ClassifierParameters WorkedExample = new(
+        [0.1f, 0.2f, 0.4f, 0.4f, 0.6f, 0.6f, 0.5f, 0.9f, 0.1f, 0.8f, 0.2f, 0.8f], new float[3],
+        [0.1f, 0.6f, 0.2f, 0.1f, 0.7f, 0.9f], new float[2]);
+
+    [Test]
+    public void TheWorkedExampleGivesItsLogits()
+    {
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, 4, 3, 2);
+        classifier.SetParameters(WorkedExample);
+        float[] logits = new float[6];
+        classifier.ComputeLogits([1, 2, 3, 4, -1, -2, -3, -4, 11, 12, 13, 14], logits);
+        Tolerance.AssertClose(logits, [5.11, 8.44, 0, 0, 24.01, 38.24], 1e-5, 0, "logits", 2);
+    }
+
+    [TestCase(784, 10, 7850)]
+    [TestCase(1, 2, 4)]
+    [TestCase(3, 7, 28)]
+    public void ALinearModelHasInputsPlusOneTimesClassesParameters(int inputs, int classes, int expected)
+    {
+        using LinearClassifier classifier = new(TestDevice.Plain, inputs, classes);
+        Assert.That(classifier.ParameterCount, Is.EqualTo(expected));
+        ClassifierParameters parameters = classifier.GetParameters();
+        Assert.That(parameters.OutputWeights.Length + parameters.OutputBiases.Length, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void ParametersComeBackBitForBit([Values(1, 3, 9)] int inputs, [Values(1, 4, 7)] int hidden, [Values(2, 5)] int classes)
+    {
+        using TwoLayerClassifier classifier = new(TestDevice.Folding, inputs, hidden, classes);
+        ClassifierParameters written = new(
+            TwinArrays.UniformFloats(1, inputs * hidden), TwinArrays.UniformFloats(2, hidden),
+            TwinArrays.UniformFloats(3, hidden * classes), TwinArrays.UniformFloats(4, classes));
+        classifier.SetParameters(written);
+        ClassifierParameters read = classifier.GetParameters();
+        Assert.That(read.HiddenWeights, Is.EqualTo(written.HiddenWeights));
+        Assert.That(read.HiddenBiases, Is.EqualTo(written.HiddenBiases));
+        Assert.That(read.OutputWeights, Is.EqualTo(written.OutputWeights));
+        Assert.That(read.OutputBiases, Is.EqualTo(written.OutputBiases));
+    }
+
+    /// <summary>The weights start within their rule's bound and use its range; biases start at zero; another seed, other weights.</summary>
+    [Test]
+    public void InitialWeightsFollowHeAndGlorot()
+    {
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, 300, 200, 10, seed: 3);
+        using TwoLayerClassifier same = new(TestDevice.Plain, 300, 200, 10, seed: 3);
+        using TwoLayerClassifier other = new(TestDevice.Plain, 300, 200, 10, seed: 4);
+        ClassifierParameters start = classifier.GetParameters();
+        AssertUniform(start.HiddenWeights, Math.Sqrt(6.0 / 300));
+        AssertUniform(start.OutputWeights, Math.Sqrt(6.0 / (200 + 10)));
+        Assert.That(start.HiddenBiases.Concat(start.OutputBiases), Is.All.Zero);
+        Assert.That(same.GetParameters().HiddenWeights, Is.EqualTo(start.HiddenWeights));
+        Assert.That(other.GetParameters().HiddenWeights, Is.Not.EqualTo(start.HiddenWeights));
+    }
+
+    /// <summary>Stacks of one to four dense layers, with and without ReLU, weights, masks and entropy, against the twin.</summary>
+    [Test]
+    public void GradientsOfStacksAgreeWithTheTwin(
+        [Values(1, 2, 3, 4)] int denseLayers, [Values] bool relu, [Values] bool weighted, [Values] bool masked,
+        [Values(0f, 0.2f)] float entropyBonus, [Values] bool folded)
+    {
+        const int Rows = 13, Inputs = 9, Classes = 5;
+        int[] units = [.. new[] { 7, 18, 33 }.Take(denseLayers - 1), Classes];
+        (Network network, NetworkTwin twin) = Pair(TestDevice.Get(folded), Inputs, units, relu, seed: 40 + denseLayers);
+        using (network)
+        {
+            float[] features = TwinArrays.UniformFloats(50, Rows * Inputs, -1, 1);
+            int[] labels = TwinArrays.Labels(51, Rows, Classes);
+            float[] weights = weighted ? TwinArrays.UniformFloats(52, Rows, -1.5, 1.5) : [];
+            if (weighted) weights[3] = 0;
+            bool[] allowed = masked ? TwinArrays.Mask(53, labels, Classes) : [];
+            NetworkTwinGradients expected =
+                twin.Gradients(TwinArrays.ToDouble(features), labels, TwinArrays.ToDouble(weights), allowed, entropyBonus);
+            float[][] actual = network.ComputeGradients(features, labels, weights, allowed, new SoftmaxCrossEntropy(entropyBonus));
+            Assert.That(actual, Has.Length.EqualTo(expected.Parameters.Count));
+            for (int i = 0; i < actual.Length; i++)
+                Tolerance.AssertClose(actual[i], expected.Parameters[i], 1e-6, 1e-4, network.Parameters[i].Name, network.Parameters[i].Columns);
+        }
+    }
+
+    /// <summary>The gradient of the features is computed when asked for, and only then.</summary>
+    [Test]
+    public void InputGradientsAgreeWithTheTwinAndAreRecordedOnlyWhenAsked([Values] bool relu, [Values] bool folded)
+    {
+        const int Rows = 11, Inputs = 13, Classes = 6;
+        (Network network, NetworkTwin twin) = Pair(TestDevice.Get(folded), Inputs, [17, Classes], relu, seed: 60);
+        using (network)
+        {
+            float[] features = TwinArrays.UniformFloats(61, Rows * Inputs, -1, 1);
+            int[] labels = TwinArrays.Labels(62, Rows, Classes);
+            double[] features64 = TwinArrays.ToDouble(features);
+            double[] logitGradients = SoftmaxCrossEntropyTwin.SoftmaxCrossEntropyBackward(twin.Forward(features64, Rows), labels, Classes);
+            float[] inputGradients = new float[features.Length];
+            network.ComputeInputGradients(features, [.. logitGradients.Select(g => (float)g)], inputGradients);
+            Tolerance.AssertClose(inputGradients, twin.Gradients(features64, labels).Input, 1e-6, 1e-4, "input gradients", Inputs);
+        }
+
+        string[] Kernels(bool asked)
+        {
+            Recording recording = new(
+                network.Stack, Rows, network.CommittedParameters, request => new MatrixTexture(network.Device, new MatrixShape(request.Rows, request.Columns)));
+            recording.RecordLoss(new SoftmaxCrossEntropy());
+            recording.RecordBackward(asked);
+            return [.. recording.Dispatches.Where(d => d.Block == 0 && d.Pass == RecordedPass.Backward).Select(d => d.Dispatch.Source.FileName)];
+        }
+
+        Assert.That(Kernels(asked: true), Does.Contain("dense_backward_input.comp"));
+        Assert.That(Kernels(asked: false), Does.Not.Contain("dense_backward_input.comp"));
+    }
+
+    [Test]
+    public void TwoDenseLayersWithoutReluEqualOne()
+    {
+        const int Rows = 20, Inputs = 9, Hidden = 12, Classes = 4;
+        NeuralDevice device = TestDevice.Plain;
+        using Network two = new(device, Inputs, new Dense(Hidden), new Dense(Classes));
+        using Network one = new(device, Inputs, new Dense(Classes));
+        double[] w1 = TwinArrays.ToDouble(two.Parameters[0].GetValues());
+        float[] b1 = TwinArrays.UniformFloats(70, Hidden), b2 = TwinArrays.UniformFloats(71, Classes);
+        two.Parameters[1].SetValues(b1);
+        two.Parameters[3].SetValues(b2);
+        double[] w2 = TwinArrays.ToDouble(two.Parameters[2].GetValues());
+        double[] product = DenseTwin.DenseForward(w1, w2, new double[Classes], Inputs, Hidden, Classes);
+        double[] bias = DenseTwin.DenseForward(TwinArrays.ToDouble(b1), w2, TwinArrays.ToDouble(b2), 1, Hidden, Classes);
+        one.Parameters[0].SetValues([.. product.Select(v => (float)v)]);
+        one.Parameters[1].SetValues([.. bias.Select(v => (float)v)]);
+        float[] features = TwinArrays.UniformFloats(72, Rows * Inputs, -2, 2);
+        float[] logitsOfTwo = new float[Rows * Classes], logitsOfOne = new float[Rows * Classes];
+        two.ComputeLogits(features, logitsOfTwo);
+        one.ComputeLogits(features, logitsOfOne);
+        Tolerance.AssertClose(logitsOfTwo, TwinArrays.ToDouble(logitsOfOne), 1e-5, 1e-5, "logits", Classes);
+    }
+
+    /// <summary>The gradient of a linear model's logits by its features is a column of W, at every x; the two-layer one's is not.</summary>
+    [Test]
+    public void ALinearModelsInputGradientIsTheSameEverywhere()
+    {
+        const int Rows = 30, Inputs = 6, Classes = 3;
+        using LinearClassifier linear = new(TestDevice.Plain, Inputs, Classes);
+        using TwoLayerClassifier layered = new(TestDevice.Plain, Inputs, 40, Classes);
+        float[] weights = linear.GetParameters().OutputWeights;
+        float[] features = TwinArrays.UniformFloats(80, Rows * Inputs, -3, 3);
+        for (int k = 0; k < Classes; k++)
+        {
+            float[] selector = [.. Enumerable.Range(0, Rows * Classes).Select(i => i % Classes == k ? 1f : 0f)];
+            float[] column = [.. Enumerable.Range(0, Inputs).Select(i => weights[(i * Classes) + k])];
+            float[] gradients = new float[Rows * Inputs];
+            linear.Network.ComputeInputGradients(features, selector, gradients);
+            for (int row = 0; row < Rows; row++) Assert.That(gradients[(row * Inputs)..((row + 1) * Inputs)], Is.EqualTo(column));
+
+            layered.Network.ComputeInputGradients(features, selector, gradients);
+            Assert.That(Enumerable.Range(0, Rows).Select(row => gradients[row * Inputs]).Distinct().Count(), Is.GreaterThan(1));
+        }
+    }
+
+    /// <summary>‖Δlogits‖ ≤ ‖W‖·‖Δx‖ with the Frobenius norm, which bounds the spectral one.</summary>
+    [Test]
+    public void ALinearModelsLogitsMoveNoFurtherThanItsWeightsAllow()
+    {
+        const int Rows = 50, Inputs = 8, Classes = 4;
+        using LinearClassifier linear = new(TestDevice.Plain, Inputs, Classes);
+        double norm = Norm(linear.GetParameters().OutputWeights);
+        float[] x = TwinArrays.UniformFloats(90, Rows * Inputs, -5, 5), moved = TwinArrays.UniformFloats(91, Rows * Inputs, -5, 5);
+        float[] logits = new float[Rows * Classes], logitsMoved = new float[Rows * Classes];
+        linear.ComputeLogits(x, logits);
+        linear.ComputeLogits(moved, logitsMoved);
+        double greatestShare = 0;
+        for (int row = 0; row < Rows; row++)
+        {
+            double dx = Norm(Enumerable.Range(row * Inputs, Inputs).Select(i => moved[i] - x[i]));
+            double dz = Norm(Enumerable.Range(row * Classes, Classes).Select(i => logitsMoved[i] - logits[i]));
+            Assert.That(dz, Is.LessThanOrEqualTo(norm * dx * (1 + 1e-5)));
+            greatestShare = Math.Max(greatestShare, dz / (norm * dx));
+        }
+
+        Assert.That(greatestShare, Is.GreaterThan(0.1), "the bound is tried, not trivial");
+    }
+
+    [Test]
+    public void CostCountsTheProductsOfEachBlock()
+    {
+        const long Batch = 64, Inputs = 784, Hidden = 128, Classes = 10;
+        NetworkCost cost = Network.EstimateCost((int)Batch, (int)Inputs, null, new Dense((int)Hidden), new Relu(), new Dense((int)Classes));
+        Assert.That(cost.Blocks.Select(b => b.Name), Is.EqualTo(new[] { "0.dense", "1.relu", "2.dense", "3.softmax_cross_entropy" }));
+        Assert.That(cost.Blocks[0].Forward.FloatingPointOperations, Is.EqualTo(2 * Batch * Inputs * Hidden));
+        Assert.That(cost.Blocks[0].Backward.FloatingPointOperations, Is.EqualTo(cost.Blocks[0].Forward.FloatingPointOperations), "first block: once");
+        Assert.That(cost.Blocks[2].Backward.FloatingPointOperations, Is.EqualTo(2 * cost.Blocks[2].Forward.FloatingPointOperations), "inner block: twice");
+        Assert.That(cost.Blocks[1].Forward.FloatingPointOperations + cost.Blocks[3].Backward.FloatingPointOperations, Is.Zero);
+        Assert.That(cost.Total.FloatingPointOperations, Is.EqualTo(2 * Batch * ((2 * Inputs * Hidden) + (3 * Hidden * Classes))));
+
+        // X is read once, W and b once, Y is written once, in 16-byte texels; 784 and 128 columns fill theirs.
+        Assert.That(cost.Blocks[0].Forward.BytesMoved, Is.EqualTo(4 * ((Batch * Inputs) + (Inputs * Hidden) + Hidden + (Batch * Hidden))));
+        Assert.That((double)(cost.Forward.BytesAllocated + cost.Backward.BytesAllocated) / cost.Forward.BytesAllocated, Is.EqualTo(2).Within(0.3));
+    }
+
+    /// <summary>What the cost says is allocated is what the device counts, without and with an optimizer.</summary>
+    [Test]
+    public void CostAllocatesWhatTheDeviceCounts([Values(1, 7, 64)] int batch, [Values] bool folded)
+    {
+        const int Inputs = 33, Classes = 10;
+        NeuralDevice device = TestDevice.Get(folded);
+        foreach (Optimizer? optimizer in new Optimizer?[] { null, new Sgd(0.1f), new Sgd(0.1f, 0.9f), new Adam() })
+        {
+            device.Update();
+            long before = device.Memory.Bytes;
+            using Network network = new(device, Inputs, new Dense(21), new Relu(), new Dense(Classes));
+            float[] features = TwinArrays.UniformFloats(1, batch * Inputs);
+            int[] labels = TwinArrays.Labels(2, batch, Classes);
+            using BatchTrainer? trainer = optimizer is null ? null : new BatchTrainer(network, optimizer);
+            if (trainer is null) network.ComputeGradients(features, labels);
+            else trainer.TrainBatch(features, labels);
+            Assert.That(device.Memory.Bytes - before, Is.EqualTo(network.Cost(batch, optimizer).Total.BytesAllocated), $"{optimizer}");
+            network.Dispose();
+            trainer?.Dispose();
+            device.Update();
+            Assert.That(device.Memory.Bytes, Is.EqualTo(before));
+        }
+    }
+
+    /// <summary>A dispatch that needs what another wrote has a barrier before it, and no other has.</summary>
+    [Test]
+    public void BarriersStandWhereADispatchNeedsAnothersResult()
+    {
+        NeuralDevice device = TestDevice.Plain;
+        using MatrixTexture a = Kernels.Empty(device, 4, 4), b = Kernels.Empty(device, 4, 4), c = Kernels.Empty(device, 4, 4), d = Kernels.Empty(device, 4, 4);
+        Relu relu = new();
+        IEnumerable<Dispatch> Copy(Operand from, Operand to) => relu.Forward(new OperationOperands(from, to, []));
+        Plan plan = new(device, [.. Copy(a, b), .. Copy(a, c), .. Copy(b, d), .. Copy(c, a), .. Copy(a, b)]);
+        Assert.That(plan.Dispatches.Select(dispatch => dispatch.NeedsBarrier), Is.EqualTo(new[] { false, false, true, false, true }));
+    }
+
+    private static (Network Network, NetworkTwin Twin) Pair(NeuralDevice device, int inputs, int[] units, bool relu, int seed)
+    {
+        List<Operation> operations = [];
+        foreach (int count in units)
+        {
+            if (relu && operations.Count > 0) operations.Add(new Relu());
+            operations.Add(new Dense(count));
+        }
+
+        Network network = new(device, seed, inputs, [.. operations]);
+        for (int i = 1; i < network.Parameters.Count; i += 2)
+            network.Parameters[i].SetValues(TwinArrays.UniformFloats(seed + i, network.Parameters[i].Columns));
+        return (network, TwinOf(network, operations, inputs));
+    }
+
+    private static NetworkTwin TwinOf(Network network, List<Operation> operations, int inputs)
+    {
+        Queue<NetworkParameter> parameters = new(network.Parameters);
+        List<LayerTwin> layers = [];
+        foreach (Operation operation in operations)
+        {
+            if (operation is Relu)
+            {
+                layers.Add(new ReluLayerTwin());
+                continue;
+            }
+
+            NetworkParameter weights = parameters.Dequeue(), biases = parameters.Dequeue();
+            layers.Add(new DenseLayerTwin(weights.Rows, weights.Columns, weights.GetValues(), biases.GetValues()));
+        }
+
+        return new NetworkTwin(inputs, [.. layers]);
+    }
+
+    private static void AssertUniform(float[] values, double bound)
+    {
+        Assert.That(values.Max(), Is.LessThanOrEqualTo((float)bound).And.GreaterThan(0.98 * bound));
+        Assert.That(values.Min(), Is.GreaterThanOrEqualTo((float)-bound).And.LessThan(-0.98 * bound));
+        Assert.That(values.Average(), Is.EqualTo(0).Within(5 * bound / Math.Sqrt(3.0 * values.Length)));
+    }
+
+    private static double Norm(IEnumerable<float> values) => Math.Sqrt(values.Sum(v => (double)v * v));
+}

@@ -1,0 +1,164 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Steps: they follow the twin, they give the same bits, and a bad one is not committed.</summary>
+[TestFixture]
+internal sealed class TrainingTests
+{
+    public static IEnumerable<TestCaseData> Optimizers()
+    {
+        yield return new TestCaseData(new Sgd(0.2f), new SgdTwin(0.2f)).SetArgDisplayNames("Sgd");
+        yield return new TestCaseData(new Sgd(0.05f, 0.9f), new SgdTwin(0.05f, 0.9f)).SetArgDisplayNames("Momentum");
+        yield return new TestCaseData(new Sgd(0.2f, 0, 0.01f), new SgdTwin(0.2f, 0, 0.01f)).SetArgDisplayNames("WeightDecay");
+        yield return new TestCaseData(new Sgd(0.05f, 0.8f, 0.01f), new SgdTwin(0.05f, 0.8f, 0.01f)).SetArgDisplayNames("MomentumAndDecay");
+        yield return new TestCaseData(new Adam(0.005f), new AdamTwin(0.005f, 0.9f, 0.999f, 1e-8f)).SetArgDisplayNames("Adam");
+    }
+
+    [TestCaseSource(nameof(Optimizers))]
+    public void TwoHundredStepsFollowTheTwin(Optimizer optimizer, OptimizerTwin optimizerTwin)
+    {
+        const int Inputs = 19, Hidden = 26, Classes = 5, Rows = 40;
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, Inputs, Hidden, Classes, seed: 8);
+        ClassifierParameters start = classifier.GetParameters();
+        NetworkTwin twin = new(
+            Inputs, new DenseLayerTwin(Inputs, Hidden, start.HiddenWeights, start.HiddenBiases), new ReluLayerTwin(),
+            new DenseLayerTwin(Hidden, Classes, start.OutputWeights, start.OutputBiases));
+        using BatchTrainer trainer = classifier.TrainWith(optimizer);
+        float[] features = TwinArrays.UniformFloats(100, Rows * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(101, Rows, Classes);
+        double[] features64 = TwinArrays.ToDouble(features);
+        double first = 0, last = 0;
+        for (int step = 0; step < 200; step++)
+        {
+            BatchResult actual = trainer.TrainBatch(features, labels);
+            SoftmaxCrossEntropyTwinResult expected = twin.Step(optimizerTwin, features64, labels);
+            Assert.That(actual.Loss, Is.EqualTo(expected.Loss).Within(1e-5 + (1e-4 * Math.Abs(expected.Loss))), $"loss of step {step}");
+            if (step == 0) first = expected.Loss;
+            last = expected.Loss;
+        }
+
+        Assert.That(trainer.Steps, Is.EqualTo(200));
+        Assert.That(last, Is.LessThan(0.8 * first), "it learned something, so that the comparison means something");
+    }
+
+    /// <summary>Weights, masks and the entropy bonus through whole steps, on batches of changing size.</summary>
+    [Test]
+    public void StepsWithWeightsMasksAndEntropyFollowTheTwin()
+    {
+        const int Inputs = 9, Hidden = 14, Classes = 6;
+        const float EntropyBonus = 0.05f;
+        using TwoLayerClassifier classifier = new(TestDevice.Folding, Inputs, Hidden, Classes, seed: 9);
+        ClassifierParameters start = classifier.GetParameters();
+        NetworkTwin twin = new(
+            Inputs, new DenseLayerTwin(Inputs, Hidden, start.HiddenWeights, start.HiddenBiases), new ReluLayerTwin(),
+            new DenseLayerTwin(Hidden, Classes, start.OutputWeights, start.OutputBiases));
+        using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f), new SoftmaxCrossEntropy(EntropyBonus));
+        SgdTwin optimizerTwin = new(0.1f);
+        for (int step = 0; step < 60; step++)
+        {
+            int rows = 1 + (step * 7 % 23);
+            float[] features = TwinArrays.UniformFloats(200 + step, rows * Inputs, -1, 1);
+            int[] labels = TwinArrays.Labels(300 + step, rows, Classes);
+            float[] weights = TwinArrays.UniformFloats(400 + step, rows, -0.5, 1.5);
+            bool[] allowed = TwinArrays.Mask(500 + step, labels, Classes);
+            BatchResult actual = trainer.TrainBatch(features, labels, weights, allowed);
+            SoftmaxCrossEntropyTwinResult expected =
+                twin.Step(optimizerTwin, TwinArrays.ToDouble(features), labels, TwinArrays.ToDouble(weights), allowed, EntropyBonus);
+            Assert.That(actual.Loss, Is.EqualTo(expected.Loss).Within(1e-5 + (1e-4 * Math.Abs(expected.Loss))), $"loss of step {step}");
+            Assert.That(actual.Correct, Is.EqualTo(expected.CorrectCount), $"right predictions of step {step}");
+        }
+    }
+
+    [Test]
+    public void TheFacadesTrainBatchIsPlainGradientDescent()
+    {
+        const int Inputs = 5, Classes = 3, Rows = 8;
+        using LinearClassifier classifier = new(TestDevice.Plain, Inputs, Classes);
+        float[] features = TwinArrays.UniformFloats(110, Rows * Inputs);
+        int[] labels = TwinArrays.Labels(111, Rows, Classes);
+        float[] weights = TwinArrays.UniformFloats(112, Rows, -1, 1);
+        foreach (float rate in new[] { 0.5f, 0.25f, 0f })
+        {
+            ClassifierParameters before = classifier.GetParameters();
+            ClassifierParameters gradients = classifier.ComputeGradients(features, labels, weights);
+            classifier.TrainBatch(features, labels, rate, weights);
+            double[] expected = [.. before.OutputWeights.Zip(gradients.OutputWeights, (w, g) => w - ((double)rate * g))];
+            Tolerance.AssertClose(classifier.GetParameters().OutputWeights, expected, 1e-7, 0, $"weights after a step at rate {rate}");
+        }
+    }
+
+    /// <summary>Two trainers take turns on one network: each keeps its own optimizer state in step with its own commits.</summary>
+    [Test]
+    public void TwoTrainersOfOneNetworkKeepTheirStatesApart()
+    {
+        const int Inputs = 6, Classes = 3, Rows = 10;
+        using LinearClassifier classifier = new(TestDevice.Plain, Inputs, Classes, seed: 2);
+        ClassifierParameters start = classifier.GetParameters();
+        NetworkTwin twin = new(Inputs, new DenseLayerTwin(Inputs, Classes, start.OutputWeights, start.OutputBiases));
+        using BatchTrainer momentum = classifier.TrainWith(new Sgd(0.1f, 0.9f)), adam = classifier.TrainWith(new Adam(0.01f));
+        SgdTwin momentumTwin = new(0.1f, 0.9f);
+        AdamTwin adamTwin = new(0.01f, 0.9f, 0.999f, 1e-8f);
+        float[] features = TwinArrays.UniformFloats(120, Rows * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(121, Rows, Classes);
+        for (int step = 0; step < 30; step++)
+        {
+            bool first = step % 3 != 1;
+            (first ? momentum : adam).TrainBatch(features, labels);
+            twin.Step(first ? momentumTwin : adamTwin, TwinArrays.ToDouble(features), labels);
+        }
+
+        Tolerance.AssertClose(classifier.GetParameters().OutputWeights, twin.Parameters[0], 1e-5, 1e-4, "weights", Classes);
+    }
+
+    [Test]
+    public void TheSameSeedGivesTheSameBitsForAnyCapacity()
+    {
+        string expected = TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1);
+        Assert.That(TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1), Is.EqualTo(expected), "a second run");
+        foreach (int capacity in new[] { 45, 64, 100, 1000 })
+            Assert.That(TrainingRun.HashOfWeights(TestDevice.Plain, capacity), Is.EqualTo(expected), $"capacity {capacity}");
+        Assert.That(TrainingRun.HashOfWeights(TestDevice.Folding, capacity: 50), Is.EqualTo(expected), "folded");
+    }
+
+    /// <summary>A batch whose loss overflows leaves the weights, and the next good batch goes on from them.</summary>
+    [Test]
+    public void AStepWhoseLossIsNotFiniteIsNotCommitted()
+    {
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, 2, 3, 2);
+        using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f, 0.9f));
+        trainer.TrainBatch([1, 2, 3, 4], [0, 1]);
+        ClassifierParameters before = classifier.GetParameters();
+        classifier.SetParameters(before with { OutputWeights = [3e38f, -3e38f, 3e38f, -3e38f, 3e38f, -3e38f], HiddenBiases = [1e10f, 1e10f, 1e10f] });
+        ClassifierParameters spoiled = classifier.GetParameters();
+        BatchResult result = trainer.TrainBatch([1, 2, 3, 4], [0, 1]);
+        Assert.That(float.IsFinite(result.Loss), Is.False);
+        Assert.That(trainer.Steps, Is.EqualTo(1));
+        Assert.That(classifier.GetParameters().OutputWeights, Is.EqualTo(spoiled.OutputWeights));
+        classifier.SetParameters(before);
+        Assert.That(float.IsFinite(trainer.TrainBatch([1, 2, 3, 4], [0, 1]).Loss));
+        Assert.That(trainer.Steps, Is.EqualTo(2));
+    }
+
+    /// <summary>A large batch walks the loops of the backward pass far; its gradient is the small batch's, repeated.</summary>
+    [Test]
+    public void ABatchOfTwoHundredThousandRowsIsSummedWhole()
+    {
+        const int Copies = 50_000;
+        using LinearClassifier classifier = new(TestDevice.Plain, 2, 2);
+        float[] features = [1, 2, -1, 0.5f, 0.25f, -2, 2, 1];
+        int[] labels = [0, 1, 1, 0];
+        ClassifierParameters expected = classifier.ComputeGradients(features, labels);
+        float[] many = new float[features.Length * Copies];
+        int[] manyLabels = new int[labels.Length * Copies];
+        for (int i = 0; i < Copies; i++)
+        {
+            features.CopyTo(many, i * features.Length);
+            labels.CopyTo(manyLabels, i * labels.Length);
+        }
+
+        ClassifierParameters actual = classifier.ComputeGradients(many, manyLabels);
+        Tolerance.AssertClose(actual.OutputWeights, TwinArrays.ToDouble(expected.OutputWeights), 1e-3, 1e-3, "gradients");
+    }
+}
