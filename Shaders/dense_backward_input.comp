@@ -1,16 +1,16 @@
 // dX [rows x inputs] = dY [rows x outputs] . transpose(W [inputs x outputs])
 //
 // An invocation keeps ROWS rows by TEXELS texels of dX. Each element is a dot product along the outputs of a row of dY and a
-// row of W; both lie packed along that direction, so nothing is transposed. Rows of W past its last one read as zero, so the
-// padding of dX is zero.
+// row of W; both lie packed along that direction, so nothing is transposed.
 #include "matrix.glsl"
 #include "tile.glsl"
 
 layout(binding = 0, rgba32f) readonly uniform image2D outputGradients;
-layout(binding = 1, rgba32f) readonly uniform image2D weights;
+layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
 layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
+layout(location = SIZE_2) uniform int inputColumns;
 
 void main()
 {
@@ -33,8 +33,8 @@ void main()
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
 #define LOAD_GRADIENT(row) g[row] = imageLoad(outputGradients, gradientAt[row] + ivec2(n, 0));
 #define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(weights, weightAt[t] + ivec2(n, 0)); w1[t] = imageLoad(weights, weightAt[t] + ivec2(n, 1)); \
-        w2[t] = imageLoad(weights, weightAt[t] + ivec2(n, 2)); w3[t] = imageLoad(weights, weightAt[t] + ivec2(n, 3));
+        w0[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 0)); w1[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 1)); \
+        w2[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 2)); w3[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 3));
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += vec4(dot(g[row], w0[t]), dot(g[row], w1[t]), dot(g[row], w2[t]), dot(g[row], w3[t]));
 #define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
@@ -43,10 +43,14 @@ void main()
         EACH_ROW(MULTIPLY_ROW)
     }
 
+    // The padding of dX stays zero: what follows the last row of W are the biases.
+    bvec4 isInput[TEXELS];
+#define KEEP(t) isInput[t] = lessThan(4 * (firstTexel + t) + ivec4(0, 1, 2, 3), ivec4(inputColumns));
+    EACH_TEXEL(KEEP)
 #define STORE(row, t) \
     if (firstRow + row < rows && firstTexel + t < inputTexels) \
         imageStore(inputGradients, matrixTexel(firstRow + row, firstTexel + t, inputTexels), \
-            sum[row * TEXELS + t]);
+            mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]));
 #define STORE_ROW(row) ACROSS(STORE, row)
     EACH_ROW(STORE_ROW)
 }

@@ -1,4 +1,5 @@
-// dW [inputs x outputs] = transpose(X [rows x inputs]) . dY [rows x outputs]
+// [dW; db] [inputs + 1 x outputs] = transpose([X, 1] [rows x inputs + 1]) . dY [rows x outputs]: the gradient of the biases is
+// that of a last row of weights whose input is always one.
 //
 // An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
@@ -8,18 +9,35 @@
 
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
-layout(binding = 2, rgba32f) writeonly uniform image2D weightGradients;
+layout(binding = 2, rgba32f) writeonly uniform image2D parameterGradients;
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
 
 const int INPUT_TEXELS = ROWS / 4;
 
+vec4 loadInput(ivec2 at, int texel, int offset, bool isInput)
+{
+    return zeroUnless(isInput, imageLoad(inputs, at + ivec2(texel, offset)));
+}
+
 void main()
 {
     int firstTexel = tileColumn() * TEXELS;
     int firstInputTexel = tileRow() * INPUT_TEXELS;
-    if (firstTexel >= outputTexels || firstInputTexel >= inputTexels) return;
+    if (firstTexel >= outputTexels || 4 * firstInputTexel > inputColumns) return;
+
+    // The padding of X is zero, so the input that is always one can be added to it.
+    vec4 ones[INPUT_TEXELS];
+    bool isInput[INPUT_TEXELS];
+#define FIND_ONE(row) \
+    if (row % 4 == 0) \
+    { \
+        ivec4 column = 4 * firstInputTexel + row + ivec4(0, 1, 2, 3); \
+        ones[row / 4] = mix(vec4(0.0), vec4(1.0), equal(column, ivec4(inputColumns))); \
+        isInput[row / 4] = firstInputTexel + row / 4 < inputTexels; \
+    }
+    EACH_ROW(FIND_ONE)
 
     vec4 sum[ROWS * TEXELS];
 #define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
@@ -36,10 +54,10 @@ void main()
 #define LOAD_INPUT(row) \
         if (row % 4 == 0) \
         { \
-            x0[row / 4] = imageLoad(inputs, inputAt + ivec2(row / 4, 0)); \
-            x1[row / 4] = zeroUnless(use1, imageLoad(inputs, inputAt + ivec2(row / 4, 1))); \
-            x2[row / 4] = zeroUnless(use2, imageLoad(inputs, inputAt + ivec2(row / 4, 2))); \
-            x3[row / 4] = zeroUnless(use3, imageLoad(inputs, inputAt + ivec2(row / 4, 3))); \
+            x0[row / 4] = loadInput(inputAt, row / 4, 0, isInput[row / 4]) + ones[row / 4]; \
+            x1[row / 4] = zeroUnless(use1, loadInput(inputAt, row / 4, 1, isInput[row / 4]) + ones[row / 4]); \
+            x2[row / 4] = zeroUnless(use2, loadInput(inputAt, row / 4, 2, isInput[row / 4]) + ones[row / 4]); \
+            x3[row / 4] = zeroUnless(use3, loadInput(inputAt, row / 4, 3, isInput[row / 4]) + ones[row / 4]); \
         }
 #define LOAD_GRADIENT(t) \
         g0[t] = imageLoad(outputGradients, gradientAt + ivec2(t, 0)); \
@@ -56,8 +74,8 @@ void main()
     }
 
 #define STORE(row, t) \
-    if (4 * firstInputTexel + row < inputColumns && firstTexel + t < outputTexels) \
-        imageStore(weightGradients, matrixTexel(4 * firstInputTexel + row, firstTexel + t, outputTexels), sum[row * TEXELS + t]);
+    if (4 * firstInputTexel + row <= inputColumns && firstTexel + t < outputTexels) \
+        imageStore(parameterGradients, matrixTexel(4 * firstInputTexel + row, firstTexel + t, outputTexels), sum[row * TEXELS + t]);
 #define STORE_ROW(row) ACROSS(STORE, row)
     EACH_ROW(STORE_ROW)
 }

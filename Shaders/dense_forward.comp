@@ -1,4 +1,4 @@
-// Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs]
+// Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs]; b is the row of the parameters below W.
 //
 // An invocation keeps ROWS rows by TEXELS texels of Y in registers and walks along the inputs, a texel of X (four inputs) at
 // a time. The sum over the inputs has one order, whatever the tile: four products at a time, in order.
@@ -6,11 +6,11 @@
 #include "tile.glsl"
 
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
-layout(binding = 1, rgba32f) readonly uniform image2D weights;
-layout(binding = 2, rgba32f) readonly uniform image2D biases;
-layout(binding = 3, rgba32f) writeonly uniform image2D outputs;
+layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]
+layout(binding = 2, rgba32f) writeonly uniform image2D outputs;
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
+layout(location = SIZE_2) uniform int inputColumns;
 
 void main()
 {
@@ -31,8 +31,8 @@ void main()
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
 #define LOAD_INPUT(row) x[row] = imageLoad(inputs, inputAt[row] + ivec2(k, 0));
 #define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(weights, weightAt + ivec2(t, 0)); w1[t] = imageLoad(weights, weightAt + ivec2(t, 1)); \
-        w2[t] = imageLoad(weights, weightAt + ivec2(t, 2)); w3[t] = imageLoad(weights, weightAt + ivec2(t, 3));
+        w0[t] = imageLoad(parameters, weightAt + ivec2(t, 0)); w1[t] = imageLoad(parameters, weightAt + ivec2(t, 1)); \
+        w2[t] = imageLoad(parameters, weightAt + ivec2(t, 2)); w3[t] = imageLoad(parameters, weightAt + ivec2(t, 3));
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
 #define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
@@ -42,7 +42,7 @@ void main()
     }
 
     vec4 bias[TEXELS];
-#define LOAD_BIAS(t) bias[t] = imageLoad(biases, ivec2(firstTexel + t, 0));
+#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, matrixTexel(inputColumns, firstTexel + t, outputTexels));
     EACH_TEXEL(LOAD_BIAS)
 #define STORE(row, t) \
     if (firstRow + row < rows && firstTexel + t < outputTexels) \

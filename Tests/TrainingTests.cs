@@ -122,6 +122,19 @@ internal sealed class TrainingTests
         Assert.That(TrainingRun.HashOfWeights(TestDevice.Folding, capacity: 50), Is.EqualTo(expected), "folded");
     }
 
+    /// <summary>The driver's threads share out the workgroups; no sum depends on how.</summary>
+    [Test]
+    public void TheSameSeedGivesTheSameBitsForAnyNumberOfDriverThreads()
+    {
+        string expected = TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1);
+        foreach (string threads in new[] { "1", "2" })
+        {
+            ChildResult result = ChildProcess.Run("train", ("LP_NUM_THREADS", threads));
+            Assert.That(result.ExitCode, Is.Zero, result.Output);
+            Assert.That(result.Output.Trim(), Is.EqualTo(expected), $"LP_NUM_THREADS={threads}");
+        }
+    }
+
     /// <summary>A batch whose loss overflows leaves the weights, and the next good batch goes on from them.</summary>
     [Test]
     public void AStepWhoseLossIsNotFiniteIsNotCommitted()

@@ -40,14 +40,14 @@ internal sealed class MatrixTexture : Operand, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Writes the first rows from a row-major span without padding: its length gives their number.</summary>
-    public void Upload<T>(ReadOnlySpan<T> values) where T : unmanaged
+    /// <summary>Writes rows from a row-major span without padding: its length gives their number.</summary>
+    public void Upload<T>(ReadOnlySpan<T> values, int firstRow = 0) where T : unmanaged
     {
         int rows = values.Length / Shape.Columns;
         int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (padded == Shape.Columns)
         {
-            device.Upload(this, rows, MemoryMarshal.AsBytes(values));
+            device.Upload(this, firstRow, rows, MemoryMarshal.AsBytes(values));
             return;
         }
 
@@ -58,29 +58,22 @@ internal sealed class MatrixTexture : Operand, IDisposable
             staging.Slice((row * padded) + Shape.Columns, padded - Shape.Columns).Clear();
         }
 
-        device.Upload(this, rows, MemoryMarshal.AsBytes(staging));
+        device.Upload(this, firstRow, rows, MemoryMarshal.AsBytes(staging));
     }
 
-    /// <summary>Reads the first rows into a row-major span without padding: its length gives their number. Waits.</summary>
-    public void Read(Span<float> values)
+    /// <summary>Reads rows into a row-major span without padding: its length gives their number. Waits.</summary>
+    public void Read(Span<float> values, int firstRow = 0)
     {
         int rows = values.Length / Shape.Columns;
         int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (padded == Shape.Columns)
         {
-            device.Read(this, rows, MemoryMarshal.AsBytes(values));
+            device.Read(this, firstRow, rows, MemoryMarshal.AsBytes(values));
             return;
         }
 
         Span<float> staging = device.Staging<float>(rows * padded);
-        device.Read(this, rows, MemoryMarshal.AsBytes(staging));
+        device.Read(this, firstRow, rows, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
-    }
-
-    public float[] Read()
-    {
-        float[] values = new float[Shape.Elements];
-        Read(values);
-        return values;
     }
 }

@@ -225,22 +225,22 @@ public sealed unsafe class NeuralDevice : IDisposable
         return MemoryMarshal.Cast<byte, T>(staging.AsSpan(0, bytes));
     }
 
-    internal void Upload(MatrixTexture texture, int rows, ReadOnlySpan<byte> padded)
+    internal void Upload(MatrixTexture texture, int firstRow, int rows, ReadOnlySpan<byte> padded)
     {
         using Scope scope = Enter();
         gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
         fixed (byte* first = padded)
         {
-            foreach (Block block in BlocksOf(texture.Shape, rows))
+            foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
             {
                 gl.TexSubImage2D(
-                    TextureTarget.Texture2D, 0, block.X, 0, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
+                    TextureTarget.Texture2D, 0, block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
             }
         }
     }
 
-    internal void Read(MatrixTexture texture, int rows, Span<byte> padded)
+    internal void Read(MatrixTexture texture, int firstRow, int rows, Span<byte> padded)
     {
         using Scope scope = Enter();
         readFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);
@@ -250,8 +250,8 @@ public sealed unsafe class NeuralDevice : IDisposable
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
         fixed (byte* first = padded)
         {
-            foreach (Block block in BlocksOf(texture.Shape, rows))
-                gl.ReadPixels(block.X, 0, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
+            foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
+                gl.ReadPixels(block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
         }
 
         gl.FramebufferTexture2D(FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, 0, 0);
@@ -347,7 +347,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         _ => BufferAccessARB.ReadWrite,
     };
 
-    private static BlockSequence BlocksOf(MatrixShape shape, int rows) => new(shape, rows);
+    private static BlockSequence BlocksOf(MatrixShape shape, int firstRow, int rows) => new(shape, firstRow, rows);
 
     private void RequireThisContext()
     {
@@ -441,27 +441,33 @@ public sealed unsafe class NeuralDevice : IDisposable
         public void Dispose() => device.Leave();
     }
 
-    /// <summary>The part of the first rows that lies in one column block.</summary>
-    private readonly record struct Block(int X, uint Width, uint Height, nint FirstByte);
+    /// <summary>The part of a range of rows that lies in one column block.</summary>
+    private readonly record struct Block(int X, int Y, uint Width, uint Height, nint FirstByte);
 
-    /// <summary>The column blocks of the first rows, in order, without an allocation.</summary>
-    private ref struct BlockSequence(MatrixShape shape, int rows)
+    /// <summary>The column blocks that a range of rows lies in, in order, without an allocation.</summary>
+    private ref struct BlockSequence(MatrixShape shape, int firstRow, int rows)
     {
-        private int block = -1;
+        private int done;
+        private int height;
 
         public readonly Block Current
         {
             get
             {
-                int firstRow = block * shape.FoldHeight;
-                int height = Math.Min(shape.FoldHeight, rows - firstRow);
-                nint firstByte = (nint)firstRow * shape.TexelsPerRow * MatrixShape.ColumnsPerTexel * sizeof(float);
-                return new Block(block * shape.TexelsPerRow, (uint)shape.TexelsPerRow, (uint)height, firstByte);
+                int row = firstRow + done;
+                nint firstByte = (nint)done * shape.TexelsPerRow * MatrixShape.ColumnsPerTexel * sizeof(float);
+                return new Block(
+                    row / shape.FoldHeight * shape.TexelsPerRow, row % shape.FoldHeight, (uint)shape.TexelsPerRow, (uint)height, firstByte);
             }
         }
 
         public readonly BlockSequence GetEnumerator() => this;
 
-        public bool MoveNext() => ++block * shape.FoldHeight < rows;
+        public bool MoveNext()
+        {
+            done += height;
+            height = Math.Min(shape.FoldHeight - ((firstRow + done) % shape.FoldHeight), rows - done);
+            return height > 0;
+        }
     }
 }

@@ -11,7 +11,7 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed class Network : IDisposable
 {
-    private readonly NetworkParameter[][] parameters;
+    private readonly PingPongMatrix[][] matrices;
     private PredictionWorkspace? prediction;
     private StepWorkspace? gradients;
     private InputGradientWorkspace? inputGradients;
@@ -37,14 +37,16 @@ public sealed class Network : IDisposable
         Device = device;
         Stack = new Stack(inputs, operations);
         using NeuralDevice.Scope scope = device.Enter();
-        ulong stream = 0;   // one a parameter, so that a layer's start does not depend on the layers before it
-        parameters =
+        List<NetworkParameter> parameters = [];
+        int number = 0;
+        matrices =
         [
             .. Stack.Layers.Select((layer, block) => layer.Parameters
-                .Select(declaration => new NetworkParameter(this, declaration, block, new SeededRandom((ulong)seed, stream++))).ToArray()),
+                .Select(declaration => Declare(declaration, number++, block, parameters)).ToArray()),
         ];
-        Parameters = [.. parameters.SelectMany(block => block)];
-        CommittedParameters = [.. ParameterMatrices.Select(block => block.Select(matrix => matrix.Committed).ToArray())];
+        Parameters = parameters;
+        CommittedParameters = [.. matrices.Select(block => block.Select(matrix => matrix.Committed).ToArray())];
+        Initialize(seed);
     }
 
     /// <summary>Features of a sample.</summary>
@@ -67,7 +69,7 @@ public sealed class Network : IDisposable
 
     internal IReadOnlyList<IReadOnlyList<Operand>> CommittedParameters { get; }
 
-    internal IEnumerable<IEnumerable<PingPongMatrix>> ParameterMatrices => parameters.Select(block => block.Select(parameter => parameter.Matrix));
+    internal IReadOnlyList<IReadOnlyList<PingPongMatrix>> Matrices => matrices;
 
     /// <summary>
     /// What a training step of a stack costs, without a device and without making it: for every block and the whole, the
@@ -155,7 +157,7 @@ public sealed class Network : IDisposable
     {
         if (disposed) return;
         disposed = true;
-        foreach (NetworkParameter parameter in Parameters) parameter.Matrix.Dispose();
+        foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.Dispose();
         prediction?.Dispose();
         gradients?.Dispose();
         inputGradients?.Dispose();
@@ -166,7 +168,7 @@ public sealed class Network : IDisposable
     {
         for (int i = 0; i < values.Length; i++) Parameters[i].Check(values[i], nameof(values));
         using NeuralDevice.Scope scope = Enter();
-        for (int i = 0; i < values.Length; i++) Parameters[i].Matrix.CommittedTexture.Upload<float>(values[i]);
+        for (int i = 0; i < values.Length; i++) Parameters[i].Upload(values[i]);
     }
 
     internal NeuralDevice.Scope Enter()
@@ -178,7 +180,36 @@ public sealed class Network : IDisposable
     /// <summary>Makes the textures that updates write, if there are none yet.</summary>
     internal void EnsurePending()
     {
-        foreach (NetworkParameter parameter in Parameters) parameter.Matrix.EnsurePending();
+        foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.EnsurePending();
+    }
+
+    private PingPongMatrix Declare(ParameterDeclaration declaration, int number, int block, List<NetworkParameter> parameters)
+    {
+        MatrixShape shape = Device.Shape(declaration.Rows, declaration.Columns, $"The parameters of operation {block}");
+        PingPongMatrix matrix = new(Device, Clock, shape);
+        int row = 0;
+        foreach (ParameterPart part in declaration.Parts)
+        {
+            parameters.Add(new NetworkParameter(this, matrix, number, block, row, part));
+            row += part.Rows;
+        }
+
+        return matrix;
+    }
+
+    /// <summary>Uploads the initial values; each parameter has a stream of its own, so that its start does not hang on the others' sizes.</summary>
+    private void Initialize(int seed)
+    {
+        ParameterPart[] parts = [.. Stack.Layers.SelectMany(layer => layer.Parameters).SelectMany(declaration => declaration.Parts)];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (parts[i].InitialBound == 0) continue;
+            SeededRandom random = new((ulong)seed, stream: (ulong)i);
+            float bound = (float)parts[i].InitialBound;
+            float[] values = new float[Parameters[i].Rows * Parameters[i].Columns];
+            for (int j = 0; j < values.Length; j++) values[j] = ((random.NextSingle() * 2) - 1) * bound;
+            Parameters[i].Upload(values);
+        }
     }
 
     private static void Replace<T>(ref T? workspace, T larger) where T : Workspace

@@ -54,7 +54,7 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
         Operand[][] Parameters(RecordedPass pass) =>
         [
             .. stack.Layers.Select((layer, block) => layer.Parameters
-                .Select(p => Allocate(new MatrixRequest(block, pass, p.Rows, p.Columns, p.Name))).ToArray()),
+                .Select(p => Allocate(new MatrixRequest(block, pass, p.Rows, p.Columns, "The parameters of an operation"))).ToArray()),
         ];
 
         Operand[][] weights = Parameters(RecordedPass.Forward);

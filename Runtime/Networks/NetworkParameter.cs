@@ -1,31 +1,36 @@
 namespace NeuralPlugin;
 
-/// <summary>One matrix of a network's parameters, as it lives in a texture.</summary>
+/// <summary>
+/// One matrix of a network's parameters: the weights or the biases of a layer. It is a part of the rows of a texture.
+/// </summary>
 public sealed class NetworkParameter
 {
     private readonly Network network;
-    private readonly ParameterDeclaration declaration;
+    private readonly PingPongMatrix matrix;
+    private readonly int firstRow;
 
-    internal NetworkParameter(Network network, ParameterDeclaration declaration, int block, SeededRandom random)
+    internal NetworkParameter(Network network, PingPongMatrix matrix, int matrixNumber, int block, int firstRow, ParameterPart part)
     {
         this.network = network;
-        this.declaration = declaration;
-        Name = $"{block}.{declaration.Name}";
-        MatrixShape shape = network.Device.Shape(declaration.Rows, declaration.Columns, $"The values of parameter {Name}");
-        Matrix = new PingPongMatrix(network.Device, network.Clock, shape);
-        if (declaration.InitialBound != 0) Matrix.CommittedTexture.Upload<float>(declaration.InitialValues(random));
+        this.matrix = matrix;
+        this.firstRow = firstRow;
+        MatrixNumber = matrixNumber;
+        Name = $"{block}.{part.Name}";
+        Rows = part.Rows;
+        Columns = matrix.Committed.Shape.Columns;
     }
 
     /// <summary>The number of its operation in the stack, from 0, and what it is there: <c>0.weight</c>, <c>0.bias</c>.</summary>
     public string Name { get; }
 
     /// <summary>Rows: the inputs of a weight matrix, 1 for biases.</summary>
-    public int Rows => declaration.Rows;
+    public int Rows { get; }
 
     /// <summary>Columns: the units of the layer.</summary>
-    public int Columns => declaration.Columns;
+    public int Columns { get; }
 
-    internal PingPongMatrix Matrix { get; }
+    /// <summary>The number of its matrix among all those of the network.</summary>
+    internal int MatrixNumber { get; }
 
     /// <summary>Its committed values [rows × columns], row-major. Waits for the GPU and allocates.</summary>
     /// <exception cref="ObjectDisposedException">The network or its device was disposed.</exception>
@@ -33,7 +38,7 @@ public sealed class NetworkParameter
     public float[] GetValues()
     {
         using NeuralDevice.Scope scope = network.Enter();
-        return Matrix.CommittedTexture.Read();
+        return ReadFrom(matrix.CommittedTexture);
     }
 
     /// <summary>Replaces its committed values [rows × columns], row-major.</summary>
@@ -45,8 +50,18 @@ public sealed class NetworkParameter
     {
         Check(values, nameof(values));
         using NeuralDevice.Scope scope = network.Enter();
-        Matrix.CommittedTexture.Upload(values);
+        Upload(values);
     }
+
+    /// <summary>Its rows of a texture of the same shape: of the committed values, or of their gradient.</summary>
+    internal float[] ReadFrom(MatrixTexture texture)
+    {
+        float[] values = new float[Rows * Columns];
+        texture.Read(values, firstRow);
+        return values;
+    }
+
+    internal void Upload(ReadOnlySpan<float> values) => matrix.CommittedTexture.Upload(values, firstRow);
 
     internal void Check(ReadOnlySpan<float> values, string name)
     {

@@ -16,7 +16,7 @@ internal sealed class OptimizerState : IDisposable
         Optimizer = optimizer;
         Scalars = new float[optimizer.ScalarCount];
         network.EnsurePending();
-        Operands = [.. network.ParameterMatrices.Select(block => block.Select(OperandsOf).ToArray())];
+        Operands = [.. network.Matrices.Select(block => block.Select(OperandsOf).ToArray())];
     }
 
     public Optimizer Optimizer { get; }

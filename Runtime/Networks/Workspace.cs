@@ -115,7 +115,8 @@ internal sealed class StepWorkspace : Workspace
 
     public float[][] ReadGradients()
     {
-        return [.. Recording.ParameterGradients.SelectMany(block => block).Select(gradient => ((MatrixTexture)gradient).Read())];
+        MatrixTexture[] gradients = [.. Recording.ParameterGradients.SelectMany(block => block).Cast<MatrixTexture>()];
+        return [.. Network.Parameters.Select(parameter => parameter.ReadFrom(gradients[parameter.MatrixNumber]))];
     }
 
     private void Upload(LabeledBatch batch)

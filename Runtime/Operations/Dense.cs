@@ -2,7 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A dense (fully connected) layer: Y = X·W + b, with X [batch × inputs], W [inputs × units], b [units], Y [batch × units].
-/// Backward: dX = dY·Wᵀ, dW = Xᵀ·dY, db = the column sums of dY. Its weights start uniform by He's rule where a ReLU follows
+/// Backward: dX = dY·Wᵀ, dW = Xᵀ·dY, db = the column sums of dY. Both live in one matrix [inputs + 1 × units], the biases as its
+/// last row, so that one kernel computes both gradients and one updates both. Its weights start uniform by He's rule where a ReLU follows
 /// and by Glorot's elsewhere, its biases at zero.
 /// </summary>
 public sealed class Dense : Operation
@@ -28,39 +29,39 @@ public sealed class Dense : Operation
     internal override ParameterDeclaration[] ParametersFor(int inputs, Operation? next)
     {
         double fan = next?.InitialScaleBefore == InitialScale.He ? inputs : (double)inputs + Units;
-        return [new("weight", inputs, Units, Math.Sqrt(6 / fan)), new("bias", 1, Units, 0)];
+        return [new(Units, [new("weight", inputs, Math.Sqrt(6 / fan)), new("bias", 1, 0)])];
     }
 
     internal override IEnumerable<Dispatch> Forward(OperationOperands operands)
     {
-        (Operand weights, Operand biases) = (operands.Parameters[0], operands.Parameters[1]);
-        (int inputTexels, int outputTexels) = (MatrixShape.Texels(weights.Shape.Rows), weights.Shape.TexelsPerRow);
+        Operand parameters = operands.Parameters[0];
+        (int inputTexels, int outputTexels) = (operands.Input.Shape.TexelsPerRow, parameters.Shape.TexelsPerRow);
         Tile tile = Tile.For(outputTexels, ForwardRows, NarrowForwardRows);
         yield return new Dispatch(
             tile.Kernel("dense_forward.comp"),
-            [Read(operands.Input), Read(weights), Read(biases), Write(operands.Output)],
-            [inputTexels, outputTexels],
+            [Read(operands.Input), Read(parameters), Write(operands.Output)],
+            [inputTexels, outputTexels, operands.Input.Shape.Columns],
             tile.GridOverRowsInUse(outputTexels))
         {
-            FloatingPointOperations = ProductOperations(operands.Input.Shape.Rows, weights),
+            FloatingPointOperations = ProductOperations(operands.Input, operands.Output),
         };
     }
 
     internal override IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients)
     {
-        Operand weights = operands.Parameters[0];
-        int batch = operands.Input.Shape.Rows;
-        (int inputTexels, int outputTexels) = (MatrixShape.Texels(weights.Shape.Rows), weights.Shape.TexelsPerRow);
+        Operand parameters = operands.Parameters[0];
+        int inputs = operands.Input.Shape.Columns;
+        (int inputTexels, int outputTexels) = (operands.Input.Shape.TexelsPerRow, parameters.Shape.TexelsPerRow);
         if (gradients.Input is not null)
         {
             Tile tile = Tile.For(inputTexels, BackwardInputRows, NarrowForwardRows, mostTexels: 2);
             yield return new Dispatch(
                 tile.Kernel("dense_backward_input.comp"),
-                [Read(gradients.Output), Read(weights), Write(gradients.Input)],
-                [inputTexels, outputTexels],
+                [Read(gradients.Output), Read(parameters), Write(gradients.Input)],
+                [inputTexels, outputTexels, inputs],
                 tile.GridOverRowsInUse(inputTexels))
             {
-                FloatingPointOperations = ProductOperations(batch, weights),
+                FloatingPointOperations = ProductOperations(operands.Input, operands.Output),
             };
         }
 
@@ -70,24 +71,18 @@ public sealed class Dense : Operation
         yield return new Dispatch(
             weightTile.Kernel("dense_backward_weights.comp"),
             [Read(operands.Input), Read(gradients.Output), Write(gradients.Parameters[0])],
-            [inputTexels, outputTexels, weights.Shape.Rows],
-            weightTile.GridOver(inputTexels * MatrixShape.ColumnsPerTexel, outputTexels))
+            [inputTexels, outputTexels, inputs],
+            weightTile.GridOver(inputs + 1, outputTexels))
         {
-            FloatingPointOperations = ProductOperations(batch, weights),
+            FloatingPointOperations = ProductOperations(operands.Input, operands.Output),
         };
-
-        yield return new Dispatch(
-            new KernelSource("dense_backward_biases.comp", ("GROUP_SIZE", GroupSize)),
-            [Read(gradients.Output), Write(gradients.Parameters[1])],
-            [outputTexels],
-            new DispatchGrid(MatrixShape.CeilingDivide(outputTexels, GroupSize)));
     }
 
     private static ImageBinding Read(Operand operand) => new(operand, ImageAccess.Read);
 
     private static ImageBinding Write(Operand operand) => new(operand, ImageAccess.Write);
 
-    private static long ProductOperations(int batch, Operand weights) => 2 * batch * weights.Shape.Elements;
+    private static long ProductOperations(Operand input, Operand output) => 2 * input.Shape.Elements * output.Shape.Columns;
 
     /// <summary>
     /// How a workgroup of eight invocations covers a result: each keeps Rows × Texels texels of it in registers, and

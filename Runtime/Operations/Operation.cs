@@ -35,18 +35,14 @@ internal enum InitialScale
     He,
 }
 
-/// <summary>A parameter that an operation has: its shape, and the bound of its uniform initial values (0: zeros).</summary>
-internal sealed record ParameterDeclaration(string Name, int Rows, int Columns, double InitialBound)
+/// <summary>A matrix of parameters that an operation has: its columns, and the parts that lie in it below each other.</summary>
+internal sealed record ParameterDeclaration(int Columns, IReadOnlyList<ParameterPart> Parts)
 {
-    public float[] InitialValues(SeededRandom random)
-    {
-        float[] values = new float[checked(Rows * Columns)];
-        if (InitialBound == 0) return values;
-        float bound = (float)InitialBound;
-        for (int i = 0; i < values.Length; i++) values[i] = ((random.NextSingle() * 2) - 1) * bound;
-        return values;
-    }
+    public int Rows => Parts.Sum(part => part.Rows);
 }
+
+/// <summary>Rows of a matrix of parameters that have a name, and the bound of their uniform initial values (0: zeros).</summary>
+internal sealed record ParameterPart(string Name, int Rows, double InitialBound);
 
 /// <summary>What the forward pass of one operation reads and writes.</summary>
 internal sealed record OperationOperands(Operand Input, Operand Output, IReadOnlyList<Operand> Parameters);

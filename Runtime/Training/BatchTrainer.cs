@@ -59,8 +59,8 @@ public sealed class BatchTrainer : IDisposable
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
         LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
-        ObjectDisposedException.ThrowIf(disposed, this);
         using NeuralDevice.Scope scope = network.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
         if (workspace is null || workspace.Capacity < batch.Rows)
         {
             StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state);

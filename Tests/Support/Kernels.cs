@@ -20,7 +20,15 @@ internal static class Kernels
     public static float[] ReadPadded(NeuralDevice device, MatrixTexture texture)
     {
         float[] padded = new float[texture.Shape.Rows * texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        device.Read(texture, texture.Shape.Rows, MemoryMarshal.AsBytes(padded.AsSpan()));
+        device.Read(texture, 0, texture.Shape.Rows, MemoryMarshal.AsBytes(padded.AsSpan()));
         return padded;
+    }
+
+    /// <summary>All its values, row-major without the padding.</summary>
+    public static float[] Read(this MatrixTexture texture)
+    {
+        float[] values = new float[texture.Shape.Elements];
+        texture.Read(values);
+        return values;
     }
 }
