@@ -108,10 +108,13 @@ internal sealed class StepWorkspace : Workspace
     public BatchResult Run(LabeledBatch batch)
     {
         Upload(batch);
-        plan.Run(batch.Rows);
+        Enqueue(batch.Rows);
         ((MatrixTexture)Recording.BatchLoss!).Read(batchLoss);
         return new BatchResult(batchLoss[0], (int)batchLoss[1]);
     }
+
+    /// <summary>Runs the plan on what is uploaded, without waiting.</summary>
+    public void Enqueue(int rows) => plan.Run(rows);
 
     public float[][] ReadGradients()
     {
