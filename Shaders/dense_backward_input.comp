@@ -1,13 +1,18 @@
 // dX [rows x inputs] = dY [rows x outputs] . transpose(W [inputs x outputs])
+// With RELU: dX where X, the output of a ReLU before this layer, is above zero, else 0: the gradient before that ReLU.
 //
 // An invocation keeps ROWS rows by TEXELS texels of dX. Each element is a dot product along the outputs of a row of dY and a
 // row of W; both lie packed along that direction, so nothing is transposed.
 #include "matrix.glsl"
 #include "tile.glsl"
+#include "relu.glsl"
 
 layout(binding = 0, rgba32f) readonly uniform image2D outputGradients;
 layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
 layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
+#ifdef RELU
+layout(binding = 3, rgba32f) readonly uniform image2D activations;
+#endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
@@ -47,10 +52,15 @@ void main()
     bvec4 isInput[TEXELS];
 #define KEEP(t) isInput[t] = lessThan(4 * (firstTexel + t) + ivec4(0, 1, 2, 3), ivec4(inputColumns));
     EACH_TEXEL(KEEP)
+#ifdef RELU
+#define THROUGH_RELU(gradient, at) reluGradient(gradient, imageLoad(activations, at))
+#else
+#define THROUGH_RELU(gradient, at) gradient
+#endif
 #define STORE(row, t) \
     if (firstRow + row < rows && firstTexel + t < inputTexels) \
-        imageStore(inputGradients, matrixTexel(firstRow + row, firstTexel + t, inputTexels), \
-            mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]));
+        imageStore(inputGradients, matrixTexel(firstRow + row, firstTexel + t, inputTexels), THROUGH_RELU( \
+            mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), matrixTexel(firstRow + row, firstTexel + t, inputTexels)));
 #define STORE_ROW(row) ACROSS(STORE, row)
     EACH_ROW(STORE_ROW)
 }

@@ -1,6 +1,8 @@
 // [dW; db] [inputs + 1 x outputs] = transpose([X, 1] [rows x inputs + 1]) . dY [rows x outputs]: the gradient of the biases is
 // that of a last row of weights whose input is always one.
 //
+// With UPDATE: the optimizer's update by that gradient instead, which is then never stored.
+//
 // An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
 // products at a time; batch rows that are not in use count as zero, whatever the textures hold there.
@@ -9,7 +11,11 @@
 
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
+#ifdef UPDATE
+#include "update.glsl"
+#else
 layout(binding = 2, rgba32f) writeonly uniform image2D parameterGradients;
+#endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
@@ -73,9 +79,14 @@ void main()
         EACH_ROW(MULTIPLY_ROW)
     }
 
+#ifdef UPDATE
+#define FINISH(at, gradient) update(at, gradient)
+#else
+#define FINISH(at, gradient) imageStore(parameterGradients, at, gradient)
+#endif
 #define STORE(row, t) \
     if (4 * firstInputTexel + row <= inputColumns && firstTexel + t < outputTexels) \
-        imageStore(parameterGradients, matrixTexel(4 * firstInputTexel + row, firstTexel + t, outputTexels), sum[row * TEXELS + t]);
+        FINISH(matrixTexel(4 * firstInputTexel + row, firstTexel + t, outputTexels), sum[row * TEXELS + t]);
 #define STORE_ROW(row) ACROSS(STORE, row)
     EACH_ROW(STORE_ROW)
 }

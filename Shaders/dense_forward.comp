@@ -1,9 +1,11 @@
 // Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs]; b is the row of the parameters below W.
+// With RELU: Y = max(X . W + b, 0), a ReLU that follows.
 //
 // An invocation keeps ROWS rows by TEXELS texels of Y in registers and walks along the inputs, a texel of X (four inputs) at
 // a time. The sum over the inputs has one order, whatever the tile: four products at a time, in order.
 #include "matrix.glsl"
 #include "tile.glsl"
+#include "relu.glsl"
 
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]
@@ -44,9 +46,14 @@ void main()
     vec4 bias[TEXELS];
 #define LOAD_BIAS(t) bias[t] = imageLoad(parameters, matrixTexel(inputColumns, firstTexel + t, outputTexels));
     EACH_TEXEL(LOAD_BIAS)
+#ifdef RELU
+#define ACTIVATION(x) relu(x)
+#else
+#define ACTIVATION(x) x
+#endif
 #define STORE(row, t) \
     if (firstRow + row < rows && firstTexel + t < outputTexels) \
-        imageStore(outputs, matrixTexel(firstRow + row, firstTexel + t, outputTexels), sum[row * TEXELS + t] + bias[t]);
+        imageStore(outputs, matrixTexel(firstRow + row, firstTexel + t, outputTexels), ACTIVATION(sum[row * TEXELS + t] + bias[t]));
 #define STORE_ROW(row) ACROSS(STORE, row)
     EACH_ROW(STORE_ROW)
 }

@@ -1,5 +1,6 @@
 // dX [rows x columns] = dY where X > 0, else 0: the derivative at zero is taken as 0.
 #include "matrix.glsl"
+#include "relu.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
@@ -16,7 +17,6 @@ void main()
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
         ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        vec4 gradient = imageLoad(outputGradients, at);
-        imageStore(inputGradients, at, mix(vec4(0.0), gradient, greaterThan(imageLoad(inputs, at), vec4(0.0))));
+        imageStore(inputGradients, at, reluGradient(imageLoad(outputGradients, at), imageLoad(inputs, at)));
     }
 }

@@ -1,5 +1,6 @@
 // Y [rows x columns] = max(X, 0)
 #include "matrix.glsl"
+#include "relu.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
@@ -14,9 +15,7 @@ void main()
 
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
-        // Not max(): a NaN must stay one, so that a loss that is not finite is noticed.
         ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        vec4 x = imageLoad(inputs, at);
-        imageStore(outputs, at, mix(x, vec4(0.0), lessThan(x, vec4(0.0))));
+        imageStore(outputs, at, relu(imageLoad(inputs, at)));
     }
 }

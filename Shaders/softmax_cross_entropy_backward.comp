@@ -7,6 +7,7 @@
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, rgba32f) readonly uniform image2D logitsImage;
 layout(binding = 2, rgba32f) writeonly uniform image2D logitGradients;
+layout(location = SIZE_1) uniform int classTexels;   // texels of a row of logits
 layout(location = SCALAR_0) uniform float entropyBonus;
 
 vec4 loadLogits(int row, int texel)
@@ -15,6 +16,7 @@ vec4 loadLogits(int row, int texel)
 }
 
 #include "softmax.glsl"
+#include "cross_entropy.glsl"
 
 void main()
 {
@@ -25,12 +27,6 @@ void main()
     Softmax softmax = softmaxOfRow(row);
     for (int texel = 0; texel < classTexels; texel++)
     {
-        vec4 logits = loadLogits(row, texel);
-        bvec4 allowed = loadAllowed(row, texel);
-        vec4 p = exponentials(logits, allowed, softmax.maximum) / softmax.sum;
-        vec4 logP = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum) - softmax.logSum, allowed);
-        vec4 isLabel = mix(vec4(0.0), vec4(1.0), equal(4 * texel + ivec4(0, 1, 2, 3), ivec4(target.label)));
-        vec4 gradient = target.weight * (p - isLabel) + entropyBonus * p * (logP + softmax.entropy);
-        imageStore(logitGradients, matrixTexel(row, texel, classTexels), gradient / float(rows));
+        imageStore(logitGradients, matrixTexel(row, texel, classTexels), logitGradient(row, texel, target, softmax));
     }
 }

@@ -7,6 +7,7 @@
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, rgba32f) readonly uniform image2D logitsImage;
 layout(binding = 2, rgba32f) writeonly uniform image2D rowLosses;
+layout(location = SIZE_1) uniform int classTexels;   // texels of a row of logits
 layout(location = SCALAR_0) uniform float entropyBonus;
 
 vec4 loadLogits(int row, int texel)
@@ -15,15 +16,12 @@ vec4 loadLogits(int row, int texel)
 }
 
 #include "softmax.glsl"
+#include "cross_entropy.glsl"
 
 void main()
 {
     int row = int(gl_GlobalInvocationID.x);
     if (row >= rows) return;
 
-    Target target = loadTarget(row);
-    Softmax softmax = softmaxOfRow(row);
-    float crossEntropy = softmax.logSum - (loadLogits(row, target.label / 4)[target.label % 4] - softmax.maximum);
-    float loss = target.weight * crossEntropy - entropyBonus * softmax.entropy;
-    imageStore(rowLosses, matrixTexel(row, 0, 1), vec4(loss, softmax.best == target.label ? 1.0 : 0.0, 0.0, 0.0));
+    imageStore(rowLosses, matrixTexel(row, 0, 1), rowLoss(row, loadTarget(row), softmaxOfRow(row)));
 }

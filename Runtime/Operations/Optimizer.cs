@@ -7,7 +7,8 @@ namespace NeuralPlugin;
 /// <param name="LearningRate">The factor of each step; the trainer may change it between steps.</param>
 public abstract record Optimizer(float LearningRate)
 {
-    private protected const int GroupSize = 32;
+    private const int GroupSize = 32;
+    private const string UpdateFile = "optimizer_update.comp";
 
     /// <summary>The factor of each step.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -18,7 +19,18 @@ public abstract record Optimizer(float LearningRate)
 
     internal abstract int ScalarCount { get; }
 
-    private protected abstract KernelSource Source { get; }
+    /// <summary>Which of the updates of Shaders/Include/update.glsl it is.</summary>
+    private protected abstract UpdateKind Kind { get; }
+
+    /// <summary>What update.glsl must be told: which update, and the image units from which on its images lie.</summary>
+    private static IEnumerable<(string Name, int Value)> UpdateConstants(UpdateKind kind, int images, int firstImage)
+    {
+        return
+        [
+            .. Enum.GetValues<UpdateKind>().Select(k => ($"UPDATE_{k.ToString().ToUpperInvariant()}", (int)k)), ("UPDATE", (int)kind),
+            .. Enumerable.Range(0, images).Select(i => ($"UPDATE_IMAGE_{i}", firstImage + i)),
+        ];
+    }
 
     /// <summary>Checks a learning rate as the optimizers do.</summary>
     internal static float RequireLearningRate(float value) => Requirements.Number(value, "learning rate", name: nameof(LearningRate));
@@ -33,20 +45,26 @@ public abstract record Optimizer(float LearningRate)
         (Operand Committed, Operand Pending) weights, Operand gradient, IReadOnlyList<(Operand Committed, Operand Pending)> state, float[] scalars)
     {
         MatrixShape shape = gradient.Shape;
-        List<ImageBinding> images =
-        [
-            new(weights.Committed, ImageAccess.Read), new(gradient, ImageAccess.Read), new(weights.Pending, ImageAccess.Write),
-        ];
-        foreach ((Operand committed, Operand pending) in state)
+        List<ImageBinding> images = [new(gradient, ImageAccess.Read)];
+        foreach ((Operand committed, Operand pending) in state.Prepend(weights))
         {
             images.Add(new ImageBinding(committed, ImageAccess.Read));
             images.Add(new ImageBinding(pending, ImageAccess.Write));
         }
 
         return new Dispatch(
-            Source, [.. images], [shape.Width, shape.Height],
+            new KernelSource(UpdateFile, [("GROUP_SIZE", GroupSize), .. UpdateConstants(Kind, images.Count - 1, firstImage: 1)]),
+            [.. images], [shape.Width, shape.Height],
             new DispatchGrid(MatrixShape.CeilingDivide(shape.Width, GroupSize), shape.Height), scalars);
     }
+}
+
+/// <summary>The updates of Shaders/Include/update.glsl.</summary>
+internal enum UpdateKind
+{
+    Sgd = 1,
+    Momentum,
+    Adam,
 }
 
 /// <summary>
@@ -71,7 +89,7 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
 
     internal override int ScalarCount => 3;
 
-    private protected override KernelSource Source => new("sgd_update.comp", ("GROUP_SIZE", GroupSize), ("MOMENTUM", StateMatrices));
+    private protected override UpdateKind Kind => Momentum > 0 ? UpdateKind.Momentum : UpdateKind.Sgd;
 
     internal override void WriteScalars(Span<float> scalars, float learningRate, long step)
     {
@@ -112,7 +130,7 @@ public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float
 
     internal override int ScalarCount => 6;
 
-    private protected override KernelSource Source => new("adam_update.comp", ("GROUP_SIZE", GroupSize));
+    private protected override UpdateKind Kind => UpdateKind.Adam;
 
     internal override void WriteScalars(Span<float> scalars, float learningRate, long step)
     {

@@ -44,7 +44,7 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
         return new Dispatch(
             new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("TARGET_MASK_WORD", TargetLayout.MaskWord)),
             [new ImageBinding(logits, ImageAccess.Read), new ImageBinding(targets, ImageAccess.Read), new ImageBinding(result, ImageAccess.Write)],
-            [logits.Shape.TexelsPerRow, targets.Shape.TexelsPerRow],
+            [targets.Shape.TexelsPerRow, logits.Shape.TexelsPerRow],
             new DispatchGrid(1, RowsPerGroupX: GroupSize),
             [EntropyBonus]);
     }

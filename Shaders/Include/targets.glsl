@@ -2,8 +2,7 @@
 // on a bit for each class that is allowed, 32 a word. Bits past the last class are zero. TargetLayout is the same in C#.
 
 layout(binding = 1, rgba32ui) readonly uniform uimage2D targets;   // [rows x 4 * targetTexels words]
-layout(location = SIZE_0) uniform int classTexels;         // texels of a row of logits
-layout(location = SIZE_1) uniform int targetTexels;    // texels of a row of targets
+layout(location = SIZE_0) uniform int targetTexels;   // texels of a row of targets
 
 struct Target
 {
