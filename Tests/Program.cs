@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Runtime.InteropServices;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
@@ -21,15 +22,19 @@ internal static class Program
                 case ["train"]:
                     Console.WriteLine(HashOfTrainedWeights());
                     return 0;
+                case ["attach"]:
+                    using (HostContext host = new(major: 3, minor: 3))
+                    using (NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host))) Console.WriteLine($"{device.Version} | {device.Renderer}");
+                    return 0;
                 default:
-                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: device | train");
+                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: device | train | attach");
                     return 2;
             }
         }
         catch (DeviceNotSupportedException exception)
         {
             Console.WriteLine($"{nameof(DeviceNotSupportedException)}: {exception.Message}");
-            return 3;
+            return ChildResult.NotSupported;
         }
     }
 

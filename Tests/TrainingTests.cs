@@ -122,6 +122,49 @@ internal sealed class TrainingTests
         Assert.That(TrainingRun.HashOfWeights(TestDevice.Folding, capacity: 50), Is.EqualTo(expected), "folded");
     }
 
+    /// <summary>Fewer dispatches, the same bits: with every optimizer, with weights, masks and entropy, for shallow and deep stacks.</summary>
+    [Test]
+    public void AFusedStepHasTheBitsOfThePlainOne([Values(0, 1, 3)] int hiddenLayers, [Values(2, 10, 16, 40)] int classes, [Values] bool folded)
+    {
+        const int Inputs = 21, Rows = 27;
+        foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f, 0, 0.01f), new Sgd(0.05f, 0.9f), new Adam(0.01f) })
+        {
+            float[][][] results =
+            [
+                .. new[] { false, true }.Select(fused =>
+                {
+                    Operation[] hidden = [.. Enumerable.Range(0, hiddenLayers).SelectMany(i => new Operation[] { new Dense(19 + (14 * i)), new Relu() })];
+                    using Network network = new(TestDevice.Get(folded), 4, Inputs, [.. hidden, new Dense(classes)]);
+                    using BatchTrainer trainer = new(network, optimizer, new SoftmaxCrossEntropy(0.05f), capacity: 1, fused);
+                    List<float> losses = [];
+                    for (int step = 0; step < 5; step++)
+                    {
+                        int rows = Rows - step;
+                        int[] labels = TwinArrays.Labels(700 + step, rows, classes);
+                        losses.Add(trainer.TrainBatch(
+                            TwinArrays.UniformFloats(600 + step, rows * Inputs, -1, 1), labels, TwinArrays.UniformFloats(800 + step, rows, -1, 2),
+                            TwinArrays.Mask(900 + step, labels, classes)).Loss);
+                    }
+
+                    return (float[][])[[.. losses], .. network.Parameters.Select(parameter => parameter.GetValues())];
+                }),
+            ];
+            Assert.That(results[1], Is.EqualTo(results[0]), $"{optimizer}");
+        }
+    }
+
+    [Test]
+    public void ATwoLayerStepHasFiveDispatchesAndTwoBarriers()
+    {
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, 20, 30, 10);
+        using OptimizerState state = new(classifier.Network, new Adam());
+        using StepWorkspace fused = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state);
+        using StepWorkspace plain = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state, fused: false);
+        Assert.That(fused.Dispatches, Has.Count.EqualTo(5));
+        Assert.That(fused.Dispatches.Count(dispatch => dispatch.NeedsBarrier), Is.EqualTo(2));
+        Assert.That(plain.Dispatches, Has.Count.EqualTo(12));
+    }
+
     /// <summary>The driver's threads share out the workgroups; no sum depends on how.</summary>
     [Test]
     public void TheSameSeedGivesTheSameBitsForAnyNumberOfDriverThreads()

@@ -56,6 +56,12 @@ internal sealed class Dispatch
     /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 where it has none.</summary>
     public long FloatingPointOperations { get; init; }
 
+    /// <summary>The same dispatch with other images and further constants.</summary>
+    public Dispatch With(ImageBinding[] images, params (string Name, int Value)[] constants)
+    {
+        return new Dispatch(Source.With(constants), images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
+    }
+
     /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
     public bool NeedsBarrier { get; set; }
 

@@ -6,6 +6,10 @@ namespace NeuralPlugin;
 /// <summary>A kernel to compile: a file of Shaders/ and the constants of this variant of it.</summary>
 internal sealed record KernelSource(string FileName, params (string Name, int Value)[] Constants)
 {
+    public bool Has(string constant) => Constants.Any(c => c.Name == constant);
+
+    public KernelSource With(params (string Name, int Value)[] more) => new(FileName, [.. Constants, .. more]);
+
     /// <summary>Tells variants apart: the file and its constants.</summary>
     public string Key => string.Join(' ', Constants.Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Name}={c.Value}")).Prepend(FileName));
 }

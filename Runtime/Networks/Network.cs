@@ -83,14 +83,18 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
     public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Operation[] operations)
     {
-        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, MatrixShape.DefaultFoldHeight);
+        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true, MatrixShape.DefaultFoldHeight);
     }
 
     /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
     /// <param name="batchSize">Samples of a step.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
+    /// <param name="fused">The plan that steps run; false for the plain one, a dispatch an operation.</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is zero or less.</exception>
-    public NetworkCost Cost(int batchSize, Optimizer? optimizer = null) => NetworkCost.Of(Stack, batchSize, optimizer, Device.FoldHeight);
+    public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
+    {
+        return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.FoldHeight);
+    }
 
     /// <summary>The logits of a batch. Waits; allocates only when the batch is larger than any before.</summary>
     /// <param name="features">[batch × inputs]; its length gives the batch size.</param>

@@ -39,63 +39,62 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
     /// <summary>All passes: one training step. Its bytes are what the device counts for the network and its plan.</summary>
     public PassCost Total => Forward + Backward + Update;
 
-    /// <summary>Records a step on shapes alone and adds up what it holds.</summary>
-    internal static NetworkCost Of(Stack stack, int batchSize, Optimizer? optimizer, int foldHeight)
+    /// <summary>Records a step, realizes nothing of it, and adds up what it holds.</summary>
+    internal static NetworkCost Of(Stack stack, int batchSize, Optimizer? optimizer, bool fused, int foldHeight)
     {
         Requirements.Size(batchSize, "rows of a batch");
-        PassCost[,] costs = new PassCost[stack.Layers.Count + 1, Enum.GetValues<RecordedPass>().Length];
-        Operand Allocate(MatrixRequest request)
-        {
-            ShapeOperand operand = new(new MatrixShape(request.Rows, request.Columns, foldHeight), request.Format);
-            costs[request.Block, (int)request.Pass] += new PassCost(0, 0, operand.Shape.Bytes);
-            return operand;
-        }
-
-        Operand[][] Parameters(RecordedPass pass) =>
+        List<RecordedMatrix> matrices = [];
+        PlannedMatrix[][] Parameters(RecordedPass pass) =>
         [
-            .. stack.Layers.Select((layer, block) => layer.Parameters
-                .Select(p => Allocate(new MatrixRequest(block, pass, p.Rows, p.Columns, "The parameters of an operation"))).ToArray()),
+            .. stack.Layers.Select((layer, block) => layer.Parameters.Select(declaration =>
+            {
+                PlannedMatrix matrix = new(new MatrixShape(declaration.Rows, declaration.Columns, foldHeight), "The parameters of an operation");
+                matrices.Add(new RecordedMatrix(block, pass, matrix));
+                return matrix;
+            }).ToArray()),
         ];
 
-        Operand[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, batchSize, weights, Allocate);
+        PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
+        Recording recording = new(stack, batchSize, weights, foldHeight);
         recording.RecordLoss(new SoftmaxCrossEntropy());
         recording.RecordBackward(inputGradients: false);
         if (optimizer is not null)
         {
-            Operand[][] pending = Parameters(RecordedPass.Update);
-            Operand[][][] state = [.. Enumerable.Range(0, 2 * optimizer.StateMatrices).Select(_ => Parameters(RecordedPass.Update))];
+            PlannedMatrix[][] pending = Parameters(RecordedPass.Update);
+            (PlannedMatrix[][] Committed, PlannedMatrix[][] Pending)[] state =
+                [.. Enumerable.Range(0, optimizer.StateMatrices).Select(_ => (Parameters(RecordedPass.Update), Parameters(RecordedPass.Update)))];
+            UpdateOperands Update(int block, int i) => new(
+                (weights[block][i], pending[block][i]),
+                [.. state.Select(s => ((Operand)s.Committed[block][i], (Operand)s.Pending[block][i]))]);
             recording.RecordUpdate(
-                optimizer,
-                [.. weights.Select((block, i) => block.Select((w, j) => new UpdateOperands(
-                    (w, pending[i][j]),
-                    [.. Enumerable.Range(0, optimizer.StateMatrices).Select(s => (state[2 * s][i][j], state[(2 * s) + 1][i][j]))])).ToArray())],
+                optimizer, [.. weights.Select((parameters, block) => parameters.Select((_, i) => Update(block, i)).ToArray())],
                 new float[optimizer.ScalarCount]);
         }
 
-        foreach (RecordedDispatch recorded in recording.Dispatches)
-        {
-            long moved = recorded.Dispatch.Images.Sum(image => image.Operand.Shape.Bytes * (image.Access == ImageAccess.ReadWrite ? 2 : 1));
-            costs[recorded.Block, (int)recorded.Pass] += new PassCost(recorded.Dispatch.FloatingPointOperations, moved, 0);
-        }
-
-        IEnumerable<string> names = [.. stack.Layers.Select(layer => layer.Operation.Name), SoftmaxCrossEntropy.Name];
+        matrices.AddRange(recording.Matrices);
         return new NetworkCost(
+            BlockCosts(stack, recording.Dispatches, fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches, matrices));
+    }
+
+    /// <summary>The products are those of the plain plan; bytes are those of the plan that runs.</summary>
+    private static BlockCost[] BlockCosts(
+        Stack stack, IEnumerable<RecordedDispatch> plain, IReadOnlyList<RecordedDispatch> run, IEnumerable<RecordedMatrix> matrices)
+    {
+        PassCost[,] costs = new PassCost[stack.Layers.Count + 1, Enum.GetValues<RecordedPass>().Length];
+        foreach (RecordedDispatch recorded in plain)
+            costs[recorded.Block, (int)recorded.Pass] += new PassCost(recorded.Dispatch.FloatingPointOperations, 0, 0);
+        foreach (RecordedDispatch recorded in run)
+            costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, recorded.Dispatch.Images.Sum(image => image.Operand.Shape.Bytes), 0);
+        HashSet<Operand> used = [.. run.SelectMany(recorded => recorded.Dispatch.Images).Select(image => image.Operand)];
+        foreach (RecordedMatrix recorded in matrices.Where(m => used.Contains(m.Matrix)))
+            costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, 0, recorded.Matrix.Shape.Bytes);
+        IEnumerable<string> names = [.. stack.Layers.Select(layer => layer.Operation.Name), SoftmaxCrossEntropy.Name];
+        return
         [
             .. names.Select((name, i) => new BlockCost(
                 $"{i}.{name}", costs[i, (int)RecordedPass.Forward], costs[i, (int)RecordedPass.Backward], costs[i, (int)RecordedPass.Update])),
-        ]);
+        ];
     }
 
     private PassCost Sum(Func<BlockCost, PassCost> part) => Blocks.Select(part).Aggregate((a, b) => a + b);
-
-    /// <summary>A matrix of which nothing is needed but its shape.</summary>
-    private sealed class ShapeOperand(MatrixShape shape, TexelFormat format) : Operand
-    {
-        public override MatrixShape Shape => shape;
-
-        public override TexelFormat Format => format;
-
-        public override uint TextureName => 0;
-    }
 }

@@ -2,8 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Records what a network does with a batch, operation by operation: the forward pass, the loss, and the backward pass that
-/// the chain rule derives from the stack. It asks an allocator for each matrix, so that the same recording makes a plan
-/// (textures) or a cost (shapes alone).
+/// the chain rule derives from the stack. Its matrices are planned, not made, so that the same recording makes a plan (by
+/// realizing them) or a cost (of their shapes), and so that fusing can do without some of them.
 /// </summary>
 internal sealed class Recording
 {
@@ -15,10 +15,10 @@ internal sealed class Recording
 
     private readonly Stack stack;
     private readonly int capacity;
-    private readonly Func<MatrixRequest, Operand> allocate;
+    private readonly int foldHeight;
     private readonly OperationOperands[] operands;
 
-    public Recording(Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, Func<MatrixRequest, Operand> allocate)
+    public Recording(Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, int foldHeight)
     {
         if (capacity > MaximumCapacity)
         {
@@ -28,46 +28,48 @@ internal sealed class Recording
 
         this.stack = stack;
         this.capacity = capacity;
-        this.allocate = allocate;
+        this.foldHeight = foldHeight;
         operands = new OperationOperands[stack.Layers.Count];
         ParameterGradients = [];
-        Input = allocate(new MatrixRequest(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch"));
+        Input = Request(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch");
         RecordForward(parameters);
     }
 
-    public Operand Input { get; }
+    public PlannedMatrix Input { get; }
 
-    public Operand Logits => operands[^1].Output;
+    public PlannedMatrix Logits => (PlannedMatrix)operands[^1].Output;
 
-    public Operand? Probabilities { get; private set; }
+    public PlannedMatrix? Probabilities { get; private set; }
 
-    public Operand? Targets { get; private set; }
+    public PlannedMatrix? Targets { get; private set; }
 
-    public Operand? BatchLoss { get; private set; }
+    public PlannedMatrix? BatchLoss { get; private set; }
 
-    public Operand? LogitGradients { get; private set; }
+    public PlannedMatrix? LogitGradients { get; private set; }
 
-    public Operand? InputGradients { get; private set; }
+    public PlannedMatrix? InputGradients { get; private set; }
 
     /// <summary>The gradients in the order of the stack's parameters.</summary>
-    public IReadOnlyList<IReadOnlyList<Operand>> ParameterGradients { get; private set; }
+    public IReadOnlyList<IReadOnlyList<PlannedMatrix>> ParameterGradients { get; private set; }
 
     public List<RecordedDispatch> Dispatches { get; } = [];
+
+    public List<RecordedMatrix> Matrices { get; } = [];
 
     private int LossBlock => stack.Layers.Count;
 
     public void RecordProbabilities()
     {
-        Probabilities = allocate(new MatrixRequest(LossBlock, RecordedPass.Forward, capacity, stack.Outputs, "The probabilities of a batch"));
+        Probabilities = Request(LossBlock, RecordedPass.Forward, capacity, stack.Outputs, "The probabilities of a batch");
         Add(LossBlock, RecordedPass.Forward, [Softmax.Forward(Logits, Probabilities)]);
     }
 
     public void RecordLoss(SoftmaxCrossEntropy loss)
     {
         int words = TargetLayout.WordsPerRow(stack.Outputs);
-        Targets = allocate(new MatrixRequest(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger));
-        Operand rowLosses = allocate(new MatrixRequest(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch"));
-        BatchLoss = allocate(new MatrixRequest(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch"));
+        Targets = Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
+        Operand rowLosses = Request(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch");
+        BatchLoss = Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
         Add(LossBlock, RecordedPass.Forward, loss.Forward(Logits, Targets, rowLosses, BatchLoss));
         RequestLogitGradients(LossBlock);
         Add(LossBlock, RecordedPass.Backward, loss.Backward(Logits, Targets, LogitGradients!));
@@ -82,18 +84,18 @@ internal sealed class Recording
     /// </summary>
     public void RecordBackward(bool inputGradients, bool parameterGradients = true)
     {
-        IReadOnlyList<Operand>[] gradients = new IReadOnlyList<Operand>[operands.Length];
-        Operand output = LogitGradients ?? throw new InvalidOperationException("The loss is recorded before the backward pass.");
+        IReadOnlyList<PlannedMatrix>[] gradients = new IReadOnlyList<PlannedMatrix>[operands.Length];
+        PlannedMatrix output = LogitGradients ?? throw new InvalidOperationException("The loss is recorded before the backward pass.");
         for (int i = operands.Length - 1; i >= 0; i--)
         {
             Stack.Layer layer = stack.Layers[i];
             gradients[i] = !parameterGradients ? [] :
             [
-                .. layer.Parameters.Select(p => allocate(new MatrixRequest(i, RecordedPass.Backward, p.Rows, p.Columns, "The gradients of a parameter"))),
+                .. layer.Parameters.Select(p => Request(i, RecordedPass.Backward, p.Rows, p.Columns, "The gradients of a parameter")),
             ];
             bool wanted = inputGradients || stack.Layers.Take(i).Any(before => before.Parameters.Length > 0);
-            Operand? input = wanted
-                ? allocate(new MatrixRequest(i, RecordedPass.Backward, capacity, layer.Inputs, "The gradients of a layer's input")) : null;
+            PlannedMatrix? input = wanted
+                ? Request(i, RecordedPass.Backward, capacity, layer.Inputs, "The gradients of a layer's input") : null;
             Add(i, RecordedPass.Backward, layer.Operation.Backward(operands[i], new GradientOperands(output, input, gradients[i])));
             InputGradients = input;
             if (input is null) break;
@@ -116,13 +118,20 @@ internal sealed class Recording
         }
     }
 
+    /// <summary>The dispatches of a step in fewer.</summary>
+    /// <param name="keepGradients">The gradients of the parameters are looked at, not only used by updates.</param>
+    public IReadOnlyList<RecordedDispatch> Fuse(bool keepGradients)
+    {
+        return Fusion.Fuse(Dispatches, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(block => block) : []]);
+    }
+
     private void RecordForward(IReadOnlyList<IReadOnlyList<Operand>> parameters)
     {
         Operand input = Input;
         for (int i = 0; i < operands.Length; i++)
         {
             Stack.Layer layer = stack.Layers[i];
-            Operand output = allocate(new MatrixRequest(i, RecordedPass.Forward, capacity, layer.Outputs, "The outputs of a layer"));
+            Operand output = Request(i, RecordedPass.Forward, capacity, layer.Outputs, "The outputs of a layer");
             operands[i] = new OperationOperands(input, output, parameters[i]);
             Add(i, RecordedPass.Forward, layer.Operation.Forward(operands[i]));
             input = output;
@@ -131,7 +140,14 @@ internal sealed class Recording
 
     private void RequestLogitGradients(int block)
     {
-        LogitGradients = allocate(new MatrixRequest(block, RecordedPass.Backward, capacity, stack.Outputs, "The gradients of the logits"));
+        LogitGradients = Request(block, RecordedPass.Backward, capacity, stack.Outputs, "The gradients of the logits");
+    }
+
+    private PlannedMatrix Request(int block, RecordedPass pass, int rows, int columns, string what, TexelFormat format = TexelFormat.Float)
+    {
+        PlannedMatrix matrix = new(new MatrixShape(rows, columns, foldHeight), what, format);
+        Matrices.Add(new RecordedMatrix(block, pass, matrix));
+        return matrix;
     }
 
     private void Add(int block, RecordedPass pass, IEnumerable<Dispatch> dispatches)
@@ -150,10 +166,9 @@ internal enum RecordedPass
 /// <summary>A dispatch with the block of the stack it belongs to; the loss is the block after the last operation.</summary>
 internal sealed record RecordedDispatch(int Block, RecordedPass Pass, Dispatch Dispatch);
 
-/// <summary>A matrix that a recording needs, and for which block and pass.</summary>
-internal readonly record struct MatrixRequest(
-    int Block, RecordedPass Pass, int Rows, int Columns, string What, TexelFormat Format = TexelFormat.Float);
+/// <summary>A matrix that a recording needs, with the block and the pass that first do.</summary>
+internal sealed record RecordedMatrix(int Block, RecordedPass Pass, PlannedMatrix Matrix);
 
-/// <summary>The two sides of a parameter, and of each matrix of the optimizer's state for it.</summary>
+/// <summary>The two sides of a matrix of parameters, and of each matrix of the optimizer's state for it.</summary>
 internal sealed record UpdateOperands(
     (Operand Committed, Operand Pending) Weights, IReadOnlyList<(Operand Committed, Operand Pending)> State);

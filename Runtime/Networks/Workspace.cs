@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The textures of one recording at one capacity, and the plans that run on them. If a later one of its textures does not
-/// fit, those made before are dropped and collected.
+/// The textures of one recording at one capacity, and the plans that run on them. Only matrices that a plan touches become
+/// textures. If a later one does not fit, those made before are dropped and collected.
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
@@ -12,12 +12,12 @@ internal abstract class Workspace : IDisposable
     {
         Network = network;
         Capacity = capacity;
-        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, Allocate);
+        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.Device.FoldHeight);
     }
 
     public int Capacity { get; }
 
-    public MatrixTexture Input => (MatrixTexture)Recording.Input;
+    public MatrixTexture Input => Recording.Input.Texture;
 
     protected Network Network { get; }
 
@@ -28,16 +28,15 @@ internal abstract class Workspace : IDisposable
         foreach (MatrixTexture texture in textures) texture.Dispose();
     }
 
-    protected Plan PlanOf(Func<RecordedDispatch, bool> chosen)
+    protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded)
     {
-        return new Plan(Network.Device, Recording.Dispatches.Where(chosen).Select(recorded => recorded.Dispatch));
-    }
+        Dispatch[] dispatches = [.. recorded.Select(r => r.Dispatch)];
+        foreach (PlannedMatrix matrix in dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>())
+        {
+            if (!matrix.IsRealized) textures.Add(matrix.Realize(Network.Device));
+        }
 
-    private MatrixTexture Allocate(MatrixRequest request)
-    {
-        MatrixTexture texture = new(Network.Device, Network.Device.Shape(request.Rows, request.Columns, request.What), request.Format);
-        textures.Add(texture);
-        return texture;
+        return new Plan(Network.Device, dispatches);
     }
 }
 
@@ -51,15 +50,16 @@ internal sealed class PredictionWorkspace : Workspace
     {
         int lossBlock = network.Stack.Layers.Count;
         Recording.RecordProbabilities();
-        logitsPlan = PlanOf(recorded => recorded.Block != lossBlock);
-        probabilitiesPlan = PlanOf(_ => true);
+        IReadOnlyList<RecordedDispatch> fused = Fusion.Fuse(Recording.Dispatches, Recording.Logits, Recording.Probabilities);
+        logitsPlan = PlanOf(fused.Where(recorded => recorded.Block != lossBlock));
+        probabilitiesPlan = PlanOf(fused);
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
     {
         Input.Upload(features);
         (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
-        ((MatrixTexture)(probabilities ? Recording.Probabilities! : Recording.Logits)).Read(result);
+        (probabilities ? Recording.Probabilities! : Recording.Logits).Texture.Read(result);
     }
 }
 
@@ -72,15 +72,15 @@ internal sealed class InputGradientWorkspace : Workspace
     {
         Recording.RecordGivenLogitGradients();
         Recording.RecordBackward(inputGradients: true, parameterGradients: false);
-        plan = PlanOf(_ => true);
+        plan = PlanOf(Fusion.Fuse(Recording.Dispatches, Recording.InputGradients));
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
     {
         Input.Upload(features);
-        ((MatrixTexture)Recording.LogitGradients!).Upload(logitGradients);
+        Recording.LogitGradients!.Texture.Upload(logitGradients);
         plan.Run(rows);
-        ((MatrixTexture)Recording.InputGradients!).Read(inputGradients);
+        Recording.InputGradients!.Texture.Read(inputGradients);
     }
 }
 
@@ -93,23 +93,26 @@ internal sealed class StepWorkspace : Workspace
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
     private uint[] targetWords = [];
 
-    public StepWorkspace(Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null) : base(network, capacity)
+    public StepWorkspace(Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true)
+        : base(network, capacity)
     {
         Loss = loss;
         Recording.RecordLoss(loss);
         Recording.RecordBackward(inputGradients: false);
         if (optimizer is not null) Recording.RecordUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
-        plan = PlanOf(_ => true);
+        plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches);
     }
 
     public SoftmaxCrossEntropy Loss { get; }
+
+    public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
 
     /// <summary>Uploads a checked batch, runs the plan and waits for the loss.</summary>
     public BatchResult Run(LabeledBatch batch)
     {
         Upload(batch);
         Enqueue(batch.Rows);
-        ((MatrixTexture)Recording.BatchLoss!).Read(batchLoss);
+        Recording.BatchLoss!.Texture.Read(batchLoss);
         return new BatchResult(batchLoss[0], (int)batchLoss[1]);
     }
 
@@ -118,14 +121,14 @@ internal sealed class StepWorkspace : Workspace
 
     public float[][] ReadGradients()
     {
-        MatrixTexture[] gradients = [.. Recording.ParameterGradients.SelectMany(block => block).Cast<MatrixTexture>()];
+        MatrixTexture[] gradients = [.. Recording.ParameterGradients.SelectMany(block => block).Select(gradient => gradient.Texture)];
         return [.. Network.Parameters.Select(parameter => parameter.ReadFrom(gradients[parameter.MatrixNumber]))];
     }
 
     private void Upload(LabeledBatch batch)
     {
         Input.Upload(batch.Features);
-        MatrixTexture targets = (MatrixTexture)Recording.Targets!;
+        MatrixTexture targets = Recording.Targets!.Texture;
         int words = batch.Rows * targets.Shape.Columns;
         if (targetWords.Length < words) targetWords = new uint[words];
         TargetLayout.Pack(batch.Labels, batch.SampleWeights, batch.AllowedClasses, Network.Outputs, targetWords.AsSpan(0, words));

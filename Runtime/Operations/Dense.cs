@@ -8,6 +8,10 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class Dense : Operation
 {
+    internal const string ForwardFile = "dense_forward.comp";
+    internal const string BackwardInputFile = "dense_backward_input.comp";
+    internal const string BackwardWeightsFile = "dense_backward_weights.comp";
+
     private const int GroupSize = 8;
     private const int ForwardRows = 8;
     private const int NarrowForwardRows = 2;
@@ -38,7 +42,7 @@ public sealed class Dense : Operation
         (int inputTexels, int outputTexels) = (operands.Input.Shape.TexelsPerRow, parameters.Shape.TexelsPerRow);
         Tile tile = Tile.For(outputTexels, ForwardRows, NarrowForwardRows);
         yield return new Dispatch(
-            tile.Kernel("dense_forward.comp"),
+            tile.Kernel(ForwardFile),
             [Read(operands.Input), Read(parameters), Write(operands.Output)],
             [inputTexels, outputTexels, operands.Input.Shape.Columns],
             tile.GridOverRowsInUse(outputTexels))
@@ -56,7 +60,7 @@ public sealed class Dense : Operation
         {
             Tile tile = Tile.For(inputTexels, BackwardInputRows, NarrowForwardRows, mostTexels: 2);
             yield return new Dispatch(
-                tile.Kernel("dense_backward_input.comp"),
+                tile.Kernel(BackwardInputFile),
                 [Read(gradients.Output), Read(parameters), Write(gradients.Input)],
                 [inputTexels, outputTexels, inputs],
                 tile.GridOverRowsInUse(inputTexels))
@@ -69,7 +73,7 @@ public sealed class Dense : Operation
         Tile weightTile = Tile.For(
             outputTexels, WideInputTexels * MatrixShape.ColumnsPerTexel, MatrixShape.ColumnsPerTexel);
         yield return new Dispatch(
-            weightTile.Kernel("dense_backward_weights.comp"),
+            weightTile.Kernel(BackwardWeightsFile),
             [Read(operands.Input), Read(gradients.Output), Write(gradients.Parameters[0])],
             [inputTexels, outputTexels, inputs],
             weightTile.GridOver(inputs + 1, outputTexels))

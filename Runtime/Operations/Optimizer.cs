@@ -7,8 +7,10 @@ namespace NeuralPlugin;
 /// <param name="LearningRate">The factor of each step; the trainer may change it between steps.</param>
 public abstract record Optimizer(float LearningRate)
 {
+    internal const string UpdateFile = "optimizer_update.comp";
+
     private const int GroupSize = 32;
-    private const string UpdateFile = "optimizer_update.comp";
+    private const string UpdateImage = "UPDATE_IMAGE_";
 
     /// <summary>The factor of each step.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -22,13 +24,32 @@ public abstract record Optimizer(float LearningRate)
     /// <summary>Which of the updates of Shaders/Include/update.glsl it is.</summary>
     private protected abstract UpdateKind Kind { get; }
 
+    /// <summary>
+    /// The product that gives a gradient and the update that takes it, as one: the update's images follow the product's inputs,
+    /// and take the place of the gradient.
+    /// </summary>
+    internal static Dispatch FuseInto(Dispatch product, Dispatch update)
+    {
+        int shift = product.Images.Length - 2;   // the gradient goes, on both sides
+        (string, int)[] constants =
+        [
+            .. update.Source.Constants.Where(c => c.Name.StartsWith("UPDATE", StringComparison.Ordinal))
+                .Select(c => c.Name.StartsWith(UpdateImage, StringComparison.Ordinal) ? (c.Name, c.Value + shift) : c),
+        ];
+        return new Dispatch(
+            product.Source.With(constants), [.. product.Images[..^1], .. update.Images[1..]], product.Sizes, product.Grid, update.Scalars)
+        {
+            FloatingPointOperations = product.FloatingPointOperations,
+        };
+    }
+
     /// <summary>What update.glsl must be told: which update, and the image units from which on its images lie.</summary>
     private static IEnumerable<(string Name, int Value)> UpdateConstants(UpdateKind kind, int images, int firstImage)
     {
         return
         [
             .. Enum.GetValues<UpdateKind>().Select(k => ($"UPDATE_{k.ToString().ToUpperInvariant()}", (int)k)), ("UPDATE", (int)kind),
-            .. Enumerable.Range(0, images).Select(i => ($"UPDATE_IMAGE_{i}", firstImage + i)),
+            .. Enumerable.Range(0, images).Select(i => ($"{UpdateImage}{i}", firstImage + i)),
         ];
     }
 

@@ -6,6 +6,12 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class Relu : Operation
 {
+    internal const string ForwardFile = "relu_forward.comp";
+    internal const string BackwardFile = "relu_backward.comp";
+
+    /// <summary>Tells a kernel of another operation to take a ReLU along.</summary>
+    internal const string Constant = "RELU";
+
     private const int GroupSize = 32;
     private const int RowsPerInvocation = 4;
 
@@ -18,7 +24,7 @@ public sealed class Relu : Operation
     internal override IEnumerable<Dispatch> Forward(OperationOperands operands)
     {
         yield return ElementByElement(
-            "relu_forward.comp", operands.Input.Shape,
+            ForwardFile, operands.Input.Shape,
             new ImageBinding(operands.Input, ImageAccess.Read), new ImageBinding(operands.Output, ImageAccess.Write));
     }
 
@@ -26,7 +32,7 @@ public sealed class Relu : Operation
     {
         if (gradients.Input is null) yield break;
         yield return ElementByElement(
-            "relu_backward.comp", operands.Input.Shape,
+            BackwardFile, operands.Input.Shape,
             new ImageBinding(operands.Input, ImageAccess.Read), new ImageBinding(gradients.Output, ImageAccess.Read),
             new ImageBinding(gradients.Input, ImageAccess.Write));
     }

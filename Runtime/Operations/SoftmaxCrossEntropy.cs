@@ -22,11 +22,13 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
     public float EntropyBonus { get; init => field = Required(value); } = Required(EntropyBonus);
 
     internal const string Name = "softmax_cross_entropy";
+    internal const string ForwardFile = "softmax_cross_entropy_forward.comp";
+    internal const string BackwardFile = "softmax_cross_entropy_backward.comp";
 
     /// <summary>Row losses and right predictions, then their sum over the batch.</summary>
     internal IEnumerable<Dispatch> Forward(Operand logits, Operand targets, Operand rowLosses, Operand batchLoss)
     {
-        yield return RowByRow("softmax_cross_entropy_forward.comp", logits, targets, rowLosses);
+        yield return RowByRow(ForwardFile, logits, targets, rowLosses);
         yield return new Dispatch(
             new KernelSource("softmax_cross_entropy_sum.comp", ("GROUP_SIZE", SumGroupSize)),
             [new ImageBinding(rowLosses, ImageAccess.Read), new ImageBinding(batchLoss, ImageAccess.Write)],
@@ -36,13 +38,13 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
 
     internal IEnumerable<Dispatch> Backward(Operand logits, Operand targets, Operand logitGradients)
     {
-        yield return RowByRow("softmax_cross_entropy_backward.comp", logits, targets, logitGradients);
+        yield return RowByRow(BackwardFile, logits, targets, logitGradients);
     }
 
     private Dispatch RowByRow(string fileName, Operand logits, Operand targets, Operand result)
     {
         return new Dispatch(
-            new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("TARGET_MASK_WORD", TargetLayout.MaskWord)),
+            new KernelSource(fileName, ("GROUP_SIZE", GroupSize), TargetLayout.MaskConstant),
             [new ImageBinding(logits, ImageAccess.Read), new ImageBinding(targets, ImageAccess.Read), new ImageBinding(result, ImageAccess.Write)],
             [targets.Shape.TexelsPerRow, logits.Shape.TexelsPerRow],
             new DispatchGrid(1, RowsPerGroupX: GroupSize),

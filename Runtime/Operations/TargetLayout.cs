@@ -9,6 +9,9 @@ internal static class TargetLayout
     public const int MaskWord = 2;
     private const int BitsPerWord = 32;
 
+    /// <summary>Tells targets.glsl where the mask begins.</summary>
+    public static (string Name, int Value) MaskConstant => ("TARGET_MASK_WORD", MaskWord);
+
     public static int WordsPerRow(int classes) => MaskWord + MatrixShape.CeilingDivide(classes, BitsPerWord);
 
     /// <summary>Packs checked targets. Empty weights are all one; empty masks allow every class.</summary>

@@ -14,6 +14,7 @@ public sealed class BatchTrainer : IDisposable
     private readonly SoftmaxCrossEntropy loss;
     private readonly OptimizerState state;
     private readonly int leastCapacity;
+    private readonly bool fused;
     private StepWorkspace? workspace;
     private bool disposed;
 
@@ -22,13 +23,15 @@ public sealed class BatchTrainer : IDisposable
     /// <param name="optimizer">How gradients become weights.</param>
     /// <param name="loss">What is made small; null for plain cross-entropy.</param>
     /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
+    /// <param name="fused">Runs a step in few dispatches; false runs each operation's own kernels, to compare. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
-    public BatchTrainer(Network network, Optimizer optimizer, SoftmaxCrossEntropy? loss = null, int capacity = 1)
+    public BatchTrainer(Network network, Optimizer optimizer, SoftmaxCrossEntropy? loss = null, int capacity = 1, bool fused = true)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(optimizer);
         leastCapacity = Requirements.Size(capacity, "rows of a plan");
         this.network = network;
+        this.fused = fused;
         this.loss = loss ?? new SoftmaxCrossEntropy();
         LearningRate = optimizer.LearningRate;
         using NeuralDevice.Scope scope = network.Enter();
@@ -63,7 +66,7 @@ public sealed class BatchTrainer : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         if (workspace is null || workspace.Capacity < batch.Rows)
         {
-            StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state);
+            StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state, fused);
             workspace?.Dispose();
             workspace = larger;
         }

@@ -1,0 +1,621 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Where a device comes from and what is said where there is none; the host's state; threads and contexts; what is counted
+/// and freed.
+/// </summary>
+[TestFixture]
+internal sealed unsafe class DeviceTests
+{
+    private const int Inputs = 5;
+    private const int Hidden = 6;
+    private const int Classes = 3;
+    private const int Rows = 9;
+
+    private static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
+    private static readonly int[] Labels = TwinArrays.Labels(2, Rows, Classes);
+    private static readonly byte[] EmbeddedVersion = "OpenGL ES 3.2 of a test\0"u8.ToArray();
+
+    // ---- headless ----
+
+    [Test]
+    public void AHeadlessDeviceIsACoreContextOfAtLeast43()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using GL gl = CurrentGl();
+        int major = gl.GetInteger(GetPName.MajorVersion), minor = gl.GetInteger(GetPName.MinorVersion);
+        Assert.That((major, minor).CompareTo((4, 3)), Is.GreaterThanOrEqualTo(0), $"{major}.{minor}");
+        Assert.That(device.Version, Does.StartWith($"{major}.{minor}"));
+        Assert.That(device.Renderer, Is.Not.Empty);
+        Assert.That(device.Vendor, Is.Not.Empty);
+        Assert.That(gl.GetInteger(GetPName.ContextProfileMask) & (int)ContextProfileMask.CoreProfileBit, Is.Not.Zero, "core profile");
+        Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory)));
+    }
+
+    [Test]
+    public void ADebugDeviceDeliversTheDriversMessages([Values] bool debug)
+    {
+        List<string> messages = [];
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { Debug = debug, DebugMessage = messages.Add });
+        using GL gl = CurrentGl();
+        Assert.That((gl.GetInteger(GetPName.ContextFlags) & (int)ContextFlagMask.DebugBit) != 0, Is.EqualTo(debug));
+        gl.Enable((EnableCap)0xBAD);
+        Assert.That(gl.GetError(), Is.EqualTo(GLEnum.InvalidEnum));
+        Assert.That(messages, debug ? Has.Some.Contains("glEnable") : Is.Empty);
+    }
+
+    /// <summary>No call of a whole training life is an OpenGL error, on a driver that checks them all.</summary>
+    [Test]
+    public void NoCallOfOursIsAnErrorToTheDriver()
+    {
+        List<string> messages = [];
+        using (NeuralDevice device = TestDevice.Create(new HeadlessOptions { Debug = true, DebugMessage = messages.Add, FoldHeight = TestDevice.SmallFoldHeight }))
+        {
+            using GL gl = CurrentGl();
+            foreach ((string name, Action call) in LifeOfAClassifier(device))
+            {
+                call();
+                Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError), name);
+            }
+        }
+
+        Assert.That(messages.Where(message => message.Contains("GL_INVALID", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [Test]
+    public void HardwareIsFoundOrSaidToBeMissing()
+    {
+        TestDevice.Create().Dispose();
+        try
+        {
+            using NeuralDevice device = NeuralDevice.CreateHeadless(new HeadlessOptions { Platform = HeadlessPlatform.Hardware });
+            Assert.That(device.Renderer, Does.Not.Contain("llvmpipe").And.Not.Contain("softpipe"));
+        }
+        catch (DeviceNotSupportedException exception)
+        {
+            Assert.That(exception.Message, Does.Contain("4.3").And.Contain("device").And.Contain("EGL enumerates"));
+        }
+    }
+
+    [Test]
+    public void AHardwareDeviceThatIsNotThereIsNamed()
+    {
+        TestDevice.Create().Dispose();
+        DeviceNotSupportedException exception = Assert.Throws<DeviceNotSupportedException>(
+            () => NeuralDevice.CreateHeadless(new HeadlessOptions { Platform = HeadlessPlatform.Hardware, HardwareDevice = 99 }))!;
+        Assert.That(exception.Message, Does.Contain("hardware device 99").And.Contain("numbered from 0").And.Contain("4.3"));
+    }
+
+    [Test]
+    public void AMissingEglLibraryIsNamed()
+    {
+        DeviceNotSupportedException exception = Assert.Throws<DeviceNotSupportedException>(
+            () => NeuralDevice.CreateHeadless(new HeadlessOptions { EglLibrary = "libEGL-missing.so" }))!;
+        Assert.That(exception.Message, Does.Contain("libEGL-missing.so").And.Contain("4.3").And.Contain("libegl1"));
+    }
+
+    // ---- headless, in other environments ----
+
+    [TestCase(HeadlessOptions.PlatformVariable, "surfaceless")]
+    [TestCase(HeadlessOptions.PlatformVariable, "automatic")]
+    [TestCase(HeadlessOptions.PlatformVariable, "Surfaceless")]
+    [TestCase("MESA_GL_VERSION_OVERRIDE", "4.3")]
+    public void ADeviceIsMadeInThisEnvironment(string variable, string value)
+    {
+        RequireMesa();
+        ChildResult child = ChildProcess.Run("device", (variable, value));
+        Assert.That(child.ExitCode, Is.Zero, child.Output);
+        Assert.That(child.Output, Does.Contain(value == "4.3" ? "4.3 (Core Profile)" : "4.5 (Core Profile)"));
+    }
+
+    [TestCase(HeadlessOptions.PlatformVariable, "hardware:99", "hardware device 99", "4.3")]
+    [TestCase(HeadlessOptions.PlatformVariable, "nonsense", "'nonsense'", "hardware:N")]
+    [TestCase(HeadlessOptions.PlatformVariable, "hardware:-1", "'hardware:-1'", "hardware:N")]
+    [TestCase(HeadlessOptions.PlatformVariable, "surfaceless:0", "'surfaceless:0'", "hardware:N")]
+    [TestCase("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null", "surfaceless: no display", "libgl1-mesa-dri")]
+    [TestCase("GALLIUM_DRIVER", "softpipe", "Tried:", "4.3")]
+    [TestCase("MESA_GL_VERSION_OVERRIDE", "4.1", "Tried:", "4.3")]
+    public void NoDeviceInThisEnvironmentIsSaidInOneTypedException(string variable, string value, string found, string needed)
+    {
+        RequireMesa();
+        ChildResult child = ChildProcess.Run("device", (variable, value));
+        Assert.That(child.ExitCode, Is.EqualTo(ChildResult.NotSupported), child.Output);
+        Assert.That(child.Output, Does.StartWith(nameof(DeviceNotSupportedException)).And.Contain(found).And.Contain(needed));
+    }
+
+    [TestCase("MESA_GL_VERSION_OVERRIDE", "3.3", "OpenGL 3.3")]
+    [TestCase("MESA_GL_VERSION_OVERRIDE", "4.1", "OpenGL 4.1")]
+    [TestCase("GALLIUM_DRIVER", "softpipe", "OpenGL 3.3")]
+    public void AttachingToAnOlderContextNamesTheLineToChange(string variable, string value, string found)
+    {
+        RequireMesa();
+        ChildResult child = ChildProcess.Run("attach", (variable, value));
+        Assert.That(child.ExitCode, Is.EqualTo(ChildResult.NotSupported), child.Output);
+        Assert.That(child.Output, Does.Contain($"Found: {found}").And.Contain("Needed: OpenGL 4.3"));
+        Assert.That(child.Output, Does.Contain("options.API = new GraphicsAPI(").And.Contain("new APIVersion(4, 3)"));
+    }
+
+    /// <summary>The OpenGL version makes no difference to the weights, to the last bit.</summary>
+    [Test]
+    public void OpenGl43GivesTheSameBits()
+    {
+        RequireMesa();
+        ChildResult child = ChildProcess.Run("train", ("MESA_GL_VERSION_OVERRIDE", "4.3"), (HeadlessOptions.PlatformVariable, "surfaceless"));
+        Assert.That(child.ExitCode, Is.Zero, child.Output);
+        Assert.That(child.Output.Trim(), Is.EqualTo(TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1)));
+    }
+
+    // ---- attached ----
+
+    [Test]
+    public void AnAttachedDeviceTrainsAsAHeadlessOneDoes()
+    {
+        string expected = TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1);
+        using HostContext host = Host();
+        using (NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host)))
+            Assert.That(TrainingRun.HashOfWeights(device, capacity: 1), Is.EqualTo(expected), "by its GL");
+        using (NeuralDevice device = NeuralDevice.Attach(new HostWindow(host)))
+            Assert.That(TrainingRun.HashOfWeights(device, capacity: 1), Is.EqualTo(expected), "by its window");
+        Assert.That(host.IsCurrent, "the host keeps its context");
+    }
+
+    [Test]
+    public void TheHostsStateIsWhatItWasAfterEveryCall()
+    {
+        using HostContext host = Host();
+        using GL gl = GL.GetApi(host);
+        OddHostState odd = new(gl);
+        Dictionary<string, string> before = odd.Read();
+        NeuralDevice device = NeuralDevice.Attach(gl);
+        AssertUnchanged("Attach");
+        foreach ((string name, Action call) in LifeOfAClassifier(device))
+        {
+            call();
+            AssertUnchanged(name);
+        }
+
+        device.Dispose();
+        AssertUnchanged("Dispose of the device");
+
+        void AssertUnchanged(string call)
+        {
+            Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError), $"after {call}");
+            Dictionary<string, string> after = odd.Read();
+            Assert.That(
+                before.Keys.Where(key => before[key] != after[key]).Select(key => $"{key}: {before[key]} became {after[key]}"), Is.Empty, $"after {call}");
+        }
+    }
+
+    /// <summary>The host's odd state does not reach into our results.</summary>
+    [Test]
+    public void TheHostsStateDoesNotChangeOurResults()
+    {
+        string expected = TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1);
+        using HostContext host = Host();
+        using GL gl = GL.GetApi(host);
+        _ = new OddHostState(gl);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        Assert.That(TrainingRun.HashOfWeights(device, capacity: 1), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void AWindowWithoutAContextIsSaid()
+    {
+        DeviceNotSupportedException exception = Assert.Throws<DeviceNotSupportedException>(() => NeuralDevice.Attach(new HostWindow(null)))!;
+        Assert.That(exception.Message, Does.Contain("no OpenGL context").And.Contain("options.API").And.Contain("4.3"));
+    }
+
+    [Test]
+    public void AContextWithoutComputeShadersIsSaid()
+    {
+        using HostContext host = Host();
+        host.Replaced["glDispatchCompute"] = 0;
+        DeviceNotSupportedException exception = Assert.Throws<DeviceNotSupportedException>(() => NeuralDevice.Attach(new HostWindow(host)))!;
+        Assert.That(exception.Message, Does.Contain("glDispatchCompute").And.Contain("Needed: OpenGL 4.3").And.Contain("options.API"));
+    }
+
+    [Test]
+    public void AnEmbeddedContextIsSaid()
+    {
+        using HostContext host = Host();
+        host.Replaced["glGetString"] = (nint)(delegate* unmanaged<uint, byte*>)&GetEmbeddedVersion;
+        DeviceNotSupportedException exception = Assert.Throws<DeviceNotSupportedException>(() => NeuralDevice.Attach(new HostWindow(host)))!;
+        Assert.That(exception.Message, Does.Contain("Found: OpenGL OpenGL ES 3.2 of a test").Or.Contain("Found: OpenGL ES 3.2 of a test"));
+        Assert.That(exception.Message, Does.Contain("Needed: OpenGL 4.3"));
+    }
+
+    [Test]
+    public void AttachingWhereNoContextIsCurrentIsAWrongContext()
+    {
+        using HostContext host = Host();
+        using GL gl = GL.GetApi(host);
+        host.Clear();
+        Assert.That(Assert.Throws<WrongContextException>(() => NeuralDevice.Attach(gl))!.Message, Does.Contain("No OpenGL context is current"));
+        Assert.Throws<WrongContextException>(() => NeuralDevice.Attach(new HostWindow(host)));
+        Assert.That(host.IsCurrent, Is.False);
+    }
+
+    [Test]
+    public void AttachingToNothingIsANullArgument()
+    {
+        Assert.Throws<ArgumentNullException>(() => NeuralDevice.Attach((GL)null!));
+        Assert.Throws<ArgumentNullException>(() => NeuralDevice.Attach((HostWindow)null!));
+    }
+
+    [Test]
+    public void TheHostMakesItsOwnContextCurrent()
+    {
+        using HostContext host = Host();
+        using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
+        Assert.That(Assert.Throws<InvalidOperationException>(device.MakeCurrent)!.Message, Does.Contain("host"));
+    }
+
+    // ---- threads, contexts, lifetimes ----
+
+    [Test]
+    public void FromAnotherThreadEveryCallIsAWrongContext()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using Scene scene = new(device);
+        AssertEveryCallIsRefused<WrongContextException>(scene, OnAnotherThread, "No OpenGL context is current");
+        Assert.Throws<WrongContextException>(() => OnAnotherThread(() => Made(device)));
+        scene.AssertUntouched();
+    }
+
+    [Test]
+    public void WithAnotherContextCurrentEveryCallIsAWrongContext()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using Scene scene = new(device);
+        NeuralDevice other = TestDevice.Plain;
+        AssertEveryCallIsRefused<WrongContextException>(scene, call => call(), "Another OpenGL context is current");
+        Assert.Throws<WrongContextException>(() => Made(device));
+        using HostContext host = Host();
+        AssertEveryCallIsRefused<WrongContextException>(scene, call => call(), "Another OpenGL context is current");
+        Assert.That(host.IsCurrent, "no call made another context current");
+        device.MakeCurrent();
+        scene.AssertUntouched();
+        Assert.That(other, Is.Not.SameAs(device));
+    }
+
+    [Test]
+    public void AnAttachedDeviceKnowsItsContext()
+    {
+        using HostContext host = Host();
+        using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
+        using Scene scene = new(device);
+        NeuralDevice other = TestDevice.Plain;
+        AssertEveryCallIsRefused<WrongContextException>(scene, call => call(), "Another OpenGL context is current");
+        Assert.Throws<WrongContextException>(device.Dispose);
+        other.Update();
+        host.Clear();
+        host.MakeCurrent();
+        Assert.Throws<WrongContextException>(() => OnAnotherThread(device.Dispose));
+        scene.AssertUntouched();
+        device.Dispose();
+        Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory)));
+    }
+
+    [Test]
+    public void ADeviceThatIsCurrentElsewhereIsNeitherTakenNorDisposed()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using Scene scene = new(device);
+        Assert.Throws<WrongContextException>(() => OnAnotherThread(device.MakeCurrent));
+        Assert.Throws<WrongContextException>(() => OnAnotherThread(device.Dispose));
+        scene.AssertUntouched();
+    }
+
+    [Test]
+    public void AfterDisposeOfANetworkEveryCallSaysSo()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using Scene scene = new(device);
+        scene.Classifier.Dispose();
+        AssertEveryCallIsRefused<ObjectDisposedException>(scene, call => call(), "disposed", but: "device.Update");
+        Assert.Throws<ObjectDisposedException>(() => scene.Classifier.TrainWith(new Sgd(0.1f)));
+    }
+
+    [Test]
+    public void AfterDisposeOfATrainerItSaysSoAndTheNetworkStays()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using Scene scene = new(device);
+        scene.Trainer.Dispose();
+        Assert.That(
+            Assert.Throws<ObjectDisposedException>(() => scene.Trainer.TrainBatch(Features, Labels))!.ObjectName, Does.Contain(nameof(BatchTrainer)));
+        using BatchTrainer another = scene.Classifier.TrainWith(new Adam());
+        Assert.That(float.IsFinite(another.TrainBatch(Features, Labels).Loss));
+    }
+
+    [Test]
+    public void AfterDisposeOfTheDeviceEveryCallSaysSo()
+    {
+        NeuralDevice device = TestDevice.Create();
+        Scene scene = new(device);
+        device.Dispose();
+        Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory)));
+        AssertEveryCallIsRefused<ObjectDisposedException>(scene, call => call(), nameof(NeuralDevice));
+        AssertEveryCallIsRefused<ObjectDisposedException>(scene, OnAnotherThread, nameof(NeuralDevice));
+        Assert.Throws<ObjectDisposedException>(device.MakeCurrent);
+        Assert.Throws<ObjectDisposedException>(() => Made(device));
+        scene.Dispose();
+    }
+
+    [Test]
+    public void DisposingTwiceIsFineInAnyOrder()
+    {
+        NeuralDevice device = TestDevice.Create();
+        Scene scene = new(device);
+        using NeuralDevice second = TestDevice.Create();
+        device.MakeCurrent();
+        Network network = new(device, Inputs, new Dense(Classes));
+        for (int i = 0; i < 2; i++)
+        {
+            scene.Trainer.Dispose();
+            scene.Classifier.Dispose();
+            network.Dispose();
+            device.Update();
+        }
+
+        for (int i = 0; i < 2; i++) device.Dispose();
+        scene.Trainer.Dispose();
+        scene.Classifier.Dispose();
+        network.Dispose();
+        OnAnotherThread(device.Dispose);
+        second.MakeCurrent();
+        second.Update();
+    }
+
+    [Test]
+    public void WhatIsMadeIsCountedAndWhatIsDisposedIsNot([Values] bool fromAnotherThread)
+    {
+        using NeuralDevice device = TestDevice.Create();
+        new Scene(device).Dispose();
+        device.Update();
+        DeviceMemory start = device.Memory;
+        Assert.That(start.Textures, Is.Zero);
+        Assert.That(start.Bytes, Is.Zero);
+        Assert.That(start.Programs, Is.Positive, "compiled kernels are kept");
+
+        Scene scene = new(device);
+        DeviceMemory full = device.Memory;
+        Assert.That(full.Textures, Is.GreaterThan(4));
+        Assert.That(full.Bytes, Is.GreaterThan((Inputs + 1) * Hidden * sizeof(float)));
+        Assert.That(full.Programs, Is.EqualTo(start.Programs), "a kernel is compiled once");
+
+        if (fromAnotherThread) OnAnotherThread(scene.Dispose);
+        else scene.Dispose();
+        Assert.That(device.Memory, Is.EqualTo(full), "deleted at the device's next call, not before");
+        device.Update();
+        Assert.That(device.Memory, Is.EqualTo(start));
+    }
+
+    [Test]
+    public void BytesAreSixteenATexel()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using MatrixTexture matrix = Kernels.Empty(device, 5, 6);
+        Assert.That(device.Memory, Is.EqualTo(new DeviceMemory(Textures: 1, Buffers: 0, Programs: 0, Bytes: 5 * 2 * 16)));
+    }
+
+    [Test]
+    public void WhatIsDroppedIsCollected()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        new Scene(device).Dispose();
+        device.Update();
+        DeviceMemory start = device.Memory;
+        DeviceMemory full = Drop(device);
+        Assert.That(full.Textures, Is.GreaterThan(start.Textures));
+        for (int i = 0; i < 5 && device.Memory != start; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            device.Update();
+        }
+
+        Assert.That(device.Memory, Is.EqualTo(start));
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static DeviceMemory Drop(NeuralDevice device)
+        {
+            _ = new Scene(device);
+            return device.Memory;
+        }
+    }
+
+    [Test]
+    public void DisposingTheDeviceFreesEverythingInTheDriver()
+    {
+        using HostContext host = Host();
+        using GL gl = GL.GetApi(host);
+        NeuralDevice device = NeuralDevice.Attach(gl);
+        Scene scene = new(device);
+        DeviceMemory memory = device.Memory;
+        Assert.That(Living(gl), Is.EqualTo((memory.Textures, memory.Programs, 1)), "the device counts what there is");
+        device.Dispose();
+        Assert.That(Living(gl), Is.EqualTo((0, 0, 0)));
+        scene.Dispose();
+    }
+
+    [Test]
+    public void AThousandClassifiersComeAndGo()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        DeviceMemory after = default;
+        for (int cycle = 0; cycle < 1_000; cycle++)
+        {
+            using (TwoLayerClassifier classifier = new(device, Inputs, Hidden, Classes))
+            {
+                if (cycle % 10 == 0) classifier.TrainBatch(Features, Labels, 0.1f);
+            }
+
+            device.Update();
+            if (cycle == 0) after = device.Memory;
+            Assert.That(device.Memory, Is.EqualTo(after), $"after cycle {cycle}");
+        }
+
+        Assert.That(after.Textures, Is.Zero);
+    }
+
+    /// <summary>Everything that a classifier can be asked to do on a device, bad requests included, in an order that works.</summary>
+    private static IEnumerable<(string Name, Action Call)> LifeOfAClassifier(NeuralDevice device)
+    {
+        TwoLayerClassifier classifier = null!;
+        BatchTrainer trainer = null!;
+        float[] result = new float[Rows * Classes];
+        yield return ("constructor", () => classifier = new TwoLayerClassifier(device, Inputs, Hidden, Classes));
+        yield return ("TrainBatch", () => classifier.TrainBatch(Features, Labels, 0.1f));
+        yield return ("ComputeLogits", () => classifier.ComputeLogits(Features, result));
+        yield return ("Predict", () => classifier.Predict(Features, result));
+        yield return ("ComputeGradients", () => classifier.ComputeGradients(Features, Labels));
+        yield return ("GetParameters", () => classifier.GetParameters());
+        yield return ("SetParameters", () => classifier.SetParameters(classifier.GetParameters()));
+        yield return ("GetValues", () => classifier.Network.Parameters[0].GetValues());
+        yield return ("SetValues", () => classifier.Network.Parameters[0].SetValues(new float[Inputs * Hidden]));
+        yield return ("ComputeInputGradients", () => classifier.Network.ComputeInputGradients(Features, result, new float[Features.Length]));
+        yield return ("TrainWith", () => trainer = classifier.TrainWith(new Adam()));
+        yield return ("TrainBatch of the trainer", () => trainer.TrainBatch(Features, Labels));
+        yield return ("TrainBatch of bad features", () => Assert.Throws<NonFiniteValueException>(() => trainer.TrainBatch([1, 2, 3, 4, float.NaN], [0])));
+        yield return ("Network.ComputeGradients of too many rows", () => Assert.Throws<DeviceLimitException>(
+            () => classifier.ComputeGradients(new float[(Recording.MaximumCapacity + 1) * Inputs], new int[Recording.MaximumCapacity + 1])));
+        yield return ("Dispose of the trainer", () => trainer.Dispose());
+        yield return ("Dispose of the classifier", () => classifier.Dispose());
+        yield return ("Update", device.Update);
+    }
+
+    private static void AssertEveryCallIsRefused<TException>(Scene scene, Action<Action> from, string says, string? but = null)
+        where TException : Exception
+    {
+        foreach ((string name, Action call) in scene.Calls())
+        {
+            if (name == but) continue;
+            Assert.That(Assert.Throws<TException>(() => from(call), name)!.Message, Does.Contain(says), name);
+        }
+
+        scene.AssertResultsUnwritten();
+    }
+
+    private static void OnAnotherThread(Action call)
+    {
+        Exception? caught = null;
+        Thread thread = new(() =>
+        {
+            try
+            {
+                call();
+            }
+            catch (Exception exception)
+            {
+                caught = exception;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (caught is not null) throw caught;
+    }
+
+    private static LinearClassifier Made(NeuralDevice device) => new(device, Inputs, Classes);
+
+    private static HostContext Host()
+    {
+        RequireMesa();
+        return new HostContext();
+    }
+
+    /// <summary>Mesa's surfaceless platform and its environment variables stand for the host and for other machines here.</summary>
+    private static void RequireMesa()
+    {
+        if (!TestDevice.Plain.Version.Contains("Mesa", StringComparison.Ordinal))
+            Assert.Inconclusive($"This test needs Mesa's driver, not {TestDevice.Plain.Renderer}.");
+    }
+
+    /// <summary>The functions of the context that is current, obtained another way than the device's.</summary>
+    private static GL CurrentGl()
+    {
+        Egl egl = Egl.TryLoad(null)!;
+        return GL.GetApi(egl.GetProcAddress);
+    }
+
+    private static (int Textures, int Programs, int Framebuffers) Living(GL gl)
+    {
+        IEnumerable<uint> names = Enumerable.Range(1, 1_000).Select(i => (uint)i);
+        return (names.Count(gl.IsTexture), names.Count(gl.IsProgram), names.Count(gl.IsFramebuffer));
+    }
+
+    [UnmanagedCallersOnly]
+    private static byte* GetEmbeddedVersion(uint name)
+    {
+        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(EmbeddedVersion));
+    }
+
+    /// <summary>A classifier and a trainer that were both used, every call that needs the device, and what they must not change.</summary>
+    private sealed class Scene : IDisposable
+    {
+        private const float Unwritten = -77;
+
+        private readonly NeuralDevice device;
+        private readonly float[] result = [.. Enumerable.Repeat(Unwritten, Rows * Classes)];
+        private readonly float[] featureGradients = [.. Enumerable.Repeat(Unwritten, Rows * Inputs)];
+        private readonly ClassifierParameters parameters;
+        private readonly DeviceMemory memory;
+
+        public Scene(NeuralDevice device)
+        {
+            this.device = device;
+            Classifier = new TwoLayerClassifier(device, Inputs, Hidden, Classes);
+            Trainer = Classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
+            Trainer.TrainBatch(Features, Labels);
+            Classifier.TrainBatch(Features, Labels, 0.1f);
+            parameters = Classifier.GetParameters();
+            memory = device.Memory;
+        }
+
+        public TwoLayerClassifier Classifier { get; }
+
+        public BatchTrainer Trainer { get; }
+
+        public IEnumerable<(string Name, Action Call)> Calls()
+        {
+            yield return ("device.Update", device.Update);
+            yield return ("TrainBatch", () => Classifier.TrainBatch(Features, Labels, 0.1f));
+            yield return ("TrainBatch of the trainer", () => Trainer.TrainBatch(Features, Labels));
+            yield return ("Predict", () => Classifier.Predict(Features, result));
+            yield return ("ComputeLogits", () => Classifier.ComputeLogits(Features, result));
+            yield return ("ComputeGradients", () => Classifier.ComputeGradients(Features, Labels));
+            yield return ("ComputeInputGradients", () => Classifier.Network.ComputeInputGradients(Features, new float[Rows * Classes], featureGradients));
+            yield return ("GetParameters", () => Classifier.GetParameters());
+            yield return ("SetParameters", () => Classifier.SetParameters(parameters with { OutputBiases = new float[Classes] }));
+            yield return ("GetValues", () => Classifier.Network.Parameters[1].GetValues());
+            yield return ("SetValues", () => Classifier.Network.Parameters[1].SetValues(new float[Hidden]));
+            yield return ("TrainWith", () => Classifier.TrainWith(new Adam()));
+        }
+
+        public void AssertResultsUnwritten() => Assert.That(result.Concat(featureGradients), Is.All.EqualTo(Unwritten));
+
+        public void AssertUntouched()
+        {
+            device.Update();
+            Assert.That(device.Memory, Is.EqualTo(memory));
+            Assert.That(Trainer.Steps, Is.EqualTo(1));
+            ClassifierParameters now = Classifier.GetParameters();
+            Assert.That(now.HiddenWeights, Is.EqualTo(parameters.HiddenWeights));
+            Assert.That(now.HiddenBiases, Is.EqualTo(parameters.HiddenBiases));
+            Assert.That(now.OutputWeights, Is.EqualTo(parameters.OutputWeights));
+            Assert.That(now.OutputBiases, Is.EqualTo(parameters.OutputBiases));
+        }
+
+        public void Dispose()
+        {
+            Trainer.Dispose();
+            Classifier.Dispose();
+        }
+    }
+}

@@ -1,0 +1,320 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The house rules of Documentation~/design.md, read from the sources themselves.</summary>
+[TestFixture]
+internal sealed partial class HouseTests
+{
+    private static readonly string? Root = FindRoot();
+
+    /// <summary>What the root of Runtime/ is called in the design's table.</summary>
+    private const string Facade = "(root)";
+
+    private static string[] RuntimeSources => [.. FilesBelow("Runtime", "*.cs")];
+
+    private static string[] KernelFiles => [.. FilesBelow("Shaders", "*.comp").Select(file => Path.GetFileName(file))];
+
+    private static string[] IncludeFiles => [.. FilesBelow("Shaders/Include", "*.glsl").Select(file => Path.GetFileName(file))];
+
+    [SetUp]
+    public void NeedsTheSources()
+    {
+        if (Root is null) Assert.Inconclusive("The sources are not here: no NeuralPlugin.sln above the test assembly.");
+    }
+
+    // ---- who may name whom ----
+
+    [Test]
+    public void SilkIsNamedInTheGpuFolderAlone()
+    {
+        string[] naming = [.. RuntimeSources.Where(file => SilkWord().IsMatch(Code(file))).Select(FolderOf).Distinct()];
+        Assert.That(naming, Is.EqualTo(new[] { "Gpu" }));
+    }
+
+    [Test]
+    public void NothingPointsBackUp()
+    {
+        Dictionary<string, HashSet<string>> mayUse = DesignTable();
+        (string File, string Folder, string Code)[] sources = [.. RuntimeSources.Select(file => (file, FolderOf(file), CodeWithoutText(file)))];
+        Dictionary<string, string> folderOfType = [];
+        foreach ((string file, string folder, string code) in sources)
+        {
+            Assert.That(mayUse, Does.ContainKey(folder), $"{file}: the design's table has no such folder");
+            foreach (Match declared in TopLevelType().Matches(code)) folderOfType[declared.Groups["name"].Value] = folder;
+        }
+
+        Assert.That(folderOfType, Does.ContainKey(nameof(NeuralDevice)).And.ContainKey(nameof(Network)).And.ContainKey(nameof(Optimizer)));
+        List<string> wrong = [];
+        foreach ((string file, string folder, string code) in sources)
+        {
+            foreach (string word in Word().Matches(code).Select(match => match.Value).Distinct())
+            {
+                if (folderOfType.TryGetValue(word, out string? home) && home != folder && !mayUse[folder].Contains(home))
+                    wrong.Add($"{Path.GetRelativePath(Root!, file)} names {word} of {home}");
+            }
+        }
+
+        Assert.That(wrong, Is.Empty);
+    }
+
+    [Test]
+    public void TheDesignsTableHasNoWayBackUp()
+    {
+        foreach ((string folder, HashSet<string> used) in DesignTable()) Assert.That(used, Does.Not.Contain(folder), $"{folder} reaches itself");
+    }
+
+    [Test]
+    public void EveryPublicTypeIsInTheOneNamespace()
+    {
+        Type[] exported = typeof(NeuralDevice).Assembly.GetExportedTypes();
+        Assert.That(exported, Is.Not.Empty);
+        Assert.That(exported.Where(type => type.Namespace != nameof(NeuralPlugin)), Is.Empty);
+        foreach (string file in RuntimeSources)
+        {
+            IEnumerable<string> namespaces = Namespace().Matches(CodeWithoutText(file)).Select(match => match.Groups["name"].Value);
+            Assert.That(namespaces, Is.EqualTo(new[] { nameof(NeuralPlugin) }), file);
+        }
+    }
+
+    /// <summary>No type of Silk.NET stands in the public face but those that a host hands over.</summary>
+    [Test]
+    public void OnlyAttachingTakesATypeOfSilk()
+    {
+        string[] members =
+        [
+            .. typeof(NeuralDevice).Assembly.GetExportedTypes()
+                .SelectMany(type => type.GetMembers(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
+                .OfType<MethodBase>()
+                .Where(method => method.GetParameters().Select(parameter => parameter.ParameterType).Append((method as MethodInfo)?.ReturnType)
+                    .Any(type => type?.Namespace?.StartsWith("Silk.", StringComparison.Ordinal) ?? false))
+                .Select(method => $"{method.DeclaringType!.Name}.{method.Name}").Distinct(),
+        ];
+        Assert.That(members, Is.EqualTo(new[] { "NeuralDevice.Attach" }));
+    }
+
+    // ---- shaders ----
+
+    [Test]
+    public void EveryKernelIsNamedByItsOperationAndStage()
+    {
+        string[] operations =
+        [
+            .. RuntimeSources.Where(file => FolderOf(file) == "Operations")
+                .SelectMany(file => TopLevelType().Matches(CodeWithoutText(file)).Select(match => SnakeCase(match.Groups["name"].Value))),
+        ];
+        Assert.That(KernelFiles, Is.Not.Empty);
+        foreach (string kernel in KernelFiles)
+        {
+            Assert.That(kernel, Does.Match("^[a-z0-9]+(_[a-z0-9]+)+[.]comp$"));
+            Assert.That(operations.Where(name => kernel.StartsWith(name + "_", StringComparison.Ordinal)), Is.Not.Empty, $"the operation of {kernel}");
+        }
+    }
+
+    [Test]
+    public void EveryShaderIsEmbeddedAndNothingElseIs()
+    {
+        string[] embedded = typeof(NeuralDevice).Assembly.GetManifestResourceNames();
+        Assert.That(embedded, Is.EquivalentTo(KernelFiles.Concat(IncludeFiles).Select(name => "Shaders/" + name)));
+        IEnumerable<string> all = FilesBelow("Shaders", "*").Select(file => Path.GetFileName(file));
+        Assert.That(all, Is.EquivalentTo(KernelFiles.Concat(IncludeFiles)), "kernels in Shaders/, shared pieces in Shaders/Include/");
+    }
+
+    [Test]
+    public void EveryShaderStartsWithAComment()
+    {
+        foreach (string file in FilesBelow("Shaders", "*")) Assert.That(File.ReadAllText(file), Does.StartWith("// "), file);
+    }
+
+    [Test]
+    public void EveryKernelIsUsedAndEveryKernelThatIsUsedIsThere()
+    {
+        string[] used = [.. RuntimeSources.SelectMany(file => KernelName().Matches(Code(file)).Select(match => match.Groups["name"].Value)).Distinct()];
+        Assert.That(used, Is.EquivalentTo(KernelFiles));
+    }
+
+    [Test]
+    public void EveryIncludeIsUsedAndEveryIncludeThatIsUsedIsThere()
+    {
+        string[] used = [.. FilesBelow("Shaders", "*").SelectMany(file => Include().Matches(File.ReadAllText(file)).Select(match => match.Groups["name"].Value)).Distinct()];
+        Assert.That(used, Is.EquivalentTo(IncludeFiles));
+    }
+
+    // ---- the package ----
+
+    [Test]
+    public void TheVersionIsTheSameEverywhere()
+    {
+        string version = XDocument.Load(PathOf("Directory.Build.props")).Descendants("Version").Single().Value;
+        Assert.That(version, Does.Match(@"^\d+[.]\d+[.]\d+(-[0-9A-Za-z.-]+)?$"));
+
+        Assembly assembly = typeof(NeuralDevice).Assembly;
+        string informational = assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        Assert.That(informational.Split('+')[0], Is.EqualTo(version), "the assembly");
+        Assert.That(assembly.GetName().Version!.ToString(3), Is.EqualTo(version.Split('-')[0]), "the assembly's name");
+        Assert.That(Manifest().GetProperty("version").GetString(), Is.EqualTo(version), "package.json");
+        Match released = Release().Match(File.ReadAllText(PathOf("CHANGELOG.md")));
+        Assert.That(released.Groups["version"].Value, Is.EqualTo(version), "the newest version of CHANGELOG.md");
+        foreach (string project in FilesBelow(".", "*.csproj"))
+            Assert.That(XDocument.Load(project).Descendants("Version"), Is.Empty, $"{project}: the version stands in Directory.Build.props");
+    }
+
+    [Test]
+    public void TheManifestIsAUnityPackages()
+    {
+        JsonElement manifest = Manifest();
+        foreach (string field in new[] { "name", "version", "displayName", "description", "unity", "license", "documentationUrl", "changelogUrl", "licensesUrl" })
+            Assert.That(manifest.GetProperty(field).GetString(), Is.Not.Null.And.Not.Empty, field);
+        Assert.That(manifest.GetProperty("name").GetString(), Does.Match("^[a-z0-9-]+([.][a-z0-9_-]+){2,}$"), "a reverse domain name");
+        Assert.That(manifest.GetProperty("unity").GetString(), Does.Match(@"^\d+[.]\d+$"));
+        foreach (string field in new[] { "documentationUrl", "changelogUrl", "licensesUrl" })
+            Assert.That(Uri.IsWellFormedUriString(manifest.GetProperty(field).GetString(), UriKind.Absolute), field);
+        Assert.That(manifest.GetProperty("author").GetProperty("name").GetString(), Is.Not.Empty);
+        Assert.That(manifest.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()), Is.Not.Empty.And.All.Not.Empty);
+        Assert.That(manifest.GetProperty("samples").GetArrayLength(), Is.Positive);
+        foreach (JsonElement sample in manifest.GetProperty("samples").EnumerateArray())
+        {
+            Assert.That(sample.GetProperty("displayName").GetString(), Is.Not.Empty);
+            Assert.That(sample.GetProperty("description").GetString(), Is.Not.Empty);
+            Assert.That(Directory.Exists(PathOf(sample.GetProperty("path").GetString()!)), sample.GetProperty("path").GetString());
+        }
+    }
+
+    [Test]
+    public void TheRuntimeDependsOnSilkNetOpenGLAlone()
+    {
+        XDocument project = XDocument.Load(PathOf("Runtime/NeuralPlugin.csproj"));
+        Assert.That(project.Descendants("PackageReference").Select(item => item.Attribute("Include")?.Value), Is.EqualTo(new[] { "Silk.NET.OpenGL" }));
+        Assert.That(project.Descendants().Where(item => item.Name.LocalName is "ProjectReference" or "Reference" or "FrameworkReference"), Is.Empty);
+        IEnumerable<string> foreign = typeof(NeuralDevice).Assembly.GetReferencedAssemblies().Select(name => name.Name!)
+            .Where(name => !name.StartsWith("System.", StringComparison.Ordinal) && !name.StartsWith("Silk.NET.", StringComparison.Ordinal));
+        Assert.That(foreign, Is.Empty);
+    }
+
+    [Test]
+    public void EveryPackageHasItsNotice()
+    {
+        string notices = File.ReadAllText(PathOf("Third Party Notices.md"));
+        string[] packages = [.. XDocument.Load(PathOf("Directory.Packages.props")).Descendants("PackageVersion").Select(item => item.Attribute("Include")!.Value)];
+        Assert.That(packages, Is.Not.Empty);
+        foreach (string package in packages)
+            Assert.That(notices, Does.Match($@"(?<![\w.]){Regex.Escape(package)}(?![\w.]*\w)"), $"{package} in Third Party Notices.md");
+    }
+
+    [Test]
+    public void EveryPackageVersionStandsInOnePlace()
+    {
+        foreach (string project in FilesBelow(".", "*.csproj"))
+        {
+            IEnumerable<XElement> versioned = XDocument.Load(project).Descendants("PackageReference")
+                .Where(item => item.Attribute("Version") is not null || item.Attribute("VersionOverride") is not null || item.Element("Version") is not null);
+            Assert.That(versioned, Is.Empty, project);
+        }
+    }
+
+    // ---- reading ----
+
+    /// <summary>Each folder of the design's table with all that it may use, directly and through what it uses.</summary>
+    private static Dictionary<string, HashSet<string>> DesignTable()
+    {
+        string design = File.ReadAllText(PathOf("Documentation~/design.md"));
+        int start = design.IndexOf("| folder of Runtime/ |", StringComparison.Ordinal);
+        Assert.That(start, Is.Not.Negative, "the design has its table of folders");
+        Dictionary<string, string[]> rows = [];
+        foreach (string line in design[start..].Split('\n').Skip(2).TakeWhile(line => line.StartsWith('|')))
+        {
+            string[] cells = [.. line.Split('|').Select(cell => cell.Trim())];
+            rows[cells[1].TrimEnd('/')] = [.. cells[3].Split(',').Select(name => name.Trim()).Where(name => name != "–")];
+        }
+
+        foreach (string folder in rows.Keys.Where(folder => rows[folder] is ["all below"]))
+            rows[folder] = [.. rows.Keys.Where(other => other != folder)];
+        Assert.That(rows.Keys, Does.Contain(Facade).And.Contain("Gpu").And.Contain("Networks"));
+        Assert.That(rows.Values.SelectMany(used => used).Distinct(), Is.SubsetOf(rows.Keys));
+        return rows.Keys.ToDictionary(folder => folder, folder =>
+        {
+            HashSet<string> reached = [];
+            Queue<string> next = new(rows[folder]);
+            while (next.TryDequeue(out string? used))
+            {
+                if (!reached.Add(used)) continue;
+                foreach (string further in rows[used]) next.Enqueue(further);
+            }
+
+            return reached;
+        });
+    }
+
+    private static JsonElement Manifest() => JsonDocument.Parse(File.ReadAllText(PathOf("package.json"))).RootElement;
+
+    private static string? FindRoot()
+    {
+        DirectoryInfo? folder = new FileInfo(typeof(HouseTests).Assembly.Location).Directory;
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "NeuralPlugin.sln"))) folder = folder.Parent;
+        return folder?.FullName;
+    }
+
+    private static string PathOf(string name) => Path.Combine(Root!, name);
+
+    private static IEnumerable<string> FilesBelow(string folder, string pattern)
+    {
+        return Directory.EnumerateFiles(PathOf(folder), pattern, SearchOption.AllDirectories)
+            .Where(file => !Path.GetRelativePath(Root!, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or ".git"));
+    }
+
+    private static string FolderOf(string file)
+    {
+        string[] parts = Path.GetRelativePath(PathOf("Runtime"), file).Split(Path.DirectorySeparatorChar);
+        return parts.Length == 1 ? Facade : parts[0];
+    }
+
+    /// <summary>A source without its comments.</summary>
+    private static string Code(string file)
+    {
+        return Token().Replace(File.ReadAllText(file), match => match.Groups["comment"].Success ? " " : match.Value);
+    }
+
+    /// <summary>A source without its comments and without the text of its strings; what stands in their braces is code.</summary>
+    private static string CodeWithoutText(string file)
+    {
+        return Token().Replace(File.ReadAllText(file), match =>
+            match.Groups["interpolated"].Success ? string.Join(' ', Hole().Matches(match.Value).Select(hole => hole.Value))
+            : match.Groups["comment"].Success || match.Groups["text"].Success ? " " : match.Value);
+    }
+
+    private static string SnakeCase(string name) => WordStart().Replace(name, "_").ToLowerInvariant();
+
+    [GeneratedRegex("""(?<comment>//.*|/\*[\s\S]*?\*/)|(?<text>""\"[\s\S]*?""\"|@"(?:[^"]|"")*"|(?<interpolated>\$@?"(?:[^"\\]|\\.)*")|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.[^']*)')""")]
+    private static partial Regex Token();
+
+    [GeneratedRegex(@"\{[^{}]*\}")]
+    private static partial Regex Hole();
+
+    [GeneratedRegex(@"\bSilk\b")]
+    private static partial Regex SilkWord();
+
+    [GeneratedRegex(@"\b[A-Za-z_]\w*\b")]
+    private static partial Regex Word();
+
+    [GeneratedRegex("(?<=[a-z0-9])(?=[A-Z])")]
+    private static partial Regex WordStart();
+
+    [GeneratedRegex(@"^namespace (?<name>[\w.]+)", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+
+    [GeneratedRegex(@"^(?:\w+ )*?(?:class|struct|interface|enum|record(?: struct| class)?|delegate [\w<>?]+) (?<name>\w+)", RegexOptions.Multiline)]
+    private static partial Regex TopLevelType();
+
+    [GeneratedRegex("\"(?<name>[^\"]+[.]comp)\"")]
+    private static partial Regex KernelName();
+
+    [GeneratedRegex("^#include \"(?<name>[^\"]+)\"", RegexOptions.Multiline)]
+    private static partial Regex Include();
+
+    [GeneratedRegex(@"^## \[(?<version>\d[^\]]*)\]", RegexOptions.Multiline)]
+    private static partial Regex Release();
+}

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>What a child process said, and how it ended.</summary>
+internal sealed record ChildResult(int ExitCode, string Output)
+{
+    /// <summary>The exit code of a probe that met a <see cref="DeviceNotSupportedException"/>.</summary>
+    public const int NotSupported = 3;
+}
+
+/// <summary>
+/// This assembly as a child process (<see cref="Program"/>) with an environment of its own, since drivers read theirs once,
+/// when they are loaded.
+/// </summary>
+internal static class ChildProcess
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    /// <summary>What chooses a driver here is not handed down, so that a child sees what its test says and nothing else.</summary>
+    private static readonly string[] DriverVariables =
+    [
+        HeadlessOptions.PlatformVariable, "MESA_GL_VERSION_OVERRIDE", "GALLIUM_DRIVER", "LP_NUM_THREADS",
+        "__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBRARY_DIRS",
+    ];
+
+    public static ChildResult Run(string probe, params (string Name, string Value)[] environment)
+    {
+        string host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
+        ProcessStartInfo start = new(host, ["exec", typeof(ChildProcess).Assembly.Location, probe])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (string name in DriverVariables) start.Environment.Remove(name);
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
+
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Patience))
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"The probe {probe} did not end within {Patience.TotalSeconds} seconds: {output.Result} {errors.Result}");
+        }
+
+        return new ChildResult(process.ExitCode, output.Result + errors.Result);
+    }
+}
