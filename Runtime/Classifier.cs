@@ -46,7 +46,7 @@ public abstract class Classifier : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public float TrainBatch(ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights = default)
     {
-        Optimizer.RequireLearningRate(learningRate);
+        Optimizer.RequireLearningRate(learningRate, nameof(learningRate));
         trainer ??= TrainWith(new Sgd(learningRate));
         trainer.LearningRate = learningRate;
         return trainer.TrainBatch(features, labels, sampleWeights).Loss;
@@ -81,11 +81,16 @@ public abstract class Classifier : IDisposable
 
     /// <summary>Replaces the parameters, all of them or, if one is wrong, none.</summary>
     /// <param name="parameters">Arrays of the lengths that <see cref="GetParameters"/> gives.</param>
+    /// <exception cref="ArgumentNullException">An array is null; one that is not there is empty.</exception>
     /// <exception cref="ArgumentException">An array has another length.</exception>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite.</exception>
     public void SetParameters(ClassifierParameters parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(parameters.HiddenWeights);
+        ArgumentNullException.ThrowIfNull(parameters.HiddenBiases);
+        ArgumentNullException.ThrowIfNull(parameters.OutputWeights);
+        ArgumentNullException.ThrowIfNull(parameters.OutputBiases);
         Network.SetParameters(ToArrays(parameters));
     }
 
@@ -99,5 +104,6 @@ public abstract class Classifier : IDisposable
 
     private protected abstract ClassifierParameters ToParameters(float[][] arrays);
 
-    private protected abstract float[][] ToArrays(ClassifierParameters parameters);
+    /// <summary>The arrays in the order of the network's parameters, with their names in the record.</summary>
+    private protected abstract (string Name, float[] Values)[] ToArrays(ClassifierParameters parameters);
 }

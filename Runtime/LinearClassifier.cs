@@ -21,10 +21,10 @@ public sealed class LinearClassifier : Classifier
 
     private protected override ClassifierParameters ToParameters(float[][] arrays) => new([], [], arrays[0], arrays[1]);
 
-    private protected override float[][] ToArrays(ClassifierParameters parameters)
+    private protected override (string Name, float[] Values)[] ToArrays(ClassifierParameters parameters)
     {
         Requirements.Length(parameters.HiddenWeights.Length, 0, "a linear classifier has no hidden layer", nameof(parameters.HiddenWeights));
         Requirements.Length(parameters.HiddenBiases.Length, 0, "a linear classifier has no hidden layer", nameof(parameters.HiddenBiases));
-        return [parameters.OutputWeights, parameters.OutputBiases];
+        return [(nameof(parameters.OutputWeights), parameters.OutputWeights), (nameof(parameters.OutputBiases), parameters.OutputBiases)];
     }
 }

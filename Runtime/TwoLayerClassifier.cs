@@ -27,8 +27,12 @@ public sealed class TwoLayerClassifier : Classifier
 
     private protected override ClassifierParameters ToParameters(float[][] arrays) => new(arrays[0], arrays[1], arrays[2], arrays[3]);
 
-    private protected override float[][] ToArrays(ClassifierParameters parameters)
+    private protected override (string Name, float[] Values)[] ToArrays(ClassifierParameters parameters)
     {
-        return [parameters.HiddenWeights, parameters.HiddenBiases, parameters.OutputWeights, parameters.OutputBiases];
+        return
+        [
+            (nameof(parameters.HiddenWeights), parameters.HiddenWeights), (nameof(parameters.HiddenBiases), parameters.HiddenBiases),
+            (nameof(parameters.OutputWeights), parameters.OutputWeights), (nameof(parameters.OutputBiases), parameters.OutputBiases),
+        ];
     }
 }

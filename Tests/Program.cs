@@ -26,8 +26,11 @@ internal static class Program
                     using (HostContext host = new(major: 3, minor: 3))
                     using (NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host))) Console.WriteLine($"{device.Version} | {device.Renderer}");
                     return 0;
+                case ["finalizer"]:
+                    DropMatricesWhoseConstructorThrew();
+                    return 0;
                 default:
-                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: device | train | attach");
+                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: device | train | attach | finalizer");
                     return 2;
             }
         }
@@ -36,6 +39,26 @@ internal static class Program
             Console.WriteLine($"{nameof(DeviceNotSupportedException)}: {exception.Message}");
             return ChildResult.NotSupported;
         }
+    }
+
+    /// <summary>An exception in a finalizer would end the process.</summary>
+    private static void DropMatricesWhoseConstructorThrew()
+    {
+        NeuralDevice device = NeuralDevice.CreateHeadless();
+        device.Dispose();
+        for (int i = 0; i < 10; i++)
+        {
+            try
+            {
+                _ = new MatrixTexture(device, new MatrixShape(1, 4));
+            }
+            catch (ObjectDisposedException)
+            {
+            }
+        }
+
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
     }
 
     /// <summary>A few steps of every kind of update, and the hash of the bits that came out.</summary>

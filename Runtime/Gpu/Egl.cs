@@ -22,6 +22,8 @@ internal sealed unsafe class Egl
     private const int RenderableType = 0x3040;
     private const int OpenGLBit = 8;
     private const int SurfaceType = 0x3033;
+    private const int DrawSurface = 0x3059;
+    private const int ReadSurface = 0x305A;
 
     private readonly delegate* unmanaged<byte*, nint> getProcAddress;
     private readonly delegate* unmanaged<int> getError;
@@ -33,6 +35,8 @@ internal sealed unsafe class Egl
     private readonly delegate* unmanaged<nint, nint, nint, nint, uint> makeCurrent;
     private readonly delegate* unmanaged<nint, nint, uint> destroyContext;
     private readonly delegate* unmanaged<nint> getCurrentContext;
+    private readonly delegate* unmanaged<nint> getCurrentDisplay;
+    private readonly delegate* unmanaged<int, nint> getCurrentSurface;
     private readonly delegate* unmanaged<int, nint, int*, nint> getPlatformDisplay;
     private readonly delegate* unmanaged<int, nint*, int*, uint> queryDevices;
     private readonly delegate* unmanaged<nint, int, nint> queryDeviceString;
@@ -49,6 +53,8 @@ internal sealed unsafe class Egl
         makeCurrent = (delegate* unmanaged<nint, nint, nint, nint, uint>)NativeLibrary.GetExport(library, "eglMakeCurrent");
         destroyContext = (delegate* unmanaged<nint, nint, uint>)NativeLibrary.GetExport(library, "eglDestroyContext");
         getCurrentContext = (delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "eglGetCurrentContext");
+        getCurrentDisplay = (delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "eglGetCurrentDisplay");
+        getCurrentSurface = (delegate* unmanaged<int, nint>)NativeLibrary.GetExport(library, "eglGetCurrentSurface");
         getPlatformDisplay = (delegate* unmanaged<int, nint, int*, nint>)GetProcAddress("eglGetPlatformDisplayEXT");
         queryDevices = (delegate* unmanaged<int, nint*, int*, uint>)GetProcAddress("eglQueryDevicesEXT");
         queryDeviceString = (delegate* unmanaged<nint, int, nint>)GetProcAddress("eglQueryDeviceStringEXT");
@@ -135,7 +141,15 @@ internal sealed unsafe class Egl
         return bindApi(OpenGLApi) != 0 && makeCurrent(display, 0, 0, context) != 0;
     }
 
+    /// <summary>What is current on this thread, to be given back later.</summary>
+    public CurrentContext Current => new(getCurrentDisplay(), getCurrentSurface(DrawSurface), getCurrentSurface(ReadSurface), getCurrentContext());
+
     public bool IsCurrent(nint context) => getCurrentContext() == context;
+
+    public void Restore(CurrentContext current)
+    {
+        if (current.Context != 0) _ = makeCurrent(current.Display, current.Draw, current.Read, current.Context);
+    }
 
     public void DestroyContext(nint display, nint context) => _ = destroyContext(display, context);
 
@@ -151,9 +165,13 @@ internal sealed unsafe class Egl
             0x3005 => "EGL_BAD_CONFIG",
             0x3006 => "EGL_BAD_CONTEXT",
             0x3009 => "EGL_BAD_MATCH",
+            0x300C => "EGL_BAD_PARAMETER",
             _ => $"EGL error 0x{error:X4}",
         };
     }
 
     private static string Text(nint pointer) => Marshal.PtrToStringUTF8(pointer) ?? "";
+
+    /// <summary>A context with the surfaces it draws to; a context of 0 is none.</summary>
+    public readonly record struct CurrentContext(nint Display, nint Draw, nint Read, nint Context);
 }

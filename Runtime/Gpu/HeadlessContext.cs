@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Silk.NET.Core.Contexts;
 
 namespace NeuralPlugin;
@@ -31,6 +32,7 @@ internal sealed class HeadlessContext : INativeContext
             $"OpenGL 4.3 without a window needs one. {WhereToGetIt}");
 
         (HeadlessPlatform platform, int? wantedDevice) = Choose(options);
+        Egl.CurrentContext current = egl.Current;
         List<string> failures = [];
         if (platform != HeadlessPlatform.Surfaceless)
         {
@@ -51,6 +53,7 @@ internal sealed class HeadlessContext : INativeContext
             return surfaceless;
         }
 
+        egl.Restore(current);
         throw new DeviceNotSupportedException(
             $"No driver gave an OpenGL 4.3 core context without a window. Tried: {string.Join("; ", failures)}. {WhereToGetIt}");
     }
@@ -63,6 +66,14 @@ internal sealed class HeadlessContext : INativeContext
                 $"The device's context could not be made current on this thread ({egl.LastError()}). " +
                 "It is probably current on another thread: release it there first.");
         }
+    }
+
+    /// <summary>Makes the context current until the result is disposed; what was current before then is again, unless it was this.</summary>
+    public Previous MakeCurrentForNow()
+    {
+        Previous previous = new(egl, egl.Current, context);
+        MakeCurrent();
+        return previous;
     }
 
     public nint GetProcAddress(string proc, int? slot = null)
@@ -134,8 +145,23 @@ internal sealed class HeadlessContext : INativeContext
             egl.DestroyContext(display, context);
         }
 
-        failures.Add($"{name}: no OpenGL 4.5 or 4.3 core context ({egl.LastError()})");
+        string error = egl.LastError();
+        failures.Add($"{name}: no OpenGL 4.5 or 4.3 core context ({error}); found {VersionOfAnyContext(egl, display, config)}");
         return null;
+    }
+
+    /// <summary>What the driver offers when no version is asked for.</summary>
+    private static unsafe string VersionOfAnyContext(Egl egl, nint display, nint config)
+    {
+        const int Version = 0x1F02;
+        nint context = egl.CreateContext(display, config, [Egl.None]);
+        if (context == 0) return "no OpenGL at all";
+        nint getString = egl.GetProcAddress("glGetString");
+        bool current = egl.MakeCurrent(display, context) && getString != 0;
+        string? version = current ? Marshal.PtrToStringUTF8(((delegate* unmanaged<int, nint>)getString)(Version)) : null;
+        egl.MakeCurrent(display, 0);
+        egl.DestroyContext(display, context);
+        return version is null ? "an OpenGL that does not start" : $"OpenGL {version}";
     }
 
     private static int[] Attributes(int minor, bool robust, bool debug)
@@ -149,5 +175,14 @@ internal sealed class HeadlessContext : INativeContext
         if (debug) attributes.AddRange([Egl.ContextDebug, 1]);
         attributes.Add(Egl.None);
         return [.. attributes];
+    }
+
+    /// <summary>Gives back on Dispose what was current before.</summary>
+    public readonly ref struct Previous(Egl egl, Egl.CurrentContext current, nint own)
+    {
+        public void Dispose()
+        {
+            if (current.Context != own) egl.Restore(current);
+        }
     }
 }

@@ -25,6 +25,7 @@ internal sealed class HostState(GL gl)
     private int unpackBuffer;
     private int packBuffer;
     private int readFramebuffer;
+    private int clampReadColor;
 
     public void SaveAndPrepare()
     {
@@ -33,6 +34,8 @@ internal sealed class HostState(GL gl)
         unpackBuffer = gl.GetInteger(GetPName.PixelUnpackBufferBinding);
         packBuffer = gl.GetInteger(GetPName.PixelPackBufferBinding);
         readFramebuffer = gl.GetInteger(GetPName.ReadFramebufferBinding);
+        clampReadColor = gl.GetInteger((GetPName)GLEnum.ClampReadColor);
+        gl.ClampColor(ClampColorTargetARB.ReadColorArb, ClampColorModeARB.False);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i] = ImageUnit.Read(gl, (uint)i);
         for (int i = 0; i < PixelStores.Length; i++)
         {
@@ -50,6 +53,7 @@ internal sealed class HostState(GL gl)
         gl.UseProgram((uint)program);
         gl.BindTexture(TextureTarget.Texture2D, (uint)texture);
         gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, (uint)readFramebuffer);
+        gl.ClampColor(ClampColorTargetARB.ReadColorArb, (ClampColorModeARB)clampReadColor);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i].Bind(gl, (uint)i);
         for (int i = 0; i < PixelStores.Length; i++)
         {

@@ -12,7 +12,7 @@ internal readonly record struct MatrixShape(int Rows, int Columns, int FoldHeigh
     /// <summary>The texture size that every OpenGL 4.3 driver has.</summary>
     public const int DefaultFoldHeight = 16_384;
 
-    private const int BytesPerTexel = 16;
+    public const int BytesPerTexel = 16;
 
     public int TexelsPerRow => Texels(Columns);
 
@@ -22,7 +22,7 @@ internal readonly record struct MatrixShape(int Rows, int Columns, int FoldHeigh
 
     public int Height => Math.Min(Rows, FoldHeight);
 
-    public long Bytes => (long)Width * Height * BytesPerTexel;
+    public long Bytes => (long)Blocks * TexelsPerRow * Height * BytesPerTexel;
 
     public long Elements => (long)Rows * Columns;
 

@@ -26,7 +26,10 @@ internal sealed class MatrixTexture : Operand, IDisposable
         resource = device.CreateTexture(shape, format);
     }
 
-    ~MatrixTexture() => device.Retire(resource);
+    ~MatrixTexture()
+    {
+        if (resource is not null) device.Retire(resource);   // null where the constructor threw
+    }
 
     public override MatrixShape Shape { get; }
 

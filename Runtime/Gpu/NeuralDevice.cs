@@ -159,16 +159,17 @@ public sealed unsafe class NeuralDevice : IDisposable
     public void Dispose()
     {
         if (disposed) return;
-        if (ownContext is null) RequireThisContext();
-        else ownContext.MakeCurrent();
-        foreach (GpuResource resource in live) Delete(resource);
-        live.Clear();
-        retired.Clear();
-        kernels.Clear();
-        Memory = default;
-        if (debugCallback is not null) gl.DebugMessageCallback(null, null);
-        disposed = true;
-        ownContext?.Dispose();
+        if (ownContext is null)
+        {
+            RequireThisContext();
+            Free();
+        }
+        else
+        {
+            using HeadlessContext.Previous previous = ownContext.MakeCurrentForNow();
+            Free();
+            ownContext.Dispose();
+        }
     }
 
     /// <summary>
@@ -193,10 +194,16 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         long texelsPerRow = (columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel;
         long blocks = (rows + FoldHeight - 1) / FoldHeight;
-        return texelsPerRow * blocks <= maximumTextureSize ? new MatrixShape((int)rows, (int)columns, FoldHeight)
-            : throw new DeviceLimitException(
+        if (texelsPerRow * blocks > maximumTextureSize)
+        {
+            throw new DeviceLimitException(
                 $"{what} [{rows} × {columns}] do not fit into one texture of this device: they would be {texelsPerRow * blocks} texels wide, " +
                 $"and it holds {maximumTextureSize} (four columns a texel, a column block for every {FoldHeight} rows). Use fewer rows or columns.");
+        }
+
+        MatrixShape shape = new((int)rows, (int)columns, FoldHeight);
+        return shape.Bytes <= int.MaxValue ? shape : throw new DeviceLimitException(
+            $"{what} [{rows} × {columns}] take {shape.Bytes} bytes, and one matrix is at most {int.MaxValue}. Use fewer rows or columns.");
     }
 
     internal GpuResource CreateTexture(MatrixShape shape, TexelFormat format)
@@ -205,6 +212,14 @@ public sealed unsafe class NeuralDevice : IDisposable
         uint name = gl.GenTexture();
         gl.BindTexture(TextureTarget.Texture2D, name);
         gl.TexStorage2D(TextureTarget.Texture2D, 1, InternalFormatOf(format), (uint)shape.Width, (uint)shape.Height);
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureWidth, out int width);
+        if (width != shape.Width)
+        {
+            gl.DeleteTexture(name);
+            _ = gl.GetError();   // of the storage that was not to be had
+            throw new DeviceLimitException($"The driver {Renderer} has no memory for a texture of {shape.Bytes} bytes. Use fewer rows or columns.");
+        }
+
         gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMinFilter, (int)TextureMinFilter.Nearest);
         gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMagFilter, (int)TextureMagFilter.Nearest);
         Clear(shape, format);
@@ -355,6 +370,17 @@ public sealed unsafe class NeuralDevice : IDisposable
         throw new WrongContextException(identity.IsNoneCurrent
             ? "No OpenGL context is current on this thread, so the device cannot be used from it. Call from the thread that owns the device's context."
             : "Another OpenGL context is current on this thread than the one this device was made with. Make the device's context current first.");
+    }
+
+    private void Free()
+    {
+        foreach (GpuResource resource in live) Delete(resource);
+        live.Clear();
+        retired.Clear();
+        kernels.Clear();
+        Memory = default;
+        if (debugCallback is not null) gl.DebugMessageCallback(null, null);
+        disposed = true;
     }
 
     private GpuResource Register(GpuResourceKind kind, uint name, long bytes)

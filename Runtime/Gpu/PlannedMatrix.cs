@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 /// A matrix that a recording asks for. It is a shape until it is realized: a cost needs no more, and what fusing makes
 /// needless never becomes a texture.
 /// </summary>
-internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat format = TexelFormat.Float) : Operand
+internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat format = TexelFormat.Float) : Operand, IDisposable
 {
     private MatrixTexture? texture;
 
@@ -18,10 +18,10 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
 
     public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned and not realized.");
 
-    /// <summary>Makes the texture.</summary>
-    /// <exception cref="DeviceLimitException">It does not fit.</exception>
-    public MatrixTexture Realize(NeuralDevice device)
-    {
-        return texture ??= new MatrixTexture(device, device.Shape(shape.Rows, shape.Columns, what), format);
-    }
+    /// <exception cref="DeviceLimitException">It does not fit into a texture of this device.</exception>
+    public void RequireFit(NeuralDevice device) => _ = device.Shape(shape.Rows, shape.Columns, what);
+
+    public void Realize(NeuralDevice device) => texture = new MatrixTexture(device, shape, format);
+
+    public void Dispose() => texture?.Dispose();
 }

@@ -37,6 +37,11 @@ public sealed class Network : IDisposable
         Device = device;
         Stack = new Stack(inputs, operations);
         using NeuralDevice.Scope scope = device.Enter();
+        foreach (Stack.Layer layer in Stack.Layers)
+        {
+            foreach (ParameterDeclaration declaration in layer.Parameters) _ = ShapeOf(declaration);   // all fit, or nothing is made
+        }
+
         List<NetworkParameter> parameters = [];
         int number = 0;
         matrices =
@@ -81,6 +86,7 @@ public sealed class Network : IDisposable
     /// <param name="operations">The stack.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
     /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
+    /// <exception cref="DeviceLimitException">A size is beyond any device.</exception>
     public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Operation[] operations)
     {
         return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true, MatrixShape.DefaultFoldHeight);
@@ -91,6 +97,7 @@ public sealed class Network : IDisposable
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
     /// <param name="fused">The plan that steps run; false for the plain one, a dispatch an operation.</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is zero or less.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
     {
         return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.FoldHeight);
@@ -168,11 +175,11 @@ public sealed class Network : IDisposable
     }
 
     /// <summary>Replaces the values of all parameters, in their order, or of none if one is wrong.</summary>
-    internal void SetParameters(float[][] values)
+    internal void SetParameters(params (string Name, float[] Values)[] parameters)
     {
-        for (int i = 0; i < values.Length; i++) Parameters[i].Check(values[i], nameof(values));
+        for (int i = 0; i < parameters.Length; i++) Parameters[i].Check(parameters[i].Values, $"values of {parameters[i].Name}", parameters[i].Name);
         using NeuralDevice.Scope scope = Enter();
-        for (int i = 0; i < values.Length; i++) Parameters[i].Upload(values[i]);
+        for (int i = 0; i < parameters.Length; i++) Parameters[i].Upload(parameters[i].Values);
     }
 
     internal NeuralDevice.Scope Enter()
@@ -187,10 +194,11 @@ public sealed class Network : IDisposable
         foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.EnsurePending();
     }
 
+    private MatrixShape ShapeOf(ParameterDeclaration declaration) => Device.Shape(declaration.Rows, declaration.Columns, "The parameters of a layer");
+
     private PingPongMatrix Declare(ParameterDeclaration declaration, int number, int block, List<NetworkParameter> parameters)
     {
-        MatrixShape shape = Device.Shape(declaration.Rows, declaration.Columns, $"The parameters of operation {block}");
-        PingPongMatrix matrix = new(Device, Clock, shape);
+        PingPongMatrix matrix = new(Device, Clock, ShapeOf(declaration));
         int row = 0;
         foreach (ParameterPart part in declaration.Parts)
         {

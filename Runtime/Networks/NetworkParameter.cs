@@ -48,7 +48,7 @@ public sealed class NetworkParameter
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     public void SetValues(ReadOnlySpan<float> values)
     {
-        Check(values, nameof(values));
+        Check(values, $"values of parameter {Name}", nameof(values));
         using NeuralDevice.Scope scope = network.Enter();
         Upload(values);
     }
@@ -63,9 +63,9 @@ public sealed class NetworkParameter
 
     internal void Upload(ReadOnlySpan<float> values) => matrix.CommittedTexture.Upload(values, firstRow);
 
-    internal void Check(ReadOnlySpan<float> values, string name)
+    internal void Check(ReadOnlySpan<float> values, string what, string name)
     {
-        Requirements.Length(values.Length, (long)Rows * Columns, $"{Rows} × {Columns} of parameter {Name}", name);
-        Requirements.Finite(values, $"values of parameter {Name}", name);
+        Requirements.Length(values.Length, (long)Rows * Columns, $"{Rows} × {Columns} {what}", name);
+        Requirements.Finite(values, what, name);
     }
 }

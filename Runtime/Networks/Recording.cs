@@ -20,14 +20,8 @@ internal sealed class Recording
 
     public Recording(Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, int foldHeight)
     {
-        if (capacity > MaximumCapacity)
-        {
-            throw new DeviceLimitException(
-                $"A batch has at most {MaximumCapacity} rows, but {capacity} came. Hand it over in parts.", nameof(capacity));
-        }
-
         this.stack = stack;
-        this.capacity = capacity;
+        this.capacity = RequireCapacity(capacity);
         this.foldHeight = foldHeight;
         operands = new OperationOperands[stack.Layers.Count];
         ParameterGradients = [];
@@ -116,6 +110,12 @@ internal sealed class Recording
                 Add(i, RecordedPass.Update, [optimizer.Update(update.Weights, ParameterGradients[i][j], update.State, scalars)]);
             }
         }
+    }
+
+    public static int RequireCapacity(int capacity)
+    {
+        return capacity <= MaximumCapacity ? capacity : throw new DeviceLimitException(
+            $"A batch has at most {MaximumCapacity} rows, but {capacity} came. Hand it over in parts.", nameof(capacity));
     }
 
     /// <summary>The dispatches of a step in fewer.</summary>

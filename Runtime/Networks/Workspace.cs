@@ -6,7 +6,6 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
-    private readonly List<MatrixTexture> textures = [];
 
     protected Workspace(Network network, int capacity)
     {
@@ -25,17 +24,16 @@ internal abstract class Workspace : IDisposable
 
     public void Dispose()
     {
-        foreach (MatrixTexture texture in textures) texture.Dispose();
+        foreach (RecordedMatrix recorded in Recording.Matrices) recorded.Matrix.Dispose();
     }
 
     protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded)
     {
         Dispatch[] dispatches = [.. recorded.Select(r => r.Dispatch)];
-        foreach (PlannedMatrix matrix in dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>())
-        {
-            if (!matrix.IsRealized) textures.Add(matrix.Realize(Network.Device));
-        }
-
+        PlannedMatrix[] missing =
+            [.. dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
+        foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
+        foreach (PlannedMatrix matrix in missing) matrix.Realize(Network.Device);
         return new Plan(Network.Device, dispatches);
     }
 }

@@ -54,7 +54,7 @@ public abstract record Optimizer(float LearningRate)
     }
 
     /// <summary>Checks a learning rate as the optimizers do.</summary>
-    internal static float RequireLearningRate(float value) => Requirements.Number(value, "learning rate", name: nameof(LearningRate));
+    internal static float RequireLearningRate(float value, string name = nameof(LearningRate)) => Requirements.Number(value, "learning rate", name: name);
 
     /// <summary>Fills the scalars of a step, in the order of the kernel's locations. Steps count from 1.</summary>
     internal abstract void WriteScalars(Span<float> scalars, float learningRate, long step);

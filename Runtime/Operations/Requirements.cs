@@ -6,9 +6,14 @@ namespace NeuralPlugin;
 /// <summary>The checks of public arguments, each with the sentence that its reader needs.</summary>
 internal static class Requirements
 {
+    /// <summary>Larger sizes fit no device, and smaller ones cannot overflow when one is added.</summary>
+    private const int MaximumSize = 1 << 30;
+
     public static int Size(int value, string what, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
-        return value > 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"The number of {what} must be at least 1.");
+        if (value <= 0) throw new ArgumentOutOfRangeException(name, value, $"The number of {what} must be at least 1.");
+        return value <= MaximumSize ? value
+            : throw new DeviceLimitException($"The number of {what} is {value}, and no device holds more than {MaximumSize}.", name);
     }
 
     /// <summary>A number from <paramref name="least"/> on, and finite; below <paramref name="limit"/> where one is given.</summary>

@@ -12,30 +12,32 @@ public sealed class BatchTrainer : IDisposable
 {
     private readonly Network network;
     private readonly SoftmaxCrossEntropy loss;
-    private readonly OptimizerState state;
+    private readonly Optimizer optimizer;
     private readonly int leastCapacity;
     private readonly bool fused;
+    private OptimizerState? state;
     private StepWorkspace? workspace;
     private bool disposed;
 
-    /// <summary>Makes a trainer; its plan is recorded, and its kernels compiled, at the first batch.</summary>
+    /// <summary>Makes a trainer; its state is made, its plan recorded and its kernels compiled at the first batch.</summary>
     /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
     /// <param name="optimizer">How gradients become weights.</param>
     /// <param name="loss">What is made small; null for plain cross-entropy.</param>
     /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
     /// <param name="fused">Runs a step in few dispatches; false runs each operation's own kernels, to compare. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
+    /// <exception cref="DeviceLimitException">The capacity is beyond what any device runs.</exception>
     public BatchTrainer(Network network, Optimizer optimizer, SoftmaxCrossEntropy? loss = null, int capacity = 1, bool fused = true)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(optimizer);
-        leastCapacity = Requirements.Size(capacity, "rows of a plan");
+        leastCapacity = Recording.RequireCapacity(Requirements.Size(capacity, "rows of a plan"));
         this.network = network;
+        this.optimizer = optimizer;
         this.fused = fused;
         this.loss = loss ?? new SoftmaxCrossEntropy();
         LearningRate = optimizer.LearningRate;
         using NeuralDevice.Scope scope = network.Enter();
-        state = new OptimizerState(network, optimizer);
     }
 
     /// <summary>The learning rate of the steps to come.</summary>
@@ -43,7 +45,7 @@ public sealed class BatchTrainer : IDisposable
     public float LearningRate { get; set => field = Optimizer.RequireLearningRate(value); }
 
     /// <summary>Steps that were committed.</summary>
-    public long Steps => state.Steps;
+    public long Steps => state?.Steps ?? 0;
 
     /// <summary>
     /// One step on one batch. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
@@ -64,6 +66,7 @@ public sealed class BatchTrainer : IDisposable
         LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
         using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
+        state ??= new OptimizerState(network, optimizer);
         if (workspace is null || workspace.Capacity < batch.Rows)
         {
             StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state, fused);
@@ -81,7 +84,7 @@ public sealed class BatchTrainer : IDisposable
     internal void RepeatStep(int rows)
     {
         using NeuralDevice.Scope scope = network.Enter();
-        state.PrepareStep(LearningRate);
+        state!.PrepareStep(LearningRate);
         workspace!.Enqueue(rows);
         state.Commit();
     }
@@ -91,7 +94,7 @@ public sealed class BatchTrainer : IDisposable
     {
         if (disposed) return;
         disposed = true;
-        state.Dispose();
+        state?.Dispose();
         workspace?.Dispose();
     }
 }
