@@ -1,0 +1,54 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>
+/// Deals an image set out in batches, into two buffers that are used again and again. Every image is dealt once a round; the
+/// last batch is as large as what is left.
+/// </summary>
+internal sealed class Batches
+{
+    private static readonly float[] Brightness = [.. Enumerable.Range(0, 256).Select(value => value / 255f)];
+
+    private readonly ImageSet set;
+    private readonly int[] order;
+    private readonly float[] features;
+    private readonly int[] labels;
+
+    public Batches(ImageSet set, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        this.set = set;
+        var capacity = Math.Min(batchSize, set.Count);
+        order = [.. Enumerable.Range(0, set.Count)];
+        labels = new int[capacity];
+        features = new float[capacity * set.Images.PixelsPerImage];
+        Count = (set.Count + capacity - 1) / capacity;
+    }
+
+    /// <summary>Batches a round.</summary>
+    public int Count { get; }
+
+    /// <summary>Images in the batch dealt last.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>[Rows × pixels] of the batch dealt last, black 0 and white 1; valid until the next is dealt.</summary>
+    public ReadOnlySpan<float> Features => features.AsSpan(0, Rows * set.Images.PixelsPerImage);
+
+    /// <summary>[Rows] of the batch dealt last; valid until the next is dealt.</summary>
+    public ReadOnlySpan<int> Labels => labels.AsSpan(0, Rows);
+
+    public void Shuffle(SeededRandom random) => random.Shuffle(order.AsSpan());
+
+    /// <summary>Fills <see cref="Features"/> and <see cref="Labels"/> with batch 0 to <see cref="Count"/> − 1.</summary>
+    public void Deal(int batch)
+    {
+        var first = batch * labels.Length;
+        var chosen = order.AsSpan(first, Math.Min(labels.Length, order.Length - first));
+        Rows = chosen.Length;
+        var next = 0;
+        for (var row = 0; row < chosen.Length; row++)
+        {
+            labels[row] = set.Labels[chosen[row]];
+            foreach (var pixel in set.Images[chosen[row]]) features[next++] = Brightness[pixel];
+        }
+    }
+}

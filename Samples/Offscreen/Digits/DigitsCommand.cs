@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Spectre.Console;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>The command line of the digits scene.</summary>
+internal sealed class DigitsCommand : Command
+{
+    private static readonly DigitsOptions Defaults = new();
+
+    private readonly Option<string?> data = new("--data")
+    {
+        Description = "A folder of IDX files, gzipped or not: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same "
+            + "two with t10k for the test; without it, 10,000 digits of MNIST",
+        HelpName = "DIR",
+        CustomParser = ParseFolder,
+    };
+
+    private readonly Option<int> hidden = NumberOption.Create("--hidden", "Hidden units", 1, 8192).WithDefault(Defaults.Hidden);
+
+    private readonly Option<int> epochs =
+        NumberOption.Create("--epochs", "Rounds through the training images", 1, 10_000).WithDefault(Defaults.Epochs);
+
+    private readonly Option<int> batch =
+        NumberOption.Create("--batch", "Images a training step", 1, 8192).WithDefault(Defaults.BatchSize);
+
+    private readonly Option<OptimizerKind?> optimizer = new("--optimizer")
+    {
+        Description = "What updates the weights: sgd or adam [default: adam]",
+        HelpName = "NAME",
+        CustomParser = ParseOptimizer,
+    };
+
+    private readonly Option<float> learningRate =
+        NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.001 for adam, 0.1 for sgd]", 1e-9f, 1000f);
+
+    private readonly Option<bool> linear = new("--linear") { Description = "No hidden layer: a linear classifier" };
+
+    private readonly Option<int> seed =
+        NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(Defaults.Seed);
+
+    private readonly Option<string?> outFolder = new("--out")
+    {
+        Description = "The folder for the picture digits.png",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => Defaults.OutFolder,
+        CustomParser = ParseFolder,
+    };
+
+    public DigitsCommand(IAnsiConsole console, CancellationToken cancellation)
+        : base("digits", "Trains a classifier on handwritten digits, tests it on others and draws what it has learned.")
+    {
+        Option[] all = [data, hidden, epochs, batch, optimizer, learningRate, linear, seed, outFolder];
+        foreach (var option in all) Options.Add(option);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(linear) is { Implicit: false } && result.GetResult(hidden) is { Implicit: false })
+            {
+                result.AddError("--hidden does not go with --linear, which has no hidden units.");
+            }
+        });
+        SetAction(arguments =>
+        {
+            new DigitsScene(ReadOptions(arguments), console).Run(cancellation);
+            return ExitCode.Success;
+        });
+    }
+
+    private DigitsOptions ReadOptions(ParseResult arguments)
+    {
+        var kind = arguments.GetValue(optimizer) ?? Defaults.Optimizer;
+        var rateIsGiven = arguments.GetResult(learningRate) is { Implicit: false };
+        return new DigitsOptions
+        {
+            DataFolder = arguments.GetValue(data),
+            Hidden = arguments.GetValue(hidden),
+            Epochs = arguments.GetValue(epochs),
+            BatchSize = arguments.GetValue(batch),
+            Optimizer = kind,
+            LearningRate = rateIsGiven ? arguments.GetValue(learningRate) : DigitsOptions.DefaultLearningRate(kind),
+            Linear = arguments.GetValue(linear),
+            Seed = arguments.GetValue(seed),
+            OutFolder = arguments.GetRequiredValue(outFolder)!,
+        };
+    }
+
+    private static OptimizerKind? ParseOptimizer(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        var kind = Enum.GetValues<OptimizerKind>().Cast<OptimizerKind?>()
+            .FirstOrDefault(kind => text.Equals(kind.ToString(), StringComparison.OrdinalIgnoreCase));
+        if (kind is null) result.AddError($"--optimizer is sgd or adam, but it is '{text}'.");
+        return kind;
+    }
+
+    private static string? ParseFolder(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (text.Trim().Length > 0 && !text.Contains('\0', StringComparison.Ordinal)) return text;
+        result.AddError($"{((OptionResult)result.Parent!).Option.Name} needs the name of a folder, but it is empty.");
+        return null;
+    }
+}

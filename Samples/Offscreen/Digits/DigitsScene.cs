@@ -1,0 +1,29 @@
+using Spectre.Console;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>The scene from its data to its picture.</summary>
+internal sealed class DigitsScene(DigitsOptions options, IAnsiConsole console)
+{
+    /// <exception cref="UserErrorException">The data or the output folder is not usable.</exception>
+    /// <exception cref="DeviceNotSupportedException">There is no device to train on.</exception>
+    public void Run(CancellationToken cancellation)
+    {
+        var clock = PhaseClock.SinceProcessStart();
+        clock.Enter(Phase.Data);
+        var data = options.DataFolder is { } folder ? ImageDataLoader.LoadFolder(folder) : ImageDataLoader.LoadEmbedded();
+        clock.Enter(Phase.StartUp);
+        using var device = NeuralDevice.CreateHeadless();
+        var picture = OutputFile.Prepare(options.OutFolder, "digits.png");
+        using var classifier = options.CreateClassifier(device, data);
+        var training = new DigitsTraining(classifier, data, options, clock);
+
+        var report = DigitsReport.For(console);
+        report.Begin(device, classifier, data, options);
+        var result = report.Watch(training.Steps, observer => training.Run(observer, cancellation));
+        clock.Enter(Phase.Picture);
+        picture.Write(DigitsPicture.Draw(result));
+        clock.Read();
+        report.End(result, clock, training.TimedSteps, picture.Path);
+    }
+}

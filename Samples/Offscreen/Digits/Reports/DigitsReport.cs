@@ -1,0 +1,75 @@
+using Spectre.Console;
+using static System.FormattableString;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>What the scene tells while it runs: the same facts on a terminal, which is animated, and in plain lines.</summary>
+internal abstract class DigitsReport
+{
+    /// <summary>Wider tables than this are not read but searched; the most frequent mistakes are listed instead.</summary>
+    protected const int MaxClassesInTable = 16;
+
+    protected const int MaxMistakesInList = 20;
+
+    public static DigitsReport For(IAnsiConsole console)
+    {
+        var profile = console.Profile;
+        return profile.Out.IsTerminal && profile.Capabilities is { Ansi: true, Interactive: true }
+            ? new TerminalReport(console)
+            : new PlainReport(profile.Out.Writer);
+    }
+
+    public void Begin(NeuralDevice device, Classifier classifier, ImageData data, DigitsOptions options)
+    {
+        var (training, test) = (data.Training, data.Test);
+        var layers = options.Linear ? Invariant($"{data.Inputs}-{data.Classes}") : Invariant($"{data.Inputs}-{options.Hidden}-{data.Classes}");
+        WriteFacts(
+        [
+            ("device", $"{device.Renderer}, OpenGL {device.Version}"),
+            ("data", Invariant($"{training.Count} training and {test.Count} test images of {training.Images.Rows}x{training.Images.Columns} pixels")),
+            ("classifier", Invariant($"{layers}, {classifier.ParameterCount} parameters")),
+            ("training", options.DescribeTraining()),
+        ]);
+    }
+
+    /// <summary>Runs the training, which will make so many steps, and shows how it goes.</summary>
+    public abstract DigitsResult Watch(int steps, Func<ITrainingObserver, DigitsResult> train);
+
+    public void End(DigitsResult result, PhaseClock clock, int timedSteps, string picture)
+    {
+        if (result.Confusion.Classes <= MaxClassesInTable)
+        {
+            WriteTable(result.Confusion);
+        }
+        else
+        {
+            WriteMistakes(result.Confusion);
+        }
+
+        var training = clock[Phase.Training];
+        var rate = timedSteps > 0 ? Invariant($", {timedSteps / training.TotalSeconds:F0} steps a second") : "";
+        WriteFacts(
+        [
+            ("time", Seconds(clock.Total)),
+            ("  start-up", Seconds(clock[Phase.StartUp]) + "  program, device, shader compilation, first step"),
+            ("  data", Seconds(clock[Phase.Data])),
+            ("  training", Seconds(training) + Invariant($"  {timedSteps} steps{rate}")),
+            ("  evaluation", Seconds(clock[Phase.Evaluation]) + Invariant($"  {result.Epochs.Count} times {result.Data.Test.Count} images")),
+            ("  picture", Seconds(clock[Phase.Picture])),
+            ("picture", picture),
+        ]);
+        WriteLine($"test accuracy {Percent(result.Confusion.Accuracy)}");
+    }
+
+    protected static string Percent(double part) => Invariant($"{100 * part:F1} %");
+
+    protected abstract void WriteFacts(IReadOnlyList<(string Name, string Value)> facts);
+
+    protected abstract void WriteTable(ConfusionMatrix confusion);
+
+    protected abstract void WriteMistakes(ConfusionMatrix confusion);
+
+    protected abstract void WriteLine(string text);
+
+    private static string Seconds(TimeSpan time) => Invariant($"{time.TotalSeconds,6:F2} s");
+}

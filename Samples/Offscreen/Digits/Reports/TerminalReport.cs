@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using Spectre.Console;
+using static System.FormattableString;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>A progress bar, colours and tables, for people at a terminal.</summary>
+internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
+{
+    public override DigitsResult Watch(int steps, Func<ITrainingObserver, DigitsResult> train)
+    {
+        // Refreshed from the training loop: the device belongs to this thread, and the cores to the driver.
+        return console.Progress()
+            .AutoRefresh(false)
+            .Columns(new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context => train(new Bar(context, context.AddTask("compiling shaders", maxValue: steps))));
+    }
+
+    protected override void WriteFacts(IReadOnlyList<(string Name, string Value)> facts)
+    {
+        var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(2)).AddColumn();
+        foreach (var (name, value) in facts) grid.AddRow(new Text(name, Color.Grey), new Text(value));
+        console.Write(grid);
+        console.WriteLine();
+    }
+
+    protected override void WriteTable(ConfusionMatrix confusion)
+    {
+        var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle("what each class was taken for") };
+        table.AddColumn(new TableColumn(new Text("truth", Color.Grey)).RightAligned());
+        for (var label = 0; label < confusion.Classes; label++)
+        {
+            table.AddColumn(new TableColumn(new Text(Invariant($"{label}"), new Style(decoration: Decoration.Bold))).RightAligned());
+        }
+
+        table.AddColumn(new TableColumn(new Text("right", Color.Grey)).RightAligned());
+        for (var truth = 0; truth < confusion.Classes; truth++) table.AddRow(Row(confusion, truth));
+        console.Write(table);
+        console.WriteLine();
+    }
+
+    protected override void WriteMistakes(ConfusionMatrix confusion)
+    {
+        var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle("the most frequent mistakes") };
+        foreach (var heading in (string[])["truth", "taken for", "times"]) table.AddColumn(new TableColumn(heading).RightAligned());
+        foreach (var (truth, prediction, count) in confusion.Mistakes().Take(MaxMistakesInList))
+        {
+            table.AddRow(Invariant($"{truth}"), Invariant($"{prediction}"), Invariant($"{count}"));
+        }
+
+        console.Write(table);
+        console.WriteLine();
+    }
+
+    protected override void WriteLine(string text) => console.WriteLine(text);
+
+    private static IEnumerable<Text> Row(ConfusionMatrix confusion, int truth)
+    {
+        yield return new Text(Invariant($"{truth}"), new Style(decoration: Decoration.Bold));
+        for (var prediction = 0; prediction < confusion.Classes; prediction++)
+        {
+            var count = confusion[truth, prediction];
+            Style style = truth == prediction ? Color.Green : count > 0 ? Color.Red : Color.Grey;
+            yield return new Text(count > 0 ? Invariant($"{count}") : ".", style);
+        }
+
+        yield return new Text(confusion.Recall(truth) is { } recall ? Percent(recall) : "-");
+    }
+
+    private sealed class Bar(ProgressContext context, ProgressTask task) : ITrainingObserver
+    {
+        private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(80);
+
+        private readonly Stopwatch sinceRefresh = Stopwatch.StartNew();
+        private string testAccuracy = "";
+
+        public void OnStep(int epoch, double loss, double accuracy)
+        {
+            task.Increment(1);
+            if (sinceRefresh.Elapsed < Interval) return;
+            Show(epoch, loss, accuracy);
+        }
+
+        public void OnEpoch(EpochResult result)
+        {
+            testAccuracy = $"  test {Percent(result.TestAccuracy),7}";
+            Show(result.Epoch, result.TrainingLoss, result.TrainingAccuracy);
+        }
+
+        private void Show(int epoch, double loss, double accuracy)
+        {
+            task.Description = Invariant($"epoch {epoch,2}  loss {loss:F4}  accuracy {Percent(accuracy),7}{testAccuracy}");
+            context.Refresh();
+            sinceRefresh.Restart();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
+using static System.FormattableString;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>An option whose value is a number in a range; anything else is told in one sentence.</summary>
+internal static class NumberOption
+{
+    public static Option<T> Create<T>(string name, string description, T min, T max)
+        where T : struct, INumber<T>
+    {
+        var kind = T.IsInteger(T.One / (T.One + T.One)) ? "a whole number" : "a number";
+        return new Option<T>(name)
+        {
+            Description = description,
+            HelpName = "N",
+            CustomParser = result =>
+            {
+                var text = result.Tokens[0].Value;
+                if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+                {
+                    return value;
+                }
+
+                result.AddError(Invariant($"{name} needs {kind} from {min} to {max}, but it is '{text}'."));
+                return default;
+            },
+        };
+    }
+
+    public static Option<T> WithDefault<T>(this Option<T> option, T value)
+    {
+        option.DefaultValueFactory = _ => value;
+        return option;
+    }
+}

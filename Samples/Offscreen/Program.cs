@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Spectre.Console;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>Samples/run SCENE [options]: a command a scene.</summary>
+internal static class Program
+{
+    public static int Main(string[] args)
+    {
+        using var cancellation = new CancellationTokenSource();
+        Console.CancelKeyPress += (_, press) =>
+        {
+            // The first Ctrl+C lets the scene stop between two steps and put the terminal right; the second one ends it.
+            press.Cancel = !cancellation.IsCancellationRequested;
+            cancellation.Cancel();
+        };
+        return Run(args, AnsiConsole.Console, Console.Error, cancellation.Token);
+    }
+
+    /// <summary>The whole program, so that a test can run it: scenes write to the console only.</summary>
+    public static int Run(string[] args, IAnsiConsole console, TextWriter error, CancellationToken cancellation)
+    {
+        var root = new Command("Samples/run", "Scenes that show what NeuralPlugin does. Each is trained by compute shaders, without a window.")
+        {
+            new HelpOption { Recursive = true },
+            new DigitsCommand(console, cancellation),
+        };
+        var command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (command.Action is ParseErrorAction or null)
+        {
+            error.WriteLine(command.Errors.Count > 0 ? command.Errors[0].Message : "Which scene? Samples/run --help lists them.");
+            return ExitCode.UserError;
+        }
+
+        try
+        {
+            return command.Invoke(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                Output = console.Profile.Out.Writer,
+                Error = error,
+            });
+        }
+        catch (Exception exception) when (exception is UserErrorException or DeviceLimitException)
+        {
+            error.WriteLine(exception.Message);
+            return ExitCode.UserError;
+        }
+        catch (DeviceNotSupportedException exception)
+        {
+            error.WriteLine(exception.Message);
+            return ExitCode.DeviceNotSupported;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            error.WriteLine("Stopped.");
+            return ExitCode.Cancelled;
+        }
+    }
+}

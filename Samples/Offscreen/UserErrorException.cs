@@ -1,0 +1,15 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>Something that whoever started the program can put right. The message is one sentence and is all they see.</summary>
+internal class UserErrorException : Exception
+{
+    public UserErrorException(string message)
+        : base(message)
+    {
+    }
+
+    public UserErrorException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+}
