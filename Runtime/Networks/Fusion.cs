@@ -13,6 +13,9 @@ internal sealed class Fusion
 
     private const int RowGroupSize = 8;
 
+    /// <summary>The gradient, and the committed and pending weights.</summary>
+    private const int ImagesOfStatelessUpdate = 3;
+
     private readonly List<RecordedDispatch> dispatches;
     private readonly HashSet<Operand> wanted;
 
@@ -112,7 +115,8 @@ internal sealed class Fusion
     {
         Operand gradient = update.Dispatch.Images[0].Operand;
         if (Producer(gradient, Dense.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
-        Replace(product, Optimizer.FuseInto(product.Dispatch, update.Dispatch));
+        bool hasState = update.Dispatch.Images.Length > ImagesOfStatelessUpdate;
+        Replace(product, Optimizer.FuseInto(hasState ? Dense.InSmallTile(product.Dispatch) : product.Dispatch, update.Dispatch));
         dispatches.Remove(update);
     }
 
