@@ -9,7 +9,7 @@ internal sealed class DigitsScene(DigitsOptions options, IAnsiConsole console)
     /// <exception cref="DeviceNotSupportedException">There is no device to train on.</exception>
     public void Run(CancellationToken cancellation)
     {
-        var clock = PhaseClock.SinceProcessStart();
+        var clock = new PhaseClock();
         clock.Enter(Phase.Data);
         var data = options.DataFolder is { } folder ? ImageDataLoader.LoadFolder(folder) : ImageDataLoader.LoadEmbedded();
         clock.Enter(Phase.StartUp);

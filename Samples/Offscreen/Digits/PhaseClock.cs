@@ -12,28 +12,18 @@ internal enum Phase
     Picture,
 }
 
-/// <summary>Splits the program's time into phases: one is always running, and together they are the time since its start.</summary>
+/// <summary>
+/// Splits the program's time into phases: one is always running, and together they are the time since the clock was made.
+/// (The process's own start is no measure: Samples/run becomes the program after building it.)
+/// </summary>
 internal sealed class PhaseClock
 {
     private readonly TimeSpan[] times = new TimeSpan[Enum.GetValues<Phase>().Length];
     private Phase running = Phase.StartUp;
     private long since = Stopwatch.GetTimestamp();
 
-    /// <param name="before">What the first phase has taken before the clock was made.</param>
-    public PhaseClock(TimeSpan before = default)
-    {
-        times[(int)Phase.StartUp] = before;
-    }
-
     /// <summary>The time up to the last change of phase or <see cref="Read"/>.</summary>
     public TimeSpan Total => times.Aggregate(TimeSpan.Zero, (sum, time) => sum + time);
-
-    /// <summary>A clock that has been running since the process started.</summary>
-    public static PhaseClock SinceProcessStart()
-    {
-        using var process = Process.GetCurrentProcess();
-        return new PhaseClock(DateTime.Now - process.StartTime);
-    }
 
     public TimeSpan this[Phase phase] => times[(int)phase];
 
