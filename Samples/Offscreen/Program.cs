@@ -29,9 +29,10 @@ internal static class Program
             new DigitsCommand(console, cancellation),
         };
         var command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (command.Action is ParseErrorAction or null)
+        if (command.Action is ParseErrorAction)
         {
-            error.WriteLine(command.Errors.Count > 0 ? command.Errors[0].Message : "Which scene? Samples/run --help lists them.");
+            var sceneIsMissing = command.CommandResult.Command == root;
+            error.WriteLine(sceneIsMissing ? DescribeMissingScene(root, args) : command.Errors[0].Message);
             return ExitCode.UserError;
         }
 
@@ -59,5 +60,12 @@ internal static class Program
             error.WriteLine("Stopped.");
             return ExitCode.Cancelled;
         }
+    }
+
+    private static string DescribeMissingScene(Command root, string[] args)
+    {
+        var scenes = string.Join(", ", root.Subcommands.Select(scene => scene.Name));
+        var problem = args.Length == 0 ? "Name a scene" : $"There is no scene '{args[0]}'";
+        return $"{problem}; these are there: {scenes} (Samples/run --help tells more).";
     }
 }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
@@ -48,12 +47,12 @@ internal static class IdxReader
         if (!IsGzip(stream)) return readContent(stream);
         try
         {
-            using var gzip = new GZipStream(stream, CompressionMode.Decompress, leaveOpen: true);
+            using var gzip = new GzipContent(stream);
             return readContent(gzip);
         }
         catch (InvalidDataException exception)
         {
-            throw new IdxFormatException(fileName, "is damaged: its gzip compression is broken or ends too early", exception);
+            throw new IdxFormatException(fileName, "is truncated or damaged: its gzip compression breaks off or does not add up", exception);
         }
     }
 

@@ -14,6 +14,9 @@ internal sealed class ConfusionMatrix(int classes)
     /// <summary>The part of all that was recognized, 0 to 1.</summary>
     public double Accuracy => Total == 0 ? 0 : (double)Correct / Total;
 
+    /// <summary>The largest count in the matrix.</summary>
+    public int Largest => counts.Cast<int>().Max();
+
     public int this[int truth, int prediction] => counts[truth, prediction];
 
     public void Add(int truth, int prediction)

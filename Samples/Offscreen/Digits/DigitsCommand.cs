@@ -33,7 +33,7 @@ internal sealed class DigitsCommand : Command
     };
 
     private readonly Option<float> learningRate =
-        NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.001 for adam, 0.1 for sgd]", 1e-9f, 1000f);
+        NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.001 for adam, 0.1 for sgd]", 1e-6f, 1e6f);
 
     private readonly Option<bool> linear = new("--linear") { Description = "No hidden layer: a linear classifier" };
 

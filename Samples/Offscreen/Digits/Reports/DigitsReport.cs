@@ -6,10 +6,10 @@ namespace NeuralPlugin.Samples;
 /// <summary>What the scene tells while it runs: the same facts on a terminal, which is animated, and in plain lines.</summary>
 internal abstract class DigitsReport
 {
-    /// <summary>Wider tables than this are not read but searched; the most frequent mistakes are listed instead.</summary>
-    protected const int MaxClassesInTable = 16;
-
     protected const int MaxMistakesInList = 20;
+
+    // Wider tables are not read but searched.
+    private const int MaxClassesInTable = 16;
 
     public static DigitsReport For(IAnsiConsole console)
     {
@@ -37,7 +37,7 @@ internal abstract class DigitsReport
 
     public void End(DigitsResult result, PhaseClock clock, int timedSteps, string picture)
     {
-        if (result.Confusion.Classes <= MaxClassesInTable)
+        if (result.Confusion.Classes <= MaxClassesInTable && HasRoomForTable(result.Confusion))
         {
             WriteTable(result.Confusion);
         }
@@ -63,7 +63,12 @@ internal abstract class DigitsReport
 
     protected static string Percent(double part) => Invariant($"{100 * part:F1} %");
 
+    // A loss that runs away is told by its power of ten.
+    protected static string Loss(double loss) => loss < 1000 ? Invariant($"{loss:F4}") : Invariant($"{loss:E1}");
+
     protected abstract void WriteFacts(IReadOnlyList<(string Name, string Value)> facts);
+
+    protected virtual bool HasRoomForTable(ConfusionMatrix confusion) => true;
 
     protected abstract void WriteTable(ConfusionMatrix confusion);
 

@@ -62,7 +62,7 @@ internal sealed class PlainReport(TextWriter output) : DigitsReport
 
         public void OnEpoch(EpochResult result)
         {
-            output.WriteLine(Invariant($"epoch {result.Epoch,3}  loss {result.TrainingLoss:F4}")
+            output.WriteLine(Invariant($"epoch {result.Epoch,3}  loss {Loss(result.TrainingLoss)}")
                 + $"  training accuracy {Percent(result.TrainingAccuracy),7}  test accuracy {Percent(result.TestAccuracy),7}");
             output.Flush();
         }

@@ -7,13 +7,21 @@ namespace NeuralPlugin.Samples;
 /// <summary>A progress bar, colours and tables, for people at a terminal.</summary>
 internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
 {
+    private const int WidthBesideBar = 62;
+
     public override DigitsResult Watch(int steps, Func<ITrainingObserver, DigitsResult> train)
     {
         // Refreshed from the training loop: the device belongs to this thread, and the cores to the driver.
+        var bar = new ProgressBarColumn { Width = Math.Clamp(console.Profile.Width - WidthBesideBar, 10, 40) };
         return console.Progress()
             .AutoRefresh(false)
-            .Columns(new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
-            .Start(context => train(new Bar(context, context.AddTask("compiling shaders", maxValue: steps))));
+            .Columns(bar, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context =>
+            {
+                var task = context.AddTask("compiling shaders", maxValue: steps);
+                context.Refresh();
+                return train(new Bar(context, task));
+            });
     }
 
     protected override void WriteFacts(IReadOnlyList<(string Name, string Value)> facts)
@@ -22,6 +30,13 @@ internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
         foreach (var (name, value) in facts) grid.AddRow(new Text(name, Color.Grey), new Text(value));
         console.Write(grid);
         console.WriteLine();
+    }
+
+    // A frame, a head column of 8 and a tail column of 10; a wrapped table is not legible.
+    protected override bool HasRoomForTable(ConfusionMatrix confusion)
+    {
+        var digits = Invariant($"{confusion.Largest}").Length;
+        return 19 + confusion.Classes * (digits + 3) <= console.Profile.Width;
     }
 
     protected override void WriteTable(ConfusionMatrix confusion)
@@ -89,7 +104,7 @@ internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
 
         private void Show(int epoch, double loss, double accuracy)
         {
-            task.Description = Invariant($"epoch {epoch,2}  loss {loss:F4}  accuracy {Percent(accuracy),7}{testAccuracy}");
+            task.Description = Invariant($"epoch {epoch,2}  loss {Loss(loss)}  accuracy {Percent(accuracy),7}{testAccuracy}");
             context.Refresh();
             sinceRefresh.Restart();
         }
