@@ -99,12 +99,13 @@ internal sealed partial class HouseTests
 
     // ---- shaders ----
 
+    /// <summary>A kernel belongs to an operation, or to a kind of network that runs whole in its own kernels.</summary>
     [Test]
     public void EveryKernelIsNamedByItsOperationAndStage()
     {
         string[] operations =
         [
-            .. RuntimeSources.Where(file => FolderOf(file) == "Operations")
+            .. RuntimeSources.Where(file => FolderOf(file) is "Operations" or "Networks")
                 .SelectMany(file => TopLevelType().Matches(CodeWithoutText(file)).Select(match => SnakeCase(match.Groups["name"].Value))),
         ];
         Assert.That(KernelFiles, Is.Not.Empty);

@@ -1,0 +1,348 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Thousands of independent classifiers of one shape that train in the dispatches of one. Each is
+/// softmax(relu(x·W1 + b1)·W2 + b2), as <see cref="TwoLayerClassifier"/>, with its own weights, and learns from its own
+/// samples, sample weights and masks; nothing of one member reaches another.
+/// </summary>
+/// <remarks>
+/// Every call comes from the thread on which the device's context is current, else it throws
+/// <see cref="WrongContextException"/>; with the population or its device disposed, <see cref="ObjectDisposedException"/>;
+/// both before anything has changed.
+/// </remarks>
+public sealed class NetworkPopulation : IDisposable
+{
+    private const int Matrices = 4;   // W1, b1, W2 and b2: streams of the initial values
+
+    private readonly NeuralDevice device;
+    private readonly PopulationLayout layout;
+    private readonly Sgd optimizer;
+    private readonly SoftmaxCrossEntropy loss;
+    private readonly CommitClock clock = new();
+    private readonly PingPongMatrix weights;
+    private readonly PingPongMatrix? velocities;
+    private readonly MatrixTexture batchLosses;
+    private readonly float[] scalars = new float[4];
+    private readonly float[] row;
+    private MatrixTexture? features;
+    private MatrixTexture? targets;
+    private MatrixTexture? probabilities;
+    private Dispatch[] step = [];
+    private Dispatch[] prediction = [];
+    private int stepRows;
+    private int predictionRows;
+    private uint[] targetWords = [];
+    private bool disposed;
+
+    /// <summary>
+    /// Makes the networks. Member m's weights start from the seed and m, W1 by He's rule and W2 by Glorot's, the same on every
+    /// machine; biases start at zero. Member 0 starts as a <see cref="TwoLayerClassifier"/> of the same seed.
+    /// </summary>
+    /// <param name="device">Where they live.</param>
+    /// <param name="members">Networks.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="hidden">Hidden units of each.</param>
+    /// <param name="classes">Classes to choose from, at least 2.</param>
+    /// <param name="seed">Chooses the initial weights.</param>
+    /// <param name="optimizer">
+    /// Momentum and weight decay of every step; null for neither. The learning rate is that of each call, not the optimizer's.
+    /// </param>
+    /// <param name="loss">What is made small; null for plain cross-entropy.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
+    /// <exception cref="DeviceLimitException">The networks do not fit into one texture of this device, or are more than it runs.</exception>
+    public NetworkPopulation(
+        NeuralDevice device, int members, int inputs, int hidden, int classes, int seed = 1, Sgd? optimizer = null, SoftmaxCrossEntropy? loss = null)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Members = Requirements.Size(members, "members");
+        Inputs = Requirements.Size(inputs, "inputs");
+        Hidden = Requirements.Size(hidden, "hidden units");
+        if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "A classifier needs at least 2 classes.");
+        Classes = classes;
+        this.device = device;
+        this.optimizer = optimizer ?? new Sgd(0);
+        this.loss = loss ?? new SoftmaxCrossEntropy();
+        using NeuralDevice.Scope scope = device.Enter();
+        layout = PopulationLayout.For(device, members, inputs, hidden, classes);
+        MatrixShape shape = layout.Shape(device, members);
+        MatrixShape lossShape = device.Shape(members, 1, "The losses of a population");
+        weights = new PingPongMatrix(device, clock, shape);
+        weights.EnsurePending();
+        if (this.optimizer.StateMatrices > 0)
+        {
+            velocities = new PingPongMatrix(device, clock, shape);
+            velocities.EnsurePending();
+        }
+
+        batchLosses = new MatrixTexture(device, lossShape);
+        row = new float[shape.Columns];
+        Initialize(seed);
+    }
+
+    /// <summary>Networks.</summary>
+    public int Members { get; }
+
+    /// <summary>Features of a sample.</summary>
+    public int Inputs { get; }
+
+    /// <summary>Hidden units of each network.</summary>
+    public int Hidden { get; }
+
+    /// <summary>Classes to choose from.</summary>
+    public int Classes { get; }
+
+    /// <summary>Numbers that one member learns: (inputs + 1) · hidden + (hidden + 1) · classes.</summary>
+    public int ParameterCount => (int)layout.ParameterCount;
+
+    /// <summary>
+    /// One step of stochastic gradient descent for every member, each on its own batch; all batches have the same size. As
+    /// <see cref="Sgd"/>, with the loss of <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy −
+    /// entropyBonus · entropy). A member whose loss is not finite keeps its weights (and its velocity); the others learn.
+    /// Waits for the GPU only where losses are asked for; allocates only when the batch size is another than the last one's.
+    /// </summary>
+    /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="labels">[members × batch], each a class.</param>
+    /// <param name="learningRate">The factor of the step; zero or more.</param>
+    /// <param name="losses">[members], written: the loss of each one's batch with the weights before the step. Empty for none.</param>
+    /// <param name="sampleWeights">[members × batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[members × batch × classes]: which classes each sample may be; empty for all.</param>
+    /// <exception cref="ArgumentException">Lengths do not fit the population or each other, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class, or the learning rate is negative, NaN or infinite.</exception>
+    /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
+    public void TrainBatch(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, Span<float> losses = default,
+        ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        LabeledBatch samples = LabeledBatch.Check(Inputs, Classes, features, labels, sampleWeights, allowedClasses);
+        int rows = RowsOfMember(samples.Rows);
+        Optimizer.RequireLearningRate(learningRate);
+        if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
+        using NeuralDevice.Scope scope = Enter();
+        PrepareStep(rows);
+        this.features!.Upload(samples.Features);
+        Upload(samples);
+        scalars[0] = learningRate;
+        RepeatStep();
+        if (!losses.IsEmpty) batchLosses.Read(losses);
+    }
+
+    /// <summary>The probabilities of every member's batch, by its own network. Waits; allocates only when the batch size is another than the last one's.</summary>
+    /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="probabilities">[members × batch × classes], written; each row sums to 1.</param>
+    /// <exception cref="ArgumentException">Lengths do not fit the population or each other.</exception>
+    /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
+    public void Predict(ReadOnlySpan<float> features, Span<float> probabilities)
+    {
+        int samples = LabeledBatch.CheckFeatures(features, Inputs);
+        int rows = RowsOfMember(samples);
+        Requirements.Length(probabilities.Length, (long)samples * Classes, $"{samples} samples × {Classes} classes", nameof(probabilities));
+        using NeuralDevice.Scope scope = Enter();
+        PreparePrediction(rows);
+        this.features!.Upload(features);
+        device.Run(prediction, rows);
+        this.probabilities!.Read(probabilities);
+    }
+
+    /// <summary>A copy of one member's parameters as they are now. Waits and allocates.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
+    public ClassifierParameters GetParameters(int member)
+    {
+        RequireMember(member);
+        using NeuralDevice.Scope scope = Enter();
+        weights.CommittedTexture.Read(row, member / layout.Interleave);
+        return layout.Unpack(member, row);
+    }
+
+    /// <summary>Replaces one member's parameters, all of them or, if one is wrong, none. Its velocity, if any, stays. Waits.</summary>
+    /// <param name="member">Which, from 0.</param>
+    /// <param name="parameters">Arrays of the lengths that <see cref="GetParameters"/> gives.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
+    /// <exception cref="ArgumentException">An array has another length.</exception>
+    /// <exception cref="NonFiniteValueException">A value is NaN or infinite.</exception>
+    public void SetParameters(int member, ClassifierParameters parameters)
+    {
+        RequireMember(member);
+        ArgumentNullException.ThrowIfNull(parameters);
+        Check(parameters.HiddenWeights, Inputs * Hidden, $"{Inputs} × {Hidden} hidden weights", nameof(parameters.HiddenWeights));
+        Check(parameters.HiddenBiases, Hidden, $"{Hidden} hidden biases", nameof(parameters.HiddenBiases));
+        Check(parameters.OutputWeights, Hidden * Classes, $"{Hidden} × {Classes} output weights", nameof(parameters.OutputWeights));
+        Check(parameters.OutputBiases, Classes, $"{Classes} output biases", nameof(parameters.OutputBiases));
+        using NeuralDevice.Scope scope = Enter();
+        MatrixTexture texture = weights.CommittedTexture;
+        int textureRow = member / layout.Interleave;
+        texture.Read(row, textureRow);
+        layout.Pack(parameters, member, row);
+        texture.Upload<float>(row, textureRow);
+    }
+
+    /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        weights.Dispose();
+        velocities?.Dispose();
+        batchLosses.Dispose();
+        features?.Dispose();
+        targets?.Dispose();
+        probabilities?.Dispose();
+    }
+
+    /// <summary>Enqueues a step on the batches that the last call of <see cref="TrainBatch"/> uploaded, without waiting: what benchmarks time.</summary>
+    internal void RepeatStep()
+    {
+        using NeuralDevice.Scope scope = Enter();
+        device.Run(step, stepRows);
+        clock.Commit();
+    }
+
+    private static void Check(float[] values, int count, string what, string name)
+    {
+        ArgumentNullException.ThrowIfNull(values, name);
+        Requirements.Length(values.Length, count, what, name);
+        Requirements.Finite(values, what, name);
+    }
+
+    private NeuralDevice.Scope Enter()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return device.Enter();
+    }
+
+    private int RowsOfMember(int samples)
+    {
+        return samples % Members == 0 ? samples / Members : throw new ArgumentException(
+            $"Expected the same number of samples for each of the {Members} members, but {samples} samples came.", nameof(samples));
+    }
+
+    private void RequireMember(int member)
+    {
+        if ((uint)member >= (uint)Members)
+            throw new ArgumentOutOfRangeException(nameof(member), member, $"The members are 0 to {Members - 1}.");
+    }
+
+    private void Initialize(int seed)
+    {
+        ClassifierParameters start = layout.Allocate();
+        float hiddenBound = (float)Math.Sqrt(6.0 / Inputs), outputBound = (float)Math.Sqrt(6.0 / ((double)Hidden + Classes));
+        for (int member = 0; member < Members; member++)
+        {
+            Fill(start.HiddenWeights, new SeededRandom((ulong)seed, (ulong)member * Matrices), hiddenBound);
+            Fill(start.OutputWeights, new SeededRandom((ulong)seed, ((ulong)member * Matrices) + 2), outputBound);
+            layout.Pack(start, member, row);
+            bool last = member == Members - 1;
+            if (!last && (member + 1) % layout.Interleave != 0) continue;
+            weights.CommittedTexture.Upload<float>(row, member / layout.Interleave);
+            Array.Clear(row);
+        }
+
+        static void Fill(float[] values, SeededRandom random, float bound)
+        {
+            for (int i = 0; i < values.Length; i++) values[i] = ((random.NextSingle() * 2) - 1) * bound;
+        }
+    }
+
+    /// <summary>The textures and dispatches of a step of so many rows a member, if they are not those of the last one.</summary>
+    private void PrepareStep(int rows)
+    {
+        if (stepRows == rows && targets is not null) return;
+        MatrixShape targetShape = device.Shape((long)Members * rows, TargetLayout.WordsPerRow(Classes), "The labels of a population");
+        EnsureFeatures(rows);
+        Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
+        int rowsPerDispatch = RowsPerDispatch(rows);
+        Dispatch[] dispatches = new Dispatch[MatrixShape.CeilingDivide(rows, rowsPerDispatch)];
+        for (int i = 0; i < dispatches.Length; i++) dispatches[i] = StepDispatch(i * rowsPerDispatch, rowsPerDispatch);
+        step = dispatches;
+        stepRows = rows;
+        scalars[1] = optimizer.Momentum;
+        scalars[2] = optimizer.WeightDecay;
+        scalars[3] = loss.EntropyBonus;
+    }
+
+    private Dispatch StepDispatch(int firstRow, int rowsPerDispatch)
+    {
+        ImageAccess access = firstRow == 0 ? ImageAccess.Write : ImageAccess.ReadWrite;
+        List<ImageBinding> images =
+        [
+            new(weights.Committed, ImageAccess.Read), new(features!, ImageAccess.Read), new(targets!, ImageAccess.Read),
+            new(weights.Pending, access), new(batchLosses, access),
+        ];
+        if (velocities is not null)
+        {
+            images.Add(new ImageBinding(velocities.Committed, ImageAccess.Read));
+            images.Add(new ImageBinding(velocities.Pending, access));
+        }
+
+        KernelSource source = Source(
+            "network_population_step.comp", rowsPerDispatch,
+            ("TARGET_MASK_WORD", TargetLayout.MaskWord), ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
+        return new Dispatch(source, [.. images], [Members, firstRow], new DispatchGrid(Groups), scalars)
+        {
+            Kernel = device.GetKernel(source),
+            NeedsBarrier = firstRow > 0,
+        };
+    }
+
+    /// <summary>The textures and the dispatch of a prediction of so many rows a member, if they are not those of the last one.</summary>
+    private void PreparePrediction(int rows)
+    {
+        if (predictionRows == rows) return;
+        MatrixShape shape = device.Shape((long)Members * rows, Classes, "The probabilities of a population");
+        int rowsPerGroup = RowsPerDispatch(rows);
+        if (MatrixShape.CeilingDivide(rows, rowsPerGroup) > Dispatch.MaximumGroups)
+            throw new DeviceLimitException($"{rows} rows a member are more than one dispatch runs: {rowsPerGroup * Dispatch.MaximumGroups}.");
+        EnsureFeatures(rows);
+        Grow(ref probabilities, shape);
+        KernelSource source = Source("network_population_forward.comp", rowsPerGroup);
+        Dispatch dispatch = new(
+            source, [new(weights.Committed, ImageAccess.Read), new(features!, ImageAccess.Read), new(probabilities!, ImageAccess.Write)],
+            [Members], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup))
+        {
+            Kernel = device.GetKernel(source),
+        };
+        prediction = [dispatch];
+        predictionRows = rows;
+    }
+
+    private int Groups => MatrixShape.CeilingDivide(Members, PopulationLayout.GroupSize);
+
+    private static int RowsPerDispatch(int rows) => Math.Min(PopulationLayout.MostRows, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows));
+
+    private KernelSource Source(string fileName, int rows, params ReadOnlySpan<(string Name, int Value)> more)
+    {
+        return new KernelSource(
+            fileName,
+            [
+                ("GROUP_SIZE", PopulationLayout.GroupSize), ("ROWS", rows), ("INPUTS", Inputs), ("HIDDEN", Hidden), ("CLASSES", Classes),
+                ("INTERLEAVE", layout.Interleave), .. more,
+            ]);
+    }
+
+    private void EnsureFeatures(int rows)
+    {
+        if (!Grow(ref features, device.Shape((long)Members * rows, Inputs, "The features of a population"))) return;
+        stepRows = 0;
+        predictionRows = 0;
+    }
+
+    /// <summary>A texture of at least this shape's rows; true if it is a new one.</summary>
+    private bool Grow(ref MatrixTexture? texture, MatrixShape shape, TexelFormat format = TexelFormat.Float)
+    {
+        if (texture is not null && texture.Shape.Rows >= shape.Rows) return false;
+        MatrixTexture larger = new(device, shape, format);
+        texture?.Dispose();
+        texture = larger;
+        return true;
+    }
+
+    private void Upload(LabeledBatch samples)
+    {
+        int words = samples.Rows * targets!.Shape.Columns;
+        if (targetWords.Length < words) targetWords = new uint[words];
+        Span<uint> packed = targetWords.AsSpan(0, words);
+        TargetLayout.Pack(samples.Labels, samples.SampleWeights, samples.AllowedClasses, Classes, packed);
+        targets.Upload<uint>(packed);
+    }
+}
