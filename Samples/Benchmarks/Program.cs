@@ -12,6 +12,9 @@ internal static class Program
         RootCommand root = new("Times NeuralPlugin, and checks what it times.")
         {
             new StepsCommand(), new CompareCommand(), new DataCommand(),
+#if SUITES
+            new SuitesCommand(),
+#endif
         };
         ParseResult command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)

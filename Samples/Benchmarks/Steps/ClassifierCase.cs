@@ -3,7 +3,7 @@ using NeuralPlugin.Tests.Twins;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>A two-layer classifier and its batch, with fixed data: the peers have the same list.</summary>
-internal sealed record ClassifierCase(int Batch, int Inputs, int Hidden, int Classes)
+public sealed record ClassifierCase(int Batch, int Inputs, int Hidden, int Classes)
 {
     public const float LearningRate = 0.1f;
 

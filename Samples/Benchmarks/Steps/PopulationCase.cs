@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>Independent classifiers of one shape, each with a batch of its own.</summary>
-internal sealed record PopulationCase(int Members, ClassifierCase Member)
+public sealed record PopulationCase(int Members, ClassifierCase Member)
 {
     public static readonly PopulationCase[] All = [new(100, new(8, 16, 32, 4)), new(1000, new(8, 16, 32, 4))];
 

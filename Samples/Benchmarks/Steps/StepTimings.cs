@@ -2,7 +2,7 @@ namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
 /// Times whole steps and predictions. A step is timed on a resident batch, forward, backward and update, with the GPU finished
-/// inside the block; a prediction with its upload and readback. After the timing, the same trainer, plan and resident batch
+/// inside the block; a matrix product likewise; a prediction with its upload and readback. After the timing, the same trainer, plan and resident batch
 /// take a few more steps from the first weights, and these are held against the twin.
 /// </summary>
 internal sealed class StepTimings(NeuralDevice device, double seconds)
@@ -58,6 +58,14 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         }
 
         return Measured("population", shape.Shape, time, shape.TrainOperations);
+    }
+
+    public Measurement Product(int size)
+    {
+        using MatrixProduct product = new(device, size, size, size);
+        double time = BlockTimer.Measure(seconds, product.Run, device.Finish);
+        product.Check();
+        return Measured("product", $"{size}x{size}x{size}", time, product.Operations);
     }
 
     private static Measurement Measured(string what, string shape, double seconds, double operations)

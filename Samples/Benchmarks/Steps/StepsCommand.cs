@@ -8,6 +8,7 @@ internal sealed class StepsCommand : Command
 {
     public const string LargeOption = "--large";
 
+    private const int LargeProduct = 2048;
     private const double DefaultSeconds = 1.5;
     private const double LeastSeconds = 1e-3;
     private const double MostSeconds = 3600;
@@ -32,7 +33,7 @@ internal sealed class StepsCommand : Command
 
     public static Option<bool> CreateLargeOption() => new(LargeOption)
     {
-        Description = $"Also a population of {PopulationCase.Large.Members} networks",
+        Description = $"Also a population of {PopulationCase.Large.Members} networks and a product of {LargeProduct}x{LargeProduct} matrices",
     };
 
     private static int Run(double seconds, bool large)
@@ -47,7 +48,9 @@ internal sealed class StepsCommand : Command
         }
 
         foreach (PopulationCase shape in PopulationCase.All) Console.WriteLine(timings.Population(shape));
-        if (large) Console.WriteLine(timings.Population(PopulationCase.Large));
+        if (!large) return ExitCode.Success;
+        Console.WriteLine(timings.Population(PopulationCase.Large));
+        Console.WriteLine(timings.Product(LargeProduct));
         return ExitCode.Success;
     }
 }

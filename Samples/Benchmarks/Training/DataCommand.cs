@@ -23,7 +23,7 @@ internal sealed class DataCommand : Command
 
     private readonly Option<float> learningRate = NumberOption.Create("--learning-rate", "The optimizer's", 1e-6f, 1e6f).WithDefault(0.1f);
 
-    private readonly Option<OptimizerKind> optimizer = new("--optimizer") { Description = "sgd or adam", DefaultValueFactory = _ => OptimizerKind.Sgd };
+    private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("What updates the weights: sgd or adam [default: sgd]");
 
     private readonly Option<int> seed = NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(1);
 
@@ -38,7 +38,7 @@ internal sealed class DataCommand : Command
             BatchSize = arguments.GetValue(batch),
             Epochs = arguments.GetValue(epochs),
             LearningRate = arguments.GetValue(learningRate),
-            Optimizer = arguments.GetValue(optimizer),
+            Optimizer = arguments.GetValue(optimizer) ?? OptimizerKind.Sgd,
             Seed = arguments.GetValue(seed),
         }));
     }
