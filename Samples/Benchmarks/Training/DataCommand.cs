@@ -21,7 +21,8 @@ internal sealed class DataCommand : Command
 
     private readonly Option<int> epochs = NumberOption.Create("--epochs", "Rounds through the training images", 1, 10_000).WithDefault(12);
 
-    private readonly Option<float> learningRate = NumberOption.Create("--learning-rate", "The optimizer's", 1e-6f, 1e6f).WithDefault(0.1f);
+    private readonly Option<float> learningRate =
+        NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.1 for sgd, 0.001 for adam]", 1e-6f, 1e6f);
 
     private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("What updates the weights: sgd or adam [default: sgd]");
 
@@ -31,16 +32,23 @@ internal sealed class DataCommand : Command
     {
         Arguments.Add(folder);
         foreach (Option option in new Option[] { hidden, batch, epochs, learningRate, optimizer, seed }) Options.Add(option);
-        SetAction(arguments => Run(new DigitsOptions
+        SetAction(arguments => Run(ReadOptions(arguments)));
+    }
+
+    private DigitsOptions ReadOptions(ParseResult arguments)
+    {
+        OptimizerKind kind = arguments.GetValue(optimizer) ?? OptimizerKind.Sgd;
+        bool rateIsGiven = arguments.GetResult(learningRate) is { Implicit: false };
+        return new DigitsOptions
         {
             DataFolder = arguments.GetRequiredValue(folder),
             Hidden = arguments.GetValue(hidden),
             BatchSize = arguments.GetValue(batch),
             Epochs = arguments.GetValue(epochs),
-            LearningRate = arguments.GetValue(learningRate),
-            Optimizer = arguments.GetValue(optimizer) ?? OptimizerKind.Sgd,
+            LearningRate = rateIsGiven ? arguments.GetValue(learningRate) : DigitsOptions.DefaultLearningRate(kind),
+            Optimizer = kind,
             Seed = arguments.GetValue(seed),
-        }));
+        };
     }
 
     private static int Run(DigitsOptions options)
