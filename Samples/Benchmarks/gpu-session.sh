@@ -8,9 +8,10 @@ gpu-session.sh prepare [FOLDER]   here, with the .NET SDK: publishes the benchma
 gpu-session.sh run [FOLDER]       there, with neither SDK nor network, in under ten minutes: the tests of the kernels,
                                   the table of steps, and the same cases in PyTorch, eager and as a CUDA graph
 
-FOLDER is out/gpu-session of the current folder unless named. Results go to $OUT, or ./out. The card is the first that
-EGL enumerates; NEURALPLUGIN_PLATFORM chooses another driver: hardware:1, surfaceless. The exit code is 0 only if the
-tests passed, every step agreed with its twin, and PyTorch was there to compare with.
+FOLDER is out/gpu-session of the current folder unless named. Results go to $OUT, or ./out. Where there is a card, the
+first that EGL enumerates is measured and no software driver stands in for it; NEURALPLUGIN_PLATFORM chooses another
+(hardware:1, surfaceless). The exit code is 0 only if the tests passed, every step agreed with its twin, and PyTorch was
+there to compare with.
 EOF
 }
 
@@ -66,6 +67,9 @@ run() {
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf -- '$tests'" EXIT
     tar -C "$tests" -xzf "$folder/tests.tar.gz"
+    if command -v nvidia-smi >/dev/null || compgen -G '/dev/dri/renderD*' >/dev/null; then
+        export NEURALPLUGIN_PLATFORM=${NEURALPLUGIN_PLATFORM:-hardware}
+    fi
     if command -v nvidia-smi >/dev/null; then
         nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader | tee "$out/card.txt"
     fi

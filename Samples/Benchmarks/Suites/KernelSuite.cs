@@ -3,8 +3,8 @@ using BenchmarkDotNet.Attributes;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// Each kernel alone, at B64 784-128-10 on resident matrices: all its dispatches of a step (or of a prediction), with plain
-/// gradient descent where steps are fused and Adam where they are not.
+/// Each kernel alone on resident matrices: all its dispatches of the first plan that has it, of a step without fusing (Adam),
+/// a fused step (plain gradient descent) and a prediction, at B64 784-128-10 or else at the tiny B32 16-32-4.
 /// </summary>
 public class KernelSuite : DeviceSuite
 {
@@ -14,9 +14,10 @@ public class KernelSuite : DeviceSuite
     /// <summary>They have a suite of their own.</summary>
     private const string PopulationKernels = "network_population";
 
-    private static readonly ClassifierCase Case = new(64, 784, 128, 10);
+    private static readonly ClassifierCase[] Cases = [new(64, 784, 128, 10), new(32, 16, 32, 4)];
 
     private Dispatch[] dispatches = [];
+    private int rows;
 
     public static IEnumerable<string> Kernels =>
         from resource in typeof(NeuralDevice).Assembly.GetManifestResourceNames()
@@ -31,25 +32,34 @@ public class KernelSuite : DeviceSuite
 
     protected override void SetUpCase()
     {
-        Network network = new(Device, Case.Inputs, new NeuralPlugin.Dense(Case.Hidden), new Relu(), new NeuralPlugin.Dense(Case.Classes));
-        LabeledBatch batch = LabeledBatch.Check(Case.Inputs, Case.Classes, Case.Features(), Case.Labels(), [], []);
-        StepWorkspace plain = new(network, Case.Batch, new SoftmaxCrossEntropy(), new OptimizerState(network, new Adam()), fused: false);
-        StepWorkspace fused = new(network, Case.Batch, new SoftmaxCrossEntropy(), new OptimizerState(network, new Sgd(ClassifierCase.LearningRate)));
-        ResidentPrediction prediction = new(network, Case.Batch);
-        plain.Run(batch);
-        fused.Run(batch);
-        prediction.Upload(Case.Features());
-        prediction.Run(Case.Batch);
-        IEnumerable<IReadOnlyList<Dispatch>> plans = [plain.Dispatches, fused.Dispatches, prediction.Dispatches];
-        dispatches = plans.Select(plan => plan.Where(dispatch => dispatch.Source.FileName == Kernel + KernelEnding).ToArray())
-            .FirstOrDefault(found => found.Length > 0)
-            ?? throw new InvalidOperationException($"No plan of this suite has a dispatch of the kernel {Kernel}.");
+        (rows, dispatches) = Cases.SelectMany(shape => PlansOf(shape).Select(plan => (shape.Batch, Dispatches: OfKernel(plan))))
+            .FirstOrDefault(found => found.Dispatches.Length > 0, (0, []));
+        if (dispatches.Length == 0) throw new InvalidOperationException($"No plan of this suite has a dispatch of the kernel {Kernel}.");
     }
 
     [Benchmark]
     public void GpuResident()
     {
-        Device.Run(dispatches, Case.Batch);
+        Device.Run(dispatches, rows);
         Device.Finish();
+    }
+
+    private Dispatch[] OfKernel(IEnumerable<Dispatch> plan) => [.. plan.Where(dispatch => dispatch.Source.FileName == Kernel + KernelEnding)];
+
+    /// <summary>Plans that ran once, so that every matrix holds what it does in a step.</summary>
+    private IEnumerable<IReadOnlyList<Dispatch>> PlansOf(ClassifierCase shape)
+    {
+        Network network = new(Device, shape.Inputs, new Dense(shape.Hidden), new Relu(), new Dense(shape.Classes));
+        foreach ((Optimizer optimizer, bool fused) in new (Optimizer, bool)[] { (new Adam(), false), (new Sgd(ClassifierCase.LearningRate), true) })
+        {
+            StepWorkspace step = new(network, shape.Batch, new SoftmaxCrossEntropy(), new OptimizerState(network, optimizer), fused);
+            step.Run(LabeledBatch.Check(shape.Inputs, shape.Classes, shape.Features(), shape.Labels(), [], []));
+            yield return step.Dispatches;
+        }
+
+        ResidentPrediction prediction = new(network, shape.Batch);
+        prediction.Upload(shape.Features());
+        prediction.Run(shape.Batch);
+        yield return prediction.Dispatches;
     }
 }
