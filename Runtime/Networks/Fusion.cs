@@ -3,8 +3,8 @@ namespace NeuralPlugin;
 /// <summary>
 /// Rewrites the dispatches of a recording into fewer: ReLU into the product before it, its derivative into the product that
 /// gives its gradient, the last layer with the softmax, the loss and their gradients into one, the update into the gradient
-/// of the weights. The operations know nothing of it, results keep their bits, and matrices that nothing touches any more
-/// are never made.
+/// of the weights, and a small network's whole step into one. The operations know nothing of it, results keep their bits,
+/// and matrices that nothing touches any more are never made.
 /// </summary>
 internal sealed class Fusion
 {
@@ -13,27 +13,37 @@ internal sealed class Fusion
 
     private const int RowGroupSize = 8;
 
+    /// <summary>What one workgroup does sooner than a chip does five dispatches: the products of a step.</summary>
+    private const long MostOperationsOfOneGroup = 1_000_000;
+
+    private const int StepGroupSize = 32;
+    private const string RowsFile = "dense_softmax_cross_entropy.comp";
+    private const string InputGradients = "INPUT_GRADIENTS";
+
     /// <summary>The gradient, and the committed and pending weights.</summary>
     private const int ImagesOfStatelessUpdate = 3;
 
+    private readonly Recording recording;
     private readonly List<RecordedDispatch> dispatches;
     private readonly HashSet<Operand> wanted;
 
-    private Fusion(IEnumerable<RecordedDispatch> recorded, IEnumerable<Operand?> wanted)
+    private Fusion(Recording recording, IEnumerable<Operand?> wanted)
     {
-        dispatches = [.. recorded];
+        this.recording = recording;
+        dispatches = [.. recording.Dispatches];
         this.wanted = [.. wanted.OfType<Operand>()];
     }
 
-    /// <param name="recorded">The plain dispatches, in order.</param>
+    /// <param name="recording">Has the plain dispatches, in order.</param>
     /// <param name="wanted">The matrices that are looked at after the plan has run, which therefore must be written.</param>
-    public static IReadOnlyList<RecordedDispatch> Fuse(IEnumerable<RecordedDispatch> recorded, params IEnumerable<Operand?> wanted)
+    public static IReadOnlyList<RecordedDispatch> Fuse(Recording recording, params IEnumerable<Operand?> wanted)
     {
-        Fusion fusion = new(recorded, wanted);
+        Fusion fusion = new(recording, wanted);
         fusion.FuseEach(Relu.ForwardFile, fusion.ReluIntoProduct);
         fusion.FuseEach(Relu.BackwardFile, fusion.ReluDerivativeIntoProduct);
         fusion.FuseEach(SoftmaxCrossEntropy.BackwardFile, fusion.LossIntoLastLayer);
         fusion.FuseEach(Optimizer.UpdateFile, fusion.UpdateIntoGradient);
+        fusion.SmallStepIntoOne();
         return fusion.dispatches;
     }
 
@@ -94,14 +104,14 @@ internal sealed class Fusion
         if (inputProduct is not null && Array.TrueForAll(inputProduct.Dispatch.Images[3..], image => image.Operand == input))
         {
             images.Add(inputProduct.Dispatch.Images[2]);
-            constants.Add(("INPUT_GRADIENTS", 1));
+            constants.Add((InputGradients, 1));
             if (inputProduct.Dispatch.Images.Length > 3) constants.Add((Relu.Constant, 1));
             operations += inputProduct.Dispatch.FloatingPointOperations;
             dispatches.Remove(inputProduct);
         }
 
         Replace(product, new Dispatch(
-            new KernelSource("dense_softmax_cross_entropy.comp", [.. constants]), [.. images],
+            new KernelSource(RowsFile, [.. constants]), [.. images],
             [targets.Shape.TexelsPerRow, input.Shape.TexelsPerRow, input.Shape.Columns],
             new DispatchGrid(1, RowsPerGroupX: RowGroupSize), backward.Dispatch.Scalars)
         {
@@ -118,6 +128,50 @@ internal sealed class Fusion
         bool hasState = update.Dispatch.Images.Length > ImagesOfStatelessUpdate;
         Replace(product, Optimizer.FuseInto(hasState ? Dense.InSmallTile(product.Dispatch) : product.Dispatch, update.Dispatch));
         dispatches.Remove(update);
+    }
+
+    /// <summary>Dense, ReLU, dense, with SGD: five dispatches that leave each other little to do.</summary>
+    private void SmallStepIntoOne()
+    {
+        if (dispatches.Select(recorded => recorded.Dispatch).ToArray() is not [var hidden, var rows, var sum, var outputUpdate, var hiddenUpdate] ||
+            !IsFused(hidden, Dense.ForwardFile, Relu.Constant) || !IsFused(rows, RowsFile, InputGradients) || !rows.Source.Has(Relu.Constant) ||
+            sum.Source.FileName != SoftmaxCrossEntropy.SumFile || !IsUpdate(outputUpdate) || !IsUpdate(hiddenUpdate))
+        {
+            return;
+        }
+
+        Operand logitGradients = rows.Images[3].Operand;
+        long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
+        if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.SumGroupSize || operations > MostOperationsOfOneGroup) return;
+
+        Operand activations = hidden.Images[2].Operand;
+        RecordedDispatch last = dispatches[^1];
+        int texels = (2 * activations.Shape.TexelsPerRow) + logitGradients.Shape.TexelsPerRow + 1;
+        Operand scratch = recording.Request(last.Block, last.Pass, texels * MatrixShape.ColumnsPerTexel, "What the phases of a step exchange");
+        Dispatch step = new(
+            new KernelSource(
+                "dense_relu_dense_step.comp",
+                ("GROUP_SIZE", StepGroupSize), ("CLASS_TEXELS", logitGradients.Shape.TexelsPerRow), TargetLayout.MaskConstant),
+            [
+                hidden.Images[0], rows.Images[1], .. hiddenUpdate.Images[2..], .. outputUpdate.Images[2..],
+                new ImageBinding(scratch, ImageAccess.ReadWrite), sum.Images[1],
+            ],
+            [
+                rows.Sizes[0], hidden.Sizes[0], hidden.Sizes[2], activations.Shape.TexelsPerRow, activations.Shape.Columns,
+                BitConverter.SingleToInt32Bits(rows.Scalars[0]),
+            ],
+            new DispatchGrid(1), hiddenUpdate.Scalars)
+        {
+            FloatingPointOperations = operations,
+        };
+        dispatches.Clear();
+        dispatches.Add(last with { Dispatch = step });
+
+        static bool IsFused(Dispatch dispatch, string fileName, string constant) =>
+            dispatch.Source.FileName == fileName && dispatch.Source.Has(constant);
+
+        static bool IsUpdate(Dispatch dispatch) =>
+            IsFused(dispatch, Dense.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Images.Length == ImagesOfStatelessUpdate + 1;
     }
 
     private void Replace(RecordedDispatch old, Dispatch fused) => dispatches[dispatches.IndexOf(old)] = old with { Dispatch = fused };

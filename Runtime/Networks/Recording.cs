@@ -122,8 +122,11 @@ internal sealed class Recording
     /// <param name="keepGradients">The gradients of the parameters are looked at, not only used by updates.</param>
     public IReadOnlyList<RecordedDispatch> Fuse(bool keepGradients)
     {
-        return Fusion.Fuse(Dispatches, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(block => block) : []]);
+        return Fusion.Fuse(this, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(block => block) : []]);
     }
+
+    /// <summary>A further matrix of the plan, a row a sample.</summary>
+    public PlannedMatrix Request(int block, RecordedPass pass, int columns, string what) => Request(block, pass, capacity, columns, what);
 
     private void RecordForward(IReadOnlyList<IReadOnlyList<Operand>> parameters)
     {

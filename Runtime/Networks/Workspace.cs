@@ -6,7 +6,6 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
-
     protected Workspace(Network network, int capacity)
     {
         Network = network;
@@ -48,7 +47,7 @@ internal sealed class PredictionWorkspace : Workspace
     {
         int lossBlock = network.Stack.Layers.Count;
         Recording.RecordProbabilities();
-        IReadOnlyList<RecordedDispatch> fused = Fusion.Fuse(Recording.Dispatches, Recording.Logits, Recording.Probabilities);
+        IReadOnlyList<RecordedDispatch> fused = Fusion.Fuse(Recording, Recording.Logits, Recording.Probabilities);
         logitsPlan = PlanOf(fused.Where(recorded => recorded.Block != lossBlock));
         probabilitiesPlan = PlanOf(fused);
     }
@@ -70,7 +69,7 @@ internal sealed class InputGradientWorkspace : Workspace
     {
         Recording.RecordGivenLogitGradients();
         Recording.RecordBackward(inputGradients: true, parameterGradients: false);
-        plan = PlanOf(Fusion.Fuse(Recording.Dispatches, Recording.InputGradients));
+        plan = PlanOf(Fusion.Fuse(Recording, Recording.InputGradients));
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
