@@ -28,7 +28,7 @@ layout(location = SIZE_5) uniform int entropyBonusBits;   // the scalars are tho
 
 #define entropyBonus intBitsToFloat(entropyBonusBits)
 
-const int TILE_ROWS = 8;
+const int TILE_ROWS = 4;
 
 vec4 z[CLASS_TEXELS];
 
