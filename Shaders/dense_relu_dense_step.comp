@@ -14,10 +14,10 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, rgba32f) readonly uniform image2D inputs;
-layout(binding = 2, rgba32f) readonly uniform image2D hiddenWeights;
-layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenWeights;
-layout(binding = 4, rgba32f) readonly uniform image2D outputWeights;
-layout(binding = 5, rgba32f) writeonly uniform image2D pendingOutputWeights;
+layout(binding = 2, rgba32f) readonly uniform image2D hiddenParameters;
+layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenParameters;
+layout(binding = 4, rgba32f) readonly uniform image2D outputParameters;
+layout(binding = 5, rgba32f) writeonly uniform image2D pendingOutputParameters;
 layout(binding = 6, rgba32f) coherent uniform image2D scratch;
 layout(binding = 7, rgba32f) writeonly uniform image2D batchLoss;
 layout(location = SIZE_1) uniform int inputTexels;
@@ -30,16 +30,6 @@ layout(location = SIZE_5) uniform int entropyBonusBits;   // the scalars are tho
 
 const int TILE_ROWS = 4;
 
-vec4 z[CLASS_TEXELS];
-
-vec4 loadLogits(int row, int texel)
-{
-    return z[texel];
-}
-
-#include "softmax.glsl"
-#include "cross_entropy.glsl"
-
 // Where a row of scratch begins, and what lies where in it.
 ivec2 scratchRow(int row)
 {
@@ -50,6 +40,20 @@ ivec2 scratchRow(int row)
 #define HIDDEN_GRADIENTS hiddenTexels
 #define LOGIT_GRADIENTS (2 * hiddenTexels)
 #define ROW_LOSS (2 * hiddenTexels + CLASS_TEXELS)
+
+vec4 loadHidden(int row, int texel)
+{
+    return imageLoad(scratch, scratchRow(row) + ivec2(HIDDEN + texel, 0));
+}
+
+#include "last_layer.glsl"
+#include "softmax.glsl"
+#include "cross_entropy.glsl"
+
+vec4 loadFeatures(int row, int texel)
+{
+    return imageLoad(inputs, matrixTexel(row, texel, inputTexels));
+}
 
 // H, in tiles of TILE_ROWS rows and one texel.
 void computeHidden(int tile)
@@ -67,8 +71,8 @@ void computeHidden(int tile)
     for (int k = 0; k < inputTexels; k++)
     {
         ivec2 weightAt = matrixTexel(4 * k, texel, hiddenTexels);
-        vec4 w0 = imageLoad(hiddenWeights, weightAt), w1 = imageLoad(hiddenWeights, weightAt + ivec2(0, 1));
-        vec4 w2 = imageLoad(hiddenWeights, weightAt + ivec2(0, 2)), w3 = imageLoad(hiddenWeights, weightAt + ivec2(0, 3));
+        vec4 w0 = imageLoad(hiddenParameters, weightAt), w1 = imageLoad(hiddenParameters, weightAt + ivec2(0, 1));
+        vec4 w2 = imageLoad(hiddenParameters, weightAt + ivec2(0, 2)), w3 = imageLoad(hiddenParameters, weightAt + ivec2(0, 3));
         for (int i = 0; i < TILE_ROWS; i++)
         {
             vec4 x = imageLoad(inputs, inputAt[i] + ivec2(k, 0));
@@ -76,7 +80,7 @@ void computeHidden(int tile)
         }
     }
 
-    vec4 bias = imageLoad(hiddenWeights, matrixTexel(inputColumns, texel, hiddenTexels));
+    vec4 bias = imageLoad(hiddenParameters, matrixTexel(inputColumns, texel, hiddenTexels));
     for (int i = 0; i < TILE_ROWS; i++)
     {
         if (firstRow + i < rows) imageStore(scratch, scratchRow(firstRow + i) + ivec2(HIDDEN + texel, 0), relu(sum[i] + bias));
@@ -87,20 +91,7 @@ void computeHidden(int tile)
 void computeRow(int row)
 {
     ivec2 at = scratchRow(row);
-    for (int t = 0; t < CLASS_TEXELS; t++) z[t] = vec4(0.0);
-    for (int k = 0; k < hiddenTexels; k++)
-    {
-        vec4 h = imageLoad(scratch, at + ivec2(HIDDEN + k, 0));
-        ivec2 weightAt = matrixTexel(4 * k, 0, CLASS_TEXELS);
-        for (int t = 0; t < CLASS_TEXELS; t++)
-        {
-            z[t] += h.x * imageLoad(outputWeights, weightAt + ivec2(t, 0)) + h.y * imageLoad(outputWeights, weightAt + ivec2(t, 1))
-                + h.z * imageLoad(outputWeights, weightAt + ivec2(t, 2)) + h.w * imageLoad(outputWeights, weightAt + ivec2(t, 3));
-        }
-    }
-
-    for (int t = 0; t < CLASS_TEXELS; t++) z[t] += imageLoad(outputWeights, matrixTexel(hiddenColumns, t, CLASS_TEXELS));
-
+    computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
     imageStore(scratch, at + ivec2(ROW_LOSS, 0), rowLoss(row, target, softmax));
@@ -112,27 +103,12 @@ void computeRow(int row)
     }
 
     for (int k = 0; k < hiddenTexels; k++)
-    {
-        ivec2 weightAt = matrixTexel(4 * k, 0, CLASS_TEXELS);
-        vec4 sum = vec4(0.0);
-        for (int t = 0; t < CLASS_TEXELS; t++)
-        {
-            vec4 g = gradients[t];
-            sum += vec4(
-                dot(g, imageLoad(outputWeights, weightAt + ivec2(t, 0))), dot(g, imageLoad(outputWeights, weightAt + ivec2(t, 1))),
-                dot(g, imageLoad(outputWeights, weightAt + ivec2(t, 2))), dot(g, imageLoad(outputWeights, weightAt + ivec2(t, 3))));
-        }
-
-        // The padding stays zero: what follows the last row of W2 are the biases.
-        sum = mix(vec4(0.0), sum, lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(hiddenColumns)));
-        sum = reluGradient(sum, imageLoad(scratch, at + ivec2(HIDDEN + k, 0)));
-        imageStore(scratch, at + ivec2(HIDDEN_GRADIENTS + k, 0), sum);
-    }
+        imageStore(scratch, at + ivec2(HIDDEN_GRADIENTS + k, 0), reluGradient(hiddenGradient(k, gradients), loadHidden(row, k)));
 }
 
 // [W; b] - learningRate * [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
 // one, past the last column, is added to the zero padding of X.
-#define UPDATE_WEIGHTS(tile, columns, outputTexels, LOAD_INPUT, gradientTexel, weights, pendingWeights) \
+#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, gradientTexel, weights, pendingWeights) \
     { \
         int inputTexel = tile / (outputTexels), texel = tile % (outputTexels); \
         ivec4 column = 4 * inputTexel + ivec4(0, 1, 2, 3); \
@@ -145,7 +121,7 @@ void computeRow(int row)
             for (int i = 0; i < 4; i++) \
             { \
                 bool inUse = b + i < rows; \
-                x[i] = zeroUnless(inUse, zeroUnless(isInput, LOAD_INPUT(b + i, inputTexel)) + ones); \
+                x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(b + i, inputTexel)) + ones); \
                 g[i] = zeroUnless(inUse, imageLoad(scratch, scratchRow(b + i) + ivec2(gradientTexel + texel, 0))); \
             } \
             sum0 += x[0].x * g[0] + x[1].x * g[1] + x[2].x * g[2] + x[3].x * g[3]; \
@@ -161,8 +137,6 @@ void computeRow(int row)
             if (4 * inputTexel + i <= columns) imageStore(pendingWeights, at, descend(w, decayedGradient(w, sum[i]))); \
         } \
     }
-#define LOAD_FEATURES(row, texel) imageLoad(inputs, matrixTexel(row, texel, inputTexels))
-#define LOAD_HIDDEN(row, texel) imageLoad(scratch, scratchRow(row) + ivec2(HIDDEN + texel, 0))
 
 void main()
 {
@@ -178,10 +152,10 @@ void main()
 
     int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
     for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, LOAD_FEATURES, HIDDEN_GRADIENTS, hiddenWeights, pendingHiddenWeights)
+        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
     int outputWeightTiles = (hiddenColumns / 4 + 1) * CLASS_TEXELS;
     for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, LOAD_HIDDEN, LOGIT_GRADIENTS, outputWeights, pendingOutputWeights)
+        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
 
     if (lane == 0)
     {

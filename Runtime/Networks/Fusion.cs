@@ -2,9 +2,9 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Rewrites the dispatches of a recording into fewer: ReLU into the product before it, its derivative into the product that
-/// gives its gradient, the last layer with the softmax, the loss and their gradients into one, the update into the gradient
-/// of the weights, and a small network's whole step into one. The operations know nothing of it, results keep their bits,
-/// and matrices that nothing touches any more are never made.
+/// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
+/// update into the gradient of the weights, and a small network's whole step into one. The operations know nothing of it,
+/// results keep their bits, and matrices that nothing touches any more are never made.
 /// </summary>
 internal sealed class Fusion
 {
@@ -41,6 +41,7 @@ internal sealed class Fusion
         Fusion fusion = new(recording, wanted);
         fusion.FuseEach(Relu.ForwardFile, fusion.ReluIntoProduct);
         fusion.FuseEach(Relu.BackwardFile, fusion.ReluDerivativeIntoProduct);
+        fusion.FuseEach(Softmax.ForwardFile, fusion.SoftmaxIntoLastLayer);
         fusion.FuseEach(SoftmaxCrossEntropy.BackwardFile, fusion.LossIntoLastLayer);
         fusion.FuseEach(Optimizer.UpdateFile, fusion.UpdateIntoGradient);
         fusion.SmallStepIntoOne();
@@ -78,16 +79,28 @@ internal sealed class Fusion
         dispatches.Remove(derivative);
     }
 
+    private void SoftmaxIntoLastLayer(RecordedDispatch softmax)
+    {
+        Operand logits = softmax.Dispatch.Images[0].Operand;
+        if (LastLayer(logits, softmax) is not { } product) return;
+        Operand input = product.Dispatch.Images[0].Operand;
+        Replace(softmax, new Dispatch(
+            new KernelSource("dense_softmax_forward.comp", ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow)),
+            [.. product.Dispatch.Images[..2], softmax.Dispatch.Images[1]],
+            [input.Shape.TexelsPerRow, input.Shape.Columns, logits.Shape.Columns],
+            new DispatchGrid(1, RowsPerGroupX: RowGroupSize))
+        {
+            FloatingPointOperations = product.Dispatch.FloatingPointOperations,
+        });
+        dispatches.Remove(product);
+    }
+
     private void LossIntoLastLayer(RecordedDispatch backward)
     {
         (Operand logits, Operand targets, Operand logitGradients) =
             (backward.Dispatch.Images[0].Operand, backward.Dispatch.Images[1].Operand, backward.Dispatch.Images[2].Operand);
         RecordedDispatch forward = Readers(logits).First(reader => reader.Dispatch.Source.FileName == SoftmaxCrossEntropy.ForwardFile);
-        if (Producer(logits, Dense.ForwardFile) is not { } product || !IsReadOnlyBy(logits, forward, backward) ||
-            logits.Shape.TexelsPerRow > MostClassTexels)
-        {
-            return;
-        }
+        if (LastLayer(logits, forward, backward) is not { } product) return;
 
         (Operand input, Operand parameters) = (product.Dispatch.Images[0].Operand, product.Dispatch.Images[1].Operand);
         List<ImageBinding> images =
@@ -181,6 +194,12 @@ internal sealed class Fusion
     {
         RecordedDispatch? writer = dispatches.Find(d => d.Dispatch.Images.Any(image => image.Operand == matrix && image.Access == ImageAccess.Write));
         return writer?.Dispatch.Source is { } source && source.FileName == fileName && !source.Has(Relu.Constant) ? writer : null;
+    }
+
+    /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>
+    private RecordedDispatch? LastLayer(Operand logits, params RecordedDispatch[] readers)
+    {
+        return logits.Shape.TexelsPerRow <= MostClassTexels && IsReadOnlyBy(logits, readers) ? Producer(logits, Dense.ForwardFile) : null;
     }
 
     private IEnumerable<RecordedDispatch> Readers(Operand matrix)

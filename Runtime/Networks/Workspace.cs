@@ -47,9 +47,8 @@ internal sealed class PredictionWorkspace : Workspace
     {
         int lossBlock = network.Stack.Layers.Count;
         Recording.RecordProbabilities();
-        IReadOnlyList<RecordedDispatch> fused = Fusion.Fuse(Recording, Recording.Logits, Recording.Probabilities);
-        logitsPlan = PlanOf(fused.Where(recorded => recorded.Block != lossBlock));
-        probabilitiesPlan = PlanOf(fused);
+        logitsPlan = PlanOf(Fusion.Fuse(Recording, Recording.Logits).Where(recorded => recorded.Block != lossBlock));
+        probabilitiesPlan = PlanOf(Fusion.Fuse(Recording, Recording.Probabilities));
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
