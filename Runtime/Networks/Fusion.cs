@@ -24,12 +24,14 @@ internal sealed class Fusion
     private const int ImagesOfStatelessUpdate = 3;
 
     private readonly Recording recording;
+    private readonly KernelFamily family;
     private readonly List<RecordedDispatch> dispatches;
     private readonly HashSet<Operand> wanted;
 
     private Fusion(Recording recording, IEnumerable<Operand?> wanted)
     {
         this.recording = recording;
+        family = recording.Family;
         dispatches = [.. recording.Dispatches];
         this.wanted = [.. wanted.OfType<Operand>()];
     }
@@ -57,7 +59,7 @@ internal sealed class Fusion
     {
         (Operand x, Operand y) = (relu.Dispatch.Images[0].Operand, relu.Dispatch.Images[1].Operand);
         RecordedDispatch[] derivatives = [.. Readers(x).Where(reader => reader.Dispatch.Source.FileName == Relu.BackwardFile)];
-        if (Producer(x, Dense.ForwardFile) is not { } product || wanted.Contains(x) || Readers(x).Count() != derivatives.Length + 1) return;
+        if (Producer(x, family.ForwardFile) is not { } product || wanted.Contains(x) || Readers(x).Count() != derivatives.Length + 1) return;
 
         Replace(product, product.Dispatch.With(
             [.. product.Dispatch.Images[..^1], new ImageBinding(y, ImageAccess.Write)], (Relu.Constant, 1)));
@@ -72,7 +74,7 @@ internal sealed class Fusion
     {
         (Operand activation, Operand dy, Operand dx) =
             (derivative.Dispatch.Images[0].Operand, derivative.Dispatch.Images[1].Operand, derivative.Dispatch.Images[2].Operand);
-        if (Producer(dy, Dense.BackwardInputFile) is not { } product || !IsReadOnlyBy(dy, derivative)) return;
+        if (Producer(dy, family.BackwardInputFile) is not { } product || !IsReadOnlyBy(dy, derivative)) return;
         Replace(product, product.Dispatch.With(
             [.. product.Dispatch.Images[..^1], new ImageBinding(dx, ImageAccess.Write), new ImageBinding(activation, ImageAccess.Read)],
             (Relu.Constant, 1)));
@@ -113,7 +115,7 @@ internal sealed class Fusion
             ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow), TargetLayout.MaskConstant,
         ];
         long operations = product.Dispatch.FloatingPointOperations;
-        RecordedDispatch? inputProduct = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == Dense.BackwardInputFile);
+        RecordedDispatch? inputProduct = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardInputFile);
         if (inputProduct is not null && Array.TrueForAll(inputProduct.Dispatch.Images[3..], image => image.Operand == input))
         {
             images.Add(inputProduct.Dispatch.Images[2]);
@@ -137,9 +139,11 @@ internal sealed class Fusion
     private void UpdateIntoGradient(RecordedDispatch update)
     {
         Operand gradient = update.Dispatch.Images[0].Operand;
-        if (Producer(gradient, Dense.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
+        if (Producer(gradient, family.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
         bool hasState = update.Dispatch.Images.Length > ImagesOfStatelessUpdate;
-        Replace(product, Optimizer.FuseInto(hasState ? Dense.InSmallTile(product.Dispatch) : product.Dispatch, update.Dispatch));
+        ImageBinding[] images = product.Dispatch.Images;
+        ProductKernel kernel = family.BackwardWeights(images[0].Operand.Shape, images[1].Operand.Shape, hasState);
+        Replace(product, Optimizer.FuseInto(product.Dispatch.With(kernel.Source, kernel.Grid), update.Dispatch));
         dispatches.Remove(update);
     }
 
@@ -147,7 +151,7 @@ internal sealed class Fusion
     private void SmallStepIntoOne()
     {
         if (dispatches.Select(recorded => recorded.Dispatch).ToArray() is not [var hidden, var rows, var sum, var outputUpdate, var hiddenUpdate] ||
-            !IsFused(hidden, Dense.ForwardFile, Relu.Constant) || !IsFused(rows, RowsFile, InputGradients) || !rows.Source.Has(Relu.Constant) ||
+            !IsFused(hidden, family.ForwardFile, Relu.Constant) || !IsFused(rows, RowsFile, InputGradients) || !rows.Source.Has(Relu.Constant) ||
             sum.Source.FileName != SoftmaxCrossEntropy.SumFile || !IsUpdate(outputUpdate) || !IsUpdate(hiddenUpdate))
         {
             return;
@@ -183,8 +187,8 @@ internal sealed class Fusion
         static bool IsFused(Dispatch dispatch, string fileName, string constant) =>
             dispatch.Source.FileName == fileName && dispatch.Source.Has(constant);
 
-        static bool IsUpdate(Dispatch dispatch) =>
-            IsFused(dispatch, Dense.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Images.Length == ImagesOfStatelessUpdate + 1;
+        bool IsUpdate(Dispatch dispatch) =>
+            IsFused(dispatch, family.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Images.Length == ImagesOfStatelessUpdate + 1;
     }
 
     private void Replace(RecordedDispatch old, Dispatch fused) => dispatches[dispatches.IndexOf(old)] = old with { Dispatch = fused };
@@ -199,7 +203,7 @@ internal sealed class Fusion
     /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>
     private RecordedDispatch? LastLayer(Operand logits, params RecordedDispatch[] readers)
     {
-        return logits.Shape.TexelsPerRow <= MostClassTexels && IsReadOnlyBy(logits, readers) ? Producer(logits, Dense.ForwardFile) : null;
+        return logits.Shape.TexelsPerRow <= MostClassTexels && IsReadOnlyBy(logits, readers) ? Producer(logits, family.ForwardFile) : null;
     }
 
     private IEnumerable<RecordedDispatch> Readers(Operand matrix)

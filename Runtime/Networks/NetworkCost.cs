@@ -55,7 +55,7 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
         ];
 
         PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, batchSize, weights, foldHeight);
+        Recording recording = new(stack, batchSize, weights, KernelFamily.RegisterTiled, foldHeight);   // all families work on the same matrices
         recording.RecordLoss(new SoftmaxCrossEntropy());
         recording.RecordBackward(inputGradients: false);
         if (optimizer is not null)

@@ -10,7 +10,7 @@ internal abstract class Workspace : IDisposable
     {
         Network = network;
         Capacity = capacity;
-        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.Device.FoldHeight);
+        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
     }
 
     public int Capacity { get; }

@@ -44,8 +44,8 @@ internal sealed record ParameterDeclaration(int Columns, IReadOnlyList<Parameter
 /// <summary>Rows of a matrix of parameters that have a name, and the bound of their uniform initial values (0: zeros).</summary>
 internal sealed record ParameterPart(string Name, int Rows, double InitialBound);
 
-/// <summary>What the forward pass of one operation reads and writes.</summary>
-internal sealed record OperationOperands(Operand Input, Operand Output, IReadOnlyList<Operand> Parameters);
+/// <summary>What the forward pass of one operation reads and writes, and the kernels that its products take.</summary>
+internal sealed record OperationOperands(Operand Input, Operand Output, IReadOnlyList<Operand> Parameters, KernelFamily Family);
 
 /// <summary>
 /// What its backward pass adds: the gradient of its output, and those it writes. A gradient that is not there is not wanted.
