@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using NUnit.Framework;
+using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
 
@@ -10,8 +11,6 @@ namespace NeuralPlugin.Tests;
 [TestFixture]
 internal sealed partial class HouseTests
 {
-    private static readonly string? Root = FindRoot();
-
     /// <summary>What the root of Runtime/ is called in the design's table.</summary>
     private const string Facade = "(root)";
 
@@ -22,10 +21,7 @@ internal sealed partial class HouseTests
     private static string[] IncludeFiles => [.. FilesBelow("Shaders/Include", "*.glsl").Select(file => Path.GetFileName(file))];
 
     [SetUp]
-    public void NeedsTheSources()
-    {
-        if (Root is null) Assert.Inconclusive("The sources are not here: no NeuralPlugin.sln above the test assembly.");
-    }
+    public void NeedsTheSources() => RequireSources();
 
     // ---- who may name whom ----
 
@@ -149,7 +145,7 @@ internal sealed partial class HouseTests
     [Test]
     public void TheVersionIsTheSameEverywhere()
     {
-        string version = XDocument.Load(PathOf("Directory.Build.props")).Descendants("Version").Single().Value;
+        string version = Repository.Version;
         Assert.That(version, Does.Match(@"^\d+[.]\d+[.]\d+(-[0-9A-Za-z.-]+)?$"));
 
         Assembly assembly = typeof(NeuralDevice).Assembly;
@@ -188,7 +184,9 @@ internal sealed partial class HouseTests
     public void TheRuntimeDependsOnSilkNetOpenGLAlone()
     {
         XDocument project = XDocument.Load(PathOf("Runtime/NeuralPlugin.csproj"));
-        Assert.That(project.Descendants("PackageReference").Select(item => item.Attribute("Include")?.Value), Is.EqualTo(new[] { "Silk.NET.OpenGL" }));
+        IEnumerable<string?> handedOn = project.Descendants("PackageReference").Where(item => item.Attribute("PrivateAssets")?.Value != "all")
+            .Select(item => item.Attribute("Include")?.Value);
+        Assert.That(handedOn, Is.EqualTo(new[] { "Silk.NET.OpenGL" }));
         Assert.That(project.Descendants().Where(item => item.Name.LocalName is "ProjectReference" or "Reference" or "FrameworkReference"), Is.Empty);
         IEnumerable<string> foreign = typeof(NeuralDevice).Assembly.GetReferencedAssemblies().Select(name => name.Name!)
             .Where(name => !name.StartsWith("System.", StringComparison.Ordinal) && !name.StartsWith("Silk.NET.", StringComparison.Ordinal));
@@ -205,12 +203,42 @@ internal sealed partial class HouseTests
             Assert.That(notices, Does.Match($@"(?<![\w.]){Regex.Escape(package)}(?![\w.]*\w)"), $"{package} in Third Party Notices.md");
     }
 
+    /// <summary>Each folder of data has a section of its own, with its license and where it comes from.</summary>
+    [Test]
+    public void EveryDataSetHasItsNotice()
+    {
+        string[] dataSets = [.. Directory.EnumerateDirectories(PathOf("Samples/Data")).Select(folder => Path.GetFileName(folder))];
+        Assert.That(dataSets, Is.Not.Empty);
+        string notices = File.ReadAllText(PathOf("Third Party Notices.md"));
+        foreach (string dataSet in dataSets)
+        {
+            string[] sections = [.. notices.Split("\n## ").Where(section => section.StartsWith($"Data: `Samples/Data/{dataSet}`\n", StringComparison.Ordinal))];
+            Assert.That(sections, Has.Length.EqualTo(1), $"one section 'Data: `Samples/Data/{dataSet}`' in Third Party Notices.md");
+            Assert.That(sections[0], Does.Match(@"\bCC[ -]|\bMIT\b|\bBSD\b|\bApache\b|[Pp]ublic [Dd]omain").And.Contain("https://").And.Contain("©"), dataSet);
+        }
+
+        IEnumerable<string> loose = FilesBelow("Samples", "*").Where(file => DataFile().IsMatch(file))
+            .Select(file => Path.GetRelativePath(Root!, file).Replace('\\', '/'))
+            .Where(file => !dataSets.Any(dataSet => file.StartsWith($"Samples/Data/{dataSet}/", StringComparison.Ordinal)));
+        Assert.That(loose, Is.Empty, "data lies in a folder of Samples/Data");
+    }
+
+    /// <summary>The build holds these files against the code; this test sees to it that they are there for it to do so.</summary>
+    [Test]
+    public void ThePublicFaceIsRecorded()
+    {
+        string[] recorded = [.. File.ReadAllLines(PathOf("Runtime/PublicAPI.Shipped.txt")), .. File.ReadAllLines(PathOf("Runtime/PublicAPI.Unshipped.txt"))];
+        IEnumerable<string> types = typeof(NeuralDevice).Assembly.GetExportedTypes().Select(type => type.FullName!.Replace('+', '.'));
+        Assert.That(types, Is.SubsetOf(recorded));
+    }
+
     [Test]
     public void EveryPackageVersionStandsInOnePlace()
     {
         foreach (string project in FilesBelow(".", "*.csproj"))
         {
             IEnumerable<XElement> versioned = XDocument.Load(project).Descendants("PackageReference")
+                .Where(item => item.Attribute("Include")?.Value != nameof(NeuralPlugin))   // our own, as its user names it
                 .Where(item => item.Attribute("Version") is not null || item.Attribute("VersionOverride") is not null || item.Element("Version") is not null);
             Assert.That(versioned, Is.Empty, project);
         }
@@ -247,23 +275,6 @@ internal sealed partial class HouseTests
 
             return reached;
         });
-    }
-
-    private static JsonElement Manifest() => JsonDocument.Parse(File.ReadAllText(PathOf("package.json"))).RootElement;
-
-    private static string? FindRoot()
-    {
-        DirectoryInfo? folder = new FileInfo(typeof(HouseTests).Assembly.Location).Directory;
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "NeuralPlugin.sln"))) folder = folder.Parent;
-        return folder?.FullName;
-    }
-
-    private static string PathOf(string name) => Path.Combine(Root!, name);
-
-    private static IEnumerable<string> FilesBelow(string folder, string pattern)
-    {
-        return Directory.EnumerateFiles(PathOf(folder), pattern, SearchOption.AllDirectories)
-            .Where(file => !Path.GetRelativePath(Root!, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or ".git"));
     }
 
     private static string FolderOf(string file)
@@ -314,6 +325,9 @@ internal sealed partial class HouseTests
 
     [GeneratedRegex("^#include \"(?<name>[^\"]+)\"", RegexOptions.Multiline)]
     private static partial Regex Include();
+
+    [GeneratedRegex(@"[.](gz|zip|csv|idx|npy|npz|onnx|safetensors|bin)$|-ubyte$")]
+    private static partial Regex DataFile();
 
     [GeneratedRegex(@"^## \[(?<version>\d[^\]]*)\]", RegexOptions.Multiline)]
     private static partial Regex Release();
