@@ -18,12 +18,14 @@ public sealed class Dense : Operation
 
     internal override string Name => "dense";
 
+    internal override string OnnxOperator => "Gemm";
+
     internal override int OutputsFor(int inputs) => Units;
 
     internal override ParameterDeclaration[] ParametersFor(int inputs, Operation? next)
     {
         double fan = next?.InitialScaleBefore == InitialScale.He ? inputs : (double)inputs + Units;
-        return [new(Units, [new("weight", inputs, Math.Sqrt(6 / fan)), new("bias", 1, 0)])];
+        return [new(Units, [new("weight", inputs, Math.Sqrt(6 / fan)), new(ParameterPart.Bias, 1, 0)])];
     }
 
     internal override IEnumerable<Dispatch> Forward(OperationOperands operands)
