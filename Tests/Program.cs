@@ -29,8 +29,10 @@ internal static class Program
                 case ["finalizer"]:
                     DropMatricesWhoseConstructorThrew();
                     return 0;
+                case ["tests", .. string[] classes]:
+                    return StandaloneRun.Run(classes);
                 default:
-                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: device | train | attach | finalizer");
+                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: tests CLASS... | device | train | attach | finalizer");
                     return 2;
             }
         }

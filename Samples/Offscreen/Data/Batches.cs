@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin.Samples;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace NeuralPlugin.Samples;
 /// </summary>
 internal sealed class Batches
 {
-    private static readonly float[] Brightness = [.. Enumerable.Range(0, 256).Select(value => value / 255f)];
+    private const float White = 255;
 
     private readonly ImageSet set;
     private readonly int[] order;
@@ -44,11 +46,32 @@ internal sealed class Batches
         var first = batch * labels.Length;
         var chosen = order.AsSpan(first, Math.Min(labels.Length, order.Length - first));
         Rows = chosen.Length;
-        var next = 0;
+        var pixels = set.Images.PixelsPerImage;
         for (var row = 0; row < chosen.Length; row++)
         {
             labels[row] = set.Labels[chosen[row]];
-            foreach (var pixel in set.Images[chosen[row]]) features[next++] = Brightness[pixel];
+            ToBrightness(set.Images[chosen[row]], features.AsSpan(row * pixels, pixels));
+        }
+    }
+
+    // By whole vectors: one pixel at a time takes five times as long, which shows beside a step of less than a millisecond.
+    private static void ToBrightness(ReadOnlySpan<byte> pixels, Span<float> brightness)
+    {
+        var i = 0;
+        for (; i <= pixels.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+        {
+            Vector.Widen(new Vector<byte>(pixels[i..]), out var low, out var high);
+            Store(low, brightness[i..]);
+            Store(high, brightness[(i + Vector<ushort>.Count)..]);
+        }
+
+        for (; i < pixels.Length; i++) brightness[i] = pixels[i] / White;
+
+        static void Store(Vector<ushort> values, Span<float> brightness)
+        {
+            Vector.Widen(values, out var low, out var high);
+            (Vector.ConvertToSingle(low) / White).CopyTo(brightness);
+            (Vector.ConvertToSingle(high) / White).CopyTo(brightness[Vector<float>.Count..]);
         }
     }
 }

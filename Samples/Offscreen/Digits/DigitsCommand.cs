@@ -25,12 +25,7 @@ internal sealed class DigitsCommand : Command
     private readonly Option<int> batch =
         NumberOption.Create("--batch", "Images a training step", 1, 8192).WithDefault(Defaults.BatchSize);
 
-    private readonly Option<OptimizerKind?> optimizer = new("--optimizer")
-    {
-        Description = "What updates the weights: sgd or adam [default: adam]",
-        HelpName = "NAME",
-        CustomParser = ParseOptimizer,
-    };
+    private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("What updates the weights: sgd or adam [default: adam]");
 
     private readonly Option<float> learningRate =
         NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.001 for adam, 0.1 for sgd]", 1e-6f, 1e6f);
@@ -83,15 +78,6 @@ internal sealed class DigitsCommand : Command
             Seed = arguments.GetValue(seed),
             OutFolder = arguments.GetRequiredValue(outFolder)!,
         };
-    }
-
-    private static OptimizerKind? ParseOptimizer(ArgumentResult result)
-    {
-        var text = result.Tokens[0].Value;
-        var kind = Enum.GetValues<OptimizerKind>().Cast<OptimizerKind?>()
-            .FirstOrDefault(kind => text.Equals(kind.ToString(), StringComparison.OrdinalIgnoreCase));
-        if (kind is null) result.AddError($"--optimizer is sgd or adam, but it is '{text}'.");
-        return kind;
     }
 
     private static string? ParseFolder(ArgumentResult result)

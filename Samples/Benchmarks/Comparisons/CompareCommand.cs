@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using NeuralPlugin.Samples;
+
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>Runs our steps and a peer's in turn, each as a process of its own, and prints the ratios.</summary>
+internal sealed class CompareCommand : Command
+{
+    private readonly Argument<string> peer = new("peer-command")
+    {
+        Description = "What runs the peer, as the shell takes it: 'bash peers/torch/run.sh 1'. It prints the lines of 'steps', with a name of its own",
+    };
+
+    private readonly Option<int> rounds = NumberOption.Create("--rounds", "How often each runs", 1, 1000).WithDefault(5);
+
+    private readonly Option<double> seconds = StepsCommand.CreateSecondsOption();
+
+    private readonly Option<bool> large = StepsCommand.CreateLargeOption();
+
+    private readonly Option<bool> markdown = new("--markdown") { Description = "A table for a document" };
+
+    public CompareCommand() : base("compare", "Runs 'steps' and a peer in turn and prints, for each case of both, the medians and their ratio.")
+    {
+        Arguments.Add(peer);
+        foreach (Option option in new Option[] { rounds, seconds, large, markdown }) Options.Add(option);
+        SetAction(arguments => Run(
+            arguments.GetRequiredValue(peer), arguments.GetValue(rounds), arguments.GetValue(seconds), arguments.GetValue(large),
+            arguments.GetValue(markdown)));
+    }
+
+    private static int Run(string peerCommand, int rounds, double seconds, bool large, bool markdown)
+    {
+        string[] steps = ["steps", seconds.ToString(CultureInfo.InvariantCulture), .. large ? [StepsCommand.LargeOption] : Array.Empty<string>()];
+        Comparison comparison = new();
+        for (int round = 1; round <= rounds; round++)
+        {
+            Console.Error.WriteLine($"Round {round} of {rounds}");
+            Measurement[] ours = RunProcess(ThisProgram(steps), "NeuralPlugin's steps");
+            Measurement[] peers = RunProcess(Shell(peerCommand), $"The peer '{peerCommand}'");
+            comparison.AddRound(ours, peers);
+        }
+
+        IReadOnlyList<ComparedCase> cases = comparison.Cases();
+        if (cases.Count == 0) throw new UserErrorException($"The peer '{peerCommand}' has no case in every round that 'steps' has too.");
+        foreach (string line in Comparison.Table(cases, markdown)) Console.WriteLine(line);
+        return ExitCode.Success;
+    }
+
+    private static ProcessStartInfo ThisProgram(string[] arguments)
+    {
+        string program = Environment.ProcessPath ?? throw new UserErrorException("The system does not tell where this program is.");
+        bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
+        return new ProcessStartInfo(program, isHost ? [Path.Combine(AppContext.BaseDirectory, "NeuralPlugin.Benchmarks.dll"), .. arguments] : arguments);
+    }
+
+    private static ProcessStartInfo Shell(string command)
+    {
+        return OperatingSystem.IsWindows() ? new ProcessStartInfo("cmd", ["/c", command]) : new ProcessStartInfo("/bin/sh", ["-c", command]);
+    }
+
+    private static Measurement[] RunProcess(ProcessStartInfo start, string what)
+    {
+        start.RedirectStandardOutput = true;
+        using Process process = Process.Start(start)!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0) throw new UserErrorException($"{what} failed with exit code {process.ExitCode}.{Quote(output)}");
+        Measurement[] measurements = [.. output.Split('\n').Select(Measurement.Parse).OfType<Measurement>()];
+        return measurements.Length > 0 ? measurements : throw new UserErrorException(
+            $"{what} printed no line of the form 'NAME WHAT SHAPE MICROSECONDS us GFLOP/S GFLOP/s'.{Quote(output)}");
+    }
+
+    private static string Quote(string output) => output.Trim() is { Length: > 0 } text ? $" It printed:\n{text}" : " It printed nothing.";
+}

@@ -1,0 +1,79 @@
+using NeuralPlugin.Tests.Twins;
+
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>One dense layer's product alone, Y = X·W + b, with X [rows × inputs] and W [inputs × outputs] on the device.</summary>
+internal sealed class MatrixProduct : IDisposable
+{
+    private const int CheckedRows = 8;
+
+    private readonly MatrixTexture input;
+    private readonly MatrixTexture parameters;
+    private readonly MatrixTexture output;
+    private readonly Plan plan;
+
+    public MatrixProduct(NeuralDevice device, int rows, int inputs, int outputs)
+    {
+        (Rows, Inputs, Outputs) = (rows, inputs, outputs);
+        X = TwinArrays.UniformFloats(1, rows * inputs);
+        Weights = TwinArrays.UniformFloats(2, inputs * outputs);
+        Biases = TwinArrays.UniformFloats(3, outputs);
+        input = new MatrixTexture(device, device.Shape(rows, inputs, "The left side of a product"));
+        parameters = new MatrixTexture(device, device.Shape(inputs + 1, outputs, "The right side of a product"));
+        output = new MatrixTexture(device, device.Shape(rows, outputs, "A product"));
+        parameters.Upload<float>([.. Weights, .. Biases]);
+        plan = new Plan(device, new Dense(outputs).Forward(new OperationOperands(input, output, [parameters], KernelFamily.Of(device))));
+        Upload();
+    }
+
+    public int Rows { get; }
+
+    public int Inputs { get; }
+
+    public int Outputs { get; }
+
+    public float[] X { get; }
+
+    public float[] Weights { get; }
+
+    public float[] Biases { get; }
+
+    public double Operations => 2.0 * Rows * Inputs * Outputs;
+
+    public void Upload() => input.Upload<float>(X);
+
+    public void Run() => plan.Run(Rows);
+
+    public void Read(Span<float> y) => output.Read(y);
+
+    /// <summary>Holds what the device computed against the twin.</summary>
+    /// <exception cref="WrongResultException">A value is wrong.</exception>
+    public void Check()
+    {
+        float[] y = new float[Rows * Outputs];
+        Read(y);
+        Check(y);
+    }
+
+    /// <summary>Holds rows all over a result against the twin, the first and the last among them; all of a large one would take minutes.</summary>
+    /// <exception cref="WrongResultException">A value is wrong.</exception>
+    public void Check(ReadOnlySpan<float> y)
+    {
+        double bound = 1e-6 * Inputs;   // products of up to 1/4, summed in single precision
+        double[] weights = TwinArrays.ToDouble(Weights), biases = TwinArrays.ToDouble(Biases);
+        for (int i = 0; i < CheckedRows; i++)
+        {
+            int row = (int)((long)i * (Rows - 1) / (CheckedRows - 1));
+            double[] x = TwinArrays.ToDouble(X.AsSpan(row * Inputs, Inputs));
+            double[] expected = DenseTwin.DenseForward(x, weights, biases, 1, Inputs, Outputs);
+            TwinCheck.RequireClose($"product {Rows}x{Inputs}x{Outputs}: values of row {row}", y.Slice(row * Outputs, Outputs), expected, bound);
+        }
+    }
+
+    public void Dispose()
+    {
+        input.Dispose();
+        parameters.Dispose();
+        output.Dispose();
+    }
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using NeuralPlugin.Samples;
+
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>A line a case.</summary>
+internal sealed class StepsCommand : Command
+{
+    public const string LargeOption = "--large";
+
+    private const int LargeProduct = 2048;
+    private const double DefaultSeconds = 1.5;
+    private const double LeastSeconds = 1e-3;
+    private const double MostSeconds = 3600;
+    private const string SecondsDescription = "How long each of our cases is timed";
+
+    private readonly Argument<double> seconds =
+        NumberOption.CreateArgument("seconds", SecondsDescription, LeastSeconds, MostSeconds, DefaultSeconds);
+
+    private readonly Option<bool> large = CreateLargeOption();
+
+    public StepsCommand() : base("steps", "Times whole training steps, predictions and populations, and checks each against its twin.")
+    {
+        Arguments.Add(seconds);
+        Options.Add(large);
+        SetAction(arguments => Run(arguments.GetValue(seconds), arguments.GetValue(large)));
+    }
+
+    public static Option<double> CreateSecondsOption()
+    {
+        return NumberOption.Create("--seconds", SecondsDescription, LeastSeconds, MostSeconds).WithDefault(DefaultSeconds);
+    }
+
+    public static Option<bool> CreateLargeOption() => new(LargeOption)
+    {
+        Description = $"Also a population of {PopulationCase.Large.Members} networks and a product of {LargeProduct}x{LargeProduct} matrices",
+    };
+
+    private static int Run(double seconds, bool large)
+    {
+        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        Console.WriteLine($"# {DeviceFacts.Describe(device)}");
+        StepTimings timings = new(device, seconds);
+        foreach (ClassifierCase shape in ClassifierCase.All)
+        {
+            Console.WriteLine(timings.Train(shape));
+            Console.WriteLine(timings.Predict(shape));
+        }
+
+        foreach (PopulationCase shape in PopulationCase.All) Console.WriteLine(timings.Population(shape));
+        if (!large) return ExitCode.Success;
+        Console.WriteLine(timings.Population(PopulationCase.Large));
+        Console.WriteLine(timings.Product(LargeProduct));
+        return ExitCode.Success;
+    }
+}
