@@ -94,6 +94,9 @@ public abstract class Classifier : IDisposable
         Network.SetParameters(ToArrays(parameters));
     }
 
+    /// <inheritdoc cref="OnnxExport.ExportOnnx(Network, string, bool, IReadOnlyList{string}?)"/>
+    public void ExportOnnx(string path, bool softmax = false, IReadOnlyList<string>? classNames = null) => Network.ExportOnnx(path, softmax, classNames);
+
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
     public void Dispose()
     {

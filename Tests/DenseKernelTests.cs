@@ -11,18 +11,27 @@ internal sealed class DenseKernelTests
 
     private static readonly int[] Sizes = [1, 3, 4, 7, 9, 64, 785];
 
-    /// <summary>Each size in each role, with the odd ones also against each other; not 785 twice, which only takes long.</summary>
+    /// <summary>
+    /// Each size in each role, with the odd ones also against each other; not 785 twice, which only takes long. Then those that
+    /// take the tiles of large batches. In every family of kernels.
+    /// </summary>
     public static IEnumerable<TestCaseData> Shapes()
+    {
+        return KernelFamily.All.SelectMany(ShapesOf);
+    }
+
+    private static IEnumerable<TestCaseData> ShapesOf(KernelFamily family)
     {
         foreach (bool folded in new[] { false, true })
         {
+            foreach ((int rows, int outputs) in new[] { (128, 65), (131, 97), (145, 290) }) yield return new TestCaseData(family, rows, 9, outputs, folded);
             foreach (int rows in Sizes)
             {
                 foreach (int inputs in Sizes)
                 {
                     foreach (int outputs in Sizes)
                     {
-                        if (new[] { rows, inputs, outputs }.Count(size => size == 785) <= 1) yield return new TestCaseData(rows, inputs, outputs, folded);
+                        if (new[] { rows, inputs, outputs }.Count(size => size == 785) <= 1) yield return new TestCaseData(family, rows, inputs, outputs, folded);
                     }
                 }
             }
@@ -30,7 +39,7 @@ internal sealed class DenseKernelTests
     }
 
     [TestCaseSource(nameof(Shapes))]
-    public void AgreeWithTheirTwins(int rows, int inputs, int outputs, bool folded)
+    public void AgreeWithTheirTwins(KernelFamily family, int rows, int inputs, int outputs, bool folded)
     {
         NeuralDevice device = TestDevice.Get(folded);
         float[] x = TwinArrays.UniformFloats(1, rows * inputs);
@@ -49,7 +58,7 @@ internal sealed class DenseKernelTests
             Kernels.Upload(device, rows, outputs, [.. dy, .. Enumerable.Repeat(float.NaN, 2 * outputs)], capacity);
         using MatrixTexture inputGradients = Kernels.Empty(device, capacity, inputs);
         using MatrixTexture parameterGradients = Kernels.Empty(device, inputs + 1, outputs);
-        OperationOperands operands = new(input, output, [parameters]);
+        OperationOperands operands = new(input, output, [parameters], family);
 
         Kernels.Run(device, rows, dense.Forward(operands));
         Kernels.Run(device, rows, dense.Backward(operands, new GradientOperands(outputGradients, inputGradients, [parameterGradients])));

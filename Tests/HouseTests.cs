@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using NUnit.Framework;
+using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
 
@@ -10,10 +11,11 @@ namespace NeuralPlugin.Tests;
 [TestFixture]
 internal sealed partial class HouseTests
 {
-    private static readonly string? Root = FindRoot();
-
     /// <summary>What the root of Runtime/ is called in the design's table.</summary>
     private const string Facade = "(root)";
+
+    /// <summary>Closes a name in the notices that stands for all that begin so, escaped as Markdown needs it.</summary>
+    private const string AnyEnd = @"\*";
 
     private static string[] RuntimeSources => [.. FilesBelow("Runtime", "*.cs")];
 
@@ -22,10 +24,7 @@ internal sealed partial class HouseTests
     private static string[] IncludeFiles => [.. FilesBelow("Shaders/Include", "*.glsl").Select(file => Path.GetFileName(file))];
 
     [SetUp]
-    public void NeedsTheSources()
-    {
-        if (Root is null) Assert.Inconclusive("The sources are not here: no NeuralPlugin.sln above the test assembly.");
-    }
+    public void NeedsTheSources() => RequireSources();
 
     // ---- who may name whom ----
 
@@ -150,7 +149,7 @@ internal sealed partial class HouseTests
     [Test]
     public void TheVersionIsTheSameEverywhere()
     {
-        string version = XDocument.Load(PathOf("Directory.Build.props")).Descendants("Version").Single().Value;
+        string version = Repository.Version;
         Assert.That(version, Does.Match(@"^\d+[.]\d+[.]\d+(-[0-9A-Za-z.-]+)?$"));
 
         Assembly assembly = typeof(NeuralDevice).Assembly;
@@ -189,21 +188,56 @@ internal sealed partial class HouseTests
     public void TheRuntimeDependsOnSilkNetOpenGLAlone()
     {
         XDocument project = XDocument.Load(PathOf("Runtime/NeuralPlugin.csproj"));
-        Assert.That(project.Descendants("PackageReference").Select(item => item.Attribute("Include")?.Value), Is.EqualTo(new[] { "Silk.NET.OpenGL" }));
+        IEnumerable<string?> handedOn = project.Descendants("PackageReference").Where(item => item.Attribute("PrivateAssets")?.Value != "all")
+            .Select(item => item.Attribute("Include")?.Value);
+        Assert.That(handedOn, Is.EqualTo(new[] { "Silk.NET.OpenGL" }));
         Assert.That(project.Descendants().Where(item => item.Name.LocalName is "ProjectReference" or "Reference" or "FrameworkReference"), Is.Empty);
         IEnumerable<string> foreign = typeof(NeuralDevice).Assembly.GetReferencedAssemblies().Select(name => name.Name!)
             .Where(name => !name.StartsWith("System.", StringComparison.Ordinal) && !name.StartsWith("Silk.NET.", StringComparison.Ordinal));
         Assert.That(foreign, Is.Empty);
     }
 
+    /// <summary>Those that are asked for, and those that they bring.</summary>
     [Test]
     public void EveryPackageHasItsNotice()
     {
-        string notices = File.ReadAllText(PathOf("Third Party Notices.md"));
+        string[] notices = [.. NameInNotice().Matches(File.ReadAllText(PathOf("Third Party Notices.md"))).Select(match => match.Value.TrimEnd('.'))];
         string[] packages = [.. XDocument.Load(PathOf("Directory.Packages.props")).Descendants("PackageVersion").Select(item => item.Attribute("Include")!.Value)];
         Assert.That(packages, Is.Not.Empty);
-        foreach (string package in packages)
-            Assert.That(notices, Does.Match($@"(?<![\w.]){Regex.Escape(package)}(?![\w.]*\w)"), $"{package} in Third Party Notices.md");
+        string[] restored = [.. RestoredPackages()];
+        Assert.That(restored, Is.Not.Empty.And.Contains("Silk.NET.OpenGL"));
+        IEnumerable<string> missing = packages.Union(restored).Where(package => !notices.Any(name => name.EndsWith(AnyEnd, StringComparison.Ordinal)
+            ? package.StartsWith(name[..^AnyEnd.Length], StringComparison.Ordinal) : package == name));
+        Assert.That(missing, Is.Empty, "in Third Party Notices.md");
+    }
+
+    /// <summary>Each folder of data has a section of its own, with its license and where it comes from.</summary>
+    [Test]
+    public void EveryDataSetHasItsNotice()
+    {
+        string[] dataSets = [.. Directory.EnumerateDirectories(PathOf("Samples/Data")).Select(folder => Path.GetFileName(folder))];
+        Assert.That(dataSets, Is.Not.Empty);
+        string notices = File.ReadAllText(PathOf("Third Party Notices.md"));
+        foreach (string dataSet in dataSets)
+        {
+            string[] sections = [.. notices.Split("\n## ").Where(section => section.StartsWith($"Data: `Samples/Data/{dataSet}`\n", StringComparison.Ordinal))];
+            Assert.That(sections, Has.Length.EqualTo(1), $"one section 'Data: `Samples/Data/{dataSet}`' in Third Party Notices.md");
+            Assert.That(sections[0], Does.Match(@"\bCC[ -]|\bMIT\b|\bBSD\b|\bApache\b|[Pp]ublic [Dd]omain").And.Contain("https://").And.Contain("©"), dataSet);
+        }
+
+        IEnumerable<string> loose = FilesBelow("Samples", "*").Where(file => DataFile().IsMatch(file))
+            .Select(file => Path.GetRelativePath(Root!, file).Replace('\\', '/'))
+            .Where(file => !dataSets.Any(dataSet => file.StartsWith($"Samples/Data/{dataSet}/", StringComparison.Ordinal)));
+        Assert.That(loose, Is.Empty, "data lies in a folder of Samples/Data");
+    }
+
+    /// <summary>The build holds these files against the code; this test sees to it that they are there for it to do so.</summary>
+    [Test]
+    public void ThePublicFaceIsRecorded()
+    {
+        string[] recorded = [.. File.ReadAllLines(PathOf("Runtime/PublicAPI.Shipped.txt")), .. File.ReadAllLines(PathOf("Runtime/PublicAPI.Unshipped.txt"))];
+        IEnumerable<string> types = typeof(NeuralDevice).Assembly.GetExportedTypes().Select(type => type.FullName!.Replace('+', '.'));
+        Assert.That(types, Is.SubsetOf(recorded));
     }
 
     [Test]
@@ -212,6 +246,7 @@ internal sealed partial class HouseTests
         foreach (string project in FilesBelow(".", "*.csproj"))
         {
             IEnumerable<XElement> versioned = XDocument.Load(project).Descendants("PackageReference")
+                .Where(item => item.Attribute("Include")?.Value != nameof(NeuralPlugin))   // our own, as its user names it
                 .Where(item => item.Attribute("Version") is not null || item.Attribute("VersionOverride") is not null || item.Element("Version") is not null);
             Assert.That(versioned, Is.Empty, project);
         }
@@ -250,21 +285,17 @@ internal sealed partial class HouseTests
         });
     }
 
-    private static JsonElement Manifest() => JsonDocument.Parse(File.ReadAllText(PathOf("package.json"))).RootElement;
-
-    private static string? FindRoot()
+    /// <summary>All packages of the projects that were restored here, as NuGet has recorded them.</summary>
+    private static IEnumerable<string> RestoredPackages()
     {
-        DirectoryInfo? folder = new FileInfo(typeof(HouseTests).Assembly.Location).Directory;
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "NeuralPlugin.sln"))) folder = folder.Parent;
-        return folder?.FullName;
-    }
-
-    private static string PathOf(string name) => Path.Combine(Root!, name);
-
-    private static IEnumerable<string> FilesBelow(string folder, string pattern)
-    {
-        return Directory.EnumerateFiles(PathOf(folder), pattern, SearchOption.AllDirectories)
-            .Where(file => !Path.GetRelativePath(Root!, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or ".git"));
+        foreach (string assets in FilesBelow(".", "*.csproj").Select(file => Path.Combine(Path.GetDirectoryName(file)!, "obj", "project.assets.json")).Where(File.Exists))
+        {
+            using JsonDocument recorded = JsonDocument.Parse(File.ReadAllText(assets));
+            foreach (JsonProperty library in recorded.RootElement.GetProperty("libraries").EnumerateObject())
+            {
+                if (library.Value.GetProperty("type").GetString() == "package") yield return library.Name.Split('/')[0];
+            }
+        }
     }
 
     private static string FolderOf(string file)
@@ -315,6 +346,12 @@ internal sealed partial class HouseTests
 
     [GeneratedRegex("^#include \"(?<name>[^\"]+)\"", RegexOptions.Multiline)]
     private static partial Regex Include();
+
+    [GeneratedRegex(@"[A-Za-z][\w.]*(\\\*)?")]
+    private static partial Regex NameInNotice();
+
+    [GeneratedRegex(@"[.](gz|zip|csv|idx|npy|npz|onnx|safetensors|bin)$|-ubyte$")]
+    private static partial Regex DataFile();
 
     [GeneratedRegex(@"^## \[(?<version>\d[^\]]*)\]", RegexOptions.Multiline)]
     private static partial Regex Release();

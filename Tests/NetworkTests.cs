@@ -106,7 +106,7 @@ internal sealed class NetworkTests
 
         string[] Kernels(bool asked)
         {
-            Recording recording = new(network.Stack, Rows, network.CommittedParameters, network.Device.FoldHeight);
+            Recording recording = new(network.Stack, Rows, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
             recording.RecordLoss(new SoftmaxCrossEntropy());
             recording.RecordBackward(asked);
             return [.. recording.Dispatches.Where(d => d.Block == 0 && d.Pass == RecordedPass.Backward).Select(d => d.Dispatch.Source.FileName)];
@@ -252,7 +252,7 @@ internal sealed class NetworkTests
         NeuralDevice device = TestDevice.Plain;
         using MatrixTexture a = Kernels.Empty(device, 4, 4), b = Kernels.Empty(device, 4, 4), c = Kernels.Empty(device, 4, 4), d = Kernels.Empty(device, 4, 4);
         Relu relu = new();
-        IEnumerable<Dispatch> Copy(Operand from, Operand to) => relu.Forward(new OperationOperands(from, to, []));
+        IEnumerable<Dispatch> Copy(Operand from, Operand to) => relu.Forward(new OperationOperands(from, to, [], KernelFamily.RegisterTiled));
         Plan plan = new(device, [.. Copy(a, b), .. Copy(a, c), .. Copy(b, d), .. Copy(c, a), .. Copy(a, b)]);
         Assert.That(plan.Dispatches.Select(dispatch => dispatch.NeedsBarrier), Is.EqualTo(new[] { false, false, true, false, true }));
     }

@@ -144,7 +144,7 @@ internal sealed class RowKernelTests
         using MatrixTexture outputGradients = Kernels.Upload(device, rows, columns, dy);
         using MatrixTexture inputGradients = Kernels.Empty(device, rows, columns);
         Relu relu = new();
-        OperationOperands operands = new(input, output, []);
+        OperationOperands operands = new(input, output, [], KernelFamily.RegisterTiled);
         Kernels.Run(device, rows, [.. relu.Forward(operands), .. relu.Backward(operands, new GradientOperands(outputGradients, inputGradients, []))]);
         return (output.Read(), inputGradients.Read());
     }

@@ -124,9 +124,10 @@ internal sealed class TrainingTests
 
     /// <summary>Fewer dispatches, the same bits: with every optimizer, with weights, masks and entropy, for shallow and deep stacks.</summary>
     [Test]
-    public void AFusedStepHasTheBitsOfThePlainOne([Values(0, 1, 3)] int hiddenLayers, [Values(2, 10, 16, 40)] int classes, [Values] bool folded)
+    public void AFusedStepHasTheBitsOfThePlainOne(
+        [Values(0, 1, 3)] int hiddenLayers, [Values(2, 10, 16, 40)] int classes, [Values(27, 70)] int batch, [Values] bool folded)
     {
-        const int Inputs = 21, Rows = 27;
+        const int Inputs = 21;
         foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f, 0, 0.01f), new Sgd(0.05f, 0.9f), new Adam(0.01f) })
         {
             float[][][] results =
@@ -139,7 +140,7 @@ internal sealed class TrainingTests
                     List<float> losses = [];
                     for (int step = 0; step < 5; step++)
                     {
-                        int rows = Rows - step;
+                        int rows = batch - step;
                         int[] labels = TwinArrays.Labels(700 + step, rows, classes);
                         losses.Add(trainer.TrainBatch(
                             TwinArrays.UniformFloats(600 + step, rows * Inputs, -1, 1), labels, TwinArrays.UniformFloats(800 + step, rows, -1, 2),
@@ -163,6 +164,17 @@ internal sealed class TrainingTests
         Assert.That(fused.Dispatches, Has.Count.EqualTo(5));
         Assert.That(fused.Dispatches.Count(dispatch => dispatch.NeedsBarrier), Is.EqualTo(2));
         Assert.That(plain.Dispatches, Has.Count.EqualTo(12));
+    }
+
+    [Test]
+    public void ASmallStepWithoutStateHasOneDispatch()
+    {
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, 16, 32, 4);
+        using OptimizerState state = new(classifier.Network, new Sgd(0.1f));
+        using StepWorkspace small = new(classifier.Network, 64, new SoftmaxCrossEntropy(), state);
+        using StepWorkspace large = new(classifier.Network, 65, new SoftmaxCrossEntropy(), state);
+        Assert.That(small.Dispatches, Has.Count.EqualTo(1));
+        Assert.That(large.Dispatches, Has.Count.EqualTo(5));
     }
 
     /// <summary>The driver's threads share out the workgroups; no sum depends on how.</summary>

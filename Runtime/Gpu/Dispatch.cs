@@ -62,6 +62,12 @@ internal sealed class Dispatch
         return new Dispatch(Source.With(constants), images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
     }
 
+    /// <summary>The same dispatch with another kernel that takes the same images and sizes.</summary>
+    public Dispatch With(KernelSource source, DispatchGrid grid)
+    {
+        return new Dispatch(source, Images, Sizes, grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
+    }
+
     /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
     public bool NeedsBarrier { get; set; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace NeuralPlugin;
@@ -11,6 +12,12 @@ namespace NeuralPlugin;
 internal static class ShaderLibrary
 {
     private const string IncludeDirective = "#include \"";
+    private const string Folder = "Shaders/";
+
+    private static readonly Lazy<string> LazyFingerprint = new(ComputeFingerprint);
+
+    /// <summary>Changes when any shader does.</summary>
+    public static string Fingerprint => LazyFingerprint.Value;
 
     public static string Assemble(string fileName, IEnumerable<(string Name, int Value)> constants)
     {
@@ -42,9 +49,18 @@ internal static class ShaderLibrary
         }
     }
 
+    private static string ComputeFingerprint()
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        IEnumerable<string> shaders = Assembly.GetExecutingAssembly().GetManifestResourceNames()
+            .Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+        foreach (string shader in shaders) hash.AppendData(Encoding.UTF8.GetBytes($"{shader}\n{Load(shader[Folder.Length..])}\n"));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
     private static string Load(string fileName)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("Shaders/" + fileName)
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Folder + fileName)
             ?? throw new FileNotFoundException($"The shader {fileName} is not embedded in this assembly.", fileName);
         using StreamReader reader = new(stream);
         return reader.ReadToEnd();

@@ -2,9 +2,9 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Rewrites the dispatches of a recording into fewer: ReLU into the product before it, its derivative into the product that
-/// gives its gradient, the last layer with the softmax, the loss and their gradients into one, the update into the gradient
-/// of the weights. The operations know nothing of it, results keep their bits, and matrices that nothing touches any more
-/// are never made.
+/// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
+/// update into the gradient of the weights, and a small network's whole step into one. The operations know nothing of it,
+/// results keep their bits, and matrices that nothing touches any more are never made.
 /// </summary>
 internal sealed class Fusion
 {
@@ -13,27 +13,40 @@ internal sealed class Fusion
 
     private const int RowGroupSize = 8;
 
+    /// <summary>What one workgroup does sooner than a chip does five dispatches: the products of a step.</summary>
+    private const long MostOperationsOfOneGroup = 1_000_000;
+
+    private const int StepGroupSize = 32;
+    private const string RowsFile = "dense_softmax_cross_entropy.comp";
+    private const string InputGradients = "INPUT_GRADIENTS";
+
     /// <summary>The gradient, and the committed and pending weights.</summary>
     private const int ImagesOfStatelessUpdate = 3;
 
+    private readonly Recording recording;
+    private readonly KernelFamily family;
     private readonly List<RecordedDispatch> dispatches;
     private readonly HashSet<Operand> wanted;
 
-    private Fusion(IEnumerable<RecordedDispatch> recorded, IEnumerable<Operand?> wanted)
+    private Fusion(Recording recording, IEnumerable<Operand?> wanted)
     {
-        dispatches = [.. recorded];
+        this.recording = recording;
+        family = recording.Family;
+        dispatches = [.. recording.Dispatches];
         this.wanted = [.. wanted.OfType<Operand>()];
     }
 
-    /// <param name="recorded">The plain dispatches, in order.</param>
+    /// <param name="recording">Has the plain dispatches, in order.</param>
     /// <param name="wanted">The matrices that are looked at after the plan has run, which therefore must be written.</param>
-    public static IReadOnlyList<RecordedDispatch> Fuse(IEnumerable<RecordedDispatch> recorded, params IEnumerable<Operand?> wanted)
+    public static IReadOnlyList<RecordedDispatch> Fuse(Recording recording, params IEnumerable<Operand?> wanted)
     {
-        Fusion fusion = new(recorded, wanted);
+        Fusion fusion = new(recording, wanted);
         fusion.FuseEach(Relu.ForwardFile, fusion.ReluIntoProduct);
         fusion.FuseEach(Relu.BackwardFile, fusion.ReluDerivativeIntoProduct);
+        fusion.FuseEach(Softmax.ForwardFile, fusion.SoftmaxIntoLastLayer);
         fusion.FuseEach(SoftmaxCrossEntropy.BackwardFile, fusion.LossIntoLastLayer);
         fusion.FuseEach(Optimizer.UpdateFile, fusion.UpdateIntoGradient);
+        fusion.SmallStepIntoOne();
         return fusion.dispatches;
     }
 
@@ -46,7 +59,7 @@ internal sealed class Fusion
     {
         (Operand x, Operand y) = (relu.Dispatch.Images[0].Operand, relu.Dispatch.Images[1].Operand);
         RecordedDispatch[] derivatives = [.. Readers(x).Where(reader => reader.Dispatch.Source.FileName == Relu.BackwardFile)];
-        if (Producer(x, Dense.ForwardFile) is not { } product || wanted.Contains(x) || Readers(x).Count() != derivatives.Length + 1) return;
+        if (Producer(x, family.ForwardFile) is not { } product || wanted.Contains(x) || Readers(x).Count() != derivatives.Length + 1) return;
 
         Replace(product, product.Dispatch.With(
             [.. product.Dispatch.Images[..^1], new ImageBinding(y, ImageAccess.Write)], (Relu.Constant, 1)));
@@ -61,11 +74,27 @@ internal sealed class Fusion
     {
         (Operand activation, Operand dy, Operand dx) =
             (derivative.Dispatch.Images[0].Operand, derivative.Dispatch.Images[1].Operand, derivative.Dispatch.Images[2].Operand);
-        if (Producer(dy, Dense.BackwardInputFile) is not { } product || !IsReadOnlyBy(dy, derivative)) return;
+        if (Producer(dy, family.BackwardInputFile) is not { } product || !IsReadOnlyBy(dy, derivative)) return;
         Replace(product, product.Dispatch.With(
             [.. product.Dispatch.Images[..^1], new ImageBinding(dx, ImageAccess.Write), new ImageBinding(activation, ImageAccess.Read)],
             (Relu.Constant, 1)));
         dispatches.Remove(derivative);
+    }
+
+    private void SoftmaxIntoLastLayer(RecordedDispatch softmax)
+    {
+        Operand logits = softmax.Dispatch.Images[0].Operand;
+        if (LastLayer(logits, softmax) is not { } product) return;
+        Operand input = product.Dispatch.Images[0].Operand;
+        Replace(softmax, new Dispatch(
+            new KernelSource("dense_softmax_forward.comp", ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow)),
+            [.. product.Dispatch.Images[..2], softmax.Dispatch.Images[1]],
+            [input.Shape.TexelsPerRow, input.Shape.Columns, logits.Shape.Columns],
+            new DispatchGrid(1, RowsPerGroupX: RowGroupSize))
+        {
+            FloatingPointOperations = product.Dispatch.FloatingPointOperations,
+        });
+        dispatches.Remove(product);
     }
 
     private void LossIntoLastLayer(RecordedDispatch backward)
@@ -73,11 +102,7 @@ internal sealed class Fusion
         (Operand logits, Operand targets, Operand logitGradients) =
             (backward.Dispatch.Images[0].Operand, backward.Dispatch.Images[1].Operand, backward.Dispatch.Images[2].Operand);
         RecordedDispatch forward = Readers(logits).First(reader => reader.Dispatch.Source.FileName == SoftmaxCrossEntropy.ForwardFile);
-        if (Producer(logits, Dense.ForwardFile) is not { } product || !IsReadOnlyBy(logits, forward, backward) ||
-            logits.Shape.TexelsPerRow > MostClassTexels)
-        {
-            return;
-        }
+        if (LastLayer(logits, forward, backward) is not { } product) return;
 
         (Operand input, Operand parameters) = (product.Dispatch.Images[0].Operand, product.Dispatch.Images[1].Operand);
         List<ImageBinding> images =
@@ -90,18 +115,18 @@ internal sealed class Fusion
             ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow), TargetLayout.MaskConstant,
         ];
         long operations = product.Dispatch.FloatingPointOperations;
-        RecordedDispatch? inputProduct = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == Dense.BackwardInputFile);
+        RecordedDispatch? inputProduct = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardInputFile);
         if (inputProduct is not null && Array.TrueForAll(inputProduct.Dispatch.Images[3..], image => image.Operand == input))
         {
             images.Add(inputProduct.Dispatch.Images[2]);
-            constants.Add(("INPUT_GRADIENTS", 1));
+            constants.Add((InputGradients, 1));
             if (inputProduct.Dispatch.Images.Length > 3) constants.Add((Relu.Constant, 1));
             operations += inputProduct.Dispatch.FloatingPointOperations;
             dispatches.Remove(inputProduct);
         }
 
         Replace(product, new Dispatch(
-            new KernelSource("dense_softmax_cross_entropy.comp", [.. constants]), [.. images],
+            new KernelSource(RowsFile, [.. constants]), [.. images],
             [targets.Shape.TexelsPerRow, input.Shape.TexelsPerRow, input.Shape.Columns],
             new DispatchGrid(1, RowsPerGroupX: RowGroupSize), backward.Dispatch.Scalars)
         {
@@ -114,10 +139,56 @@ internal sealed class Fusion
     private void UpdateIntoGradient(RecordedDispatch update)
     {
         Operand gradient = update.Dispatch.Images[0].Operand;
-        if (Producer(gradient, Dense.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
+        if (Producer(gradient, family.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
         bool hasState = update.Dispatch.Images.Length > ImagesOfStatelessUpdate;
-        Replace(product, Optimizer.FuseInto(hasState ? Dense.InSmallTile(product.Dispatch) : product.Dispatch, update.Dispatch));
+        ImageBinding[] images = product.Dispatch.Images;
+        ProductKernel kernel = family.BackwardWeights(images[0].Operand.Shape, images[1].Operand.Shape, hasState);
+        Replace(product, Optimizer.FuseInto(product.Dispatch.With(kernel.Source, kernel.Grid), update.Dispatch));
         dispatches.Remove(update);
+    }
+
+    /// <summary>Dense, ReLU, dense, with SGD: five dispatches that leave each other little to do.</summary>
+    private void SmallStepIntoOne()
+    {
+        if (dispatches.Select(recorded => recorded.Dispatch).ToArray() is not [var hidden, var rows, var sum, var outputUpdate, var hiddenUpdate] ||
+            !IsFused(hidden, family.ForwardFile, Relu.Constant) || !IsFused(rows, RowsFile, InputGradients) || !rows.Source.Has(Relu.Constant) ||
+            sum.Source.FileName != SoftmaxCrossEntropy.SumFile || !IsUpdate(outputUpdate) || !IsUpdate(hiddenUpdate))
+        {
+            return;
+        }
+
+        Operand logitGradients = rows.Images[3].Operand;
+        long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
+        if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.SumGroupSize || operations > MostOperationsOfOneGroup) return;
+
+        Operand activations = hidden.Images[2].Operand;
+        RecordedDispatch last = dispatches[^1];
+        int texels = (2 * activations.Shape.TexelsPerRow) + logitGradients.Shape.TexelsPerRow + 1;
+        Operand scratch = recording.Request(last.Block, last.Pass, texels * MatrixShape.ColumnsPerTexel, "What the phases of a step exchange");
+        Dispatch step = new(
+            new KernelSource(
+                "dense_relu_dense_step.comp",
+                ("GROUP_SIZE", StepGroupSize), ("CLASS_TEXELS", logitGradients.Shape.TexelsPerRow), TargetLayout.MaskConstant),
+            [
+                hidden.Images[0], rows.Images[1], .. hiddenUpdate.Images[2..], .. outputUpdate.Images[2..],
+                new ImageBinding(scratch, ImageAccess.ReadWrite), sum.Images[1],
+            ],
+            [
+                rows.Sizes[0], hidden.Sizes[0], hidden.Sizes[2], activations.Shape.TexelsPerRow, activations.Shape.Columns,
+                BitConverter.SingleToInt32Bits(rows.Scalars[0]),
+            ],
+            new DispatchGrid(1), hiddenUpdate.Scalars)
+        {
+            FloatingPointOperations = operations,
+        };
+        dispatches.Clear();
+        dispatches.Add(last with { Dispatch = step });
+
+        static bool IsFused(Dispatch dispatch, string fileName, string constant) =>
+            dispatch.Source.FileName == fileName && dispatch.Source.Has(constant);
+
+        bool IsUpdate(Dispatch dispatch) =>
+            IsFused(dispatch, family.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Images.Length == ImagesOfStatelessUpdate + 1;
     }
 
     private void Replace(RecordedDispatch old, Dispatch fused) => dispatches[dispatches.IndexOf(old)] = old with { Dispatch = fused };
@@ -127,6 +198,12 @@ internal sealed class Fusion
     {
         RecordedDispatch? writer = dispatches.Find(d => d.Dispatch.Images.Any(image => image.Operand == matrix && image.Access == ImageAccess.Write));
         return writer?.Dispatch.Source is { } source && source.FileName == fileName && !source.Has(Relu.Constant) ? writer : null;
+    }
+
+    /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>
+    private RecordedDispatch? LastLayer(Operand logits, params RecordedDispatch[] readers)
+    {
+        return logits.Shape.TexelsPerRow <= MostClassTexels && IsReadOnlyBy(logits, readers) ? Producer(logits, family.ForwardFile) : null;
     }
 
     private IEnumerable<RecordedDispatch> Readers(Operand matrix)

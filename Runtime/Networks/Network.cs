@@ -37,6 +37,7 @@ public sealed class Network : IDisposable
         Device = device;
         Stack = new Stack(inputs, operations);
         using NeuralDevice.Scope scope = device.Enter();
+        KernelFamily = KernelFamily.Of(device);
         foreach (Stack.Layer layer in Stack.Layers)
         {
             foreach (ParameterDeclaration declaration in layer.Parameters) _ = ShapeOf(declaration);   // all fit, or nothing is made
@@ -65,6 +66,9 @@ public sealed class Network : IDisposable
 
     /// <summary>Numbers that it learns: Σ (inputs + 1) · units over its dense layers.</summary>
     public int ParameterCount => Parameters.Sum(parameter => parameter.Rows * parameter.Columns);
+
+    /// <summary>The kernels of its matrix products: those of its device when it was made.</summary>
+    public KernelFamily KernelFamily { get; }
 
     internal NeuralDevice Device { get; }
 

@@ -55,7 +55,7 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
         ];
 
         PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, batchSize, weights, foldHeight);
+        Recording recording = new(stack, batchSize, weights, KernelFamily.RegisterTiled, foldHeight);   // all families work on the same matrices
         recording.RecordLoss(new SoftmaxCrossEntropy());
         recording.RecordBackward(inputGradients: false);
         if (optimizer is not null)
@@ -71,9 +71,8 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
                 new float[optimizer.ScalarCount]);
         }
 
-        matrices.AddRange(recording.Matrices);
-        return new NetworkCost(
-            BlockCosts(stack, recording.Dispatches, fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches, matrices));
+        IReadOnlyList<RecordedDispatch> run = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
+        return new NetworkCost(BlockCosts(stack, recording.Dispatches, run, [.. matrices, .. recording.Matrices]));
     }
 
     /// <summary>The products are those of the plain plan; bytes are those of the plan that runs.</summary>

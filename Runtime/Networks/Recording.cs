@@ -18,16 +18,19 @@ internal sealed class Recording
     private readonly int foldHeight;
     private readonly OperationOperands[] operands;
 
-    public Recording(Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, int foldHeight)
+    public Recording(Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, int foldHeight)
     {
         this.stack = stack;
         this.capacity = RequireCapacity(capacity);
         this.foldHeight = foldHeight;
+        Family = family;
         operands = new OperationOperands[stack.Layers.Count];
         ParameterGradients = [];
         Input = Request(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch");
         RecordForward(parameters);
     }
+
+    public KernelFamily Family { get; }
 
     public PlannedMatrix Input { get; }
 
@@ -122,8 +125,11 @@ internal sealed class Recording
     /// <param name="keepGradients">The gradients of the parameters are looked at, not only used by updates.</param>
     public IReadOnlyList<RecordedDispatch> Fuse(bool keepGradients)
     {
-        return Fusion.Fuse(Dispatches, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(block => block) : []]);
+        return Fusion.Fuse(this, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(block => block) : []]);
     }
+
+    /// <summary>A further matrix of the plan, a row a sample.</summary>
+    public PlannedMatrix Request(int block, RecordedPass pass, int columns, string what) => Request(block, pass, capacity, columns, what);
 
     private void RecordForward(IReadOnlyList<IReadOnlyList<Operand>> parameters)
     {
@@ -132,7 +138,7 @@ internal sealed class Recording
         {
             Stack.Layer layer = stack.Layers[i];
             Operand output = Request(i, RecordedPass.Forward, capacity, layer.Outputs, "The outputs of a layer");
-            operands[i] = new OperationOperands(input, output, parameters[i]);
+            operands[i] = new OperationOperands(input, output, parameters[i], Family);
             Add(i, RecordedPass.Forward, layer.Operation.Forward(operands[i]));
             input = output;
         }

@@ -6,12 +6,11 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
-
     protected Workspace(Network network, int capacity)
     {
         Network = network;
         Capacity = capacity;
-        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.Device.FoldHeight);
+        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
     }
 
     public int Capacity { get; }
@@ -48,9 +47,8 @@ internal sealed class PredictionWorkspace : Workspace
     {
         int lossBlock = network.Stack.Layers.Count;
         Recording.RecordProbabilities();
-        IReadOnlyList<RecordedDispatch> fused = Fusion.Fuse(Recording.Dispatches, Recording.Logits, Recording.Probabilities);
-        logitsPlan = PlanOf(fused.Where(recorded => recorded.Block != lossBlock));
-        probabilitiesPlan = PlanOf(fused);
+        logitsPlan = PlanOf(Fusion.Fuse(Recording, Recording.Logits).Where(recorded => recorded.Block != lossBlock));
+        probabilitiesPlan = PlanOf(Fusion.Fuse(Recording, Recording.Probabilities));
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
@@ -70,7 +68,7 @@ internal sealed class InputGradientWorkspace : Workspace
     {
         Recording.RecordGivenLogitGradients();
         Recording.RecordBackward(inputGradients: true, parameterGradients: false);
-        plan = PlanOf(Fusion.Fuse(Recording.Dispatches, Recording.InputGradients));
+        plan = PlanOf(Fusion.Fuse(Recording, Recording.InputGradients));
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)

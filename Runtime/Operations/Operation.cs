@@ -13,6 +13,9 @@ public abstract class Operation
     /// <summary>The name of its kernels' files, and of its block in a <see cref="NetworkCost"/>.</summary>
     internal abstract string Name { get; }
 
+    /// <summary>The operator that it is in an ONNX model, whose inputs are the operation's and then its parameters.</summary>
+    internal abstract string OnnxOperator { get; }
+
     /// <summary>The rule by which the weights of a dense layer right before this operation start.</summary>
     internal virtual InitialScale InitialScaleBefore => InitialScale.Glorot;
 
@@ -42,10 +45,14 @@ internal sealed record ParameterDeclaration(int Columns, IReadOnlyList<Parameter
 }
 
 /// <summary>Rows of a matrix of parameters that have a name, and the bound of their uniform initial values (0: zeros).</summary>
-internal sealed record ParameterPart(string Name, int Rows, double InitialBound);
+internal sealed record ParameterPart(string Name, int Rows, double InitialBound)
+{
+    /// <summary>The name of a row that is added to every sample; files keep it as a vector.</summary>
+    public const string Bias = "bias";
+}
 
-/// <summary>What the forward pass of one operation reads and writes.</summary>
-internal sealed record OperationOperands(Operand Input, Operand Output, IReadOnlyList<Operand> Parameters);
+/// <summary>What the forward pass of one operation reads and writes, and the kernels that its products take.</summary>
+internal sealed record OperationOperands(Operand Input, Operand Output, IReadOnlyList<Operand> Parameters, KernelFamily Family);
 
 /// <summary>
 /// What its backward pass adds: the gradient of its output, and those it writes. A gradient that is not there is not wanted.

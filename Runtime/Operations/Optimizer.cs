@@ -9,6 +9,9 @@ public abstract record Optimizer(float LearningRate)
 {
     internal const string UpdateFile = "optimizer_update.comp";
 
+    /// <summary>What a kernel has that ends with an update.</summary>
+    internal const string UpdateConstant = "UPDATE";
+
     private const int GroupSize = 32;
     private const string UpdateImage = "UPDATE_IMAGE_";
 
@@ -48,7 +51,7 @@ public abstract record Optimizer(float LearningRate)
     {
         return
         [
-            .. Enum.GetValues<UpdateKind>().Select(k => ($"UPDATE_{k.ToString().ToUpperInvariant()}", (int)k)), ("UPDATE", (int)kind),
+            .. Enum.GetValues<UpdateKind>().Select(k => ($"UPDATE_{k.ToString().ToUpperInvariant()}", (int)k)), (UpdateConstant, (int)kind),
             .. Enumerable.Range(0, images).Select(i => ($"{UpdateImage}{i}", firstImage + i)),
         ];
     }

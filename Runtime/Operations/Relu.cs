@@ -17,6 +17,8 @@ public sealed class Relu : Operation
 
     internal override string Name => "relu";
 
+    internal override string OnnxOperator => "Relu";
+
     internal override InitialScale InitialScaleBefore => InitialScale.He;
 
     internal override int OutputsFor(int inputs) => inputs;

@@ -15,7 +15,6 @@ namespace NeuralPlugin;
 public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
 {
     private const int GroupSize = 32;
-    private const int SumGroupSize = 64;
 
     /// <summary>How much the entropy of the prediction is rewarded; 0 for plain cross-entropy.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -24,13 +23,17 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
     internal const string Name = "softmax_cross_entropy";
     internal const string ForwardFile = "softmax_cross_entropy_forward.comp";
     internal const string BackwardFile = "softmax_cross_entropy_backward.comp";
+    internal const string SumFile = "softmax_cross_entropy_sum.comp";
+
+    /// <summary>The interleaved parts of the sum over a batch.</summary>
+    internal const int SumGroupSize = 64;
 
     /// <summary>Row losses and right predictions, then their sum over the batch.</summary>
     internal IEnumerable<Dispatch> Forward(Operand logits, Operand targets, Operand rowLosses, Operand batchLoss)
     {
         yield return RowByRow(ForwardFile, logits, targets, rowLosses);
         yield return new Dispatch(
-            new KernelSource("softmax_cross_entropy_sum.comp", ("GROUP_SIZE", SumGroupSize)),
+            new KernelSource(SumFile, ("GROUP_SIZE", SumGroupSize)),
             [new ImageBinding(rowLosses, ImageAccess.Read), new ImageBinding(batchLoss, ImageAccess.Write)],
             [],
             new DispatchGrid(1));

@@ -27,20 +27,24 @@ internal static class ChildProcess
     public static ChildResult Run(string probe, params (string Name, string Value)[] environment)
     {
         string host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        ProcessStartInfo start = new(host, ["exec", typeof(ChildProcess).Assembly.Location, probe])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        ProcessStartInfo start = new(host, ["exec", typeof(ChildProcess).Assembly.Location, probe]);
         foreach (string name in DriverVariables) start.Environment.Remove(name);
         foreach ((string name, string value) in environment) start.Environment[name] = value;
+        return Run(start, Patience);
+    }
 
+    /// <summary>Any program. What it leaves running, such as a build server, must not keep its output open.</summary>
+    public static ChildResult Run(ProcessStartInfo start, TimeSpan patience)
+    {
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(Patience))
+        if (!process.WaitForExit(patience))
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"The probe {probe} did not end within {Patience.TotalSeconds} seconds: {output.Result} {errors.Result}");
+            string command = string.Join(' ', start.ArgumentList.Prepend(start.FileName));
+            throw new TimeoutException($"{command} did not end within {patience.TotalSeconds} seconds: {output.Result} {errors.Result}");
         }
 
         return new ChildResult(process.ExitCode, output.Result + errors.Result);

@@ -8,7 +8,7 @@ internal sealed class ResidentPrediction : Workspace
     public ResidentPrediction(Network network, int capacity) : base(network, capacity)
     {
         Recording.RecordProbabilities();
-        plan = PlanOf(Fusion.Fuse(Recording.Dispatches, Recording.Probabilities));
+        plan = PlanOf(Fusion.Fuse(Recording, Recording.Probabilities));
     }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;

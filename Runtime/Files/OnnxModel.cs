@@ -1,0 +1,155 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// A network as an ONNX model: one node an operation, the parameters as initializers. The messages and their field numbers are
+/// those of onnx.proto (github.com/onnx/onnx); attributes are left at their defaults, which are ours: Gemm computes A·B + C
+/// with B [inputs × units], Softmax goes along the last axis.
+/// </summary>
+internal static class OnnxModel
+{
+    public const int OperatorSet = 17;
+    public const string Features = "features";
+    public const string Logits = "logits";
+    public const string Probabilities = "probabilities";
+    public const string BatchAxis = "batch";
+    public const string ClassNamesKey = "classes";
+
+    /// <summary>The version of the file format that came with operator set 17.</summary>
+    private const int IrVersion = 8;
+
+    private const int FloatType = 1;
+
+    /// <summary>No reader of Protocol Buffers takes a longer message.</summary>
+    private const long MaximumBytes = int.MaxValue;
+
+    /// <summary>Everything that can be wrong with a model, before a parameter is read back.</summary>
+    public static void Check(Stack stack, IReadOnlyList<string>? classNames)
+    {
+        CheckSize(stack.Layers.SelectMany(layer => layer.Parameters).Sum(parameter => sizeof(float) * (long)parameter.Rows * parameter.Columns));
+        if (classNames is null) return;
+        if (classNames.Count != stack.Outputs)
+            throw new ArgumentException($"Expected {stack.Outputs} class names, one for each output, but {classNames.Count} came.", nameof(classNames));
+        Dictionary<string, int> places = [];
+        for (int i = 0; i < classNames.Count; i++)
+        {
+            string name = classNames[i];
+            if (string.IsNullOrWhiteSpace(name))
+                throw new ArgumentException($"Every class needs a name, but that of class {i} is {(name is null ? "null" : "blank")}.", nameof(classNames));
+            if (!IsText(name))
+                throw new ArgumentException($"The name of class {i} holds half of a surrogate pair, which no file of text can hold.", nameof(classNames));
+            if (!places.TryAdd(name, i))
+                throw new ArgumentException($"Class names must differ, but classes {places[name]} and {i} are both '{name}'.", nameof(classNames));
+        }
+    }
+
+    /// <summary>The model of a network that <see cref="Check"/> let through. Waits for the GPU.</summary>
+    public static ProtobufMessage Of(Network network, bool softmax, IReadOnlyList<string>? classNames)
+    {
+        ProtobufMessage model = new ProtobufMessage()
+            .Add(1, IrVersion)
+            .Add(2, nameof(NeuralPlugin))   // producer_name
+            .Add(3, typeof(OnnxModel).Assembly.GetName().Version!.ToString(3))   // producer_version
+            .Add(7, Graph(network, softmax))
+            .Add(8, new ProtobufMessage().Add(2, OperatorSet));   // the version; without a domain it is ONNX's own set
+        if (classNames is not null) model.Add(14, new ProtobufMessage().Add(1, ClassNamesKey).Add(2, Json(classNames)));   // metadata_props
+        CheckSize(model.LengthBytes);
+        return model;
+    }
+
+    private static ProtobufMessage Graph(Network network, bool softmax)
+    {
+        IReadOnlyList<Stack.Layer> layers = network.Stack.Layers;
+        List<ProtobufMessage> nodes = [];
+        List<ProtobufMessage> initializers = [];
+        string value = Features;
+        Queue<NetworkParameter> parameters = new(network.Parameters);
+        for (int i = 0; i < layers.Count; i++)
+        {
+            List<string> inputs = [value];
+            foreach (ParameterPart part in layers[i].Parameters.SelectMany(parameter => parameter.Parts))
+            {
+                NetworkParameter parameter = parameters.Dequeue();
+                initializers.Add(Tensor(parameter, part));
+                inputs.Add(parameter.Name);
+            }
+
+            value = i == layers.Count - 1 ? Logits : $"{i}.output";
+            nodes.Add(Node($"{i}.{layers[i].Operation.Name}", layers[i].Operation.OnnxOperator, inputs, value));
+        }
+
+        if (softmax)
+        {
+            nodes.Add(Node("softmax", "Softmax", [value], Probabilities));
+            value = Probabilities;
+        }
+
+        ProtobufMessage graph = new();
+        foreach (ProtobufMessage node in nodes) graph.Add(1, node);
+        graph.Add(2, "network");
+        foreach (ProtobufMessage initializer in initializers) graph.Add(5, initializer);
+        return graph.Add(11, Matrix(Features, network.Inputs)).Add(12, Matrix(value, network.Outputs));
+    }
+
+    /// <summary>NodeProto.</summary>
+    private static ProtobufMessage Node(string name, string operatorName, IEnumerable<string> inputs, string output)
+    {
+        ProtobufMessage node = new();
+        foreach (string input in inputs) node.Add(1, input);
+        return node.Add(2, output).Add(3, name).Add(4, operatorName);
+    }
+
+    /// <summary>TensorProto: a parameter, its raw bytes little-endian as everywhere in ONNX; biases are a vector.</summary>
+    private static ProtobufMessage Tensor(NetworkParameter parameter, ParameterPart part)
+    {
+        float[] values = parameter.GetValues();
+        byte[] bytes = new byte[sizeof(float) * values.Length];
+        for (int i = 0; i < values.Length; i++) BinaryPrimitives.WriteSingleLittleEndian(bytes.AsSpan(sizeof(float) * i), values[i]);
+
+        ProtobufMessage tensor = new();
+        if (part.Name != ParameterPart.Bias) tensor.Add(1, parameter.Rows);
+        return tensor.Add(1, parameter.Columns).Add(2, FloatType).Add(8, parameter.Name).Add(9, bytes);
+    }
+
+    /// <summary>ValueInfoProto: a matrix [batch × columns] of any number of rows.</summary>
+    private static ProtobufMessage Matrix(string name, int columns)
+    {
+        ProtobufMessage shape = new ProtobufMessage()
+            .Add(1, new ProtobufMessage().Add(2, BatchAxis))   // dim_param
+            .Add(1, new ProtobufMessage().Add(1, columns));   // dim_value
+        ProtobufMessage tensor = new ProtobufMessage().Add(1, FloatType).Add(2, shape);
+        return new ProtobufMessage().Add(1, name).Add(2, new ProtobufMessage().Add(1, tensor));
+    }
+
+    private static string Json(IReadOnlyList<string> texts)
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter writer = new(stream))
+        {
+            writer.WriteStartArray();
+            foreach (string text in texts) writer.WriteStringValue(text);
+            writer.WriteEndArray();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static void CheckSize(long bytes)
+    {
+        if (bytes > MaximumBytes)
+            throw new NotSupportedException($"An ONNX model holds at most {MaximumBytes} bytes, and this one would have {bytes}. Save the network as safetensors instead.");
+    }
+
+    private static bool IsText(string text)
+    {
+        for (int i = 0; i < text.Length; i += char.IsSurrogatePair(text, i) ? 2 : 1)
+        {
+            if (char.IsSurrogate(text[i]) && !char.IsSurrogatePair(text, i)) return false;
+        }
+
+        return true;
+    }
+}

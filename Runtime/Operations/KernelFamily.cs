@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// Kernels of the matrix products for one kind of device. All families compute the same operations on the same texture layout
+/// and are held to the same tests; they differ in where they are fast and in the order of their sums. So the same bits are
+/// promised within a family, and a checkpoint names the one it was made with.
+/// </summary>
+public abstract class KernelFamily
+{
+    /// <summary>An environment variable with the name of a family, which is then chosen on every device.</summary>
+    public const string EnvironmentVariable = "NEURALPLUGIN_KERNEL_FAMILY";
+
+    private static readonly ConditionalWeakTable<NeuralDevice, KernelFamily> Chosen = [];
+
+    internal KernelFamily(string name) => Name = name;
+
+    /// <summary>Tiles of the result in each invocation's registers, no shared memory: for software drivers, and right everywhere.</summary>
+    public static KernelFamily RegisterTiled { get; } = new RegisterTiledFamily();
+
+    /// <summary>All there are.</summary>
+    public static IReadOnlyList<KernelFamily> All { get; } = [RegisterTiled];
+
+    /// <summary>What checkpoints call it: <c>register-tiled</c>.</summary>
+    public string Name { get; }
+
+    internal abstract string ForwardFile { get; }
+
+    internal abstract string BackwardInputFile { get; }
+
+    internal abstract string BackwardWeightsFile { get; }
+
+    /// <summary>
+    /// The family of a device's networks: the forced one, else the one that <see cref="EnvironmentVariable"/> names, else the
+    /// fastest. Where there are several, the first call on a machine times them for some milliseconds, waiting for the GPU, and
+    /// remembers the winner in a file of the user's local application data, by renderer, driver and kernels.
+    /// </summary>
+    /// <param name="device">The device; every network on it that is made from then on has this family.</param>
+    /// <exception cref="ArgumentException">The environment variable names no family.</exception>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    public static KernelFamily Of(NeuralDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        if (Chosen.TryGetValue(device, out KernelFamily? family)) return family;
+        family = Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } name
+            ? Named(name) : KernelFamilyProbe.Choose(device, All, KernelFamilyProbe.DefaultCacheFile);
+        Chosen.AddOrUpdate(device, family);
+        return family;
+    }
+
+    /// <summary>Decides for a device; networks that are there already keep theirs.</summary>
+    public static void Force(NeuralDevice device, KernelFamily family)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(family);
+        Chosen.AddOrUpdate(device, family);
+    }
+
+    /// <summary>The family of a name.</summary>
+    /// <exception cref="ArgumentException">There is none of this name; the message says which there are.</exception>
+    public static KernelFamily Named(string name)
+    {
+        return All.FirstOrDefault(family => family.Name == name) ?? throw new ArgumentException(
+            $"There is no kernel family '{name}'. These are there: {string.Join(", ", All.Select(family => family.Name))}.", nameof(name));
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    /// <summary>The kernel of Y = X·W + b.</summary>
+    internal abstract ProductKernel Forward(MatrixShape input, MatrixShape output);
+
+    /// <summary>The kernel of dX = dY·Wᵀ.</summary>
+    internal abstract ProductKernel BackwardInput(MatrixShape input, MatrixShape output);
+
+    /// <summary>The kernel of dW = Xᵀ·dY and db.</summary>
+    /// <param name="input">X.</param>
+    /// <param name="output">dY.</param>
+    /// <param name="withState">An update that keeps state will be fused into it.</param>
+    internal abstract ProductKernel BackwardWeights(MatrixShape input, MatrixShape output, bool withState);
+}
+
+/// <summary>The kernel of a product and the workgroups that cover its result.</summary>
+internal readonly record struct ProductKernel(KernelSource Source, DispatchGrid Grid);

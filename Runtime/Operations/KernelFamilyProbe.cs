@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// Finds the fastest kernel family of a device by timing the three products of a dense layer, and keeps what it found in a
+/// small file. A renderer's name alone decides nothing: the driver and the kernels are part of the key.
+/// </summary>
+internal static class KernelFamilyProbe
+{
+    private const int Batch = 64;
+    private const int Inputs = 784;
+    private const int Units = 128;
+    private const int Rounds = 5;
+
+    public static string DefaultCacheFile => Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "NeuralPlugin", "kernel-families.json");
+
+    /// <summary>The fastest of some families: the one that the file remembers, else by a probe. A single one is not timed.</summary>
+    public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
+    {
+        if (families.Count == 1) return families[0];
+        string key = $"{device.Renderer} | {device.Version} | {ShaderLibrary.Fingerprint}";
+        Dictionary<string, string> remembered = Read(cacheFile);
+        if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
+        KernelFamily fastest = Fastest(device, families);
+        remembered[key] = fastest.Name;
+        Write(cacheFile, remembered);
+        return fastest;
+    }
+
+    /// <summary>Runs the candidates by turns, so that what else the machine does falls on all of them, and takes each one's best round.</summary>
+    private static KernelFamily Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    {
+        using NeuralDevice.Scope scope = device.Enter();
+        using MatrixTexture input = new(device, device.Shape(Batch, Inputs, "A probe")), inputGradients = new(device, input.Shape);
+        using MatrixTexture parameters = new(device, device.Shape(Inputs + 1, Units, "A probe")), parameterGradients = new(device, parameters.Shape);
+        using MatrixTexture output = new(device, device.Shape(Batch, Units, "A probe"));
+        Dense dense = new(Units);
+        Dispatch[] Products(KernelFamily family)
+        {
+            OperationOperands operands = new(input, output, [parameters], family);
+            Dispatch[] products =
+                [.. dense.Forward(operands), .. dense.Backward(operands, new GradientOperands(output, inputGradients, [parameterGradients]))];
+            foreach (Dispatch product in products)
+            {
+                product.Kernel = device.GetKernel(product.Source);
+                product.NeedsBarrier = true;
+            }
+
+            return products;
+        }
+
+        Dispatch[][] candidates = [.. families.Select(Products)];
+        double[] best = new double[candidates.Length];
+        Array.Fill(best, double.PositiveInfinity);
+        for (int round = 0; round <= Rounds; round++)
+        {
+            for (int i = 0; i < candidates.Length; i++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                device.Run(candidates[i], Batch);
+                device.Finish();
+                double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                if (round > 0) best[i] = Math.Min(best[i], seconds);   // the first round compiles
+            }
+        }
+
+        return families[Array.IndexOf(best, best.Min())];
+    }
+
+    /// <summary>What was found before; nothing where there is no file or it is damaged, since a probe then finds it again.</summary>
+    private static Dictionary<string, string> Read(string file)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllText(file), KernelFamilyJson.Default.DictionaryStringString) ?? [];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>A folder that cannot be written costs a probe at each start, and nothing else.</summary>
+    private static void Write(string file, Dictionary<string, string> remembered)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            string beside = $"{file}.{Environment.ProcessId}";
+            File.WriteAllText(beside, JsonSerializer.Serialize(remembered, KernelFamilyJson.Default.DictionaryStringString));
+            File.Move(beside, file, overwrite: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Debug.WriteLine($"The choice of kernel family is not remembered: {exception.Message}");
+        }
+    }
+}
+
+[JsonSerializable(typeof(Dictionary<string, string>))]
+internal sealed partial class KernelFamilyJson : JsonSerializerContext;

@@ -1,0 +1,43 @@
+// The last dense layer of a row, for few classes: the logits z = h . W + b stay in CLASS_TEXELS registers, and dh = dz . transpose(W).
+// The including kernel defines `outputParameters` [hidden + 1 x classes] (W and, below it, the biases), hiddenTexels, hiddenColumns
+// and `vec4 loadHidden(int row, int texel)`. Sums have the order of dense_forward and dense_backward_input.
+
+vec4 z[CLASS_TEXELS];
+
+vec4 loadLogits(int row, int texel)
+{
+    return z[texel];
+}
+
+void computeLogits(int row)
+{
+    for (int t = 0; t < CLASS_TEXELS; t++) z[t] = vec4(0.0);
+    for (int k = 0; k < hiddenTexels; k++)
+    {
+        vec4 h = loadHidden(row, k);
+        ivec2 at = matrixTexel(4 * k, 0, CLASS_TEXELS);
+        for (int t = 0; t < CLASS_TEXELS; t++)
+        {
+            z[t] += h.x * imageLoad(outputParameters, at + ivec2(t, 0)) + h.y * imageLoad(outputParameters, at + ivec2(t, 1))
+                + h.z * imageLoad(outputParameters, at + ivec2(t, 2)) + h.w * imageLoad(outputParameters, at + ivec2(t, 3));
+        }
+    }
+
+    for (int t = 0; t < CLASS_TEXELS; t++) z[t] += imageLoad(outputParameters, matrixTexel(hiddenColumns, t, CLASS_TEXELS));
+}
+
+// A texel of dh. Its padding is zero: what follows the last row of W are the biases.
+vec4 hiddenGradient(int k, vec4 gradients[CLASS_TEXELS])
+{
+    ivec2 at = matrixTexel(4 * k, 0, CLASS_TEXELS);
+    vec4 sum = vec4(0.0);
+    for (int t = 0; t < CLASS_TEXELS; t++)
+    {
+        vec4 g = gradients[t];
+        sum += vec4(
+            dot(g, imageLoad(outputParameters, at + ivec2(t, 0))), dot(g, imageLoad(outputParameters, at + ivec2(t, 1))),
+            dot(g, imageLoad(outputParameters, at + ivec2(t, 2))), dot(g, imageLoad(outputParameters, at + ivec2(t, 3))));
+    }
+
+    return mix(vec4(0.0), sum, lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(hiddenColumns)));
+}

@@ -1,0 +1,166 @@
+// A whole training step of a small network in one workgroup: dense - ReLU - dense under softmax cross-entropy, and SGD.
+//   H = relu(X . W1 + b1);   z = H . W2 + b2;   L and dZ as in softmax_cross_entropy_forward and _backward
+//   dH = dZ . transpose(W2) where H > 0;   [dW; db] = transpose([X, 1]) . dH and transpose([H, 1]) . dZ;   sgd.glsl
+// Reads X [rows x inputs] and the targets, W1 [inputs + 1 x hidden] and W2 [hidden + 1 x classes]; writes the pending weights
+// and the batch's loss [1 x 4] = (sum L_i / rows, sum right_i, 0, 0).
+//
+// Three phases with a barrier between them; what one leaves to the next lies in `scratch`, a row a sample: H, dH, dZ and L.
+// In each, the invocations take tiles by turns. Every sum has the order of the kernels that this one replaces.
+#include "matrix.glsl"
+#include "relu.glsl"
+#include "sgd.glsl"
+#define classTexels CLASS_TEXELS
+#include "targets.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 2, rgba32f) readonly uniform image2D hiddenParameters;
+layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenParameters;
+layout(binding = 4, rgba32f) readonly uniform image2D outputParameters;
+layout(binding = 5, rgba32f) writeonly uniform image2D pendingOutputParameters;
+layout(binding = 6, rgba32f) coherent uniform image2D scratch;
+layout(binding = 7, rgba32f) writeonly uniform image2D batchLoss;
+layout(location = SIZE_1) uniform int inputTexels;
+layout(location = SIZE_2) uniform int inputColumns;
+layout(location = SIZE_3) uniform int hiddenTexels;
+layout(location = SIZE_4) uniform int hiddenColumns;
+layout(location = SIZE_5) uniform int entropyBonusBits;   // the scalars are those of the optimizer
+
+#define entropyBonus intBitsToFloat(entropyBonusBits)
+
+const int TILE_ROWS = 4;
+
+// Where a row of scratch begins, and what lies where in it.
+ivec2 scratchRow(int row)
+{
+    return matrixTexel(row, 0, 2 * hiddenTexels + CLASS_TEXELS + 1);
+}
+
+#define HIDDEN 0
+#define HIDDEN_GRADIENTS hiddenTexels
+#define LOGIT_GRADIENTS (2 * hiddenTexels)
+#define ROW_LOSS (2 * hiddenTexels + CLASS_TEXELS)
+
+vec4 loadHidden(int row, int texel)
+{
+    return imageLoad(scratch, scratchRow(row) + ivec2(HIDDEN + texel, 0));
+}
+
+#include "last_layer.glsl"
+#include "softmax.glsl"
+#include "cross_entropy.glsl"
+
+vec4 loadFeatures(int row, int texel)
+{
+    return imageLoad(inputs, matrixTexel(row, texel, inputTexels));
+}
+
+// H, in tiles of TILE_ROWS rows and one texel.
+void computeHidden(int tile)
+{
+    int firstRow = tile / hiddenTexels * TILE_ROWS;
+    int texel = tile % hiddenTexels;
+    ivec2 inputAt[TILE_ROWS];
+    vec4 sum[TILE_ROWS];
+    for (int i = 0; i < TILE_ROWS; i++)
+    {
+        inputAt[i] = matrixTexel(firstRow + i, 0, inputTexels);
+        sum[i] = vec4(0.0);
+    }
+
+    for (int k = 0; k < inputTexels; k++)
+    {
+        ivec2 weightAt = matrixTexel(4 * k, texel, hiddenTexels);
+        vec4 w0 = imageLoad(hiddenParameters, weightAt), w1 = imageLoad(hiddenParameters, weightAt + ivec2(0, 1));
+        vec4 w2 = imageLoad(hiddenParameters, weightAt + ivec2(0, 2)), w3 = imageLoad(hiddenParameters, weightAt + ivec2(0, 3));
+        for (int i = 0; i < TILE_ROWS; i++)
+        {
+            vec4 x = imageLoad(inputs, inputAt[i] + ivec2(k, 0));
+            sum[i] += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
+        }
+    }
+
+    vec4 bias = imageLoad(hiddenParameters, matrixTexel(inputColumns, texel, hiddenTexels));
+    for (int i = 0; i < TILE_ROWS; i++)
+    {
+        if (firstRow + i < rows) imageStore(scratch, scratchRow(firstRow + i) + ivec2(HIDDEN + texel, 0), relu(sum[i] + bias));
+    }
+}
+
+// z, L, dZ and dH of one row.
+void computeRow(int row)
+{
+    ivec2 at = scratchRow(row);
+    computeLogits(row);
+    Target target = loadTarget(row);
+    Softmax softmax = softmaxOfRow(row);
+    imageStore(scratch, at + ivec2(ROW_LOSS, 0), rowLoss(row, target, softmax));
+    vec4 gradients[CLASS_TEXELS];
+    for (int t = 0; t < CLASS_TEXELS; t++)
+    {
+        gradients[t] = logitGradient(row, t, target, softmax);
+        imageStore(scratch, at + ivec2(LOGIT_GRADIENTS + t, 0), gradients[t]);
+    }
+
+    for (int k = 0; k < hiddenTexels; k++)
+        imageStore(scratch, at + ivec2(HIDDEN_GRADIENTS + k, 0), reluGradient(hiddenGradient(k, gradients), loadHidden(row, k)));
+}
+
+// [W; b] - learningRate * [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
+// one, past the last column, is added to the zero padding of X.
+#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, gradientTexel, weights, pendingWeights) \
+    { \
+        int inputTexel = tile / (outputTexels), texel = tile % (outputTexels); \
+        ivec4 column = 4 * inputTexel + ivec4(0, 1, 2, 3); \
+        vec4 ones = mix(vec4(0.0), vec4(1.0), equal(column, ivec4(columns))); \
+        bool isInput = 4 * inputTexel < columns; \
+        vec4 sum0 = vec4(0.0), sum1 = vec4(0.0), sum2 = vec4(0.0), sum3 = vec4(0.0); \
+        for (int b = 0; b < rows; b += 4) \
+        { \
+            vec4 x[4], g[4]; \
+            for (int i = 0; i < 4; i++) \
+            { \
+                bool inUse = b + i < rows; \
+                x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(b + i, inputTexel)) + ones); \
+                g[i] = zeroUnless(inUse, imageLoad(scratch, scratchRow(b + i) + ivec2(gradientTexel + texel, 0))); \
+            } \
+            sum0 += x[0].x * g[0] + x[1].x * g[1] + x[2].x * g[2] + x[3].x * g[3]; \
+            sum1 += x[0].y * g[0] + x[1].y * g[1] + x[2].y * g[2] + x[3].y * g[3]; \
+            sum2 += x[0].z * g[0] + x[1].z * g[1] + x[2].z * g[2] + x[3].z * g[3]; \
+            sum3 += x[0].w * g[0] + x[1].w * g[1] + x[2].w * g[2] + x[3].w * g[3]; \
+        } \
+        vec4 sum[4] = vec4[](sum0, sum1, sum2, sum3); \
+        for (int i = 0; i < 4; i++) \
+        { \
+            ivec2 at = matrixTexel(4 * inputTexel + i, texel, outputTexels); \
+            vec4 w = imageLoad(weights, at); \
+            if (4 * inputTexel + i <= columns) imageStore(pendingWeights, at, descend(w, decayedGradient(w, sum[i]))); \
+        } \
+    }
+
+void main()
+{
+    int lane = int(gl_LocalInvocationID.x);
+    int hiddenTiles = (rows + TILE_ROWS - 1) / TILE_ROWS * hiddenTexels;
+    for (int tile = lane; tile < hiddenTiles; tile += GROUP_SIZE) computeHidden(tile);
+    memoryBarrierImage();
+    barrier();
+
+    for (int row = lane; row < rows; row += GROUP_SIZE) computeRow(row);
+    memoryBarrierImage();
+    barrier();
+
+    int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
+    for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
+        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
+    int outputWeightTiles = (hiddenColumns / 4 + 1) * CLASS_TEXELS;
+    for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
+        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
+
+    if (lane == 0)
+    {
+        vec2 sum = vec2(0.0);
+        for (int row = 0; row < rows; row++) sum += imageLoad(scratch, scratchRow(row) + ivec2(ROW_LOSS, 0)).xy;
+        imageStore(batchLoss, ivec2(0, 0), vec4(sum.x / float(rows), sum.y, 0.0, 0.0));
+    }
+}

@@ -1,0 +1,122 @@
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The choice of a kernel family: by time, remembered by what it was measured on, or forced.</summary>
+[TestFixture]
+internal sealed class KernelFamilyTests
+{
+    private static readonly SlowFamily Slow = new();
+
+    private string folder = "";
+
+    private string CacheFile => Path.Combine(folder, "below", "kernel-families.json");
+
+    [SetUp]
+    public void MakeFolder() => folder = Directory.CreateTempSubdirectory().FullName;
+
+    [TearDown]
+    public void RemoveFolder() => Directory.Delete(folder, recursive: true);
+
+    [Test]
+    public void TheFasterOneWinsInAnyOrder()
+    {
+        foreach (KernelFamily[] families in new KernelFamily[][] { [Slow, KernelFamily.RegisterTiled], [KernelFamily.RegisterTiled, Slow] })
+        {
+            Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(KernelFamily.RegisterTiled));
+            File.Delete(CacheFile);
+        }
+    }
+
+    [Test]
+    public void WhatWasMeasuredIsRememberedAndNotMeasuredAgain()
+    {
+        KernelFamily[] families = [Slow, KernelFamily.RegisterTiled];
+        KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile);
+        string text = File.ReadAllText(CacheFile);
+        Assert.That(text, Does.Contain(KernelFamily.RegisterTiled.Name).And.Contain(ShaderLibrary.Fingerprint));
+
+        // Only a file that is believed can make the slow one win.
+        File.WriteAllText(CacheFile, text.Replace(KernelFamily.RegisterTiled.Name, Slow.Name, StringComparison.Ordinal));
+        Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(Slow));
+
+        File.WriteAllText(CacheFile, File.ReadAllText(CacheFile).Replace(ShaderLibrary.Fingerprint, new string('0', 64), StringComparison.Ordinal));
+        Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(KernelFamily.RegisterTiled), "other kernels");
+    }
+
+    [TestCase("")]
+    [TestCase("{")]
+    [TestCase("[1]")]
+    [TestCase("null")]
+    public void ADamagedFileIsMeasuredAgain(string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(CacheFile)!);
+        File.WriteAllText(CacheFile, text);
+        Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, [Slow, KernelFamily.RegisterTiled], CacheFile), Is.SameAs(KernelFamily.RegisterTiled));
+        Assert.That(File.ReadAllText(CacheFile), Does.Contain(KernelFamily.RegisterTiled.Name));
+    }
+
+    [Test]
+    public void AFileThatCannotBeWrittenIsNotNeeded()
+    {
+        File.WriteAllText(Path.Combine(folder, "below"), "a file where the folder should be");
+        Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, [Slow, KernelFamily.RegisterTiled], CacheFile), Is.SameAs(KernelFamily.RegisterTiled));
+    }
+
+    [Test]
+    public void ASingleOneIsNotTimed()
+    {
+        Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, [Slow], CacheFile), Is.SameAs(Slow));
+        Assert.That(File.Exists(CacheFile), Is.False);
+    }
+
+    [Test]
+    public void AForcedOneIsThatOfNetworksMadeFromThenOn()
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using TwoLayerClassifier before = new(device, 20, 30, 3);
+        KernelFamily.Force(device, Slow);
+        using TwoLayerClassifier after = new(device, 20, 30, 3);
+        Assert.That(before.Network.KernelFamily, Is.SameAs(KernelFamily.RegisterTiled));
+        Assert.That(after.Network.KernelFamily, Is.SameAs(Slow));
+        float[] features = [.. Enumerable.Range(0, 100).Select(i => (i % 7 - 3) / 3f)];
+        for (int step = 0; step < 3; step++)
+        {
+            float expected = before.TrainBatch(features, [0, 1, 2, 1, 0], 0.1f);
+            Assert.That(after.TrainBatch(features, [0, 1, 2, 1, 0], 0.1f), Is.EqualTo(expected), "this family's sums have the same order");
+        }
+    }
+
+    [Test]
+    public void NamesAreKnown()
+    {
+        foreach (KernelFamily family in KernelFamily.All) Assert.That(KernelFamily.Named(family.Name), Is.SameAs(family));
+        Assert.That(() => KernelFamily.Named("quick"), Throws.ArgumentException.With.Message.Contains("'quick'").And.Message.Contains("register-tiled"));
+    }
+
+    /// <summary>The same kernels in tiles of one texel, which load everything many times.</summary>
+    private sealed class SlowFamily() : KernelFamily("slow")
+    {
+        internal override string ForwardFile => RegisterTiled.ForwardFile;
+
+        internal override string BackwardInputFile => RegisterTiled.BackwardInputFile;
+
+        internal override string BackwardWeightsFile => RegisterTiled.BackwardWeightsFile;
+
+        internal override ProductKernel Forward(MatrixShape input, MatrixShape output) => Product(ForwardFile, 1, input.Rows, output.TexelsPerRow);
+
+        internal override ProductKernel BackwardInput(MatrixShape input, MatrixShape output)
+        {
+            return Product(BackwardInputFile, 1, input.Rows, input.TexelsPerRow);
+        }
+
+        internal override ProductKernel BackwardWeights(MatrixShape input, MatrixShape output, bool withState)
+        {
+            return Product(BackwardWeightsFile, 4, input.Columns + 1, output.TexelsPerRow);
+        }
+
+        private static ProductKernel Product(string fileName, int rows, int resultRows, int resultTexels) => new(
+            new KernelSource(fileName, ("GROUP_SIZE", 8), ("ROWS", rows), ("TEXELS", 1), ("COLUMN_LANES", 8)),
+            new DispatchGrid(MatrixShape.CeilingDivide(resultTexels, 8), MatrixShape.CeilingDivide(resultRows, rows)));
+    }
+}
