@@ -10,6 +10,6 @@ internal static class DeviceFacts
     {
         string[] set = [.. DriverVariables.Where(name => Environment.GetEnvironmentVariable(name) is not null)
             .Select(name => $", {name}={Environment.GetEnvironmentVariable(name)}")];
-        return $"{device.Renderer}, {device.Version}, {Environment.ProcessorCount} threads, register-tiled kernels{string.Concat(set)}";
+        return $"{device.Renderer}, {device.Version}, {Environment.ProcessorCount} threads, {KernelFamily.Of(device).Name} kernels{string.Concat(set)}";
     }
 }

@@ -35,7 +35,8 @@ prepare() {
     # Not trimmed: NUnit finds its tests by reflection.
     tests=$(mktemp -d)
     publish "$here/../../Tests/NeuralPlugin.Tests.csproj" "$tests"
-    rm -rf -- "$tests"/Microsoft.CodeCoverage* # half of the size, and only dotnet test uses it
+    # Half of the size, and only dotnet test and the tests of files use them.
+    rm -rf -- "$tests"/Microsoft.CodeCoverage* "$tests"/libonnxruntime*
     tar -C "$tests" -czf "$folder/tests.tar.gz" .
     rm -rf -- "$tests"
     du -ch "$folder/benchmarks/NeuralPlugin.Benchmarks" "$folder/tests.tar.gz"

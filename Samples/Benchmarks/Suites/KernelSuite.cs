@@ -3,8 +3,8 @@ using BenchmarkDotNet.Attributes;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// Each kernel alone on resident matrices: all its dispatches of the first plan that has it, of a step without fusing (Adam),
-/// a fused step (plain gradient descent) and a prediction, at B64 784-128-10 or else at the tiny B32 16-32-4.
+/// Each kernel alone on resident matrices: all its dispatches of the first plan that has it, of a step (with Adam) and a
+/// prediction without fusing, then of both fused (with plain gradient descent), at B64 784-128-10 or else at the tiny B32 16-32-4.
 /// </summary>
 public class KernelSuite : DeviceSuite
 {
@@ -55,11 +55,11 @@ public class KernelSuite : DeviceSuite
             StepWorkspace step = new(network, shape.Batch, new SoftmaxCrossEntropy(), new OptimizerState(network, optimizer), fused);
             step.Run(LabeledBatch.Check(shape.Inputs, shape.Classes, shape.Features(), shape.Labels(), [], []));
             yield return step.Dispatches;
-        }
 
-        ResidentPrediction prediction = new(network, shape.Batch);
-        prediction.Upload(shape.Features());
-        prediction.Run(shape.Batch);
-        yield return prediction.Dispatches;
+            ResidentPrediction prediction = new(network, shape.Batch, fused);
+            prediction.Upload(shape.Features());
+            prediction.Run(shape.Batch);
+            yield return prediction.Dispatches;
+        }
     }
 }

@@ -5,10 +5,10 @@ internal sealed class ResidentPrediction : Workspace
 {
     private readonly Plan plan;
 
-    public ResidentPrediction(Network network, int capacity) : base(network, capacity)
+    public ResidentPrediction(Network network, int capacity, bool fused = true) : base(network, capacity)
     {
         Recording.RecordProbabilities();
-        plan = PlanOf(Fusion.Fuse(Recording, Recording.Probabilities));
+        plan = PlanOf(fused ? Fusion.Fuse(Recording, Recording.Probabilities) : Recording.Dispatches);
     }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
