@@ -4,7 +4,7 @@ namespace NeuralPlugin.Samples;
 
 /// <summary>
 /// Deals an image set out in batches, into two buffers that are used again and again. Every image is dealt once a round; the
-/// last batch is as large as what is left.
+/// last batch is as large as what is left, or dropped.
 /// </summary>
 internal sealed class Batches
 {
@@ -15,7 +15,7 @@ internal sealed class Batches
     private readonly float[] features;
     private readonly int[] labels;
 
-    public Batches(ImageSet set, int batchSize)
+    public Batches(ImageSet set, int batchSize, bool dropLast = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         this.set = set;
@@ -23,7 +23,7 @@ internal sealed class Batches
         order = [.. Enumerable.Range(0, set.Count)];
         labels = new int[capacity];
         features = new float[capacity * set.Images.PixelsPerImage];
-        Count = (set.Count + capacity - 1) / capacity;
+        Count = (dropLast ? set.Count : set.Count + capacity - 1) / capacity;
     }
 
     /// <summary>Batches a round.</summary>

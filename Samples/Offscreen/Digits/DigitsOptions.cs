@@ -24,6 +24,9 @@ internal sealed record DigitsOptions
 
     public int BatchSize { get; init; } = 64;
 
+    /// <summary>Leaves out the last batch of an epoch where it would be smaller than the others.</summary>
+    public bool DropLast { get; init; }
+
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.Adam;
 
     public float LearningRate { get; init; } = DefaultLearningRate(OptimizerKind.Adam);

@@ -4,7 +4,7 @@ namespace NeuralPlugin.Samples;
 
 /// <summary>
 /// The training loop: every epoch deals the training images in a new order, in batches, the last of which is smaller and is
-/// learned like the others; then it counts the test images that are recognized, for the curve only.
+/// learned like the others, unless it is dropped; then it counts the test images that are recognized, for the curve only.
 /// </summary>
 internal sealed class DigitsTraining
 {
@@ -24,7 +24,7 @@ internal sealed class DigitsTraining
         this.data = data;
         this.options = options;
         this.clock = clock;
-        training = new Batches(data.Training, options.BatchSize);
+        training = new Batches(data.Training, options.BatchSize, options.DropLast);
         evaluation = new Evaluation(classifier, data);
     }
 
