@@ -1,7 +1,8 @@
 // [dW; db] [inputs + 1 x outputs] = transpose([X, 1] [rows x inputs + 1]) . dY [rows x outputs]: the gradient of the biases is
 // that of a last row of weights whose input is always one.
 //
-// With UPDATE: the optimizer's update by that gradient instead, which is then never stored.
+// With UPDATE: the optimizer's update by that gradient instead, which is then never stored. With LOSS_PARTS: a last row of
+// workgroups, whose first one sums the batch's losses.
 //
 // An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
@@ -20,6 +21,12 @@ layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
 
+#ifdef LOSS_PARTS
+layout(binding = LOSS_IMAGE_0, rgba32f) readonly uniform image2D rowLosses;
+layout(binding = LOSS_IMAGE_1, rgba32f) writeonly uniform image2D batchLoss;
+#include "loss_sum.glsl"
+#endif
+
 const int INPUT_TEXELS = ROWS / 4;
 
 vec4 loadInput(ivec2 at, int texel, int offset, bool isInput)
@@ -29,6 +36,9 @@ vec4 loadInput(ivec2 at, int texel, int offset, bool isInput)
 
 void main()
 {
+#ifdef LOSS_PARTS
+    sumLosses(int(gl_LocalInvocationID.x), GROUP_SIZE, gl_WorkGroupID.x == 0u && gl_WorkGroupID.y == gl_NumWorkGroups.y - 1u);
+#endif
     int firstTexel = tileColumn() * TEXELS;
     int firstInputTexel = tileRow() * INPUT_TEXELS;
     if (firstTexel >= outputTexels || 4 * firstInputTexel > inputColumns) return;

@@ -3,8 +3,9 @@ namespace NeuralPlugin;
 /// <summary>
 /// Rewrites the dispatches of a recording into fewer: ReLU into the product before it, its derivative into the product that
 /// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
-/// update into the gradient of the weights, and a small network's whole step into one. The operations know nothing of it,
-/// results keep their bits, and matrices that nothing touches any more are never made.
+/// update into the gradient of the weights, the sum of the losses into the last layer's, and a small network's whole step
+/// into one. The operations know nothing of it, results keep their bits, and matrices that nothing touches any more are
+/// never made.
 /// </summary>
 internal sealed class Fusion
 {
@@ -47,6 +48,7 @@ internal sealed class Fusion
         fusion.FuseEach(SoftmaxCrossEntropy.BackwardFile, fusion.LossIntoLastLayer);
         fusion.FuseEach(Optimizer.UpdateFile, fusion.UpdateIntoGradient);
         fusion.SmallStepIntoOne();
+        fusion.FuseEach(SoftmaxCrossEntropy.SumFile, fusion.SumIntoGradient);
         return fusion.dispatches;
     }
 
@@ -147,6 +149,21 @@ internal sealed class Fusion
         dispatches.Remove(update);
     }
 
+    /// <summary>A further row of workgroups of the last layer's gradient, where its image units suffice.</summary>
+    private void SumIntoGradient(RecordedDispatch sum)
+    {
+        ImageBinding[] losses = sum.Dispatch.Images;
+        if (Writer(losses[0].Operand) is not { } rows || rows.Dispatch.Source.FileName != RowsFile) return;
+        Operand logitGradients = rows.Dispatch.Images[3].Operand;
+        RecordedDispatch? gradient = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardWeightsFile);
+        if (gradient?.Dispatch is not { } product || product.Images.Length + losses.Length > Dispatch.MaximumImages) return;
+        int firstImage = product.Images.Length;
+        Dispatch summed = product.With(
+            [.. product.Images, .. losses], SoftmaxCrossEntropy.LossPartsConstant, ("LOSS_IMAGE_0", firstImage), ("LOSS_IMAGE_1", firstImage + 1));
+        Replace(gradient, summed.With(summed.Source, product.Grid with { Y = product.Grid.Y + 1 }));
+        dispatches.Remove(sum);
+    }
+
     /// <summary>Dense, ReLU, dense, with SGD: five dispatches that leave each other little to do.</summary>
     private void SmallStepIntoOne()
     {
@@ -159,7 +176,7 @@ internal sealed class Fusion
 
         Operand logitGradients = rows.Images[3].Operand;
         long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
-        if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.SumGroupSize || operations > MostOperationsOfOneGroup) return;
+        if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.LossParts || operations > MostOperationsOfOneGroup) return;
 
         Operand activations = hidden.Images[2].Operand;
         RecordedDispatch last = dispatches[^1];
@@ -196,8 +213,13 @@ internal sealed class Fusion
     /// <summary>The dispatch that writes a matrix, if it is of this kernel and not fused with a ReLU yet.</summary>
     private RecordedDispatch? Producer(Operand matrix, string fileName)
     {
-        RecordedDispatch? writer = dispatches.Find(d => d.Dispatch.Images.Any(image => image.Operand == matrix && image.Access == ImageAccess.Write));
+        RecordedDispatch? writer = Writer(matrix);
         return writer?.Dispatch.Source is { } source && source.FileName == fileName && !source.Has(Relu.Constant) ? writer : null;
+    }
+
+    private RecordedDispatch? Writer(Operand matrix)
+    {
+        return dispatches.Find(d => d.Dispatch.Images.Any(image => image.Operand == matrix && image.Access == ImageAccess.Write));
     }
 
     /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>

@@ -26,14 +26,17 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
     internal const string SumFile = "softmax_cross_entropy_sum.comp";
 
     /// <summary>The interleaved parts of the sum over a batch.</summary>
-    internal const int SumGroupSize = 64;
+    internal const int LossParts = 64;
+
+    /// <summary>Tells loss_sum.glsl how many parts the sum has.</summary>
+    internal static (string Name, int Value) LossPartsConstant => ("LOSS_PARTS", LossParts);
 
     /// <summary>Row losses and right predictions, then their sum over the batch.</summary>
     internal IEnumerable<Dispatch> Forward(Operand logits, Operand targets, Operand rowLosses, Operand batchLoss)
     {
         yield return RowByRow(ForwardFile, logits, targets, rowLosses);
         yield return new Dispatch(
-            new KernelSource(SumFile, ("GROUP_SIZE", SumGroupSize)),
+            new KernelSource(SumFile, ("GROUP_SIZE", LossParts), LossPartsConstant),
             [new ImageBinding(rowLosses, ImageAccess.Read), new ImageBinding(batchLoss, ImageAccess.Write)],
             [],
             new DispatchGrid(1));
