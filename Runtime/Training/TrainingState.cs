@@ -1,0 +1,7 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Where a trainer stands: with the weights, all that the next step depends on. <paramref name="Moments"/> are the matrices of
+/// the optimizer's state, [matrix of state][parameter of the network], row-major.
+/// </summary>
+internal sealed record TrainingState(Optimizer Optimizer, SoftmaxCrossEntropy Loss, float LearningRate, long Steps, float[][][] Moments);
