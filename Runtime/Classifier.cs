@@ -12,6 +12,7 @@ namespace NeuralPlugin;
 public abstract class Classifier : IDisposable
 {
     private BatchTrainer? trainer;
+    private Task saving = Task.CompletedTask;
 
     private protected Classifier(NeuralDevice device, int inputs, int classes, int seed, params Operation[] operations)
     {
@@ -94,6 +95,104 @@ public abstract class Classifier : IDisposable
         Network.SetParameters(ToArrays(parameters));
     }
 
+    /// <summary>
+    /// Writes the weights to a safetensors file; Documentation~/files.md has its names. Waits for the GPU and the disk, and
+    /// for saves that <see cref="SaveAsync"/> began.
+    /// </summary>
+    /// <param name="path">The file, new or old. Killed at any moment, it is the old one or the new one, whole.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    public void Save(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ModelContent model = ReadModel();
+        FinishSaving();
+        ModelFile.Save(path, Layers, model);
+    }
+
+    /// <summary>
+    /// Writes the weights as they are now, without holding up the frame: they are copied on the GPU, read back in a later
+    /// <see cref="NeuralDevice.Update"/> and written on another thread. The call allocates a buffer on the GPU and does not wait.
+    /// </summary>
+    /// <remarks>
+    /// The file is safe as with <see cref="Save"/>; saves of one classifier are written in the order of their calls. Do not wait
+    /// for the task on the device's thread (Wait, Result): it completes only after a later Update, which then never comes.
+    /// </remarks>
+    /// <param name="path">The file, new or old.</param>
+    /// <returns>
+    /// Completes when the file is on the disk, on another thread. It fails with <see cref="NonFiniteValueException"/> or
+    /// <see cref="FileWriteException"/> as <see cref="Save"/> does, and with <see cref="ObjectDisposedException"/> where the device
+    /// was disposed before it was read back.
+    /// </returns>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
+    public Task SaveAsync(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        path = Path.GetFullPath(path);   // of the folder that is current now
+        return saving = WriteAfter(saving, Network.ReadParametersAsync(), path);
+    }
+
+    /// <summary>Replaces the weights by those of a file or a checkpoint, all of them or, if anything is wrong, none. Waits and allocates.</summary>
+    /// <param name="path">The file, of a classifier of the same kind and sizes.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or that of another classifier.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    public void LoadParameters(string path)
+    {
+        using NeuralDevice.Scope scope = Network.Enter();
+        SetLoaded(ModelFile.Load(path, Layers, Sizes));
+    }
+
+    /// <summary>
+    /// Writes the weights and where a trainer of them stands: its optimizer, that one's state, its loss, its learning rate and
+    /// its steps. <see cref="ResumeFrom"/> goes on from there with the same bits. Waits as <see cref="Save"/> does.
+    /// </summary>
+    /// <param name="path">The file, new or old. It is a file of weights too.</param>
+    /// <param name="trainer">A trainer of this classifier.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path, or the trainer trains another classifier.</exception>
+    /// <exception cref="NonFiniteValueException">A value is NaN or infinite: such a file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    public void SaveCheckpoint(string path, BatchTrainer trainer)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(trainer);
+        if (!trainer.Trains(Network)) throw new ArgumentException("The trainer trains another classifier. Hand over one that TrainWith of this one made.", nameof(trainer));
+        ModelContent model = ReadModel() with { Training = trainer.ReadState() };
+        FinishSaving();
+        ModelFile.Save(path, Layers, model);
+    }
+
+    /// <summary>
+    /// Loads a checkpoint: replaces the weights and makes a trainer that goes on as the one that was saved, with the same bits
+    /// for the same batches. Waits and allocates. If anything is wrong, nothing changes.
+    /// </summary>
+    /// <param name="path">A file of <see cref="SaveCheckpoint"/>, of a classifier of the same kind and sizes.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path, or the classifier's kernels are of another family.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, that of another classifier, or no checkpoint.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="DeviceLimitException">The driver has no memory for the optimizer's state.</exception>
+    public BatchTrainer ResumeFrom(string path)
+    {
+        using NeuralDevice.Scope scope = Network.Enter();
+        ModelContent model = ModelFile.Load(path, Layers, Sizes, checkpoint: true);
+        TrainingState training = model.Training!;
+        if (training.Family != Network.KernelFamily)
+        {
+            throw new ArgumentException(
+                $"The checkpoint {path} was made with the kernels '{training.Family}', and this classifier has '{Network.KernelFamily}', which do not give " +
+                "the same bits. Call KernelFamily.Force before making the classifier, or load the parameters alone.", nameof(path));
+        }
+
+        BatchTrainer resumed = TrainWith(training.Optimizer, training.Loss);
+        resumed.Restore(training);
+        SetLoaded(model);
+        return resumed;
+    }
+
     /// <inheritdoc cref="OnnxExport.ExportOnnx(Network, string, bool, IReadOnlyList{string}?)"/>
     public void ExportOnnx(string path, bool softmax = false, IReadOnlyList<string>? classNames = null) => Network.ExportOnnx(path, softmax, classNames);
 
@@ -105,8 +204,35 @@ public abstract class Classifier : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>The names of its dense layers in files, from the inputs on.</summary>
+    private protected abstract string[] Layers { get; }
+
+    /// <summary>Units from the inputs to the classes.</summary>
+    private protected abstract int[] Sizes { get; }
+
+    private protected void SetLoaded(ModelContent model) => Network.SetParameters([.. model.Parameters.Select((values, i) => (Network.Parameters[i].Name, values))]);
+
     private protected abstract ClassifierParameters ToParameters(float[][] arrays);
 
     /// <summary>The arrays in the order of the network's parameters, with their names in the record.</summary>
     private protected abstract (string Name, float[] Values)[] ToArrays(ClassifierParameters parameters);
+
+    private ModelContent ReadModel() => new(Sizes, [.. Network.Parameters.Select(parameter => parameter.GetValues())]);
+
+    /// <summary>Lets what SaveAsync began come to its end, so that an older save does not replace a newer one.</summary>
+    private void FinishSaving()
+    {
+        while (!saving.IsCompleted)
+        {
+            Network.Device.Update();
+            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller learns how it ended
+        }
+    }
+
+    private async Task WriteAfter(Task previous, Task<float[][]> reading, string path)
+    {
+        await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        float[][] parameters = await reading.ConfigureAwait(false);
+        ModelFile.Save(path, Layers, new ModelContent(Sizes, parameters));
+    }
 }

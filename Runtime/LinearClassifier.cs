@@ -7,6 +7,8 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed class LinearClassifier : Classifier
 {
+    private static readonly string[] LayerNames = ["output"];
+
     /// <summary>Makes a classifier; its weights start from the seed by Glorot's rule, its biases at zero.</summary>
     /// <param name="device">Where it lives.</param>
     /// <param name="inputs">Features of a sample.</param>
@@ -18,6 +20,27 @@ public sealed class LinearClassifier : Classifier
         : base(device, inputs, classes, seed, new Dense(Requirements.Size(classes, "classes")))
     {
     }
+
+    /// <summary>Makes a classifier from a file that <see cref="Classifier.Save"/> or <see cref="Classifier.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
+    /// <param name="device">Where it lives.</param>
+    /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or not that of a linear classifier.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="DeviceLimitException">The weights do not fit into one texture of this device.</exception>
+    public static LinearClassifier Load(NeuralDevice device, string path)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ModelContent model = ModelFile.Load(path, LayerNames);
+        LinearClassifier classifier = new(device, model.Sizes[0], model.Sizes[1]);
+        classifier.SetLoaded(model);
+        return classifier;
+    }
+
+    private protected override string[] Layers => LayerNames;
+
+    private protected override int[] Sizes => [Inputs, Classes];
 
     private protected override ClassifierParameters ToParameters(float[][] arrays) => new([], [], arrays[0], arrays[1]);
 

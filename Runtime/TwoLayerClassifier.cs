@@ -6,6 +6,8 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class TwoLayerClassifier : Classifier
 {
+    private static readonly string[] LayerNames = ["hidden", "output"];
+
     /// <summary>Makes a classifier; W1 starts from the seed by He's rule, W2 by Glorot's, the biases at zero.</summary>
     /// <param name="device">Where it lives.</param>
     /// <param name="inputs">Features of a sample.</param>
@@ -24,6 +26,27 @@ public sealed class TwoLayerClassifier : Classifier
 
     /// <summary>Hidden units.</summary>
     public int Hidden { get; }
+
+    /// <summary>Makes a classifier from a file that <see cref="Classifier.Save"/> or <see cref="Classifier.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
+    /// <param name="device">Where it lives.</param>
+    /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or not that of a two-layer classifier.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="DeviceLimitException">The weights do not fit into one texture of this device.</exception>
+    public static TwoLayerClassifier Load(NeuralDevice device, string path)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ModelContent model = ModelFile.Load(path, LayerNames);
+        TwoLayerClassifier classifier = new(device, model.Sizes[0], model.Sizes[1], model.Sizes[2]);
+        classifier.SetLoaded(model);
+        return classifier;
+    }
+
+    private protected override string[] Layers => LayerNames;
+
+    private protected override int[] Sizes => [Inputs, Hidden, Classes];
 
     private protected override ClassifierParameters ToParameters(float[][] arrays) => new(arrays[0], arrays[1], arrays[2], arrays[3]);
 

@@ -486,6 +486,19 @@ internal sealed unsafe class DeviceTests
         yield return ("TrainBatch of bad features", () => Assert.Throws<NonFiniteValueException>(() => trainer.TrainBatch([1, 2, 3, 4, float.NaN], [0])));
         yield return ("Network.ComputeGradients of too many rows", () => Assert.Throws<DeviceLimitException>(
             () => classifier.ComputeGradients(new float[(Recording.MaximumCapacity + 1) * Inputs], new int[Recording.MaximumCapacity + 1])));
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        yield return ("Save", () => classifier.Save(file));
+        yield return ("LoadParameters", () => classifier.LoadParameters(file));
+        yield return ("SaveCheckpoint", () => classifier.SaveCheckpoint(file, trainer));
+        yield return ("ResumeFrom", () => classifier.ResumeFrom(file).Dispose());
+        yield return ("Load", () => TwoLayerClassifier.Load(device, file).Dispose());
+        yield return ("LoadParameters of a missing file", () => Assert.Throws<FileNotFoundException>(() => classifier.LoadParameters(file + ".missing")));
+        Task saved = Task.CompletedTask;
+        yield return ("SaveAsync", () => saved = classifier.SaveAsync(file));
+        yield return ("Update that reads back", device.Update);
+        yield return ("Save after it", () => classifier.Save(file));
+        File.Delete(file);
+        Assert.That(saved.IsCompletedSuccessfully);
         yield return ("Dispose of the trainer", () => trainer.Dispose());
         yield return ("Dispose of the classifier", () => classifier.Dispose());
         yield return ("Update", device.Update);
@@ -560,6 +573,7 @@ internal sealed unsafe class DeviceTests
     private sealed class Scene : IDisposable
     {
         private const float Unwritten = -77;
+        private const string Unwritable = "/missing/folder/file";
 
         private readonly NeuralDevice device;
         private readonly float[] result = [.. Enumerable.Repeat(Unwritten, Rows * Classes)];
@@ -596,6 +610,11 @@ internal sealed unsafe class DeviceTests
             yield return ("GetValues", () => Classifier.Network.Parameters[1].GetValues());
             yield return ("SetValues", () => Classifier.Network.Parameters[1].SetValues(new float[Hidden]));
             yield return ("TrainWith", () => Classifier.TrainWith(new Adam()));
+            yield return ("Save", () => Classifier.Save(Unwritable));
+            yield return ("SaveAsync", () => Classifier.SaveAsync(Unwritable));
+            yield return ("SaveCheckpoint", () => Classifier.SaveCheckpoint(Unwritable, Trainer));
+            yield return ("LoadParameters", () => Classifier.LoadParameters(Unwritable));
+            yield return ("ResumeFrom", () => Classifier.ResumeFrom(Unwritable));
         }
 
         public void AssertResultsUnwritten() => Assert.That(result.Concat(featureGradients), Is.All.EqualTo(Unwritten));

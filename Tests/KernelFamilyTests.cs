@@ -87,6 +87,25 @@ internal sealed class KernelFamilyTests
         }
     }
 
+    /// <summary>A checkpoint goes on only with the kernels that it was made with.</summary>
+    [Test]
+    public void ACheckpointOfAnotherFamilyIsRefused()
+    {
+        string path = Path.Combine(folder, "checkpoint.safetensors");
+        using NeuralDevice device = TestDevice.Create();
+        using TwoLayerClassifier classifier = new(device, 3, 4, 2);
+        using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f, 0.9f));
+        trainer.TrainBatch([1, 2, 3], [0]);
+        classifier.SaveCheckpoint(path, trainer);
+        KernelFamily.Force(device, Slow);
+        using TwoLayerClassifier other = new(device, 3, 4, 2);
+        ClassifierParameters before = other.GetParameters();
+        Assert.That(() => other.ResumeFrom(path), Throws.ArgumentException.With.Message.Contains("'register-tiled'").And.Message.Contains("'slow'"));
+        Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(before.HiddenWeights));
+        other.LoadParameters(path);
+        Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(classifier.GetParameters().HiddenWeights));
+    }
+
     [Test]
     public void NamesAreKnown()
     {

@@ -1,5 +1,7 @@
-using System.Security.Cryptography;
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
@@ -31,8 +33,16 @@ internal static class Program
                     return 0;
                 case ["tests", .. string[] classes]:
                     return StandaloneRun.Run(classes);
+                case ["fuzz", string inputs]:
+                    return Fuzz(inputs, "1");
+                case ["fuzz", string inputs, string seed]:
+                    return Fuzz(inputs, seed);
+                case ["save", string path]:
+                    SaveUntilKilled(path);
+                    return 0;
                 default:
-                    Console.Error.WriteLine("Run the tests with Tests/run. As a program: tests CLASS... | device | train | attach | finalizer");
+                    Console.Error.WriteLine(
+                        "Run the tests with Tests/run. As a program: tests CLASS... | device | train | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
                     return 2;
             }
         }
@@ -40,6 +50,30 @@ internal static class Program
         {
             Console.WriteLine($"{nameof(DeviceNotSupportedException)}: {exception.Message}");
             return ChildResult.NotSupported;
+        }
+    }
+
+    /// <summary>Hands spoiled files to every reader, and tells how often each rejection was met.</summary>
+    private static int Fuzz(string inputs, string seed)
+    {
+        Fuzzing fuzzing = new(ulong.Parse(seed, CultureInfo.InvariantCulture));
+        long start = Stopwatch.GetTimestamp();
+        fuzzing.Run(int.Parse(inputs, CultureInfo.InvariantCulture));
+        foreach (FileDefect defect in Enum.GetValues<FileDefect>()) Console.WriteLine($"{fuzzing.Defects.GetValueOrDefault(defect),9}  {defect}");
+        foreach ((string problem, int times) in fuzzing.IdxProblems) Console.WriteLine($"{times,9}  {problem}");
+        Console.WriteLine($"{fuzzing.Accepted,9}  accepted");
+        foreach (string finding in fuzzing.Findings) Console.WriteLine(finding);
+        Console.WriteLine($"{inputs} inputs, seed {seed}, {fuzzing.Findings.Count} findings, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
+        return fuzzing.Findings.Count == 0 ? 0 : 1;
+    }
+
+    /// <summary>Saves one model after the other to the same file, and says when the first is there.</summary>
+    private static void SaveUntilKilled(string path)
+    {
+        for (int version = 0; ; version++)
+        {
+            ModelFile.Save(path, ModelFiles.TwoLayers, KillTests.Version(version));
+            if (version == 0) Console.WriteLine(KillTests.Saving);
         }
     }
 

@@ -1,32 +1,81 @@
 namespace NeuralPlugin;
 
-/// <summary>Writes files so that at any moment, that of a crash too, there is the old one or the new one, whole.</summary>
+/// <summary>
+/// Writes files that are at every moment whole: the old one or the new one. The content is written beside its place, in the
+/// same folder, flushed to the disk and renamed over. A process that is killed meanwhile leaves at most a hidden file *.tmp.
+/// </summary>
 internal static class WholeFile
 {
-    /// <summary>Writes a new file beside the one at the path, flushes it to the disk and renames it over.</summary>
-    /// <exception cref="IOException">The path is a folder or lies in none, or the disk is full; what was there is as before.</exception>
-    /// <exception cref="UnauthorizedAccessException">The folder or the file may not be written; what was there is as before.</exception>
+    /// <summary>Writes a file, or leaves what was there as it was. Where the path is a link, the file behind it is replaced.</summary>
+    /// <param name="path">The file, new or old; its folder exists.</param>
+    /// <param name="write">Writes the content; called once. What it throws comes out, but input and output errors as below.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="FileWriteException">The file could not be written.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        string target = Path.GetFullPath(path);
-        if (Directory.Exists(target)) throw new IOException($"'{target}' is a folder. Give the path of a file, such as one in it.");
-        string folder = Path.GetDirectoryName(target)!;
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(target)}' into. Make it first.");
-        string beside = Path.Combine(folder, $".{Guid.NewGuid():N}.tmp");
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(write);
+        string target = RequireWritable(path);
+        string temporary = Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetRandomFileName()}.tmp");
         try
         {
-            using (FileStream stream = new(beside, FileMode.CreateNew, FileAccess.Write))
+            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
 
-            File.Move(beside, target, overwrite: true);
+            File.Move(temporary, target, overwrite: true);
         }
-        catch
+        catch (Exception exception)
         {
-            File.Delete(beside);
+            string left = TryDelete(temporary) ? "" : $" A part of it is left in {temporary}: delete that.";
+            if (exception is IOException or UnauthorizedAccessException) throw new FileWriteException(path, Explain(exception) + left, exception);
             throw;
+        }
+    }
+
+    /// <summary>The file that is to be replaced, if it may be. Renaming asks nobody but the folder, so a read-only file is refused here.</summary>
+    private static string RequireWritable(string path)
+    {
+        string target = Path.GetFullPath(path);
+        if (Directory.Exists(target) || Path.EndsInDirectorySeparator(target))
+            throw new FileWriteException(path, "it is a folder. Give the name of a file.");
+        try
+        {
+            FileInfo file = new(target);
+            if (file.LinkTarget is not null) file = (FileInfo)file.ResolveLinkTarget(returnFinalTarget: true)!;
+            if (file.Exists && file.IsReadOnly)
+                throw new FileWriteException(path, "the file there is read-only. Choose another name, or make it writable.");
+            return file.FullName;
+        }
+        catch (Exception exception) when (exception is IOException and not FileWriteException or UnauthorizedAccessException)
+        {
+            throw new FileWriteException(path, Explain(exception), exception);
+        }
+    }
+
+    private static string Explain(Exception exception) => exception switch
+    {
+        DirectoryNotFoundException => "its folder does not exist. Make the folder first.",
+        UnauthorizedAccessException => "there is no permission to write into its folder. Choose another folder, or change its permissions.",
+        _ => $"{exception.Message.TrimEnd('.')}. See that the disk has room and is writable, or choose another folder.",
+    };
+
+    private static bool TryDelete(string file)
+    {
+        try
+        {
+            File.Delete(file);   // no error where there is none
+            return true;
+        }
+        catch (Exception exception) when (exception is DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 }

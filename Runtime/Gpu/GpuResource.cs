@@ -3,6 +3,7 @@ namespace NeuralPlugin;
 internal enum GpuResourceKind
 {
     Texture,
+    Buffer,
     Framebuffer,
     Program,
 }

@@ -24,6 +24,9 @@ internal readonly record struct MatrixShape(int Rows, int Columns, int FoldHeigh
 
     public long Bytes => (long)Blocks * TexelsPerRow * Height * BytesPerTexel;
 
+    /// <summary>Bytes of its rows one behind the other, each with its padding and without that of the last fold.</summary>
+    public long PackedBytes => (long)Rows * TexelsPerRow * BytesPerTexel;
+
     public long Elements => (long)Rows * Columns;
 
     /// <summary>Texels that so many columns take.</summary>

@@ -28,6 +28,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly HashSet<GpuResource> live = [];
     private readonly ConcurrentQueue<GpuResource> retired = new();
     private readonly Dictionary<string, Kernel> kernels = [];
+    private readonly List<Readback> readbacks = [];
     private readonly int maximumTextureSize;
     private byte[] staging = [];
     private GpuResource? readFramebuffer;
@@ -142,12 +143,26 @@ public sealed unsafe class NeuralDevice : IDisposable
         ownContext.MakeCurrent();
     }
 
-    /// <summary>Deletes the OpenGL objects whose owners were disposed or collected. Every other call does so too.</summary>
+    /// <summary>
+    /// Hands over what the GPU has finished since the last call (saves under way go on), and deletes the OpenGL objects whose
+    /// owners were disposed or collected, which every other call does too. Call it once a frame. It never waits, and allocates
+    /// nothing but what a save that it completes hands to its writer.
+    /// </summary>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void Update()
     {
         using Scope scope = Enter();
+        for (int i = 0; i < readbacks.Count; i++)
+        {
+            Readback readback = readbacks[i];
+            SyncStatus status = (SyncStatus)gl.ClientWaitSync(readback.Fence, (SyncObjectMask)0, 0);
+            if (status == SyncStatus.TimeoutExpired) continue;
+            readbacks.RemoveAt(i--);
+            gl.DeleteSync(readback.Fence);
+            if (status == SyncStatus.WaitFailed) readback.Fail(new InvalidOperationException($"The driver {Renderer} lost what was to be read back: its context is gone."));
+            else readback.Complete();
+        }
     }
 
     /// <summary>
@@ -258,17 +273,69 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal void Read(MatrixTexture texture, int firstRow, int rows, Span<byte> padded)
     {
         using Scope scope = Enter();
+        fixed (byte* first = padded) ReadInto(texture, firstRow, rows, first);
+    }
+
+    internal GpuResource CreateReadBuffer(long bytes)
+    {
+        using Scope scope = Enter();
+        uint name = gl.GenBuffer();
+        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, name);
+        gl.BufferData(BufferTargetARB.PixelPackBuffer, (nuint)bytes, null, BufferUsageARB.StreamRead);
+        gl.GetBufferParameter(BufferTargetARB.PixelPackBuffer, BufferPNameARB.Size, out long size);
+        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
+        if (size == bytes) return Register(GpuResourceKind.Buffer, name, bytes);
+        gl.DeleteBuffer(name);
+        _ = gl.GetError();   // of the storage that was not to be had
+        throw new DeviceLimitException($"The driver {Renderer} has no memory for a buffer of {bytes} bytes to read into.");
+    }
+
+    /// <summary>Enqueues the copy of whole matrices into a buffer, one behind the other, and the fence that tells when it is done.</summary>
+    internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> textures)
+    {
+        using Scope scope = Enter();
+        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
+        byte* offset = null;
+        for (int i = 0; i < textures.Count; i++)
+        {
+            ReadInto(textures[i], 0, textures[i].Shape.Rows, offset);
+            offset += textures[i].Shape.PackedBytes;
+        }
+
+        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
+        nint fence = gl.FenceSync(SyncCondition.SyncGpuCommandsComplete, SyncBehaviorFlags.None);
+        gl.Flush();
+        readbacks.Add(readback);
+        return fence;
+    }
+
+    /// <summary>Copies bytes out of a buffer that the GPU has finished.</summary>
+    internal void CopyOut(GpuResource buffer, long offset, Span<byte> bytes)
+    {
+        using Scope scope = Enter();
+        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
+        void* mapped = gl.MapBufferRange(BufferTargetARB.PixelPackBuffer, (nint)offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
+        bool whole = mapped is not null;
+        if (whole)
+        {
+            new ReadOnlySpan<byte>(mapped, bytes.Length).CopyTo(bytes);
+            whole = gl.UnmapBuffer(BufferTargetARB.PixelPackBuffer);
+        }
+
+        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
+        if (!whole) throw new InvalidOperationException($"The driver {Renderer} lost a buffer that was read back.");
+    }
+
+    /// <summary>Reads rows to an address in memory; while a pack buffer is bound, to an offset in that.</summary>
+    private void ReadInto(MatrixTexture texture, int firstRow, int rows, byte* first)
+    {
         readFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);
         gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, readFramebuffer.Name);
         gl.FramebufferTexture2D(
             FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, texture.TextureName, 0);
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
-        fixed (byte* first = padded)
-        {
-            foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
-                gl.ReadPixels(block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
-        }
-
+        foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
+            gl.ReadPixels(block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
         gl.FramebufferTexture2D(FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, 0, 0);
         gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, 0);
     }
@@ -374,6 +441,7 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     private void Free()
     {
+        foreach (Readback readback in readbacks) gl.DeleteSync(readback.Fence);
         foreach (GpuResource resource in live) Delete(resource);
         live.Clear();
         retired.Clear();
@@ -381,6 +449,8 @@ public sealed unsafe class NeuralDevice : IDisposable
         Memory = default;
         if (debugCallback is not null) gl.DebugMessageCallback(null, null);
         disposed = true;
+        foreach (Readback readback in readbacks) readback.Fail(new ObjectDisposedException(nameof(NeuralDevice)));
+        readbacks.Clear();
     }
 
     private GpuResource Register(GpuResourceKind kind, uint name, long bytes)
@@ -395,7 +465,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         Memory = new DeviceMemory(
             Memory.Textures + (resource.Kind == GpuResourceKind.Texture ? sign : 0),
-            Memory.Buffers,
+            Memory.Buffers + (resource.Kind == GpuResourceKind.Buffer ? sign : 0),
             Memory.Programs + (resource.Kind == GpuResourceKind.Program ? sign : 0),
             Memory.Bytes + (sign * resource.Bytes));
     }
@@ -415,6 +485,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         switch (resource.Kind)
         {
             case GpuResourceKind.Texture: gl.DeleteTexture(resource.Name); break;
+            case GpuResourceKind.Buffer: gl.DeleteBuffer(resource.Name); break;
             case GpuResourceKind.Framebuffer: gl.DeleteFramebuffer(resource.Name); break;
             case GpuResourceKind.Program: gl.DeleteProgram(resource.Name); break;
         }

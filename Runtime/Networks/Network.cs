@@ -167,6 +167,19 @@ public sealed class Network : IDisposable
         inputGradients!.Run(features, rows, logitGradients, featureGradients);
     }
 
+    /// <summary>
+    /// The committed values of all parameters as they are now, read back without a wait: the task completes in a later Update of
+    /// the device, and never on its thread.
+    /// </summary>
+    internal Task<float[][]> ReadParametersAsync()
+    {
+        using NeuralDevice.Scope scope = Enter();
+        TaskCompletionSource<float[][]> values = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        MatrixTexture[] textures = [.. matrices.SelectMany(block => block).Select(matrix => matrix.CommittedTexture)];
+        new Readback(Device, textures.Select(texture => texture.Shape), readback => HandOver(readback, values)).Start(textures);
+        return values.Task;
+    }
+
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
     public void Dispose()
     {
@@ -225,6 +238,22 @@ public sealed class Network : IDisposable
             float[] values = new float[Parameters[i].Rows * Parameters[i].Columns];
             for (int j = 0; j < values.Length; j++) values[j] = ((random.NextSingle() * 2) - 1) * bound;
             Parameters[i].Upload(values);
+        }
+    }
+
+    private void HandOver(Readback readback, TaskCompletionSource<float[][]> values)
+    {
+        using (readback)
+        {
+            try
+            {
+                if (readback.Failure is not null) values.SetException(readback.Failure);
+                else values.SetResult([.. Parameters.Select(parameter => parameter.ReadFrom(readback))]);
+            }
+            catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
+            {
+                values.SetException(exception);   // the game goes on, and whoever waits for the values learns of it
+            }
         }
     }
 

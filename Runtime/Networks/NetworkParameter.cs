@@ -61,7 +61,18 @@ public sealed class NetworkParameter
         return values;
     }
 
-    internal void Upload(ReadOnlySpan<float> values) => matrix.CommittedTexture.Upload(values, firstRow);
+    /// <summary>Its rows of what was read back of all matrices of the network.</summary>
+    internal float[] ReadFrom(Readback readback)
+    {
+        float[] values = new float[Rows * Columns];
+        readback.Read(MatrixNumber, values, firstRow);
+        return values;
+    }
+
+    internal void Upload(ReadOnlySpan<float> values) => UploadTo(matrix.CommittedTexture, values);
+
+    /// <summary>Writes its rows of a texture of the same shape.</summary>
+    internal void UploadTo(MatrixTexture texture, ReadOnlySpan<float> values) => texture.Upload(values, firstRow);
 
     internal void Check(ReadOnlySpan<float> values, string what, string name)
     {

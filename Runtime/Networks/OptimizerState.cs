@@ -38,9 +38,32 @@ internal sealed class OptimizerState : IDisposable
         Steps++;
     }
 
+    /// <summary>Its committed values, [matrix of state][parameter of the network], row-major. Waits and allocates.</summary>
+    public float[][][] ReadMoments()
+    {
+        return [.. Enumerable.Range(0, Optimizer.StateMatrices)
+            .Select(i => network.Parameters.Select(parameter => parameter.ReadFrom(TextureOf(parameter, i))).ToArray())];
+    }
+
+    /// <summary>Stands where another one stood that had the same optimizer and the same network.</summary>
+    public void Restore(long steps, float[][][] moments)
+    {
+        Steps = steps;
+        for (int i = 0; i < moments.Length; i++)
+        {
+            foreach ((int number, NetworkParameter parameter) in network.Parameters.Index())
+                parameter.UploadTo(TextureOf(parameter, i), moments[i][number]);
+        }
+    }
+
     public void Dispose()
     {
         foreach (PingPongMatrix matrix in matrices) matrix.Dispose();
+    }
+
+    private MatrixTexture TextureOf(NetworkParameter parameter, int stateMatrix)
+    {
+        return matrices[(parameter.MatrixNumber * Optimizer.StateMatrices) + stateMatrix].CommittedTexture;
     }
 
     private UpdateOperands OperandsOf(PingPongMatrix weights)

@@ -33,6 +33,13 @@ internal static class Requirements
 
     public static void Finite(ReadOnlySpan<float> values, string what, string name)
     {
+        int i = IndexOfNonFinite(values);
+        if (i >= 0) throw new NonFiniteValueException($"All {what} must be finite, but value {i} is {values[i]}.", name);
+    }
+
+    /// <summary>The first value that is NaN or infinite; -1 where there is none.</summary>
+    public static int IndexOfNonFinite(ReadOnlySpan<float> values)
+    {
         int i = 0;
         Vector<float> zero = Vector<float>.Zero;
         for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
@@ -43,8 +50,9 @@ internal static class Requirements
 
         for (; i < values.Length; i++)
         {
-            if (!float.IsFinite(values[i]))
-                throw new NonFiniteValueException($"All {what} must be finite, but value {i} is {values[i]}.", name);
+            if (!float.IsFinite(values[i])) return i;
         }
+
+        return -1;
     }
 }

@@ -80,6 +80,27 @@ public sealed class BatchTrainer : IDisposable
         return result;
     }
 
+    /// <summary>Whether it trains this network.</summary>
+    internal bool Trains(Network other) => ReferenceEquals(network, other);
+
+    /// <summary>Where it stands: with the weights, all that its next step depends on. Waits and allocates.</summary>
+    internal TrainingState ReadState()
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        state ??= new OptimizerState(network, optimizer);
+        return new TrainingState(optimizer, loss, LearningRate, state.Steps, network.KernelFamily, state.ReadMoments());
+    }
+
+    /// <summary>Stands where a trainer of the same optimizer and loss stood.</summary>
+    internal void Restore(TrainingState other)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        LearningRate = other.LearningRate;
+        state ??= new OptimizerState(network, optimizer);
+        state.Restore(other.Steps, other.Moments);
+    }
+
     /// <summary>Enqueues one more step on the batch that the last call uploaded, without waiting: what benchmarks time.</summary>
     internal void RepeatStep(int rows)
     {

@@ -24,10 +24,12 @@ internal static class ChildProcess
         "__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBRARY_DIRS",
     ];
 
+    /// <summary>Starts a probe that goes on until it is killed.</summary>
+    public static Process Start(params string[] arguments) => Process.Start(StartOf(arguments))!;
+
     public static ChildResult Run(string probe, params (string Name, string Value)[] environment)
     {
-        string host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        ProcessStartInfo start = new(host, ["exec", typeof(ChildProcess).Assembly.Location, probe]);
+        ProcessStartInfo start = StartOf(probe);
         foreach (string name in DriverVariables) start.Environment.Remove(name);
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         return Run(start, Patience);
@@ -48,5 +50,15 @@ internal static class ChildProcess
         }
 
         return new ChildResult(process.ExitCode, output.Result + errors.Result);
+    }
+
+    private static ProcessStartInfo StartOf(params string[] arguments)
+    {
+        string host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
+        return new ProcessStartInfo(host, ["exec", typeof(ChildProcess).Assembly.Location, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
     }
 }

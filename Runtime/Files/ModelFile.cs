@@ -1,0 +1,281 @@
+using System.Globalization;
+
+namespace NeuralPlugin;
+
+/// <summary>What the file of a classifier holds.</summary>
+/// <param name="Sizes">Units from the inputs to the classes: [784, 128, 10] for two layers.</param>
+/// <param name="Parameters">Of each layer the weights [inputs × units] and the biases [units], row-major.</param>
+/// <param name="Training">Where a trainer stood; null where the file holds weights alone.</param>
+internal sealed record ModelContent(int[] Sizes, float[][] Parameters, TrainingState? Training = null);
+
+/// <summary>
+/// Weights and checkpoints of a classifier as safetensors; Documentation~/files.md has the names. A checkpoint is a file of
+/// weights with more in it, and loads as one.
+/// </summary>
+internal sealed class ModelFile
+{
+    private const string FormatVersion = "1";
+    private const string RowMajor = "row-major [inputs, units]";
+    private const string SgdName = "sgd";
+    private const string AdamName = "adam";
+    private const string FormatVersionKey = "format_version";
+    private const string LayoutKey = "layout";
+    private const string ActivationKey = "activation";
+    private const string OptimizerKey = "optimizer";
+    private const string OptimizerRateKey = "optimizer.learning_rate";
+    private const string MomentumKey = "optimizer.momentum";
+    private const string WeightDecayKey = "optimizer.weight_decay";
+    private const string Beta1Key = "optimizer.beta1";
+    private const string Beta2Key = "optimizer.beta2";
+    private const string EpsilonKey = "optimizer.epsilon";
+    private const string EntropyBonusKey = "loss.entropy_bonus";
+    private const string LearningRateKey = "trainer.learning_rate";
+    private const string StepsKey = "trainer.steps";
+    private const string KernelFamilyKey = "trainer.kernel_family";
+    private const string Velocity = "velocity";
+    private const string FirstMoment = "first_moment";
+    private const string SecondMoment = "second_moment";
+
+    /// <summary>Steps beyond 2⁵³ are none that a training made.</summary>
+    private const long MaximumSteps = 1L << 53;
+
+    private static readonly string[] Keys =
+    [
+        FormatVersionKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, MomentumKey, WeightDecayKey, Beta1Key, Beta2Key,
+        EpsilonKey, EntropyBonusKey, LearningRateKey, StepsKey, KernelFamilyKey,
+    ];
+
+    private readonly string path;
+    private readonly string[] layers;
+    private readonly SafetensorsContent content;
+
+    private ModelFile(string path, string[] layers, SafetensorsContent content)
+    {
+        this.path = path;
+        this.layers = layers;
+        this.content = content;
+    }
+
+    /// <summary>Writes a file whole, or leaves the one that was there.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="layers">The names of the dense layers, from the inputs on.</param>
+    /// <param name="model">What to write.</param>
+    /// <exception cref="NonFiniteValueException">A value is NaN or infinite, so that the file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written.</exception>
+    public static void Save(string path, string[] layers, ModelContent model)
+    {
+        foreach (NamedTensor tensor in TensorsOf(layers, model))
+            Requirements.Finite(tensor.Values, $"values of {tensor.Name} that are saved", tensor.Name);
+        WholeFile.Write(path, stream => Write(stream, layers, model));
+    }
+
+    public static void Write(Stream stream, string[] layers, ModelContent model)
+    {
+        Safetensors.Write(stream, MetadataOf(layers, model.Training), [.. TensorsOf(layers, model)]);
+    }
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="layers">The names of the dense layers, from the inputs on.</param>
+    /// <param name="sizes">What <see cref="ModelContent.Sizes"/> must be; null for any.</param>
+    /// <param name="checkpoint">Whether there must be <see cref="ModelContent.Training"/>.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is not what it should be.</exception>
+    /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
+    public static ModelContent Load(string path, string[] layers, int[]? sizes = null, bool checkpoint = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path)) throw new FileNotFoundException($"{path} is a folder. Give the name of a file.", path);
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        return Read(stream, path, layers, sizes, checkpoint);
+    }
+
+    public static ModelContent Read(Stream stream, string path, string[] layers, int[]? sizes = null, bool checkpoint = false)
+    {
+        string[] parameters = ParameterNames(layers);
+        string[] states = [.. new[] { Velocity, FirstMoment, SecondMoment }.SelectMany(state => parameters.Select(parameter => StateName(state, parameter)))];
+        SafetensorsContent content = SafetensorsReader.Read(stream, path, [.. parameters, .. states], Keys);
+        return new ModelFile(path, layers, content).Check(sizes, checkpoint);
+    }
+
+    private static string[] ParameterNames(string[] layers) => [.. layers.SelectMany(layer => new[] { $"{layer}.weight", $"{layer}.bias" })];
+
+    private static string StateName(string state, string parameter) => $"{OptimizerKey}.{state}.{parameter}";
+
+    private static string[] StatesOf(Optimizer optimizer) =>
+        optimizer is Adam ? [FirstMoment, SecondMoment] : optimizer.StateMatrices > 0 ? [Velocity] : [];
+
+    private static string ActivationOf(string[] layers) => layers.Length > 1 ? "relu" : "none";
+
+    private static IEnumerable<NamedTensor> TensorsOf(string[] layers, ModelContent model)
+    {
+        string[] names = ParameterNames(layers);
+        int[][] shapes = [.. names.Select((_, i) => ShapeOf(model.Sizes, i))];
+        foreach ((int i, string name) in names.Index()) yield return new NamedTensor(name, shapes[i], model.Parameters[i]);
+        if (model.Training is not { } training) yield break;
+        foreach ((int s, string state) in StatesOf(training.Optimizer).Index())
+        {
+            foreach ((int i, string name) in names.Index()) yield return new NamedTensor(StateName(state, name), shapes[i], training.Moments[s][i]);
+        }
+    }
+
+    private static int[] ShapeOf(int[] sizes, int parameter)
+    {
+        int layer = parameter / 2;
+        return parameter % 2 == 0 ? [sizes[layer], sizes[layer + 1]] : [sizes[layer + 1]];
+    }
+
+    private static IEnumerable<(string Key, string Value)> MetadataOf(string[] layers, TrainingState? training)
+    {
+        yield return (FormatVersionKey, FormatVersion);
+        yield return ("generator", $"NeuralPlugin {typeof(ModelFile).Assembly.GetName().Version!.ToString(3)}");
+        yield return (LayoutKey, RowMajor);
+        yield return (ActivationKey, ActivationOf(layers));
+        if (training is null) yield break;
+        yield return (OptimizerKey, training.Optimizer is Adam ? AdamName : SgdName);
+        (string, float)[] numbers = training.Optimizer switch
+        {
+            Sgd sgd => [(MomentumKey, sgd.Momentum), (WeightDecayKey, sgd.WeightDecay)],
+            Adam adam => [(Beta1Key, adam.Beta1), (Beta2Key, adam.Beta2), (EpsilonKey, adam.Epsilon)],
+            _ => throw new NotSupportedException($"Checkpoints know no {training.Optimizer.GetType().Name}."),
+        };
+        (string, float)[] shared =
+            [(OptimizerRateKey, training.Optimizer.LearningRate), (LearningRateKey, training.LearningRate), (EntropyBonusKey, training.Loss.EntropyBonus)];
+        foreach ((string key, float value) in numbers.Concat(shared)) yield return (key, value.ToString(CultureInfo.InvariantCulture));
+        yield return (StepsKey, training.Steps.ToString(CultureInfo.InvariantCulture));
+        yield return (KernelFamilyKey, training.Family.Name);
+    }
+
+    private ModelContent Check(int[]? sizes, bool checkpoint)
+    {
+        RequireText(FormatVersionKey, FormatVersion, FileDefect.FormatVersion, "It may be of a newer version of this package: update it.");
+        RequireText(LayoutKey, RowMajor, FileDefect.Layout, "Write the weights in that layout.");
+        RequireText(ActivationKey, ActivationOf(layers), FileDefect.Activation, "It is of another kind of classifier.");
+        string[] names = ParameterNames(layers);
+        LoadedTensor[] tensors = [.. names.Select(Tensor)];
+        int[] found = [tensors[0].Shape[0], .. layers.Select((_, layer) => tensors[2 * layer].Shape[^1])];
+        foreach ((int i, string name) in names.Index()) RequireShape(name, tensors[i], ShapeOf(found, i));
+        if (found[^1] < 2)
+            throw Bad(FileDefect.TooFewClasses, tensors[^1].EntryOffset, "there is one class, and a classifier needs at least 2.");
+        if (sizes is not null && !found.AsSpan().SequenceEqual(sizes))
+        {
+            throw Bad(
+                FileDefect.OtherSizes, tensors[0].EntryOffset,
+                $"the sizes, from the inputs to the classes, are {Join(found)}, and this classifier has {Join(sizes)}. Load it into one of its own sizes.");
+        }
+
+        TrainingState? training = CheckTraining(names, found);
+        if (checkpoint && training is null)
+        {
+            throw Bad(
+                FileDefect.NoTraining, Safetensors.LengthBytes,
+                "the header tells of no training: it is a file of weights and no checkpoint. Load its parameters instead.");
+        }
+
+        return new ModelContent(found, [.. tensors.Select(tensor => tensor.Values)], training);
+    }
+
+    private TrainingState? CheckTraining(string[] names, int[] sizes)
+    {
+        if (!content.Metadata.TryGetValue(OptimizerKey, out LoadedText? kind))
+        {
+            RequireNoOthers(names);
+            return null;
+        }
+
+        Optimizer optimizer = kind.Value switch
+        {
+            SgdName => Checked(kind, () => new Sgd(Number(OptimizerRateKey), Number(MomentumKey), Number(WeightDecayKey))),
+            AdamName => Checked(kind, () => new Adam(Number(OptimizerRateKey), Number(Beta1Key), Number(Beta2Key), Number(EpsilonKey))),
+            _ => throw Bad(FileDefect.Optimizer, kind.Offset, $"the optimizer is '{kind.Value}', and {SgdName} and {AdamName} are known."),
+        };
+        LoadedText rate = Text(LearningRateKey), bonus = Text(EntropyBonusKey), steps = Text(StepsKey);
+        float learningRate = Checked(rate, () => Optimizer.RequireLearningRate(Number(LearningRateKey)));
+        SoftmaxCrossEntropy loss = Checked(bonus, () => new SoftmaxCrossEntropy(Number(EntropyBonusKey)));
+        if (!long.TryParse(steps.Value, NumberStyles.None, CultureInfo.InvariantCulture, out long count) || count > MaximumSteps)
+            throw Bad(FileDefect.MetadataNumber, steps.Offset, $"{StepsKey} is '{steps.Value}', and a whole number from 0 to {MaximumSteps} is needed.");
+        LoadedText name = Text(KernelFamilyKey);
+        KernelFamily family = KernelFamily.All.FirstOrDefault(known => known.Name == name.Value) ?? throw Bad(
+            FileDefect.KernelFamily, name.Offset,
+            $"the kernels were of the family '{name.Value}', which is not known here ({string.Join(", ", KernelFamily.All.Select(known => known.Name))} are). " +
+            "Others do not give the same bits. Load the parameters alone.");
+
+        string[] states = StatesOf(optimizer);
+        RequireNoOthers([.. names, .. states.SelectMany(state => names.Select(name => StateName(state, name)))]);
+        float[][][] moments = [.. states.Select(state => names.Select((name, i) => Moment(state, name, ShapeOf(sizes, i))).ToArray())];
+        return new TrainingState(optimizer, loss, learningRate, count, family, moments);
+    }
+
+    private float[] Moment(string state, string parameter, int[] shape)
+    {
+        string name = StateName(state, parameter);
+        LoadedTensor tensor = Tensor(name);
+        RequireShape(name, tensor, shape);
+        int negative = state == SecondMoment ? tensor.Values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
+        if (negative < 0) return tensor.Values;
+        throw Bad(
+            FileDefect.NegativeMoment, tensor.DataOffset + ((long)negative * sizeof(float)),
+            $"value {negative} of {name} is {tensor.Values[negative]}, and a mean of squares is never negative.");
+    }
+
+    private LoadedTensor Tensor(string name)
+    {
+        return content.Tensors.TryGetValue(name, out LoadedTensor? tensor) ? tensor
+            : throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {name}.");
+    }
+
+    private LoadedText Text(string key)
+    {
+        return content.Metadata.TryGetValue(key, out LoadedText? text) ? text
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the header tells of a training, and its metadata has no {key}.");
+    }
+
+    private float Number(string key)
+    {
+        LoadedText text = Text(key);
+        bool read = float.TryParse(text.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out float number);
+        return read && float.IsFinite(number) ? number
+            : throw Bad(FileDefect.MetadataNumber, text.Offset, $"{key} is '{text.Value}', and a finite number is needed.");
+    }
+
+    private T Checked<T>(LoadedText text, Func<T> make)
+    {
+        try
+        {
+            return make();
+        }
+        catch (ArgumentOutOfRangeException exception)
+        {
+            throw Bad(FileDefect.HyperParameter, text.Offset, exception.Message);
+        }
+    }
+
+    /// <summary>The metadata may be silent, as that of other writers is, but it may not say another thing.</summary>
+    private void RequireText(string key, string expected, FileDefect defect, string advice)
+    {
+        if (content.Metadata.TryGetValue(key, out LoadedText? text) && text.Value != expected)
+            throw Bad(defect, text.Offset, $"{key} is '{text.Value}', and '{expected}' is needed. {advice}");
+    }
+
+    private void RequireShape(string name, LoadedTensor tensor, int[] expected)
+    {
+        if (!tensor.Shape.AsSpan().SequenceEqual(expected))
+        {
+            throw Bad(
+                FileDefect.Shape, tensor.EntryOffset,
+                $"{name} is [{Join(tensor.Shape)}], and beside the other tensors it must be [{Join(expected)}]: weights [inputs × units], biases [units].");
+        }
+    }
+
+    private void RequireNoOthers(string[] names)
+    {
+        foreach ((string name, LoadedTensor tensor) in content.Tensors)
+        {
+            if (!names.Contains(name)) throw Bad(FileDefect.NeedlessTensor, tensor.EntryOffset, $"{name} does not go with the optimizer that the metadata names.");
+        }
+    }
+
+    private static string Join(int[] sizes) => string.Join(" × ", sizes);
+
+    private ModelFileException Bad(FileDefect defect, long offset, string problem) => new(path, offset, defect, problem);
+}

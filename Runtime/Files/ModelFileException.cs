@@ -1,0 +1,72 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// A file of weights or a checkpoint is not what it should be: damaged, cut off, of another format, or of a model of other
+/// sizes. Nothing was changed. The message says what is wrong at which byte.
+/// </summary>
+public sealed class ModelFileException : IOException
+{
+    internal ModelFileException(string path, long offset, FileDefect defect, string problem)
+        : base($"The file {path} cannot be loaded: at byte {offset}, {problem}")
+    {
+        Path = path;
+        Offset = offset;
+        Defect = defect;
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>The byte of the file, from 0, at which what is wrong begins.</summary>
+    public long Offset { get; }
+
+    internal FileDefect Defect { get; }
+}
+
+/// <summary>Every way in which a file can be wrong, so that tests can count that each was met.</summary>
+internal enum FileDefect
+{
+    NotAFile,
+    TooShort,
+    HeaderLength,
+    HeaderStart,
+    HeaderText,
+    Json,
+    Text,
+    MetadataType,
+    MetadataTwice,
+    TextTooLong,
+    UnknownTensor,
+    TensorTwice,
+    EntryType,
+    EntryField,
+    EntryIncomplete,
+    ElementType,
+    NumberList,
+    NumberListLength,
+    Number,
+    Dimension,
+    TensorSize,
+    TensorTooLarge,
+    Gap,
+    Overlap,
+    DataMissing,
+    DataLeft,
+    DataEnds,
+    NotFinite,
+    FormatVersion,
+    Layout,
+    Activation,
+    TensorMissing,
+    Shape,
+    OtherSizes,
+    TooFewClasses,
+    MetadataMissing,
+    MetadataNumber,
+    Optimizer,
+    HyperParameter,
+    KernelFamily,
+    NeedlessTensor,
+    NegativeMoment,
+    NoTraining,
+}

@@ -1,0 +1,93 @@
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin;
+
+internal enum ReadbackStatus
+{
+    Idle,
+    Pending,
+    Ready,
+    Failed,
+}
+
+/// <summary>
+/// Matrices on their way from the GPU, without a wait: they are copied into a buffer as they are at the start, whatever changes
+/// them later; the device's Update finds the fence behind the copy signalled; then they can be read. It can be started
+/// again and again. All calls but Dispose come from the device's thread.
+/// </summary>
+internal sealed class Readback : IDisposable
+{
+    private readonly NeuralDevice device;
+    private readonly GpuResource buffer;
+    private readonly MatrixShape[] shapes;
+    private readonly Action<Readback>? ended;
+
+    /// <summary>Makes the buffer.</summary>
+    /// <param name="device">Where the matrices live.</param>
+    /// <param name="shapes">The matrices that each start copies.</param>
+    /// <param name="ended">Called by the device's Update when it is ready, and by the device's Dispose; null for none.</param>
+    /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
+    public Readback(NeuralDevice device, IEnumerable<MatrixShape> shapes, Action<Readback>? ended = null)
+    {
+        this.device = device;
+        this.shapes = [.. shapes];
+        this.ended = ended;
+        buffer = device.CreateReadBuffer(this.shapes.Sum(shape => shape.PackedBytes));
+    }
+
+    ~Readback()
+    {
+        if (buffer is not null) device.Retire(buffer);   // null where the constructor threw
+    }
+
+    public ReadbackStatus Status { get; private set; }
+
+    /// <summary>Why it failed.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>The fence behind the copy while it is pending; the device's own.</summary>
+    public nint Fence { get; private set; }
+
+    /// <summary>Enqueues the copy of all rows. Not while it is pending. Allocates nothing.</summary>
+    public void Start(IReadOnlyList<MatrixTexture> textures)
+    {
+        if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
+        Fence = device.StartReading(this, buffer, textures);
+        Status = ReadbackStatus.Pending;
+    }
+
+    /// <summary>
+    /// Rows of one matrix into a row-major span without padding, once it is ready: the span's length gives their number. Does not wait.
+    /// </summary>
+    public void Read(int matrix, Span<float> values, int firstRow = 0)
+    {
+        if (Status != ReadbackStatus.Ready) throw new InvalidOperationException($"There is nothing to read: {Status}.", Failure);
+        MatrixShape shape = shapes[matrix];
+        int rows = values.Length / shape.Columns;
+        int padded = shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        long offset = (long)firstRow * padded * sizeof(float);
+        for (int i = 0; i < matrix; i++) offset += shapes[i].PackedBytes;
+        Span<float> staging = device.Staging<float>(rows * padded);
+        device.CopyOut(buffer, offset, MemoryMarshal.AsBytes(staging));
+        for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);
+    }
+
+    public void Dispose()
+    {
+        device.Retire(buffer);
+        GC.SuppressFinalize(this);
+    }
+
+    internal void Complete()
+    {
+        Status = ReadbackStatus.Ready;
+        ended?.Invoke(this);
+    }
+
+    internal void Fail(Exception failure)
+    {
+        Failure = failure;
+        Status = ReadbackStatus.Failed;
+        ended?.Invoke(this);
+    }
+}

@@ -1,0 +1,31 @@
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Spoiled files by the thousand, and every rejection met. A million: dotnet run -c Release --project Tests -- fuzz 1000000.
+/// </summary>
+[TestFixture]
+internal sealed class FuzzTests
+{
+    private const int Inputs = 20_000;
+
+    /// <summary>Every message of the IDX reader.</summary>
+    private static readonly string[] IdxProblems =
+    [
+        "is not a regular file", "gzip compression breaks off", "pixels are accepted", "begins with the magic number", "has a header of",
+        "holds no images", "holds no labels", "bytes are accepted", "and only # are there", "goes on after its end",
+    ];
+
+    [Test]
+    public void EveryReaderRefusesSpoiledFilesInItsOwnWordsAlone()
+    {
+        Fuzzing fuzzing = new(seed: 1);
+        fuzzing.Run(Inputs);
+        Assert.That(fuzzing.Findings, Is.Empty);
+        Assert.That(fuzzing.Accepted, Is.GreaterThan(Inputs / 100), "some are still right");
+        Assert.That(fuzzing.Defects.Keys, Is.EquivalentTo(Enum.GetValues<FileDefect>()), "every rejection is met");
+        foreach (string problem in IdxProblems) Assert.That(fuzzing.IdxProblems.Keys, Has.Some.Contains(problem));
+        Assert.That(fuzzing.IdxProblems.Keys.Where(met => !IdxProblems.Any(met.Contains)), Is.Empty, "no message that is not listed");
+    }
+}
