@@ -5,9 +5,9 @@ namespace NeuralPlugin;
 /// all of its arithmetic runs in compute shaders. What it is made of: <see cref="LinearClassifier"/>, <see cref="TwoLayerClassifier"/>.
 /// </summary>
 /// <remarks>
-/// All calls here wait for the GPU and come from the thread on which the device's context is current, else they throw
-/// <see cref="WrongContextException"/>; after Dispose of the classifier or its device, <see cref="ObjectDisposedException"/>.
-/// Whatever they throw, the weights are as before.
+/// All calls here but <see cref="SaveAsync"/> wait for the GPU. All come from the thread on which the device's context is
+/// current, else they throw <see cref="WrongContextException"/>; after Dispose of the classifier or its device,
+/// <see cref="ObjectDisposedException"/>. Whatever they throw, the weights are as before.
 /// </remarks>
 public abstract class Classifier : IDisposable
 {
@@ -117,7 +117,8 @@ public abstract class Classifier : IDisposable
     /// </summary>
     /// <remarks>
     /// The file is safe as with <see cref="Save"/>; saves of one classifier are written in the order of their calls. Do not wait
-    /// for the task on the device's thread (Wait, Result): it completes only after a later Update, which then never comes.
+    /// for the task on the device's thread (Wait, Result): it completes only after a later Update, which then never comes. A
+    /// program that ends before the task does may leave the old file.
     /// </remarks>
     /// <param name="path">The file, new or old.</param>
     /// <returns>

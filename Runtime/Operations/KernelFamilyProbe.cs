@@ -13,7 +13,7 @@ internal static class KernelFamilyProbe
     private const int Batch = 64;
     private const int Inputs = 784;
     private const int Units = 128;
-    private const int Rounds = 5;
+    private const int Rounds = 15;
 
     public static string DefaultCacheFile => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "NeuralPlugin", "kernel-families.json");
@@ -31,7 +31,10 @@ internal static class KernelFamilyProbe
         return fastest;
     }
 
-    /// <summary>Runs the candidates by turns, so that what else the machine does falls on all of them, and takes each one's best round.</summary>
+    /// <summary>
+    /// Runs the candidates by turns, so that what else the machine does falls on all of them, and takes each one's best round. On a
+    /// busy machine most rounds are spoiled, so there are more than a quiet one would need.
+    /// </summary>
     private static KernelFamily Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         using NeuralDevice.Scope scope = device.Enter();

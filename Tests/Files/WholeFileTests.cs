@@ -211,6 +211,7 @@ internal sealed class WholeFileTests
 
     private static int Run(string program, params string[] arguments)
     {
+        if (!File.Exists($"/bin/{program}")) return -1;
         using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
         process.StandardError.ReadToEnd();
         process.WaitForExit();
