@@ -8,9 +8,10 @@
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
 // products at a time; batch rows that are not in use count as zero, whatever the textures hold there.
 #include "matrix.glsl"
+#include "samples.glsl"
 #include "tile.glsl"
 
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
 #ifdef UPDATE
 #include "update.glsl"
@@ -62,7 +63,16 @@ void main()
 
     for (int b = 0; b < rows; b += 4)
     {
+#ifdef DRAWN_INPUTS
+        ivec4 drawn = sampleRows(b);
+        ivec2 inputAt[4] = ivec2[](
+            matrixTexel(drawn.x, firstInputTexel, inputTexels), matrixTexel(drawn.y, firstInputTexel, inputTexels),
+            matrixTexel(drawn.z, firstInputTexel, inputTexels), matrixTexel(drawn.w, firstInputTexel, inputTexels));
+#define LOAD_ROW(row, offset) loadInput(inputAt[offset], row / 4, 0, isInput[row / 4])
+#else
         ivec2 inputAt = matrixTexel(b, firstInputTexel, inputTexels);
+#define LOAD_ROW(row, offset) loadInput(inputAt, row / 4, offset, isInput[row / 4])
+#endif
         ivec2 gradientAt = matrixTexel(b, firstTexel, outputTexels);
         vec4 x0[INPUT_TEXELS], x1[INPUT_TEXELS], x2[INPUT_TEXELS], x3[INPUT_TEXELS];
         vec4 g0[TEXELS], g1[TEXELS], g2[TEXELS], g3[TEXELS];
@@ -70,10 +80,10 @@ void main()
 #define LOAD_INPUT(row) \
         if (row % 4 == 0) \
         { \
-            x0[row / 4] = loadInput(inputAt, row / 4, 0, isInput[row / 4]) + ones[row / 4]; \
-            x1[row / 4] = zeroUnless(use1, loadInput(inputAt, row / 4, 1, isInput[row / 4]) + ones[row / 4]); \
-            x2[row / 4] = zeroUnless(use2, loadInput(inputAt, row / 4, 2, isInput[row / 4]) + ones[row / 4]); \
-            x3[row / 4] = zeroUnless(use3, loadInput(inputAt, row / 4, 3, isInput[row / 4]) + ones[row / 4]); \
+            x0[row / 4] = LOAD_ROW(row, 0) + ones[row / 4]; \
+            x1[row / 4] = zeroUnless(use1, LOAD_ROW(row, 1) + ones[row / 4]); \
+            x2[row / 4] = zeroUnless(use2, LOAD_ROW(row, 2) + ones[row / 4]); \
+            x3[row / 4] = zeroUnless(use3, LOAD_ROW(row, 3) + ones[row / 4]); \
         }
 #define LOAD_GRADIENT(t) \
         g0[t] = imageLoad(outputGradients, gradientAt + ivec2(t, 0)); \

@@ -7,13 +7,14 @@
 // Three phases with a barrier between them; what one leaves to the next lies in `scratch`, a row a sample: H, dH, dZ and L.
 // In each, the invocations take tiles by turns. Every sum has the order of the kernels that this one replaces.
 #include "matrix.glsl"
+#include "samples.glsl"
 #include "relu.glsl"
 #include "sgd.glsl"
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 2, rgba32f) readonly uniform image2D hiddenParameters;
 layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenParameters;
 layout(binding = 4, rgba32f) readonly uniform image2D outputParameters;
@@ -64,7 +65,7 @@ void computeHidden(int tile)
     vec4 sum[TILE_ROWS];
     for (int i = 0; i < TILE_ROWS; i++)
     {
-        inputAt[i] = matrixTexel(firstRow + i, 0, inputTexels);
+        inputAt[i] = matrixTexel(inputRow(firstRow + i), 0, inputTexels);
         sum[i] = vec4(0.0);
     }
 
@@ -91,6 +92,7 @@ void computeHidden(int tile)
 void computeRow(int row)
 {
     ivec2 at = scratchRow(row);
+    drawRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
@@ -107,8 +109,18 @@ void computeRow(int row)
 }
 
 // [W; b] - learningRate * [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
-// one, past the last column, is added to the zero padding of X.
-#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, gradientTexel, weights, pendingWeights) \
+// one, past the last column, is added to the zero padding of X. FIND_ROWS(b) finds where the four rows from b on lie in X, and
+// FOUND_ROW(b, i) is one of them.
+#define FIND_NO_ROWS(b)
+#define SAME_ROW(b, i) b + i
+#ifdef DRAWN_INPUTS
+#define FIND_SAMPLES(b) ivec4 drawn = sampleRows(b);
+#define SAMPLE_ROW(b, i) drawn[i]
+#else
+#define FIND_SAMPLES(b)
+#define SAMPLE_ROW(b, i) b + i
+#endif
+#define UPDATE_WEIGHTS(tile, columns, outputTexels, FIND_ROWS, FOUND_ROW, loadInput, gradientTexel, weights, pendingWeights) \
     { \
         int inputTexel = tile / (outputTexels), texel = tile % (outputTexels); \
         ivec4 column = 4 * inputTexel + ivec4(0, 1, 2, 3); \
@@ -118,10 +130,11 @@ void computeRow(int row)
         for (int b = 0; b < rows; b += 4) \
         { \
             vec4 x[4], g[4]; \
+            FIND_ROWS(b) \
             for (int i = 0; i < 4; i++) \
             { \
                 bool inUse = b + i < rows; \
-                x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(b + i, inputTexel)) + ones); \
+                x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(FOUND_ROW(b, i), inputTexel)) + ones); \
                 g[i] = zeroUnless(inUse, imageLoad(scratch, scratchRow(b + i) + ivec2(gradientTexel + texel, 0))); \
             } \
             sum0 += x[0].x * g[0] + x[1].x * g[1] + x[2].x * g[2] + x[3].x * g[3]; \
@@ -152,10 +165,12 @@ void main()
 
     int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
     for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
+        UPDATE_WEIGHTS(
+            tile, inputColumns, hiddenTexels, FIND_SAMPLES, SAMPLE_ROW, loadFeatures, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
     int outputWeightTiles = (hiddenColumns / 4 + 1) * CLASS_TEXELS;
     for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
+        UPDATE_WEIGHTS(
+            tile, hiddenColumns, CLASS_TEXELS, FIND_NO_ROWS, SAME_ROW, loadHidden, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
 
     if (lane == 0)
     {

@@ -5,12 +5,13 @@
 //
 // An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces.
 #include "matrix.glsl"
+#include "samples.glsl"
 #include "relu.glsl"
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D hidden;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D hidden;
 layout(binding = 2, rgba32f) readonly uniform image2D outputParameters;
 layout(binding = 3, rgba32f) writeonly uniform image2D logitGradients;
 layout(binding = 4, rgba32f) writeonly uniform image2D rowLosses;
@@ -23,7 +24,7 @@ layout(location = SCALAR_0) uniform float entropyBonus;
 
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(hidden, matrixTexel(row, texel, hiddenTexels));
+    return imageLoad(hidden, matrixTexel(drawnInput(row), texel, hiddenTexels));
 }
 
 #include "last_layer.glsl"
@@ -35,6 +36,7 @@ void main()
     int row = invocation().x;
     if (row >= rows) return;
 
+    drawRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);

@@ -1,9 +1,10 @@
 // Y [rows x columns] = max(X, 0)
 #include "matrix.glsl"
+#include "samples.glsl"
 #include "relu.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) writeonly uniform image2D outputs;
 layout(location = SIZE_0) uniform int texelsPerRow;
 
@@ -16,6 +17,6 @@ void main()
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
         ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        imageStore(outputs, at, relu(imageLoad(inputs, at)));
+        imageStore(outputs, at, relu(imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow))));
     }
 }

@@ -2,6 +2,7 @@
 //   L_i = weight_i * (-log p_label) - entropyBonus * H(p),  p = softmax(z),  H(p) = -sum p log p
 // into [rows x 4]: L_i, 1 if the first greatest logit is the label's else 0, and two zeros. One invocation a row.
 #include "matrix.glsl"
+#include "samples.glsl"
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
@@ -23,5 +24,6 @@ void main()
     int row = invocation().x;
     if (row >= rows) return;
 
+    drawRow(row);
     imageStore(rowLosses, matrixTexel(row, 0, 1), rowLoss(row, loadTarget(row), softmaxOfRow(row)));
 }

@@ -6,11 +6,14 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
-    protected Workspace(Network network, int capacity)
+    private readonly BatchSource? source;
+
+    protected Workspace(Network network, int capacity, BatchSource? source = null)
     {
+        this.source = source;
         Network = network;
         Capacity = capacity;
-        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
+        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight, source);
     }
 
     public int Capacity { get; }
@@ -28,7 +31,7 @@ internal abstract class Workspace : IDisposable
 
     protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded)
     {
-        Dispatch[] dispatches = [.. recorded.Select(r => r.Dispatch)];
+        Dispatch[] dispatches = [.. recorded.Select(r => source?.Draw(r.Dispatch) ?? r.Dispatch)];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
         foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
@@ -89,8 +92,9 @@ internal sealed class StepWorkspace : Workspace
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
     private uint[] targetWords = [];
 
-    public StepWorkspace(Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true)
-        : base(network, capacity)
+    public StepWorkspace(
+        Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true, BatchSource? source = null)
+        : base(network, capacity, source)
     {
         Loss = loss;
         Recording.RecordLoss(loss);

@@ -1,0 +1,210 @@
+using System.Numerics;
+
+namespace NeuralPlugin;
+
+/// <summary>The batch of a step: its samples in use and where they begin in the order; none while there are no samples.</summary>
+internal readonly record struct DrawnBatch(int Rows, int FirstSample, long Epoch, bool BeginsEpoch);
+
+/// <summary>
+/// Where an order stands: its next batch begins at <paramref name="Position"/> of an epoch over <paramref name="Count"/> samples.
+/// </summary>
+internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count, int Position);
+
+/// <summary>
+/// The order in which one trainer draws the samples of a set: each epoch is a permutation of the rows that were there when it
+/// began, which depends on the seed, the epoch and their number alone and is computed by integer arithmetic, so that it is the
+/// same on every machine. The GPU computes it for some thousand positions ahead; <see cref="RowAt"/> is its twin here.
+/// </summary>
+/// <remarks>
+/// Each batch begins at a whole texel of the order, so that kernels look four row numbers up at once. A step draws between
+/// <see cref="BeginBatch"/> and <see cref="EndBatch"/>; the set overwrites none of its rows in between.
+/// </remarks>
+internal sealed class SampleOrder : IDisposable
+{
+    private const string RowsFile = "sample_order_rows.comp";
+    private const int GroupSize = 32;
+
+    /// <summary>As few as eight show in the statistics of orders of five to eight samples; 16 do not.</summary>
+    private const int Rounds = 16;
+
+    private const uint Golden = 0x9E3779B9;
+
+    /// <summary>Positions that are computed ahead, or one batch where that is larger.</summary>
+    private const int PositionsAhead = 4_096;
+
+    private readonly TrainingSet samples;
+    private readonly int batchSize;
+    private readonly int stride;
+    private readonly int batchesAhead;
+    private readonly MatrixTexture order;
+    private readonly Dispatch dispatch;
+    private int generation;
+    private long epoch;
+    private int count;
+    private int position;
+    private long chunkEpoch;
+    private int chunkCount;
+    private int chunkBatch;
+    private int openPosition;
+    private int openRows;
+
+    /// <param name="samples">What is drawn from.</param>
+    /// <param name="seed">Chooses the orders.</param>
+    /// <param name="batchSize">Samples of a batch; an epoch's last one has what is left.</param>
+    public SampleOrder(TrainingSet samples, int seed, int batchSize)
+    {
+        this.samples = samples;
+        this.batchSize = batchSize;
+        Seed = seed;
+        stride = MatrixShape.Texels(batchSize) * MatrixShape.ColumnsPerTexel;
+        batchesAhead = Math.Max(1, PositionsAhead / stride);
+        NeuralDevice device = samples.Device;
+        MatrixShape shape = device.Shape(MatrixShape.Texels(batchesAhead * stride), MatrixShape.ColumnsPerTexel, "The order of samples");
+        order = new MatrixTexture(device, shape, TexelFormat.UnsignedInteger);
+        dispatch = new Dispatch(
+            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [new ImageBinding(order, ImageAccess.Write)],
+            new int[7], new DispatchGrid(1, RowsPerGroupX: GroupSize))
+        {
+            NeedsBarrier = true,   // after what still reads the order of before
+        };
+        dispatch.Kernel = device.GetKernel(dispatch.Source);
+        Source = new BatchSource(new DrawnRows(samples.Features, batchSize), new DrawnRows(samples.Targets, batchSize), order);
+        generation = samples.Generation;
+        samples.Register(this);
+    }
+
+    public int Seed { get; private set; }
+
+    /// <summary>What the kernels of a step draw their batch from.</summary>
+    public BatchSource Source { get; }
+
+    public bool HasOpenBatch => openRows > 0;
+
+    /// <summary>A batch that is still open will be drawn again.</summary>
+    public SampleOrderState State => new(Seed, epoch, count, position - openRows);
+
+    /// <summary>The row at a position of an epoch's order: a permutation of [0, count).</summary>
+    public static int RowAt(int seed, long epoch, int count, int position)
+    {
+        uint low = unchecked((uint)epoch), high = unchecked((uint)(epoch >> 32));
+        uint key = MixBits(unchecked((uint)seed) ^ MixBits(high ^ MixBits(unchecked(low + Golden))));
+        Span<uint> roundKeys = stackalloc uint[Rounds];
+        for (int i = 0; i < Rounds; i++) roundKeys[i] = MixBits(unchecked(key + ((uint)(i + 1) * Golden)));
+
+        int bits = 32 - BitOperations.LeadingZeroCount((uint)(count - 1));
+        int lowBits = bits - (bits / 2);
+        uint lowMask = (1u << lowBits) - 1, highMask = (1u << (bits / 2)) - 1;
+        uint value = (uint)position;
+        do
+        {
+            (uint lowHalf, uint highHalf) = (value & lowMask, value >> lowBits);
+            for (int i = 0; i < Rounds; i += 2)
+            {
+                highHalf ^= MixBits(unchecked(lowHalf + roundKeys[i])) & highMask;
+                lowHalf ^= MixBits(unchecked(highHalf + roundKeys[i + 1])) & lowMask;
+            }
+
+            value = (highHalf << lowBits) | lowHalf;
+        }
+        while (value >= (uint)count);
+        return (int)value;
+    }
+
+    /// <summary>
+    /// The batch of the next step, whose order is enqueued to be computed where it is not there yet. An epoch is over the samples
+    /// that were uploaded when it began, and its last batch may be smaller. Neither waits nor allocates.
+    /// </summary>
+    public DrawnBatch BeginBatch()
+    {
+        if (generation != samples.Generation)   // cleared: what the epoch was over is gone
+        {
+            generation = samples.Generation;
+            if (position > 0) epoch++;
+            (count, position) = (0, 0);
+        }
+
+        if (position == count)
+        {
+            if (count > 0) epoch++;
+            (count, position) = (samples.Uploaded, 0);
+        }
+
+        if (count == 0) return default;
+        int batch = position / batchSize;
+        int ahead = BatchesAfterChunkStart(batch);
+        if (ahead < 0)
+        {
+            Compute(batch);
+            ahead = 0;
+        }
+
+        bool beginsEpoch = position == 0;
+        (openPosition, openRows) = (position, Math.Min(batchSize, count - position));
+        position += openRows;
+        return new DrawnBatch(openRows, ahead * stride, epoch, beginsEpoch);
+    }
+
+    /// <summary>The step is whole, or given up: its samples may be overwritten.</summary>
+    public void EndBatch() => openRows = 0;
+
+    /// <summary>How many of the rows from one on, in order, no open step draws.</summary>
+    public int RowsBeforeOpenOnes(int firstRow, int rows)
+    {
+        if (firstRow >= count) return rows;
+        for (int i = 0; i < openRows && rows > 0; i++)
+        {
+            int row = RowAt(Seed, epoch, count, openPosition + i);
+            if (row >= firstRow && row - firstRow < rows) rows = row - firstRow;
+        }
+
+        return rows;
+    }
+
+    /// <summary>Stands where another order of a set with the same samples stood.</summary>
+    public void Restore(SampleOrderState state)
+    {
+        (Seed, epoch, count, position) = (state.Seed, state.Epoch, state.Count, state.Position);
+        generation = samples.Generation;
+        chunkCount = 0;
+        EndBatch();
+    }
+
+    public void Dispose()
+    {
+        EndBatch();
+        samples.Unregister(this);
+        order.Dispose();
+    }
+
+    /// <summary>The finalizer of MurmurHash3 (Appleby).</summary>
+    private static uint MixBits(uint x)
+    {
+        unchecked
+        {
+            x = (x ^ (x >> 16)) * 0x85EBCA6B;
+            x = (x ^ (x >> 13)) * 0xC2B2AE35;
+            return x ^ (x >> 16);
+        }
+    }
+
+    /// <summary>Where a batch of the epoch lies among those that were computed ahead; negative where it is not among them.</summary>
+    private int BatchesAfterChunkStart(int batch)
+    {
+        if (chunkCount != count) return -1;
+        long ahead = ((epoch - chunkEpoch) * BatchesPerEpoch) + batch - chunkBatch;
+        return ahead >= 0 && ahead < batchesAhead ? (int)ahead : -1;
+    }
+
+    private int BatchesPerEpoch => MatrixShape.CeilingDivide(count, batchSize);
+
+    private void Compute(int batch)
+    {
+        (chunkEpoch, chunkCount, chunkBatch) = (epoch, count, batch);
+        int[] sizes = dispatch.Sizes;
+        (sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]) = (count, batchSize, stride, batch, Seed);
+        (sizes[5], sizes[6]) = unchecked(((int)epoch, (int)(epoch >> 32)));
+        int texels = order.Shape.Rows;
+        samples.Device.Run(dispatch, texels, default, 0, dispatch.Grid.Lines(texels));
+        samples.Device.MakeWritesVisible();
+    }
+}

@@ -1,0 +1,262 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin;
+
+/// <summary>How a training set keeps features on the GPU.</summary>
+public enum SampleFormat
+{
+    /// <summary>Floats of 32 bits.</summary>
+    [SuppressMessage("Naming", "CA1720", Justification = "It is the type of the features.")]
+    Float,
+
+    /// <summary>Bytes, which a network sees as value / 255: for images, in a quarter of the memory.</summary>
+    Bytes,
+}
+
+/// <summary>
+/// Labeled samples that live on the GPU: a matrix of features [capacity × inputs], and with each sample its label, its weight and
+/// its allowed classes. Trainers draw their batches from it by index inside their kernels, so that a step uploads nothing.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A sample that is added waits in memory and is uploaded, with all others that wait, by the next Tick of a trainer of this set.
+/// When the set is full the oldest samples go. A step that is still open keeps the samples of its batch: what would take their
+/// place waits until it is whole.
+/// </para>
+/// <para>
+/// A trainer draws each sample once an epoch, in an order that depends on its seed, the epoch and the number of samples alone. An
+/// epoch is over the samples that are there when it begins: one that is added while it runs joins the next epoch, or, in a full
+/// set, takes the place of the oldest one at once. The last batch of an epoch is smaller where the batch size does not divide the
+/// samples; its loss and gradient are the mean over the samples it has. Fewer samples than a batch are one batch.
+/// </para>
+/// <para>Not thread-safe. Adding allocates nothing once as many samples have waited at once as ever will.</para>
+/// </remarks>
+public sealed class TrainingSet : IDisposable
+{
+    private readonly SampleStaging staging;
+    private readonly List<WeakReference<SampleOrder>> orders = [];
+    private int head;
+    private bool disposed;
+
+    /// <summary>Makes an empty set. Its memory on the GPU is taken now, for all of its capacity.</summary>
+    /// <param name="device">Where it lives, with the networks that learn from it.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="classes">Classes that labels come from.</param>
+    /// <param name="capacity">Most samples.</param>
+    /// <param name="format">How features are kept.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is zero or less, or the format is none.</exception>
+    /// <exception cref="DeviceLimitException">It does not fit into a texture of this device, or the driver has no memory for it.</exception>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    public TrainingSet(NeuralDevice device, int inputs, int classes, int capacity, SampleFormat format = SampleFormat.Float)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Inputs = Requirements.Size(inputs, "inputs");
+        Classes = Requirements.Size(classes, "classes");
+        Capacity = Requirements.Size(capacity, "samples of a training set");
+        if (format is not (SampleFormat.Float or SampleFormat.Bytes))
+            throw new ArgumentOutOfRangeException(nameof(format), format, "The format must be Float or Bytes.");
+        Device = device;
+        Format = format;
+        TexelFormat texels = format == SampleFormat.Bytes ? TexelFormat.Byte : TexelFormat.Float;
+        MatrixShape features = device.Shape(capacity, inputs, "The features of a training set", texels);
+        MatrixShape targets = device.Shape(capacity, TargetLayout.WordsPerRow(classes), "The targets of a training set");
+        Features = new MatrixTexture(device, features, texels);
+        Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
+        staging = new SampleStaging(
+            features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
+    }
+
+    /// <summary>Samples in it, uploaded or waiting to be; at most <see cref="Capacity"/>.</summary>
+    public int Count => Math.Min(Capacity, Uploaded + staging.Count);
+
+    /// <summary>Most samples.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Features of a sample.</summary>
+    public int Inputs { get; }
+
+    /// <summary>Classes that labels come from.</summary>
+    public int Classes { get; }
+
+    /// <summary>How features are kept.</summary>
+    public SampleFormat Format { get; }
+
+    internal NeuralDevice Device { get; }
+
+    internal MatrixTexture Features { get; }
+
+    internal MatrixTexture Targets { get; }
+
+    /// <summary>Samples that are on the GPU: they lie in the first rows.</summary>
+    internal int Uploaded { get; private set; }
+
+    /// <summary>Counts how often it was cleared.</summary>
+    internal int Generation { get; private set; }
+
+    /// <summary>Adds a sample to a set of floats. Makes no OpenGL call.</summary>
+    /// <param name="features">[inputs].</param>
+    /// <param name="label">The class that is right.</param>
+    /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
+    /// <param name="allowedClasses">[classes]: which classes it may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps bytes.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, or the label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A feature or the weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void Add(ReadOnlySpan<float> features, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        RequireOne(features.Length);
+        AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
+    }
+
+    /// <summary>Adds a sample to a set of bytes. Makes no OpenGL call.</summary>
+    /// <param name="features">[inputs], each seen as value / 255.</param>
+    /// <param name="label">The class that is right.</param>
+    /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
+    /// <param name="allowedClasses">[classes]: which classes it may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps floats.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, or the label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">The weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void Add(ReadOnlySpan<byte> features, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        RequireOne(features.Length);
+        AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
+    }
+
+    /// <summary>Adds samples to a set of floats, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <param name="features">[samples × inputs], row-major; its length gives their number. Of more than the capacity the last ones stay.</param>
+    /// <param name="labels">[samples], each a class.</param>
+    /// <param name="sampleWeights">[samples]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[samples × classes]: which classes each sample may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps bytes.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void AddRange(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        RequireFormat(SampleFormat.Float);
+        LabeledBatch.Check(Inputs, Classes, features, labels, sampleWeights, allowedClasses);
+        Stage(MemoryMarshal.AsBytes(features), sizeof(float), labels, sampleWeights, allowedClasses);
+    }
+
+    /// <summary>Adds samples to a set of bytes, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <param name="features">[samples × inputs], row-major, each seen as value / 255. Of more than the capacity the last ones stay.</param>
+    /// <param name="labels">[samples], each a class.</param>
+    /// <param name="sampleWeights">[samples]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[samples × classes]: which classes each sample may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps floats.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void AddRange(
+        ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        RequireFormat(SampleFormat.Bytes);
+        int rows = LabeledBatch.CheckLength(features.Length, Inputs, nameof(features));
+        LabeledBatch.CheckTargets(rows, Classes, labels, sampleWeights, allowedClasses);
+        Stage(features, sizeof(byte), labels, sampleWeights, allowedClasses);
+    }
+
+    /// <summary>
+    /// Removes all samples, those that wait too. A trainer's epoch ends with it; a step that is still open keeps its samples to its end.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void Clear()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        staging.Clear();
+        (head, Uploaded) = (0, 0);
+        Generation++;
+    }
+
+    /// <summary>Gives back the memory in which samples wait, once they are uploaded: after a large set came in one go.</summary>
+    public void TrimExcess() => staging.TrimExcess();
+
+    /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        Features.Dispose();
+        Targets.Dispose();
+    }
+
+    /// <summary>Begins a call that needs its textures.</summary>
+    internal NeuralDevice.Scope Enter()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return Device.Enter();
+    }
+
+    /// <summary>
+    /// Uploads what waits; a sample whose row an open step draws, and those after it, go on waiting. Neither waits nor allocates.
+    /// </summary>
+    internal void Upload()
+    {
+        using NeuralDevice.Scope scope = Enter();
+        while (staging.Count > 0)
+        {
+            int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
+            if (rows == 0) return;
+            Device.Upload(Features, head, rows, staging.Features(rows));
+            Device.Upload(Targets, head, rows, staging.Targets(rows));
+            staging.RemoveFirst(rows);
+            Uploaded = Math.Max(Uploaded, head + rows);
+            head = (head + rows) % Capacity;
+        }
+    }
+
+    /// <summary>An order whose open batches it respects, for as long as somebody holds it.</summary>
+    internal void Register(SampleOrder order) => orders.Add(new WeakReference<SampleOrder>(order));
+
+    internal void Unregister(SampleOrder order) => orders.RemoveAll(known => !known.TryGetTarget(out SampleOrder? other) || other == order);
+
+    private int RowsBeforeOpenOnes(int firstRow, int rows)
+    {
+        for (int i = orders.Count - 1; i >= 0; i--)
+        {
+            if (!orders[i].TryGetTarget(out SampleOrder? order)) orders.RemoveAt(i);
+            else rows = order.RowsBeforeOpenOnes(firstRow, rows);
+        }
+
+        return rows;
+    }
+
+    private void Stage(
+        ReadOnlySpan<byte> features, int bytesPerFeature, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        int rows = labels.Length, bytes = Inputs * bytesPerFeature;
+        int kept = Math.Min(rows, Capacity);
+        staging.MakeRoom(kept);
+        for (int i = rows - kept; i < rows; i++)
+        {
+            (Memory<byte> stagedFeatures, Memory<uint> stagedTargets) = staging.Append();
+            features.Slice(i * bytes, bytes).CopyTo(stagedFeatures.Span);   // the padding behind it was never written
+            TargetLayout.Pack(
+                labels.Slice(i, 1), sampleWeights.IsEmpty ? default : sampleWeights.Slice(i, 1),
+                allowedClasses.IsEmpty ? default : allowedClasses.Slice(i * Classes, Classes), Classes, stagedTargets.Span);
+        }
+    }
+
+    private void RequireOne(int features)
+    {
+        if (features != Inputs)
+            throw new ArgumentException($"Expected the {Inputs} features of one sample, but {features} values came.", nameof(features));
+    }
+
+    private void RequireFormat(SampleFormat format)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (Format == format) return;
+        throw new InvalidOperationException(Format == SampleFormat.Bytes
+            ? "This set keeps bytes, and floats came. Hand over bytes (a feature of 0 to 1 as value · 255), or make the set with SampleFormat.Float."
+            : "This set keeps floats, and bytes came. Hand over floats (value / 255f), or make the set with SampleFormat.Bytes.");
+    }
+}
