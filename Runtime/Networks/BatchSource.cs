@@ -11,6 +11,17 @@ internal sealed record BatchSource(DrawnRows Features, DrawnRows Targets, Operan
 {
     /// <summary>The texture unit at which kernels look the order up.</summary>
     public const int OrderUnit = 0;
+
+    /// <summary>A dispatch that reads a batch, as one that draws it.</summary>
+    public Dispatch Draw(Dispatch dispatch)
+    {
+        bool readsFeatures = dispatch.Images.Any(image => image.Operand == Features), readsTargets = dispatch.Images.Any(image => image.Operand == Targets);
+        if (!readsFeatures && !readsTargets) return dispatch;
+        List<(string, int)> constants = [("ORDER_TEXTURE", OrderUnit)];
+        if (readsFeatures) constants.Add(("DRAWN_INPUTS", 1));
+        if (readsTargets) constants.Add(("DRAWN_TARGETS", 1));
+        return dispatch.WithTexture(OrderUnit, Order, [.. constants]);
+    }
 }
 
 /// <summary>A matrix of samples as a step sees it: with the rows of a batch, which its kernels draw from all of them.</summary>
