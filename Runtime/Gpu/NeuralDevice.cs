@@ -411,14 +411,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal void PrepareTiming()
     {
         using Scope scope = Enter();
-        if (emptyFramebuffer is null)
-        {
-            emptyFramebuffer = Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);
-            gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
-            gl.FramebufferParameter(FramebufferTarget.DrawFramebuffer, FramebufferParameterName.Width, 1);
-            gl.FramebufferParameter(FramebufferTarget.DrawFramebuffer, FramebufferParameterName.Height, 1);
-        }
-
+        emptyFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);   // without attachments and size
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
     }
 

@@ -18,9 +18,6 @@ public sealed class InFrameTrainer : IDisposable
 {
     private const int MostReadbacks = 4;
 
-    /// <summary>A part of a dispatch that takes less of the budget than this is not worth a dispatch.</summary>
-    private const double LeastPart = 0.05;
-
     /// <summary>What a budget is filled up to; the rest is for what a frame does besides.</summary>
     private const double Fill = 0.97;
 
@@ -190,18 +187,18 @@ public sealed class InFrameTrainer : IDisposable
             int all = dispatch.Grid.Lines(open.Rows), left = all - open.Line;
             double called = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
             int lines = budget.StepsPerFrame > 0 ? left : Math.Min(
-                gpuCosts.LinesWithin(allowed - predicted, open.Dispatch, left, all), callCosts.LinesWithin(allowed - called, open.Dispatch, left, all));
-            double cost = gpuCosts.Of(open.Dispatch, lines, all);
-            if (lines == 0 || (lines < left && cost < LeastPart * nanoseconds && parts > 0)) break;
+                gpuCosts.LinesWithin(allowed - predicted, open.Dispatch, left), callCosts.LinesWithin(allowed - called, open.Dispatch, left));
+            if (lines == 0 || (lines < left && parts > 0 && (gpuCosts.IsWasteful(open.Dispatch, lines) || callCosts.IsWasteful(open.Dispatch, lines)))) break;
             network.Device.Run(dispatch, open.Rows, open.Arguments, open.Line, lines);
-            callCosts.Observe(open.Dispatch, lines, all, Stopwatch.GetElapsedTime(start).TotalNanoseconds - called);
-            clock.Add(open.Dispatch, lines, all, cost);
-            predicted += cost;
+            callCosts.Observe(open.Dispatch, lines, Stopwatch.GetElapsedTime(start).TotalNanoseconds - called);
+            clock.Add(open.Dispatch, lines);
+            predicted += gpuCosts.Of(open.Dispatch, lines);
             parts++;
             if (Advance(lines, all)) steps++;
         }
 
         if (parts > 0) network.Device.MakeWritesVisible();
+        callCosts.EndObservation();
         clock.EndFrame();
         StartReading(parts);
         callNanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
@@ -211,11 +208,7 @@ public sealed class InFrameTrainer : IDisposable
     }
 
     /// <summary>What must have been saved up before the smallest part of the open step can run in a budget that it does not fit into.</summary>
-    private double CostOfALine()
-    {
-        int all = workspace.Dispatches[open.Dispatch].Grid.Lines(open.Rows);
-        return Math.Max(gpuCosts.Of(open.Dispatch, 1, all), callCosts.Of(open.Dispatch, 1, all));
-    }
+    private double CostOfALine() => Math.Max(gpuCosts.Of(open.Dispatch, 1), callCosts.Of(open.Dispatch, 1));
 
     /// <summary>False where another trainer's step is open on the network.</summary>
     private bool BeginStep()
