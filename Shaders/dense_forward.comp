@@ -4,9 +4,9 @@
 // An invocation keeps ROWS rows by TEXELS texels of Y in registers and walks along the inputs, a texel of X (four inputs) at
 // a time. The sum over the inputs has one order, whatever the tile: four products at a time, in order.
 #include "matrix.glsl"
-#include "samples.glsl"
 #include "tile.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 
 layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]

@@ -5,8 +5,8 @@
 //
 // An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces.
 #include "matrix.glsl"
-#include "samples.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
@@ -24,23 +24,30 @@ layout(location = SCALAR_0) uniform float entropyBonus;
 
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(hidden, matrixTexel(drawnInput(row), texel, hiddenTexels));
+    return imageLoad(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
 }
 
 #include "last_layer.glsl"
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
+#ifdef RECORD_SLOTS
+#include "loss_guard.glsl"
+#endif
 
 void main()
 {
     int row = invocation().x;
     if (row >= rows) return;
 
-    drawRow(row);
+    lookUpRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
-    imageStore(rowLosses, matrixTexel(row, 0, 1), rowLoss(row, target, softmax));
+    vec4 loss = rowLoss(row, target, softmax);
+    imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
+#ifdef RECORD_SLOTS
+    noteLoss(loss.x);
+#endif
 
     vec4 gradients[CLASS_TEXELS];
     for (int t = 0; t < CLASS_TEXELS; t++)

@@ -1,7 +1,7 @@
 // dX [rows x columns] = dY where X > 0, else 0: the derivative at zero is taken as 0.
 #include "matrix.glsl"
-#include "samples.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;

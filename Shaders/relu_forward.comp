@@ -1,7 +1,7 @@
 // Y [rows x columns] = max(X, 0)
 #include "matrix.glsl"
-#include "samples.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
@@ -16,7 +16,7 @@ void main()
 
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
-        ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        imageStore(outputs, at, relu(imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow))));
+        vec4 x = imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));
+        imageStore(outputs, matrixTexel(row, texel, texelsPerRow), relu(x));
     }
 }

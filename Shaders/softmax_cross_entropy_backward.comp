@@ -2,7 +2,6 @@
 //   dZ_ij = (weight_i * (p_j - [j = label]) + entropyBonus * p_j * (log p_j + H(p))) / rows
 // with L_i as in softmax_cross_entropy_forward. One invocation a row.
 #include "matrix.glsl"
-#include "samples.glsl"
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
@@ -24,7 +23,7 @@ void main()
     int row = invocation().x;
     if (row >= rows) return;
 
-    drawRow(row);
+    lookUpRow(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
     for (int texel = 0; texel < classTexels; texel++)

@@ -2,7 +2,6 @@
 //   L_i = weight_i * (-log p_label) - entropyBonus * H(p),  p = softmax(z),  H(p) = -sum p log p
 // into [rows x 4]: L_i, 1 if the first greatest logit is the label's else 0, and two zeros. One invocation a row.
 #include "matrix.glsl"
-#include "samples.glsl"
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
@@ -18,12 +17,19 @@ vec4 loadLogits(int row, int texel)
 
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
+#ifdef RECORD_SLOTS
+#include "loss_guard.glsl"
+#endif
 
 void main()
 {
     int row = invocation().x;
     if (row >= rows) return;
 
-    drawRow(row);
-    imageStore(rowLosses, matrixTexel(row, 0, 1), rowLoss(row, loadTarget(row), softmaxOfRow(row)));
+    lookUpRow(row);
+    vec4 loss = rowLoss(row, loadTarget(row), softmaxOfRow(row));
+    imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
+#ifdef RECORD_SLOTS
+    noteLoss(loss.x);
+#endif
 }

@@ -98,7 +98,7 @@ internal sealed partial class HouseTests
 
     // ---- shaders ----
 
-    /// <summary>A kernel belongs to an operation, to a kind of network that runs whole in its own kernels, or to what a trainer draws from.</summary>
+    /// <summary>A kernel belongs to an operation, to a kind of network that runs whole in its own kernels, or to what a training needs besides.</summary>
     [Test]
     public void EveryKernelIsNamedByItsOperationAndStage()
     {

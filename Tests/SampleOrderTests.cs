@@ -113,7 +113,7 @@ internal sealed class SampleOrderTests
         using TrainingSet samples = new(TestDevice.Plain, 1, 2, 10);
         using SampleOrder order = new(samples, 1, 4);
         Assert.That(order.BeginBatch(), Is.EqualTo(default(DrawnBatch)));
-        Assert.That(order.HasOpenBatch, Is.False);
+        Assert.That(order.OpenRows, Is.Zero);
     }
 
     [Test]

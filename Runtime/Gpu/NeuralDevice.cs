@@ -33,6 +33,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly int maximumTextureSize;
     private byte[] staging = [];
     private GpuResource? readFramebuffer;
+    private GpuResource? emptyFramebuffer;
     private int depth;
     private bool disposed;
 
@@ -397,6 +398,50 @@ public sealed unsafe class NeuralDevice : IDisposable
         gl.DispatchCompute((uint)x, (uint)y, 1);
     }
 
+    internal GpuResource CreateQuery()
+    {
+        using Scope scope = Enter();
+        return Register(GpuResourceKind.Query, gl.GenQuery(), 0);
+    }
+
+    /// <summary>
+    /// Lets the GPU's clock tell the time of dispatches: a common driver puts a timestamp off to the end of all drawing while a
+    /// framebuffer with pixels is bound, so one without is. The end of the outermost call gives the host's back.
+    /// </summary>
+    internal void PrepareTiming()
+    {
+        using Scope scope = Enter();
+        emptyFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);   // without attachments and size
+        gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
+    }
+
+    /// <summary>Lets a query note the GPU's time behind all commands so far. Its last result must have been read.</summary>
+    internal void MarkTime(GpuResource query)
+    {
+        using Scope scope = Enter();
+        gl.QueryCounter(query.Name, QueryCounterTarget.Timestamp);
+    }
+
+    /// <summary>What a query noted, in nanoseconds; false while the GPU has not come there. Does not wait.</summary>
+    internal bool TryReadTime(GpuResource query, out long nanoseconds)
+    {
+        using Scope scope = Enter();
+        gl.GetQueryObject(query.Name, QueryObjectParameterName.ResultAvailable, out int available);
+        nanoseconds = 0;
+        if (available == 0) return false;
+        gl.GetQueryObject(query.Name, QueryObjectParameterName.Result, out nanoseconds);
+        return true;
+    }
+
+    /// <summary>Copies a matrix into another one of the same shape, on the GPU.</summary>
+    internal void Copy(MatrixTexture source, MatrixTexture destination)
+    {
+        using Scope scope = Enter();
+        gl.CopyImageSubData(
+            source.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0,
+            destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0, (uint)source.Shape.Width, (uint)source.Shape.Height, 1);
+    }
+
     /// <summary>What dispatches have written is visible to whatever comes after.</summary>
     internal void MakeWritesVisible()
     {
@@ -521,6 +566,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             case GpuResourceKind.Buffer: gl.DeleteBuffer(resource.Name); break;
             case GpuResourceKind.Framebuffer: gl.DeleteFramebuffer(resource.Name); break;
             case GpuResourceKind.Program: gl.DeleteProgram(resource.Name); break;
+            case GpuResourceKind.Query: gl.DeleteQuery(resource.Name); break;
         }
     }
 

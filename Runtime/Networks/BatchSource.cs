@@ -12,19 +12,16 @@ internal sealed record BatchSource(DrawnRows Features, DrawnRows Targets, Operan
     /// <summary>The texture unit at which kernels look the order up.</summary>
     public const int OrderUnit = 0;
 
-    /// <summary>The dispatch, drawing what it reads of a batch's features and targets from the samples (Shaders/Include/samples.glsl).</summary>
+    /// <summary>A dispatch that reads a batch, as one that draws it.</summary>
     public Dispatch Draw(Dispatch dispatch)
     {
-        List<(string Name, int Value)> constants = [];
-        foreach (ImageBinding image in dispatch.Images)
-        {
-            if (image.Operand == Targets) constants.Add(("DRAWN_TARGETS", 1));
-            if (image.Operand != Features) continue;
-            constants.Add(("DRAWN_INPUTS", 1));
-            if (Features.Format == TexelFormat.Byte) constants.Add(("BYTE_INPUTS", 1));
-        }
-
-        return constants.Count == 0 ? dispatch : dispatch.WithTexture(OrderUnit, Order, [.. constants, ("ORDER_UNIT", OrderUnit)]);
+        bool readsFeatures = dispatch.Images.Any(image => image.Operand == Features), readsTargets = dispatch.Images.Any(image => image.Operand == Targets);
+        if (!readsFeatures && !readsTargets) return dispatch;
+        List<(string, int)> constants = [("ORDER_TEXTURE", OrderUnit)];
+        if (readsFeatures) constants.Add(("DRAWN_INPUTS", 1));
+        if (readsFeatures && Features.Format == TexelFormat.Byte) constants.Add(("BYTE_INPUTS", 1));
+        if (readsTargets) constants.Add(("DRAWN_TARGETS", 1));
+        return dispatch.WithTexture(OrderUnit, Order, [.. constants]);
     }
 }
 

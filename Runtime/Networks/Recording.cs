@@ -46,7 +46,7 @@ internal sealed class Recording
     /// <summary>The targets of a batch: planned, or those of the source.</summary>
     public Operand? Targets { get; private set; }
 
-    public PlannedMatrix? BatchLoss { get; private set; }
+    public Operand? BatchLoss { get; private set; }
 
     public PlannedMatrix? LogitGradients { get; private set; }
 
@@ -67,12 +67,14 @@ internal sealed class Recording
         Add(LossBlock, RecordedPass.Forward, [Softmax.Forward(Logits, Probabilities)]);
     }
 
-    public void RecordLoss(SoftmaxCrossEntropy loss)
+    /// <param name="loss">What is made small.</param>
+    /// <param name="batchLoss">Where the loss of the batch goes; null for a matrix of the plan.</param>
+    public void RecordLoss(SoftmaxCrossEntropy loss, Operand? batchLoss = null)
     {
         int words = TargetLayout.WordsPerRow(stack.Outputs);
         Targets = (Operand?)source?.Targets ?? Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
         Operand rowLosses = Request(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch");
-        BatchLoss = Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
+        BatchLoss = batchLoss ?? Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
         Add(LossBlock, RecordedPass.Forward, loss.Forward(Logits, Targets, rowLosses, BatchLoss));
         RequestLogitGradients(LossBlock);
         Add(LossBlock, RecordedPass.Backward, loss.Backward(Logits, Targets, LogitGradients!));

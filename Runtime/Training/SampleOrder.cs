@@ -17,7 +17,7 @@ internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count
 /// </summary>
 /// <remarks>
 /// Each batch begins at a whole texel of the order, so that kernels look four row numbers up at once. A step draws between
-/// <see cref="BeginBatch"/> and <see cref="EndBatch"/>; the set overwrites none of its rows in between.
+/// <see cref="BeginBatch"/> and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; the set overwrites none of its rows in between.
 /// </remarks>
 internal sealed class SampleOrder : IDisposable
 {
@@ -45,8 +45,6 @@ internal sealed class SampleOrder : IDisposable
     private long chunkEpoch;
     private int chunkCount;
     private int chunkBatch;
-    private int openPosition;
-    private int openRows;
 
     /// <param name="samples">What is drawn from.</param>
     /// <param name="seed">Chooses the orders.</param>
@@ -78,10 +76,14 @@ internal sealed class SampleOrder : IDisposable
     /// <summary>What the kernels of a step draw their batch from.</summary>
     public BatchSource Source { get; }
 
-    public bool HasOpenBatch => openRows > 0;
+    /// <summary>Rows of the batch that was begun; 0 where none is open.</summary>
+    public int OpenRows { get; private set; }
+
+    /// <summary>Epochs that are over, and the part of the one that is not.</summary>
+    public double Epochs => epoch + (count == 0 ? 0 : (double)position / count);
 
     /// <summary>A batch that is still open will be drawn again.</summary>
-    public SampleOrderState State => new(Seed, epoch, count, position - openRows);
+    public SampleOrderState State => new(Seed, epoch, count, position);
 
     /// <summary>The row at a position of an epoch's order: a permutation of [0, count).</summary>
     public static int RowAt(int seed, long epoch, int count, int position)
@@ -119,7 +121,7 @@ internal sealed class SampleOrder : IDisposable
         if (generation != samples.Generation)   // cleared: what the epoch was over is gone
         {
             generation = samples.Generation;
-            if (position > 0) epoch++;
+            epoch += position > 0 ? 1 : 0;
             (count, position) = (0, 0);
         }
 
@@ -139,21 +141,30 @@ internal sealed class SampleOrder : IDisposable
         }
 
         bool beginsEpoch = position == 0;
-        (openPosition, openRows) = (position, Math.Min(batchSize, count - position));
-        position += openRows;
-        return new DrawnBatch(openRows, ahead * stride, epoch, beginsEpoch);
+        OpenRows = Math.Min(batchSize, count - position);
+        return new DrawnBatch(OpenRows, ahead * stride, epoch, beginsEpoch);
     }
 
-    /// <summary>The step is whole, or given up: its samples may be overwritten.</summary>
-    public void EndBatch() => openRows = 0;
+    /// <summary>The batch was trained, and its samples may be overwritten.</summary>
+    public void EndBatch()
+    {
+        position += OpenRows;
+        OpenRows = 0;
+    }
+
+    /// <summary>The batch was not trained: it comes again.</summary>
+    public void AbandonBatch() => OpenRows = 0;
+
+    /// <summary>What was to be computed on the GPU may not be there.</summary>
+    public void Regenerate() => chunkCount = 0;
 
     /// <summary>How many of the rows from one on, in order, no open step draws.</summary>
     public int RowsBeforeOpenOnes(int firstRow, int rows)
     {
         if (firstRow >= count) return rows;
-        for (int i = 0; i < openRows && rows > 0; i++)
+        for (int i = 0; i < OpenRows && rows > 0; i++)
         {
-            int row = RowAt(Seed, epoch, count, openPosition + i);
+            int row = RowAt(Seed, epoch, count, position + i);
             if (row >= firstRow && row - firstRow < rows) rows = row - firstRow;
         }
 
@@ -165,13 +176,13 @@ internal sealed class SampleOrder : IDisposable
     {
         (Seed, epoch, count, position) = (state.Seed, state.Epoch, state.Count, state.Position);
         generation = samples.Generation;
-        chunkCount = 0;
-        EndBatch();
+        Regenerate();
+        AbandonBatch();
     }
 
     public void Dispose()
     {
-        EndBatch();
+        AbandonBatch();
         samples.Unregister(this);
         order.Dispose();
     }
