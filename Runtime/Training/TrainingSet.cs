@@ -35,6 +35,7 @@ public enum SampleFormat
 public sealed class TrainingSet : IDisposable
 {
     private readonly SampleStaging staging;
+    private readonly TextureStaging textures;
     private readonly List<WeakReference<SampleOrder>> orders = [];
     private int head;
     private bool disposed;
@@ -66,6 +67,7 @@ public sealed class TrainingSet : IDisposable
         Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
         staging = new SampleStaging(
             features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
+        textures = new TextureStaging(device, texels, inputs);
     }
 
     /// <summary>Samples in it, uploaded or waiting to be; at most <see cref="Capacity"/>.</summary>
@@ -165,6 +167,45 @@ public sealed class TrainingSet : IDisposable
     }
 
     /// <summary>
+    /// Adds what a texture of the game shows now as a sample, without reading it back: scaled to width × height pixels, each the mean
+    /// over its box of the texture. The features are the pixels row by row, from the texture's first row on (the bottom of what
+    /// OpenGL has rendered), with the channels of a pixel side by side.
+    /// </summary>
+    /// <remarks>
+    /// This enqueues GPU work at once, so that the game may draw into the texture again. Values are taken as shaders see them: sRGB
+    /// textures give linear light; a set of bytes keeps 0 to 1. That they are finite is not checked: a trainer's loss tells. The host's
+    /// filters and mipmaps do not matter. What the game wrote by image stores needs the game's own barrier
+    /// (GL_TEXTURE_FETCH_BARRIER_BIT). Does not wait; allocates where another size comes, or more textures wait at once than ever before.
+    /// </remarks>
+    /// <param name="texture">The name of a two-dimensional color texture in the device's context.</param>
+    /// <param name="width">Pixels side by side; width × height × channels are the set's inputs.</param>
+    /// <param name="height">Rows of pixels.</param>
+    /// <param name="channels">Which values of a pixel are features.</param>
+    /// <param name="label">The class that is right.</param>
+    /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
+    /// <param name="allowedClasses">[classes]: which classes it may be; empty for all.</param>
+    /// <exception cref="ArgumentException">
+    /// The pixels are not as many features as the set has, it is no such texture, or the label is not among its allowed classes.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, the channels are none, or the label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">The weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">More than 65,535 of its texels would be one pixel, or the driver has no memory.</exception>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ObjectDisposedException">The set or the device was disposed.</exception>
+    public void AddTexture(
+        uint texture, int width, int height, TextureChannels channels, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        TextureFeatures.RequireSize(width, height, channels, Inputs);
+        ReadOnlySpan<int> labels = new(in label);
+        ReadOnlySpan<float> sampleWeights = new(in sampleWeight);
+        LabeledBatch.CheckTargets(1, Classes, labels, sampleWeights, allowedClasses);
+        textures.Add(texture, width, height, channels);
+        textures.RemoveFirst(staging.MakeRoom(1));
+        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Classes, staging.Append(isTexture: true).Targets.Span);
+    }
+
+    /// <summary>
     /// Removes all samples, those that wait too. A trainer's epoch ends with it; a step that is still open keeps its samples to its end.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
@@ -172,6 +213,7 @@ public sealed class TrainingSet : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         staging.Clear();
+        textures.Clear();
         (head, Uploaded) = (0, 0);
         Generation++;
     }
@@ -186,6 +228,7 @@ public sealed class TrainingSet : IDisposable
         disposed = true;
         Features.Dispose();
         Targets.Dispose();
+        textures.Dispose();
     }
 
     /// <summary>Begins a call that needs its textures.</summary>
@@ -205,7 +248,8 @@ public sealed class TrainingSet : IDisposable
         {
             int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
             if (rows == 0) return;
-            Device.Upload(Features, head, rows, staging.Features(rows));
+            if (staging.IsFirstTexture) textures.MoveFirstTo(Features, head);
+            else Device.Upload(Features, head, rows, staging.Features(rows));
             Device.Upload(Targets, head, rows, staging.Targets(rows));
             staging.RemoveFirst(rows);
             Uploaded = Math.Max(Uploaded, head + rows);
@@ -234,7 +278,7 @@ public sealed class TrainingSet : IDisposable
     {
         int rows = labels.Length, bytes = Inputs * bytesPerFeature;
         int kept = Math.Min(rows, Capacity);
-        staging.MakeRoom(kept);
+        textures.RemoveFirst(staging.MakeRoom(kept));
         for (int i = rows - kept; i < rows; i++)
         {
             (Memory<byte> stagedFeatures, Memory<uint> stagedTargets) = staging.Append();
