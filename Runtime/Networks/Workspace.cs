@@ -45,10 +45,17 @@ internal sealed class PredictionWorkspace : Workspace
 
     public PredictionWorkspace(Network network, int capacity) : base(network, capacity)
     {
-        int lossBlock = network.Stack.Layers.Count;
         Recording.RecordProbabilities();
-        logitsPlan = PlanOf(Fusion.Fuse(Recording, Recording.Logits).Where(recorded => recorded.Block != lossBlock));
-        probabilitiesPlan = PlanOf(Fusion.Fuse(Recording, Recording.Probabilities));
+        logitsPlan = PlanOf(ForLogits(Recording, network.Stack));
+        probabilitiesPlan = PlanOf(ForProbabilities(Recording));
+    }
+
+    /// <summary>The kernels of both plans, with nothing made.</summary>
+    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
+    {
+        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
+        recording.RecordProbabilities();
+        return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
@@ -57,6 +64,14 @@ internal sealed class PredictionWorkspace : Workspace
         (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
         (probabilities ? Recording.Probabilities! : Recording.Logits).Texture.Read(result);
     }
+
+    private static IEnumerable<RecordedDispatch> ForLogits(Recording recording, Stack stack)
+    {
+        int lossBlock = stack.Layers.Count;
+        return Fusion.Fuse(recording, recording.Logits).Where(recorded => recorded.Block != lossBlock);
+    }
+
+    private static IReadOnlyList<RecordedDispatch> ForProbabilities(Recording recording) => Fusion.Fuse(recording, recording.Probabilities);
 }
 
 /// <summary>The gradient of the features from a given gradient of the logits.</summary>
@@ -97,6 +112,13 @@ internal sealed class StepWorkspace : Workspace
         Recording.RecordBackward(inputGradients: false);
         if (optimizer is not null) Recording.RecordUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
         plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches);
+    }
+
+    /// <summary>The kernels of a plan of these, with nothing made.</summary>
+    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows, Optimizer? optimizer, bool fused = true)
+    {
+        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, network.Device.FoldHeight, []);
+        return (fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches).Select(recorded => recorded.Dispatch);
     }
 
     public SoftmaxCrossEntropy Loss { get; }
