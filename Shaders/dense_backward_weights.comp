@@ -37,7 +37,7 @@ vec4 loadInput(ivec2 at, int texel, int offset, bool isInput)
 void main()
 {
 #ifdef LOSS_PARTS
-    sumLosses(int(gl_LocalInvocationID.x), GROUP_SIZE, gl_WorkGroupID.x == 0u && gl_WorkGroupID.y == gl_NumWorkGroups.y - 1u);
+    sumLosses(int(gl_LocalInvocationID.x), GROUP_SIZE, workGroup().x == 0 && workGroup().y * ROWS * (GROUP_SIZE / COLUMN_LANES) > inputColumns);
 #endif
     int firstTexel = tileColumn() * TEXELS;
     int firstInputTexel = tileRow() * INPUT_TEXELS;

@@ -32,7 +32,7 @@ vec4 loadHidden(int row, int texel)
 
 void main()
 {
-    int row = int(gl_GlobalInvocationID.x);
+    int row = invocation().x;
     if (row >= rows) return;
 
     computeLogits(row);

@@ -16,7 +16,8 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed unsafe class NeuralDevice : IDisposable
 {
-    private const MemoryBarrierMask ShaderWritesVisibleToShaders = MemoryBarrierMask.ShaderImageAccessBarrierBit;
+    private const MemoryBarrierMask ShaderWritesVisibleToShaders =
+        MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
 
     private const MemoryBarrierMask ShaderWritesVisibleToAll =
         MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureUpdateBarrierBit |
@@ -517,25 +518,47 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
         using Scope scope = Enter();
-        foreach (Dispatch dispatch in dispatches)
-        {
-            Kernel kernel = dispatch.Kernel!;
-            if (dispatch.NeedsBarrier) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
-            gl.UseProgram(kernel.Program);
-            kernel.SetInteger(gl, Kernel.RowsLocation, rows);
-            for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
-            for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
-            for (int i = 0; i < dispatch.Images.Length; i++)
-            {
-                ImageBinding image = dispatch.Images[i];
-                gl.BindImageTexture(
-                    (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), (InternalFormat)InternalFormatOf(image.Operand.Format));
-            }
+        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, default, 0, dispatch.Grid.Lines(rows));
+        MakeWritesVisible();
+    }
 
-            (int x, int y) = dispatch.Grid.Groups(rows);
-            gl.DispatchCompute((uint)x, (uint)y, 1);
+    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
+    internal void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
+    {
+        using Scope scope = Enter();
+        Kernel kernel = dispatch.Kernel!;
+        (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
+        if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
+        gl.UseProgram(kernel.Program);
+        kernel.SetInteger(gl, Kernel.RowsLocation, rows);
+        kernel.SetInteger(gl, Kernel.FirstGroupXLocation, firstX);
+        kernel.SetInteger(gl, Kernel.FirstGroupYLocation, firstY);
+        kernel.SetInteger(gl, Kernel.FirstSampleLocation, arguments.FirstSample);
+        kernel.SetInteger(gl, Kernel.StepLocation, arguments.Step);
+        for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
+        for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
+        for (int i = 0; i < dispatch.Images.Length; i++)
+        {
+            ImageBinding image = dispatch.Images[i];
+            gl.BindImageTexture(
+                (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), (InternalFormat)InternalFormatOf(image.Operand.Format));
         }
 
+        for (int i = 0; i < dispatch.Textures.Length; i++)
+        {
+            if (dispatch.Textures[i] is not { } texture) continue;
+            gl.ActiveTexture(TextureUnit.Texture0 + i);
+            gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
+            gl.BindSampler((uint)i, 0);
+        }
+
+        gl.DispatchCompute((uint)x, (uint)y, 1);
+    }
+
+    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    internal void MakeWritesVisible()
+    {
+        using Scope scope = Enter();
         gl.MemoryBarrier(ShaderWritesVisibleToAll);
     }
 

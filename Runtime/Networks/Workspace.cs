@@ -15,7 +15,7 @@ internal abstract class Workspace : IDisposable
 
     public int Capacity { get; }
 
-    public MatrixTexture Input => Recording.Input.Texture;
+    public MatrixTexture Input => ((PlannedMatrix)Recording.Input).Texture;
 
     protected Network Network { get; }
 
@@ -146,7 +146,7 @@ internal sealed class StepWorkspace : Workspace
     private void Upload(LabeledBatch batch)
     {
         Input.Upload(batch.Features);
-        MatrixTexture targets = Recording.Targets!.Texture;
+        MatrixTexture targets = ((PlannedMatrix)Recording.Targets!).Texture;
         int words = batch.Rows * targets.Shape.Columns;
         if (targetWords.Length < words) targetWords = new uint[words];
         TargetLayout.Pack(batch.Labels, batch.SampleWeights, batch.AllowedClasses, Network.Outputs, targetWords.AsSpan(0, words));
