@@ -53,9 +53,10 @@ internal sealed class WarmUpRun
     {
         Source = dispatch.Source;
         Images = [.. dispatch.Images.Select(image => (TextureKind.Of(image.Operand), image.Access))];
+        Textures = [.. dispatch.Textures.Select(texture => texture is null ? (TextureKind?)null : TextureKind.Of(texture))];
         sizes = dispatch.Sizes.Length;
         scalars = dispatch.Scalars.Length;
-        Key = $"{Source.Key} on {string.Join(", ", Images)}";
+        Key = $"{Source.Key} on {string.Join(", ", Images)}; {string.Join(", ", Textures)}";
     }
 
     public string Key { get; }
@@ -65,13 +66,19 @@ internal sealed class WarmUpRun
     /// <summary>What lies on each image unit.</summary>
     public (TextureKind Kind, ImageAccess Access)[] Images { get; }
 
+    /// <summary>What lies on each texture unit.</summary>
+    public TextureKind?[] Textures { get; }
+
     public bool IsDone { get; set; }
 
     /// <summary>The kernel in one workgroup, on other textures, with no rows and all sizes zero: it does next to nothing.</summary>
     public Dispatch On(Func<TextureKind, MatrixTexture> textures)
     {
         ImageBinding[] images = [.. Images.Select(image => new ImageBinding(textures(image.Kind), image.Access))];
-        return new Dispatch(Source, images, new int[sizes], new DispatchGrid(1), new float[scalars]);
+        return new Dispatch(Source, images, new int[sizes], new DispatchGrid(1), new float[scalars])
+        {
+            Textures = [.. Textures.Select(kind => kind is { } known ? textures(known) : null)],
+        };
     }
 }
 

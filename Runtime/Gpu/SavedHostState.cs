@@ -34,9 +34,6 @@ internal enum HostStateParts
 /// </summary>
 internal sealed class SavedHostState(GL gl)
 {
-    /// <summary>Texture units that our dispatches sample on; uploads go through the first.</summary>
-    public const int TextureUnits = 2;
-
     private static readonly PixelStore[] UnpackStores =
     [
         new(PixelStoreParameter.UnpackSwapBytes), new(PixelStoreParameter.UnpackLsbFirst), new(PixelStoreParameter.UnpackRowLength),
@@ -54,7 +51,7 @@ internal sealed class SavedHostState(GL gl)
     private readonly int[] unpackStores = new int[UnpackStores.Length];
     private readonly int[] packStores = new int[PackStores.Length];
     private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MaximumImages];
-    private readonly (int Texture, int Sampler)[] textureUnits = new (int, int)[TextureUnits];
+    private readonly (int Texture, int Sampler)[] textureUnits = new (int, int)[Dispatch.MaximumTextures];
     private HostStateParts taken;
     private bool preserve;
     private int activeTexture;
@@ -100,7 +97,7 @@ internal sealed class SavedHostState(GL gl)
     private void TakeTextures()
     {
         if (preserve) activeTexture = gl.GetInteger(GetPName.ActiveTexture);
-        for (int i = TextureUnits - 1; i >= 0; i--)   // the first one stays active
+        for (int i = textureUnits.Length - 1; i >= 0; i--)   // the first one stays active
         {
             gl.ActiveTexture(UnitOf(i));
             if (preserve) textureUnits[i] = (gl.GetInteger(GetPName.TextureBinding2D), gl.GetInteger(GetPName.SamplerBinding));
@@ -110,7 +107,7 @@ internal sealed class SavedHostState(GL gl)
 
     private void GiveBackTextures()
     {
-        for (int i = 0; i < TextureUnits; i++)
+        for (int i = 0; i < textureUnits.Length; i++)
         {
             (int texture, int sampler) = textureUnits[i];
             gl.ActiveTexture(UnitOf(i));
