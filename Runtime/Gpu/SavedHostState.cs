@@ -75,21 +75,24 @@ internal sealed class SavedHostState(GL gl)
         parts &= ~taken;
         if (parts == HostStateParts.None) return;
         taken |= parts;
-        if (parts.HasFlag(HostStateParts.Textures)) TakeTextures();
-        if (parts.HasFlag(HostStateParts.Unpacking)) TakeUnpacking();
-        if (parts.HasFlag(HostStateParts.Packing)) TakePacking();
-        if (parts.HasFlag(HostStateParts.Computing) && preserve) SaveComputing();
+        if (Has(parts, HostStateParts.Textures)) TakeTextures();
+        if (Has(parts, HostStateParts.Unpacking)) TakeUnpacking();
+        if (Has(parts, HostStateParts.Packing)) TakePacking();
+        if (Has(parts, HostStateParts.Computing) && preserve) SaveComputing();
     }
 
     /// <summary>Ends it: the host has back what was saved.</summary>
     public void GiveBack()
     {
         if (!preserve) return;
-        if (taken.HasFlag(HostStateParts.Computing)) GiveBackComputing();
-        if (taken.HasFlag(HostStateParts.Textures)) GiveBackTextures();
-        if (taken.HasFlag(HostStateParts.Unpacking)) GiveBackUnpacking();
-        if (taken.HasFlag(HostStateParts.Packing)) GiveBackPacking();
+        if (Has(taken, HostStateParts.Computing)) GiveBackComputing();
+        if (Has(taken, HostStateParts.Textures)) GiveBackTextures();
+        if (Has(taken, HostStateParts.Unpacking)) GiveBackUnpacking();
+        if (Has(taken, HostStateParts.Packing)) GiveBackPacking();
     }
+
+    /// <summary>Enum.HasFlag allocates until the method is optimized.</summary>
+    private static bool Has(HostStateParts parts, HostStateParts one) => (parts & one) != 0;
 
     private static TextureUnit UnitOf(int i) => TextureUnit.Texture0 + i;
 
