@@ -10,7 +10,7 @@ internal sealed class SampleOrder : IDisposable
 {
     private const int GroupSize = 32;
     /// <summary>Positions that are made at once, so that few steps begin with a dispatch for it.</summary>
-    private const int ChunkPositions = 4096;
+    private const int ChunkPositions = 2048;
 
     /// <summary>Tiles of kernels reach past the batch.</summary>
     private const int Margin = 16;
@@ -41,12 +41,17 @@ internal sealed class SampleOrder : IDisposable
         fill = new Dispatch(
             new KernelSource("sample_order_chunk.comp", ("GROUP_SIZE", GroupSize), ("ROUNDS", EpochPermutation.Rounds)), [new ImageBinding(texture, ImageAccess.Write)],
             [texels, strideTexels, batchSize, 0, 0, 0, 0, 0], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)));
-        fill.Kernel = samples.Device.GetKernel(fill.Source);
         Source = samples.Draw(texture, batchSize);
         samples.Register(this);
     }
 
     public BatchSource Source { get; }
+
+    /// <summary>What writes the order of the open batch and some of those after it, where that is not there yet.</summary>
+    public Dispatch Filling => fill;
+
+    /// <summary>Whether <see cref="Filling"/> is to run before the open batch can be drawn.</summary>
+    public bool NeedsFilling => !hasChunk;
 
     /// <summary>Rows of the batch that was begun; 0 where none is open.</summary>
     public int OpenRows { get; private set; }
@@ -59,10 +64,13 @@ internal sealed class SampleOrder : IDisposable
     {
         if (epoch < 0 || position >= permutation.Count || generation != samples.Generation) BeginEpoch();
         int batch = position / batchSize;
-        if (!hasChunk || batch >= chunkBatch + chunkBatches) Fill(batch);
+        if (!hasChunk || batch >= chunkBatch + chunkBatches) BeginChunk(batch);
         OpenRows = Math.Min(batchSize, permutation.Count - position);
         return new DrawnBatch(OpenRows, (batch - chunkBatch) * texture.Shape.Columns * MatrixShape.Texels(batchSize));
     }
+
+    /// <summary>The filling has run.</summary>
+    public void EndFilling() => hasChunk = true;
 
     /// <summary>The batch was trained.</summary>
     public void EndBatch()
@@ -95,17 +103,15 @@ internal sealed class SampleOrder : IDisposable
         hasChunk = false;
     }
 
-    private void Fill(int batch)
+    private void BeginChunk(int batch)
     {
         chunkBatch = batch;
-        hasChunk = true;
+        hasChunk = false;
         fill.Sizes[3] = batch * batchSize;
         fill.Sizes[4] = permutation.Count;
         fill.Sizes[5] = permutation.LowBits;
         fill.Sizes[6] = permutation.HighBits;
         fill.Sizes[7] = (int)permutation.Key;
-        samples.Device.Run(fill, 0, default, 0, fill.Grid.Lines(0));
-        samples.Device.MakeWritesVisible();
     }
 }
 
