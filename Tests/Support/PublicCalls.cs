@@ -37,8 +37,8 @@ internal sealed class PublicCalls : IDisposable
     /// <summary>Where the system has one: it is not the disk that these calls are made for, and each file is flushed to it.</summary>
     private static readonly string FolderInMemory = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
 
-    private static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
-    private static readonly int[] Labels = TwinArrays.Labels(2, Rows, Classes);
+    public static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
+    public static readonly int[] Labels = TwinArrays.Labels(2, Rows, Classes);
 
     private readonly string folder = Directory.CreateDirectory(Path.Combine(FolderInMemory, Path.GetRandomFileName())).FullName;
     private readonly NeuralDevice device;

@@ -21,7 +21,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>Functions that mean different state with another first argument, which is recorded with them.</summary>
     private static readonly string[] TargetedFunctions =
     [
-        "glActiveTexture", "glBindTexture", "glBindSampler", "glBindImageTexture", "glBindBuffer", "glBindBufferBase", "glBindBufferRange",
+        "glBindTexture", "glBindSampler", "glBindImageTexture", "glBindBuffer", "glBindBufferBase", "glBindBufferRange",
         "glBindFramebuffer", "glFramebufferTexture2D", "glPixelStorei", "glClampColor", "glEnable", "glDisable", "glBeginQuery", "glEndQuery",
         "glQueryCounter", "glMapBufferRange", "glUnmapBuffer", "glBufferData", "glBufferSubData", "glTexSubImage2D", "glTexStorage2D",
         "glTexParameteri", "glGetTexLevelParameteriv", "glGetBufferParameteri64v",
