@@ -27,13 +27,14 @@ internal sealed class DriverCallTests
             "glGetTexLevelParameteriv(Texture2D)", "glGetBufferParameteri64v(PixelPackBuffer)",
             "glFenceSync", "glClientWaitSync", "glDeleteSync", "glFlush", "glFinish", "glMemoryBarrier", "glDispatchCompute", "glReadPixels",
             "glCreateShader", "glCreateProgram", "glGenTextures", "glGenBuffers", "glGenFramebuffers",
+            "glGenQueries", "glGetQueryObjectiv", "glGetQueryObjecti64v",
         ]),
         ("none: of an object of ours alone",
         [
             "glShaderSource", "glCompileShader", "glDeleteShader", "glAttachShader", "glDetachShader", "glLinkProgram", "glDeleteProgram",
             "glDeleteTextures", "glTexStorage2D(Texture2D)", "glTexParameteri(Texture2D)", "glTexSubImage2D(Texture2D)",
             "glDeleteBuffers", "glBufferData(PixelPackBuffer)", "glMapBufferRange(PixelPackBuffer)", "glUnmapBuffer(PixelPackBuffer)",
-            "glDeleteFramebuffers", "glFramebufferTexture2D(ReadFramebuffer)",
+            "glDeleteFramebuffers", "glFramebufferTexture2D(ReadFramebuffer)", "glCopyImageSubData", "glQueryCounter", "glDeleteQueries",
         ]),
         ("none: of the program in use, which is ours", ["glUniform1i", "glUniform1f"]),
         ("the host's error, in the validation mode alone, which says so", ["glGetError"]),
@@ -231,6 +232,6 @@ internal sealed class DriverCallTests
     /// <summary>Values have names of extensions beside their own.</summary>
     private static string ShortestName<T>(ulong value) where T : struct, Enum
     {
-        return Enum.GetNames<T>().Where(name => Convert.ToUInt64(Enum.Parse<T>(name), CultureInfo.InvariantCulture) == value).MinBy(name => name.Length) ?? $"{value:X4}";
+        return Enum.GetNames<T>().Where(name => (ulong)Convert.ToInt64(Enum.Parse<T>(name), CultureInfo.InvariantCulture) == value).MinBy(name => name.Length) ?? $"{value:X4}";
     }
 }

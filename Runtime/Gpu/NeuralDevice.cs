@@ -335,7 +335,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     }
 
     /// <summary>The shape of a matrix that this device can hold.</summary>
-    internal MatrixShape Shape(long rows, long columns, string what)
+    internal MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float)
     {
         long texelsPerRow = (columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel;
         long blocks = (rows + FoldHeight - 1) / FoldHeight;
@@ -347,8 +347,8 @@ public sealed unsafe class NeuralDevice : IDisposable
         }
 
         MatrixShape shape = new((int)rows, (int)columns, FoldHeight);
-        return shape.Bytes <= int.MaxValue ? shape : throw new DeviceLimitException(
-            $"{what} [{rows} × {columns}] take {shape.Bytes} bytes, and one matrix is at most {int.MaxValue}. Use fewer rows or columns.");
+        return shape.BytesOf(format) <= int.MaxValue ? shape : throw new DeviceLimitException(
+            $"{what} [{rows} × {columns}] take {shape.BytesOf(format)} bytes, and one matrix is at most {int.MaxValue}. Use fewer rows or columns.");
     }
 
     internal GpuResource CreateTexture(MatrixShape shape, TexelFormat format)
@@ -362,13 +362,13 @@ public sealed unsafe class NeuralDevice : IDisposable
         {
             gl.DeleteTexture(name);
             _ = gl.GetError();   // of the storage that was not to be had
-            throw new DeviceLimitException($"The driver {Renderer} has no memory for a texture of {shape.Bytes} bytes. Use fewer rows or columns.");
+            throw new DeviceLimitException($"The driver {Renderer} has no memory for a texture of {shape.BytesOf(format)} bytes. Use fewer rows or columns.");
         }
 
         gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMinFilter, (int)TextureMinFilter.Nearest);
         gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMagFilter, (int)TextureMagFilter.Nearest);
         Clear(shape, format);
-        return Register(GpuResourceKind.Texture, name, shape.Bytes);
+        return Register(GpuResourceKind.Texture, name, shape.BytesOf(format));
     }
 
     /// <summary>Retires an object's name; the next call on the device's own thread deletes it. From any thread.</summary>
@@ -392,7 +392,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
         fixed (byte* first = padded)
         {
-            foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
+            foreach (Block block in BlocksOf(texture, firstRow, rows))
             {
                 gl.TexSubImage2D(
                     TextureTarget.Texture2D, 0, block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
@@ -464,7 +464,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         gl.FramebufferTexture2D(
             FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, texture.TextureName, 0);
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
-        foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
+        foreach (Block block in BlocksOf(texture, firstRow, rows))
             gl.ReadPixels(block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
         gl.FramebufferTexture2D(FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, 0, 0);
         gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, 0);
@@ -640,12 +640,22 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     private static SizedInternalFormat InternalFormatOf(TexelFormat format)
     {
-        return format == TexelFormat.Float ? SizedInternalFormat.Rgba32f : SizedInternalFormat.Rgba32ui;
+        return format switch
+        {
+            TexelFormat.Float => SizedInternalFormat.Rgba32f,
+            TexelFormat.Byte => SizedInternalFormat.Rgba8,
+            _ => SizedInternalFormat.Rgba32ui,
+        };
     }
 
     private static (PixelFormat Format, PixelType Type) PixelsOf(TexelFormat format)
     {
-        return format == TexelFormat.Float ? (PixelFormat.Rgba, PixelType.Float) : (PixelFormat.RgbaInteger, PixelType.UnsignedInt);
+        return format switch
+        {
+            TexelFormat.Float => (PixelFormat.Rgba, PixelType.Float),
+            TexelFormat.Byte => (PixelFormat.Rgba, PixelType.UnsignedByte),
+            _ => (PixelFormat.RgbaInteger, PixelType.UnsignedInt),
+        };
     }
 
     private static BufferAccessARB AccessOf(ImageAccess access) => access switch
@@ -655,7 +665,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         _ => BufferAccessARB.ReadWrite,
     };
 
-    private static BlockSequence BlocksOf(MatrixShape shape, int firstRow, int rows) => new(shape, firstRow, rows);
+    private static BlockSequence BlocksOf(MatrixTexture texture, int firstRow, int rows) => new(texture.Shape, texture.Format, firstRow, rows);
 
     private void RequireThisContext()
     {
@@ -765,7 +775,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private void Clear(MatrixShape shape, TexelFormat format)
     {
         const int StripeBytes = 1 << 20;
-        int bytesPerTextureRow = shape.Width * MatrixShape.ColumnsPerTexel * sizeof(float);
+        int bytesPerTextureRow = shape.Width * MatrixShape.BytesPerTexelOf(format);
         int stripe = Math.Min(shape.Height, Math.Max(1, StripeBytes / bytesPerTextureRow));
         Span<byte> zeros = Staging<byte>(stripe * bytesPerTextureRow);
         zeros.Clear();
@@ -797,7 +807,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly record struct Block(int X, int Y, uint Width, uint Height, nint FirstByte);
 
     /// <summary>The column blocks that a range of rows lies in, in order, without an allocation.</summary>
-    private ref struct BlockSequence(MatrixShape shape, int firstRow, int rows)
+    private ref struct BlockSequence(MatrixShape shape, TexelFormat format, int firstRow, int rows)
     {
         private int done;
         private int height;
@@ -807,7 +817,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             get
             {
                 int row = firstRow + done;
-                nint firstByte = (nint)done * shape.TexelsPerRow * MatrixShape.ColumnsPerTexel * sizeof(float);
+                nint firstByte = (nint)done * shape.TexelsPerRow * MatrixShape.BytesPerTexelOf(format);
                 return new Block(
                     row / shape.FoldHeight * shape.TexelsPerRow, row % shape.FoldHeight, (uint)shape.TexelsPerRow, (uint)height, firstByte);
             }

@@ -174,7 +174,7 @@ public sealed class InFrameTrainer : IDisposable
 
     private TrainerState State =>
         hasDiverged ? TrainerState.Diverged : isPaused ? TrainerState.Paused : !isWarm ? TrainerState.WarmingUp
-            : samples.UploadedCount == 0 ? TrainerState.WaitingForSamples : TrainerState.Training;
+            : samples.Uploaded == 0 ? TrainerState.WaitingForSamples : TrainerState.Training;
 
     private NeuralDevice.Scope Enter()
     {
@@ -235,12 +235,13 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>What must have been saved up before the smallest part of the open step can run in a budget that it does not fit into.</summary>
     private double CostOfALine() => Math.Max(gpuCosts.Of(open.Dispatch, 1), callCosts.Of(open.Dispatch, 1));
 
-    /// <summary>False where another trainer's step is open on the network.</summary>
+    /// <summary>False where another trainer's step is open on the network, or no sample was uploaded yet.</summary>
     private bool BeginStep()
     {
         if (network.StepOwner is { IsAlive: true } owner && owner != self) return false;
         if (network.PendingIsStale) CopyToPending();
         DrawnBatch batch = order.BeginBatch();
+        if (batch.Rows == 0) return false;   // what was added waits for another trainer's open step
         state.PrepareStep(LearningRate);
         network.StepOwner = self;
         open = Opened(batch.Rows, new StepArguments(batch.FirstSample, StepRecord.NumberOf(enqueued + 1)));

@@ -31,7 +31,7 @@ internal sealed class PublicCalls : IDisposable
         "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor",
         "Classifier.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
-        "TrainingSet.Add", "TrainingSet.AddRange",                   // into memory, until Tick
+        "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
     /// <summary>Where the system has one: it is not the disk that these calls are made for, and each file is flushed to it.</summary>

@@ -23,7 +23,7 @@ internal sealed class TestGl : IGLContext
     [
         "glBindTexture", "glBindSampler", "glBindImageTexture", "glBindBuffer", "glBindBufferBase", "glBindBufferRange",
         "glBindFramebuffer", "glFramebufferTexture2D", "glPixelStorei", "glClampColor", "glEnable", "glDisable", "glBeginQuery", "glEndQuery",
-        "glQueryCounter", "glMapBufferRange", "glUnmapBuffer", "glBufferData", "glBufferSubData", "glTexSubImage2D", "glTexStorage2D",
+        "glMapBufferRange", "glUnmapBuffer", "glBufferData", "glBufferSubData", "glTexSubImage2D", "glTexStorage2D",
         "glTexParameteri", "glGetTexLevelParameteriv", "glGetBufferParameteri64v",
     ];
 

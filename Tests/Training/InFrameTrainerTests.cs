@@ -35,9 +35,8 @@ internal sealed class InFrameTrainerTests
         {
             TrainingProgress progress = trainer.Tick();
             Assert.That(progress.StepsThisFrame, Is.EqualTo(1));
-            EpochPermutation order = new(Count, 1, epoch);
             int rows = Math.Min(batch, Count - position);
-            int[] drawnRows = [.. Enumerable.Range(position, rows).Select(i => (int)order.RowAt((uint)i))];
+            int[] drawnRows = [.. Enumerable.Range(position, rows).Select(i => SampleOrder.RowAt(1, epoch, Count, i))];
             reference.TrainBatch(
                 [.. drawnRows.SelectMany(row => features.AsSpan(row * Inputs, Inputs).ToArray())], [.. drawnRows.Select(row => labels[row])]);
             position += rows;
