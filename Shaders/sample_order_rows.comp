@@ -9,13 +9,14 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = 0, rgba32ui) writeonly uniform uimage2D order;
-layout(location = SIZE_0) uniform int count;
-layout(location = SIZE_1) uniform int batchSize;
-layout(location = SIZE_2) uniform int stride;
-layout(location = SIZE_3) uniform int firstBatch;
-layout(location = SIZE_4) uniform int seed;
-layout(location = SIZE_5) uniform int epochLow;
-layout(location = SIZE_6) uniform int epochHigh;
+layout(location = SIZE_0) uniform int texels;
+layout(location = SIZE_1) uniform int count;
+layout(location = SIZE_2) uniform int batchSize;
+layout(location = SIZE_3) uniform int stride;
+layout(location = SIZE_4) uniform int firstBatch;
+layout(location = SIZE_5) uniform int seed;
+layout(location = SIZE_6) uniform int epochLow;
+layout(location = SIZE_7) uniform int epochHigh;
 
 const uint GOLDEN = 0x9E3779B9u;
 
@@ -61,7 +62,7 @@ uint rowAt(uint position)
 void main()
 {
     int texel = invocation().x;
-    if (texel >= rows) return;
+    if (texel >= texels) return;
 
     int slot = 4 * texel;
     int batchesPerEpoch = (count - 1) / batchSize + 1;

@@ -141,7 +141,7 @@ internal sealed class DrawnBatchTests
         using MatrixTexture outputGradients = Kernels.Upload(device, BatchSize, Inputs, ones);
         OperationOperands operands = new(order.Source.Features, output, [], KernelFamily.RegisterTiled);
         Plan plan = new(device, new Relu().Backward(operands, new GradientOperands(outputGradients, gradients, [])).Select(order.Source.Draw));
-        DrawnBatch batch = order.BeginBatch();
+        DrawnBatch batch = order.BeginFilledBatch(device);
         DrawnTrainer.Run(device, plan.Dispatches, batch);
         float[] expected = [.. samples.Rows(DrawnTrainer.RowsOf(set, order, batch)).Features.Select(x => x > 0 ? 1f : 0f)];
         Assert.That(gradients.Read(), Is.EqualTo(expected));
@@ -204,7 +204,7 @@ internal sealed class DrawnBatchTests
 
         public (DrawnBatch Batch, int[] Rows, BatchResult Result) Step()
         {
-            DrawnBatch batch = order.BeginBatch();
+            DrawnBatch batch = order.BeginFilledBatch(network.Device);
             int[] rows = RowsOf(set, order, batch);
             state.PrepareStep(state.Optimizer.LearningRate);
             Run(network.Device, workspace.Dispatches, batch);

@@ -84,13 +84,14 @@ internal sealed class SampleOrderTests
         foreach (bool folded in new[] { false, true })
         {
             if (folded && count * batchSize > 100_000) continue;
-            using TrainingSet samples = SamplesOf(TestDevice.Get(folded), count);
+            NeuralDevice device = TestDevice.Get(folded);
+            using TrainingSet samples = SamplesOf(device, count);
             using SampleOrder order = new(samples, 5, batchSize);
             long epoch = 0;
             int position = 0, epochs = Math.Max(2, 30 / count);
             while (true)
             {
-                DrawnBatch batch = order.BeginBatch();
+                DrawnBatch batch = order.BeginFilledBatch(device);
                 Assert.That(batch.Epoch, Is.EqualTo(epoch));
                 Assert.That(batch.BeginsEpoch, Is.EqualTo(position == 0));
                 Assert.That(batch.Rows, Is.EqualTo(Math.Min(batchSize, count - position)));
@@ -131,7 +132,7 @@ internal sealed class SampleOrderTests
         List<int> drawn = [];
         for (int i = 0; i < 3; i++)
         {
-            DrawnBatch batch = order.BeginBatch();
+            DrawnBatch batch = order.BeginFilledBatch(TestDevice.Plain);
             Assert.That(batch.Epoch, Is.EqualTo(1));
             drawn.AddRange(RowsOn(order, batch));
             order.EndBatch();
@@ -151,7 +152,7 @@ internal sealed class SampleOrderTests
         Assert.That(order.BeginBatch().Rows, Is.Zero);
         AddTo(samples, 2);
         samples.Upload();
-        DrawnBatch batch = order.BeginBatch();
+        DrawnBatch batch = order.BeginFilledBatch(TestDevice.Plain);
         Assert.That(batch, Has.Property("Rows").EqualTo(2).And.Property("Epoch").EqualTo(1).And.Property("BeginsEpoch").True);
         Assert.That(RowsOn(order, batch).Order(), Is.EqualTo(new[] { 0, 1 }));
     }
@@ -167,15 +168,15 @@ internal sealed class SampleOrderTests
             order.EndBatch();
         }
 
-        int[] open = RowsOn(order, order.BeginBatch());
+        int[] open = RowsOn(order, order.BeginFilledBatch(TestDevice.Plain));
         other.BeginBatch();
         other.Restore(order.State);
-        Assert.That(RowsOn(other, other.BeginBatch()), Is.EqualTo(open));
+        Assert.That(RowsOn(other, other.BeginFilledBatch(TestDevice.Plain)), Is.EqualTo(open));
         for (int i = 0; i < 20; i++)
         {
             order.EndBatch();
             other.EndBatch();
-            (DrawnBatch mine, DrawnBatch theirs) = (order.BeginBatch(), other.BeginBatch());
+            (DrawnBatch mine, DrawnBatch theirs) = (order.BeginFilledBatch(TestDevice.Plain), other.BeginFilledBatch(TestDevice.Plain));
             Assert.That((theirs.Rows, theirs.Epoch, theirs.BeginsEpoch), Is.EqualTo((mine.Rows, mine.Epoch, mine.BeginsEpoch)));
             Assert.That(RowsOn(other, theirs), Is.EqualTo(RowsOn(order, mine)));
         }

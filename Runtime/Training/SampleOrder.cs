@@ -13,11 +13,12 @@ internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count
 /// <summary>
 /// The order in which one trainer draws the samples of a set: each epoch is a permutation of the rows that were there when it
 /// began, which depends on the seed, the epoch and their number alone and is computed by integer arithmetic, so that it is the
-/// same on every machine. The GPU computes it for some thousand positions ahead; <see cref="RowAt"/> is its twin here.
+/// same on every machine. The GPU computes it for some thousand positions ahead, so that no step uploads anything;
+/// <see cref="RowAt"/> is its twin here.
 /// </summary>
 /// <remarks>
 /// Each batch begins at a whole texel of the order, so that kernels look four row numbers up at once. A step draws between
-/// <see cref="BeginBatch"/> and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; the set overwrites none of its rows in between.
+/// <see cref="BeginBatch"/>, after which <see cref="Filling"/> runs where it is needed, and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; the set overwrites none of its rows in between.
 /// </remarks>
 internal sealed class SampleOrder : IDisposable
 {
@@ -30,14 +31,16 @@ internal sealed class SampleOrder : IDisposable
     private const uint Golden = 0x9E3779B9;
 
     /// <summary>Positions that are computed ahead, or one batch where that is larger.</summary>
-    private const int PositionsAhead = 4_096;
+    private const int PositionsAhead = 2_048;
+
+    /// <summary>Tiles of kernels look up past the batch.</summary>
+    private const int Margin = 16;
 
     private readonly TrainingSet samples;
     private readonly int batchSize;
     private readonly int stride;
     private readonly int batchesAhead;
     private readonly MatrixTexture order;
-    private readonly Dispatch dispatch;
     private int generation;
     private long epoch;
     private int count;
@@ -57,15 +60,15 @@ internal sealed class SampleOrder : IDisposable
         stride = MatrixShape.Texels(batchSize) * MatrixShape.ColumnsPerTexel;
         batchesAhead = Math.Max(1, PositionsAhead / stride);
         NeuralDevice device = samples.Device;
-        MatrixShape shape = device.Shape(MatrixShape.Texels(batchesAhead * stride), MatrixShape.ColumnsPerTexel, "The order of samples");
+        int texels = MatrixShape.Texels(batchesAhead * stride);
+        MatrixShape shape = device.Shape(texels + Margin, MatrixShape.ColumnsPerTexel, "The order of samples");
         order = new MatrixTexture(device, shape, TexelFormat.UnsignedInteger);
-        dispatch = new Dispatch(
+        Filling = new Dispatch(
             new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [new ImageBinding(order, ImageAccess.Write)],
-            new int[7], new DispatchGrid(1, RowsPerGroupX: GroupSize))
+            [texels, 0, batchSize, stride, 0, seed, 0, 0], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
         {
             NeedsBarrier = true,   // after what still reads the order of before
         };
-        dispatch.Kernel = device.GetKernel(dispatch.Source);
         Source = new BatchSource(new DrawnRows(samples.Features, batchSize), new DrawnRows(samples.Targets, batchSize), order);
         generation = samples.Generation;
         samples.Register(this);
@@ -75,6 +78,12 @@ internal sealed class SampleOrder : IDisposable
 
     /// <summary>What the kernels of a step draw their batch from.</summary>
     public BatchSource Source { get; }
+
+    /// <summary>Writes the order of the open batch and some of those after it, where that is not there yet.</summary>
+    public Dispatch Filling { get; }
+
+    /// <summary>Whether <see cref="Filling"/> is to run before the open batch can be drawn.</summary>
+    public bool NeedsFilling { get; private set; }
 
     /// <summary>Rows of the batch that was begun; 0 where none is open.</summary>
     public int OpenRows { get; private set; }
@@ -113,8 +122,8 @@ internal sealed class SampleOrder : IDisposable
     }
 
     /// <summary>
-    /// The batch of the next step, whose order is enqueued to be computed where it is not there yet. An epoch is over the samples
-    /// that were uploaded when it began, and its last batch may be smaller. Neither waits nor allocates.
+    /// The batch of the next step, which needs <see cref="Filling"/> where its order is not there yet. An epoch is over the samples
+    /// that were uploaded when it began, and its last batch may be smaller.
     /// </summary>
     public DrawnBatch BeginBatch()
     {
@@ -136,7 +145,7 @@ internal sealed class SampleOrder : IDisposable
         int ahead = BatchesAfterChunkStart(batch);
         if (ahead < 0)
         {
-            Compute(batch);
+            BeginFilling(batch);
             ahead = 0;
         }
 
@@ -144,6 +153,9 @@ internal sealed class SampleOrder : IDisposable
         OpenRows = Math.Min(batchSize, count - position);
         return new DrawnBatch(OpenRows, ahead * stride, epoch, beginsEpoch);
     }
+
+    /// <summary>The filling has run.</summary>
+    public void EndFilling() => NeedsFilling = false;
 
     /// <summary>The batch was trained, and its samples may be overwritten.</summary>
     public void EndBatch()
@@ -156,7 +168,11 @@ internal sealed class SampleOrder : IDisposable
     public void AbandonBatch() => OpenRows = 0;
 
     /// <summary>What was to be computed on the GPU may not be there.</summary>
-    public void Regenerate() => chunkCount = 0;
+    public void Regenerate()
+    {
+        chunkCount = 0;
+        NeedsFilling = true;
+    }
 
     /// <summary>How many of the rows from one on, in order, no open step draws.</summary>
     public int RowsBeforeOpenOnes(int firstRow, int rows)
@@ -208,14 +224,12 @@ internal sealed class SampleOrder : IDisposable
 
     private int BatchesPerEpoch => MatrixShape.CeilingDivide(count, batchSize);
 
-    private void Compute(int batch)
+    private void BeginFilling(int batch)
     {
         (chunkEpoch, chunkCount, chunkBatch) = (epoch, count, batch);
-        int[] sizes = dispatch.Sizes;
-        (sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]) = (count, batchSize, stride, batch, Seed);
-        (sizes[5], sizes[6]) = unchecked(((int)epoch, (int)(epoch >> 32)));
-        int texels = order.Shape.Rows;
-        samples.Device.Run(dispatch, texels, default, 0, dispatch.Grid.Lines(texels));
-        samples.Device.MakeWritesVisible();
+        int[] sizes = Filling.Sizes;
+        (sizes[1], sizes[4], sizes[5]) = (count, batch, Seed);
+        (sizes[6], sizes[7]) = unchecked(((int)epoch, (int)(epoch >> 32)));
+        NeedsFilling = true;
     }
 }
