@@ -1,6 +1,6 @@
 // A row of features [1 x width * height * CHANNELS] from a texture of any size: pixel by pixel, the texture's first row first, with
 // the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by how much of it the
-// box covers. CHANNELS 1: the luminance of Rec. 709; 3: red, green, blue; 4: alpha too.
+// box covers. CHANNELS 1: the sum of red, green and blue, weighted; 3: red, green, blue; 4: alpha too.
 //
 // An invocation is a pixel. Those of a workgroup exchange theirs, since a texel of features holds values of up to four pixels.
 #include "matrix.glsl"
@@ -18,30 +18,39 @@ layout(location = SIZE_0) uniform int row;
 layout(location = SIZE_1) uniform int width;
 layout(location = SIZE_2) uniform int height;
 layout(location = SIZE_3) uniform int texelsPerRow;
+layout(location = SCALAR_0) uniform float redWeight;
+layout(location = SCALAR_1) uniform float greenWeight;
+layout(location = SCALAR_2) uniform float blueWeight;
 
 const int GROUP_TEXELS = GROUP_SIZE * CHANNELS / 4;
 
 shared vec4 pixels[GROUP_SIZE];
 
+// How much of a texel lies in a pixel's box, by one side: integers until the end, so that a whole texel is 1.0.
+float covered(int texel, int texels, int pixel, int pixelCount)
+{
+    int low = max(texel * pixelCount, pixel * texels), high = min((texel + 1) * pixelCount, (pixel + 1) * texels);
+    return float(high - low) / float(pixelCount);
+}
+
 vec4 meanOfBox(ivec2 pixel)
 {
     ivec2 size = textureSize(source, 0), boxes = ivec2(width, height);
-    ivec2 first = pixel * size / boxes, end = ((pixel + 1) * size + boxes - 1) / boxes;
-    vec2 low = vec2(pixel * size) / vec2(boxes), high = vec2((pixel + 1) * size) / vec2(boxes);
+    ivec2 first = pixel * size / boxes, last = ((pixel + 1) * size - 1) / boxes;
     vec4 sum = vec4(0.0);
-    float covered = 0.0;
-    for (int y = first.y; y < end.y; y++)
+    float weights = 0.0;
+    for (int y = first.y; y <= last.y; y++)
     {
-        float coveredOfRow = min(float(y + 1), high.y) - max(float(y), low.y);
-        for (int x = first.x; x < end.x; x++)
+        float coveredOfRow = covered(y, size.y, pixel.y, height);
+        for (int x = first.x; x <= last.x; x++)
         {
-            float weight = coveredOfRow * (min(float(x + 1), high.x) - max(float(x), low.x));
+            float weight = coveredOfRow * covered(x, size.x, pixel.x, width);
             sum += weight * texelFetch(source, ivec2(x, y), 0);
-            covered += weight;
+            weights += weight;
         }
     }
 
-    return sum / covered;
+    return sum / weights;
 }
 
 void main()
@@ -51,7 +60,7 @@ void main()
     vec4 pixel = vec4(0.0);
     if (number < width * height) pixel = meanOfBox(ivec2(number % width, number / width));
 #if CHANNELS == 1
-    pixel.r = dot(pixel.rgb, vec3(0.2126, 0.7152, 0.0722));
+    pixel.r = dot(pixel.rgb, vec3(redWeight, greenWeight, blueWeight));
 #endif
     pixels[lane] = pixel;
 

@@ -1,14 +1,25 @@
 namespace NeuralPlugin;
 
-/// <summary>A texture of the host that a dispatch looks up in, through a sampler of ours: how the host filters it does not matter.</summary>
+/// <summary>
+/// A texture of the host that a dispatch looks up in, through a sampler of ours: how the host filters it does not matter. It keeps
+/// the name alone, which the host may delete or use anew once the dispatch was enqueued.
+/// </summary>
 internal sealed class HostTexture(NeuralDevice device) : Operand
 {
     private uint name;
 
-    /// <summary>Its extent in texels.</summary>
-    public (int Width, int Height) Size { get; private set; }
+    public NeuralDevice Device => device;
 
-    public override MatrixShape Shape => new(Size.Height, Size.Width * MatrixShape.ColumnsPerTexel);
+    /// <summary>Texels side by side.</summary>
+    public int Width { get; private set; }
+
+    /// <summary>Rows of texels.</summary>
+    public int Height { get; private set; }
+
+    /// <summary>Whether it has more than red.</summary>
+    public bool HasGreen { get; private set; }
+
+    public override MatrixShape Shape => new(Height, Width * MatrixShape.ColumnsPerTexel);
 
     public override TexelFormat Format => TexelFormat.Float;
 
@@ -20,7 +31,7 @@ internal sealed class HostTexture(NeuralDevice device) : Operand
     /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
     public void Take(uint texture)
     {
-        Size = device.SizeOfTexture(texture);
+        (Width, Height, HasGreen) = device.ExtentOfTexture(texture);
         name = texture;
     }
 }

@@ -372,13 +372,16 @@ public sealed unsafe class NeuralDevice : IDisposable
         return Register(GpuResourceKind.Texture, name, shape.BytesOf(format));
     }
 
-    /// <summary>A sampler that takes a texture as it is, whatever filter its host has set: a texture without the mipmaps that its filter asks for reads as nothing.</summary>
+    /// <summary>
+    /// A sampler that takes a texture as it is, whatever filter its host has set: one without the mipmaps that its filter asks for
+    /// reads as nothing.
+    /// </summary>
     internal uint NearestSampler
     {
         get
         {
             if (nearestSampler is not null) return nearestSampler.Name;
-            using Scope scope = Enter();
+            using Scope scope = Enter(HostStateParts.None);
             uint name = gl.GenSampler();
             gl.SamplerParameter(name, SamplerParameterI.MinFilter, (int)TextureMinFilter.Nearest);
             gl.SamplerParameter(name, SamplerParameterI.MagFilter, (int)TextureMagFilter.Nearest);
@@ -387,10 +390,10 @@ public sealed unsafe class NeuralDevice : IDisposable
         }
     }
 
-    /// <summary>The extent of the first level of a texture of the host, which shaders must see as floats.</summary>
-    internal (int Width, int Height) SizeOfTexture(uint texture)
+    /// <summary>The extent of the first level of a texture of the host, which shaders must see as floats, and whether it has more than red.</summary>
+    internal (int Width, int Height, bool HasGreen) ExtentOfTexture(uint texture)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Textures);
         if (!gl.IsTexture(texture)) throw NotATexture(texture, "there is no texture of this name in the device's context");
         gl.BindTexture(TextureTarget.Texture2D, texture);
         if (gl.GetInteger(GetPName.TextureBinding2D) != texture)
@@ -401,10 +404,11 @@ public sealed unsafe class NeuralDevice : IDisposable
 
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureWidth, out int width);
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureHeight, out int height);
-        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureRedType, out int red);
-        if (width == 0 || height == 0) throw NotATexture(texture, "it has no level 0");
-        return (GLEnum)red is GLEnum.Float or GLEnum.UnsignedNormalized or GLEnum.SignedNormalized ? (width, height)
-            : throw NotATexture(texture, "it has no red channel that shaders see as floats: it is one of depths or of integers");
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureRedType, out int red);
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureGreenType, out int green);
+        if (width == 0 || height == 0) throw NotATexture(texture, "it has no image of level 0");
+        return (GLEnum)red is GLEnum.Float or GLEnum.UnsignedNormalized or GLEnum.SignedNormalized ? (width, height, (GLEnum)green != GLEnum.None)
+            : throw NotATexture(texture, "it has no red that shaders see as floats: it is one of depths or of integers");
     }
 
     /// <summary>Retires an object's name; the next call on the device's own thread deletes it. From any thread.</summary>
@@ -586,10 +590,14 @@ public sealed unsafe class NeuralDevice : IDisposable
             if (dispatch.Textures[i] is not { } texture) continue;
             gl.ActiveTexture(TextureUnit.Texture0 + i);
             gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
-            gl.BindSampler((uint)i, texture.SamplerName);
+            if (texture.SamplerName != 0) gl.BindSampler((uint)i, texture.SamplerName);
         }
 
         gl.DispatchCompute((uint)x, (uint)y, 1);
+        for (int i = 0; i < dispatch.Textures.Length; i++)
+        {
+            if (dispatch.Textures[i] is { SamplerName: not 0 }) gl.BindSampler((uint)i, 0);   // which all others rely on
+        }
     }
 
     internal GpuResource CreateQuery()
@@ -639,7 +647,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Copies a row of a matrix into one of another matrix with as many columns, on the GPU.</summary>
     internal void CopyRow(MatrixTexture source, int sourceRow, MatrixTexture destination, int destinationRow)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         Block from = FirstBlockOf(source, sourceRow), to = FirstBlockOf(destination, destinationRow);
         gl.CopyImageSubData(
             source.TextureName, CopyImageSubDataTarget.Texture2D, 0, from.X, from.Y, 0,

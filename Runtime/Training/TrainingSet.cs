@@ -67,7 +67,7 @@ public sealed class TrainingSet : IDisposable
         Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
         staging = new SampleStaging(
             features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
-        textures = new TextureStaging(device, texels, inputs);
+        textures = new TextureStaging(device, texels, inputs, capacity);
     }
 
     /// <summary>Samples in it, uploaded or waiting to be; at most <see cref="Capacity"/>.</summary>
@@ -172,12 +172,20 @@ public sealed class TrainingSet : IDisposable
     /// OpenGL has rendered), with the channels of a pixel side by side.
     /// </summary>
     /// <remarks>
-    /// This enqueues GPU work at once, so that the game may draw into the texture again. Values are taken as shaders see them: sRGB
-    /// textures give linear light; a set of bytes keeps 0 to 1. That they are finite is not checked: a trainer's loss tells. The host's
-    /// filters and mipmaps do not matter. What the game wrote by image stores needs the game's own barrier
-    /// (GL_TEXTURE_FETCH_BARRIER_BIT). Does not wait; allocates where another size comes, or more textures wait at once than ever before.
+    /// <para>
+    /// The texture is read by a dispatch that this call enqueues, so that the game may draw into it, or delete it, right afterwards. Until
+    /// the next Tick the sample waits on the GPU, in the order of all that were added.
+    /// </para>
+    /// <para>
+    /// Values are taken as shaders see them, swizzled as the texture says, from its base level: sRGB textures give linear light, normalized ones
+    /// 0 to 1; a set of bytes keeps 0 to 1 of any. That they are finite is not checked: a trainer's loss tells. The texture's filter, wrap mode and mipmaps
+    /// do not matter. What the game wrote by image stores needs the game's own barrier (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional
+    /// render that discards, the sample is whatever lay in its place.
+    /// </para>
+    /// <para>Does not wait. Allocates where another size comes, or more textures wait at once than ever before; the first call compiles a
+    /// kernel, unless <see cref="KernelsFor"/> were warmed up.</para>
     /// </remarks>
-    /// <param name="texture">The name of a two-dimensional color texture in the device's context.</param>
+    /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
     /// <param name="width">Pixels side by side; width × height × channels are the set's inputs.</param>
     /// <param name="height">Rows of pixels.</param>
     /// <param name="channels">Which values of a pixel are features.</param>
@@ -189,7 +197,7 @@ public sealed class TrainingSet : IDisposable
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, the channels are none, or the label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">The weight is NaN or infinite.</exception>
-    /// <exception cref="DeviceLimitException">More than 65,535 of its texels would be one pixel, or the driver has no memory.</exception>
+    /// <exception cref="DeviceLimitException">A pixel would be the mean of more than some 65,000 texels, or the driver has no memory.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The set or the device was disposed.</exception>
     public void AddTexture(
@@ -200,9 +208,24 @@ public sealed class TrainingSet : IDisposable
         ReadOnlySpan<int> labels = new(in label);
         ReadOnlySpan<float> sampleWeights = new(in sampleWeight);
         LabeledBatch.CheckTargets(1, Classes, labels, sampleWeights, allowedClasses);
-        textures.Add(texture, width, height, channels);
+        textures.Prepare(texture, width, height, channels);
         textures.RemoveFirst(staging.MakeRoom(1));
+        textures.Append();
         TargetLayout.Pack(labels, sampleWeights, allowedClasses, Classes, staging.Append(isTexture: true).Targets.Span);
+    }
+
+    /// <summary>The kernel of <see cref="AddTexture"/>, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
+    /// <param name="textureWidth">Texels side by side of the game's textures.</param>
+    /// <param name="textureHeight">Their rows of texels.</param>
+    /// <param name="channels">Which values of a pixel will be features.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, or the channels are none.</exception>
+    public KernelSet KernelsFor(int textureWidth, int textureHeight, TextureChannels channels)
+    {
+        Requirements.Size(textureWidth, "texels side by side");
+        Requirements.Size(textureHeight, "rows of texels");
+        TextureFeatures.RequireChannels(channels);
+        PlannedMatrix source = new(new MatrixShape(textureHeight, textureWidth * MatrixShape.ColumnsPerTexel, textureHeight), "A texture");
+        return new KernelSet([TextureFeatures.DispatchFor(source, Inputs, 1, channels, textures.ShapeToWarmUp)]);
     }
 
     /// <summary>
@@ -219,7 +242,11 @@ public sealed class TrainingSet : IDisposable
     }
 
     /// <summary>Gives back the memory in which samples wait, once they are uploaded: after a large set came in one go.</summary>
-    public void TrimExcess() => staging.TrimExcess();
+    public void TrimExcess()
+    {
+        staging.TrimExcess();
+        textures.TrimExcess();
+    }
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
     public void Dispose()
@@ -235,7 +262,7 @@ public sealed class TrainingSet : IDisposable
     internal NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return Device.Enter();
+        return Device.Enter(HostStateParts.None);   // what it does takes its own
     }
 
     /// <summary>
