@@ -396,7 +396,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         using Scope scope = Enter(HostStateParts.Textures);
         if (!gl.IsTexture(texture)) throw NotATexture(texture, "there is no texture of this name in the device's context");
         gl.BindTexture(TextureTarget.Texture2D, texture);
-        if (gl.GetInteger(GetPName.TextureBinding2D) != texture)
+        if (gl.GetInteger(GetPName.TextureBinding2D) != (int)texture)
         {
             _ = gl.GetError();   // of the binding that was refused
             throw NotATexture(texture, "it is none of two dimensions (GL_TEXTURE_2D)");

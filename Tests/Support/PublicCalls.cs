@@ -28,7 +28,7 @@ internal sealed class PublicCalls : IDisposable
     [
         "NeuralDevice.CreateHeadless", "NeuralDevice.MakeCurrent",   // of contexts that no host has
         "Network.Cost", "Network.EstimateCost",                      // arithmetic
-        "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor",
+        "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
         "Classifier.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
@@ -46,6 +46,7 @@ internal sealed class PublicCalls : IDisposable
     private readonly BatchTrainer trainer;
     private readonly NetworkPopulation population;
     private readonly TrainingSet samples;
+    private readonly MatrixTexture picture;
     private readonly InFrameTrainer frameTrainer;
     private readonly InFrameTrainer timedTrainer;
     private readonly ClassifierParameters parameters;
@@ -61,6 +62,7 @@ internal sealed class PublicCalls : IDisposable
         trainer = classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
         population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
         samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
+        picture = new MatrixTexture(device, device.Shape(3, 16, "a texture that the game rendered"));
         frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
         parameters = classifier.GetParameters();
@@ -120,6 +122,8 @@ internal sealed class PublicCalls : IDisposable
             frameTrainer.Tick();
         }
         );
+        yield return ("TrainingSet.AddTexture", () => samples.AddTexture(picture.TextureName, Inputs, 1, TextureChannels.Luminance, label: 1));
+        yield return ("InFrameTrainer.Tick that takes textures", () => frameTrainer.Tick());
         yield return ("InFrameTrainer.Tick within a time", () => timedTrainer.Tick());
         yield return ("InFrameTrainer.Pause", timedTrainer.Pause);
         yield return ("InFrameTrainer.Resume", timedTrainer.Resume);
@@ -156,6 +160,7 @@ internal sealed class PublicCalls : IDisposable
         frameTrainer.Dispose();
         timedTrainer.Dispose();
         samples.Dispose();
+        picture.Dispose();
         classifier.Dispose();
         population.Dispose();
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
