@@ -20,7 +20,8 @@ public enum SampleFormat
 /// </summary>
 /// <remarks>
 /// <para>
-/// A sample that is added waits in memory and is uploaded, with all others that wait, by the next Tick of a trainer of this set.
+/// A sample that is added waits in memory and is uploaded, with all others that wait, by the next Tick of a trainer of this set
+/// (one that was a texture waits on the GPU).
 /// When the set is full the oldest samples go. A step that is still open keeps the samples of its batch: what would take their
 /// place waits until it is whole.
 /// </para>
@@ -177,13 +178,15 @@ public sealed class TrainingSet : IDisposable
     /// the next Tick the sample waits on the GPU, in the order of all that were added.
     /// </para>
     /// <para>
-    /// Values are taken as shaders see them, swizzled as the texture says, from its base level: sRGB textures give linear light, normalized ones
-    /// 0 to 1; a set of bytes keeps 0 to 1 of any. That they are finite is not checked: a trainer's loss tells. The texture's filter, wrap mode and mipmaps
-    /// do not matter. What the game wrote by image stores needs the game's own barrier (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional
-    /// render that discards, the sample is whatever lay in its place.
+    /// Values are taken as shaders see them, swizzled as the texture says, from its base level: sRGB textures give linear light,
+    /// normalized ones 0 to 1; a set of bytes keeps 0 to 1 of any. That they are finite is not checked: a trainer's loss tells. The
+    /// texture's filter, wrap mode and mipmaps do not matter. What the game wrote by image stores needs the game's own barrier
+    /// (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional render that discards, the sample is whatever lay in its place.
     /// </para>
-    /// <para>Does not wait. Allocates where another size comes, or more textures wait at once than ever before; the first call compiles a
-    /// kernel, unless <see cref="KernelsFor"/> were warmed up.</para>
+    /// <para>
+    /// Does not wait. Allocates where another size comes, or more textures wait at once than ever before; the first call compiles a
+    /// kernel, unless that of <see cref="KernelsFor"/> was warmed up.
+    /// </para>
     /// </remarks>
     /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
     /// <param name="width">Pixels side by side; width × height × channels are the set's inputs.</param>
