@@ -41,13 +41,18 @@ vec4 meanOfBox(ivec2 pixel)
     float weights = 0.0;
     for (int y = first.y; y <= last.y; y++)
     {
-        float coveredOfRow = covered(y, size.y, pixel.y, height);
+        vec4 sumOfRow = vec4(0.0);   // summed up by themselves, rows lose less to rounding
+        float weightsOfRow = 0.0;
         for (int x = first.x; x <= last.x; x++)
         {
-            float weight = coveredOfRow * covered(x, size.x, pixel.x, width);
-            sum += weight * texelFetch(source, ivec2(x, y), 0);
-            weights += weight;
+            float weight = covered(x, size.x, pixel.x, width);
+            sumOfRow += weight * texelFetch(source, ivec2(x, y), 0);
+            weightsOfRow += weight;
         }
+
+        float weight = covered(y, size.y, pixel.y, height);
+        sum += weight * sumOfRow;
+        weights += weight * weightsOfRow;
     }
 
     return sum / weights;

@@ -20,7 +20,8 @@ internal sealed class TextureFeaturesTests
     // ---- the kernel ----
 
     [Test]
-    public void TheKernelDoesWhatItsTwinDoes([ValueSource(nameof(Extents))] (int Width, int Height) extent, [ValueSource(nameof(Formats))] InternalFormat format, [Values] bool folded)
+    public void TheKernelDoesWhatItsTwinDoes(
+        [ValueSource(nameof(Extents))] (int Width, int Height) extent, [ValueSource(nameof(Formats))] InternalFormat format, [Values] bool folded)
     {
         NeuralDevice device = TestDevice.Get(folded);
         using GameTextures game = new();
@@ -42,6 +43,22 @@ internal sealed class TextureFeaturesTests
         }
 
         Assert.That(game.Gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    /// <summary>As many texels a pixel as there can be, all of them: a driver that ends long loops early would leave out the last ones.</summary>
+    [TestCase(252, 252)]
+    [TestCase(16_000, 3)]
+    [TestCase(1, 16_384)]
+    public void TheLargestBoxIsWhole(int texelsWide, int texelsHigh)
+    {
+        using GameTextures game = new();
+        float[] texels = new float[texelsWide * texelsHigh * 4];
+        for (int i = 0; i < texels.Length; i++) texels[i] = i % 5;   // sums without rounding
+        texels.AsSpan(^4..).Fill(1_000);
+        HostTexture source = new(Device);
+        TextureFeatures.Take(source, game.Make(texelsWide, texelsHigh, InternalFormat.Rgba32f, texels), 1, 1);
+        double[] expected = TextureFeaturesTwin.Box(texels, texelsWide, texelsHigh, 1, 1, 4, hasGreen: true);
+        AssertFloats(Device, source, 1, 1, TextureChannels.Rgba, expected, "the mean of all");
     }
 
     /// <summary>Of its own size a texture of floats stays what it is, so that training on it has the bits of training on the features.</summary>

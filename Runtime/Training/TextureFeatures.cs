@@ -56,7 +56,8 @@ internal sealed class TextureFeatures
     {
         (string, int)[] formats = features.Format == TexelFormat.Byte ? [("BYTE_FEATURES", 1)] : [];
         return new Dispatch(
-            new KernelSource("texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), ("SOURCE_TEXTURE", SourceUnit), .. formats]),
+            new KernelSource(
+                "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), ("SOURCE_TEXTURE", SourceUnit), .. formats]),
             [new ImageBinding(features, ImageAccess.Write)], [0, width, height, features.Shape.TexelsPerRow],
             new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), new float[3])
         {
