@@ -63,6 +63,16 @@ internal sealed class PredictionWorkspace : Workspace
         return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
 
+    /// <summary>What <see cref="Enqueue"/> finds.</summary>
+    public MatrixTexture Probabilities => Recording.Probabilities!.Texture;
+
+    /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
+    public void Enqueue(ReadOnlySpan<float> features, int rows)
+    {
+        Input.Upload(features);
+        probabilitiesPlan.Run(rows);
+    }
+
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
     {
         Input.Upload(features);
