@@ -190,6 +190,24 @@ public sealed class NetworkPopulation : IDisposable
         probabilities?.Dispose();
     }
 
+    /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
+    /// <exception cref="DeviceLimitException">The samples do not fit into a texture of this device.</exception>
+    internal PopulationPrediction PlanPrediction()
+    {
+        using NeuralDevice.Scope scope = Enter();
+        MatrixTexture own = new(device, device.Shape(Members, Inputs, "The features of a population"));
+        MatrixTexture results = new(device, device.Shape(Members, Classes, "The probabilities of a population"));
+        return new PopulationPrediction(this, own, results, ForwardDispatch(own, results, 1));
+    }
+
+    /// <summary>Enqueues a prediction without waiting.</summary>
+    internal void Enqueue(PopulationPrediction planned, ReadOnlySpan<float> features)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        planned.Features.Upload(features);
+        device.Run(planned.Dispatches, 1);
+    }
+
     /// <summary>Enqueues a step on the batches that the last call of <see cref="TrainBatch"/> uploaded, without waiting: what benchmarks time.</summary>
     internal void RepeatStep()
     {
@@ -295,15 +313,19 @@ public sealed class NetworkPopulation : IDisposable
             throw new DeviceLimitException($"{rows} rows a member are more than one dispatch runs: {rowsPerGroup * Dispatch.MaximumGroups}.");
         EnsureFeatures(rows);
         Grow(ref probabilities, shape);
+        prediction = [ForwardDispatch(features!, probabilities!, rowsPerGroup)];
+        predictionRows = rows;
+    }
+
+    private Dispatch ForwardDispatch(MatrixTexture input, MatrixTexture output, int rowsPerGroup)
+    {
         KernelSource source = Source("network_population_forward.comp", rowsPerGroup);
-        Dispatch dispatch = new(
-            source, [new(weights.Committed, ImageAccess.Read), new(features!, ImageAccess.Read), new(probabilities!, ImageAccess.Write)],
+        return new Dispatch(
+            source, [new(weights.Committed, ImageAccess.Read), new(input, ImageAccess.Read), new(output, ImageAccess.Write)],
             [Members], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup))
         {
             Kernel = device.GetKernel(source),
         };
-        prediction = [dispatch];
-        predictionRows = rows;
     }
 
     private int Groups => MatrixShape.CeilingDivide(Members, PopulationLayout.GroupSize);
@@ -344,5 +366,26 @@ public sealed class NetworkPopulation : IDisposable
         Span<uint> packed = targetWords.AsSpan(0, words);
         TargetLayout.Pack(samples.Labels, samples.SampleWeights, samples.AllowedClasses, Classes, packed);
         targets.Upload<uint>(packed);
+    }
+}
+
+/// <summary>A prediction of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
+internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture probabilities, Dispatch dispatch) : IDisposable
+{
+    /// <summary>[members × inputs].</summary>
+    public MatrixTexture Features => features;
+
+    /// <summary>[members × classes].</summary>
+    public MatrixTexture Probabilities => probabilities;
+
+    public Dispatch[] Dispatches { get; } = [dispatch];
+
+    /// <summary>Uploads a sample a member, checked, and enqueues their forward pass.</summary>
+    public void Enqueue(ReadOnlySpan<float> values) => population.Enqueue(this, values);
+
+    public void Dispose()
+    {
+        features.Dispose();
+        probabilities.Dispose();
     }
 }
