@@ -2,14 +2,14 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Measures what the dispatches of each frame took by the GPU's clock, and hands it to the costs when it comes, some frames later.
-/// The first dispatches of a frame are measured one by one, the rest together. A frame that finds no free query is not measured.
+/// The first dispatches of a frame are measured one by one. A frame that finds no free query is not measured.
 /// </summary>
 internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDisposable
 {
     private const int MostFrames = 16;
     private const int MostSegments = 8;
 
-    private readonly TimestampRing marks = new(device, MostFrames * (MostSegments + 1));
+    private readonly TimestampRing marks = new(device, MostFrames * (MostSegments + 2));
     private readonly Frame[] frames = [.. Enumerable.Range(0, MostFrames).Select(_ => new Frame())];
     private long begun;
     private long read;
@@ -20,19 +20,18 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
 
     public void BeginFrame()
     {
-        bool isFree = begun - read < MostFrames && marks.Free > MostSegments;
+        bool isFree = begun - read < MostFrames && marks.Free >= MostSegments + 2;
         current = isFree ? frames[begun++ % MostFrames] : null;
         if (current is null) return;
-        current.Clear(costs.Scale);
+        current.Clear();
         device.PrepareTiming();
         marks.Mark();
     }
 
     /// <summary>Notes what was enqueued.</summary>
-    public void Add(int dispatch, int lines, int allLines, double predicted)
+    public void Add(int dispatch, int lines)
     {
-        if (current is null) return;
-        if (current.Add(new Segment(dispatch, lines, allLines, predicted))) marks.Mark();
+        if (current is not null && current.Add(new Segment(dispatch, lines))) marks.Mark();
     }
 
     public void EndFrame()
@@ -61,43 +60,35 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
 
     public void Dispose() => marks.Dispose();
 
-    private readonly record struct Segment(int Dispatch, int Lines, int AllLines, double Predicted);
+    private readonly record struct Segment(int Dispatch, int Lines);
 
     private sealed class Frame
     {
         private readonly Segment[] segments = new Segment[MostSegments];
-        private readonly long[] times = new long[MostSegments + 1];
+        private readonly long[] times = new long[MostSegments + 2];
         private int count;
-        private double scale;
 
         /// <summary>Whether dispatches stand behind the last mark.</summary>
         public bool HasRest { get; private set; }
 
-        public int Marks => count + 1;
+        public int Marks => count + (HasRest ? 2 : 1);
 
         public int MarksRead { get; private set; }
 
-        public void Clear(double scaleNow)
+        public void Clear()
         {
             count = 0;
             MarksRead = 0;
             HasRest = false;
-            scale = scaleNow;
         }
 
-        /// <summary>True where a mark is due: the last segment takes all that is left.</summary>
+        /// <summary>True where the dispatch is to be measured by itself, and a mark is due.</summary>
         public bool Add(Segment segment)
         {
-            if (count < MostSegments - 1)
-            {
-                segments[count++] = segment;
-                return true;
-            }
-
-            if (!HasRest) segments[count++] = segment with { Dispatch = -1 };
-            else segments[^1] = segments[^1] with { Predicted = segments[^1].Predicted + segment.Predicted };
-            HasRest = true;
-            return false;
+            HasRest = count == MostSegments;
+            if (HasRest) return false;
+            segments[count++] = segment;
+            return true;
         }
 
         public void Read(long time) => times[MarksRead++] = time;
@@ -105,17 +96,9 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
         /// <summary>Teaches the costs, and returns what the frame took.</summary>
         public double HandOver(StepCosts costs)
         {
-            double predicted = 0;
-            for (int i = 0; i < count; i++) predicted += segments[i].Predicted;
-            long total = times[count] - times[0];
-            costs.ObserveSum(total, predicted, scale);
-            for (int i = 0; i < count; i++)
-            {
-                Segment segment = segments[i];
-                if (segment.Dispatch >= 0) costs.Observe(segment.Dispatch, segment.Lines, segment.AllLines, times[i + 1] - times[i]);
-            }
-
-            return total;
+            for (int i = 0; i < count; i++) costs.Observe(segments[i].Dispatch, segments[i].Lines, times[i + 1] - times[i]);
+            costs.EndObservation();
+            return times[Marks - 1] - times[0];
         }
     }
 }

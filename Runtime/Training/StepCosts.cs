@@ -1,13 +1,16 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What the dispatches of a step take, in nanoseconds of one clock, learned from what was measured. A dispatch that runs whole
-/// and one that runs in parts are told apart, since each part has the cost of a dispatch of its own.
+/// What the dispatches of a step take, in nanoseconds of one clock, learned from what was measured: of each what a line of its
+/// workgroups takes, and what any dispatch takes besides, however small it is.
 /// </summary>
 internal sealed class StepCosts
 {
     /// <summary>Before anything was measured: a slow GPU, and a slow driver.</summary>
-    private const double FirstOperationsPerNanosecond = 10, FirstDispatch = 20_000;
+    private const double FirstOperationsPerNanosecond = 10, FirstOverhead = 20_000, FirstLine = 1_000;
+
+    /// <summary>The overhead is the least that any dispatch took of late, whatever else a moment brings.</summary>
+    private const double LeastOverhead = 1_000, MostOverhead = 100_000, OverheadGrowth = 1.002;
 
     /// <summary>What one measurement may change, so that a moment in which the machine did something else is soon forgotten.</summary>
     private const double MostChange = 8;
@@ -17,39 +20,38 @@ internal sealed class StepCosts
 
     private const double Follow = 0.3;
 
-    private readonly double[] whole;
     private readonly double[] line;
     private readonly bool[] isMeasured;
+    private readonly bool[] isNew;
+    private double overhead = FirstOverhead;
+    private double believed;
+    private double seen;
 
     public StepCosts(IReadOnlyList<Dispatch> dispatches, int rows)
     {
-        whole = new double[dispatches.Count];
         line = new double[dispatches.Count];
         isMeasured = new bool[dispatches.Count];
-        for (int i = 0; i < whole.Length; i++)
-        {
-            whole[i] = FirstDispatch + (dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond);
-            line[i] = whole[i] / dispatches[i].Grid.Lines(rows);
-        }
+        isNew = new bool[dispatches.Count];
+        for (int i = 0; i < line.Length; i++)
+            line[i] = Math.Max(FirstLine, dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond / dispatches[i].Grid.Lines(rows));
     }
 
-    /// <summary>Changes whenever all costs change together: what was predicted before is to be multiplied by the quotient.</summary>
-    public double Scale { get; private set; } = 1;
-
-    public double Of(int dispatch, int lines, int allLines) => lines == allLines ? whole[dispatch] : line[dispatch] * lines;
+    public double Of(int dispatch, int lines) => overhead + (line[dispatch] * lines);
 
     /// <summary>The lines of a dispatch that fit into a time, of those that are left.</summary>
-    public int LinesWithin(double nanoseconds, int dispatch, int linesLeft, int allLines)
+    public int LinesWithin(double nanoseconds, int dispatch, int linesLeft)
     {
-        if (Of(dispatch, linesLeft, allLines) <= nanoseconds) return linesLeft;
-        return Math.Clamp((int)(nanoseconds / line[dispatch]), 0, Math.Max(0, linesLeft - 1));
+        return Of(dispatch, linesLeft) <= nanoseconds ? linesLeft : Math.Clamp((int)((nanoseconds - overhead) / line[dispatch]), 0, linesLeft - 1);
     }
 
+    /// <summary>Whether so few lines are mostly overhead.</summary>
+    public bool IsWasteful(int dispatch, int lines) => line[dispatch] * lines < overhead;
+
     /// <summary>
-    /// Takes the time that a dispatch or a part of it took. The first one of each dispatch is left out: drivers finish a program
+    /// Takes the time that some lines of a dispatch took. The first time of each dispatch is left out: drivers finish a program
     /// when it first runs.
     /// </summary>
-    public void Observe(int dispatch, int lines, int allLines, double nanoseconds)
+    public void Observe(int dispatch, int lines, double nanoseconds)
     {
         if (!isMeasured[dispatch])
         {
@@ -57,27 +59,28 @@ internal sealed class StepCosts
             return;
         }
 
-        ref double cost = ref lines == allLines ? ref whole[dispatch] : ref line[dispatch];
-        double seen = Math.Clamp(lines == allLines ? nanoseconds : nanoseconds / lines, cost / MostChange, cost * MostChange);
-        cost += (seen - cost) * (IsNoise(seen / cost) ? Follow : 1);
+        double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
+        believed += before;
+        seen += now;
+        isNew[dispatch] = true;
+        bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
+        line[dispatch] += (Math.Max(1, (now - overhead) / lines) - line[dispatch]) * (isJump ? 1 : Follow);
+        overhead = Math.Clamp(nanoseconds, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
     }
 
-    /// <summary>Takes the time of several dispatches of which each may have become slower or faster alike.</summary>
-    /// <param name="nanoseconds">What they took.</param>
-    /// <param name="predicted">What they were to take.</param>
-    /// <param name="scale">The scale then.</param>
-    public void ObserveSum(double nanoseconds, double predicted, double scale)
+    /// <summary>
+    /// Ends the observation of a frame. Where its dispatches have become slower or faster by far, the others are believed to have
+    /// become so too: mostly it is the clock of the GPU that changes, or what else it does.
+    /// </summary>
+    public void EndObservation()
     {
-        if (predicted <= 0 || !Array.TrueForAll(isMeasured, measured => measured)) return;
-        double ratio = Math.Clamp(nanoseconds / (predicted * Scale / scale), 1 / MostChange, MostChange);
-        double change = IsNoise(ratio) ? 1 + ((ratio - 1) * Follow) : ratio;
-        Scale *= change;
-        for (int i = 0; i < whole.Length; i++)
+        double ratio = believed > 0 ? seen / believed : 1;
+        for (int i = 0; i < line.Length && ratio is > Noise or < 1 / Noise; i++)
         {
-            whole[i] *= change;
-            line[i] *= change;
+            if (!isNew[i]) line[i] *= ratio;
         }
-    }
 
-    private static bool IsNoise(double ratio) => ratio is < Noise and > 1 / Noise;
+        believed = seen = 0;
+        Array.Clear(isNew);
+    }
 }
