@@ -23,11 +23,13 @@ internal static class Program
     /// <summary>The whole program, so that a test can run it: scenes write to the console only.</summary>
     public static int Run(string[] args, IAnsiConsole console, TextWriter error, CancellationToken cancellation)
     {
+        var host = new OffscreenHost(console, cancellation);
         var root = new Command("Samples/run", "Scenes that show what NeuralPlugin does. Each is trained by compute shaders, without a window.")
         {
             new HelpOption { Recursive = true },
             new DigitsCommand(console, cancellation),
         };
+        foreach (var scene in SceneCatalog.Commands(host)) root.Subcommands.Add(scene);
         var command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Spectre.Console;
 
 namespace NeuralPlugin.Samples;
@@ -9,13 +8,10 @@ internal sealed class DigitsCommand : Command
 {
     private static readonly DigitsOptions Defaults = new();
 
-    private readonly Option<string?> data = new("--data")
-    {
-        Description = "A folder of IDX files, gzipped or not: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same "
-            + "two with t10k for the test; without it, 10,000 digits of MNIST",
-        HelpName = "DIR",
-        CustomParser = ParseFolder,
-    };
+    private readonly Option<string?> data = FolderOption.Create(
+        "--data",
+        "A folder of IDX files, gzipped or not: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same "
+            + "two with t10k for the test; without it, 10,000 digits of MNIST");
 
     private readonly Option<int> hidden = NumberOption.Create("--hidden", "Hidden units", 1, 8192).WithDefault(Defaults.Hidden);
 
@@ -35,13 +31,7 @@ internal sealed class DigitsCommand : Command
     private readonly Option<int> seed =
         NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(Defaults.Seed);
 
-    private readonly Option<string?> outFolder = new("--out")
-    {
-        Description = "The folder for the picture digits.png",
-        HelpName = "DIR",
-        DefaultValueFactory = _ => Defaults.OutFolder,
-        CustomParser = ParseFolder,
-    };
+    private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for the picture digits.png").WithDefault(Defaults.OutFolder);
 
     public DigitsCommand(IAnsiConsole console, CancellationToken cancellation)
         : base("digits", "Trains a classifier on handwritten digits, tests it on others and draws what it has learned.")
@@ -78,13 +68,5 @@ internal sealed class DigitsCommand : Command
             Seed = arguments.GetValue(seed),
             OutFolder = arguments.GetRequiredValue(outFolder)!,
         };
-    }
-
-    private static string? ParseFolder(ArgumentResult result)
-    {
-        var text = result.Tokens[0].Value;
-        if (text.Trim().Length > 0 && !text.Contains('\0', StringComparison.Ordinal)) return text;
-        result.AddError($"{((OptionResult)result.Parent!).Option.Name} needs the name of a folder, but it is empty.");
-        return null;
     }
 }
