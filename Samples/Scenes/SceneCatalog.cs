@@ -7,6 +7,7 @@ internal static class SceneCatalog
 {
     public static IEnumerable<Command> Commands(ISceneHost host)
     {
+        yield return new DigitsFrameCommand(host);
         yield return new BoundaryCommand(host);
     }
 }

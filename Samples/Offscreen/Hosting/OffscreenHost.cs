@@ -1,3 +1,4 @@
+using SkiaSharp;
 using Spectre.Console;
 using static System.FormattableString;
 
@@ -12,6 +13,8 @@ internal sealed class OffscreenHost(IAnsiConsole console, CancellationToken canc
     private static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(66);
     private static readonly TimeSpan LastDelay = TimeSpan.FromSeconds(2);
 
+    private TextWriter Output => console.Profile.Out.Writer;
+
     public string? DefaultOutFolder(string scene) => Path.Combine("out", scene);
 
     public int? DefaultFrames(int sceneFrames) => sceneFrames;
@@ -22,7 +25,7 @@ internal sealed class OffscreenHost(IAnsiConsole console, CancellationToken canc
         var context = player.Context;
         var animation = new AnimatedPng(Delay, LastDelay);
         var file = options.OutFolder is { } folder ? OutputFile.Prepare(folder, $"{name}.apng") : null;
-        console.WriteLine(Invariant($"{name}: {options.Frames:N0} frames, {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}"));
+        Output.WriteLine(Invariant($"{name}: {options.Frames:N0} frames, {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}"));
         player.Load();
         for (var frame = 0; frame < options.Frames; frame++)
         {
@@ -32,20 +35,21 @@ internal sealed class OffscreenHost(IAnsiConsole console, CancellationToken canc
             var picture = player.Picture();
             using (var pixels = picture.PeekPixels())
                 OutputFile.Prepare(options.OutFolder!, Invariant($"{name}-{frame + 1:D5}.png")).Write(FramePicture.ToPng(pixels));
-            animation.Add(picture);
+            animation.Add(Smaller(picture));
         }
 
         file?.Write(animation.Finish());
-        Report(scene, context.Statistics, file?.Path, animation.Frames);
+        foreach (var figure in scene.Figures) Output.WriteLine(figure);
+        Output.WriteLine(context.Statistics);
+        if (file is not null) Output.WriteLine(Invariant($"{animation.Frames} pictures beside {file.Path}"));
     }
 
-    private void Report(IScene scene, FrameStatistics statistics, string? path, int pictures)
+    /// <summary>Three quarters of the width and height, to keep the animation small; frees the original.</summary>
+    private static SKBitmap Smaller(SKBitmap picture)
     {
-        foreach (var figure in scene.Figures) console.WriteLine(figure.Name + ": " + figure.Value.ToString(figure.Format, null));
-        var (frames, trainings) = (statistics.FrameMilliseconds, statistics.TrainingMilliseconds);
-        console.WriteLine(Invariant(
-            $"frame time: median {FrameStatistics.Quantile(frames, 0.5):F2} ms, p99 {FrameStatistics.Quantile(frames, 0.99):F2} ms; ")
-            + Invariant($"training: median {FrameStatistics.Quantile(trainings, 0.5):F2} ms, {statistics.Steps:N0} steps"));
-        if (path is not null) console.WriteLine(Invariant($"{pictures} pictures beside {path}"));
+        var info = picture.Info.WithSize(picture.Width * 3 / 4, picture.Height * 3 / 4);
+        var smaller = picture.Resize(info, new SKSamplingOptions(SKCubicResampler.Mitchell));
+        picture.Dispose();
+        return smaller ?? throw new InvalidOperationException("Skia did not resize a picture.");
     }
 }

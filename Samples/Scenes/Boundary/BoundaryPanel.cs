@@ -34,7 +34,7 @@ internal sealed class BoundaryPanel : IDisposable
     {
         (this.rule, this.hidden) = (rule, hidden);
         corner = place.Location;
-        var side = MathF.Floor(Math.Min(place.Height - HeadingHeight - CaptionHeight, (place.Width - TickRoom - 2 * Gap) * 0.36f));
+        var side = MathF.Floor(Math.Min(place.Height - HeadingHeight - CaptionHeight, (place.Width - TickRoom - 2 * Gap) * 0.385f));
         linearPlane = SKRect.Create(place.Left + TickRoom, place.Top + HeadingHeight, side, side);
         layeredPlane = SKRect.Create(linearPlane.Right + Gap, linearPlane.Top, side, side);
         var charts = new SKRect(layeredPlane.Right + Gap + 6, linearPlane.Top - 4, place.Right, linearPlane.Bottom + TickRoom);
@@ -53,7 +53,7 @@ internal sealed class BoundaryPanel : IDisposable
         var stream = 64 + 2 * (ulong)rule;
         Linear = new PlaneLearner(context, new LinearClassifier(context.Device, 2, 2, context.Seed), training, test, stream);
         Layered = new PlaneLearner(context, new TwoLayerClassifier(context.Device, 2, hidden, 2, context.Seed), training, test, stream);
-        points = new DiscBatch(context.Gl);
+        points = new DiscBatch(context.Gl) { Outline = 1 };
         AddPoints(training, linearPlane);
         AddPoints(training, layeredPlane);
     }
@@ -113,8 +113,7 @@ internal sealed class BoundaryPanel : IDisposable
             var x = plane.MidX + data.Features[2 * i] * plane.Width / 2;
             var y = plane.MidY - data.Features[2 * i + 1] * plane.Height / 2;
             if (!plane.Contains(x, y)) continue;
-            points.Add(x, y, radius + 1, SKColors.White);
-            points.Add(x, y, radius, data.Labels[i] == 1 ? ClassOne : ClassZero);
+            points.Add(x, y, radius + 1, data.Labels[i] == 1 ? ClassOne : ClassZero);
         }
     }
 }

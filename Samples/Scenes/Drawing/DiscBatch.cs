@@ -20,7 +20,7 @@ internal sealed unsafe class DiscBatch : IDisposable
         void main()
         {
             vec2 unit = vec2((gl_VertexID & 1) * 2 - 1, (gl_VertexID & 2) - 1);
-            float reach = 1.8;                   // room for the nose
+            float reach = place.w > -50.0 ? 1.8 : 1.2;    // room for the nose, and for the edge
             corner = unit * reach;
             fill = color;
             size = place.zw;
@@ -33,11 +33,13 @@ internal sealed unsafe class DiscBatch : IDisposable
         in vec2 corner;
         in vec4 fill;
         flat in vec2 size;
+        layout(location = 1) uniform float outline;    // in pixels, white
         out vec4 result;
         void main()
         {
             float edge = 1.0 / size.x;           // a pixel, in radii
-            float inside = 1.0 - smoothstep(1.0 - edge, 1.0 + edge, length(corner));
+            float far = length(corner);
+            float inside = 1.0 - smoothstep(1.0 - edge, 1.0 + edge, far);
             if (size.y > -50.0)
             {
                 vec2 ahead = vec2(cos(size.y), sin(size.y));
@@ -46,7 +48,8 @@ internal sealed unsafe class DiscBatch : IDisposable
                 float nose = 1.0 - smoothstep(0.0, 2.0 * edge, across - 0.62 * (1.7 - along));
                 inside = max(inside, along > 0.55 ? nose : 0.0);
             }
-            result = vec4(fill.rgb, 1.0) * (fill.a * inside);
+            float white = outline > 0.0 ? smoothstep(1.0 - (outline + 1.0) * edge, 1.0 - outline * edge, far) : 0.0;
+            result = vec4(mix(fill.rgb, vec3(1.0), white), 1.0) * (fill.a * inside);
         }
         """;
 
@@ -76,6 +79,9 @@ internal sealed unsafe class DiscBatch : IDisposable
         gl.BindBuffer(BufferTargetARB.ArrayBuffer, 0);
     }
 
+    /// <summary>The width in pixels of a white edge within the radius, for discs without a nose.</summary>
+    public float Outline { get; init; }
+
     public int Count { get; private set; }
 
     public void Clear()
@@ -104,6 +110,7 @@ internal sealed unsafe class DiscBatch : IDisposable
         gl.BindVertexArray(vertexArray);
         if (changed) Upload();
         gl.UseProgram(program.Name);
+        gl.Uniform1(1, Outline);
         gl.Uniform2(0, (float)Screen.Width, Screen.Height);
         gl.DrawArraysInstanced(PrimitiveType.TriangleStrip, 0, 4, (uint)Count);
         gl.BindVertexArray(0);

@@ -1,12 +1,12 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// A value over the whole run in at most 512 points: when they are full, neighbors are averaged into one, and each
+/// A value over the whole run in at most 256 points: when they are full, neighbors are averaged into one, and each
 /// later point is the mean of twice as many values.
 /// </summary>
 internal sealed class History
 {
-    private const int Capacity = 512;
+    public const int Capacity = 256;
 
     private readonly float[] points = new float[Capacity];
     private double sum;

@@ -6,17 +6,18 @@ namespace NeuralPlugin.Samples;
 /// <summary>Values over the frames of a run, with axes; all its series have a value for the same frames.</summary>
 internal sealed class LineChart(string heading, string unit, float minimum, float maximum)
 {
-    private const float HeadingHeight = 22;
+    private const float HeadingHeight = 26;
     private const float AxisHeight = 20;
     private const float TickText = 12;
+    private const float RoomForBothTicks = 100;
 
-    private readonly SKPoint[] points = new SKPoint[1024];
+    private readonly SKPoint[] points = new SKPoint[History.Capacity];
     private readonly List<Series> lines = [];
 
     /// <summary>Frames between two values.</summary>
     public int FramesPerValue { get; init; } = 1;
 
-    /// <summary>Levels that do not change, each drawn as a dashed line's plain cousin: a thin one with its name at the end.</summary>
+    /// <summary>Levels that do not change, each with its name.</summary>
     public List<(float Level, string Name, SKColor Color)> Levels { get; } = [];
 
     public History Add(string name, SKColor color)
@@ -63,7 +64,7 @@ internal sealed class LineChart(string heading, string unit, float minimum, floa
             sheet.Text(Tick(level), area.Left - 6, y + 4, TickText, Palette.FaintInk, SKTextAlign.Right);
         }
 
-        sheet.Text("0", area.Left, area.Bottom + 15, TickText, Palette.FaintInk);
+        if (area.Width > RoomForBothTicks) sheet.Text("0", area.Left, area.Bottom + 15, TickText, Palette.FaintInk);
         var frames = Math.Max(1, lines.Count == 0 ? 1 : lines[0].Values.Added * FramesPerValue);
         sheet.Text(Invariant($"frame {frames:N0}"), area.Right, area.Bottom + 15, TickText, Palette.FaintInk, SKTextAlign.Right);
     }

@@ -43,7 +43,7 @@ internal sealed class Screen : IDisposable
         this.gl = gl;
         program = new ShaderProgram(gl, VertexShader, FragmentShader);
         vertexArray = gl.GenVertexArray();
-        sheetTexture = new PixelTexture(gl, Width, Height, smooth: true);
+        sheetTexture = new PixelTexture(gl, Width, Height, smooth: false);
         Sheet = new SceneSheet(Width, Height);
     }
 

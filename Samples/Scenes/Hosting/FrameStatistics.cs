@@ -1,3 +1,5 @@
+using static System.FormattableString;
+
 namespace NeuralPlugin.Samples;
 
 /// <summary>What the frames of a run took. The first ones, in which shaders are compiled, are counted like all others.</summary>
@@ -37,6 +39,10 @@ internal sealed class FrameStatistics
         var sorted = values.Skip(Math.Min(skipped, values.Count - 1)).Order().ToArray();
         return sorted[Math.Clamp((int)Math.Ceiling(part * sorted.Length) - 1, 0, sorted.Length - 1)];
     }
+
+    public override string ToString() =>
+        Invariant($"frame time: median {Quantile(frames, 0.5):F2} ms, p99 {Quantile(frames, 0.99):F2} ms; ")
+            + Invariant($"training: median {Quantile(trainings, 0.5):F2} ms, {Steps:N0} steps in {Count:N0} frames");
 
     private static double MeanOfLast(List<double> values)
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NeuralPlugin.Samples;
 
 /// <summary>
@@ -23,4 +25,7 @@ internal interface IScene : IDisposable
 }
 
 /// <summary>One number of a scene, and how it is written ("P1" is percent).</summary>
-internal readonly record struct SceneFigure(string Name, double Value, string Format);
+internal readonly record struct SceneFigure(string Name, double Value, string Format)
+{
+    public override string ToString() => $"{Name}: {Value.ToString(Format, CultureInfo.InvariantCulture)}";
+}

@@ -11,8 +11,17 @@ internal sealed class SceneCommandOptions
     private readonly int defaultFrames;
     private readonly TrainingBudget defaultBudget;
 
-    public SceneCommandOptions(ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget)
+    /// <param name="host">Where the scene is to run.</param>
+    /// <param name="scene">Its name.</param>
+    /// <param name="defaultFrames">Its frames, when nothing is said.</param>
+    /// <param name="defaultBudget">Its budget, when nothing is said.</param>
+    /// <param name="seed">The command's own option, where it has one.</param>
+    /// <param name="outFolder">The command's own option, where it has one.</param>
+    public SceneCommandOptions(
+        ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget, Option<int>? seed = null, Option<string?>? outFolder = null)
     {
+        Seed = seed ?? NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
+        OutFolder = outFolder ?? FolderOption.Create("--out", "The folder for the pictures");
         this.host = host;
         this.scene = scene;
         this.defaultFrames = defaultFrames;
@@ -32,9 +41,9 @@ internal sealed class SceneCommandOptions
 
     public Option<int> Every { get; }
 
-    public Option<int> Seed { get; } = NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
+    public Option<int> Seed { get; }
 
-    public Option<string?> OutFolder { get; } = FolderOption.Create("--out", "The folder for the pictures");
+    public Option<string?> OutFolder { get; }
 
     /// <summary>Those that no other form of a command has.</summary>
     public IReadOnlyList<Option> OfFrames => [Frames, BudgetMilliseconds, BudgetSteps, Every];

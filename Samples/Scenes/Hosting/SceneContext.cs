@@ -34,13 +34,21 @@ internal sealed class SceneContext(NeuralDevice device, GL gl, SceneOptions opti
         steps += trainedSteps;
     }
 
+    /// <summary>Whether a frame was begun and not ended.</summary>
+    public bool IsFrameOpen { get; private set; }
+
     public void BeginFrame()
     {
+        IsFrameOpen = true;
         training = TimeSpan.Zero;
         steps = 0;
         frameStart = Stopwatch.GetTimestamp();
     }
 
     /// <summary>Called by the host when the GPU has finished the frame.</summary>
-    public void EndFrame() => Statistics.Add(Stopwatch.GetElapsedTime(frameStart), training, steps);
+    public void EndFrame()
+    {
+        IsFrameOpen = false;
+        Statistics.Add(Stopwatch.GetElapsedTime(frameStart), training, steps);
+    }
 }
