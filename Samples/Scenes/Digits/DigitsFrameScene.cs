@@ -70,7 +70,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
         DrawCharts(sheet);
         SceneFrame.Draw(
             sheet, context!, Title,
-            "Under each digit: what the network takes it for, green if right and red with the true digit if wrong; the bar is how sure it is.");
+            "Under each digit: what the network takes it for, green if right, orange with the true digit if wrong; the bar is how sure it is.");
         screen.End();
     }
 
