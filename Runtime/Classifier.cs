@@ -58,6 +58,10 @@ public abstract class Classifier : IDisposable
     /// <param name="loss">What is made small; null for plain cross-entropy.</param>
     public BatchTrainer TrainWith(Optimizer optimizer, SoftmaxCrossEntropy? loss = null) => new(Network, optimizer, loss);
 
+    /// <summary>A trainer that learns from a set of samples inside the frames of a running game: call its Tick once a frame.</summary>
+    /// <inheritdoc cref="InFrameTrainer(NeuralPlugin.Network, TrainingSet, TrainerOptions?)"/>
+    public InFrameTrainer TrainOn(TrainingSet samples, TrainerOptions? options = null) => new(Network, samples, options);
+
     /// <inheritdoc cref="NeuralPlugin.Network.Predict(ReadOnlySpan{float}, Span{float})"/>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Network.Predict(features, probabilities);
 

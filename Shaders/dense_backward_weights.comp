@@ -9,8 +9,9 @@
 // products at a time; batch rows that are not in use count as zero, whatever the textures hold there.
 #include "matrix.glsl"
 #include "tile.glsl"
+#include "samples.glsl"
 
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
 #ifdef UPDATE
 #include "update.glsl"
@@ -29,15 +30,15 @@ layout(binding = LOSS_IMAGE_1, rgba32f) writeonly uniform image2D batchLoss;
 
 const int INPUT_TEXELS = ROWS / 4;
 
-vec4 loadInput(ivec2 at, int texel, int offset, bool isInput)
+vec4 loadInput(ivec2 at, int texel, bool isInput)
 {
-    return zeroUnless(isInput, imageLoad(inputs, at + ivec2(texel, offset)));
+    return zeroUnless(isInput, imageLoad(inputs, at + ivec2(texel, 0)));
 }
 
 void main()
 {
 #ifdef LOSS_PARTS
-    sumLosses(int(gl_LocalInvocationID.x), GROUP_SIZE, gl_WorkGroupID.x == 0u && gl_WorkGroupID.y == gl_NumWorkGroups.y - 1u);
+    sumLosses(int(gl_LocalInvocationID.x), GROUP_SIZE, workGroup().x == 0 && workGroup().y * ROWS * (GROUP_SIZE / COLUMN_LANES) > inputColumns);
 #endif
     int firstTexel = tileColumn() * TEXELS;
     int firstInputTexel = tileRow() * INPUT_TEXELS;
@@ -62,7 +63,14 @@ void main()
 
     for (int b = 0; b < rows; b += 4)
     {
-        ivec2 inputAt = matrixTexel(b, firstInputTexel, inputTexels);
+#ifdef DRAWN_INPUTS
+        ivec4 drawn = drawnRows(b);
+        ivec2 inputAt0 = matrixTexel(drawn.x, firstInputTexel, inputTexels), inputAt1 = matrixTexel(drawn.y, firstInputTexel, inputTexels);
+        ivec2 inputAt2 = matrixTexel(drawn.z, firstInputTexel, inputTexels), inputAt3 = matrixTexel(drawn.w, firstInputTexel, inputTexels);
+#else
+        ivec2 inputAt0 = matrixTexel(b, firstInputTexel, inputTexels);
+        ivec2 inputAt1 = inputAt0 + ivec2(0, 1), inputAt2 = inputAt0 + ivec2(0, 2), inputAt3 = inputAt0 + ivec2(0, 3);
+#endif
         ivec2 gradientAt = matrixTexel(b, firstTexel, outputTexels);
         vec4 x0[INPUT_TEXELS], x1[INPUT_TEXELS], x2[INPUT_TEXELS], x3[INPUT_TEXELS];
         vec4 g0[TEXELS], g1[TEXELS], g2[TEXELS], g3[TEXELS];
@@ -70,10 +78,10 @@ void main()
 #define LOAD_INPUT(row) \
         if (row % 4 == 0) \
         { \
-            x0[row / 4] = loadInput(inputAt, row / 4, 0, isInput[row / 4]) + ones[row / 4]; \
-            x1[row / 4] = zeroUnless(use1, loadInput(inputAt, row / 4, 1, isInput[row / 4]) + ones[row / 4]); \
-            x2[row / 4] = zeroUnless(use2, loadInput(inputAt, row / 4, 2, isInput[row / 4]) + ones[row / 4]); \
-            x3[row / 4] = zeroUnless(use3, loadInput(inputAt, row / 4, 3, isInput[row / 4]) + ones[row / 4]); \
+            x0[row / 4] = loadInput(inputAt0, row / 4, isInput[row / 4]) + ones[row / 4]; \
+            x1[row / 4] = zeroUnless(use1, loadInput(inputAt1, row / 4, isInput[row / 4]) + ones[row / 4]); \
+            x2[row / 4] = zeroUnless(use2, loadInput(inputAt2, row / 4, isInput[row / 4]) + ones[row / 4]); \
+            x3[row / 4] = zeroUnless(use3, loadInput(inputAt3, row / 4, isInput[row / 4]) + ones[row / 4]); \
         }
 #define LOAD_GRADIENT(t) \
         g0[t] = imageLoad(outputGradients, gradientAt + ivec2(t, 0)); \
@@ -90,6 +98,7 @@ void main()
     }
 
 #ifdef UPDATE
+    loadRecord();
 #define FINISH(at, gradient) update(at, gradient)
 #else
 #define FINISH(at, gradient) imageStore(parameterGradients, at, gradient)

@@ -6,8 +6,9 @@
 #include "matrix.glsl"
 #include "tile.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]
 layout(binding = 2, rgba32f) writeonly uniform image2D outputs;
 layout(location = SIZE_0) uniform int inputTexels;
@@ -23,7 +24,7 @@ void main()
     ivec2 inputAt[ROWS];
     vec4 sum[ROWS * TEXELS];
 #define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
-#define START_ROW(row) inputAt[row] = matrixTexel(firstRow + row, 0, inputTexels); ACROSS(START, row)
+#define START_ROW(row) inputAt[row] = matrixTexel(inputRow(firstRow + row), 0, inputTexels); ACROSS(START, row)
     EACH_ROW(START_ROW)
 
     for (int k = 0; k < inputTexels; k++)

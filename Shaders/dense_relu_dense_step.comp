@@ -9,17 +9,24 @@
 #include "matrix.glsl"
 #include "relu.glsl"
 #include "sgd.glsl"
+#include "record.glsl"
+#include "samples.glsl"
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 2, rgba32f) readonly uniform image2D hiddenParameters;
 layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenParameters;
 layout(binding = 4, rgba32f) readonly uniform image2D outputParameters;
 layout(binding = 5, rgba32f) writeonly uniform image2D pendingOutputParameters;
 layout(binding = 6, rgba32f) coherent uniform image2D scratch;
+#ifdef RECORD_SLOTS
+layout(binding = 7, rgba32f) uniform image2D batchLoss;
+shared int lossIsNotFinite;
+#else
 layout(binding = 7, rgba32f) writeonly uniform image2D batchLoss;
+#endif
 layout(location = SIZE_1) uniform int inputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
 layout(location = SIZE_3) uniform int hiddenTexels;
@@ -50,6 +57,20 @@ vec4 loadHidden(int row, int texel)
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
 
+ivec4 rowsInInputs(int row)
+{
+#ifdef DRAWN_INPUTS
+    return drawnRows(row);
+#else
+    return row + ivec4(0, 1, 2, 3);
+#endif
+}
+
+ivec4 rowsInScratch(int row)
+{
+    return row + ivec4(0, 1, 2, 3);
+}
+
 vec4 loadFeatures(int row, int texel)
 {
     return imageLoad(inputs, matrixTexel(row, texel, inputTexels));
@@ -64,7 +85,7 @@ void computeHidden(int tile)
     vec4 sum[TILE_ROWS];
     for (int i = 0; i < TILE_ROWS; i++)
     {
-        inputAt[i] = matrixTexel(firstRow + i, 0, inputTexels);
+        inputAt[i] = matrixTexel(inputRow(firstRow + i), 0, inputTexels);
         sum[i] = vec4(0.0);
     }
 
@@ -94,7 +115,11 @@ void computeRow(int row)
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
-    imageStore(scratch, at + ivec2(ROW_LOSS, 0), rowLoss(row, target, softmax));
+    vec4 loss = rowLoss(row, target, softmax);
+    imageStore(scratch, at + ivec2(ROW_LOSS, 0), loss);
+#ifdef RECORD_SLOTS
+    if (!isFinite(loss.x)) lossIsNotFinite = 1;
+#endif
     vec4 gradients[CLASS_TEXELS];
     for (int t = 0; t < CLASS_TEXELS; t++)
     {
@@ -108,7 +133,7 @@ void computeRow(int row)
 
 // [W; b] - learningRate * [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
 // one, past the last column, is added to the zero padding of X.
-#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, gradientTexel, weights, pendingWeights) \
+#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, rowsInInput, gradientTexel, weights, pendingWeights) \
     { \
         int inputTexel = tile / (outputTexels), texel = tile % (outputTexels); \
         ivec4 column = 4 * inputTexel + ivec4(0, 1, 2, 3); \
@@ -118,10 +143,11 @@ void computeRow(int row)
         for (int b = 0; b < rows; b += 4) \
         { \
             vec4 x[4], g[4]; \
+            ivec4 inputRows = rowsInInput(b); \
             for (int i = 0; i < 4; i++) \
             { \
                 bool inUse = b + i < rows; \
-                x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(b + i, inputTexel)) + ones); \
+                x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(inputRows[i], inputTexel)) + ones); \
                 g[i] = zeroUnless(inUse, imageLoad(scratch, scratchRow(b + i) + ivec2(gradientTexel + texel, 0))); \
             } \
             sum0 += x[0].x * g[0] + x[1].x * g[1] + x[2].x * g[2] + x[3].x * g[3]; \
@@ -134,13 +160,17 @@ void computeRow(int row)
         { \
             ivec2 at = matrixTexel(4 * inputTexel + i, texel, outputTexels); \
             vec4 w = imageLoad(weights, at); \
-            if (4 * inputTexel + i <= columns) imageStore(pendingWeights, at, descend(w, decayedGradient(w, sum[i]))); \
+            if (4 * inputTexel + i <= columns) STORE_UPDATE(pendingWeights, at, w, descend(w, decayedGradient(w, sum[i]))); \
         } \
     }
 
 void main()
 {
     int lane = int(gl_LocalInvocationID.x);
+#ifdef RECORD_SLOTS
+    droppedStep = imageLoad(batchLoss, recordOfDrop()).x;
+    if (lane == 0) lossIsNotFinite = 0;
+#endif
     int hiddenTiles = (rows + TILE_ROWS - 1) / TILE_ROWS * hiddenTexels;
     for (int tile = lane; tile < hiddenTiles; tile += GROUP_SIZE) computeHidden(tile);
     memoryBarrierImage();
@@ -150,17 +180,22 @@ void main()
     memoryBarrierImage();
     barrier();
 
+#ifdef RECORD_SLOTS
+    bool dropsNow = droppedStep == 0.0 && lossIsNotFinite == 1;
+    if (dropsNow) droppedStep = float(stepNumber);
+    if (dropsNow && lane == 0) imageStore(batchLoss, recordOfDrop(), vec4(droppedStep, 0.0, 0.0, 0.0));
+#endif
     int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
     for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
+        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, rowsInInputs, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
     int outputWeightTiles = (hiddenColumns / 4 + 1) * CLASS_TEXELS;
     for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
+        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, rowsInScratch, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
 
     if (lane == 0)
     {
         vec2 sum = vec2(0.0);
         for (int row = 0; row < rows; row++) sum += imageLoad(scratch, scratchRow(row) + ivec2(ROW_LOSS, 0)).xy;
-        imageStore(batchLoss, ivec2(0, 0), vec4(sum.x / float(rows), sum.y, 0.0, 0.0));
+        imageStore(batchLoss, recordOfStep(), stepResult(sum.x, sum.y));
     }
 }

@@ -6,11 +6,12 @@
 // An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces.
 #include "matrix.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D hidden;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D hidden;
 layout(binding = 2, rgba32f) readonly uniform image2D outputParameters;
 layout(binding = 3, rgba32f) writeonly uniform image2D logitGradients;
 layout(binding = 4, rgba32f) writeonly uniform image2D rowLosses;
@@ -21,24 +22,34 @@ layout(location = SIZE_1) uniform int hiddenTexels;
 layout(location = SIZE_2) uniform int hiddenColumns;
 layout(location = SCALAR_0) uniform float entropyBonus;
 
+int hiddenRow;   // where this row lies in H
+
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(hidden, matrixTexel(row, texel, hiddenTexels));
+    return imageLoad(hidden, matrixTexel(hiddenRow, texel, hiddenTexels));
 }
 
 #include "last_layer.glsl"
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
+#ifdef RECORD_SLOTS
+#include "loss_guard.glsl"
+#endif
 
 void main()
 {
-    int row = int(gl_GlobalInvocationID.x);
+    int row = invocation().x;
     if (row >= rows) return;
 
+    hiddenRow = inputRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
-    imageStore(rowLosses, matrixTexel(row, 0, 1), rowLoss(row, target, softmax));
+    vec4 loss = rowLoss(row, target, softmax);
+    imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
+#ifdef RECORD_SLOTS
+    noteLoss(loss.x);
+#endif
 
     vec4 gradients[CLASS_TEXELS];
     for (int t = 0; t < CLASS_TEXELS; t++)

@@ -27,7 +27,7 @@ bvec4 loadAllowed(int row, int texel)
 
 void main()
 {
-    int row = int(gl_GlobalInvocationID.x);
+    int row = invocation().x;
     if (row >= rows) return;
 
     computeLogits(row);

@@ -10,8 +10,8 @@ layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()
 {
-    int texel = int(gl_GlobalInvocationID.x);
-    int firstRow = int(gl_GlobalInvocationID.y) * ROWS_PER_INVOCATION;
+    int texel = invocation().x;
+    int firstRow = invocation().y * ROWS_PER_INVOCATION;
     if (texel >= texelsPerRow) return;
 
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)

@@ -1,21 +1,22 @@
 // Y [rows x columns] = max(X, 0)
 #include "matrix.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) writeonly uniform image2D outputs;
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()
 {
-    int texel = int(gl_GlobalInvocationID.x);
-    int firstRow = int(gl_GlobalInvocationID.y) * ROWS_PER_INVOCATION;
+    int texel = invocation().x;
+    int firstRow = invocation().y * ROWS_PER_INVOCATION;
     if (texel >= texelsPerRow) return;
 
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
-        ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        imageStore(outputs, at, relu(imageLoad(inputs, at)));
+        vec4 x = imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));
+        imageStore(outputs, matrixTexel(row, texel, texelsPerRow), relu(x));
     }
 }

@@ -20,7 +20,7 @@ vec4 loadLogits(int row, int texel)
 
 void main()
 {
-    int row = int(gl_GlobalInvocationID.x);
+    int row = invocation().x;
     if (row >= rows) return;
 
     Target target = loadTarget(row);

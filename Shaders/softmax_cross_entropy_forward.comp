@@ -17,11 +17,18 @@ vec4 loadLogits(int row, int texel)
 
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
+#ifdef RECORD_SLOTS
+#include "loss_guard.glsl"
+#endif
 
 void main()
 {
-    int row = int(gl_GlobalInvocationID.x);
+    int row = invocation().x;
     if (row >= rows) return;
 
-    imageStore(rowLosses, matrixTexel(row, 0, 1), rowLoss(row, loadTarget(row), softmaxOfRow(row)));
+    vec4 loss = rowLoss(row, loadTarget(row), softmaxOfRow(row));
+    imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
+#ifdef RECORD_SLOTS
+    noteLoss(loss.x);
+#endif
 }

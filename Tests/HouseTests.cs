@@ -98,13 +98,13 @@ internal sealed partial class HouseTests
 
     // ---- shaders ----
 
-    /// <summary>A kernel belongs to an operation, or to a kind of network that runs whole in its own kernels.</summary>
+    /// <summary>A kernel belongs to an operation, to a kind of network that runs whole in its own kernels, or to what a training needs besides.</summary>
     [Test]
     public void EveryKernelIsNamedByItsOperationAndStage()
     {
         string[] operations =
         [
-            .. RuntimeSources.Where(file => FolderOf(file) is "Operations" or "Networks")
+            .. RuntimeSources.Where(file => FolderOf(file) is "Operations" or "Networks" or "Training")
                 .SelectMany(file => TopLevelType().Matches(CodeWithoutText(file)).Select(match => SnakeCase(match.Groups["name"].Value))),
         ];
         Assert.That(KernelFiles, Is.Not.Empty);

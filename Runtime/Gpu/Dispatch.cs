@@ -15,19 +15,46 @@ internal readonly record struct ImageBinding(Operand Operand, ImageAccess Access
 /// </summary>
 internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX = 0, int RowsPerGroupY = 0)
 {
+    /// <summary>The direction in which a dispatch can run in parts, a line of workgroups after the other.</summary>
+    private bool IsCutAlongX => Y == 1 && RowsPerGroupY == 0;
+
+    /// <summary>The parts that it can be cut into.</summary>
+    public int Lines(int rows)
+    {
+        (int x, int y) = Groups(rows);
+        return IsCutAlongX ? x : y;
+    }
+
+    /// <summary>Where some of its lines begin, and their workgroups.</summary>
+    public (int FirstX, int FirstY, int X, int Y) Part(int rows, int firstLine, int lines)
+    {
+        (int x, int y) = Groups(rows);
+        return IsCutAlongX ? (firstLine, 0, lines, y) : (0, firstLine, x, lines);
+    }
+
     public (int X, int Y) Groups(int rows) => (
         RowsPerGroupX > 0 ? MatrixShape.CeilingDivide(rows, RowsPerGroupX) : X,
         RowsPerGroupY > 0 ? MatrixShape.CeilingDivide(rows, RowsPerGroupY) : Y);
 }
 
 /// <summary>
-/// One recorded dispatch: kernel, images in the order of their units, sizes in the order of their locations, groups, and the
+/// What of a plan's run is another in each step: the first sample of its batch, as a position in the order that samples are
+/// drawn in, and the step's number.
+/// </summary>
+internal readonly record struct StepArguments(int FirstSample, int Step);
+
+/// <summary>
+/// One recorded dispatch: kernel, images in the order of their units, textures that are looked up in (not counted
+/// among the image units, of which there are few) in the order of theirs, sizes in the order of their locations, groups, and the
 /// scalars of the step (learning rate and the like), whose array its owner fills before each run.
 /// </summary>
 internal sealed class Dispatch
 {
     /// <summary>Image units that every OpenGL 4.3 driver has in compute shaders.</summary>
     public const int MaximumImages = 8;
+
+    /// <summary>Texture units that dispatches look up in.</summary>
+    public const int MaximumTextures = 2;
 
     /// <summary>Workgroups along one dimension that every driver runs.</summary>
     public const int MaximumGroups = 65_535;
@@ -53,19 +80,31 @@ internal sealed class Dispatch
 
     public float[] Scalars { get; }
 
+    /// <summary>Textures by their unit; null where it uses none.</summary>
+    public Operand?[] Textures { get; init; } = [];
+
     /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 where it has none.</summary>
     public long FloatingPointOperations { get; init; }
 
     /// <summary>The same dispatch with other images and further constants.</summary>
     public Dispatch With(ImageBinding[] images, params (string Name, int Value)[] constants)
     {
-        return new Dispatch(Source.With(constants), images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
+        return new Dispatch(Source.With(constants), images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
     }
 
     /// <summary>The same dispatch with another kernel that takes the same images and sizes.</summary>
     public Dispatch With(KernelSource source, DispatchGrid grid)
     {
-        return new Dispatch(source, Images, Sizes, grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
+        return new Dispatch(source, Images, Sizes, grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
+    }
+
+    /// <summary>The same dispatch that looks up in a further texture.</summary>
+    public Dispatch WithTexture(int unit, Operand texture, params (string Name, int Value)[] constants)
+    {
+        Operand?[] textures = new Operand?[Math.Max(Textures.Length, unit + 1)];
+        Textures.CopyTo(textures, 0);
+        textures[unit] = texture;
+        return new Dispatch(Source.With(constants), Images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = textures };
     }
 
     /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>

@@ -6,6 +6,7 @@ internal enum GpuResourceKind
     Buffer,
     Framebuffer,
     Program,
+    Query,
 }
 
 /// <summary>

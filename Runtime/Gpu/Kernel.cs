@@ -16,7 +16,7 @@ internal sealed record KernelSource(string FileName, params (string Name, int Va
 
 /// <summary>
 /// A compiled compute program. Uniforms have explicit locations, shared with the shaders as constants: the rows in use, the
-/// sizes, and the scalars that may change each step. Values are kept here, so that only changed ones reach the driver; a
+/// sizes, the scalars that may change each step, the part of the dispatch that runs, and which step on which samples it is. Values are kept here, so that only changed ones reach the driver; a
 /// location that the program does not use is left alone, since the linker may have given it to an image.
 /// </summary>
 internal sealed class Kernel
@@ -26,9 +26,14 @@ internal sealed class Kernel
     public const int MaximumSizes = 8;
     public const int ScalarsLocation = SizesLocation + MaximumSizes;
     public const int MaximumScalars = 8;
+    public const int FirstGroupXLocation = ScalarsLocation + MaximumScalars;
+    public const int FirstGroupYLocation = FirstGroupXLocation + 1;
+    public const int FirstSampleLocation = FirstGroupYLocation + 1;
+    public const int StepLocation = FirstSampleLocation + 1;
+    private const int Locations = StepLocation + 1;
 
-    private readonly bool[] inUse = new bool[ScalarsLocation + MaximumScalars];
-    private readonly int[] integers = Enumerable.Repeat(int.MinValue, ScalarsLocation).ToArray();
+    private readonly bool[] inUse = new bool[Locations];
+    private readonly int[] integers = Enumerable.Repeat(int.MinValue, Locations).ToArray();
     private readonly float[] scalars = Enumerable.Repeat(float.NaN, MaximumScalars).ToArray();   // never a value of a step
 
     /// <summary>What every shader is told: the locations by name (GLSL 4.3 takes no expression there), and the packing.</summary>
@@ -37,6 +42,8 @@ internal sealed class Kernel
         ("ROWS_LOCATION", RowsLocation),
         .. Enumerable.Range(0, MaximumSizes).Select(i => ($"SIZE_{i}", SizesLocation + i)),
         .. Enumerable.Range(0, MaximumScalars).Select(i => ($"SCALAR_{i}", ScalarsLocation + i)),
+        ("FIRST_GROUP_X", FirstGroupXLocation), ("FIRST_GROUP_Y", FirstGroupYLocation),
+        ("FIRST_SAMPLE", FirstSampleLocation), ("STEP", StepLocation),
     ];
 
     public Kernel(GL gl, uint program)

@@ -14,7 +14,8 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed unsafe class NeuralDevice : IDisposable
 {
-    private const MemoryBarrierMask ShaderWritesVisibleToShaders = MemoryBarrierMask.ShaderImageAccessBarrierBit;
+    private const MemoryBarrierMask ShaderWritesVisibleToShaders =
+        MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
 
     private const MemoryBarrierMask ShaderWritesVisibleToAll =
         MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureUpdateBarrierBit |
@@ -32,6 +33,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly int maximumTextureSize;
     private byte[] staging = [];
     private GpuResource? readFramebuffer;
+    private GpuResource? emptyFramebuffer;
     private int depth;
     private bool disposed;
 
@@ -359,25 +361,91 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
         using Scope scope = Enter();
-        foreach (Dispatch dispatch in dispatches)
-        {
-            Kernel kernel = dispatch.Kernel!;
-            if (dispatch.NeedsBarrier) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
-            gl.UseProgram(kernel.Program);
-            kernel.SetInteger(gl, Kernel.RowsLocation, rows);
-            for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
-            for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
-            for (int i = 0; i < dispatch.Images.Length; i++)
-            {
-                ImageBinding image = dispatch.Images[i];
-                gl.BindImageTexture(
-                    (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), (InternalFormat)InternalFormatOf(image.Operand.Format));
-            }
+        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, default, 0, dispatch.Grid.Lines(rows));
+        MakeWritesVisible();
+    }
 
-            (int x, int y) = dispatch.Grid.Groups(rows);
-            gl.DispatchCompute((uint)x, (uint)y, 1);
+    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
+    internal void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
+    {
+        using Scope scope = Enter();
+        Kernel kernel = dispatch.Kernel!;
+        (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
+        if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
+        gl.UseProgram(kernel.Program);
+        kernel.SetInteger(gl, Kernel.RowsLocation, rows);
+        kernel.SetInteger(gl, Kernel.FirstGroupXLocation, firstX);
+        kernel.SetInteger(gl, Kernel.FirstGroupYLocation, firstY);
+        kernel.SetInteger(gl, Kernel.FirstSampleLocation, arguments.FirstSample);
+        kernel.SetInteger(gl, Kernel.StepLocation, arguments.Step);
+        for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
+        for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
+        for (int i = 0; i < dispatch.Images.Length; i++)
+        {
+            ImageBinding image = dispatch.Images[i];
+            gl.BindImageTexture(
+                (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), (InternalFormat)InternalFormatOf(image.Operand.Format));
         }
 
+        for (int i = 0; i < dispatch.Textures.Length; i++)
+        {
+            if (dispatch.Textures[i] is not { } texture) continue;
+            gl.ActiveTexture(TextureUnit.Texture0 + i);
+            gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
+            gl.BindSampler((uint)i, 0);
+        }
+
+        gl.DispatchCompute((uint)x, (uint)y, 1);
+    }
+
+    internal GpuResource CreateQuery()
+    {
+        using Scope scope = Enter();
+        return Register(GpuResourceKind.Query, gl.GenQuery(), 0);
+    }
+
+    /// <summary>
+    /// Lets the GPU's clock tell the time of dispatches: a common driver puts a timestamp off to the end of all drawing while a
+    /// framebuffer with pixels is bound, so one without is. The end of the outermost call gives the host's back.
+    /// </summary>
+    internal void PrepareTiming()
+    {
+        using Scope scope = Enter();
+        emptyFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);   // without attachments and size
+        gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
+    }
+
+    /// <summary>Lets a query note the GPU's time behind all commands so far. Its last result must have been read.</summary>
+    internal void MarkTime(GpuResource query)
+    {
+        using Scope scope = Enter();
+        gl.QueryCounter(query.Name, QueryCounterTarget.Timestamp);
+    }
+
+    /// <summary>What a query noted, in nanoseconds; false while the GPU has not come there. Does not wait.</summary>
+    internal bool TryReadTime(GpuResource query, out long nanoseconds)
+    {
+        using Scope scope = Enter();
+        gl.GetQueryObject(query.Name, QueryObjectParameterName.ResultAvailable, out int available);
+        nanoseconds = 0;
+        if (available == 0) return false;
+        gl.GetQueryObject(query.Name, QueryObjectParameterName.Result, out nanoseconds);
+        return true;
+    }
+
+    /// <summary>Copies a matrix into another one of the same shape, on the GPU.</summary>
+    internal void Copy(MatrixTexture source, MatrixTexture destination)
+    {
+        using Scope scope = Enter();
+        gl.CopyImageSubData(
+            source.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0,
+            destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0, (uint)source.Shape.Width, (uint)source.Shape.Height, 1);
+    }
+
+    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    internal void MakeWritesVisible()
+    {
+        using Scope scope = Enter();
         gl.MemoryBarrier(ShaderWritesVisibleToAll);
     }
 
@@ -488,6 +556,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             case GpuResourceKind.Buffer: gl.DeleteBuffer(resource.Name); break;
             case GpuResourceKind.Framebuffer: gl.DeleteFramebuffer(resource.Name); break;
             case GpuResourceKind.Program: gl.DeleteProgram(resource.Name); break;
+            case GpuResourceKind.Query: gl.DeleteQuery(resource.Name); break;
         }
     }
 

@@ -50,6 +50,13 @@ internal sealed class PingPongMatrix : IDisposable
 
     public void EnsurePending() => textures[clock.Parity ^ 1] ??= new MatrixTexture(device, CommittedTexture.Shape);
 
+    /// <summary>Makes what is pending the same as what is committed, so that a step that writes nothing changes nothing.</summary>
+    public void CopyToPending()
+    {
+        EnsurePending();
+        device.Copy(CommittedTexture, textures[clock.Parity ^ 1]!);
+    }
+
     public void Dispose()
     {
         textures[0]?.Dispose();

@@ -9,6 +9,9 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class Fusion
 {
+    internal const string RowsFile = "dense_softmax_cross_entropy.comp";
+    internal const string SmallStepFile = "dense_relu_dense_step.comp";
+
     /// <summary>Texels of logits that one invocation keeps in registers.</summary>
     private const int MostClassTexels = 4;
 
@@ -18,7 +21,6 @@ internal sealed class Fusion
     private const long MostOperationsOfOneGroup = 1_000_000;
 
     private const int StepGroupSize = 32;
-    private const string RowsFile = "dense_softmax_cross_entropy.comp";
     private const string InputGradients = "INPUT_GRADIENTS";
 
     /// <summary>The gradient, and the committed and pending weights.</summary>
@@ -184,7 +186,7 @@ internal sealed class Fusion
         Operand scratch = recording.Request(last.Block, last.Pass, texels * MatrixShape.ColumnsPerTexel, "What the phases of a step exchange");
         Dispatch step = new(
             new KernelSource(
-                "dense_relu_dense_step.comp",
+                SmallStepFile,
                 ("GROUP_SIZE", StepGroupSize), ("CLASS_TEXELS", logitGradients.Shape.TexelsPerRow), TargetLayout.MaskConstant),
             [
                 hidden.Images[0], rows.Images[1], .. hiddenUpdate.Images[2..], .. outputUpdate.Images[2..],

@@ -76,6 +76,15 @@ public sealed class Network : IDisposable
 
     internal CommitClock Clock { get; } = new();
 
+    /// <summary>Changes with every commit and every upload of weights, so that a step that is open over frames learns of them.</summary>
+    internal long Changes { get; private set; }
+
+    /// <summary>Whether the pending weights are others than those before the last step: a step that writes nothing would bring them back.</summary>
+    internal bool PendingIsStale { get; set; } = true;
+
+    /// <summary>Whose step is open over frames, held weakly; null for nobody's.</summary>
+    internal WeakReference? StepOwner { get; set; }
+
     internal IReadOnlyList<IReadOnlyList<Operand>> CommittedParameters { get; }
 
     internal IReadOnlyList<IReadOnlyList<PingPongMatrix>> Matrices => matrices;
@@ -209,6 +218,27 @@ public sealed class Network : IDisposable
     internal void EnsurePending()
     {
         foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.EnsurePending();
+    }
+
+    /// <summary>What was pending becomes what is committed.</summary>
+    internal void Commit()
+    {
+        Clock.Commit();
+        Changes++;
+    }
+
+    /// <summary>Committed weights were given from outside.</summary>
+    internal void NoteUpload()
+    {
+        PendingIsStale = true;
+        Changes++;
+    }
+
+    /// <summary>Makes the textures that updates write the same as the committed ones.</summary>
+    internal void CopyToPending()
+    {
+        foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.CopyToPending();
+        PendingIsStale = false;
     }
 
     private MatrixShape ShapeOf(ParameterDeclaration declaration) => Device.Shape(declaration.Rows, declaration.Columns, "The parameters of a layer");

@@ -69,7 +69,11 @@ public sealed class NetworkParameter
         return values;
     }
 
-    internal void Upload(ReadOnlySpan<float> values) => UploadTo(matrix.CommittedTexture, values);
+    internal void Upload(ReadOnlySpan<float> values)
+    {
+        UploadTo(matrix.CommittedTexture, values);
+        network.NoteUpload();
+    }
 
     /// <summary>Writes its rows of a texture of the same shape.</summary>
     internal void UploadTo(MatrixTexture texture, ReadOnlySpan<float> values) => texture.Upload(values, firstRow);

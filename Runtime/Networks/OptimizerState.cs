@@ -33,10 +33,23 @@ internal sealed class OptimizerState : IDisposable
     /// <summary>The step is whole: its weights and its state take the place of those before it.</summary>
     public void Commit()
     {
-        network.Clock.Commit();
+        network.Commit();
         clock.Commit();
         Steps++;
     }
+
+    /// <summary>The step is not to count: what it wrote is no weights.</summary>
+    public void Discard() => network.PendingIsStale = true;
+
+    /// <summary>Makes the other side of every pair the same as the committed one, that of the weights too.</summary>
+    public void CopyToPending()
+    {
+        network.CopyToPending();
+        foreach (PingPongMatrix matrix in matrices) matrix.CopyToPending();
+    }
+
+    /// <summary>Says that fewer steps have changed the weights than were committed.</summary>
+    public void Rewind(long steps) => Steps = steps;
 
     /// <summary>Its committed values, [matrix of state][parameter of the network], row-major. Waits and allocates.</summary>
     public float[][][] ReadMoments()

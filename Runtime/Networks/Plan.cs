@@ -30,6 +30,7 @@ internal sealed class Plan
         {
             dispatch.NeedsBarrier = dispatch.Images.Any(
                 image => written.Contains(image.Operand) || (image.Access != ImageAccess.Read && read.Contains(image.Operand)));
+            dispatch.NeedsBarrier |= dispatch.Textures.Any(texture => texture is not null && written.Contains(texture));
             if (dispatch.NeedsBarrier)
             {
                 read.Clear();
@@ -40,6 +41,11 @@ internal sealed class Plan
             {
                 if (image.Access != ImageAccess.Write) read.Add(image.Operand);
                 if (image.Access != ImageAccess.Read) written.Add(image.Operand);
+            }
+
+            foreach (Operand? texture in dispatch.Textures)
+            {
+                if (texture is not null) read.Add(texture);
             }
         }
     }

@@ -18,7 +18,10 @@ internal sealed class Recording
     private readonly int foldHeight;
     private readonly OperationOperands[] operands;
 
-    public Recording(Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, int foldHeight)
+    private readonly BatchSource? source;
+
+    public Recording(
+        Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, int foldHeight, BatchSource? source = null)
     {
         this.stack = stack;
         this.capacity = RequireCapacity(capacity);
@@ -26,21 +29,24 @@ internal sealed class Recording
         Family = family;
         operands = new OperationOperands[stack.Layers.Count];
         ParameterGradients = [];
-        Input = Request(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch");
+        this.source = source;
+        Input = (Operand?)source?.Features ?? Request(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch");
         RecordForward(parameters);
     }
 
     public KernelFamily Family { get; }
 
-    public PlannedMatrix Input { get; }
+    /// <summary>The features of a batch: planned, or those of the source.</summary>
+    public Operand Input { get; }
 
     public PlannedMatrix Logits => (PlannedMatrix)operands[^1].Output;
 
     public PlannedMatrix? Probabilities { get; private set; }
 
-    public PlannedMatrix? Targets { get; private set; }
+    /// <summary>The targets of a batch: planned, or those of the source.</summary>
+    public Operand? Targets { get; private set; }
 
-    public PlannedMatrix? BatchLoss { get; private set; }
+    public Operand? BatchLoss { get; private set; }
 
     public PlannedMatrix? LogitGradients { get; private set; }
 
@@ -61,12 +67,14 @@ internal sealed class Recording
         Add(LossBlock, RecordedPass.Forward, [Softmax.Forward(Logits, Probabilities)]);
     }
 
-    public void RecordLoss(SoftmaxCrossEntropy loss)
+    /// <param name="loss">What is made small.</param>
+    /// <param name="batchLoss">Where the loss of the batch goes; null for a matrix of the plan.</param>
+    public void RecordLoss(SoftmaxCrossEntropy loss, Operand? batchLoss = null)
     {
         int words = TargetLayout.WordsPerRow(stack.Outputs);
-        Targets = Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
+        Targets = (Operand?)source?.Targets ?? Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
         Operand rowLosses = Request(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch");
-        BatchLoss = Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
+        BatchLoss = batchLoss ?? Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
         Add(LossBlock, RecordedPass.Forward, loss.Forward(Logits, Targets, rowLosses, BatchLoss));
         RequestLogitGradients(LossBlock);
         Add(LossBlock, RecordedPass.Backward, loss.Backward(Logits, Targets, LogitGradients!));

@@ -6,16 +6,19 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
-    protected Workspace(Network network, int capacity)
+    private readonly BatchSource? source;
+
+    protected Workspace(Network network, int capacity, BatchSource? source = null)
     {
         Network = network;
+        this.source = source;
         Capacity = capacity;
-        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
+        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight, source);
     }
 
     public int Capacity { get; }
 
-    public MatrixTexture Input => Recording.Input.Texture;
+    public MatrixTexture Input => ((PlannedMatrix)Recording.Input).Texture;
 
     protected Network Network { get; }
 
@@ -26,9 +29,11 @@ internal abstract class Workspace : IDisposable
         foreach (RecordedMatrix recorded in Recording.Matrices) recorded.Matrix.Dispose();
     }
 
-    protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded)
+    protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded, StepRecord? record = null)
     {
-        Dispatch[] dispatches = [.. recorded.Select(r => r.Dispatch)];
+        IEnumerable<Dispatch> plain = recorded.Select(r => r.Dispatch);
+        if (source is not null) plain = plain.Select(source.Draw);
+        Dispatch[] dispatches = [.. record is null ? plain : record.Guard(plain)];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
         foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
@@ -89,14 +94,16 @@ internal sealed class StepWorkspace : Workspace
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
     private uint[] targetWords = [];
 
-    public StepWorkspace(Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true)
-        : base(network, capacity)
+    public StepWorkspace(
+        Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true,
+        BatchSource? source = null, StepRecord? record = null)
+        : base(network, capacity, source)
     {
         Loss = loss;
-        Recording.RecordLoss(loss);
+        Recording.RecordLoss(loss, record?.Results);
         Recording.RecordBackward(inputGradients: false);
         if (optimizer is not null) Recording.RecordUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
-        plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches);
+        plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches, record);
     }
 
     public SoftmaxCrossEntropy Loss { get; }
@@ -108,7 +115,7 @@ internal sealed class StepWorkspace : Workspace
     {
         Upload(batch);
         Enqueue(batch.Rows);
-        Recording.BatchLoss!.Texture.Read(batchLoss);
+        ((PlannedMatrix)Recording.BatchLoss!).Texture.Read(batchLoss);
         return new BatchResult(batchLoss[0], (int)batchLoss[1]);
     }
 
@@ -124,7 +131,7 @@ internal sealed class StepWorkspace : Workspace
     private void Upload(LabeledBatch batch)
     {
         Input.Upload(batch.Features);
-        MatrixTexture targets = Recording.Targets!.Texture;
+        MatrixTexture targets = ((PlannedMatrix)Recording.Targets!).Texture;
         int words = batch.Rows * targets.Shape.Columns;
         if (targetWords.Length < words) targetWords = new uint[words];
         TargetLayout.Pack(batch.Labels, batch.SampleWeights, batch.AllowedClasses, Network.Outputs, targetWords.AsSpan(0, words));

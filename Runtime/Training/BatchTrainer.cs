@@ -77,6 +77,7 @@ public sealed class BatchTrainer : IDisposable
         state.PrepareStep(LearningRate);
         BatchResult result = workspace.Run(batch);
         if (float.IsFinite(result.Loss)) state.Commit();
+        else state.Discard();
         return result;
     }
 

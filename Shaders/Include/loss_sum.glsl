@@ -1,8 +1,11 @@
 // The mean loss and the number of right predictions of a batch, by the invocations of one workgroup:
 //   [1 x 4] = (sum L_i / rows, sum right_i, 0, 0) from [rows x 4].
+// Where a trainer keeps a record, it is a row of that (record.glsl).
 // LOSS_PARTS interleaved parts, part p of rows p, p + LOSS_PARTS, ... in order, then the parts in order: the same bits for any
 // number of invocations. The including kernel defines rowLosses, batchLoss and LOSS_PARTS. Every invocation of the workgroup
 // calls it, since it waits for the others; one whose group is not to sum says so.
+
+#include "record.glsl"
 
 shared vec2 lossParts[LOSS_PARTS];
 
@@ -21,6 +24,6 @@ void sumLosses(int invocation, int invocations, bool isWanted)
     {
         vec2 sum = vec2(0.0);
         for (int part = 0; part < LOSS_PARTS; part++) sum += lossParts[part];
-        imageStore(batchLoss, ivec2(0, 0), vec4(sum.x / float(rows), sum.y, 0.0, 0.0));
+        imageStore(batchLoss, recordOfStep(), stepResult(sum.x, sum.y));
     }
 }

@@ -2,6 +2,8 @@
 // texture row r mod FOLD_HEIGHT. MatrixShape is the same in C#. FOLD_HEIGHT is a power of two and a multiple of four, so
 // four rows that start at a multiple of four lie in one block, below each other.
 
+#include "dispatch.glsl"
+
 layout(location = ROWS_LOCATION) uniform int rows;   // rows of the batch in use; a plan may have room for more
 
 ivec2 matrixTexel(int row, int texel, int texelsPerRow)

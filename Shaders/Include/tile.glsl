@@ -38,10 +38,10 @@ layout(local_size_x = GROUP_SIZE) in;
 
 int tileColumn()
 {
-    return int(gl_WorkGroupID.x) * COLUMN_LANES + int(gl_LocalInvocationID.x) % COLUMN_LANES;
+    return workGroup().x * COLUMN_LANES + int(gl_LocalInvocationID.x) % COLUMN_LANES;
 }
 
 int tileRow()
 {
-    return int(gl_WorkGroupID.y) * (GROUP_SIZE / COLUMN_LANES) + int(gl_LocalInvocationID.x) / COLUMN_LANES;
+    return workGroup().y * (GROUP_SIZE / COLUMN_LANES) + int(gl_LocalInvocationID.x) / COLUMN_LANES;
 }

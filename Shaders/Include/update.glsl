@@ -1,9 +1,23 @@
 // One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. The
-// including kernel says which optimizer (UPDATE) and which image units are free (UPDATE_IMAGE_n).
+// including kernel says which optimizer (UPDATE) and which image units are free (UPDATE_IMAGE_n), and calls loadRecord first.
+// A step whose loss is not finite stores as record.glsl says.
 //   UPDATE_SGD, UPDATE_MOMENTUM   sgd.glsl
 //   UPDATE_ADAM   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //                 w' = w - learningRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 // Adam: Kingma and Ba, 2015, algorithm 1; its two corrections come as scalars, computed in double.
+
+#include "record.glsl"
+
+#ifdef RECORD_SLOTS
+layout(binding = RECORD_TEXTURE) uniform sampler2D stepRecord;
+#endif
+
+void loadRecord()
+{
+#ifdef RECORD_SLOTS
+    droppedStep = texelFetch(stepRecord, recordOfDrop(), 0).x;
+#endif
+}
 
 layout(binding = UPDATE_IMAGE_0, rgba32f) readonly uniform image2D weights;
 layout(binding = UPDATE_IMAGE_1, rgba32f) writeonly uniform image2D pendingWeights;
@@ -23,11 +37,12 @@ layout(location = SCALAR_5) uniform float varianceCorrection;   // 1 / (1 - beta
 
 void update(ivec2 at, vec4 gradient)
 {
-    vec4 m = beta1 * imageLoad(means, at) + (1.0 - beta1) * gradient;
-    vec4 v = beta2 * imageLoad(variances, at) + (1.0 - beta2) * gradient * gradient;
-    imageStore(pendingMeans, at, m);
-    imageStore(pendingVariances, at, v);
-    imageStore(pendingWeights, at, imageLoad(weights, at) - learningRate * (m * meanCorrection) / (sqrt(v * varianceCorrection) + epsilon));
+    vec4 w = imageLoad(weights, at), mean = imageLoad(means, at), variance = imageLoad(variances, at);
+    vec4 m = beta1 * mean + (1.0 - beta1) * gradient;
+    vec4 v = beta2 * variance + (1.0 - beta2) * gradient * gradient;
+    STORE_UPDATE(pendingMeans, at, mean, m);
+    STORE_UPDATE(pendingVariances, at, variance, v);
+    STORE_UPDATE(pendingWeights, at, w, w - learningRate * (m * meanCorrection) / (sqrt(v * varianceCorrection) + epsilon));
 }
 
 #else
@@ -43,10 +58,11 @@ void update(ivec2 at, vec4 gradient)
     vec4 w = imageLoad(weights, at);
     vec4 v = decayedGradient(w, gradient);
 #if UPDATE == UPDATE_MOMENTUM
-    v = momentum * imageLoad(velocities, at) + v;
-    imageStore(pendingVelocities, at, v);
+    vec4 velocity = imageLoad(velocities, at);
+    v = momentum * velocity + v;
+    STORE_UPDATE(pendingVelocities, at, velocity, v);
 #endif
-    imageStore(pendingWeights, at, descend(w, v));
+    STORE_UPDATE(pendingWeights, at, w, descend(w, v));
 }
 
 #endif

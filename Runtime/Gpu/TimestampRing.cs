@@ -1,0 +1,54 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Points in the GPU's time, marked between its commands and read some frames later without a wait. They are handed out in a
+/// circle: one that was not read yet is not marked again, and then there is none to be had.
+/// </summary>
+internal sealed class TimestampRing : IDisposable
+{
+    private readonly NeuralDevice device;
+    private readonly GpuResource[] queries;
+    private long marked;
+    private long read;
+
+    public TimestampRing(NeuralDevice device, int capacity)
+    {
+        this.device = device;
+        queries = new GpuResource[capacity];
+        for (int i = 0; i < capacity; i++) queries[i] = device.CreateQuery();
+    }
+
+    ~TimestampRing()
+    {
+        if (queries is null) return;   // the constructor threw
+        foreach (GpuResource? query in queries)
+        {
+            if (query is not null) device.Retire(query);
+        }
+    }
+
+    /// <summary>Points that can be marked before any is read.</summary>
+    public int Free => queries.Length - (int)(marked - read);
+
+    /// <summary>Marks the point behind all commands so far. There must be a free one.</summary>
+    public void Mark()
+    {
+        if (Free == 0) throw new InvalidOperationException("Every query waits to be read.");
+        device.MarkTime(queries[marked++ % queries.Length]);
+    }
+
+    /// <summary>The time of the oldest point that was not read, in nanoseconds of the GPU's own clock; false while it is not there.</summary>
+    public bool TryRead(out long nanoseconds)
+    {
+        nanoseconds = 0;
+        if (read == marked || !device.TryReadTime(queries[read % queries.Length], out nanoseconds)) return false;
+        read++;
+        return true;
+    }
+
+    public void Dispose()
+    {
+        foreach (GpuResource query in queries) device.Retire(query);
+        GC.SuppressFinalize(this);
+    }
+}

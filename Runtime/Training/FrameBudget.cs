@@ -1,0 +1,105 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// How much a trainer may do in one frame: a time, or a number of steps. Only a number of steps makes a run that can be
+/// repeated to the bit; only a time keeps the frame rate.
+/// </summary>
+public readonly record struct FrameBudget
+{
+    private const double MostMilliseconds = 1000;
+
+    private FrameBudget(TimeSpan time, int stepsPerFrame, SharedFrameBudget? shared)
+    {
+        Time = time;
+        StepsPerFrame = stepsPerFrame;
+        SharedWith = shared;
+    }
+
+    /// <summary>The time; zero where the budget is a number of steps, or shared.</summary>
+    public TimeSpan Time { get; }
+
+    /// <summary>The steps; 0 where the budget is a time.</summary>
+    public int StepsPerFrame { get; }
+
+    /// <summary>The budget that several trainers have together; null where it is one trainer's own.</summary>
+    public SharedFrameBudget? SharedWith { get; }
+
+    /// <summary>So many steps in each frame, whatever they take.</summary>
+    /// <param name="stepsPerFrame">At least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public static FrameBudget Steps(int stepsPerFrame) => new(default, Requirements.Size(stepsPerFrame, "steps a frame"), null);
+
+    /// <summary>A time in each frame. As the conversion from <see cref="TimeSpan"/>.</summary>
+    /// <param name="milliseconds">Above 0, at most 1000.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, more than a second, or NaN.</exception>
+    public static FrameBudget Milliseconds(double milliseconds)
+    {
+        return milliseconds > 0 && milliseconds <= MostMilliseconds ? new(TimeSpan.FromMilliseconds(milliseconds), 0, null)
+            : throw new ArgumentOutOfRangeException(
+                nameof(milliseconds), milliseconds, "The time budget of a frame must be above 0 and at most 1000 milliseconds. To train nothing, Pause the trainer.");
+    }
+
+    /// <summary>A share of a budget that several trainers have together.</summary>
+    /// <exception cref="ArgumentNullException">There is none.</exception>
+    public static FrameBudget Shared(SharedFrameBudget budget)
+    {
+        ArgumentNullException.ThrowIfNull(budget);
+        return new FrameBudget(default, 0, budget);
+    }
+
+    /// <summary>A time in each frame.</summary>
+    /// <param name="time">Above 0, at most a second.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, or more than a second.</exception>
+    public static implicit operator FrameBudget(TimeSpan time) => Milliseconds(time.TotalMilliseconds);
+
+    /// <summary>A share of a budget that several trainers have together.</summary>
+    /// <exception cref="ArgumentNullException">There is none.</exception>
+    public static implicit operator FrameBudget(SharedFrameBudget budget) => Shared(budget);
+
+    /// <inheritdoc cref="Milliseconds"/>
+    public static FrameBudget FromTimeSpan(TimeSpan time) => time;
+
+    /// <summary>In words, with its unit.</summary>
+    public override string ToString()
+    {
+        if (SharedWith is not null) return $"a share of {SharedWith.Time.TotalMilliseconds} ms a frame";
+        return StepsPerFrame > 0 ? $"{StepsPerFrame} steps a frame" : $"{Time.TotalMilliseconds} ms a frame";
+    }
+}
+
+/// <summary>
+/// A time in each frame that several trainers of one thread have together. Each gets an even part of what those before it have
+/// left; a trainer that was not ticked in the last frame counts for nothing. A frame ends when a trainer is ticked again.
+/// </summary>
+public sealed class SharedFrameBudget
+{
+    private readonly List<object> ticked = [];
+    private long spentNanoseconds;
+    private int expected;
+
+    /// <summary>Makes the budget; give it to trainers as their <see cref="FrameBudget"/>.</summary>
+    /// <param name="time">Above 0, at most a second.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, or more than a second.</exception>
+    public SharedFrameBudget(TimeSpan time) => Time = time;
+
+    /// <summary>The time of all of them together in a frame.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, or more than a second.</exception>
+    public TimeSpan Time { get; set => field = FrameBudget.FromTimeSpan(value).Time; }
+
+    /// <summary>What this trainer may spend in this frame.</summary>
+    internal long Begin(object trainer)
+    {
+        if (ticked.Contains(trainer))
+        {
+            expected = ticked.Count;
+            ticked.Clear();
+            spentNanoseconds = 0;
+        }
+
+        int waiting = Math.Max(1, expected - ticked.Count);
+        ticked.Add(trainer);
+        return Math.Max(0, ((long)Time.TotalNanoseconds - spentNanoseconds) / waiting);
+    }
+
+    internal void Spend(long nanoseconds) => spentNanoseconds += nanoseconds;
+}

@@ -1,0 +1,86 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// What the dispatches of a step take, in nanoseconds of one clock, learned from what was measured: of each what a line of its
+/// workgroups takes, and what any dispatch takes besides, however small it is.
+/// </summary>
+internal sealed class StepCosts
+{
+    /// <summary>Before anything was measured: a slow GPU, and a slow driver.</summary>
+    private const double FirstOperationsPerNanosecond = 10, FirstOverhead = 20_000, FirstLine = 1_000;
+
+    /// <summary>The overhead is the least that any dispatch took of late, whatever else a moment brings.</summary>
+    private const double LeastOverhead = 1_000, MostOverhead = 100_000, OverheadGrowth = 1.002;
+
+    /// <summary>What one measurement may change, so that a moment in which the machine did something else is soon forgotten.</summary>
+    private const double MostChange = 8;
+
+    /// <summary>Differences below it are noise, and followed at leisure.</summary>
+    private const double Noise = 1.25;
+
+    private const double Follow = 0.3;
+
+    private readonly double[] line;
+    private readonly bool[] isMeasured;
+    private readonly bool[] isNew;
+    private double overhead = FirstOverhead;
+    private double believed;
+    private double seen;
+
+    public StepCosts(IReadOnlyList<Dispatch> dispatches, int rows)
+    {
+        line = new double[dispatches.Count];
+        isMeasured = new bool[dispatches.Count];
+        isNew = new bool[dispatches.Count];
+        for (int i = 0; i < line.Length; i++)
+            line[i] = Math.Max(FirstLine, dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond / dispatches[i].Grid.Lines(rows));
+    }
+
+    public double Of(int dispatch, int lines) => overhead + (line[dispatch] * lines);
+
+    /// <summary>The lines of a dispatch that fit into a time, of those that are left.</summary>
+    public int LinesWithin(double nanoseconds, int dispatch, int linesLeft)
+    {
+        return Of(dispatch, linesLeft) <= nanoseconds ? linesLeft : Math.Clamp((int)((nanoseconds - overhead) / line[dispatch]), 0, linesLeft - 1);
+    }
+
+    /// <summary>Whether so few lines are mostly overhead.</summary>
+    public bool IsWasteful(int dispatch, int lines) => line[dispatch] * lines < overhead;
+
+    /// <summary>
+    /// Takes the time that some lines of a dispatch took. The first time of each dispatch is left out: drivers finish a program
+    /// when it first runs.
+    /// </summary>
+    public void Observe(int dispatch, int lines, double nanoseconds)
+    {
+        if (!isMeasured[dispatch])
+        {
+            isMeasured[dispatch] = true;
+            return;
+        }
+
+        double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
+        believed += before;
+        seen += now;
+        isNew[dispatch] = true;
+        bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
+        line[dispatch] += (Math.Max(1, (now - overhead) / lines) - line[dispatch]) * (isJump ? 1 : Follow);
+        overhead = Math.Clamp(nanoseconds, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
+    }
+
+    /// <summary>
+    /// Ends the observation of a frame. Where its dispatches have become slower or faster by far, the others are believed to have
+    /// become so too: mostly it is the clock of the GPU that changes, or what else it does.
+    /// </summary>
+    public void EndObservation()
+    {
+        double ratio = believed > 0 ? seen / believed : 1;
+        for (int i = 0; i < line.Length && ratio is > Noise or < 1 / Noise; i++)
+        {
+            if (!isNew[i]) line[i] *= ratio;
+        }
+
+        believed = seen = 0;
+        Array.Clear(isNew);
+    }
+}

@@ -1,0 +1,24 @@
+namespace NeuralPlugin;
+
+/// <summary>How an <see cref="InFrameTrainer"/> trains.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>Samples of a step.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int BatchSize { get; init => field = Requirements.Size(value, "samples of a batch"); } = 64;
+
+    /// <summary>How gradients become weights.</summary>
+    /// <exception cref="ArgumentNullException">It is null.</exception>
+    public Optimizer Optimizer { get; init => field = value ?? throw new ArgumentNullException(nameof(Optimizer)); } = new Sgd(LearningRate: 0.1f);
+
+    /// <summary>What is made small.</summary>
+    /// <exception cref="ArgumentNullException">It is null.</exception>
+    public SoftmaxCrossEntropy Loss { get; init => field = value ?? throw new ArgumentNullException(nameof(Loss)); } = new();
+
+    /// <summary>How much it does in a frame: a <see cref="TimeSpan"/>, or <see cref="FrameBudget.Steps"/>.</summary>
+    /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
+    public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>Chooses the order of the samples, another one in each epoch.</summary>
+    public int Seed { get; init; } = 1;
+}

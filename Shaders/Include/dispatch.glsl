@@ -1,0 +1,15 @@
+// A dispatch may run in parts, some lines of its workgroups now and the rest in a later frame; these are the numbers that workgroups
+// and invocations, GROUP_SIZE of them along x in a group, have in the whole of it.
+
+layout(location = FIRST_GROUP_X) uniform int firstGroupX;
+layout(location = FIRST_GROUP_Y) uniform int firstGroupY;
+
+ivec2 workGroup()
+{
+    return ivec2(gl_WorkGroupID.xy) + ivec2(firstGroupX, firstGroupY);
+}
+
+ivec2 invocation()
+{
+    return workGroup() * ivec2(GROUP_SIZE, 1) + ivec2(gl_LocalInvocationID.xy);
+}

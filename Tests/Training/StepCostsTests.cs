@@ -1,0 +1,97 @@
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>What the controller believes, without a GPU.</summary>
+[TestFixture]
+internal sealed class StepCostsTests
+{
+    private const int Rows = 64;
+    private const int Lines = 10;
+
+    /// <summary>The overhead moves a little with each observation.</summary>
+    private const double Tolerance = 1e-3;
+
+    [Test]
+    public void TheFirstTimeOfADispatchIsLeftOut()
+    {
+        StepCosts costs = Costs();
+        double before = costs.Of(0, Lines);
+        costs.Observe(0, Lines, 1e9);   // a driver that compiles
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(before));
+        costs.Observe(0, Lines, before * 2);
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(before * 2).Within(Tolerance * before));
+    }
+
+    [Test]
+    public void AJumpIsFollowedAtOnceAndNoiseAtLeisure()
+    {
+        StepCosts costs = Seen();
+        double cost = costs.Of(0, Lines);
+        costs.Observe(0, Lines, cost * 4);
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(cost * 4).Within(Tolerance * cost));
+        costs.Observe(0, Lines, cost);
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(cost).Within(Tolerance * cost));
+        costs.Observe(0, Lines, cost * 1.1);
+        Assert.That(costs.Of(0, Lines), Is.GreaterThan(cost).And.LessThan(cost * 1.05));
+        costs.Observe(0, Lines, cost * 1000);
+        Assert.That(costs.Of(0, Lines), Is.LessThan(cost * 10), "a moment in which the machine did something else");
+    }
+
+    /// <summary>A dispatch that did not run in the frame of a jump has jumped too; where there was none, it stays.</summary>
+    [Test]
+    public void AJumpIsOneOfAllDispatches()
+    {
+        StepCosts costs = Seen();
+        double cost = costs.Of(0, Lines), line = costs.Of(1, 3) - costs.Of(1, 2);
+        costs.Observe(0, Lines, cost * 4);
+        costs.EndObservation();
+        Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(4 * line).Within(Tolerance * line));
+        costs.Observe(0, Lines, cost);
+        costs.EndObservation();
+        Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(line).Within(Tolerance * line));
+        costs.Observe(0, Lines, cost * 1.1);
+        costs.EndObservation();
+        Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(line).Within(Tolerance * line));
+    }
+
+    /// <summary>The least that any dispatch takes is what it takes to run one.</summary>
+    [Test]
+    public void TheOverheadIsThatOfTheSmallestDispatch()
+    {
+        StepCosts costs = Seen();
+        for (int i = 0; i < 50; i++)
+        {
+            costs.Observe(0, Lines, 5_000 + (Lines * 3_000));
+            costs.Observe(1, 1, 5_000 + 100);
+        }
+
+        Assert.That(costs.Of(0, 1), Is.EqualTo(8_000).Within(500));
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(35_000).Within(500));
+    }
+
+    [Test]
+    public void LinesFitIntoATime()
+    {
+        StepCosts costs = Costs();
+        Assert.That(costs.LinesWithin(costs.Of(0, Lines), 0, Lines), Is.EqualTo(Lines));
+        Assert.That(costs.LinesWithin(costs.Of(0, 5) + 1, 0, Lines), Is.EqualTo(5));
+        Assert.That(costs.LinesWithin(costs.Of(0, 5) + 1, 0, 4), Is.EqualTo(4), "no more than are left");
+        Assert.That(costs.LinesWithin(costs.Of(0, 1) - 1, 0, Lines), Is.Zero);
+        Assert.That(costs.LinesWithin(-1, 0, Lines), Is.Zero);
+    }
+
+    private static StepCosts Seen()
+    {
+        StepCosts costs = Costs();
+        for (int dispatch = 0; dispatch < 2; dispatch++) costs.Observe(dispatch, Lines, costs.Of(dispatch, Lines));
+        costs.EndObservation();
+        return costs;
+    }
+
+    private static StepCosts Costs()
+    {
+        Dispatch dispatch = new(new KernelSource("none"), [], [], new DispatchGrid(1, Lines)) { FloatingPointOperations = 1_000_000 };
+        return new StepCosts([dispatch, dispatch], Rows);
+    }
+}
