@@ -23,6 +23,7 @@ internal sealed class BoundaryPanel : IDisposable
     private readonly SKRect lossPlace;
     private readonly SKPoint corner;
     private readonly DiscBatch points;
+    private readonly TrainingSet samples;
     private readonly LineChart accuracies;
     private readonly LineChart losses = new("loss", "", 0, 1);
     private readonly History linearAccuracy;
@@ -30,7 +31,14 @@ internal sealed class BoundaryPanel : IDisposable
     private readonly History linearLoss;
     private readonly History layeredLoss;
 
-    public BoundaryPanel(SceneContext context, PlaneRule rule, int hidden, int framesPerAnswer, SKRect place)
+    /// <param name="context">Where to learn and draw.</param>
+    /// <param name="training">Trains both classifiers.</param>
+    /// <param name="rule">The points to learn.</param>
+    /// <param name="hidden">Hidden units.</param>
+    /// <param name="framesPerAnswer">Frames from one call of <see cref="Ask"/> to the next.</param>
+    /// <param name="place">Where to draw.</param>
+    public BoundaryPanel(
+        SceneContext context, SceneTraining training, PlaneRule rule, int hidden, int framesPerAnswer, SKRect place)
     {
         (this.rule, this.hidden) = (rule, hidden);
         corner = place.Location;
@@ -48,14 +56,14 @@ internal sealed class BoundaryPanel : IDisposable
         linearLoss = losses.Add("", Palette.Orange);
         layeredLoss = losses.Add("", Palette.Blue);
 
-        var training = new PlaneData(rule, context.Seed, isTest: false);
-        var test = new PlaneData(rule, context.Seed, isTest: true);
-        var stream = 64 + 2 * (ulong)rule;
-        Linear = new PlaneLearner(context, new LinearClassifier(context.Device, 2, 2, context.Seed), training, test, stream);
-        Layered = new PlaneLearner(context, new TwoLayerClassifier(context.Device, 2, hidden, 2, context.Seed), training, test, stream);
+        var (learned, test) = (new PlaneData(rule, context.Seed, isTest: false), new PlaneData(rule, context.Seed, isTest: true));
+        samples = new TrainingSet(context.Device, inputs: 2, classes: 2, PlaneData.Count);
+        samples.AddRange(learned.Features, learned.Labels);
+        Linear = new PlaneLearner(context, training, new LinearClassifier(context.Device, 2, 2, context.Seed), samples, test);
+        Layered = new PlaneLearner(context, training, new TwoLayerClassifier(context.Device, 2, hidden, 2, context.Seed), samples, test);
         points = new DiscBatch(context.Gl) { Outline = 1 };
-        AddPoints(training, linearPlane);
-        AddPoints(training, layeredPlane);
+        AddPoints(learned, linearPlane);
+        AddPoints(learned, layeredPlane);
     }
 
     public PlaneLearner Linear { get; }
@@ -94,6 +102,7 @@ internal sealed class BoundaryPanel : IDisposable
     {
         Linear.Dispose();
         Layered.Dispose();
+        samples.Dispose();
         points.Dispose();
     }
 

@@ -29,8 +29,8 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
         this.context = context;
         screen = new Screen(context.Gl);
         var places = Places();
-        for (var i = 0; i < rules.Count; i++) panels.Add(new BoundaryPanel(context, rules[i], hidden, rules.Count, places[i]));
-        training = new SceneTraining(context, [.. panels.SelectMany(panel => new[] { panel.Linear, panel.Layered })]);
+        training = new SceneTraining(context);
+        for (var i = 0; i < rules.Count; i++) panels.Add(new BoundaryPanel(context, training, rules[i], hidden, rules.Count, places[i]));
         foreach (var panel in panels) panel.Ask();
     }
 
@@ -56,6 +56,7 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
 
     public void Dispose()
     {
+        training?.Dispose();
         foreach (var panel in panels) panel.Dispose();
         screen?.Dispose();
     }

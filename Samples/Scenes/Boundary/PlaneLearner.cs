@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>A classifier that learns a plane, what it makes of the whole plane now, and how it does on points it never learns.</summary>
-internal sealed class PlaneLearner : ISceneTrainer, IDisposable
+internal sealed class PlaneLearner : IDisposable
 {
     /// <summary>Points of the plane in a row that are asked for: each is a pixel of the picture.</summary>
     public const int GridSize = 48;
@@ -10,52 +10,35 @@ internal sealed class PlaneLearner : ISceneTrainer, IDisposable
     private const int GridPoints = GridSize * GridSize;
 
     private readonly Classifier classifier;
-    private readonly BatchTrainer trainer;
-    private readonly PlaneData training;
+    private readonly InFrameTrainer trainer;
     private readonly PlaneData test;
-    private readonly SeededRandom random;
-    private readonly int[] order = new int[PlaneData.Count];
-    private readonly float[] features = new float[2 * BatchSize];
-    private readonly int[] labels = new int[BatchSize];
     private readonly float[] asked;
     private readonly float[] probabilities;
     private readonly uint[] pixels = new uint[GridPoints];
     private readonly PixelTexture texture;
-    private int dealt = PlaneData.Count;
 
-    public PlaneLearner(SceneContext context, Classifier classifier, PlaneData training, PlaneData test, ulong stream)
+    /// <param name="context">Where to learn.</param>
+    /// <param name="training">Trains it, and its siblings.</param>
+    /// <param name="classifier">What learns; it is disposed with this.</param>
+    /// <param name="samples">What it learns.</param>
+    /// <param name="test">What it is tested on.</param>
+    public PlaneLearner(SceneContext context, SceneTraining training, Classifier classifier, TrainingSet samples, PlaneData test)
     {
-        this.classifier = classifier;
-        this.training = training;
-        this.test = test;
-        trainer = classifier.TrainWith(new Adam(LearningRate: 0.01f));
-        random = new SeededRandom((ulong)context.Seed, stream);
-        for (var i = 0; i < order.Length; i++) order[i] = i;
+        (this.classifier, this.test) = (classifier, test);
+        trainer = training.Add(classifier, samples, BatchSize, new Adam(LearningRate: 0.01f));
         asked = [.. Grid(), .. test.Features];
         probabilities = new float[asked.Length];
         texture = new PixelTexture(context.Gl, GridSize, GridSize, smooth: true);
     }
 
-    /// <summary>Mean cross-entropy of the batch learned last; NaN before the first.</summary>
-    public float Loss { get; private set; } = float.NaN;
+    /// <summary>Mean cross-entropy of the last steps whose results have come; NaN before the first.</summary>
+    public float Loss => trainer.Progress.Loss;
 
     /// <summary>The part of the test points that it gets right, when it was asked last.</summary>
     public float Accuracy { get; private set; }
 
     /// <summary>The plane, colored by the probability of class 1, when it was asked last.</summary>
     public PixelTexture Plane => texture;
-
-    public void Step()
-    {
-        for (var row = 0; row < BatchSize; row++)
-        {
-            var point = Deal();
-            (features[2 * row], features[2 * row + 1]) = (training.Features[2 * point], training.Features[2 * point + 1]);
-            labels[row] = training.Labels[point];
-        }
-
-        Loss = trainer.TrainBatch(features, labels).Loss;
-    }
 
     /// <summary>Asks for the whole plane and for the test points, at once.</summary>
     public void Ask()
@@ -75,20 +58,8 @@ internal sealed class PlaneLearner : ISceneTrainer, IDisposable
 
     public void Dispose()
     {
-        trainer.Dispose();
         classifier.Dispose();
         texture.Dispose();
-    }
-
-    private int Deal()
-    {
-        if (dealt == order.Length)
-        {
-            random.Shuffle(order.AsSpan());
-            dealt = 0;
-        }
-
-        return order[dealt++];
     }
 
     // The middles of the pixels, the first row at the top, where x2 is greatest.

@@ -16,7 +16,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
     private static readonly SKPoint Corner = new(SceneFrame.Margin, SceneFrame.Top + 30);
 
     private readonly LineChart accuracies = new("accuracy on digits that it never learns", " %", 0, 100);
-    private readonly LineChart losses = new("loss (mean cross-entropy of the batches)", "", 0, 2.5f);
+    private readonly LineChart losses = new("loss (mean cross-entropy of the last steps)", "", 0, 2.5f);
     private SceneContext? context;
     private Screen? screen;
     private ImageData? data;
@@ -30,7 +30,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
 
     public IReadOnlyList<SceneFigure> Figures =>
     [
-        new("loss of the last batch", learner!.Loss, "F4"),
+        new("loss of the last steps", learner!.Loss, "F4"),
         new("accuracy on new digits", learner.Accuracy, "P1"),
     ];
 
@@ -42,8 +42,8 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
         data = load();
         if (data.Test.Count < Shown) throw new UserErrorException(Invariant($"The scene shows {Shown} test images, but there are {data.Test.Count}."));
         screen = new Screen(context.Gl);
-        learner = new DigitsLearner(context, data, hidden, learningRate, Shown);
-        training = new SceneTraining(context, [learner]);
+        training = new SceneTraining(context);
+        learner = new DigitsLearner(context, training, data, hidden, learningRate, Shown);
         accuracy = accuracies.Add("", Palette.Blue);
         loss = losses.Add("", Palette.Orange);
         digits = new PixelTexture(context.Gl, Columns * CellWidth, Rows * CellHeight, smooth: false);
@@ -76,6 +76,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
 
     public void Dispose()
     {
+        training?.Dispose();
         learner?.Dispose();
         digits?.Dispose();
         screen?.Dispose();

@@ -1,57 +1,47 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>A classifier that learns digits, and how it does on others: all of the test images are asked for in turn.</summary>
-internal sealed class DigitsLearner : ISceneTrainer, IDisposable
+internal sealed class DigitsLearner : IDisposable
 {
     private const int BatchSize = 64;
     private const int AskedPerFrame = 100;
-    private const ulong ShuffleStream = 1;
 
     private readonly ImageData data;
     private readonly Classifier classifier;
-    private readonly BatchTrainer trainer;
-    private readonly Batches batches;
-    private readonly SeededRandom random;
+    private readonly TrainingSet samples;
+    private readonly InFrameTrainer trainer;
     private readonly int shown;
     private readonly float[] asked;
     private readonly float[] probabilities;
     private readonly bool[] isRight;
-    private int batch = -1;
     private int nextAsked;
     private int answered;
     private int right;
 
     /// <param name="context">Where to learn.</param>
+    /// <param name="training">Trains it.</param>
     /// <param name="data">The training images to learn, the test images to be asked for.</param>
     /// <param name="hidden">Hidden units.</param>
     /// <param name="learningRate">Of Adam.</param>
     /// <param name="shown">The first so many test images are asked for every frame.</param>
-    public DigitsLearner(SceneContext context, ImageData data, int hidden, float learningRate, int shown)
+    public DigitsLearner(SceneContext context, SceneTraining training, ImageData data, int hidden, float learningRate, int shown)
     {
         (this.data, this.shown) = (data, shown);
         classifier = new TwoLayerClassifier(context.Device, data.Inputs, hidden, data.Classes, context.Seed);
-        trainer = classifier.TrainWith(new Adam(learningRate));
-        batches = new Batches(data.Training, BatchSize);
-        random = new SeededRandom((ulong)context.Seed, ShuffleStream);
+        samples = new TrainingSet(context.Device, data.Inputs, data.Classes, data.Training.Count);
+        AddSamples(data.Training);
+        trainer = training.Add(classifier, samples, BatchSize, new Adam(learningRate));
         asked = new float[(shown + AskedPerFrame) * data.Inputs];
         probabilities = new float[(shown + AskedPerFrame) * data.Classes];
         isRight = new bool[data.Test.Count];
         for (var i = 0; i < shown; i++) SetAsked(i, i);
     }
 
-    /// <summary>Mean cross-entropy of the batch learned last; NaN before the first.</summary>
-    public float Loss { get; private set; } = float.NaN;
+    /// <summary>Mean cross-entropy of the last steps whose results have come; NaN before the first.</summary>
+    public float Loss => trainer.Progress.Loss;
 
     /// <summary>The part of the test images that it got right when each was asked for last.</summary>
     public float Accuracy => answered == 0 ? 0 : right / (float)answered;
-
-    public void Step()
-    {
-        batch = (batch + 1) % batches.Count;
-        if (batch == 0) batches.Shuffle(random);
-        batches.Deal(batch);
-        Loss = trainer.TrainBatch(batches.Features, batches.Labels).Loss;
-    }
 
     /// <summary>Asks for the images that are shown, and for some of the others.</summary>
     public void Ask()
@@ -77,7 +67,7 @@ internal sealed class DigitsLearner : ISceneTrainer, IDisposable
 
     public void Dispose()
     {
-        trainer.Dispose();
+        samples.Dispose();
         classifier.Dispose();
     }
 
@@ -87,6 +77,16 @@ internal sealed class DigitsLearner : ISceneTrainer, IDisposable
         if (isRight[image]) right--;
         isRight[image] = digit == data.Test.Labels[image];
         if (isRight[image]) right++;
+    }
+
+    private void AddSamples(ImageSet images)
+    {
+        var batches = new Batches(images, BatchSize);
+        for (var i = 0; i < batches.Count; i++)
+        {
+            batches.Deal(i);
+            samples.AddRange(batches.Features, batches.Labels);
+        }
     }
 
     private void SetAsked(int row, int image)

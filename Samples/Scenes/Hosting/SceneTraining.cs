@@ -1,39 +1,42 @@
-using System.Diagnostics;
-
 namespace NeuralPlugin.Samples;
 
-/// <summary>A trainer of a scene, as far as the sharing of a budget looks at it.</summary>
-internal interface ISceneTrainer
+/// <summary>The trainers of a scene, which share its budget: steps are steps of each, a time is the time of all together.</summary>
+internal sealed class SceneTraining(SceneContext context) : IDisposable
 {
-    void Step();
-}
+    private readonly SharedFrameBudget? shared = context.Budget.Time is { } time ? new SharedFrameBudget(time) : null;
+    private readonly List<InFrameTrainer> trainers = [];
 
-/// <summary>Trains within the frame's budget. Trainers of one scene take turns: steps are steps of each, time is the time of all.</summary>
-internal sealed class SceneTraining(SceneContext context, IReadOnlyList<ISceneTrainer> trainers)
-{
-    private int next;
+    /// <summary>Makes a trainer of the classifier; it is disposed with this.</summary>
+    public InFrameTrainer Add(Classifier classifier, TrainingSet samples, int batchSize, Optimizer optimizer)
+    {
+        // Without a budget it is never ticked, and has one only because it must.
+        var budget = shared is not null ? shared : FrameBudget.Steps(Math.Max(1, context.Budget.Steps));
+        var options = new TrainerOptions { BatchSize = batchSize, Optimizer = optimizer, FrameBudget = budget, Seed = context.Seed };
+        var trainer = classifier.TrainOn(samples, options);
+        trainers.Add(trainer);
+        return trainer;
+    }
 
     /// <summary>Once a frame.</summary>
+    /// <exception cref="UserErrorException">A loss is no longer a number.</exception>
     public void Tick()
     {
         if (context.Budget.IsOff) return;
-        var start = Stopwatch.GetTimestamp();
-        var steps = 0;
-        if (context.Budget.Time is { } time)
+        var (time, steps) = (TimeSpan.Zero, 0);
+        foreach (var trainer in trainers)
         {
-            // A step that would end after the budget does is not begun: its cost is taken to be the mean of those before.
-            while (steps == 0 || Stopwatch.GetElapsedTime(start) * ((steps + 1.0) / steps) <= time)
-            {
-                trainers[next].Step();
-                next = (next + 1) % trainers.Count;
-                steps++;
-            }
-        }
-        else
-        {
-            for (; steps < context.Budget.Steps * trainers.Count; steps++) trainers[steps % trainers.Count].Step();
+            var progress = trainer.Tick();
+            time += progress.GpuTime;
+            steps += progress.StepsThisFrame;
+            if (progress.State == TrainerState.Diverged)
+                throw new UserErrorException("The loss is no longer a number: the learning rate is too high.");
         }
 
-        context.CountTraining(Stopwatch.GetElapsedTime(start), steps);
+        context.CountTraining(time, steps);
+    }
+
+    public void Dispose()
+    {
+        foreach (var trainer in trainers) trainer.Dispose();
     }
 }
