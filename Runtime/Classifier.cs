@@ -62,6 +62,16 @@ public abstract class Classifier : IDisposable
     /// <inheritdoc cref="InFrameTrainer(NeuralPlugin.Network, TrainingSet, TrainerOptions?)"/>
     public InFrameTrainer TrainOn(TrainingSet samples, TrainerOptions? options = null) => new(Network, samples, options);
 
+    /// <summary>
+    /// The kernels that training and predicting need, for <see cref="NeuralDevice.WarmUp"/>: those of the first
+    /// <see cref="TrainBatch"/>, <see cref="Predict"/> and <see cref="ComputeLogits"/> of so many rows. Makes nothing, waits for nothing.
+    /// </summary>
+    /// <param name="rows">Samples of a batch. Other numbers of rows may need other kernels: ask for each that comes first.</param>
+    /// <param name="optimizer">That of <see cref="TrainWith"/>; null for the plain descent of <see cref="TrainBatch"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
+    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    public KernelSet KernelsFor(int rows, Optimizer? optimizer = null) => Network.KernelsFor(rows, optimizer ?? new Sgd(0));
+
     /// <inheritdoc cref="NeuralPlugin.Network.Predict(ReadOnlySpan{float}, Span{float})"/>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Network.Predict(features, probabilities);
 

@@ -10,6 +10,7 @@
 #include "matrix.glsl"
 #include "tile.glsl"
 #include "samples.glsl"
+#include "record.glsl"
 
 layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;

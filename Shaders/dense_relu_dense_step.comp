@@ -112,6 +112,7 @@ void computeHidden(int tile)
 void computeRow(int row)
 {
     ivec2 at = scratchRow(row);
+    lookUpRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);

@@ -22,11 +22,9 @@ layout(location = SIZE_1) uniform int hiddenTexels;
 layout(location = SIZE_2) uniform int hiddenColumns;
 layout(location = SCALAR_0) uniform float entropyBonus;
 
-int hiddenRow;   // where this row lies in H
-
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(hidden, matrixTexel(hiddenRow, texel, hiddenTexels));
+    return imageLoad(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
 }
 
 #include "last_layer.glsl"
@@ -41,7 +39,7 @@ void main()
     int row = invocation().x;
     if (row >= rows) return;
 
-    hiddenRow = inputRow(row);
+    lookUpRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);

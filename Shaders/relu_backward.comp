@@ -1,9 +1,10 @@
 // dX [rows x columns] = dY where X > 0, else 0: the derivative at zero is taken as 0.
 #include "matrix.glsl"
 #include "relu.glsl"
+#include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D inputs;
+layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
 layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
 layout(location = SIZE_0) uniform int texelsPerRow;
@@ -17,6 +18,7 @@ void main()
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
         ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        imageStore(inputGradients, at, reluGradient(imageLoad(outputGradients, at), imageLoad(inputs, at)));
+        vec4 x = imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));
+        imageStore(inputGradients, at, reluGradient(imageLoad(outputGradients, at), x));
     }
 }

@@ -23,6 +23,7 @@ void main()
     int row = invocation().x;
     if (row >= rows) return;
 
+    lookUpRow(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
     for (int texel = 0; texel < classTexels; texel++)

@@ -26,6 +26,7 @@ void main()
     int row = invocation().x;
     if (row >= rows) return;
 
+    lookUpRow(row);
     vec4 loss = rowLoss(row, loadTarget(row), softmaxOfRow(row));
     imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
 #ifdef RECORD_SLOTS

@@ -20,6 +20,39 @@ public sealed class WrongContextException : InvalidOperationException
     public WrongContextException(string message) : base(message) { }
 }
 
+/// <summary>
+/// The device's OpenGL context was reset (the graphics card hung or was taken away), and everything on it is gone. No call waits
+/// for it. Make a new context and a new device on it, and load the last saved weights; Dispose of the old ones does no harm.
+/// </summary>
+public sealed class ContextLostException : InvalidOperationException
+{
+    /// <summary>Makes the exception with the sentence that its reader needs.</summary>
+    public ContextLostException(string message) : base(message) { }
+}
+
+/// <summary>
+/// The driver has recorded an OpenGL error; looked for only with <see cref="NeuralDevice.Validation"/>. Found where a call
+/// begins, it is the host's: nothing of the call was done, and reading consumed the error. Found where one ends, it is ours.
+/// </summary>
+public sealed class OpenGLErrorException : InvalidOperationException
+{
+    /// <summary>Makes the exception with the sentence that its reader needs.</summary>
+    /// <param name="message">The sentence.</param>
+    /// <param name="errors">The names of the errors, such as <c>GL_INVALID_OPERATION</c>.</param>
+    /// <param name="isHosts">Whether a call of the host made them.</param>
+    public OpenGLErrorException(string message, IReadOnlyList<string> errors, bool isHosts) : base(message)
+    {
+        Errors = errors;
+        IsHosts = isHosts;
+    }
+
+    /// <summary>The names of the errors, in the order in which the driver gave them.</summary>
+    public IReadOnlyList<string> Errors { get; }
+
+    /// <summary>Whether a call of the host made them; else it was one of ours.</summary>
+    public bool IsHosts { get; }
+}
+
 /// <summary>A size is beyond what this device can hold in one texture or run in one dispatch. Nothing was made.</summary>
 public sealed class DeviceLimitException : ArgumentException
 {

@@ -7,6 +7,9 @@ internal enum TexelFormat
 {
     Float,
     UnsignedInteger,
+
+    /// <summary>Eight bits each, which shaders see as value / 255.</summary>
+    Byte,
 }
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Silk.NET.Core.Contexts;
@@ -10,7 +11,8 @@ namespace NeuralPlugin;
 /// An OpenGL context in which networks live and learn: the game's own, or one without a window. It counts what is made on
 /// it, holds it weakly (a dropped object is collected, and its OpenGL objects go at the next call), and frees what is left
 /// when it is disposed. All calls come from the thread on which the context is current; only the Dispose of objects made on
-/// it may come from another thread.
+/// it may come from another thread. Once the context was reset, every call on the device or on what was made on it throws
+/// <see cref="ContextLostException"/> at once.
 /// </summary>
 public sealed unsafe class NeuralDevice : IDisposable
 {
@@ -24,18 +26,28 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly GL gl;
     private readonly HeadlessContext? ownContext;
     private readonly ContextIdentity identity;
-    private readonly HostState? host;
+    private readonly SavedHostState? host;
+    private readonly ResetStatus resetStatus;
+    private readonly DriverErrors errors;
+    private readonly ProgramCompiler compiler;
+    private readonly WarmUpQueue warmUp;
     private readonly DebugProc? debugCallback;
     private readonly HashSet<GpuResource> live = [];
     private readonly ConcurrentQueue<GpuResource> retired = new();
     private readonly Dictionary<string, Kernel> kernels = [];
+    private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
     private readonly List<Readback> readbacks = [];
     private readonly int maximumTextureSize;
     private byte[] staging = [];
     private GpuResource? readFramebuffer;
     private GpuResource? emptyFramebuffer;
+    private long[] openFrames = new long[4];
+    private int openFrameCount;
+    private long lastFrame;
     private int depth;
-    private bool disposed;
+    private bool isValidating;
+    private volatile bool disposed;
+    private volatile string? lost;
 
     private NeuralDevice(GL gl, HeadlessContext? ownContext, ContextIdentity identity, HeadlessOptions options)
     {
@@ -43,7 +55,12 @@ public sealed unsafe class NeuralDevice : IDisposable
         this.ownContext = ownContext;
         this.identity = identity;
         FoldHeight = options.FoldHeight;
-        host = ownContext is null ? new HostState(gl) : null;
+        host = ownContext is null ? new SavedHostState(gl) : null;
+        DriverExtensions extensions = new(gl);
+        resetStatus = new ResetStatus(gl, extensions);
+        errors = new DriverErrors(gl);
+        compiler = new ProgramCompiler(gl, extensions);
+        warmUp = new WarmUpQueue(this);
         Vendor = gl.GetStringS(StringName.Vendor);
         Renderer = gl.GetStringS(StringName.Renderer);
         Version = gl.GetStringS(StringName.Version);
@@ -68,6 +85,24 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     /// <summary>What is alive on this device now. Objects that were dropped are counted until the next call deletes them.</summary>
     public DeviceMemory Memory { get; private set; }
+
+    /// <summary>
+    /// What calls do about the state of the host whose context this is; it holds from the next call or frame on. A device of its
+    /// own context has no host, and neither saves nor sets anything.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the values.</exception>
+    public HostState HostState
+    {
+        get;
+        set => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected Preserve or HostRebinds.");
+    }
+
+    /// <summary>
+    /// Reads the driver's errors where each call or frame begins and ends, and throws <see cref="OpenGLErrorException"/> if there
+    /// is one: at the beginning it is the host's, at the end ours. For finding mistakes: reading waits for the driver, and
+    /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on.
+    /// </summary>
+    public bool Validation { get; set; }
 
     /// <summary>Rows after which a matrix is folded into a further column block.</summary>
     internal int FoldHeight { get; }
@@ -99,7 +134,7 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     /// <summary>
     /// Uses the game's own context, which must be current on this thread, and remembers which one it is. The host's OpenGL
-    /// state is after every call what it was before. The host keeps the context, and disposes the device before it.
+    /// state is after every call what it was before, unless <see cref="HostState"/> says otherwise. The host keeps the context, and disposes the device before it.
     /// </summary>
     /// <param name="gl">The Silk.NET binding of the context that is current.</param>
     /// <exception cref="WrongContextException">No context is current on this thread.</exception>
@@ -132,10 +167,12 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Makes the context of a headless device current on this thread.</summary>
     /// <exception cref="InvalidOperationException">The context belongs to the host, which makes it current itself.</exception>
     /// <exception cref="WrongContextException">The context is current on another thread.</exception>
+    /// <exception cref="ContextLostException">The context was reset.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void MakeCurrent()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        RequireNotLost();
         if (ownContext is null)
         {
             throw new InvalidOperationException(
@@ -146,29 +183,96 @@ public sealed unsafe class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Hands over what the GPU has finished since the last call (saves under way go on), and deletes the OpenGL objects whose
-    /// owners were disposed or collected, which every other call does too. Call it once a frame. It never waits, and allocates
-    /// nothing but what a save that it completes hands to its writer.
+    /// Begins the calls of a frame: the host's OpenGL state is read once and given back once, at the Dispose of the result, however
+    /// many calls come in between. Optional, and only a matter of time: without it each call does so itself. Frames may nest;
+    /// the outermost one counts. It deletes what was dropped, as every call does, and is no <see cref="Update"/>. Allocates nothing.
+    /// </summary>
+    /// <remarks>
+    /// Until then the state belongs to the calls of this package: the host neither sets nor relies on any of what
+    /// <see cref="HostState.HostRebinds"/> lists, and deletes none of the objects that it had bound.
+    /// </remarks>
+    /// <example><code>using (device.BeginFrame()) { device.Update(); classifier.Predict(features, probabilities); }</code></example>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ContextLostException">The device's context was reset.</exception>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    public FrameScope BeginFrame()
+    {
+        Scope scope = Enter(HostStateParts.None);   // EndFrame leaves it
+        if (openFrameCount == openFrames.Length) Array.Resize(ref openFrames, 2 * openFrames.Length);
+        openFrames[openFrameCount++] = ++lastFrame;
+        return new FrameScope(this, lastFrame);
+    }
+
+    /// <summary>
+    /// Hands over what the GPU has finished since the last call (saves under way go on), takes a warm-up one kernel further, and
+    /// deletes the OpenGL objects whose owners were disposed or collected, which every other call does too. Call it once a frame.
+    /// It never waits, save for a kernel that the driver compiles inside the call, and allocates nothing but what a save that it
+    /// completes hands to its writer and what a warm-up needs.
     /// </summary>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ContextLostException">The device's context was reset: what was under way has failed with the same exception.</exception>
+    /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel of a warm-up, which goes on without it.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void Update()
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
+        if (readbacks.Count > 0 && depth > 1) RequireContextNotReset();   // since the frame began
         for (int i = 0; i < readbacks.Count; i++)
         {
             Readback readback = readbacks[i];
             SyncStatus status = (SyncStatus)gl.ClientWaitSync(readback.Fence, (SyncObjectMask)0, 0);
             if (status == SyncStatus.TimeoutExpired) continue;
+            if (status == SyncStatus.WaitFailed) Lose("no longer knows the fences made on it");
             readbacks.RemoveAt(i--);
             gl.DeleteSync(readback.Fence);
-            if (status == SyncStatus.WaitFailed) readback.Fail(new InvalidOperationException($"The driver {Renderer} lost what was to be read back: its context is gone."));
-            else readback.Complete();
+            readback.Complete();
         }
+
+        warmUp.Advance();
     }
 
     /// <summary>
-    /// Frees everything made on this device, and its context if it is the device's own. A second call does nothing.
+    /// Makes kernels ready over the frames to come, so that the first call that needs them does not compile: each
+    /// <see cref="Update"/> runs one of them once on small textures of its own. A driver that compiles in the background
+    /// (KHR_parallel_shader_compile) is given many at once; of others, each Update compiles one, which on a software driver may
+    /// take some hundred milliseconds, so do it behind a loading screen. Kernels that are ready already count as done.
+    /// </summary>
+    /// <param name="kernels">What will be needed: <c>device.WarmUp(classifier.KernelsFor(64), population.KernelsFor(8))</c>.</param>
+    /// <returns>How far it has come, counting on while frames go by.</returns>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ContextLostException">The device's context was reset.</exception>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    public WarmUpProgress WarmUp(params ReadOnlySpan<KernelSet> kernels)
+    {
+        foreach (KernelSet set in kernels) ArgumentNullException.ThrowIfNull(set, nameof(kernels));
+        using Scope scope = Enter(HostStateParts.None);
+        return warmUp.Add(kernels);
+    }
+
+    /// <summary>
+    /// Waits for a task that only <see cref="Update"/> brings forward, such as a save that is under way, by calling Update until
+    /// the task is complete: for tools, tests and the end of a program. Wait and Result of such a task, called on the device's
+    /// thread, would never return. From another thread, wait for the task itself, while the device's thread goes on.
+    /// </summary>
+    /// <param name="task">The task; what it failed with is thrown.</param>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ContextLostException">The device's context was reset.</exception>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    public void WaitFor(Task task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        while (!task.IsCompleted)
+        {
+            Update();
+            Task.WaitAny([task], millisecondsTimeout: 1);
+        }
+
+        task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>
+    /// Frees everything made on this device, and its context if it is the device's own; a frame that is still open ends, and the
+    /// host has its state back. A second call does nothing. After a loss of the context no OpenGL call is made, from whatever thread.
     /// </summary>
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
@@ -176,7 +280,12 @@ public sealed unsafe class NeuralDevice : IDisposable
     public void Dispose()
     {
         if (disposed) return;
-        if (ownContext is null)
+        if (lost is not null)
+        {
+            disposed = true;
+            ownContext?.Dispose();
+        }
+        else if (ownContext is null)
         {
             RequireThisContext();
             Free();
@@ -190,24 +299,43 @@ public sealed unsafe class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Begins a call: checks the device and the context, saves the host's state on the outermost call, deletes what was
-    /// retired. Nothing of this package reaches the driver outside such a scope.
+    /// Begins a call: checks the device and the context; on the outermost call asks whether the context was reset and deletes
+    /// what was retired; saves the host's state in the parts that the call may change. Nothing of this package reaches the driver
+    /// outside such a scope.
     /// </summary>
-    internal Scope Enter()
+    /// <param name="parts">A call that makes others asks for all of theirs at once, or leaves each its own.</param>
+    internal Scope Enter(HostStateParts parts = HostStateParts.All)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        RequireNotLost();
         RequireThisContext();
-        if (depth++ == 0)
+        if (depth == 0)
         {
-            host?.SaveAndPrepare();
+            RequireContextNotReset();
+            isValidating = Validation;
+            if (isValidating) errors.ThrowHosts();
+            host?.Begin(HostState);
             DeleteRetired();
         }
 
+        host?.Take(parts);
+        depth++;
         return new Scope(this);
     }
 
+    /// <summary>Ends a frame and those within it; one that has ended is left alone.</summary>
+    internal void EndFrame(long number)
+    {
+        int outer = Array.IndexOf(openFrames, number, 0, openFrameCount);
+        if (outer < 0) return;
+        RequireThisContext();
+        depth -= openFrameCount - outer - 1;
+        openFrameCount = outer;
+        Leave();
+    }
+
     /// <summary>The shape of a matrix that this device can hold.</summary>
-    internal MatrixShape Shape(long rows, long columns, string what)
+    internal MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float)
     {
         long texelsPerRow = (columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel;
         long blocks = (rows + FoldHeight - 1) / FoldHeight;
@@ -219,13 +347,13 @@ public sealed unsafe class NeuralDevice : IDisposable
         }
 
         MatrixShape shape = new((int)rows, (int)columns, FoldHeight);
-        return shape.Bytes <= int.MaxValue ? shape : throw new DeviceLimitException(
-            $"{what} [{rows} × {columns}] take {shape.Bytes} bytes, and one matrix is at most {int.MaxValue}. Use fewer rows or columns.");
+        return shape.BytesOf(format) <= int.MaxValue ? shape : throw new DeviceLimitException(
+            $"{what} [{rows} × {columns}] take {shape.BytesOf(format)} bytes, and one matrix is at most {int.MaxValue}. Use fewer rows or columns.");
     }
 
     internal GpuResource CreateTexture(MatrixShape shape, TexelFormat format)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Uploads);
         uint name = gl.GenTexture();
         gl.BindTexture(TextureTarget.Texture2D, name);
         gl.TexStorage2D(TextureTarget.Texture2D, 1, InternalFormatOf(format), (uint)shape.Width, (uint)shape.Height);
@@ -234,19 +362,19 @@ public sealed unsafe class NeuralDevice : IDisposable
         {
             gl.DeleteTexture(name);
             _ = gl.GetError();   // of the storage that was not to be had
-            throw new DeviceLimitException($"The driver {Renderer} has no memory for a texture of {shape.Bytes} bytes. Use fewer rows or columns.");
+            throw new DeviceLimitException($"The driver {Renderer} has no memory for a texture of {shape.BytesOf(format)} bytes. Use fewer rows or columns.");
         }
 
         gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMinFilter, (int)TextureMinFilter.Nearest);
         gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMagFilter, (int)TextureMagFilter.Nearest);
         Clear(shape, format);
-        return Register(GpuResourceKind.Texture, name, shape.Bytes);
+        return Register(GpuResourceKind.Texture, name, shape.BytesOf(format));
     }
 
     /// <summary>Retires an object's name; the next call on the device's own thread deletes it. From any thread.</summary>
     internal void Retire(GpuResource resource)
     {
-        if (resource.TryRetire()) retired.Enqueue(resource);
+        if (resource.TryRetire() && !disposed && lost is null) retired.Enqueue(resource);
     }
 
     /// <summary>A buffer for packing rows, kept from call to call.</summary>
@@ -259,12 +387,12 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     internal void Upload(MatrixTexture texture, int firstRow, int rows, ReadOnlySpan<byte> padded)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Uploads);
         gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
         fixed (byte* first = padded)
         {
-            foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
+            foreach (Block block in BlocksOf(texture, firstRow, rows))
             {
                 gl.TexSubImage2D(
                     TextureTarget.Texture2D, 0, block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
@@ -274,13 +402,13 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     internal void Read(MatrixTexture texture, int firstRow, int rows, Span<byte> padded)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Readbacks);
         fixed (byte* first = padded) ReadInto(texture, firstRow, rows, first);
     }
 
     internal GpuResource CreateReadBuffer(long bytes)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Readbacks);
         uint name = gl.GenBuffer();
         gl.BindBuffer(BufferTargetARB.PixelPackBuffer, name);
         gl.BufferData(BufferTargetARB.PixelPackBuffer, (nuint)bytes, null, BufferUsageARB.StreamRead);
@@ -295,7 +423,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Enqueues the copy of whole matrices into a buffer, one behind the other, and the fence that tells when it is done.</summary>
     internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> textures)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Readbacks);
         gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
         byte* offset = null;
         for (int i = 0; i < textures.Count; i++)
@@ -314,7 +442,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Copies bytes out of a buffer that the GPU has finished.</summary>
     internal void CopyOut(GpuResource buffer, long offset, Span<byte> bytes)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Readbacks);
         gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
         void* mapped = gl.MapBufferRange(BufferTargetARB.PixelPackBuffer, (nint)offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
         bool whole = mapped is not null;
@@ -336,7 +464,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         gl.FramebufferTexture2D(
             FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, texture.TextureName, 0);
         (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
-        foreach (Block block in BlocksOf(texture.Shape, firstRow, rows))
+        foreach (Block block in BlocksOf(texture, firstRow, rows))
             gl.ReadPixels(block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
         gl.FramebufferTexture2D(FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, 0, 0);
         gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, 0);
@@ -347,20 +475,50 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         string key = source.Key;
         if (kernels.TryGetValue(key, out Kernel? kernel)) return kernel;
-        using Scope scope = Enter();
-        string text = ShaderLibrary.Assemble(
-            source.FileName, [("FOLD_HEIGHT", FoldHeight), .. Kernel.SharedConstants, .. source.Constants]);
-        uint program = Compile(key, text);
-        Register(GpuResourceKind.Program, program, 0);
-        kernel = new Kernel(gl, program);
+        using Scope scope = Enter(HostStateParts.None);
+        _ = StartCompiling(source);
+        (PendingProgram pending, GpuResource resource) = compiling[key];
+        compiling.Remove(key);
+        try
+        {
+            kernel = new Kernel(gl, compiler.Finish(pending));
+        }
+        catch (DeviceNotSupportedException)
+        {
+            Unregister(resource);
+            throw;
+        }
+
         kernels.Add(key, kernel);
         return kernel;
+    }
+
+    /// <summary>Hands a kernel to the driver's compiler, if it has not been; false if that compiled it inside the call.</summary>
+    internal bool StartCompiling(KernelSource source)
+    {
+        string key = source.Key;
+        if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
+        using Scope scope = Enter(HostStateParts.None);
+        string text = ShaderLibrary.Assemble(
+            source.FileName, [("FOLD_HEIGHT", FoldHeight), .. Kernel.SharedConstants, .. source.Constants]);
+        PendingProgram pending = compiler.Start(key, text);
+        compiling.Add(key, (pending, Register(GpuResourceKind.Program, pending.Program, 0)));
+        return !compiler.IsDone(pending);
+    }
+
+    /// <summary>Whether <see cref="GetKernel"/> would not wait for the driver's compiler.</summary>
+    internal bool IsCompiled(KernelSource source)
+    {
+        string key = source.Key;
+        if (kernels.ContainsKey(key)) return true;
+        using Scope scope = Enter(HostStateParts.None);
+        return compiling.TryGetValue(key, out (PendingProgram Program, GpuResource Resource) started) && compiler.IsDone(started.Program);
     }
 
     /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Dispatches);
         foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, default, 0, dispatch.Grid.Lines(rows));
         MakeWritesVisible();
     }
@@ -368,7 +526,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
     internal void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Dispatches);
         Kernel kernel = dispatch.Kernel!;
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
@@ -400,7 +558,7 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     internal GpuResource CreateQuery()
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         return Register(GpuResourceKind.Query, gl.GenQuery(), 0);
     }
 
@@ -410,7 +568,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// </summary>
     internal void PrepareTiming()
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.Computing);
         emptyFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);   // without attachments and size
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
     }
@@ -418,14 +576,14 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Lets a query note the GPU's time behind all commands so far. Its last result must have been read.</summary>
     internal void MarkTime(GpuResource query)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         gl.QueryCounter(query.Name, QueryCounterTarget.Timestamp);
     }
 
     /// <summary>What a query noted, in nanoseconds; false while the GPU has not come there. Does not wait.</summary>
     internal bool TryReadTime(GpuResource query, out long nanoseconds)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         gl.GetQueryObject(query.Name, QueryObjectParameterName.ResultAvailable, out int available);
         nanoseconds = 0;
         if (available == 0) return false;
@@ -436,7 +594,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Copies a matrix into another one of the same shape, on the GPU.</summary>
     internal void Copy(MatrixTexture source, MatrixTexture destination)
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         gl.CopyImageSubData(
             source.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0,
             destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0, (uint)source.Shape.Width, (uint)source.Shape.Height, 1);
@@ -445,14 +603,14 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>What dispatches have written is visible to whatever comes after.</summary>
     internal void MakeWritesVisible()
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         gl.MemoryBarrier(ShaderWritesVisibleToAll);
     }
 
     /// <summary>Waits until the GPU has finished all that was enqueued.</summary>
     internal void Finish()
     {
-        using Scope scope = Enter();
+        using Scope scope = Enter(HostStateParts.None);
         gl.Finish();
     }
 
@@ -482,12 +640,22 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     private static SizedInternalFormat InternalFormatOf(TexelFormat format)
     {
-        return format == TexelFormat.Float ? SizedInternalFormat.Rgba32f : SizedInternalFormat.Rgba32ui;
+        return format switch
+        {
+            TexelFormat.Float => SizedInternalFormat.Rgba32f,
+            TexelFormat.Byte => SizedInternalFormat.Rgba8,
+            _ => SizedInternalFormat.Rgba32ui,
+        };
     }
 
     private static (PixelFormat Format, PixelType Type) PixelsOf(TexelFormat format)
     {
-        return format == TexelFormat.Float ? (PixelFormat.Rgba, PixelType.Float) : (PixelFormat.RgbaInteger, PixelType.UnsignedInt);
+        return format switch
+        {
+            TexelFormat.Float => (PixelFormat.Rgba, PixelType.Float),
+            TexelFormat.Byte => (PixelFormat.Rgba, PixelType.UnsignedByte),
+            _ => (PixelFormat.RgbaInteger, PixelType.UnsignedInt),
+        };
     }
 
     private static BufferAccessARB AccessOf(ImageAccess access) => access switch
@@ -497,7 +665,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         _ => BufferAccessARB.ReadWrite,
     };
 
-    private static BlockSequence BlocksOf(MatrixShape shape, int firstRow, int rows) => new(shape, firstRow, rows);
+    private static BlockSequence BlocksOf(MatrixTexture texture, int firstRow, int rows) => new(texture.Shape, texture.Format, firstRow, rows);
 
     private void RequireThisContext()
     {
@@ -507,18 +675,55 @@ public sealed unsafe class NeuralDevice : IDisposable
             : "Another OpenGL context is current on this thread than the one this device was made with. Make the device's context current first.");
     }
 
+    private void RequireNotLost()
+    {
+        if (lost is { } why) throw new ContextLostException(why);
+    }
+
+    private void RequireContextNotReset()
+    {
+        if (resetStatus.Read() is { } what) Lose(what);
+    }
+
+    /// <summary>From now on every call fails; what was under way fails now. No fence, query or object is asked or deleted any more.</summary>
+    [DoesNotReturn]
+    private void Lose(string what)
+    {
+        ContextLostException loss = new(
+            $"The OpenGL context of the driver {Renderer} {what}. All that was on it is gone. Make a new context and a new device on it, and " +
+            "load the last saved weights; Dispose of this device and of its objects does no harm.");
+        lost = loss.Message;
+        Forget();
+        Fail(loss);
+        throw loss;
+    }
+
+    /// <summary>Tells everyone who waits for a readback; they may start no other one.</summary>
+    private void Fail(Exception why)
+    {
+        foreach (Readback readback in readbacks) readback.Fail(why);
+        readbacks.Clear();
+    }
+
+    private void Forget()
+    {
+        live.Clear();
+        retired.Clear();
+        kernels.Clear();
+        compiling.Clear();
+        openFrameCount = 0;
+        Memory = default;
+    }
+
     private void Free()
     {
         foreach (Readback readback in readbacks) gl.DeleteSync(readback.Fence);
         foreach (GpuResource resource in live) Delete(resource);
-        live.Clear();
-        retired.Clear();
-        kernels.Clear();
-        Memory = default;
         if (debugCallback is not null) gl.DebugMessageCallback(null, null);
+        if (openFrameCount > 0) host?.GiveBack();
+        Forget();
         disposed = true;
-        foreach (Readback readback in readbacks) readback.Fail(new ObjectDisposedException(nameof(NeuralDevice)));
-        readbacks.Clear();
+        Fail(new ObjectDisposedException(nameof(NeuralDevice)));
     }
 
     private GpuResource Register(GpuResourceKind kind, uint name, long bytes)
@@ -542,10 +747,16 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         while (retired.TryDequeue(out GpuResource? resource))
         {
-            if (!live.Remove(resource)) continue;
+            if (!live.Contains(resource)) continue;
+            Unregister(resource);
             Delete(resource);
-            Count(resource, -1);
         }
+    }
+
+    private void Unregister(GpuResource resource)
+    {
+        live.Remove(resource);
+        Count(resource, -1);
     }
 
     private void Delete(GpuResource resource)
@@ -564,7 +775,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private void Clear(MatrixShape shape, TexelFormat format)
     {
         const int StripeBytes = 1 << 20;
-        int bytesPerTextureRow = shape.Width * MatrixShape.ColumnsPerTexel * sizeof(float);
+        int bytesPerTextureRow = shape.Width * MatrixShape.BytesPerTexelOf(format);
         int stripe = Math.Min(shape.Height, Math.Max(1, StripeBytes / bytesPerTextureRow));
         Span<byte> zeros = Staging<byte>(stripe * bytesPerTextureRow);
         zeros.Clear();
@@ -579,26 +790,11 @@ public sealed unsafe class NeuralDevice : IDisposable
         }
     }
 
-    private uint Compile(string key, string text)
-    {
-        uint shader = gl.CreateShader(ShaderType.ComputeShader);
-        gl.ShaderSource(shader, text);
-        gl.CompileShader(shader);
-        uint program = gl.CreateProgram();
-        gl.AttachShader(program, shader);
-        gl.LinkProgram(program);
-        gl.GetProgram(program, ProgramPropertyARB.LinkStatus, out int linked);
-        string log = linked != 0 ? "" : gl.GetShaderInfoLog(shader) + gl.GetProgramInfoLog(program);
-        gl.DetachShader(program, shader);
-        gl.DeleteShader(shader);
-        if (linked != 0) return program;
-        gl.DeleteProgram(program);
-        throw new DeviceNotSupportedException($"The driver {Renderer} rejected the kernel {key}: {log}");
-    }
-
     private void Leave()
     {
-        if (--depth == 0) host?.Restore();
+        if (--depth > 0 || lost is not null) return;
+        host?.GiveBack();
+        if (isValidating) errors.ThrowOurs();
     }
 
     /// <summary>The extent of one call; the outermost one gives the host its state back.</summary>
@@ -611,7 +807,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly record struct Block(int X, int Y, uint Width, uint Height, nint FirstByte);
 
     /// <summary>The column blocks that a range of rows lies in, in order, without an allocation.</summary>
-    private ref struct BlockSequence(MatrixShape shape, int firstRow, int rows)
+    private ref struct BlockSequence(MatrixShape shape, TexelFormat format, int firstRow, int rows)
     {
         private int done;
         private int height;
@@ -621,7 +817,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             get
             {
                 int row = firstRow + done;
-                nint firstByte = (nint)done * shape.TexelsPerRow * MatrixShape.ColumnsPerTexel * sizeof(float);
+                nint firstByte = (nint)done * shape.TexelsPerRow * MatrixShape.BytesPerTexelOf(format);
                 return new Block(
                     row / shape.FoldHeight * shape.TexelsPerRow, row % shape.FoldHeight, (uint)shape.TexelsPerRow, (uint)height, firstByte);
             }

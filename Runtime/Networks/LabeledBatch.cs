@@ -27,6 +27,14 @@ internal readonly ref struct LabeledBatch
         int inputs, int classes, ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
         int rows = CheckFeatures(features, inputs);
+        CheckTargets(rows, classes, labels, sampleWeights, allowedClasses);
+        return new LabeledBatch(rows, features, labels, sampleWeights, allowedClasses);
+    }
+
+    /// <summary>Checks what so many samples want.</summary>
+    public static void CheckTargets(
+        int rows, int classes, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
         Requirements.Length(labels.Length, rows, "one label a sample", nameof(labels));
         for (int i = 0; i < rows; i++)
         {
@@ -52,21 +60,21 @@ internal readonly ref struct LabeledBatch
                     throw new ArgumentException($"The label of sample {i}, class {labels[i]}, is not among its allowed classes.", nameof(allowedClasses));
             }
         }
-
-        return new LabeledBatch(rows, features, labels, sampleWeights, allowedClasses);
     }
 
     /// <summary>The number of samples in row-major features.</summary>
     public static int CheckFeatures(ReadOnlySpan<float> features, int inputs)
     {
-        if (features.IsEmpty || features.Length % inputs != 0)
-        {
-            throw new ArgumentException(
-                $"Expected a whole number of samples of {inputs} features each, at least one, but {features.Length} values came.", nameof(features));
-        }
-
+        int rows = CheckLength(features.Length, inputs, nameof(features));
         Requirements.Finite(features, "features", nameof(features));
-        return features.Length / inputs;
+        return rows;
+    }
+
+    /// <summary>The number of samples in so many features.</summary>
+    public static int CheckLength(int features, int inputs, string name)
+    {
+        return features > 0 && features % inputs == 0 ? features / inputs : throw new ArgumentException(
+            $"Expected a whole number of samples of {inputs} features each, at least one, but {features} values came.", name);
     }
 }
 

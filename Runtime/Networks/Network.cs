@@ -116,6 +116,17 @@ public sealed class Network : IDisposable
         return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.FoldHeight);
     }
 
+    /// <summary>The kernels of predictions of so many rows, and of an optimizer's steps, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing.</summary>
+    /// <param name="rows">Samples of a batch: those of the first one, or the capacity of the trainer.</param>
+    /// <param name="optimizer">How gradients become weights; null for the kernels of <see cref="ComputeGradients"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
+    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    public KernelSet KernelsFor(int rows, Optimizer? optimizer = null)
+    {
+        Recording.RequireCapacity(Requirements.Size(rows, "rows of a batch"));
+        return new KernelSet([.. PredictionWorkspace.KernelsFor(this, rows), .. StepWorkspace.KernelsFor(this, rows, optimizer)]);
+    }
+
     /// <summary>The logits of a batch. Waits; allocates only when the batch is larger than any before.</summary>
     /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
     /// <param name="logits">[batch × outputs], written.</param>
@@ -208,10 +219,10 @@ public sealed class Network : IDisposable
         for (int i = 0; i < parameters.Length; i++) Parameters[i].Upload(parameters[i].Values);
     }
 
-    internal NeuralDevice.Scope Enter()
+    internal NeuralDevice.Scope Enter(HostStateParts parts = HostStateParts.All)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return Device.Enter();
+        return Device.Enter(parts);
     }
 
     /// <summary>Makes the textures that updates write, if there are none yet.</summary>

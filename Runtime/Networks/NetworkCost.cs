@@ -44,33 +44,7 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
     {
         Requirements.Size(batchSize, "rows of a batch");
         List<RecordedMatrix> matrices = [];
-        PlannedMatrix[][] Parameters(RecordedPass pass) =>
-        [
-            .. stack.Layers.Select((layer, block) => layer.Parameters.Select(declaration =>
-            {
-                PlannedMatrix matrix = new(new MatrixShape(declaration.Rows, declaration.Columns, foldHeight), "The parameters of an operation");
-                matrices.Add(new RecordedMatrix(block, pass, matrix));
-                return matrix;
-            }).ToArray()),
-        ];
-
-        PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, batchSize, weights, KernelFamily.RegisterTiled, foldHeight);   // all families work on the same matrices
-        recording.RecordLoss(new SoftmaxCrossEntropy());
-        recording.RecordBackward(inputGradients: false);
-        if (optimizer is not null)
-        {
-            PlannedMatrix[][] pending = Parameters(RecordedPass.Update);
-            (PlannedMatrix[][] Committed, PlannedMatrix[][] Pending)[] state =
-                [.. Enumerable.Range(0, optimizer.StateMatrices).Select(_ => (Parameters(RecordedPass.Update), Parameters(RecordedPass.Update)))];
-            UpdateOperands Update(int block, int i) => new(
-                (weights[block][i], pending[block][i]),
-                [.. state.Select(s => ((Operand)s.Committed[block][i], (Operand)s.Pending[block][i]))]);
-            recording.RecordUpdate(
-                optimizer, [.. weights.Select((parameters, block) => parameters.Select((_, i) => Update(block, i)).ToArray())],
-                new float[optimizer.ScalarCount]);
-        }
-
+        Recording recording = Recording.OfStep(stack, batchSize, optimizer, KernelFamily.RegisterTiled, foldHeight, matrices);   // all families work on the same matrices
         IReadOnlyList<RecordedDispatch> run = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
         return new NetworkCost(BlockCosts(stack, recording.Dispatches, run, [.. matrices, .. recording.Matrices]));
     }

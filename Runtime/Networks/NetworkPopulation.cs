@@ -145,6 +145,20 @@ public sealed class NetworkPopulation : IDisposable
         this.probabilities!.Read(probabilities);
     }
 
+    /// <summary>
+    /// The kernels that training and predicting need, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.
+    /// </summary>
+    /// <param name="rows">Samples of each member's batch. Other numbers of rows may need other kernels.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
+    /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
+    public KernelSet KernelsFor(int rows)
+    {
+        Requirements.Size(rows, "rows of a batch");
+        PlannedMatrix samples = new(FeatureShape(rows), "Features"), labels = new(TargetShape(rows), "Labels", TexelFormat.UnsignedInteger);
+        PlannedMatrix results = new(ProbabilityShape(rows), "Probabilities");
+        return new KernelSet([.. StepDispatches(rows, samples, labels), PredictionDispatch(rows, samples, results)]);
+    }
+
     /// <summary>A copy of one member's parameters as they are now. Waits and allocates.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
     public ClassifierParameters GetParameters(int member)
@@ -248,25 +262,29 @@ public sealed class NetworkPopulation : IDisposable
     private void PrepareStep(int rows)
     {
         if (stepRows == rows && targets is not null) return;
-        MatrixShape targetShape = device.Shape((long)Members * rows, TargetLayout.WordsPerRow(Classes), "The labels of a population");
+        MatrixShape targetShape = TargetShape(rows);
         EnsureFeatures(rows);
         Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
-        int rowsPerDispatch = RowsPerDispatch(rows);
-        Dispatch[] dispatches = new Dispatch[MatrixShape.CeilingDivide(rows, rowsPerDispatch)];
-        for (int i = 0; i < dispatches.Length; i++) dispatches[i] = StepDispatch(i * rowsPerDispatch, rowsPerDispatch);
-        step = dispatches;
+        step = [.. StepDispatches(rows, features!, targets!)];
+        foreach (Dispatch dispatch in step) dispatch.Kernel = device.GetKernel(dispatch.Source);
         stepRows = rows;
         scalars[1] = optimizer.Momentum;
         scalars[2] = optimizer.WeightDecay;
         scalars[3] = loss.EntropyBonus;
     }
 
-    private Dispatch StepDispatch(int firstRow, int rowsPerDispatch)
+    private IEnumerable<Dispatch> StepDispatches(int rows, Operand samples, Operand labels)
+    {
+        int rowsPerDispatch = RowsPerDispatch(rows);
+        for (int firstRow = 0; firstRow < rows; firstRow += rowsPerDispatch) yield return StepDispatch(firstRow, rowsPerDispatch, samples, labels);
+    }
+
+    private Dispatch StepDispatch(int firstRow, int rowsPerDispatch, Operand samples, Operand labels)
     {
         ImageAccess access = firstRow == 0 ? ImageAccess.Write : ImageAccess.ReadWrite;
         List<ImageBinding> images =
         [
-            new(weights.Committed, ImageAccess.Read), new(features!, ImageAccess.Read), new(targets!, ImageAccess.Read),
+            new(weights.Committed, ImageAccess.Read), new(samples, ImageAccess.Read), new(labels, ImageAccess.Read),
             new(weights.Pending, access), new(batchLosses, access),
         ];
         if (velocities is not null)
@@ -278,32 +296,41 @@ public sealed class NetworkPopulation : IDisposable
         KernelSource source = Source(
             "network_population_step.comp", rowsPerDispatch,
             ("TARGET_MASK_WORD", TargetLayout.MaskWord), ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
-        return new Dispatch(source, [.. images], [Members, firstRow], new DispatchGrid(Groups), scalars)
-        {
-            Kernel = device.GetKernel(source),
-            NeedsBarrier = firstRow > 0,
-        };
+        return new Dispatch(source, [.. images], [Members, firstRow], new DispatchGrid(Groups), scalars) { NeedsBarrier = firstRow > 0 };
     }
 
     /// <summary>The textures and the dispatch of a prediction of so many rows a member, if they are not those of the last one.</summary>
     private void PreparePrediction(int rows)
     {
         if (predictionRows == rows) return;
-        MatrixShape shape = device.Shape((long)Members * rows, Classes, "The probabilities of a population");
-        int rowsPerGroup = RowsPerDispatch(rows);
-        if (MatrixShape.CeilingDivide(rows, rowsPerGroup) > Dispatch.MaximumGroups)
-            throw new DeviceLimitException($"{rows} rows a member are more than one dispatch runs: {rowsPerGroup * Dispatch.MaximumGroups}.");
+        MatrixShape shape = ProbabilityShape(rows);
         EnsureFeatures(rows);
         Grow(ref probabilities, shape);
-        KernelSource source = Source("network_population_forward.comp", rowsPerGroup);
-        Dispatch dispatch = new(
-            source, [new(weights.Committed, ImageAccess.Read), new(features!, ImageAccess.Read), new(probabilities!, ImageAccess.Write)],
-            [Members], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup))
-        {
-            Kernel = device.GetKernel(source),
-        };
+        Dispatch dispatch = PredictionDispatch(rows, features!, probabilities!);
+        dispatch.Kernel = device.GetKernel(dispatch.Source);
         prediction = [dispatch];
         predictionRows = rows;
+    }
+
+    private Dispatch PredictionDispatch(int rows, Operand samples, Operand results)
+    {
+        int rowsPerGroup = RowsPerDispatch(rows);
+        return new Dispatch(
+            Source("network_population_forward.comp", rowsPerGroup),
+            [new(weights.Committed, ImageAccess.Read), new(samples, ImageAccess.Read), new(results, ImageAccess.Write)],
+            [Members], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
+    }
+
+    private MatrixShape FeatureShape(int rows) => device.Shape((long)Members * rows, Inputs, "The features of a population");
+
+    private MatrixShape TargetShape(int rows) => device.Shape((long)Members * rows, TargetLayout.WordsPerRow(Classes), "The labels of a population");
+
+    private MatrixShape ProbabilityShape(int rows)
+    {
+        MatrixShape shape = device.Shape((long)Members * rows, Classes, "The probabilities of a population");
+        int rowsPerGroup = RowsPerDispatch(rows);
+        return MatrixShape.CeilingDivide(rows, rowsPerGroup) <= Dispatch.MaximumGroups ? shape
+            : throw new DeviceLimitException($"{rows} rows a member are more than one dispatch runs: {rowsPerGroup * Dispatch.MaximumGroups}.");
     }
 
     private int Groups => MatrixShape.CeilingDivide(Members, PopulationLayout.GroupSize);
@@ -322,7 +349,7 @@ public sealed class NetworkPopulation : IDisposable
 
     private void EnsureFeatures(int rows)
     {
-        if (!Grow(ref features, device.Shape((long)Members * rows, Inputs, "The features of a population"))) return;
+        if (!Grow(ref features, FeatureShape(rows))) return;
         stepRows = 0;
         predictionRows = 0;
     }

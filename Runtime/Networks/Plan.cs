@@ -9,15 +9,23 @@ internal sealed class Plan
     private readonly NeuralDevice device;
     private readonly Dispatch[] dispatches;
 
-    public Plan(NeuralDevice device, IEnumerable<Dispatch> recorded)
+    /// <param name="device">Where it runs.</param>
+    /// <param name="recorded">Its dispatches, in order.</param>
+    /// <param name="compile">False for a plan that is compiled before it first runs, when its kernels are warm.</param>
+    public Plan(NeuralDevice device, IEnumerable<Dispatch> recorded, bool compile = true)
     {
         this.device = device;
         dispatches = [.. recorded];
-        foreach (Dispatch dispatch in dispatches) dispatch.Kernel = device.GetKernel(dispatch.Source);
         PlaceBarriers();
+        if (compile) Compile();
     }
 
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
+
+    public void Compile()
+    {
+        foreach (Dispatch dispatch in dispatches) dispatch.Kernel = device.GetKernel(dispatch.Source);
+    }
 
     public void Run(int rows) => device.Run(dispatches, rows);
 

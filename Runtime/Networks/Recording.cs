@@ -61,6 +61,43 @@ internal sealed class Recording
 
     private int LossBlock => stack.Layers.Count;
 
+    /// <summary>Records a whole training step and realizes nothing of it: what it costs, and the kernels that it needs.</summary>
+    /// <param name="stack">The network.</param>
+    /// <param name="capacity">Rows.</param>
+    /// <param name="optimizer">Adds the update; null for the gradients alone.</param>
+    /// <param name="family">The kernels of its products.</param>
+    /// <param name="foldHeight">The device's.</param>
+    /// <param name="matrices">Takes the weights and the optimizer's state, which are not the recording's own.</param>
+    public static Recording OfStep(
+        Stack stack, int capacity, Optimizer? optimizer, KernelFamily family, int foldHeight, ICollection<RecordedMatrix> matrices)
+    {
+        PlannedMatrix[][] Parameters(RecordedPass pass) =>
+        [
+            .. stack.Layers.Select((layer, block) => layer.Parameters.Select(declaration =>
+            {
+                PlannedMatrix matrix = new(new MatrixShape(declaration.Rows, declaration.Columns, foldHeight), "The parameters of an operation");
+                matrices.Add(new RecordedMatrix(block, pass, matrix));
+                return matrix;
+            }).ToArray()),
+        ];
+
+        PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
+        Recording recording = new(stack, capacity, weights, family, foldHeight);
+        recording.RecordLoss(new SoftmaxCrossEntropy());
+        recording.RecordBackward(inputGradients: false);
+        if (optimizer is null) return recording;
+        PlannedMatrix[][] pending = Parameters(RecordedPass.Update);
+        (PlannedMatrix[][] Committed, PlannedMatrix[][] Pending)[] state =
+            [.. Enumerable.Range(0, optimizer.StateMatrices).Select(_ => (Parameters(RecordedPass.Update), Parameters(RecordedPass.Update)))];
+        UpdateOperands Update(int block, int i) => new(
+            (weights[block][i], pending[block][i]),
+            [.. state.Select(s => ((Operand)s.Committed[block][i], (Operand)s.Pending[block][i]))]);
+        recording.RecordUpdate(
+            optimizer, [.. weights.Select((parameters, block) => parameters.Select((_, i) => Update(block, i)).ToArray())],
+            new float[optimizer.ScalarCount]);
+        return recording;
+    }
+
     public void RecordProbabilities()
     {
         Probabilities = Request(LossBlock, RecordedPass.Forward, capacity, stack.Outputs, "The probabilities of a batch");

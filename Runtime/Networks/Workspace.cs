@@ -29,7 +29,7 @@ internal abstract class Workspace : IDisposable
         foreach (RecordedMatrix recorded in Recording.Matrices) recorded.Matrix.Dispose();
     }
 
-    protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded, StepRecord? record = null)
+    protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded, StepRecord? record = null, bool compile = true)
     {
         IEnumerable<Dispatch> plain = recorded.Select(r => r.Dispatch);
         if (source is not null) plain = plain.Select(source.Draw);
@@ -38,7 +38,7 @@ internal abstract class Workspace : IDisposable
             [.. dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
         foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
         foreach (PlannedMatrix matrix in missing) matrix.Realize(Network.Device);
-        return new Plan(Network.Device, dispatches);
+        return new Plan(Network.Device, dispatches, compile);
     }
 }
 
@@ -50,10 +50,17 @@ internal sealed class PredictionWorkspace : Workspace
 
     public PredictionWorkspace(Network network, int capacity) : base(network, capacity)
     {
-        int lossBlock = network.Stack.Layers.Count;
         Recording.RecordProbabilities();
-        logitsPlan = PlanOf(Fusion.Fuse(Recording, Recording.Logits).Where(recorded => recorded.Block != lossBlock));
-        probabilitiesPlan = PlanOf(Fusion.Fuse(Recording, Recording.Probabilities));
+        logitsPlan = PlanOf(ForLogits(Recording, network.Stack));
+        probabilitiesPlan = PlanOf(ForProbabilities(Recording));
+    }
+
+    /// <summary>The kernels of both plans, with nothing made.</summary>
+    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
+    {
+        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
+        recording.RecordProbabilities();
+        return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
@@ -62,6 +69,14 @@ internal sealed class PredictionWorkspace : Workspace
         (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
         (probabilities ? Recording.Probabilities! : Recording.Logits).Texture.Read(result);
     }
+
+    private static IEnumerable<RecordedDispatch> ForLogits(Recording recording, Stack stack)
+    {
+        int lossBlock = stack.Layers.Count;
+        return Fusion.Fuse(recording, recording.Logits).Where(recorded => recorded.Block != lossBlock);
+    }
+
+    private static IReadOnlyList<RecordedDispatch> ForProbabilities(Recording recording) => Fusion.Fuse(recording, recording.Probabilities);
 }
 
 /// <summary>The gradient of the features from a given gradient of the logits.</summary>
@@ -103,12 +118,22 @@ internal sealed class StepWorkspace : Workspace
         Recording.RecordLoss(loss, record?.Results);
         Recording.RecordBackward(inputGradients: false);
         if (optimizer is not null) Recording.RecordUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
-        plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches, record);
+        plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches, record, compile: record is null);
+    }
+
+    /// <summary>The kernels of a plan of these, with nothing made.</summary>
+    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows, Optimizer? optimizer, bool fused = true)
+    {
+        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, network.Device.FoldHeight, []);
+        return (fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches).Select(recorded => recorded.Dispatch);
     }
 
     public SoftmaxCrossEntropy Loss { get; }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
+
+    /// <summary>Compiles the plan of a step that keeps a record, whose trainer warms its kernels up.</summary>
+    public void Compile() => plan.Compile();
 
     /// <summary>Uploads a checked batch, runs the plan and waits for the loss.</summary>
     public BatchResult Run(LabeledBatch batch)

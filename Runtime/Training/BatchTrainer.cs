@@ -81,6 +81,16 @@ public sealed class BatchTrainer : IDisposable
         return result;
     }
 
+    /// <summary>The kernels of its first step of so many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.</summary>
+    /// <param name="rows">Samples of a batch. A later batch that is larger may need other kernels.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
+    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    public KernelSet KernelsFor(int rows)
+    {
+        int capacity = Recording.RequireCapacity(Math.Max(Requirements.Size(rows, "rows of a batch"), leastCapacity));
+        return new KernelSet(StepWorkspace.KernelsFor(network, capacity, optimizer, fused));
+    }
+
     /// <summary>Whether it trains this network.</summary>
     internal bool Trains(Network other) => ReferenceEquals(network, other);
 

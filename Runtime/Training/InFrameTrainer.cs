@@ -28,11 +28,14 @@ public sealed class InFrameTrainer : IDisposable
     private readonly StepRecord record;
     private readonly OptimizerState state;
     private readonly StepWorkspace workspace;
+    private readonly Dispatch[] dispatches;   // that of the order, which few steps need, and those of every step
     private readonly StepCosts gpuCosts;
     private readonly StepCosts callCosts;
     private readonly FrameClock clock;
     private readonly RecordReadback[] readbacks;
     private readonly StepRecordCopy found = new();
+    private WarmUpProgress? warmUp;
+    private bool isWarm;
     private OpenStep open;
     private long enqueued;
     private long copied;
@@ -47,7 +50,7 @@ public sealed class InFrameTrainer : IDisposable
     private float windowAccuracy = float.NaN;
     private double callNanoseconds;
 
-    /// <summary>Makes a trainer: its state, its plan and its kernels. Allocates and compiles; nothing is trained yet.</summary>
+    /// <summary>Makes a trainer: its state and its plan. Allocates; nothing is compiled or trained yet.</summary>
     /// <param name="network">What it trains.</param>
     /// <param name="samples">What it learns from, of the network's inputs and outputs, on the same device.</param>
     /// <param name="options">How; null for the defaults.</param>
@@ -70,7 +73,7 @@ public sealed class InFrameTrainer : IDisposable
         if (!ReferenceEquals(samples.Device, network.Device))
             throw new ArgumentException("The samples live on another device than the network. Make both on one.", nameof(samples));
         int capacity = Math.Min(options.BatchSize, samples.Capacity);
-        using NeuralDevice.Scope scope = network.Enter();
+        using NeuralDevice.Scope scope = network.Enter(HostStateParts.None);
         self = new WeakReference(this);
         LearningRate = options.Optimizer.LearningRate;
         FrameBudget = options.FrameBudget;
@@ -78,11 +81,18 @@ public sealed class InFrameTrainer : IDisposable
         record = new StepRecord(network.Device);
         state = new OptimizerState(network, options.Optimizer);
         workspace = new StepWorkspace(network, capacity, options.Loss, state, source: order.Source, record: record);
-        gpuCosts = new StepCosts(workspace.Dispatches, capacity);
-        callCosts = new StepCosts(workspace.Dispatches, capacity);
+        dispatches = [order.Filling, .. workspace.Dispatches];
+        gpuCosts = new StepCosts(dispatches, capacity);
+        callCosts = new StepCosts(dispatches, capacity);
         clock = new FrameClock(network.Device, gpuCosts);
         readbacks = [.. Enumerable.Range(0, MostReadbacks).Select(_ => new RecordReadback(this))];
     }
+
+    /// <summary>
+    /// The kernels that it needs. <see cref="Tick"/> compiles them one a frame before it trains; where the budget is a number of
+    /// steps, all in the first frame, so that a run can be repeated. To have them sooner: <see cref="NeuralDevice.WarmUp"/>.
+    /// </summary>
+    public KernelSet Kernels => new(dispatches);
 
     /// <summary>The learning rate of the steps to come.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -94,7 +104,7 @@ public sealed class InFrameTrainer : IDisposable
 
     /// <summary>Where it stands, as the last Tick told.</summary>
     public TrainingProgress Progress { get; private set; } =
-        new(0, 0, float.NaN, float.NaN, TimeSpan.Zero, 0, TrainerState.WaitingForSamples);
+        new(0, 0, float.NaN, float.NaN, TimeSpan.Zero, 0, TrainerState.WarmingUp);
 
     /// <summary>
     /// Trains for one frame: hands over what the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
@@ -108,11 +118,12 @@ public sealed class InFrameTrainer : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         long start = Stopwatch.GetTimestamp();
+        if (!isWarm) WarmUp();
         network.Device.Update();
         clock.Read();
         RequireThatStepsRan();
         samples.Upload();
-        int steps = isPaused || hasDiverged || samples.Count == 0 ? 0 : RunFrame(start);
+        int steps = State == TrainerState.Training ? RunFrame(start) : 0;
         TimeSpan time = TimeSpan.FromMicroseconds((State == TrainerState.Training ? Math.Max(clock.LastNanoseconds, callNanoseconds) : 0) / 1000);
         Progress = new TrainingProgress(state.Steps, order.Epochs, windowLoss, windowAccuracy, time, steps, State);
         return Progress;
@@ -162,12 +173,26 @@ public sealed class InFrameTrainer : IDisposable
     }
 
     private TrainerState State =>
-        hasDiverged ? TrainerState.Diverged : isPaused ? TrainerState.Paused : samples.Count == 0 ? TrainerState.WaitingForSamples : TrainerState.Training;
+        hasDiverged ? TrainerState.Diverged : isPaused ? TrainerState.Paused : !isWarm ? TrainerState.WarmingUp
+            : samples.Uploaded == 0 ? TrainerState.WaitingForSamples : TrainerState.Training;
 
     private NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return network.Enter();
+        return network.Enter(HostStateParts.None);   // each call takes its own
+    }
+
+    private void WarmUp()
+    {
+        if (FrameBudget.StepsPerFrame == 0)
+        {
+            warmUp ??= network.Device.WarmUp(Kernels);
+            if (!warmUp.IsDone) return;
+        }
+
+        workspace.Compile();
+        order.Filling.Kernel = network.Device.GetKernel(order.Filling.Source);
+        isWarm = true;
     }
 
     /// <summary>Enqueues what fits into this frame; returns the steps that became whole.</summary>
@@ -183,7 +208,7 @@ public sealed class InFrameTrainer : IDisposable
         {
             if (!open.IsOpen && !BeginStep()) break;
             if (network.Changes != open.Changes) Restart();
-            Dispatch dispatch = workspace.Dispatches[open.Dispatch];
+            Dispatch dispatch = dispatches[open.Dispatch];
             int all = dispatch.Grid.Lines(open.Rows), left = all - open.Line;
             double called = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
             int lines = budget.StepsPerFrame > 0 ? left : Math.Min(
@@ -210,15 +235,16 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>What must have been saved up before the smallest part of the open step can run in a budget that it does not fit into.</summary>
     private double CostOfALine() => Math.Max(gpuCosts.Of(open.Dispatch, 1), callCosts.Of(open.Dispatch, 1));
 
-    /// <summary>False where another trainer's step is open on the network.</summary>
+    /// <summary>False where another trainer's step is open on the network, or no sample was uploaded yet.</summary>
     private bool BeginStep()
     {
         if (network.StepOwner is { IsAlive: true } owner && owner != self) return false;
         if (network.PendingIsStale) CopyToPending();
         DrawnBatch batch = order.BeginBatch();
+        if (batch.Rows == 0) return false;   // what was added waits for another trainer's open step
         state.PrepareStep(LearningRate);
         network.StepOwner = self;
-        open = new OpenStep(batch.Rows, new StepArguments(batch.FirstSample, StepRecord.NumberOf(enqueued + 1)), network.Changes);
+        open = Opened(batch.Rows, new StepArguments(batch.FirstSample, StepRecord.NumberOf(enqueued + 1)));
         return true;
     }
 
@@ -227,8 +253,10 @@ public sealed class InFrameTrainer : IDisposable
     {
         state.Discard();   // what it has written
         CopyToPending();
-        open = new OpenStep(open.Rows, open.Arguments, network.Changes);
+        open = Opened(open.Rows, open.Arguments);
     }
+
+    private OpenStep Opened(int rows, StepArguments arguments) => new(rows, arguments, network.Changes) { Dispatch = order.NeedsFilling ? 0 : 1 };
 
     private void Abandon()
     {
@@ -245,7 +273,13 @@ public sealed class InFrameTrainer : IDisposable
         open.Line += lines;
         if (open.Line < all) return false;
         open.Line = 0;
-        if (++open.Dispatch < workspace.Dispatches.Count) return false;
+        if (open.Dispatch == 0)
+        {
+            order.EndFilling();
+            network.Device.MakeWritesVisible();
+        }
+
+        if (++open.Dispatch < dispatches.Length) return false;
         network.Device.MakeWritesVisible();
         open = default;
         network.StepOwner = null;

@@ -2,69 +2,162 @@ using System.Numerics;
 
 namespace NeuralPlugin;
 
+/// <summary>The batch of a step: its samples in use and where they begin in the order; none while there are no samples.</summary>
+internal readonly record struct DrawnBatch(int Rows, int FirstSample, long Epoch, bool BeginsEpoch);
+
 /// <summary>
-/// The order in which a trainer draws its samples: in each epoch a permutation of those that were there when it began, chosen by
-/// the seed, the same on every machine. It lies on the GPU, some batches at a time, so that no step uploads anything.
+/// Where an order stands: its next batch begins at <paramref name="Position"/> of an epoch over <paramref name="Count"/> samples.
 /// </summary>
+internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count, int Position);
+
+/// <summary>
+/// The order in which one trainer draws the samples of a set: each epoch is a permutation of the rows that were there when it
+/// began, which depends on the seed, the epoch and their number alone and is computed by integer arithmetic, so that it is the
+/// same on every machine. The GPU computes it for some thousand positions ahead, so that no step uploads anything;
+/// <see cref="RowAt"/> is its twin here.
+/// </summary>
+/// <remarks>
+/// Each batch begins at a whole texel of the order, so that kernels look four row numbers up at once. A step draws between
+/// <see cref="BeginBatch"/>, after which <see cref="Filling"/> runs where it is needed, and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; the set overwrites none of its rows in between.
+/// </remarks>
 internal sealed class SampleOrder : IDisposable
 {
+    private const string RowsFile = "sample_order_rows.comp";
     private const int GroupSize = 32;
-    /// <summary>Positions that are made at once, so that few steps begin with a dispatch for it.</summary>
-    private const int ChunkPositions = 4096;
 
-    /// <summary>Tiles of kernels reach past the batch.</summary>
+    /// <summary>As few as eight show in the statistics of orders of five to eight samples; 16 do not.</summary>
+    private const int Rounds = 16;
+
+    private const uint Golden = 0x9E3779B9;
+
+    /// <summary>Positions that are computed ahead, or one batch where that is larger.</summary>
+    private const int PositionsAhead = 2_048;
+
+    /// <summary>Tiles of kernels look up past the batch.</summary>
     private const int Margin = 16;
 
     private readonly TrainingSet samples;
-    private readonly int seed;
     private readonly int batchSize;
-    private readonly int chunkBatches;
-    private readonly MatrixTexture texture;
-    private readonly Dispatch fill;
-    private EpochPermutation permutation;
-    private int generation = -1;
+    private readonly int stride;
+    private readonly int batchesAhead;
+    private readonly MatrixTexture order;
+    private int generation;
+    private long epoch;
+    private int count;
     private int position;
+    private long chunkEpoch;
+    private int chunkCount;
     private int chunkBatch;
-    private bool hasChunk;
-    private long epoch = -1;
 
+    /// <param name="samples">What is drawn from.</param>
+    /// <param name="seed">Chooses the orders.</param>
+    /// <param name="batchSize">Samples of a batch; an epoch's last one has what is left.</param>
     public SampleOrder(TrainingSet samples, int seed, int batchSize)
     {
         this.samples = samples;
-        this.seed = seed;
         this.batchSize = batchSize;
-        int strideTexels = MatrixShape.Texels(batchSize);
-        chunkBatches = Math.Max(1, ChunkPositions / (strideTexels * MatrixShape.ColumnsPerTexel));
-        int texels = chunkBatches * strideTexels;
-        texture = new MatrixTexture(
-            samples.Device, samples.Device.Shape(texels + Margin, MatrixShape.ColumnsPerTexel, "The order of samples"), TexelFormat.UnsignedInteger);
-        fill = new Dispatch(
-            new KernelSource("sample_order_chunk.comp", ("GROUP_SIZE", GroupSize), ("ROUNDS", EpochPermutation.Rounds)), [new ImageBinding(texture, ImageAccess.Write)],
-            [texels, strideTexels, batchSize, 0, 0, 0, 0, 0], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)));
-        fill.Kernel = samples.Device.GetKernel(fill.Source);
-        Source = samples.Draw(texture, batchSize);
+        Seed = seed;
+        stride = MatrixShape.Texels(batchSize) * MatrixShape.ColumnsPerTexel;
+        batchesAhead = Math.Max(1, PositionsAhead / stride);
+        NeuralDevice device = samples.Device;
+        int texels = MatrixShape.Texels(batchesAhead * stride);
+        MatrixShape shape = device.Shape(texels + Margin, MatrixShape.ColumnsPerTexel, "The order of samples");
+        order = new MatrixTexture(device, shape, TexelFormat.UnsignedInteger);
+        Filling = new Dispatch(
+            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [new ImageBinding(order, ImageAccess.Write)],
+            [texels, 0, batchSize, stride, 0, seed, 0, 0], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
+        {
+            NeedsBarrier = true,   // after what still reads the order of before
+        };
+        Source = new BatchSource(new DrawnRows(samples.Features, batchSize), new DrawnRows(samples.Targets, batchSize), order);
+        generation = samples.Generation;
         samples.Register(this);
     }
 
+    public int Seed { get; private set; }
+
+    /// <summary>What the kernels of a step draw their batch from.</summary>
     public BatchSource Source { get; }
+
+    /// <summary>Writes the order of the open batch and some of those after it, where that is not there yet.</summary>
+    public Dispatch Filling { get; }
+
+    /// <summary>Whether <see cref="Filling"/> is to run before the open batch can be drawn.</summary>
+    public bool NeedsFilling { get; private set; }
 
     /// <summary>Rows of the batch that was begun; 0 where none is open.</summary>
     public int OpenRows { get; private set; }
 
     /// <summary>Epochs that are over, and the part of the one that is not.</summary>
-    public double Epochs => epoch < 0 ? 0 : epoch + ((double)position / permutation.Count);
+    public double Epochs => epoch + (count == 0 ? 0 : (double)position / count);
 
-    /// <summary>The next batch. An epoch's last one has what is left of it.</summary>
-    public DrawnBatch BeginBatch()
+    /// <summary>A batch that is still open will be drawn again.</summary>
+    public SampleOrderState State => new(Seed, epoch, count, position);
+
+    /// <summary>The row at a position of an epoch's order: a permutation of [0, count).</summary>
+    public static int RowAt(int seed, long epoch, int count, int position)
     {
-        if (epoch < 0 || position >= permutation.Count || generation != samples.Generation) BeginEpoch();
-        int batch = position / batchSize;
-        if (!hasChunk || batch >= chunkBatch + chunkBatches) Fill(batch);
-        OpenRows = Math.Min(batchSize, permutation.Count - position);
-        return new DrawnBatch(OpenRows, (batch - chunkBatch) * texture.Shape.Columns * MatrixShape.Texels(batchSize));
+        uint low = unchecked((uint)epoch), high = unchecked((uint)(epoch >> 32));
+        uint key = MixBits(unchecked((uint)seed) ^ MixBits(high ^ MixBits(unchecked(low + Golden))));
+        Span<uint> roundKeys = stackalloc uint[Rounds];
+        for (int i = 0; i < Rounds; i++) roundKeys[i] = MixBits(unchecked(key + ((uint)(i + 1) * Golden)));
+
+        int bits = 32 - BitOperations.LeadingZeroCount((uint)(count - 1));
+        int lowBits = bits - (bits / 2);
+        uint lowMask = (1u << lowBits) - 1, highMask = (1u << (bits / 2)) - 1;
+        uint value = (uint)position;
+        do
+        {
+            (uint lowHalf, uint highHalf) = (value & lowMask, value >> lowBits);
+            for (int i = 0; i < Rounds; i += 2)
+            {
+                highHalf ^= MixBits(unchecked(lowHalf + roundKeys[i])) & highMask;
+                lowHalf ^= MixBits(unchecked(highHalf + roundKeys[i + 1])) & lowMask;
+            }
+
+            value = (highHalf << lowBits) | lowHalf;
+        }
+        while (value >= (uint)count);
+        return (int)value;
     }
 
-    /// <summary>The batch was trained.</summary>
+    /// <summary>
+    /// The batch of the next step, which needs <see cref="Filling"/> where its order is not there yet. An epoch is over the samples
+    /// that were uploaded when it began, and its last batch may be smaller.
+    /// </summary>
+    public DrawnBatch BeginBatch()
+    {
+        if (generation != samples.Generation)   // cleared: what the epoch was over is gone
+        {
+            generation = samples.Generation;
+            epoch += position > 0 ? 1 : 0;
+            (count, position) = (0, 0);
+        }
+
+        if (position == count)
+        {
+            if (count > 0) epoch++;
+            (count, position) = (samples.Uploaded, 0);
+        }
+
+        if (count == 0) return default;
+        int batch = position / batchSize;
+        int ahead = BatchesAfterChunkStart(batch);
+        if (ahead < 0)
+        {
+            BeginFilling(batch);
+            ahead = 0;
+        }
+
+        bool beginsEpoch = position == 0;
+        OpenRows = Math.Min(batchSize, count - position);
+        return new DrawnBatch(OpenRows, ahead * stride, epoch, beginsEpoch);
+    }
+
+    /// <summary>The filling has run.</summary>
+    public void EndFilling() => NeedsFilling = false;
+
+    /// <summary>The batch was trained, and its samples may be overwritten.</summary>
     public void EndBatch()
     {
         position += OpenRows;
@@ -74,90 +167,69 @@ internal sealed class SampleOrder : IDisposable
     /// <summary>The batch was not trained: it comes again.</summary>
     public void AbandonBatch() => OpenRows = 0;
 
-    /// <summary>What was to lie on the GPU does not.</summary>
-    public void Regenerate() => hasChunk = false;
+    /// <summary>What was to be computed on the GPU may not be there.</summary>
+    public void Regenerate()
+    {
+        chunkCount = 0;
+        NeedsFilling = true;
+    }
 
-    /// <summary>The row of a sample of the open batch.</summary>
-    public int RowAt(int sample) => (int)permutation.RowAt((uint)(position + sample));
+    /// <summary>How many of the rows from one on, in order, no open step draws.</summary>
+    public int RowsBeforeOpenOnes(int firstRow, int rows)
+    {
+        if (firstRow >= count) return rows;
+        for (int i = 0; i < OpenRows && rows > 0; i++)
+        {
+            int row = RowAt(Seed, epoch, count, position + i);
+            if (row >= firstRow && row - firstRow < rows) rows = row - firstRow;
+        }
+
+        return rows;
+    }
+
+    /// <summary>Stands where another order of a set with the same samples stood.</summary>
+    public void Restore(SampleOrderState state)
+    {
+        (Seed, epoch, count, position) = (state.Seed, state.Epoch, state.Count, state.Position);
+        generation = samples.Generation;
+        Regenerate();
+        AbandonBatch();
+    }
 
     public void Dispose()
     {
+        AbandonBatch();
         samples.Unregister(this);
-        texture.Dispose();
+        order.Dispose();
     }
 
-    private void BeginEpoch()
+    /// <summary>The finalizer of MurmurHash3 (Appleby).</summary>
+    private static uint MixBits(uint x)
     {
-        epoch++;
-        position = 0;
-        generation = samples.Generation;
-        permutation = new EpochPermutation(samples.UploadedCount, seed, epoch);
-        hasChunk = false;
-    }
-
-    private void Fill(int batch)
-    {
-        chunkBatch = batch;
-        hasChunk = true;
-        fill.Sizes[3] = batch * batchSize;
-        fill.Sizes[4] = permutation.Count;
-        fill.Sizes[5] = permutation.LowBits;
-        fill.Sizes[6] = permutation.HighBits;
-        fill.Sizes[7] = (int)permutation.Key;
-        samples.Device.Run(fill, 0, default, 0, fill.Grid.Lines(0));
-        samples.Device.MakeWritesVisible();
-    }
-}
-
-/// <summary>A batch that a step draws: its rows, and where it begins in the order.</summary>
-internal readonly record struct DrawnBatch(int Rows, int FirstSample);
-
-/// <summary>A permutation of [0, count), by integer arithmetic alone; Shaders/sample_order_chunk.comp says how, and does the same.</summary>
-internal readonly record struct EpochPermutation
-{
-    public const int Rounds = 8;
-    private const uint GoldenRatio = 0x9e3779b9;   // spreads consecutive seeds and epochs
-
-    public EpochPermutation(int count, int seed, long epoch)
-    {
-        Count = count;
-        int bits = Math.Max(2, BitOperations.Log2((uint)Math.Max(1, count - 1)) + 1);
-        LowBits = bits / 2;
-        HighBits = bits - LowBits;
-        Key = Mixed(unchecked(((uint)seed * GoldenRatio) ^ Mixed((uint)epoch + GoldenRatio)));
-    }
-
-    public int Count { get; }
-
-    public int LowBits { get; }
-
-    public int HighBits { get; }
-
-    public uint Key { get; }
-
-    /// <summary>Which of the samples is drawn at a position of the epoch.</summary>
-    public uint RowAt(uint position)
-    {
-        uint lowMask = (1u << LowBits) - 1, highMask = (1u << HighBits) - 1, value = position;
-        do
+        unchecked
         {
-            uint low = value & lowMask, high = value >> LowBits;
-            for (uint i = 0; i < Rounds; i += 2)
-            {
-                high ^= Mixed(low ^ Mixed(Key + i)) & highMask;
-                low ^= Mixed(high ^ Mixed(Key + i + 1)) & lowMask;
-            }
-
-            value = (high << LowBits) | low;
+            x = (x ^ (x >> 16)) * 0x85EBCA6B;
+            x = (x ^ (x >> 13)) * 0xC2B2AE35;
+            return x ^ (x >> 16);
         }
-        while (value >= (uint)Count);
-        return value;
     }
 
-    private static uint Mixed(uint value)
+    /// <summary>Where a batch of the epoch lies among those that were computed ahead; negative where it is not among them.</summary>
+    private int BatchesAfterChunkStart(int batch)
     {
-        value = unchecked((value ^ (value >> 16)) * 0x85ebca6b);
-        value = unchecked((value ^ (value >> 13)) * 0xc2b2ae35);
-        return value ^ (value >> 16);
+        if (chunkCount != count) return -1;
+        long ahead = ((epoch - chunkEpoch) * BatchesPerEpoch) + batch - chunkBatch;
+        return ahead >= 0 && ahead < batchesAhead ? (int)ahead : -1;
+    }
+
+    private int BatchesPerEpoch => MatrixShape.CeilingDivide(count, batchSize);
+
+    private void BeginFilling(int batch)
+    {
+        (chunkEpoch, chunkCount, chunkBatch) = (epoch, count, batch);
+        int[] sizes = Filling.Sizes;
+        (sizes[1], sizes[4], sizes[5]) = (count, batch, Seed);
+        (sizes[6], sizes[7]) = unchecked(((int)epoch, (int)(epoch >> 32)));
+        NeedsFilling = true;
     }
 }

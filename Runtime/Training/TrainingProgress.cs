@@ -3,6 +3,9 @@ namespace NeuralPlugin;
 /// <summary>What a trainer is doing.</summary>
 public enum TrainerState
 {
+    /// <summary>Its kernels are compiled, one in each frame, before it begins.</summary>
+    WarmingUp,
+
     /// <summary>There is no sample yet.</summary>
     WaitingForSamples,
 

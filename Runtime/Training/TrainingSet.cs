@@ -1,91 +1,138 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
 namespace NeuralPlugin;
 
+/// <summary>How a training set keeps features on the GPU.</summary>
+public enum SampleFormat
+{
+    /// <summary>Floats of 32 bits.</summary>
+    [SuppressMessage("Naming", "CA1720", Justification = "It is the type of the features.")]
+    Float,
+
+    /// <summary>Bytes, which a network sees as value / 255: for images, in a quarter of the memory.</summary>
+    Bytes,
+}
+
 /// <summary>
-/// Labeled samples that live on the GPU, for trainers that learn from them inside the frame. Samples are added at any time: they
-/// are staged in memory, and the next <see cref="InFrameTrainer.Tick"/> uploads all that are staged, once. A full set is a ring:
-/// the oldest sample goes.
+/// Labeled samples that live on the GPU: a matrix of features [capacity × inputs], and with each sample its label, its weight and
+/// its allowed classes. Trainers draw their batches from it by index inside their kernels, so that a step uploads nothing.
 /// </summary>
 /// <remarks>
-/// Each epoch of a trainer draws every sample once that was there when it began, in an order of its own; samples that are added
-/// meanwhile join the next epoch, except that in a full ring they take the place, and the turn, of the oldest. The last batch of
-/// an epoch has what is left, and may be smaller. Samples of a batch whose step is still open stay until it is whole.
-/// Adding allocates only when more samples are staged than ever before. Every call comes from the device's thread.
+/// <para>
+/// A sample that is added waits in memory and is uploaded, with all others that wait, by the next Tick of a trainer of this set.
+/// When the set is full the oldest samples go. A step that is still open keeps the samples of its batch: what would take their
+/// place waits until it is whole.
+/// </para>
+/// <para>
+/// A trainer draws each sample once an epoch, in an order that depends on its seed, the epoch and the number of samples alone. An
+/// epoch is over the samples that are there when it begins: one that is added while it runs joins the next epoch, or, in a full
+/// set, takes the place of the oldest one at once. The last batch of an epoch is smaller where the batch size does not divide the
+/// samples; its loss and gradient are the mean over the samples it has. Fewer samples than a batch are one batch.
+/// </para>
+/// <para>Not thread-safe. Adding allocates nothing once as many samples have waited at once as ever will.</para>
 /// </remarks>
 public sealed class TrainingSet : IDisposable
 {
-    private readonly MatrixTexture features;
-    private readonly MatrixTexture targets;
+    private readonly SampleStaging staging;
     private readonly List<WeakReference<SampleOrder>> orders = [];
-    private float[] stagedFeatures = [];
-    private uint[] stagedTargets = [];
-    private int staged;
-    private int head;   // the row that is written next
+    private int head;
     private bool disposed;
 
-    /// <summary>Makes an empty set.</summary>
-    /// <param name="device">Where it lives.</param>
+    /// <summary>Makes an empty set. Its memory on the GPU is taken now, for all of its capacity.</summary>
+    /// <param name="device">Where it lives, with the networks that learn from it.</param>
     /// <param name="inputs">Features of a sample.</param>
-    /// <param name="classes">Classes that a label may be, at least 2.</param>
-    /// <param name="capacity">Most samples that it holds.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
-    /// <exception cref="DeviceLimitException">So many samples do not fit into a texture of this device, or its memory.</exception>
+    /// <param name="classes">Classes that labels come from.</param>
+    /// <param name="capacity">Most samples.</param>
+    /// <param name="format">How features are kept.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is zero or less, or the format is none.</exception>
+    /// <exception cref="DeviceLimitException">It does not fit into a texture of this device, or the driver has no memory for it.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
-    public TrainingSet(NeuralDevice device, int inputs, int classes, int capacity)
+    public TrainingSet(NeuralDevice device, int inputs, int classes, int capacity, SampleFormat format = SampleFormat.Float)
     {
         ArgumentNullException.ThrowIfNull(device);
-        Device = device;
         Inputs = Requirements.Size(inputs, "inputs");
-        if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "Samples need at least 2 classes.");
         Classes = Requirements.Size(classes, "classes");
-        Capacity = Requirements.Size(capacity, "samples");
-        using NeuralDevice.Scope scope = device.Enter();
-        MatrixShape featureShape = device.Shape(capacity, inputs, "The features of the samples");
-        MatrixShape targetShape = device.Shape(capacity, TargetLayout.WordsPerRow(classes), "The labels of the samples");
-        features = new MatrixTexture(device, featureShape);
-        targets = new MatrixTexture(device, targetShape, TexelFormat.UnsignedInteger);
+        Capacity = Requirements.Size(capacity, "samples of a training set");
+        if (format is not (SampleFormat.Float or SampleFormat.Bytes))
+            throw new ArgumentOutOfRangeException(nameof(format), format, "The format must be Float or Bytes.");
+        Device = device;
+        Format = format;
+        TexelFormat texels = format == SampleFormat.Bytes ? TexelFormat.Byte : TexelFormat.Float;
+        MatrixShape features = device.Shape(capacity, inputs, "The features of a training set", texels);
+        MatrixShape targets = device.Shape(capacity, TargetLayout.WordsPerRow(classes), "The targets of a training set");
+        Features = new MatrixTexture(device, features, texels);
+        Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
+        staging = new SampleStaging(
+            features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
     }
+
+    /// <summary>Samples in it, uploaded or waiting to be; at most <see cref="Capacity"/>.</summary>
+    public int Count => Math.Min(Capacity, Uploaded + staging.Count);
+
+    /// <summary>Most samples.</summary>
+    public int Capacity { get; }
 
     /// <summary>Features of a sample.</summary>
     public int Inputs { get; }
 
-    /// <summary>Classes that a label may be.</summary>
+    /// <summary>Classes that labels come from.</summary>
     public int Classes { get; }
 
-    /// <summary>Most samples that it holds.</summary>
-    public int Capacity { get; }
-
-    /// <summary>Samples that it holds, with those that are staged and replace no other.</summary>
-    public int Count => Math.Min(Capacity, UploadedCount + staged);
+    /// <summary>How features are kept.</summary>
+    public SampleFormat Format { get; }
 
     internal NeuralDevice Device { get; }
 
-    /// <summary>Samples that can be drawn.</summary>
-    internal int UploadedCount { get; private set; }
+    internal MatrixTexture Features { get; }
 
-    /// <summary>Changes when the samples are no longer those that an epoch began with.</summary>
+    internal MatrixTexture Targets { get; }
+
+    /// <summary>Samples that are on the GPU: they lie in the first rows.</summary>
+    internal int Uploaded { get; private set; }
+
+    /// <summary>Counts how often it was cleared.</summary>
     internal int Generation { get; private set; }
 
-    /// <summary>Adds a sample; the next Tick uploads it. Nothing is waited for.</summary>
+    /// <summary>Adds a sample to a set of floats. Makes no OpenGL call.</summary>
     /// <param name="features">[inputs].</param>
-    /// <param name="label">A class.</param>
-    /// <param name="sampleWeight">The factor of its cross-entropy, zero and negative too.</param>
-    /// <param name="allowedClasses">[classes]: which it may be; empty for all.</param>
-    /// <exception cref="ArgumentException">A length does not fit, or the label is not among the allowed classes.</exception>
+    /// <param name="label">The class that is right.</param>
+    /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
+    /// <param name="allowedClasses">[classes]: which classes it may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps bytes.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, or the label is not among its allowed classes.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or the weight is NaN or infinite.</exception>
     /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
     public void Add(ReadOnlySpan<float> features, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
     {
-        Requirements.Length(features.Length, Inputs, "the features of one sample", nameof(features));
-        AddRange(features, [label], [sampleWeight], allowedClasses);
+        RequireOne(features.Length);
+        AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
     }
 
-    /// <summary>Adds samples; the next Tick uploads them. Nothing is waited for. Of more than the capacity, the last ones stay.</summary>
-    /// <param name="features">[samples × inputs], row-major; its length gives their number.</param>
+    /// <summary>Adds a sample to a set of bytes. Makes no OpenGL call.</summary>
+    /// <param name="features">[inputs], each seen as value / 255.</param>
+    /// <param name="label">The class that is right.</param>
+    /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
+    /// <param name="allowedClasses">[classes]: which classes it may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps floats.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, or the label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">The weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void Add(ReadOnlySpan<byte> features, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        RequireOne(features.Length);
+        AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
+    }
+
+    /// <summary>Adds samples to a set of floats, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <param name="features">[samples × inputs], row-major; its length gives their number. Of more than the capacity the last ones stay.</param>
     /// <param name="labels">[samples], each a class.</param>
-    /// <param name="sampleWeights">[samples]: the factor of each one's cross-entropy, zero and negative too; empty for all one.</param>
-    /// <param name="allowedClasses">[samples × classes]: which classes each may be; empty for all.</param>
+    /// <param name="sampleWeights">[samples]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[samples × classes]: which classes each sample may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps bytes.</exception>
     /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
@@ -93,82 +140,123 @@ public sealed class TrainingSet : IDisposable
     public void AddRange(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        LabeledBatch batch = LabeledBatch.Check(Inputs, Classes, features, labels, sampleWeights, allowedClasses);
-        int surplus = Math.Max(0, batch.Rows - Capacity), rows = batch.Rows - surplus;
-        Discard(Math.Max(0, staged + rows - Capacity));
-        Reserve(staged + rows);
-        features[(surplus * Inputs)..].CopyTo(stagedFeatures.AsSpan(staged * Inputs));
-        TargetLayout.Pack(
-            labels[surplus..], sampleWeights.IsEmpty ? sampleWeights : sampleWeights[surplus..],
-            allowedClasses.IsEmpty ? allowedClasses : allowedClasses[(surplus * Classes)..], Classes,
-            stagedTargets.AsSpan(staged * targets.Shape.Columns, rows * targets.Shape.Columns));
-        staged += rows;
+        RequireFormat(SampleFormat.Float);
+        LabeledBatch.Check(Inputs, Classes, features, labels, sampleWeights, allowedClasses);
+        Stage(MemoryMarshal.AsBytes(features), sizeof(float), labels, sampleWeights, allowedClasses);
     }
+
+    /// <summary>Adds samples to a set of bytes, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <param name="features">[samples × inputs], row-major, each seen as value / 255. Of more than the capacity the last ones stay.</param>
+    /// <param name="labels">[samples], each a class.</param>
+    /// <param name="sampleWeights">[samples]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[samples × classes]: which classes each sample may be; empty for all.</param>
+    /// <exception cref="InvalidOperationException">The set keeps floats.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void AddRange(
+        ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        RequireFormat(SampleFormat.Bytes);
+        int rows = LabeledBatch.CheckLength(features.Length, Inputs, nameof(features));
+        LabeledBatch.CheckTargets(rows, Classes, labels, sampleWeights, allowedClasses);
+        Stage(features, sizeof(byte), labels, sampleWeights, allowedClasses);
+    }
+
+    /// <summary>
+    /// Removes all samples, those that wait too. A trainer's epoch ends with it; a step that is still open keeps its samples to its end.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void Clear()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        staging.Clear();
+        (head, Uploaded) = (0, 0);
+        Generation++;
+    }
+
+    /// <summary>Gives back the memory in which samples wait, once they are uploaded: after a large set came in one go.</summary>
+    public void TrimExcess() => staging.TrimExcess();
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
     public void Dispose()
     {
         if (disposed) return;
         disposed = true;
-        features.Dispose();
-        targets.Dispose();
+        Features.Dispose();
+        Targets.Dispose();
     }
 
-    internal BatchSource Draw(Operand order, int capacity) => new(new DrawnRows(features, capacity), new DrawnRows(targets, capacity), order);
-
-    /// <summary>Lets no sample of its open batch be replaced.</summary>
-    internal void Register(SampleOrder order) => orders.Add(new WeakReference<SampleOrder>(order));
-
-    internal void Unregister(SampleOrder order) => orders.RemoveAll(other => !other.TryGetTarget(out SampleOrder? target) || target == order);
-
-    /// <summary>Uploads what is staged, up to a sample that an open step still needs.</summary>
-    internal void Upload()
+    /// <summary>Begins a call that needs its textures.</summary>
+    internal NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        if (staged == 0) return;
-        using NeuralDevice.Scope scope = Device.Enter();
-        int ready = Math.Min(staged, RowsBeforeOpenBatches());
-        for (int done = 0; done < ready;)
+        return Device.Enter();
+    }
+
+    /// <summary>
+    /// Uploads what waits; a sample whose row an open step draws, and those after it, go on waiting. Neither waits nor allocates.
+    /// </summary>
+    internal void Upload()
+    {
+        using NeuralDevice.Scope scope = Enter();
+        while (staging.Count > 0)
         {
-            int rows = Math.Min(ready - done, Capacity - head), words = targets.Shape.Columns;
-            features.Upload<float>(stagedFeatures.AsSpan(done * Inputs, rows * Inputs), head);
-            targets.Upload<uint>(stagedTargets.AsSpan(done * words, rows * words), head);
-            done += rows;
-            UploadedCount = Math.Max(UploadedCount, head + rows);
+            int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
+            if (rows == 0) return;
+            Device.Upload(Features, head, rows, staging.Features(rows));
+            Device.Upload(Targets, head, rows, staging.Targets(rows));
+            staging.RemoveFirst(rows);
+            Uploaded = Math.Max(Uploaded, head + rows);
             head = (head + rows) % Capacity;
         }
-
-        Discard(ready);
     }
 
-    /// <summary>Rows from the head on that no open batch has drawn.</summary>
-    private int RowsBeforeOpenBatches()
+    /// <summary>An order whose open batches it respects, for as long as somebody holds it.</summary>
+    internal void Register(SampleOrder order) => orders.Add(new WeakReference<SampleOrder>(order));
+
+    internal void Unregister(SampleOrder order) => orders.RemoveAll(known => !known.TryGetTarget(out SampleOrder? other) || other == order);
+
+    private int RowsBeforeOpenOnes(int firstRow, int rows)
     {
-        int free = Capacity;
-        foreach (WeakReference<SampleOrder> reference in orders)
+        for (int i = orders.Count - 1; i >= 0; i--)
         {
-            if (!reference.TryGetTarget(out SampleOrder? order)) continue;
-            for (int i = 0; i < order.OpenRows; i++) free = Math.Min(free, (order.RowAt(i) - head + Capacity) % Capacity);
+            if (!orders[i].TryGetTarget(out SampleOrder? order)) orders.RemoveAt(i);
+            else rows = order.RowsBeforeOpenOnes(firstRow, rows);
         }
 
-        return free;
+        return rows;
     }
 
-    /// <summary>The first of what is staged is staged no longer.</summary>
-    private void Discard(int rows)
+    private void Stage(
+        ReadOnlySpan<byte> features, int bytesPerFeature, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
-        int words = targets.Shape.Columns;
-        stagedFeatures.AsSpan(rows * Inputs, (staged - rows) * Inputs).CopyTo(stagedFeatures);
-        stagedTargets.AsSpan(rows * words, (staged - rows) * words).CopyTo(stagedTargets);
-        staged -= rows;
+        int rows = labels.Length, bytes = Inputs * bytesPerFeature;
+        int kept = Math.Min(rows, Capacity);
+        staging.MakeRoom(kept);
+        for (int i = rows - kept; i < rows; i++)
+        {
+            (Memory<byte> stagedFeatures, Memory<uint> stagedTargets) = staging.Append();
+            features.Slice(i * bytes, bytes).CopyTo(stagedFeatures.Span);   // the padding behind it was never written
+            TargetLayout.Pack(
+                labels.Slice(i, 1), sampleWeights.IsEmpty ? default : sampleWeights.Slice(i, 1),
+                allowedClasses.IsEmpty ? default : allowedClasses.Slice(i * Classes, Classes), Classes, stagedTargets.Span);
+        }
     }
 
-    private void Reserve(int rows)
+    private void RequireOne(int features)
     {
-        if (stagedFeatures.Length >= (long)rows * Inputs) return;
-        int room = (int)Math.Min(Capacity, Math.Max(rows, 2L * staged));
-        Array.Resize(ref stagedFeatures, checked(room * Inputs));
-        Array.Resize(ref stagedTargets, checked(room * targets.Shape.Columns));
+        if (features != Inputs)
+            throw new ArgumentException($"Expected the {Inputs} features of one sample, but {features} values came.", nameof(features));
+    }
+
+    private void RequireFormat(SampleFormat format)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (Format == format) return;
+        throw new InvalidOperationException(Format == SampleFormat.Bytes
+            ? "This set keeps bytes, and floats came. Hand over bytes (a feature of 0 to 1 as value · 255), or make the set with SampleFormat.Float."
+            : "This set keeps floats, and bytes came. Hand over floats (value / 255f), or make the set with SampleFormat.Bytes.");
     }
 }

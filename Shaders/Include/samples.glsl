@@ -1,5 +1,6 @@
-// The rows of a batch. Where its samples lie among all others (DRAWN_INPUTS, DRAWN_TARGETS), their row numbers are looked up in
-// `order`, four a texel: those of this batch lie there from the position firstSample on, a multiple of four.
+// Where the rows of a batch lie. It is uploaded, row by row; or it is drawn (DRAWN_INPUTS, DRAWN_TARGETS) from all samples that
+// there are: `order` has row numbers, four a texel, and those of this batch from the position firstSample on, a multiple of four.
+// With BYTE_INPUTS the features are bytes, read as value / 255.
 
 #ifdef BYTE_INPUTS
 #define INPUT_FORMAT rgba8
@@ -12,7 +13,7 @@
 layout(binding = ORDER_TEXTURE) uniform usampler2D order;
 layout(location = FIRST_SAMPLE) uniform int firstSample;
 
-// The row numbers of four samples, the first one a multiple of four.
+// The row numbers of four samples, the first one in use and a multiple of four. Past the end of a batch there are some, too.
 ivec4 drawnRows(int row)
 {
     return ivec4(texelFetch(order, matrixTexel((firstSample + row) / 4, 0, 1), 0));
@@ -20,19 +21,32 @@ ivec4 drawnRows(int row)
 
 int drawnRow(int row)
 {
+    row = min(row, rows - 1);
     return drawnRows(row)[row % 4];
 }
 
+// For kernels in which an invocation is a row: it calls lookUpRow, and has the row numbers from then on.
+int foundRow;
+
+void lookUpRow(int row)
+{
+    foundRow = drawnRow(row);
+}
+
+#else
+#define lookUpRow(row)
 #endif
 
 #ifdef DRAWN_INPUTS
 #define inputRow(row) drawnRow(row)
+#define foundInputRow(row) foundRow
 #else
 #define inputRow(row) (row)
+#define foundInputRow(row) (row)
 #endif
 
 #ifdef DRAWN_TARGETS
-#define targetRow(row) drawnRow(row)
+#define foundTargetRow(row) foundRow
 #else
-#define targetRow(row) (row)
+#define foundTargetRow(row) (row)
 #endif

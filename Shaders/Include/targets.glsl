@@ -1,5 +1,6 @@
 // What a batch wants, a row a sample, in 32-bit words: word 0 the label, word 1 the bits of the sample's weight, from word 2
 // on a bit for each class that is allowed, 32 a word. Bits past the last class are zero. TargetLayout is the same in C#.
+// A kernel calls lookUpRow of samples.glsl before it looks at a row of targets.
 
 #include "samples.glsl"
 
@@ -14,7 +15,7 @@ struct Target
 
 Target loadTarget(int row)
 {
-    uvec4 words = imageLoad(targets, matrixTexel(targetRow(row), 0, targetTexels));
+    uvec4 words = imageLoad(targets, matrixTexel(foundTargetRow(row), 0, targetTexels));
     return Target(int(words.x), uintBitsToFloat(words.y));
 }
 
@@ -22,7 +23,7 @@ Target loadTarget(int row)
 bvec4 loadAllowed(int row, int texel)
 {
     int word = TARGET_MASK_WORD + texel / 8;
-    uvec4 words = imageLoad(targets, matrixTexel(targetRow(row), word / 4, targetTexels));
+    uvec4 words = imageLoad(targets, matrixTexel(foundTargetRow(row), word / 4, targetTexels));
     uint bits = words[word % 4] >> uint(texel % 8 * 4);
     return notEqual(uvec4(bits) & uvec4(1u, 2u, 4u, 8u), uvec4(0u));
 }

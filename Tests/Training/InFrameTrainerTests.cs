@@ -35,9 +35,8 @@ internal sealed class InFrameTrainerTests
         {
             TrainingProgress progress = trainer.Tick();
             Assert.That(progress.StepsThisFrame, Is.EqualTo(1));
-            EpochPermutation order = new(Count, 1, epoch);
             int rows = Math.Min(batch, Count - position);
-            int[] drawnRows = [.. Enumerable.Range(position, rows).Select(i => (int)order.RowAt((uint)i))];
+            int[] drawnRows = [.. Enumerable.Range(position, rows).Select(i => SampleOrder.RowAt(1, epoch, Count, i))];
             reference.TrainBatch(
                 [.. drawnRows.SelectMany(row => features.AsSpan(row * Inputs, Inputs).ToArray())], [.. drawnRows.Select(row => labels[row])]);
             position += rows;
@@ -58,7 +57,7 @@ internal sealed class InFrameTrainerTests
         (float[] features, int[] labels) = Samples(400, seed: 5);
         using TrainingSet samples = new(Device, Inputs, Classes, capacity: 400);
         samples.AddRange(features, labels);
-        using InFrameTrainer small = cut.TrainOn(samples, Options(Batch, TinyBudget, optimizer));
+        using InFrameTrainer small = Warm(cut.TrainOn(samples, Options(Batch, TinyBudget, optimizer)));
         using InFrameTrainer large = whole.TrainOn(samples, Options(Batch, FrameBudget.Steps(1), optimizer));
         float[] before = new float[Classes], now = new float[Classes];
         for (int step = 0; step < 3; step++)
@@ -154,7 +153,7 @@ internal sealed class InFrameTrainerTests
         using TwoLayerClassifier classifier = new(Device, Inputs, 70, Classes, seed: 3), steady = new(Device, Inputs, 70, Classes, seed: 3);
         (float[] features, int[] labels) = Samples(200, seed: 5);
         using TrainingSet samples = new(Device, Inputs, Classes, capacity: 200);
-        using InFrameTrainer trainer = classifier.TrainOn(samples, Options(150, TinyBudget, new Adam(0.01f)));
+        using InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(150, TinyBudget, new Adam(0.01f))));
         Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.WaitingForSamples));
         samples.AddRange(features, labels);
         using InFrameTrainer reference = steady.TrainOn(samples, Options(150, FrameBudget.Steps(1), new Adam(0.01f)));
@@ -178,7 +177,7 @@ internal sealed class InFrameTrainerTests
         (float[] features, int[] labels) = Samples(150, seed: 5);
         using TrainingSet samples = new(Device, Inputs, Classes, capacity: 150);
         samples.AddRange(features, labels);
-        using InFrameTrainer trainer = classifier.TrainOn(samples, Options(150, TinyBudget, new Sgd(0.1f)));
+        using InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(150, TinyBudget, new Sgd(0.1f))));
         using InFrameTrainer reference = twin.TrainOn(samples, Options(150, FrameBudget.Steps(1), new Sgd(0.1f)));
         using InFrameTrainer other = classifier.TrainOn(samples, Options(150, FrameBudget.Steps(1), new Sgd(0.1f)));
         int frames = 0;
@@ -219,6 +218,18 @@ internal sealed class InFrameTrainerTests
             if (frame % 10 == 0) samples.Add(features.AsSpan(0, Inputs), label: 1);
             trainer.Tick();
         }
+    }
+
+    /// <summary>Its kernels are ready, and nothing is trained.</summary>
+    private static InFrameTrainer Warm(InFrameTrainer trainer)
+    {
+        trainer.Pause();
+        WarmUpProgress progress = Device.WarmUp(trainer.Kernels);
+        while (!progress.IsDone) Device.Update();
+        trainer.Tick();
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Paused));
+        trainer.Resume();
+        return trainer;
     }
 
     private static TrainerOptions Options(int batch, FrameBudget budget, Optimizer optimizer) =>

@@ -1,0 +1,51 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>Reads the errors that a context has recorded, for the validation mode alone: each reading waits for the driver.</summary>
+internal sealed class DriverErrors(GL gl)
+{
+    /// <summary>A lost context gives errors without end.</summary>
+    private const int Most = 8;
+
+    /// <summary>What a host left; reading takes it away from the host.</summary>
+    public void ThrowHosts()
+    {
+        if (Read() is { } errors)
+        {
+            throw new OpenGLErrorException(
+                $"The host left {string.Join(", ", errors)} before this call: an OpenGL call of its own failed. Nothing of this call was done. " +
+                "Reading consumed the error: the host's own glGetError will not see it.", errors, isHosts: true);
+        }
+    }
+
+    public void ThrowOurs()
+    {
+        if (Read() is { } errors)
+        {
+            throw new OpenGLErrorException(
+                $"An OpenGL call of this package gave {string.Join(", ", errors)}. The call or frame that ends here was done, and its result is not to be trusted. " +
+                "Please report it, with the driver and its version.", errors, isHosts: false);
+        }
+    }
+
+    private List<string>? Read()
+    {
+        List<string>? found = null;
+        for (int i = 0; i < Most && gl.GetError() is var error && error != GLEnum.NoError; i++) (found ??= []).Add(NameOf(error));
+        return found;
+    }
+
+    private static string NameOf(GLEnum error) => error switch
+    {
+        GLEnum.InvalidEnum => "GL_INVALID_ENUM",
+        GLEnum.InvalidValue => "GL_INVALID_VALUE",
+        GLEnum.InvalidOperation => "GL_INVALID_OPERATION",
+        GLEnum.InvalidFramebufferOperation => "GL_INVALID_FRAMEBUFFER_OPERATION",
+        GLEnum.OutOfMemory => "GL_OUT_OF_MEMORY",
+        GLEnum.StackOverflow => "GL_STACK_OVERFLOW",
+        GLEnum.StackUnderflow => "GL_STACK_UNDERFLOW",
+        GLEnum.ContextLost => "GL_CONTEXT_LOST",
+        _ => $"0x{(int)error:X4}",
+    };
+}

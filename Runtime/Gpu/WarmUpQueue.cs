@@ -1,0 +1,68 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Kernels that are made ready before they are needed, one a frame. Programs go to a driver that compiles in the background as
+/// many at once as it takes without doing the work inside the call. Each is then run once, since drivers put off part of the
+/// work (llvmpipe most of it) until then.
+/// </summary>
+internal sealed class WarmUpQueue(NeuralDevice device)
+{
+    private readonly Dictionary<string, WarmUpRun> known = [];
+    private readonly List<WarmUpRun> queue = [];
+    private readonly Dictionary<TextureKind, MatrixTexture> textures = [];
+    private readonly Dispatch[] single = new Dispatch[1];
+    private int started;
+
+    /// <summary>Adds what is not there yet; what is, counts for both.</summary>
+    public WarmUpProgress Add(ReadOnlySpan<KernelSet> sets)
+    {
+        Dictionary<string, WarmUpRun> wanted = [];
+        foreach (KernelSet set in sets)
+        {
+            foreach (WarmUpRun run in set.Runs)
+            {
+                if (known.TryAdd(run.Key, run)) queue.Add(run);
+                wanted[run.Key] = known[run.Key];
+            }
+        }
+
+        return new WarmUpProgress([.. wanted.Values]);
+    }
+
+    /// <summary>One frame's part: at most one kernel is run, and one compiled inside a call.</summary>
+    /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel, which is left out from then on.</exception>
+    public void Advance()
+    {
+        if (queue.Count == 0) return;
+        bool inBackground = true;
+        while (inBackground && started < queue.Count) inBackground = device.StartCompiling(queue[started++].Source);
+        WarmUpRun next = queue[0];
+        if (!device.IsCompiled(next.Source)) return;
+        queue.RemoveAt(0);
+        started--;
+        try
+        {
+            single[0] = next.On(TextureOf);
+            single[0].Kernel = device.GetKernel(next.Source);
+            device.Run(single, rows: 0);
+        }
+        finally
+        {
+            next.IsDone = true;
+            if (queue.Count == 0) DropTextures();
+        }
+    }
+
+    private MatrixTexture TextureOf(TextureKind kind)
+    {
+        if (!textures.TryGetValue(kind, out MatrixTexture? texture))
+            textures[kind] = texture = new MatrixTexture(device, kind.SmallShape with { FoldHeight = device.FoldHeight }, kind.Format);
+        return texture;
+    }
+
+    private void DropTextures()
+    {
+        foreach (MatrixTexture texture in textures.Values) texture.Dispose();
+        textures.Clear();
+    }
+}

@@ -1,0 +1,175 @@
+using System.Reflection;
+using NeuralPlugin.Tests.Twins;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Every public call that reaches a device, each as often as one likes: what the tests of the host's state, of threads and of
+/// lost contexts go through. <see cref="Missing"/> tells of a public method that is not among them.
+/// </summary>
+internal sealed class PublicCalls : IDisposable
+{
+    public const int Inputs = 5;
+    public const int Hidden = 6;
+    public const int Classes = 3;
+    public const int Rows = 9;
+    private const int Members = 3;
+    private const int MemberRows = Rows / Members;
+
+    /// <summary>The types whose public methods reach a device.</summary>
+    private static readonly Type[] Types =
+    [
+        typeof(NeuralDevice), typeof(Classifier), typeof(LinearClassifier), typeof(TwoLayerClassifier), typeof(Network), typeof(NetworkParameter),
+        typeof(BatchTrainer), typeof(InFrameTrainer), typeof(TrainingSet), typeof(NetworkPopulation), typeof(OnnxExport),
+    ];
+
+    /// <summary>Methods that make no OpenGL call whatever the context, or that have a test of their own for it.</summary>
+    private static readonly string[] Exempt =
+    [
+        "NeuralDevice.CreateHeadless", "NeuralDevice.MakeCurrent",   // of contexts that no host has
+        "Network.Cost", "Network.EstimateCost",                      // arithmetic
+        "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor",
+        "Classifier.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
+        "InFrameTrainer.Dispose", "TrainingSet.Dispose",
+        "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
+    ];
+
+    /// <summary>Where the system has one: it is not the disk that these calls are made for, and each file is flushed to it.</summary>
+    private static readonly string FolderInMemory = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+
+    public static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
+    public static readonly int[] Labels = TwinArrays.Labels(2, Rows, Classes);
+
+    private readonly string folder = Directory.CreateDirectory(Path.Combine(FolderInMemory, Path.GetRandomFileName())).FullName;
+    private readonly NeuralDevice device;
+    private readonly TwoLayerClassifier classifier;
+    private readonly BatchTrainer trainer;
+    private readonly NetworkPopulation population;
+    private readonly TrainingSet samples;
+    private readonly InFrameTrainer frameTrainer;
+    private readonly InFrameTrainer timedTrainer;
+    private readonly ClassifierParameters parameters;
+    private readonly ClassifierParameters memberParameters;
+    private readonly float[] results = new float[Rows * Classes];
+    private readonly float[] losses = new float[Members];
+
+    /// <summary>Makes what the calls work on, and uses it once.</summary>
+    public PublicCalls(NeuralDevice device)
+    {
+        this.device = device;
+        classifier = new TwoLayerClassifier(device, Inputs, Hidden, Classes);
+        trainer = classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
+        population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
+        samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
+        frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
+        timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
+        parameters = classifier.GetParameters();
+        memberParameters = population.GetParameters(1);
+        classifier.Save(Weights);
+        classifier.SaveCheckpoint(Checkpoint, trainer);
+        Expected = new float[Rows * Classes];
+        classifier.Predict(Features, Expected);
+    }
+
+    public string Weights => Path.Combine(folder, "weights.safetensors");
+
+    /// <summary>What <see cref="Predict"/> gives with the weights at the start.</summary>
+    public float[] Expected { get; }
+
+    private string Checkpoint => Path.Combine(folder, "checkpoint.safetensors");
+
+    /// <summary>Public methods that are neither called nor exempt.</summary>
+    public static IEnumerable<string> Missing(IEnumerable<string> called)
+    {
+        return Types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
+                .Where(method => !method.IsSpecialName).Select(method => $"{type.Name}.{method.Name}"))
+            .Distinct().Except(called).Except(Exempt);
+    }
+
+    /// <summary>The calls; those after the first of a line see to it that it can be made again.</summary>
+    public IEnumerable<(string Name, Action Call)> All(bool withFiles = true)
+    {
+        yield return ("NeuralDevice.Update", device.Update);
+        yield return ("NeuralDevice.BeginFrame", () => device.BeginFrame().Dispose());
+        yield return ("NeuralDevice.WarmUp", () => device.WarmUp(classifier.KernelsFor(Rows), population.KernelsFor(MemberRows), trainer.KernelsFor(Rows)));
+        yield return ("NeuralDevice.Update that warms up", device.Update);
+        yield return ("new LinearClassifier", () => new LinearClassifier(device, Inputs, Classes).Dispose());
+        yield return ("new TwoLayerClassifier", () => new TwoLayerClassifier(device, Inputs, Hidden, Classes).Dispose());
+        yield return ("new Network", () => new Network(device, Inputs, new Dense(Classes)).Dispose());
+        yield return ("new NetworkPopulation", () => new NetworkPopulation(device, Members, Inputs, Hidden, Classes).Dispose());
+        yield return ("Classifier.TrainBatch", () => classifier.TrainBatch(Features, Labels, 0.1f));
+        yield return ("Classifier.TrainWith", () => classifier.TrainWith(new Adam()).Dispose());
+        yield return ("Classifier.Predict", () => classifier.Predict(Features, results));
+        yield return ("Classifier.ComputeLogits", () => classifier.ComputeLogits(Features, results));
+        yield return ("Classifier.ComputeGradients", () => classifier.ComputeGradients(Features, Labels));
+        yield return ("Classifier.GetParameters", () => classifier.GetParameters());
+        yield return ("Classifier.SetParameters", () => classifier.SetParameters(parameters));
+        yield return ("Network.Predict", () => classifier.Network.Predict(Features, results));
+        yield return ("Network.ComputeLogits", () => classifier.Network.ComputeLogits(Features, results));
+        yield return ("Network.ComputeGradients", () => classifier.Network.ComputeGradients(Features, Labels));
+        yield return ("Network.ComputeInputGradients", () => classifier.Network.ComputeInputGradients(Features, new float[Rows * Classes], new float[Rows * Inputs]));
+        yield return ("NetworkParameter.GetValues", () => classifier.Network.Parameters[1].GetValues());
+        yield return ("NetworkParameter.SetValues", () => classifier.Network.Parameters[1].SetValues(parameters.HiddenBiases));
+        yield return ("BatchTrainer.TrainBatch", () => trainer.TrainBatch(Features, Labels));
+        yield return ("Classifier.TrainOn", () => classifier.TrainOn(samples).Dispose());
+        yield return ("new TrainingSet", () => new TrainingSet(device, Inputs, Classes, capacity: 2).Dispose());
+        yield return ("InFrameTrainer.Tick", () => frameTrainer.Tick());
+        yield return ("InFrameTrainer.Tick that uploads", () =>
+        {
+            samples.Add(Features.AsSpan(0, Inputs), Labels[0]);
+            frameTrainer.Tick();
+        }
+        );
+        yield return ("InFrameTrainer.Tick within a time", () => timedTrainer.Tick());
+        yield return ("InFrameTrainer.Pause", timedTrainer.Pause);
+        yield return ("InFrameTrainer.Resume", timedTrainer.Resume);
+        yield return ("NetworkPopulation.TrainBatch", () => population.TrainBatch(Features, Labels, 0.1f, losses));
+        yield return ("NetworkPopulation.Predict", () => population.Predict(Features, results));
+        yield return ("NetworkPopulation.GetParameters", () => population.GetParameters(2));
+        yield return ("NetworkPopulation.SetParameters", () => population.SetParameters(1, memberParameters));
+        yield return ("NeuralDevice.Update that deletes", device.Update);
+        if (!withFiles) yield break;
+        Task saved = Task.CompletedTask;
+        yield return ("Classifier.Save", () => classifier.Save(Path.Combine(folder, "saved.safetensors")));
+        yield return ("Classifier.SaveAsync", () => saved = classifier.SaveAsync(Path.Combine(folder, "later.safetensors")));
+        yield return ("NeuralDevice.WaitFor", () => device.WaitFor(saved.IsCompleted ? classifier.SaveAsync(Path.Combine(folder, "later.safetensors")) : saved));
+        yield return ("Classifier.SaveCheckpoint", () => classifier.SaveCheckpoint(Path.Combine(folder, "saved.safetensors"), trainer));
+        yield return ("Classifier.LoadParameters", () => classifier.LoadParameters(Weights));
+        yield return ("Classifier.ResumeFrom", () => classifier.ResumeFrom(Checkpoint).Dispose());
+        yield return ("TwoLayerClassifier.Load", () => TwoLayerClassifier.Load(device, Weights).Dispose());
+        yield return ("LinearClassifier.Load", () => LoadLinear());
+        yield return ("Classifier.ExportOnnx", () => classifier.ExportOnnx(Path.Combine(folder, "model.onnx")));
+        yield return ("OnnxExport.ExportOnnx", () => classifier.Network.ExportOnnx(Path.Combine(folder, "model.onnx"), softmax: true));
+    }
+
+    /// <summary>A prediction with the weights as they were at the start.</summary>
+    public float[] Predict()
+    {
+        classifier.SetParameters(parameters);
+        classifier.Predict(Features, results);
+        return results;
+    }
+
+    public void Dispose()
+    {
+        trainer.Dispose();
+        frameTrainer.Dispose();
+        timedTrainer.Dispose();
+        samples.Dispose();
+        classifier.Dispose();
+        population.Dispose();
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+    }
+
+    private void LoadLinear()
+    {
+        string path = Path.Combine(folder, "linear.safetensors");
+        if (!File.Exists(path))
+        {
+            using LinearClassifier linear = new(device, Inputs, Classes);
+            linear.Save(path);
+        }
+
+        LinearClassifier.Load(device, path).Dispose();
+    }
+}

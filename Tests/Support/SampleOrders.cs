@@ -1,0 +1,17 @@
+namespace NeuralPlugin.Tests;
+
+internal static class SampleOrders
+{
+    /// <summary>The next batch of an order, whose positions are written to the GPU where they are not there yet.</summary>
+    public static DrawnBatch BeginFilledBatch(this SampleOrder order, NeuralDevice device)
+    {
+        DrawnBatch batch = order.BeginBatch();
+        if (batch.Rows == 0 || !order.NeedsFilling) return batch;
+        Dispatch filling = order.Filling;
+        filling.Kernel ??= device.GetKernel(filling.Source);
+        device.Run(filling, batch.Rows, default, 0, filling.Grid.Lines(batch.Rows));
+        device.MakeWritesVisible();
+        order.EndFilling();
+        return batch;
+    }
+}

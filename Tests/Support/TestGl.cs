@@ -1,0 +1,342 @@
+using System.Runtime.InteropServices;
+using Silk.NET.Core.Contexts;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// A game's context whose driver is the real one, made late, slow, lossy and talkative. The driver here does all work inside the
+/// call, so that nothing on it is ever late, and a test of waiting could not fail. This one
+/// <list type="bullet">
+/// <item>records every function that is asked for and every call, with its thread;</item>
+/// <item>signals fences, gives out queries and finishes programs some frames late; the test advances the frames;</item>
+/// <item>keeps the GPU's clock itself: a dispatch takes the nanoseconds that the test says;</item>
+/// <item>tells of every call that would wait for the GPU;</item>
+/// <item>reports a reset, and drops dispatches.</item>
+/// </list>
+/// Make the device with <c>NeuralDevice.Attach(gl.Api)</c>; what the test itself calls on <c>gl.Host</c> is not recorded.
+/// </summary>
+internal sealed class TestGl : IGLContext
+{
+    /// <summary>Functions that mean different state with another first argument, which is recorded with them.</summary>
+    private static readonly string[] TargetedFunctions =
+    [
+        "glBindTexture", "glBindSampler", "glBindImageTexture", "glBindBuffer", "glBindBufferBase", "glBindBufferRange",
+        "glBindFramebuffer", "glFramebufferTexture2D", "glPixelStorei", "glClampColor", "glEnable", "glDisable", "glBeginQuery", "glEndQuery",
+        "glMapBufferRange", "glUnmapBuffer", "glBufferData", "glBufferSubData", "glTexSubImage2D", "glTexStorage2D",
+        "glTexParameteri", "glGetTexLevelParameteriv", "glGetBufferParameteri64v",
+    ];
+
+    // Entry points do not hang on the context, so one recorder of each serves all.
+    private static readonly Dictionary<string, EntryPoint> EntryPoints = [];
+    private static readonly List<EntryPoint> Numbered = [];
+
+    private readonly Dictionary<string, long> calls = [];
+    private readonly HashSet<(string Function, ulong Target)> targets = [];
+    private readonly Dictionary<string, long> living = [];
+    private readonly List<string> waiting = [];
+    private readonly List<string> fromOtherThreads = [];
+    private readonly Dictionary<nint, Work> fences = [];
+    private readonly Dictionary<uint, (long Frame, long Result)> queries = [];
+    private readonly Dictionary<uint, long> linked = [];
+    private readonly Dictionary<uint, long> lastUse = [];
+    private readonly Dictionary<uint, long> lastWrite = [];
+    private readonly uint[] storageBuffers = new uint[16];
+    private readonly Lock otherThreads = new();
+    private readonly int thread = Environment.CurrentManagedThreadId;
+    private long commands;
+    private long completedCommands;
+    private long fencesMade;
+    private long fencesFlushed;
+    private long frameStart;
+
+    /// <summary>Makes the host's context, current on this thread.</summary>
+    public TestGl(int major = 4, int minor = 3)
+    {
+        Host = new HostContext(major, minor);
+        Current = this;
+        TestGlFunctions.Load(Host);
+        Api = GL.GetApi((INativeContext)this);
+    }
+
+    /// <summary>The one whose context was made current last.</summary>
+    public static TestGl? Current { get; private set; }
+
+    /// <summary>The context behind it, for what the game itself does.</summary>
+    public HostContext Host { get; }
+
+    /// <summary>The binding to attach a device to.</summary>
+    public GL Api { get; }
+
+    // ---- what the test sets ----
+
+    /// <summary>Frames after which a fence is signalled and a query's result is there; 0 for at once.</summary>
+    public int DelayFrames { get; set; }
+
+    /// <summary>Frames that the driver takes to compile a program, on threads of its own; 0 for inside the call.</summary>
+    public int CompileFrames { get; set; }
+
+    /// <summary>What a dispatch takes on the GPU, whatever its size.</summary>
+    public long NanosecondsPerDispatch { get; set; } = 2_000;
+
+    /// <summary>What each of its workgroups takes.</summary>
+    public long NanosecondsPerGroup { get; set; } = 1_000;
+
+    /// <summary>The least time from frame to frame on the GPU's clock.</summary>
+    public long NanosecondsPerFrame { get; set; } = 16_666_667;
+
+    /// <summary>
+    /// What the context reports. From a reset on, fences and queries claim to be done, as real ones do, with results that are not.
+    /// </summary>
+    public GLEnum ResetStatus { get; set; } = GLEnum.NoError;
+
+    /// <summary>Dispatches vanish without a word, as under a conditional render that fails.</summary>
+    public bool DropDispatches { get; set; }
+
+    /// <summary>Extensions that the driver does not name; set before the device is attached.</summary>
+    public HashSet<string> HiddenExtensions { get; } = [];
+
+    // ---- what it tells ----
+
+    public long Frame { get; private set; }
+
+    /// <summary>The GPU's clock.</summary>
+    public long Nanoseconds { get; private set; }
+
+    /// <summary>Dispatches that ran, and those that were dropped.</summary>
+    public long Dispatches { get; private set; }
+
+    public long DroppedDispatches { get; private set; }
+
+    /// <summary>Workgroups of the dispatches that ran.</summary>
+    public long Groups { get; private set; }
+
+    /// <summary>The functions that were asked for, whether called or not.</summary>
+    public HashSet<string> Asked { get; } = [];
+
+    /// <summary>The functions that were called, and with what first argument where that says which state they touch.</summary>
+    public IReadOnlySet<(string Function, ulong Target)> Targets => targets;
+
+    public long TotalCalls { get; private set; }
+
+    /// <summary>The calls, in order, that would have kept the thread until the GPU was done.</summary>
+    public IReadOnlyList<string> WaitingCalls => waiting;
+
+    /// <summary>The calls that came from other threads than the one that made this.</summary>
+    public IReadOnlyList<string> CallsFromOtherThreads
+    {
+        get
+        {
+            lock (otherThreads) return [.. fromOtherThreads];
+        }
+    }
+
+    /// <summary>Objects that were made and not deleted, by their kind: Textures, Buffers, Framebuffers, Queries, Program, Shader, Sync and so on.</summary>
+    public IReadOnlyDictionary<string, long> Living => living;
+
+    public nint Handle => Host.Handle;
+
+    public IGLContextSource? Source => null;
+
+    public bool IsCurrent => Host.IsCurrent;
+
+    private bool IsLost => ResetStatus != GLEnum.NoError;
+
+    /// <summary>How often a function was called since the start or the last <see cref="ClearRecords"/>.</summary>
+    public long Calls(string function) => calls.GetValueOrDefault(function);
+
+    /// <summary>The next frame: the game swaps its buffers, and the GPU's clock goes on.</summary>
+    public void NextFrame()
+    {
+        Frame++;
+        Flush();
+        frameStart = Nanoseconds = Math.Max(Nanoseconds, frameStart + NanosecondsPerFrame);
+    }
+
+    /// <summary>Forgets what was called; what lives, fences and clocks stay.</summary>
+    public void ClearRecords()
+    {
+        calls.Clear();
+        targets.Clear();
+        waiting.Clear();
+        lock (otherThreads) fromOtherThreads.Clear();
+        TotalCalls = 0;
+        Dispatches = DroppedDispatches = Groups = 0;
+    }
+
+    public unsafe bool TryGetProcAddress(string proc, out nint addr, int? slot = null)
+    {
+        Asked.Add(proc);
+        if (!EntryPoints.TryGetValue(proc, out EntryPoint? entry))
+        {
+            nint address = TestGlFunctions.TryGet(proc, out nint replaced) ? replaced : Host.TryGetProcAddress(proc, out nint real) ? real : 0;
+            entry = new EntryPoint(proc);
+            Numbered.Add(entry);
+            entry.Address = address == 0 ? 0 : EntryPointRecorder.Record(proc, address, Numbered.Count - 1, &OnCall);
+            EntryPoints.Add(proc, entry);
+        }
+
+        addr = entry.Address;
+        return addr != 0;
+    }
+
+    public nint GetProcAddress(string proc, int? slot = null)
+    {
+        return TryGetProcAddress(proc, out nint address, slot) ? address : throw new EntryPointNotFoundException(proc);
+    }
+
+    public void MakeCurrent()
+    {
+        Host.MakeCurrent();
+        Current = this;
+    }
+
+    public void Clear() => Host.Clear();
+
+    public void SwapBuffers() => NextFrame();
+
+    public void SwapInterval(int interval)
+    {
+    }
+
+    public void Dispose()
+    {
+        Host.Dispose();
+    }
+
+    // ---- what the functions tell it ----
+
+    internal void Waited(string what) => waiting.Add(what);
+
+    internal void Fenced(nint sync) => fences[sync] = new Work(Frame, commands, ++fencesMade);
+
+    internal void FenceDeleted(nint sync) => fences.Remove(sync);
+
+    /// <summary>A fence that was not flushed is not even on its way.</summary>
+    internal bool IsSignalled(nint sync)
+    {
+        if (IsLost || !fences.TryGetValue(sync, out Work work)) return true;
+        if (Frame - work.Frame < DelayFrames || work.Number > fencesFlushed) return false;
+        completedCommands = Math.Max(completedCommands, work.Commands);
+        return true;
+    }
+
+    internal void WaitedForFence(nint sync)
+    {
+        if (!fences.TryGetValue(sync, out Work work)) return;
+        fences[sync] = work with { Frame = Frame - DelayFrames, Number = 0 };
+        completedCommands = Math.Max(completedCommands, work.Commands);
+    }
+
+    internal void Flush() => fencesFlushed = fencesMade;
+
+    internal void Finished()
+    {
+        Flush();
+        completedCommands = commands;
+    }
+
+    /// <summary>The GPU will read a buffer.</summary>
+    internal void Uses(uint buffer) => lastUse[buffer] = ++commands;
+
+    /// <summary>The GPU will write a buffer.</summary>
+    internal void Writes(uint buffer) => lastWrite[buffer] = ++commands;
+
+    /// <summary>Whether the GPU may still be at work on a buffer that the CPU is to read, or to write.</summary>
+    internal bool IsBusy(uint buffer, bool forWriting)
+    {
+        long last = lastWrite.GetValueOrDefault(buffer);
+        if (forWriting) last = Math.Max(last, lastUse.GetValueOrDefault(buffer));
+        return last > completedCommands;
+    }
+
+    internal void StorageBound(uint index, uint buffer) => storageBuffers[index] = buffer;
+
+    internal void Timed(uint query, long nanoseconds) => queries[query] = (Frame, nanoseconds);
+
+    internal void QueryDeleted(uint query) => queries.Remove(query);
+
+    /// <summary>The result of a query that the clock here has made; null for one of another kind.</summary>
+    internal (bool IsThere, long Result)? QueryResult(uint query)
+    {
+        if (!queries.TryGetValue(query, out (long Frame, long Result) made)) return null;
+        return IsLost ? (true, -1) : (Frame - made.Frame >= DelayFrames, made.Result);
+    }
+
+    internal void Linked(uint program) => linked[program] = Frame;
+
+    internal bool IsLinked(uint program) => Frame - linked.GetValueOrDefault(program, -CompileFrames) >= CompileFrames;
+
+    /// <summary>Counts a dispatch; false if it is to vanish.</summary>
+    internal bool Dispatched(long groups)
+    {
+        if (DropDispatches)
+        {
+            DroppedDispatches++;
+            return false;
+        }
+
+        Dispatches++;
+        Groups += groups;
+        Nanoseconds += NanosecondsPerDispatch + (groups * NanosecondsPerGroup);
+        foreach (uint buffer in storageBuffers)
+        {
+            if (buffer != 0) Writes(buffer);
+        }
+
+        return true;
+    }
+
+    private static void OnCall(int number, ulong first) => Current?.Called(Numbered[number], first);
+
+    private void Called(EntryPoint entry, ulong first)
+    {
+        if (Environment.CurrentManagedThreadId != thread)
+        {
+            lock (otherThreads) fromOtherThreads.Add(entry.Name);
+            return;
+        }
+
+        TotalCalls++;
+        CollectionsMarshal.GetValueRefOrAddDefault(calls, entry.Name, out _)++;
+        if (entry.IsTargeted) targets.Add((entry.Name, first));
+        if (entry.Kind is not null) CollectionsMarshal.GetValueRefOrAddDefault(living, entry.Kind, out _) += entry.Sign * (entry.IsCounted ? (long)first : 1);
+    }
+
+    /// <summary>A fence: its frame, the commands before it, and its number.</summary>
+    private readonly record struct Work(long Frame, long Commands, long Number);
+
+    private sealed class EntryPoint
+    {
+        private static readonly string[] Kinds = ["Textures", "Buffers", "Framebuffers", "Renderbuffers", "Queries", "Samplers", "VertexArrays"];
+
+        public EntryPoint(string name)
+        {
+            Name = name;
+            IsTargeted = TargetedFunctions.Contains(name);
+            IsCounted = Kinds.Any(kind => name == $"glGen{kind}" || name == $"glDelete{kind}");
+            Sign = name.StartsWith("glDelete", StringComparison.Ordinal) ? -1 : 1;
+            Kind = IsCounted ? name[(Sign > 0 ? "glGen".Length : "glDelete".Length)..] : name switch
+            {
+                "glCreateProgram" or "glDeleteProgram" => "Program",
+                "glCreateShader" or "glDeleteShader" => "Shader",
+                "glFenceSync" or "glDeleteSync" => "Sync",
+                _ => null,
+            };
+        }
+
+        public string Name { get; }
+
+        public nint Address { get; set; }
+
+        public bool IsTargeted { get; }
+
+        /// <summary>What it makes or deletes.</summary>
+        public string? Kind { get; }
+
+        public int Sign { get; }
+
+        /// <summary>The first argument tells how many.</summary>
+        public bool IsCounted { get; }
+    }
+}

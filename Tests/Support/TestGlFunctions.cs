@@ -1,0 +1,407 @@
+using System.Runtime.InteropServices;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// The entry points that <see cref="TestGl"/> changes: each makes the driver's own call, and answers as a driver would that does
+/// the work later. An exception here would end the process, so nothing here throws.
+/// </summary>
+internal static unsafe class TestGlFunctions
+{
+    private static readonly Dictionary<string, nint> Replacements = new()
+    {
+        ["glFenceSync"] = (nint)(delegate* unmanaged<uint, uint, nint>)&FenceSync,
+        ["glDeleteSync"] = (nint)(delegate* unmanaged<nint, void>)&DeleteSync,
+        ["glClientWaitSync"] = (nint)(delegate* unmanaged<nint, uint, ulong, uint>)&ClientWaitSync,
+        ["glGetSynciv"] = (nint)(delegate* unmanaged<nint, uint, uint, uint*, int*, void>)&GetSync,
+        ["glFlush"] = (nint)(delegate* unmanaged<void>)&Flush,
+        ["glFinish"] = (nint)(delegate* unmanaged<void>)&Finish,
+        ["glReadPixels"] = (nint)(delegate* unmanaged<int, int, uint, uint, uint, uint, nint, void>)&ReadPixels,
+        ["glGetTexImage"] = (nint)(delegate* unmanaged<uint, int, uint, uint, nint, void>)&GetTexImage,
+        ["glTexSubImage2D"] = (nint)(delegate* unmanaged<uint, int, int, int, uint, uint, uint, uint, nint, void>)&TexSubImage2D,
+        ["glMapBufferRange"] = (nint)(delegate* unmanaged<uint, nint, nint, uint, void*>)&MapBufferRange,
+        ["glMapBuffer"] = (nint)(delegate* unmanaged<uint, uint, void*>)&MapBuffer,
+        ["glGetBufferSubData"] = (nint)(delegate* unmanaged<uint, nint, nint, void*, void>)&GetBufferSubData,
+        ["glCopyBufferSubData"] = (nint)(delegate* unmanaged<uint, uint, nint, nint, nint, void>)&CopyBufferSubData,
+        ["glBindBuffer"] = (nint)(delegate* unmanaged<uint, uint, void>)&BindBuffer,
+        ["glBindBufferBase"] = (nint)(delegate* unmanaged<uint, uint, uint, void>)&BindBufferBase,
+        ["glBindBufferRange"] = (nint)(delegate* unmanaged<uint, uint, uint, nint, nint, void>)&BindBufferRange,
+        ["glDispatchCompute"] = (nint)(delegate* unmanaged<uint, uint, uint, void>)&DispatchCompute,
+        ["glDispatchComputeIndirect"] = (nint)(delegate* unmanaged<nint, void>)&DispatchComputeIndirect,
+        ["glQueryCounter"] = (nint)(delegate* unmanaged<uint, uint, void>)&QueryCounter,
+        ["glBeginQuery"] = (nint)(delegate* unmanaged<uint, uint, void>)&BeginQuery,
+        ["glEndQuery"] = (nint)(delegate* unmanaged<uint, void>)&EndQuery,
+        ["glDeleteQueries"] = (nint)(delegate* unmanaged<uint, uint*, void>)&DeleteQueries,
+        ["glGetQueryObjectiv"] = (nint)(delegate* unmanaged<uint, uint, int*, void>)&GetQueryObjectInt,
+        ["glGetQueryObjectuiv"] = (nint)(delegate* unmanaged<uint, uint, uint*, void>)&GetQueryObjectUInt,
+        ["glGetQueryObjecti64v"] = (nint)(delegate* unmanaged<uint, uint, long*, void>)&GetQueryObjectLong,
+        ["glGetQueryObjectui64v"] = (nint)(delegate* unmanaged<uint, uint, ulong*, void>)&GetQueryObjectULong,
+        ["glGetInteger64v"] = (nint)(delegate* unmanaged<uint, long*, void>)&GetInteger64,
+        ["glLinkProgram"] = (nint)(delegate* unmanaged<uint, void>)&LinkProgram,
+        ["glGetProgramiv"] = (nint)(delegate* unmanaged<uint, uint, int*, void>)&GetProgram,
+        ["glGetStringi"] = (nint)(delegate* unmanaged<uint, uint, byte*>)&GetStringIndexed,
+        ["glGetGraphicsResetStatus"] = (nint)(delegate* unmanaged<uint>)&GetResetStatus,
+        ["glGetGraphicsResetStatusARB"] = (nint)(delegate* unmanaged<uint>)&GetResetStatus,
+    };
+
+    private const uint CompletionStatus = 0x91B1;      // KHR_parallel_shader_compile
+    private const uint QueryResultNoWait = 0x9194;     // ARB_query_buffer_object
+    private const long LostResult = -1;
+
+    private static readonly Dictionary<uint, uint> BoundBuffers = [];
+    private static readonly nint HiddenExtension = Marshal.StringToHGlobalAnsi("GL_TEST_hidden");
+    private static uint elapsedQuery;
+    private static long elapsedStart;
+
+    private static delegate* unmanaged<uint, uint, nint> fenceSync;
+    private static delegate* unmanaged<nint, void> deleteSync;
+    private static delegate* unmanaged<nint, uint, ulong, uint> clientWaitSync;
+    private static delegate* unmanaged<nint, uint, uint, uint*, int*, void> getSync;
+    private static delegate* unmanaged<void> flush;
+    private static delegate* unmanaged<void> finish;
+    private static delegate* unmanaged<int, int, uint, uint, uint, uint, nint, void> readPixels;
+    private static delegate* unmanaged<uint, int, uint, uint, nint, void> getTexImage;
+    private static delegate* unmanaged<uint, int, int, int, uint, uint, uint, uint, nint, void> texSubImage2D;
+    private static delegate* unmanaged<uint, nint, nint, uint, void*> mapBufferRange;
+    private static delegate* unmanaged<uint, uint, void*> mapBuffer;
+    private static delegate* unmanaged<uint, nint, nint, void*, void> getBufferSubData;
+    private static delegate* unmanaged<uint, uint, nint, nint, nint, void> copyBufferSubData;
+    private static delegate* unmanaged<uint, uint, void> bindBuffer;
+    private static delegate* unmanaged<uint, uint, uint, void> bindBufferBase;
+    private static delegate* unmanaged<uint, uint, uint, nint, nint, void> bindBufferRange;
+    private static delegate* unmanaged<uint, uint, uint, void> dispatchCompute;
+    private static delegate* unmanaged<nint, void> dispatchComputeIndirect;
+    private static delegate* unmanaged<uint, uint, void> queryCounter;
+    private static delegate* unmanaged<uint, uint, void> beginQuery;
+    private static delegate* unmanaged<uint, void> endQuery;
+    private static delegate* unmanaged<uint, uint*, void> deleteQueries;
+    private static delegate* unmanaged<uint, uint, int*, void> getQueryObjectInt;
+    private static delegate* unmanaged<uint, uint, uint*, void> getQueryObjectUInt;
+    private static delegate* unmanaged<uint, uint, long*, void> getQueryObjectLong;
+    private static delegate* unmanaged<uint, uint, ulong*, void> getQueryObjectULong;
+    private static delegate* unmanaged<uint, long*, void> getInteger64;
+    private static delegate* unmanaged<uint, int*, void> getInteger;
+    private static delegate* unmanaged<uint, void> linkProgram;
+    private static delegate* unmanaged<uint, uint, int*, void> getProgram;
+    private static delegate* unmanaged<uint, uint, byte*> getStringIndexed;
+
+    /// <summary>The driver's own functions.</summary>
+    public static void Load(HostContext host)
+    {
+        BoundBuffers.Clear();
+        fenceSync = (delegate* unmanaged<uint, uint, nint>)host.GetProcAddress("glFenceSync");
+        deleteSync = (delegate* unmanaged<nint, void>)host.GetProcAddress("glDeleteSync");
+        clientWaitSync = (delegate* unmanaged<nint, uint, ulong, uint>)host.GetProcAddress("glClientWaitSync");
+        getSync = (delegate* unmanaged<nint, uint, uint, uint*, int*, void>)host.GetProcAddress("glGetSynciv");
+        flush = (delegate* unmanaged<void>)host.GetProcAddress("glFlush");
+        finish = (delegate* unmanaged<void>)host.GetProcAddress("glFinish");
+        readPixels = (delegate* unmanaged<int, int, uint, uint, uint, uint, nint, void>)host.GetProcAddress("glReadPixels");
+        getTexImage = (delegate* unmanaged<uint, int, uint, uint, nint, void>)host.GetProcAddress("glGetTexImage");
+        texSubImage2D = (delegate* unmanaged<uint, int, int, int, uint, uint, uint, uint, nint, void>)host.GetProcAddress("glTexSubImage2D");
+        mapBufferRange = (delegate* unmanaged<uint, nint, nint, uint, void*>)host.GetProcAddress("glMapBufferRange");
+        mapBuffer = (delegate* unmanaged<uint, uint, void*>)host.GetProcAddress("glMapBuffer");
+        getBufferSubData = (delegate* unmanaged<uint, nint, nint, void*, void>)host.GetProcAddress("glGetBufferSubData");
+        copyBufferSubData = (delegate* unmanaged<uint, uint, nint, nint, nint, void>)host.GetProcAddress("glCopyBufferSubData");
+        bindBuffer = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glBindBuffer");
+        bindBufferBase = (delegate* unmanaged<uint, uint, uint, void>)host.GetProcAddress("glBindBufferBase");
+        bindBufferRange = (delegate* unmanaged<uint, uint, uint, nint, nint, void>)host.GetProcAddress("glBindBufferRange");
+        dispatchCompute = (delegate* unmanaged<uint, uint, uint, void>)host.GetProcAddress("glDispatchCompute");
+        dispatchComputeIndirect = (delegate* unmanaged<nint, void>)host.GetProcAddress("glDispatchComputeIndirect");
+        queryCounter = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glQueryCounter");
+        beginQuery = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glBeginQuery");
+        endQuery = (delegate* unmanaged<uint, void>)host.GetProcAddress("glEndQuery");
+        deleteQueries = (delegate* unmanaged<uint, uint*, void>)host.GetProcAddress("glDeleteQueries");
+        getQueryObjectInt = (delegate* unmanaged<uint, uint, int*, void>)host.GetProcAddress("glGetQueryObjectiv");
+        getQueryObjectUInt = (delegate* unmanaged<uint, uint, uint*, void>)host.GetProcAddress("glGetQueryObjectuiv");
+        getQueryObjectLong = (delegate* unmanaged<uint, uint, long*, void>)host.GetProcAddress("glGetQueryObjecti64v");
+        getQueryObjectULong = (delegate* unmanaged<uint, uint, ulong*, void>)host.GetProcAddress("glGetQueryObjectui64v");
+        getInteger64 = (delegate* unmanaged<uint, long*, void>)host.GetProcAddress("glGetInteger64v");
+        getInteger = (delegate* unmanaged<uint, int*, void>)host.GetProcAddress("glGetIntegerv");
+        linkProgram = (delegate* unmanaged<uint, void>)host.GetProcAddress("glLinkProgram");
+        getProgram = (delegate* unmanaged<uint, uint, int*, void>)host.GetProcAddress("glGetProgramiv");
+        getStringIndexed = (delegate* unmanaged<uint, uint, byte*>)host.GetProcAddress("glGetStringi");
+    }
+
+    public static bool TryGet(string name, out nint address) => Replacements.TryGetValue(name, out address);
+
+    private static TestGl Gl => TestGl.Current!;
+
+    private static uint Integer(GLEnum name)
+    {
+        int value = 0;
+        getInteger((uint)name, &value);
+        return (uint)value;
+    }
+
+    // ---- fences ----
+
+    [UnmanagedCallersOnly]
+    private static nint FenceSync(uint condition, uint flags)
+    {
+        nint sync = fenceSync(condition, flags);
+        Gl.Fenced(sync);
+        return sync;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void DeleteSync(nint sync)
+    {
+        Gl.FenceDeleted(sync);
+        deleteSync(sync);
+    }
+
+    [UnmanagedCallersOnly]
+    private static uint ClientWaitSync(nint sync, uint flags, ulong timeout)
+    {
+        if ((flags & (uint)GLEnum.SyncFlushCommandsBit) != 0) Gl.Flush();
+        if (timeout > 0)
+        {
+            Gl.Waited("glClientWaitSync with a timeout");
+            Gl.WaitedForFence(sync);
+            return clientWaitSync(sync, flags, timeout);
+        }
+
+        return (uint)(Gl.IsSignalled(sync) ? GLEnum.AlreadySignaled : GLEnum.TimeoutExpired);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetSync(nint sync, uint name, uint count, uint* length, int* values)
+    {
+        getSync(sync, name, count, length, values);
+        if (name == (uint)GLEnum.SyncStatus && count > 0) *values = (int)(Gl.IsSignalled(sync) ? GLEnum.Signaled : GLEnum.Unsignaled);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Flush()
+    {
+        Gl.Flush();
+        flush();
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Finish()
+    {
+        Gl.Waited("glFinish");
+        Gl.Finished();
+        finish();
+    }
+
+    // ---- pixels and buffers ----
+
+    [UnmanagedCallersOnly]
+    private static void ReadPixels(int x, int y, uint width, uint height, uint format, uint type, nint pixels)
+    {
+        Packs("glReadPixels");
+        readPixels(x, y, width, height, format, type, pixels);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetTexImage(uint target, int level, uint format, uint type, nint pixels)
+    {
+        Packs("glGetTexImage");
+        getTexImage(target, level, format, type, pixels);
+    }
+
+    private static void Packs(string function)
+    {
+        uint buffer = Integer(GLEnum.PixelPackBufferBinding);
+        if (buffer != 0) Gl.Writes(buffer);
+        else Gl.Waited($"{function} without a pack buffer");
+    }
+
+    [UnmanagedCallersOnly]
+    private static void TexSubImage2D(uint target, int level, int x, int y, uint width, uint height, uint format, uint type, nint pixels)
+    {
+        if (Integer(GLEnum.PixelUnpackBufferBinding) is not 0 and var buffer) Gl.Uses(buffer);
+        texSubImage2D(target, level, x, y, width, height, format, type, pixels);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void* MapBufferRange(uint target, nint offset, nint length, uint access)
+    {
+        const uint NoWait = (uint)(MapBufferAccessMask.UnsynchronizedBit | MapBufferAccessMask.InvalidateBufferBit);
+        bool writes = (access & (uint)MapBufferAccessMask.WriteBit) != 0;
+        if ((access & NoWait) == 0) Touches("glMapBufferRange", target, writes);
+        return mapBufferRange(target, offset, length, access);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void* MapBuffer(uint target, uint access)
+    {
+        Touches("glMapBuffer", target, forWriting: access != (uint)GLEnum.ReadOnly);
+        return mapBuffer(target, access);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetBufferSubData(uint target, nint offset, nint size, void* data)
+    {
+        Touches("glGetBufferSubData", target, forWriting: false);
+        getBufferSubData(target, offset, size, data);
+    }
+
+    private static void Touches(string function, uint target, bool forWriting)
+    {
+        if (Gl.IsBusy(BoundBuffers.GetValueOrDefault(target), forWriting)) Gl.Waited($"{function} before its fence");
+    }
+
+    [UnmanagedCallersOnly]
+    private static void CopyBufferSubData(uint readTarget, uint writeTarget, nint readOffset, nint writeOffset, nint size)
+    {
+        Gl.Uses(BoundBuffers.GetValueOrDefault(readTarget));
+        Gl.Writes(BoundBuffers.GetValueOrDefault(writeTarget));
+        copyBufferSubData(readTarget, writeTarget, readOffset, writeOffset, size);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void BindBuffer(uint target, uint buffer)
+    {
+        BoundBuffers[target] = buffer;
+        bindBuffer(target, buffer);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void BindBufferBase(uint target, uint index, uint buffer)
+    {
+        Bound(target, index, buffer);
+        bindBufferBase(target, index, buffer);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void BindBufferRange(uint target, uint index, uint buffer, nint offset, nint size)
+    {
+        Bound(target, index, buffer);
+        bindBufferRange(target, index, buffer, offset, size);
+    }
+
+    private static void Bound(uint target, uint index, uint buffer)
+    {
+        BoundBuffers[target] = buffer;
+        if (target == (uint)GLEnum.ShaderStorageBuffer) Gl.StorageBound(index, buffer);
+    }
+
+    // ---- dispatches and the clock ----
+
+    [UnmanagedCallersOnly]
+    private static void DispatchCompute(uint x, uint y, uint z)
+    {
+        if (Gl.Dispatched((long)x * y * z)) dispatchCompute(x, y, z);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void DispatchComputeIndirect(nint offset)
+    {
+        uint* groups = stackalloc uint[3];
+        getBufferSubData((uint)GLEnum.DispatchIndirectBuffer, offset, 3 * sizeof(uint), groups);
+        if (Gl.Dispatched((long)groups[0] * groups[1] * groups[2])) dispatchComputeIndirect(offset);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void QueryCounter(uint query, uint target)
+    {
+        queryCounter(query, target);
+        Gl.Timed(query, Gl.Nanoseconds);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void BeginQuery(uint target, uint query)
+    {
+        beginQuery(target, query);
+        if (target == (uint)GLEnum.TimeElapsed) (elapsedQuery, elapsedStart) = (query, Gl.Nanoseconds);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void EndQuery(uint target)
+    {
+        endQuery(target);
+        if (target == (uint)GLEnum.TimeElapsed) Gl.Timed(elapsedQuery, Gl.Nanoseconds - elapsedStart);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void DeleteQueries(uint count, uint* names)
+    {
+        for (uint i = 0; i < count; i++) Gl.QueryDeleted(names[i]);
+        deleteQueries(count, names);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetQueryObjectInt(uint query, uint name, int* value)
+    {
+        if (!Knows(query)) getQueryObjectInt(query, name, value);
+        else if (Answer(query, name) is { } answer) *value = (int)answer;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetQueryObjectUInt(uint query, uint name, uint* value)
+    {
+        if (!Knows(query)) getQueryObjectUInt(query, name, value);
+        else if (Answer(query, name) is { } answer) *value = (uint)answer;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetQueryObjectLong(uint query, uint name, long* value)
+    {
+        if (!Knows(query)) getQueryObjectLong(query, name, value);
+        else if (Answer(query, name) is { } answer) *value = answer;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetQueryObjectULong(uint query, uint name, ulong* value)
+    {
+        if (!Knows(query)) getQueryObjectULong(query, name, value);
+        else if (Answer(query, name) is { } answer) *value = (ulong)answer;
+    }
+
+    private static bool Knows(uint query) => Gl.QueryResult(query) is not null;
+
+    /// <summary>What is written; null where nothing is.</summary>
+    private static long? Answer(uint query, uint name)
+    {
+        (bool isThere, long result) = Gl.QueryResult(query) ?? (true, LostResult);
+        if (name == (uint)GLEnum.QueryResultAvailable) return isThere ? 1 : 0;
+        if (name == QueryResultNoWait) return isThere ? result : null;
+        if (!isThere) Gl.Waited("glGetQueryObject before its result is there");
+        return result;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetInteger64(uint name, long* value)
+    {
+        if (name == (uint)GLEnum.Timestamp) *value = Gl.Nanoseconds;
+        else getInteger64(name, value);
+    }
+
+    // ---- programs, extensions, resets ----
+
+    [UnmanagedCallersOnly]
+    private static void LinkProgram(uint program)
+    {
+        Gl.Linked(program);
+        linkProgram(program);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void GetProgram(uint program, uint name, int* value)
+    {
+        bool linked = Gl.IsLinked(program);
+        if (name == CompletionStatus)
+        {
+            *value = linked ? 1 : 0;
+            return;
+        }
+
+        if (!linked) Gl.Waited("glGetProgramiv before the program is linked");
+        getProgram(program, name, value);
+    }
+
+    [UnmanagedCallersOnly]
+    private static byte* GetStringIndexed(uint name, uint index)
+    {
+        byte* text = getStringIndexed(name, index);
+        bool hidden = name == (uint)GLEnum.Extensions && text is not null && Gl.HiddenExtensions.Contains(Marshal.PtrToStringUTF8((nint)text) ?? "");
+        return hidden ? (byte*)HiddenExtension : text;
+    }
+
+    [UnmanagedCallersOnly]
+    private static uint GetResetStatus() => (uint)Gl.ResetStatus;
+}

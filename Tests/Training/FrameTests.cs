@@ -1,0 +1,266 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Training in the frames of a game whose GPU is late, has a clock of its own, and loses work.</summary>
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class FrameTests : IDisposable
+{
+    private const int Inputs = 20;
+    private const int Classes = 3;
+    private const int Samples = 64;
+
+    private static readonly float[] Features = TwinArrays.UniformFloats(1, Samples * Inputs, -1, 1);
+    private static readonly int[] Labels = TwinArrays.Labels(2, Samples, Classes);
+
+    private readonly TestGl gl = TestGls.Create();
+    private readonly NeuralDevice device;
+    private readonly TwoLayerClassifier classifier;
+    private readonly TrainingSet samples;
+
+    public FrameTests()
+    {
+        device = NeuralDevice.Attach(gl.Api);
+        classifier = new TwoLayerClassifier(device, Inputs, hidden: 70, Classes, seed: 2);
+        samples = new TrainingSet(device, Inputs, Classes, Samples);
+        samples.AddRange(Features, Labels);
+    }
+
+    public void Dispose()
+    {
+        samples.Dispose();
+        classifier.Dispose();
+        device.Dispose();
+        gl.Dispose();
+    }
+
+    [Test]
+    public void NothingWaits([Values(0, 1, 3, 10)] int delayFrames, [Values] bool hasTimeBudget)
+    {
+        const int Frames = 300;
+        gl.DelayFrames = delayFrames;
+        using InFrameTrainer trainer = Trainer(hasTimeBudget ? TimeSpan.FromMilliseconds(4) : FrameBudget.Steps(2), new Adam(0.01f));
+        WarmUp(trainer);
+        gl.ClearRecords();
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            trainer.Tick();
+            samples.Add(Features.AsSpan(0, Inputs), Labels[0]);
+            gl.NextFrame();
+        }
+
+        Assert.That(gl.WaitingCalls, Is.Empty);
+        Assert.That(gl.Calls("glGetError"), Is.Zero);
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(hasTimeBudget ? 50 : Frames));
+        Assert.That(trainer.Progress.Loss, Is.InRange(0, 1.2f), "results came");
+        Assert.That(trainer.Progress.Accuracy, Is.InRange(0.3f, 1));
+        Assert.That(trainer.Progress.GpuTime, Is.GreaterThan(TimeSpan.Zero));
+    }
+
+    /// <summary>Late fences change when results are told, and nothing else.</summary>
+    [Test]
+    public void LateFencesChangeNoBit()
+    {
+        ClassifierParameters? first = null;
+        foreach (int delay in new[] { 0, 3, 10 })
+        {
+            gl.DelayFrames = delay;
+            using TwoLayerClassifier other = new(device, Inputs, 70, Classes, seed: 2);
+            using InFrameTrainer trainer = other.TrainOn(samples, new TrainerOptions { BatchSize = 16, FrameBudget = FrameBudget.Steps(2) });
+            for (int frame = 0; frame < 30; frame++)
+            {
+                trainer.Tick();
+                gl.NextFrame();
+            }
+
+            ClassifierParameters weights = other.GetParameters();
+            first ??= weights;
+            Assert.That(weights.HiddenWeights, Is.EqualTo(first.HiddenWeights), $"{delay} frames late");
+        }
+    }
+
+    /// <summary>
+    /// What dispatches cost jumps by four, up and down, whole dispatches and parts of them. The clock is the GPU's; what the
+    /// calls take by that of the machine is far below the budget.
+    /// </summary>
+    [Test]
+    public void TheBudgetIsHeldWhenCostsJump([Values(0, 1, 2)] int delayFrames, [Values(60_000, 300_000)] int nanosecondsPerGroup)
+    {
+        const int FramesBetweenJumps = 40, Settling = 3;
+        const double Budget = 20_000_000;
+        gl.DelayFrames = delayFrames;
+        gl.NanosecondsPerFrame = 100_000_000;
+        using InFrameTrainer trainer = Trainer(TimeSpan.FromMilliseconds(20), new Sgd(0.01f));
+        WarmUp(trainer);
+        List<double> settled = [];
+        for (int jump = 0; jump < 7; jump++)
+        {
+            gl.NanosecondsPerGroup = nanosecondsPerGroup * (jump % 2 == 0 ? 1 : 4);
+            for (int frame = 0; frame < FramesBetweenJumps; frame++)
+            {
+                long before = gl.Nanoseconds;
+                trainer.Tick();
+                double spent = gl.Nanoseconds - before;
+                gl.NextFrame();
+                if (frame < Settling || jump == 0) continue;
+                Assert.That(spent, Is.AtMost(1.15 * Budget), $"frame {frame} after jump {jump}");
+                settled.Add(spent);
+            }
+        }
+
+        settled.Sort();
+        Assert.That(settled[settled.Count / 2], Is.AtLeast(0.8 * Budget));
+        Assert.That(trainer.Progress.GpuTime.TotalMilliseconds, Is.EqualTo(settled[settled.Count / 2] / 1e6).Within(20).Percent);
+    }
+
+    [Test]
+    public void TrainersShareABudget()
+    {
+        const double Budget = 20_000_000;
+        gl.NanosecondsPerFrame = 100_000_000;
+        gl.NanosecondsPerGroup = 100_000;
+        using TwoLayerClassifier other = new(device, Inputs, 40, Classes, seed: 2);
+        FrameBudget shared = new SharedFrameBudget(TimeSpan.FromMilliseconds(20));
+        using InFrameTrainer first = Trainer(shared, new Sgd(0.01f));
+        using InFrameTrainer second = other.TrainOn(samples, new TrainerOptions { BatchSize = 16, FrameBudget = shared });
+        WarmUp(first);
+        WarmUp(second);
+        List<double> firsts = [], both = [];
+        for (int frame = 0; frame < 60; frame++)
+        {
+            long before = gl.Nanoseconds;
+            first.Tick();
+            firsts.Add(gl.Nanoseconds - before);
+            second.Tick();
+            both.Add(gl.Nanoseconds - before);
+            gl.NextFrame();
+        }
+
+        Assert.That(firsts[10..], Has.All.AtMost(0.55 * Budget));
+        Assert.That(both[10..], Has.All.AtMost(1.15 * Budget));
+        Assert.That(firsts[10..].Order().ElementAt(25), Is.AtLeast(0.35 * Budget));
+        Assert.That(both[10..].Order().ElementAt(25), Is.AtLeast(0.8 * Budget));
+    }
+
+    /// <summary>A conditional render of the host that was left open makes dispatches vanish without an error.</summary>
+    [Test]
+    public void DispatchesThatVanishAreNoticedAndNamed()
+    {
+        gl.DelayFrames = 2;
+        using InFrameTrainer trainer = Trainer(FrameBudget.Steps(2), new Sgd(0.1f));
+        for (int frame = 0; frame < 10; frame++) Frame();
+        long steps = trainer.Progress.Steps;
+        Assert.That(steps, Is.EqualTo(20));
+        gl.DropDispatches = true;
+        var exception = Assert.Throws<DispatchesSkippedException>(() =>
+        {
+            for (int frame = 0; frame < 10; frame++) Frame();
+        });
+        Assert.That(exception!.Message, Does.Contain("glBeginConditionalRender").And.Contain("step 2"));
+        gl.DropDispatches = false;
+        for (int frame = 0; frame < 4; frame++)
+        {
+            try
+            {
+                Frame();   // what was enqueued before is still on its way
+            }
+            catch (DispatchesSkippedException)
+            {
+            }
+        }
+
+        for (int frame = 0; frame < 50; frame++) Frame();
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
+        Assert.That(trainer.Progress.Loss, Is.LessThan(1.1f), "it goes on learning");
+
+        void Frame()
+        {
+            gl.NextFrame();
+            trainer.Tick();
+        }
+    }
+
+    /// <summary>A real conditional render, of a query that no sample passed.</summary>
+    [Test]
+    public void AConditionalRenderOfTheHostIsNamed()
+    {
+        GL host = GL.GetApi(gl.Host);
+        using InFrameTrainer trainer = Trainer(FrameBudget.Steps(1), new Sgd(0.1f));
+        trainer.Tick();
+        uint query = host.GenQuery();
+        host.BeginQuery(QueryTarget.SamplesPassed, query);
+        host.EndQuery(QueryTarget.SamplesPassed);
+        host.BeginConditionalRender(query, ConditionalRenderMode.Wait);
+        try
+        {
+            Assert.That(
+                () =>
+                {
+                    for (int frame = 0; frame < 3; frame++) trainer.Tick();
+                },
+                Throws.TypeOf<DispatchesSkippedException>());
+        }
+        finally
+        {
+            host.EndConditionalRender();
+            host.DeleteQuery(query);
+        }
+    }
+
+    [Test]
+    public void AnOpenTimerQueryOfTheHostIsNotDisturbed()
+    {
+        GL host = GL.GetApi(gl.Host);
+        using InFrameTrainer trainer = Trainer(TimeSpan.FromMilliseconds(4), new Sgd(0.1f));
+        WarmUp(trainer);
+        uint query = host.GenQuery();
+        host.BeginQuery(QueryTarget.TimeElapsed, query);
+        for (int frame = 0; frame < 10; frame++) trainer.Tick();
+        host.GetQuery(QueryTarget.TimeElapsed, QueryParameterName.CurrentQuery, out int current);
+        host.EndQuery(QueryTarget.TimeElapsed);
+        Assert.That(current, Is.EqualTo((int)query));
+        Assert.That(host.GetError(), Is.EqualTo(GLEnum.NoError));
+        Assert.That(trainer.Progress.Steps, Is.Positive);
+        host.DeleteQuery(query);
+    }
+
+    /// <summary>One kernel is compiled in a frame, and none once it trains.</summary>
+    [Test]
+    public void TheFirstStepCompilesNothing()
+    {
+        gl.HiddenExtensions.UnionWith(["GL_KHR_parallel_shader_compile", "GL_ARB_parallel_shader_compile"]);
+        using InFrameTrainer trainer = Trainer(TimeSpan.FromMilliseconds(4), new Sgd(0.1f));
+        TrainerState state = TrainerState.WarmingUp;
+        for (int frame = 0; state == TrainerState.WarmingUp; frame++)
+        {
+            Assert.That(frame, Is.LessThan(20));
+            gl.ClearRecords();
+            state = trainer.Tick().State;
+            Assert.That(gl.Calls("glLinkProgram"), Is.AtMost(1));
+            gl.NextFrame();
+        }
+
+        gl.ClearRecords();
+        for (int frame = 0; frame < 20; frame++) trainer.Tick();
+        Assert.That(gl.Calls("glLinkProgram"), Is.Zero);
+        Assert.That(trainer.Progress.Steps, Is.Positive);
+    }
+
+    private InFrameTrainer Trainer(FrameBudget budget, Optimizer optimizer)
+    {
+        return classifier.TrainOn(samples, new TrainerOptions { BatchSize = 16, FrameBudget = budget, Optimizer = optimizer });
+    }
+
+    private void WarmUp(InFrameTrainer trainer)
+    {
+        WarmUpProgress progress = device.WarmUp(trainer.Kernels);
+        while (!progress.IsDone)
+        {
+            device.Update();
+            gl.NextFrame();
+        }
+    }
+}
