@@ -1,0 +1,13 @@
+using System.CommandLine;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>All scenes, as commands of a host.</summary>
+internal static class SceneCatalog
+{
+    public static IEnumerable<Command> Commands(ISceneHost host)
+    {
+        yield return new DigitsFrameCommand(host);
+        yield return new BoundaryCommand(host);
+    }
+}
