@@ -93,6 +93,38 @@ public sealed class Demonstration
         return counts;
     }
 
+    /// <summary>
+    /// Writes all decisions to a file in the safetensors format: observations [decisions × observations], actions [decisions],
+    /// allowed_actions [decisions × actions], each 0 or 1. The file is replaced whole, or what was there stays. Allocates.
+    /// </summary>
+    /// <param name="path">The file, new or old, in a folder that exists.</param>
+    /// <exception cref="InvalidOperationException">There are no decisions.</exception>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="FileWriteException">The file could not be written.</exception>
+    public void Save(string path)
+    {
+        if (Count == 0) throw new InvalidOperationException("There is nothing to save: the demonstration has no decisions. Let an agent demonstrate first.");
+        DemonstrationFile.Save(
+            path, observations.AsSpan(0, Count * ObservationCount).ToArray(), actions.AsSpan(0, Count).ToArray(), allowed.AsSpan(0, Count * ActionCount).ToArray());
+    }
+
+    /// <summary>Reads a file of <see cref="Save"/>, and trusts nothing in it. Allocates.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is no demonstration, damaged or cut off; the message names the byte.</exception>
+    /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
+    public static Demonstration Load(string path)
+    {
+        (int observationCount, float[] observations, int[] actions, bool[] allowed) = DemonstrationFile.Load(path);
+        return new Demonstration(observationCount, allowed.Length / actions.Length)
+        {
+            observations = observations,
+            actions = actions,
+            allowed = allowed,
+            Count = actions.Length,
+        };
+    }
+
     internal void RequireSizes(int observationCount, int actionCount, string name)
     {
         if (ObservationCount == observationCount && ActionCount == actionCount) return;

@@ -82,7 +82,7 @@ public sealed class BatchTrainer : IDisposable
         return result;
     }
 
-    /// <summary>Steps of <see cref="EnqueueBatch"/> that changed nothing, since their loss or one before was not finite; known some Updates later.</summary>
+    /// <summary>Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite; known some Updates later.</summary>
     internal long DroppedSteps => enqueued?.Dropped ?? 0;
 
     /// <summary>

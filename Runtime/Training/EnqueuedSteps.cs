@@ -17,6 +17,7 @@ internal sealed class EnqueuedSteps : IDisposable
     private int rows;
     private long steps;
     private long stepsWhenRead;
+    private long copied;
     private bool isRead = true;
 
     public EnqueuedSteps(Network network, SoftmaxCrossEntropy loss, OptimizerState state)
@@ -29,7 +30,7 @@ internal sealed class EnqueuedSteps : IDisposable
         readback = new Readback(network.Device, [record.Texture.Shape]);
     }
 
-    /// <summary>Steps that changed nothing.</summary>
+    /// <summary>Steps that do not count.</summary>
     public long Dropped { get; private set; }
 
     public void Upload(LabeledBatch batch, int leastCapacity)
@@ -37,6 +38,7 @@ internal sealed class EnqueuedSteps : IDisposable
         if (workspace is null || workspace.Capacity < batch.Rows)
         {
             StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state, record: record);
+            larger.Compile();
             workspace?.Dispose();
             workspace = larger;
         }
@@ -48,7 +50,7 @@ internal sealed class EnqueuedSteps : IDisposable
     public void Enqueue(float learningRate)
     {
         Notice();
-        if (network.PendingIsStale) state.CopyToPending();   // what a step that is dropped leaves as it is
+        if (network.PendingIsStale) CopyToPending();   // what a step that is dropped leaves as it is
         state.PrepareStep(learningRate);
         workspace!.Enqueue(rows, new StepArguments(0, StepRecord.NumberOf(++steps)));
         state.Commit();
@@ -65,19 +67,28 @@ internal sealed class EnqueuedSteps : IDisposable
         readback.Dispose();
     }
 
-    /// <summary>Takes what was read back. Where a step was dropped, none behind it counted, and the weights now are good ones: it goes on with them.</summary>
+    /// <summary>
+    /// Takes what was read back. Where a step was dropped, none behind it counted, and the weights are those before the step before it,
+    /// or where these were copied, those before itself: it goes on with them.
+    /// </summary>
     private void Notice()
     {
         if (isRead || readback.Status == ReadbackStatus.Pending) return;
         isRead = true;
         found.Read(readback);
         if (found.DroppedStep == 0) return;
-        long first = stepsWhenRead;
-        while (StepRecord.NumberOf(first) != found.DroppedStep) first--;
-        long lost = steps - first + 1;
+        long dropped = stepsWhenRead;
+        while (StepRecord.NumberOf(dropped) != found.DroppedStep) dropped--;
+        long lost = steps - Math.Max(dropped - 2, Math.Min(copied, dropped - 1));
         Dropped += lost;
         state.Rewind(state.Steps - lost);
         record.ForgetDrop();
+        CopyToPending();
+    }
+
+    private void CopyToPending()
+    {
         state.CopyToPending();
+        copied = steps;
     }
 }

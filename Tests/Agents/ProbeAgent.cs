@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Tests;
 
 /// <summary>An agent that does what a test says, and writes down what is asked of it.</summary>
-internal class ProbeAgent : Agent
+internal sealed class ProbeAgent : Agent
 {
     public Func<ProbeAgent, float[]> Observations { get; init; } = _ => [0];
 
