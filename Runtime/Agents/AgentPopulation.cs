@@ -220,6 +220,8 @@ public sealed class AgentPopulation : IDisposable
         brains.Dispose();
     }
 
+    internal Brains Brains => brains;
+
     internal Learner? Learner => learner;
 
     internal ObservationNormalizer? Normalizer => normalizer;
@@ -381,8 +383,10 @@ public sealed class AgentPopulation : IDisposable
         request.Frame = Frame;
         if (normalizer is not null) Normalize(request);
         using NeuralDevice.Scope scope = device.Enter();
+        brains.Clock?.Mark();
         brains.Predict(request.Features.AsSpan(0, request.Rows * options.Observations));
         request.Start();
+        brains.Clock?.Mark();
         asked++;
     }
 
