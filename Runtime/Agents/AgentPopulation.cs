@@ -228,6 +228,8 @@ public sealed class AgentPopulation : IDisposable
         budget.Dispose();
     }
 
+    internal Brains Brains => brains;
+
     internal Learner? Learner => learner;
 
     internal ObservationNormalizer? Normalizer => normalizer;
@@ -404,8 +406,10 @@ public sealed class AgentPopulation : IDisposable
         request.Frame = Frame;
         if (normalizer is not null) Normalize(request);
         using NeuralDevice.Scope scope = device.Enter();
+        brains.Clock?.Mark();
         brains.Predict(request.Features.AsSpan(0, request.Rows * options.Observations));
         request.Start();
+        brains.Clock?.Mark();
         asked++;
     }
 

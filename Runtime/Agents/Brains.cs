@@ -18,6 +18,9 @@ internal abstract class Brains : IDisposable
     /// <summary>Whether row i of a prediction is that of brain i.</summary>
     public bool AreOwn => this is OwnBrains;
 
+    /// <summary>Marks the GPU's time before and behind each question and each step: what benchmarks time. Null for no marks.</summary>
+    public TimestampRing? Clock { get; set; }
+
     /// <summary>Enqueues the forward pass of these rows.</summary>
     /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
     public abstract void Predict(ReadOnlySpan<float> features);

@@ -91,5 +91,19 @@ internal abstract class Learner
         for (int i = 0; i < BatchSize; i++) masks[i * Actions] = true;
     }
 
-    protected void EnqueueStep() => Brains.Train(features, actions, weights, allowed);
+    /// <summary>Enqueues a step on the rows that were filled.</summary>
+    protected void EnqueueStep()
+    {
+        Brains.Clock?.Mark();
+        Brains.Train(features, actions, weights, allowed);
+        Brains.Clock?.Mark();
+    }
+
+    /// <summary>Enqueues one more step on them.</summary>
+    protected void RepeatStep()
+    {
+        Brains.Clock?.Mark();
+        Brains.Repeat();
+        Brains.Clock?.Mark();
+    }
 }

@@ -54,7 +54,7 @@ internal sealed class PolicyGradientLearner : Learner
         if (epochsLeft > 0)
         {
             epochsLeft--;
-            Brains.Repeat();
+            RepeatStep();
             return true;
         }
 
@@ -104,7 +104,8 @@ internal sealed class PolicyGradientLearner : Learner
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
         for (int i = 0; i < decisions; i++)
         {
-            float advantage = (float)baseline.Advantage(returns[i], options.NormalizeAdvantages);
+            // Sums of rewards may be more than a float holds; a step on them is one whose loss is not finite, and is dropped.
+            float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], options.NormalizeAdvantages), float.MinValue, float.MaxValue);
             bool fits = ready.Add(brain, underWay.Features(agent, i), underWay.Action(agent, i), underWay.Allowed(agent, i), advantage);
             if (!fits) SkippedDecisions++;
         }

@@ -160,7 +160,12 @@ internal sealed class StepWorkspace : Workspace
     /// <summary>Runs the plan on what is uploaded as a step of a record, without waiting.</summary>
     public void Enqueue(int rows, StepArguments arguments)
     {
-        foreach (Dispatch dispatch in plan.Dispatches) Network.Device.Run(dispatch, rows, arguments, 0, dispatch.Grid.Lines(rows));
+        for (int i = 0; i < plan.Dispatches.Count; i++)   // an enumerator would be allocated
+        {
+            Dispatch dispatch = plan.Dispatches[i];
+            Network.Device.Run(dispatch, rows, arguments, 0, dispatch.Grid.Lines(rows));
+        }
+
         Network.Device.MakeWritesVisible();
     }
 

@@ -31,6 +31,29 @@ internal sealed class AgentAllocationTests
         Assert.That(agents.Progress.Episodes, Is.GreaterThan(episodes));
     }
 
+    /// <summary>As long as half a minute of a game.</summary>
+    [Test]
+    public void TwoThousandFramesAllocateNothing([Values(null, 0, 2)] int? latency)
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 16,
+            Actions = 4,
+            HiddenUnits = 32,
+            Capacity = 100,
+            Latency = latency,
+            Learning = new PolicyGradient { BatchSize = 8, Horizon = 8, Epochs = 2 },
+        });
+        for (int i = 0; i < 100; i++) agents.Add(new QuietAgent { DecisionPeriod = 1 + (i % 2) });
+        for (int frame = 0; frame < 100; frame++) agents.Update();
+        long steps = agents.Progress.TrainingSteps;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int frame = 0; frame < 2000; frame++) agents.Update();
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(allocated, Is.Zero);
+        Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps + 100));
+    }
+
     private sealed class QuietAgent : Agent
     {
         public override void CollectObservations(VectorSensor sensor)

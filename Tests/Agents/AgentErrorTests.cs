@@ -167,6 +167,44 @@ internal sealed class AgentErrorTests
         Assert.That((agents.Count, others.Count), Is.EqualTo((1, 0)));
     }
 
+    /// <summary>What an error refuses leaves no trace: not in the agent, not in the counts, not in what is learned.</summary>
+    [Test]
+    public void WhatIsRefusedChangesNothing()
+    {
+        string Run(bool errs)
+        {
+            using AgentPopulation agents = Make();
+            ProbeAgent agent = new() { Name = "Gustav", Observations = self => [self.StepCount, 1], Act = (self, action) => self.AddReward(action) };
+            agents.Add(agent);
+            for (int frame = 0; frame < 30; frame++)
+            {
+                agents.Update();
+                float reward = agent.CumulativeReward;
+                if (errs)
+                {
+                    Assert.That(() => agent.AddReward(float.NaN), Throws.TypeOf<AgentException>().With.Message.Contains("'Gustav'"));
+                    Assert.That(() => agent.SetReward(float.PositiveInfinity), Throws.TypeOf<AgentException>());
+                    Assert.That(() => agents.Add(agent), Throws.TypeOf<AgentException>());
+                }
+
+                if (frame % 7 == 6) agent.EndEpisode();
+                if (errs && frame % 7 == 6)
+                {
+                    Assert.That(() => agent.AddReward(1), Throws.TypeOf<AgentException>());
+                    Assert.That(() => agent.SetReward(1), Throws.TypeOf<AgentException>());
+                }
+
+                Assert.That(agent.CumulativeReward, Is.EqualTo(reward));
+            }
+
+            Assert.That(agents.Progress.TrainingSteps, Is.Positive);
+            ClassifierParameters brain = agents.GetBrain(0);
+            return $"{agents.Progress} {string.Join(',', agent.Calls)} {string.Join(',', brain.HiddenWeights)} {string.Join(',', brain.OutputWeights)}";
+        }
+
+        Assert.That(Run(errs: true), Is.EqualTo(Run(errs: false)));
+    }
+
     [Test]
     public void AnAgentOfNoPopulation()
     {

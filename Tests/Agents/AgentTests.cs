@@ -205,7 +205,8 @@ internal sealed class AgentTests
         ProbeAgent agent = new() { Mask = mask => { mask.SetActionEnabled(0, false); mask.SetActionEnabled(2, false); } };
         agents.Add(agent);
         for (int frame = 0; frame < 60; frame++) agents.Update();
-        Assert.That(agent.ActionsReceived.Distinct(), explores ? Is.EquivalentTo(new[] { 1, 3 }) : Has.Exactly(1).Items.And.SubsetOf(new[] { 1, 3 }));
+        Assert.That(agent.ActionsReceived.Distinct(), Is.SubsetOf(new[] { 1, 3 }));
+        if (explores) Assert.That(agent.ActionsReceived.Distinct().Count(), Is.EqualTo(2));
     }
 
     [Test]

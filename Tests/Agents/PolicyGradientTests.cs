@@ -249,11 +249,11 @@ internal sealed class PolicyGradientTests
             },
         })];
         foreach (ProbeAgent walker in walkers) agents.Add(walker);
-        for (int frame = 0; frame < 150; frame++) agents.Update();
+        for (int frame = 0; frame < 20; frame++) agents.Update();
         float early = agents.Progress.MeanEpisodeReward;
-        for (int frame = 0; frame < 1350; frame++) agents.Update();
-        Assert.That(early, Is.InRange(0.2f, 0.95f));
-        Assert.That(agents.Progress.MeanEpisodeReward, Is.GreaterThan(0.95f));
+        for (int frame = 0; frame < 2500; frame++) agents.Update();
+        Assert.That(early, Is.InRange(0.2f, 0.8f), "half of them go the right way by chance");
+        Assert.That(agents.Progress.MeanEpisodeReward, Is.GreaterThan(0.9f));
     }
 
     [Test]
@@ -330,27 +330,76 @@ internal sealed class PolicyGradientTests
 
     /// <summary>A loss that is not finite reaches no weight of a shared brain, and learning goes on.</summary>
     [Test]
-    public void AShardBrainSurvivesALossThatIsNotFinite()
+    public void ASharedBrainSurvivesALossThatIsNotFinite()
     {
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = 1,
-            Actions = 2,
+            Actions = 8,
             HiddenUnits = 3,
             Brains = BrainSharing.Shared,
             Latency = 0,
             NormalizeObservations = false,
-            Learning = new PolicyGradient { BatchSize = 2, Horizon = 2, NormalizeAdvantages = false, Optimizer = new Sgd(0.1f) },
+            Learning = new PolicyGradient
+            {
+                BatchSize = 2,
+                Horizon = 2,
+                NormalizeAdvantages = false,
+                Optimizer = new Sgd(0.1f),
+                Discount = 1,
+                BaselineRate = 1,
+            },
         });
-        int frame = 0;
-        ProbeAgent agent = new() { Observations = _ => [frame % 3], Act = (self, action) => self.AddReward(frame is 10 or 11 ? 3e38f * (action - 0.5f) : action) };
+        ProbeAgent agent = new()
+        {
+            Observations = self => [self.StepCount],
+            Act = (self, action) =>
+            {
+                self.AddReward(self.CompletedEpisodes == 4 ? 3.4e38f : 0.1f * action);
+                if (self.StepCount == 2) self.EndEpisode();
+            },
+        };
         agents.Add(agent);
-        for (; frame < 40; frame++) agents.Update();
-        Assert.That(agents.Progress.DroppedSteps, Is.Positive);
+        for (int frame = 0; frame < 40; frame++) agents.Update();
+        Assert.That(agents.Progress.DroppedSteps, Is.InRange(1, 4));
         string before = Bits(agents.GetBrain(0));
         Assert.That(agents.GetBrain(0).HiddenWeights, Is.All.Matches<float>(float.IsFinite));
-        for (; frame < 60; frame++) agents.Update();
+        for (int frame = 0; frame < 20; frame++) agents.Update();
         Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before), "it learns on");
+    }
+
+    /// <summary>A brain of its own whose loss is not finite keeps its bits in that step; those of others learn.</summary>
+    [Test]
+    public void ABrainOfItsOwnSurvivesALossThatIsNotFinite()
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 1,
+            Actions = 8,
+            HiddenUnits = 3,
+            Capacity = 2,
+            Latency = 0,
+            NormalizeObservations = false,
+            Learning = new PolicyGradient { BatchSize = 2, Horizon = 2, NormalizeAdvantages = false, Discount = 1, BaselineRate = 1 },
+        });
+        for (int i = 0; i < 2; i++)
+        {
+            agents.Add(new ProbeAgent
+            {
+                Observations = self => [self.StepCount],
+                Act = (self, action) =>
+                {
+                    self.AddReward(self.Index == 1 ? 3.4e38f : 0.1f * action);
+                    if (self.StepCount == 2) self.EndEpisode();
+                },
+            });
+        }
+
+        string[] before = [Bits(agents.GetBrain(0)), Bits(agents.GetBrain(1))];
+        for (int frame = 0; frame < 20; frame++) agents.Update();
+        Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(5));
+        Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before[0]));
+        Assert.That(Bits(agents.GetBrain(1)), Is.EqualTo(before[1]));
     }
 
     // ---- replay ----
