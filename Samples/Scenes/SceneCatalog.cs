@@ -9,5 +9,6 @@ internal static class SceneCatalog
     {
         yield return new DigitsFrameCommand(host);
         yield return new BoundaryCommand(host);
+        yield return new ArenaCommand(host);
     }
 }

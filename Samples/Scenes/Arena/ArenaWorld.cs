@@ -38,6 +38,7 @@ internal sealed class ArenaWorld
         creatures = new Position[creatureCount];
         Rewards = new float[creatureCount];
         Eaten = new bool[creatureCount];
+        Moves = new int[creatureCount];
         foreach (ref var place in creatures.AsSpan()) place = Anywhere();
         foreach (ref var place in food.AsSpan()) place = Anywhere();
         foreach (ref var place in hunters.AsSpan()) place = Anywhere();
@@ -58,6 +59,9 @@ internal sealed class ArenaWorld
     /// <summary>[creatures]: which were eaten in the last frame, and stand elsewhere now.</summary>
     public bool[] Eaten { get; }
 
+    /// <summary>[creatures]: where each goes.</summary>
+    public int[] Moves { get; }
+
     /// <summary>What one creature sees: how near food is in eight directions, then how near hunters are; 0 (none) to 1 (here).</summary>
     public void Observe(int creature, Span<float> observations)
     {
@@ -67,13 +71,15 @@ internal sealed class ArenaWorld
         foreach (var place in hunters) See(here, place, HunterSight, observations[Directions..]);
     }
 
+    /// <summary>Says where a creature goes from the next frame on: 0 up, 1 right, 2 down, 3 left.</summary>
+    public void Move(int creature, int action) => Moves[creature] = action;
+
     /// <summary>Moves the whole world by one frame.</summary>
-    /// <param name="actions">[creatures]: 0 up, 1 right, 2 down, 3 left.</param>
-    public void Step(ReadOnlySpan<int> actions)
+    public void Step()
     {
         Array.Clear(Rewards);
         Array.Clear(Eaten);
-        for (var i = 0; i < creatures.Length; i++) creatures[i] = Moved(creatures[i], actions[i]);
+        for (var i = 0; i < creatures.Length; i++) creatures[i] = Moved(creatures[i], Moves[i]);
         for (var i = 0; i < creatures.Length; i++) Eat(i);
         for (var i = 0; i < hunters.Length; i++) Hunt(i);
     }
