@@ -7,7 +7,7 @@ namespace NeuralPlugin.Benchmarks;
 /// <summary>What a frame of many agents costs that learn from reward: of the processor, of the GPU, of the managed heap.</summary>
 internal sealed class AgentsCommand : Command
 {
-    private const int Hidden = 32;
+    private const int HiddenUnits = 32;
     private const int WarmFrames = 100;
     private const int DefaultAgents = 1000;
     private const int DefaultFrames = 1000;
@@ -38,7 +38,7 @@ internal sealed class AgentsCommand : Command
         {
             Observations = Matcher.Observations,
             Actions = Matcher.Actions,
-            HiddenUnits = Hidden,
+            HiddenUnits = HiddenUnits,
             Capacity = count,
             Brains = isShared ? BrainSharing.Shared : BrainSharing.OneEach,
             NormalizeObservations = false,
@@ -54,7 +54,7 @@ internal sealed class AgentsCommand : Command
         timed.Run(frameCount);
         agents.Brains.Clock = null;
         steps = agents.Progress.TrainingSteps - steps;
-        string shape = $"{count}x {Matcher.Observations}-{Hidden}-{Matcher.Actions}, {(isShared ? "one brain" : "a brain each")}";
+        string shape = $"{count}x {Matcher.Observations}-{HiddenUnits}-{Matcher.Actions}, {(isShared ? "one brain" : "a brain each")}";
         Console.WriteLine(Invariant($"agents {shape}: {frameCount} frames, {steps} training steps"));
         Print("all frames", timed.Frames);
         Print("with a training step", [.. timed.Frames.Where(frame => frame.Trains)]);
