@@ -6,14 +6,14 @@ namespace NeuralPlugin.Samples;
 /// <summary>Hundreds of creatures with a brain each, which learn to eat and not to be eaten.</summary>
 internal sealed class ArenaScene(int creatureCount) : IScene
 {
-    private const float Scale = 13.4f;
+    private const float Scale = 14;
 
     private static readonly SKRect Plane =
         SKRect.Create(SceneFrame.Margin, SceneFrame.Top + 6, ArenaWorld.Width * Scale, ArenaWorld.Height * Scale);
 
     private static readonly float[] Directions = [-MathF.PI / 2, 0, MathF.PI / 2, MathF.PI];
 
-    private readonly LineChart rewards = new("reward of a creature in 100 frames", "", 0, 24);
+    private readonly LineChart rewards = new("reward", "", 0, 24);
     private SceneContext? context;
     private Screen? screen;
     private ArenaTrial? trial;
@@ -22,7 +22,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
     private History? floor;
     private History? ceiling;
 
-    public string Title => "Creatures that learn to eat, and not to be eaten";
+    public string Title => "Eat, and don't be eaten";
 
     public IReadOnlyList<SceneFigure> Figures =>
     [
@@ -102,7 +102,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         sheet.Text(Invariant($"{100 * Math.Max(0, trial!.GapClosed):F0} %"), left, SceneFrame.Top + 56, 52, Palette.Blue, isBold: true);
         sheet.Text("of the way from moving at random", left, SceneFrame.Top + 84, 16, Palette.Ink);
         sheet.Text("to a hand-written policy,", left, SceneFrame.Top + 105, 16, Palette.Ink);
-        sheet.Text(Invariant($"over the last {ArenaTrial.Window} frames"), left, SceneFrame.Top + 126, 16, Palette.Ink);
+        sheet.Text(Invariant($"reward of {ArenaTrial.Window} frames"), left, SceneFrame.Top + 126, 16, Palette.Ink);
         rewards.Draw(sheet, new SKRect(left, SceneFrame.Top + 160, right, Plane.Bottom));
     }
 }
