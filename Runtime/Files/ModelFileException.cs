@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A file of weights or a checkpoint is not what it should be: damaged, cut off, of another format, or of a model of other
-/// sizes. Nothing was changed. The message says what is wrong at which byte.
+/// A file of weights, a checkpoint or a demonstration is not what it should be: damaged, cut off, of another format, or of
+/// other sizes. Nothing was changed. The message says what is wrong at which byte.
 /// </summary>
 public sealed class ModelFileException : IOException
 {
@@ -69,4 +69,9 @@ internal enum FileDefect
     NeedlessTensor,
     NegativeMoment,
     NoTraining,
+
+    // Of demonstrations:
+    NotAFlag,
+    NotAnAction,
+    ActionMasked,
 }

@@ -204,6 +204,26 @@ public sealed class NetworkPopulation : IDisposable
         probabilities?.Dispose();
     }
 
+    /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
+    /// <exception cref="DeviceLimitException">The samples do not fit into a texture of this device.</exception>
+    internal PopulationPrediction PlanPrediction()
+    {
+        using NeuralDevice.Scope scope = Enter();
+        MatrixTexture own = new(device, device.Shape(Members, Inputs, "The features of a population"));
+        MatrixTexture results = new(device, device.Shape(Members, Classes, "The probabilities of a population"));
+        Dispatch dispatch = PredictionDispatch(1, own, results);
+        dispatch.Kernel = device.GetKernel(dispatch.Source);
+        return new PopulationPrediction(this, own, results, dispatch);
+    }
+
+    /// <summary>Enqueues a prediction without waiting.</summary>
+    internal void Enqueue(PopulationPrediction planned, ReadOnlySpan<float> features)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        planned.Features.Upload(features);
+        device.Run(planned.Dispatches, 1);
+    }
+
     /// <summary>Enqueues a step on the batches that the last call of <see cref="TrainBatch"/> uploaded, without waiting: what benchmarks time.</summary>
     internal void RepeatStep()
     {
@@ -371,5 +391,26 @@ public sealed class NetworkPopulation : IDisposable
         Span<uint> packed = targetWords.AsSpan(0, words);
         TargetLayout.Pack(samples.Labels, samples.SampleWeights, samples.AllowedClasses, Classes, packed);
         targets.Upload<uint>(packed);
+    }
+}
+
+/// <summary>A prediction of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
+internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture probabilities, Dispatch dispatch) : IDisposable
+{
+    /// <summary>[members × inputs].</summary>
+    public MatrixTexture Features => features;
+
+    /// <summary>[members × classes].</summary>
+    public MatrixTexture Probabilities => probabilities;
+
+    public Dispatch[] Dispatches { get; } = [dispatch];
+
+    /// <summary>Uploads a sample a member, checked, and enqueues their forward pass.</summary>
+    public void Enqueue(ReadOnlySpan<float> values) => population.Enqueue(this, values);
+
+    public void Dispose()
+    {
+        features.Dispose();
+        probabilities.Dispose();
     }
 }

@@ -63,6 +63,16 @@ internal sealed class PredictionWorkspace : Workspace
         return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
 
+    /// <summary>What <see cref="Enqueue"/> finds.</summary>
+    public MatrixTexture Probabilities => Recording.Probabilities!.Texture;
+
+    /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
+    public void Enqueue(ReadOnlySpan<float> features, int rows)
+    {
+        Input.Upload(features);
+        probabilitiesPlan.Run(rows);
+    }
+
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
     {
         Input.Upload(features);
@@ -147,13 +157,25 @@ internal sealed class StepWorkspace : Workspace
     /// <summary>Runs the plan on what is uploaded, without waiting.</summary>
     public void Enqueue(int rows) => plan.Run(rows);
 
+    /// <summary>Runs the plan on what is uploaded as a step of a record, without waiting.</summary>
+    public void Enqueue(int rows, StepArguments arguments)
+    {
+        for (int i = 0; i < plan.Dispatches.Count; i++)   // an enumerator would be allocated
+        {
+            Dispatch dispatch = plan.Dispatches[i];
+            Network.Device.Run(dispatch, rows, arguments, 0, dispatch.Grid.Lines(rows));
+        }
+
+        Network.Device.MakeWritesVisible();
+    }
+
     public float[][] ReadGradients()
     {
         MatrixTexture[] gradients = [.. Recording.ParameterGradients.SelectMany(block => block).Select(gradient => gradient.Texture)];
         return [.. Network.Parameters.Select(parameter => parameter.ReadFrom(gradients[parameter.MatrixNumber]))];
     }
 
-    private void Upload(LabeledBatch batch)
+    public void Upload(LabeledBatch batch)
     {
         Input.Upload(batch.Features);
         MatrixTexture targets = ((PlannedMatrix)Recording.Targets!).Texture;

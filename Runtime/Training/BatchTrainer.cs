@@ -17,6 +17,7 @@ public sealed class BatchTrainer : IDisposable
     private readonly bool fused;
     private OptimizerState? state;
     private StepWorkspace? workspace;
+    private EnqueuedSteps? enqueued;
     private bool disposed;
 
     /// <summary>Makes a trainer; its state is made, its plan recorded and its kernels compiled at the first batch.</summary>
@@ -81,6 +82,33 @@ public sealed class BatchTrainer : IDisposable
         return result;
     }
 
+    /// <summary>Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite; known some Updates later.</summary>
+    internal long DroppedSteps => enqueued?.Dropped ?? 0;
+
+    /// <summary>
+    /// One step on one batch, enqueued without waiting; allocates nothing unless the batch is larger than any before. A step whose
+    /// loss is not finite changes nothing, and neither do those behind it, until a later Update of the device has told.
+    /// </summary>
+    internal void EnqueueBatch(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
+        using NeuralDevice.Scope scope = network.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        state ??= new OptimizerState(network, optimizer);
+        enqueued ??= new EnqueuedSteps(network, loss, state);
+        enqueued.Upload(batch, leastCapacity);
+        EnqueueLastBatch();
+    }
+
+    /// <summary>One more step on the batch of <see cref="EnqueueBatch"/>.</summary>
+    internal void EnqueueLastBatch()
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        enqueued!.Enqueue(LearningRate);
+    }
+
     /// <summary>The kernels of its first step of so many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.</summary>
     /// <param name="rows">Samples of a batch. A later batch that is larger may need other kernels.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
@@ -128,5 +156,6 @@ public sealed class BatchTrainer : IDisposable
         disposed = true;
         state?.Dispose();
         workspace?.Dispose();
+        enqueued?.Dispose();
     }
 }

@@ -234,6 +234,7 @@ internal sealed class TestGl : IGLContext
     {
         Flush();
         completedCommands = commands;
+        foreach (nint sync in fences.Keys.ToArray()) WaitedForFence(sync);
     }
 
     /// <summary>The GPU will read a buffer.</summary>

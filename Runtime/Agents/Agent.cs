@@ -1,0 +1,186 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Something in a game that observes, acts and learns. Derive from it, say what it observes (<see cref="CollectObservations"/>)
+/// and what an action does (<see cref="OnActionReceived"/>), give it rewards, and add it to an <see cref="AgentPopulation"/>,
+/// which calls it once a frame.
+/// </summary>
+/// <remarks>
+/// The words are those of Unity's ML-Agents. What is less here: an action is one whole number (one discrete branch, no continuous
+/// actions), observations are numbers in a fixed order, and <see cref="OnEpisodeBegin"/> follows
+/// <see cref="EndEpisode"/> in the next <see cref="AgentPopulation.Update"/>, not at once.
+/// </remarks>
+public abstract class Agent
+{
+    private float reward;
+
+    /// <summary>Makes an agent that decides in every frame.</summary>
+    protected Agent()
+    {
+        Name = GetType().Name;
+    }
+
+    /// <summary>What errors call it; the name of its class unless another one is given.</summary>
+    /// <exception cref="ArgumentException">It is empty.</exception>
+    public string Name
+    {
+        get;
+        set
+        {
+            ArgumentException.ThrowIfNullOrEmpty(value);
+            field = value;
+        }
+    }
+
+    /// <summary>
+    /// It decides in every so many frames. In the frames between, its last action is repeated: <see cref="OnActionReceived"/> is
+    /// called with it again. The first decision of an episode comes at once.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int DecisionPeriod { get; set => field = Requirements.Size(value, "frames from decision to decision"); } = 1;
+
+    /// <summary>Whether <see cref="Heuristic"/> chooses its actions instead of the brain; at once, without any latency.</summary>
+    public bool ActsByHeuristic { get; set; }
+
+    /// <summary>
+    /// Whether what <see cref="Heuristic"/> says is recorded at each decision as a demonstration, and learned from by
+    /// <see cref="BehaviorCloning"/>. With <see cref="ActsByHeuristic"/> it shows what to do; without, it corrects what the brain does
+    /// (Ross et al., 2011, DAgger).
+    /// </summary>
+    public bool Demonstrates { get; set; }
+
+    /// <summary>The population that it is in; null where it is in none.</summary>
+    public AgentPopulation? Population { get; internal set; }
+
+    /// <summary>
+    /// Its number in the population, from 0 to the capacity; that of its brain too, where each has its own. -1 where it is in none.
+    /// </summary>
+    public int Index { get; internal set; } = -1;
+
+    /// <summary>The action that it is taking; -1 before the first one of an episode.</summary>
+    public int Action { get; internal set; } = -1;
+
+    /// <summary>Whether its episode has ended, and the next one not begun.</summary>
+    public bool IsEpisodeOver { get; private set; }
+
+    /// <summary>The sum of the rewards of this episode.</summary>
+    public float CumulativeReward { get; private set; }
+
+    /// <summary>Episodes that have ended.</summary>
+    public int CompletedEpisodes { get; private set; }
+
+    /// <summary>Frames since the episode began.</summary>
+    public long StepCount { get; internal set; }
+
+    /// <summary>The frame of its next decision.</summary>
+    internal long NextDecision { get; set; }
+
+    /// <summary>Counts the episodes, so that an answer to a question of an earlier one is known as such.</summary>
+    internal int Episode { get; private set; }
+
+    /// <summary>Tells the sensor what it observes: always the same number of values, in the same order.</summary>
+    /// <param name="sensor">Takes the values.</param>
+    public abstract void CollectObservations(VectorSensor sensor);
+
+    /// <summary>Does what an action means. Called in every frame from the first answer of an episode on.</summary>
+    /// <param name="action">From 0 to the population's number of actions.</param>
+    public abstract void OnActionReceived(int action);
+
+    /// <summary>
+    /// What the writer of the script, or the player, would do now: read the keys, or compute it. Called at decisions of an agent that
+    /// <see cref="ActsByHeuristic"/> or <see cref="Demonstrates"/>.
+    /// </summary>
+    /// <returns>An action that is not masked.</returns>
+    /// <exception cref="AgentException">It is not overridden.</exception>
+    public virtual int Heuristic()
+    {
+        throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and has none. Override Heuristic, or leave ActsByHeuristic and Demonstrates false.");
+    }
+
+    /// <summary>Prepares a new episode: puts the agent where it begins. Called when it is added, and in the next Update after the end of an episode.</summary>
+    public virtual void OnEpisodeBegin()
+    {
+    }
+
+    /// <summary>Says which actions it may not take at this decision. Without an override all are enabled.</summary>
+    /// <param name="mask">All actions, enabled.</param>
+    public virtual void WriteDiscreteActionMask(ActionMask mask)
+    {
+    }
+
+    /// <summary>
+    /// Adds to the reward of the action that it is taking. What comes before the first action of an episode counts for
+    /// <see cref="CumulativeReward"/> alone: there is nothing to learn from it.
+    /// </summary>
+    /// <param name="increment">Good above 0, bad below.</param>
+    /// <exception cref="AgentException">It is NaN or infinite, the episode is over, or the agent is in no population.</exception>
+    public void AddReward(float increment)
+    {
+        RequireReward(increment);
+        reward += increment;
+        CumulativeReward += increment;
+    }
+
+    /// <summary>Replaces what was added to the reward of the action that it is taking since it began.</summary>
+    /// <param name="value">Good above 0, bad below.</param>
+    /// <exception cref="AgentException">It is NaN or infinite, the episode is over, or the agent is in no population.</exception>
+    public void SetReward(float value)
+    {
+        RequireReward(value);
+        CumulativeReward += value - reward;
+        reward = value;
+    }
+
+    /// <summary>
+    /// Ends the episode: what it is doing now is the last that counts. The next one begins in the next <see cref="AgentPopulation.Update"/>;
+    /// until then rewards are errors. A second call does nothing.
+    /// </summary>
+    /// <exception cref="AgentException">The agent is in no population.</exception>
+    public void EndEpisode()
+    {
+        if (Population is null) throw new AgentException(Name, "it is in no population, so it has no episode to end. Add it to an AgentPopulation first.");
+        if (IsEpisodeOver) return;
+        IsEpisodeOver = true;
+        CompletedEpisodes++;
+        Episode++;
+    }
+
+    /// <summary>The reward since the last call.</summary>
+    internal float TakeReward()
+    {
+        float taken = reward;
+        reward = 0;
+        return taken;
+    }
+
+    internal void BeginEpisode(long frame)
+    {
+        IsEpisodeOver = false;
+        CumulativeReward = 0;
+        reward = 0;
+        Action = -1;
+        StepCount = 0;
+        NextDecision = frame;
+        OnEpisodeBegin();
+    }
+
+    internal void Leave()
+    {
+        Population = null;
+        Index = -1;
+        Action = -1;
+        Episode++;
+    }
+
+    private void RequireReward(float value)
+    {
+        if (!float.IsFinite(value))
+            throw new AgentException(Name, $"a reward is {value}, and must be a finite number. Look for a division by zero where it is computed.");
+        if (Population is null) throw new AgentException(Name, "a reward came, and it is in no population. Add it to an AgentPopulation first.");
+        if (IsEpisodeOver)
+        {
+            throw new AgentException(
+                Name, "a reward came after EndEpisode, and the next episode begins in the next Update. Reward first and end then; IsEpisodeOver tells.");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+namespace NeuralPlugin;
+
+/// <summary>Who has which brain.</summary>
+public enum BrainSharing
+{
+    /// <summary>Every agent has a brain of its own, and learns from what happens to it alone.</summary>
+    OneEach,
+
+    /// <summary>All agents have one brain, and learn together.</summary>
+    Shared,
+}
+
+/// <summary>What the agents of a population have in common.</summary>
+public sealed record AgentPopulationOptions
+{
+    /// <summary>Numbers that an agent adds to its sensor at each decision.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public required int Observations { get; init => field = Requirements.Size(value, "observations"); }
+
+    /// <summary>Actions to choose from: 0 to this number less one.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 2.</exception>
+    public required int Actions
+    {
+        get;
+        init => field = value >= 2 ? Requirements.Size(value, "actions")
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "An agent needs at least 2 actions to choose from.");
+    }
+
+    /// <summary>Most agents at a time; as many brains, where each has its own.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int Capacity { get; init => field = Requirements.Size(value, "agents"); } = 1;
+
+    /// <summary>Who has which brain.</summary>
+    public BrainSharing Brains { get; init; } = BrainSharing.OneEach;
+
+    /// <summary>Hidden units of a brain.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int HiddenUnits { get; init => field = Requirements.Size(value, "hidden units"); } = 32;
+
+    /// <summary>How they learn: <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>; null for not at all.</summary>
+    public AgentLearning? Learning { get; init; } = new PolicyGradient();
+
+    /// <summary>
+    /// How much they learn in a frame: a number of training steps, or a time, into which whole steps fit. A step longer than that time
+    /// runs in every few frames. What decisions cost comes besides.
+    /// </summary>
+    /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
+    public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = FrameBudget.Steps(1);
+
+    /// <summary>
+    /// Frames from a decision's observations to its action, exactly: with the same seed and a budget in steps the same run comes again,
+    /// bit for bit, on the same device. Where the GPU is late, the call waits for it; 0 always waits. Null: as soon as the answer is there, without a wait.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative or more than 16.</exception>
+    public int? Latency
+    {
+        get;
+        init => field = value is null or (>= 0 and <= MaximumLatency) ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"The latency must be 0 to {MaximumLatency} frames, or null for as soon as possible.");
+    }
+
+    /// <summary>
+    /// Whether each observation is brought to mean 0 and variance 1 by what all agents have observed of it, and cut off at ±5.
+    /// </summary>
+    public bool NormalizeObservations { get; init; } = true;
+
+    /// <summary>Chooses the initial weights and the exploration.</summary>
+    public int Seed { get; init; } = 1;
+
+    internal const int MaximumLatency = 16;
+}

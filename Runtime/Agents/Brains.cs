@@ -1,0 +1,139 @@
+namespace NeuralPlugin;
+
+/// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
+internal abstract class Brains : IDisposable
+{
+    /// <summary>Brains; the agents have them by turns of their numbers.</summary>
+    public abstract int Count { get; }
+
+    /// <summary>Steps that were dropped because their loss was not finite.</summary>
+    public abstract long DroppedSteps { get; }
+
+    /// <summary>What a prediction finds, a row a decision, until the next one.</summary>
+    public abstract MatrixTexture Probabilities { get; }
+
+    /// <summary>What a prediction reads, a row a decision.</summary>
+    public abstract MatrixTexture Features { get; }
+
+    /// <summary>Whether row i of a prediction is that of brain i.</summary>
+    public bool AreOwn => this is OwnBrains;
+
+    /// <summary>Marks the GPU's time before and behind each question and each step: what benchmarks time. Null for no marks.</summary>
+    public TimestampRing? Clock { get; set; }
+
+    /// <summary>Enqueues the forward pass of these rows.</summary>
+    /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
+    public abstract void Predict(ReadOnlySpan<float> features);
+
+    /// <summary>Enqueues a training step. Where agents have their own brains, the rows are [brains × batch].</summary>
+    public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed);
+
+    /// <summary>Enqueues one more step on the batch of the last one.</summary>
+    public abstract void Repeat();
+
+    public abstract ClassifierParameters GetParameters(int brain);
+
+    public abstract void SetParameters(int brain, ClassifierParameters parameters);
+
+    public abstract void Dispose();
+}
+
+/// <summary>A brain for each agent.</summary>
+internal sealed class OwnBrains : Brains
+{
+    private readonly NetworkPopulation population;
+    private readonly PopulationPrediction prediction;
+    private readonly float learningRate;
+
+    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss)
+    {
+        learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
+        population = new NetworkPopulation(
+            device, options.Capacity, options.Observations, options.HiddenUnits, options.Actions, options.Seed, loss: loss);
+        prediction = population.PlanPrediction();
+    }
+
+    public override int Count => population.Members;
+
+    public override long DroppedSteps => 0;
+
+    public override MatrixTexture Probabilities => prediction.Probabilities;
+
+    public override MatrixTexture Features => prediction.Features;
+
+    public override void Predict(ReadOnlySpan<float> features) => prediction.Enqueue(features);
+
+    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
+    {
+        population.TrainBatch(features, actions, learningRate, default, weights, allowed);
+    }
+
+    public override void Repeat() => population.RepeatStep();
+
+    public override ClassifierParameters GetParameters(int brain) => population.GetParameters(brain);
+
+    public override void SetParameters(int brain, ClassifierParameters parameters) => population.SetParameters(brain, parameters);
+
+    public override void Dispose()
+    {
+        prediction.Dispose();
+        population.Dispose();
+    }
+}
+
+/// <summary>One brain for all agents.</summary>
+internal sealed class SharedBrain : Brains
+{
+    private readonly Network network;
+    private readonly BatchTrainer? trainer;
+    private readonly PredictionWorkspace prediction;
+
+    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss)
+    {
+        network = new Network(
+            device, options.Seed, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
+        prediction = new PredictionWorkspace(network, options.Capacity);
+        if (options.Learning is { } learning) trainer = new BatchTrainer(network, learning.SharedOptimizer, loss, learning.BatchSize);
+    }
+
+    public override int Count => 1;
+
+    public override long DroppedSteps => trainer?.DroppedSteps ?? 0;
+
+    public override MatrixTexture Probabilities => prediction.Probabilities;
+
+    public override MatrixTexture Features => prediction.Input;
+
+    public override void Predict(ReadOnlySpan<float> features)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        prediction.Enqueue(features, features.Length / network.Inputs);
+    }
+
+    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
+    {
+        trainer!.EnqueueBatch(features, actions, weights, allowed);
+    }
+
+    public override void Repeat() => trainer!.EnqueueLastBatch();
+
+    public override ClassifierParameters GetParameters(int brain)
+    {
+        IReadOnlyList<NetworkParameter> parameters = network.Parameters;
+        return new ClassifierParameters(parameters[0].GetValues(), parameters[1].GetValues(), parameters[2].GetValues(), parameters[3].GetValues());
+    }
+
+    public override void SetParameters(int brain, ClassifierParameters parameters)
+    {
+        network.SetParameters(
+            (nameof(parameters.HiddenWeights), parameters.HiddenWeights), (nameof(parameters.HiddenBiases), parameters.HiddenBiases),
+            (nameof(parameters.OutputWeights), parameters.OutputWeights), (nameof(parameters.OutputBiases), parameters.OutputBiases));
+    }
+
+    public override void Dispose()
+    {
+        prediction.Dispose();
+        trainer?.Dispose();
+        network.Dispose();
+    }
+}

@@ -1,0 +1,80 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Brings observations to mean 0 and variance 1: y = clamp((x − mean) / √max(variance, ε), ±5). Mean and variance are running ones
+/// of all that was observed (Welford, 1962); what is applied is renewed each time as many were observed again, so that the network
+/// does not learn on moving ground.
+/// </summary>
+internal sealed class ObservationNormalizer(int observations)
+{
+    public const float Limit = 5;
+    private const double LeastVariance = 1e-8;
+
+    private readonly double[] mean = new double[observations];
+    private readonly double[] squares = new double[observations];   // Σ (x − mean)²
+    private readonly float[] offset = new float[observations];
+    private readonly float[] scale = [.. Enumerable.Repeat(1f, observations)];
+    private long renewAt = 1;
+
+    public int Observations => observations;
+
+    /// <summary>Rows that were observed.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>How often what is applied was renewed.</summary>
+    public int Renewals { get; private set; }
+
+    public ReadOnlySpan<double> Mean => mean;
+
+    /// <summary>What is subtracted.</summary>
+    public ReadOnlySpan<float> Offset => offset;
+
+    /// <summary>What the difference is multiplied with.</summary>
+    public ReadOnlySpan<float> Scale => scale;
+
+    public double Variance(int observation) => Count < 2 ? 0 : squares[observation] / Count;
+
+    public void Observe(ReadOnlySpan<float> row)
+    {
+        Count++;
+        double share = 1.0 / Count;
+        for (int i = 0; i < row.Length; i++)
+        {
+            double difference = row[i] - mean[i];
+            mean[i] += difference * share;
+            squares[i] += difference * (row[i] - mean[i]);
+        }
+    }
+
+    /// <summary>Applies from now on what was observed so far, where that is twice as much as the last time.</summary>
+    public void Renew()
+    {
+        if (Count < renewAt) return;
+        renewAt = 2 * Count;
+        Renewals++;
+        for (int i = 0; i < observations; i++)
+        {
+            offset[i] = (float)mean[i];
+            scale[i] = (float)(1 / Math.Sqrt(Math.Max(Variance(i), LeastVariance)));
+        }
+    }
+
+    public void Apply(Span<float> row)
+    {
+        for (int i = 0; i < row.Length; i++) row[i] = Math.Clamp((row[i] - offset[i]) * scale[i], -Limit, Limit);
+    }
+
+    /// <summary>Takes the place of another one.</summary>
+    public void Restore(long count, ReadOnlySpan<float> means, ReadOnlySpan<float> variances)
+    {
+        Count = count;
+        for (int i = 0; i < observations; i++)
+        {
+            mean[i] = means[i];
+            squares[i] = (double)variances[i] * count;
+        }
+
+        renewAt = count;
+        if (count > 0) Renew();
+    }
+}

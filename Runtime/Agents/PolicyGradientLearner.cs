@@ -1,0 +1,115 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// REINFORCE: keeps what each agent decided until its returns can be computed, hands the decisions with their advantages to its brain, and
+/// trains the brains whose batch is full. Brains of their own train together: when half of the agents' are full, or one can wait no longer.
+/// </summary>
+internal sealed class PolicyGradientLearner : Learner
+{
+    private readonly PolicyGradient options;
+    private readonly DecisionQueue underWay;   // of each agent
+    private readonly DecisionQueue ready;      // of each brain
+    private readonly Baseline[] baselines;
+    private readonly float[] rewards;
+    private readonly double[] returns;
+    private readonly int mostReady;
+    private int epochsLeft;
+
+    public PolicyGradientLearner(Brains brains, AgentPopulationOptions population, PolicyGradient options)
+        : base(brains, population.Observations, population.Actions, options.BatchSize)
+    {
+        this.options = options;
+        underWay = new DecisionQueue(population.Capacity, options.Horizon, Observations, Actions);
+        int atOnce = brains.AreOwn ? options.Horizon : checked(population.Capacity * options.Horizon);
+        mostReady = checked(options.BatchSize + atOnce);
+        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), Observations, Actions);
+        baselines = new Baseline[brains.Count];
+        rewards = new float[options.Horizon];
+        returns = new double[options.Horizon];
+    }
+
+    /// <summary>What the returns of a brain are compared with.</summary>
+    public ref Baseline BaselineOf(int brain) => ref baselines[brain];
+
+    public override void Decide(int agent, ReadOnlySpan<float> observed, int action, ReadOnlySpan<bool> mask)
+    {
+        if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true);
+        underWay.Add(agent, observed, action, mask, weight: 0);
+    }
+
+    public override void Reward(int agent, float reward)
+    {
+        int decisions = underWay.Count(agent);
+        if (decisions > 0) underWay.Weight(agent, decisions - 1) += reward;   // its reward until it has an advantage
+    }
+
+    public override void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
+
+    public override void Demonstrate(int agent, ReadOnlySpan<float> raw, int action, ReadOnlySpan<bool> mask)
+    {
+    }
+
+    protected override bool Step(int agents)
+    {
+        if (epochsLeft > 0)
+        {
+            epochsLeft--;
+            RepeatStep();
+            return true;
+        }
+
+        if (!IsTimeToLearn(agents)) return false;
+        for (int brain = 0; brain < Brains.Count; brain++)
+        {
+            if (ready.Count(brain) < BatchSize)
+            {
+                FillNothing(brain);
+                continue;
+            }
+
+            for (int i = 0; i < BatchSize; i++)
+            {
+                Span<float> row = Fill(brain, i, ready.Action(brain, i), ready.Weight(brain, i), ready.Allowed(brain, i));
+                ready.Features(brain, i).CopyTo(row);
+            }
+
+            ready.Remove(brain, BatchSize);
+        }
+
+        EnqueueStep();
+        epochsLeft = options.Epochs - 1;
+        return true;
+    }
+
+    private bool IsTimeToLearn(int agents)
+    {
+        int full = 0;
+        for (int brain = 0; brain < Brains.Count; brain++)
+        {
+            if (ready.Count(brain) >= mostReady) return true;
+            if (ready.Count(brain) >= BatchSize) full++;
+        }
+
+        return full > 0 && 2 * full >= Math.Min(agents, Brains.Count);
+    }
+
+    /// <summary>Computes the returns and advantages of what an agent has decided, and hands them to its brain.</summary>
+    private void Finish(int agent, bool isCutOff)
+    {
+        int decisions = underWay.Count(agent), brain = Brains.AreOwn ? agent : 0;
+        if (decisions == 0) return;
+        ref Baseline baseline = ref baselines[brain];
+        for (int i = 0; i < decisions; i++) rewards[i] = underWay.Weight(agent, i);
+        Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? baseline.Mean : 0, returns);
+        for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
+        for (int i = 0; i < decisions; i++)
+        {
+            // Sums of rewards may be more than a float holds; a step on them is one whose loss is not finite, and is dropped.
+            float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], options.NormalizeAdvantages), float.MinValue, float.MaxValue);
+            bool fits = ready.Add(brain, underWay.Features(agent, i), underWay.Action(agent, i), underWay.Allowed(agent, i), advantage);
+            if (!fits) SkippedDecisions++;
+        }
+
+        underWay.Remove(agent, decisions);
+    }
+}

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using NeuralPlugin.Samples;
+using static System.FormattableString;
+
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>What a frame of many agents costs that learn from reward: of the processor, of the GPU, of the managed heap.</summary>
+internal sealed class AgentsCommand : Command
+{
+    private const int HiddenUnits = 32;
+    private const int WarmFrames = 100;
+    private const int DefaultAgents = 1000;
+    private const int DefaultFrames = 1000;
+
+    /// <summary>Marks that are on their way: more than a frame's, for the GPU may be some frames late.</summary>
+    private const int Marks = 256;
+
+    /// <summary>Chance is 0.25, and always right is 1.</summary>
+    private const float LeastReward = 0.5f;
+
+    private readonly Option<int> agents = NumberOption.Create("--agents", "How many there are", 1, 100_000).WithDefault(DefaultAgents);
+    private readonly Option<int> frames = NumberOption.Create("--frames", "How many are timed", 1, 1_000_000).WithDefault(DefaultFrames);
+    private readonly Option<bool> shared = new("--shared") { Description = "One brain for all instead of one each" };
+
+    public AgentsCommand() : base("agents", "Times the frames of agents that learn from reward, and checks that they have learned.")
+    {
+        Options.Add(agents);
+        Options.Add(frames);
+        Options.Add(shared);
+        SetAction(arguments => Run(arguments.GetValue(agents), arguments.GetValue(frames), arguments.GetValue(shared)));
+    }
+
+    private static int Run(int count, int frameCount, bool isShared)
+    {
+        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        Console.WriteLine($"# {DeviceFacts.Describe(device)}");
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = Matcher.Observations,
+            Actions = Matcher.Actions,
+            HiddenUnits = HiddenUnits,
+            Capacity = count,
+            Brains = isShared ? BrainSharing.Shared : BrainSharing.OneEach,
+            NormalizeObservations = false,
+            Learning = new PolicyGradient { BatchSize = isShared ? 1024 : 16, Horizon = 8, Discount = 0 },
+        });
+        for (int i = 0; i < count; i++) agents.Add(new Matcher(i));
+        using TimestampRing marks = new(device, Marks);
+        agents.Brains.Clock = marks;
+        AgentFrames timed = new(device, agents, marks);
+        timed.Run(WarmFrames);
+        long bytes = timed.Bytes, steps = agents.Progress.TrainingSteps;
+        timed.Clear();
+        timed.Run(frameCount);
+        agents.Brains.Clock = null;
+        steps = agents.Progress.TrainingSteps - steps;
+        string shape = $"{count}x {Matcher.Observations}-{HiddenUnits}-{Matcher.Actions}, {(isShared ? "one brain" : "a brain each")}";
+        Console.WriteLine(Invariant($"agents {shape}: {frameCount} frames, {steps} training steps"));
+        Print("all frames", timed.Frames);
+        Print("with a training step", [.. timed.Frames.Where(frame => frame.Trains)]);
+        Print("without", [.. timed.Frames.Where(frame => !frame.Trains)]);
+        Console.WriteLine(Invariant($"managed bytes a frame {(double)timed.Bytes / frameCount:F1} (over the first {WarmFrames}: {(double)bytes / WarmFrames:F1})"));
+        return Check(agents);
+    }
+
+    private static void Print(string which, IReadOnlyList<AgentFrame> frames)
+    {
+        if (frames.Count == 0) return;
+        double[] sorted = [.. frames.Select(frame => frame.Microseconds).Order()];
+        double[] gpu = [.. frames.Where(frame => frame.GpuMicroseconds > 0).Select(frame => frame.GpuMicroseconds)];
+        string gpuTime = gpu.Length == 0 ? "       -" : Invariant($"{Statistics.Median(gpu),8:F1}");
+        Console.WriteLine(Invariant(
+            $"{which,-22}{frames.Count,6}  CPU median {Statistics.Median(sorted),8:F1} us  p99 {sorted[(int)(0.99 * (sorted.Length - 1))],8:F1} us  GPU median {gpuTime} us"));
+    }
+
+    /// <summary>The figure is of agents that learn: what they are paid goes up until it is far from chance.</summary>
+    private static int Check(AgentPopulation agents)
+    {
+        const int MostFrames = 5000;
+        for (int frame = 0; frame < MostFrames && !(agents.Progress.MeanEpisodeReward >= LeastReward); frame++) agents.Update();
+        float reward = agents.Progress.MeanEpisodeReward;
+        if (!(reward >= LeastReward)) throw new WrongResultException(Invariant($"The agents have not learned: {reward:F2} of 1, and chance is 0.25."));
+        Console.WriteLine(Invariant($"reward of an episode {reward:F2} after {agents.Frame} frames (chance 0.25, at most 1)"));
+        return ExitCode.Success;
+    }
+}

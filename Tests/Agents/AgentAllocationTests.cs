@@ -1,0 +1,75 @@
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>What a frame of the agents takes from the memory of a running game: nothing.</summary>
+[TestFixture]
+internal sealed class AgentAllocationTests
+{
+    [Test]
+    public void AFrameOfAThousandAgentsAllocatesNothing([Values] BrainSharing sharing, [Values(null, 1)] int? latency, [Values] bool clones)
+    {
+        const int Count = 1000;
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 16,
+            Actions = 4,
+            HiddenUnits = 32,
+            Capacity = Count,
+            Brains = sharing,
+            Latency = latency,
+            Learning = clones ? new BehaviorCloning { BatchSize = 8, Capacity = 16 } : new PolicyGradient { BatchSize = 8, Horizon = 8 },
+        });
+        for (int i = 0; i < Count; i++) agents.Add(new QuietAgent { Demonstrates = clones && i % 2 == 0 });
+        for (int frame = 0; frame < 40; frame++) agents.Update();
+        long steps = agents.Progress.TrainingSteps, episodes = agents.Progress.Episodes;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int frame = 0; frame < 40; frame++) agents.Update();
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(allocated, Is.Zero);
+        Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps));
+        Assert.That(agents.Progress.Episodes, Is.GreaterThan(episodes));
+    }
+
+    /// <summary>As long as half a minute of a game.</summary>
+    [Test]
+    public void TwoThousandFramesAllocateNothing([Values(null, 0, 2)] int? latency)
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 16,
+            Actions = 4,
+            HiddenUnits = 32,
+            Capacity = 100,
+            Latency = latency,
+            Learning = new PolicyGradient { BatchSize = 8, Horizon = 8, Epochs = 2 },
+        });
+        for (int i = 0; i < 100; i++) agents.Add(new QuietAgent { DecisionPeriod = 1 + (i % 2) });
+        for (int frame = 0; frame < 100; frame++) agents.Update();
+        long steps = agents.Progress.TrainingSteps;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int frame = 0; frame < 2000; frame++) agents.Update();
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(allocated, Is.Zero);
+        Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps + 100));
+    }
+
+    private sealed class QuietAgent : Agent
+    {
+        public override void CollectObservations(VectorSensor sensor)
+        {
+            for (int i = 0; i < 14; i++) sensor.AddObservation((Index + i + StepCount) % 7 * 0.1f);
+            sensor.AddOneHotObservation(Index % 2, 2);
+        }
+
+        public override void OnActionReceived(int action)
+        {
+            AddReward(action == 1 ? 1 : 0);
+            if (StepCount == 5 + (Index % 3)) EndEpisode();
+        }
+
+        public override int Heuristic() => Index % 4;
+
+        public override void WriteDiscreteActionMask(ActionMask mask) => mask.SetActionEnabled((Index + 1) % 4, false);
+    }
+}

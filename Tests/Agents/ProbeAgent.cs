@@ -1,0 +1,45 @@
+namespace NeuralPlugin.Tests;
+
+/// <summary>An agent that does what a test says, and writes down what is asked of it.</summary>
+internal sealed class ProbeAgent : Agent
+{
+    public Func<ProbeAgent, float[]> Observations { get; init; } = _ => [0];
+
+    public Action<ProbeAgent, int> Act { get; init; } = (_, _) => { };
+
+    public Func<ProbeAgent, int>? Demonstration { get; init; }
+
+    public Action<ProbeAgent> Begin { get; init; } = _ => { };
+
+    public Action<ActionMask> Mask { get; init; } = _ => { };
+
+    /// <summary>For its functions to look at: whether they are to do what they may not.</summary>
+    public bool IsWrong { get; set; }
+
+    public List<string> Calls { get; } = [];
+
+    public List<int> ActionsReceived { get; } = [];
+
+    public override void CollectObservations(VectorSensor sensor)
+    {
+        Calls.Add("observe");
+        sensor.AddObservation(Observations(this));
+    }
+
+    public override void OnActionReceived(int action)
+    {
+        Calls.Add($"act {action}");
+        ActionsReceived.Add(action);
+        Act(this, action);
+    }
+
+    public override int Heuristic() => Demonstration is null ? base.Heuristic() : Demonstration(this);
+
+    public override void OnEpisodeBegin()
+    {
+        Calls.Add("begin");
+        Begin(this);
+    }
+
+    public override void WriteDiscreteActionMask(ActionMask mask) => Mask(mask);
+}
