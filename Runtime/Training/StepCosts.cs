@@ -20,8 +20,12 @@ internal sealed class StepCosts
 
     private const double Follow = 0.3;
 
+    /// <summary>The first time of a dispatch tells nothing, since drivers finish a program when it first runs.</summary>
+    private const int FirstThatTells = 2;
+
     private readonly double[] line;
-    private readonly bool[] isMeasured;
+    private readonly double[] lineBefore;   // as of the beginning of the frame that is observed
+    private readonly int[] observations;
     private readonly bool[] isNew;
     private double overhead = FirstOverhead;
     private double believed;
@@ -30,7 +34,8 @@ internal sealed class StepCosts
     public StepCosts(IReadOnlyList<Dispatch> dispatches, int rows)
     {
         line = new double[dispatches.Count];
-        isMeasured = new bool[dispatches.Count];
+        observations = new int[dispatches.Count];
+        lineBefore = new double[dispatches.Count];
         isNew = new bool[dispatches.Count];
         for (int i = 0; i < line.Length; i++)
             line[i] = Math.Max(FirstLine, dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond / dispatches[i].Grid.Lines(rows));
@@ -38,29 +43,25 @@ internal sealed class StepCosts
 
     public double Of(int dispatch, int lines) => overhead + (line[dispatch] * lines);
 
-    /// <summary>The lines of a dispatch that fit into a time, of those that are left.</summary>
+    /// <summary>The lines of a dispatch that fit into a time, of those that are left; one at most of a dispatch whose cost nobody has seen yet.</summary>
     public int LinesWithin(double nanoseconds, int dispatch, int linesLeft)
     {
+        if (observations[dispatch] < FirstThatTells) return Of(dispatch, 1) <= nanoseconds ? 1 : 0;
         return Of(dispatch, linesLeft) <= nanoseconds ? linesLeft : Math.Clamp((int)((nanoseconds - overhead) / line[dispatch]), 0, linesLeft - 1);
     }
 
     /// <summary>Whether so few lines are mostly overhead.</summary>
     public bool IsWasteful(int dispatch, int lines) => line[dispatch] * lines < overhead;
 
-    /// <summary>
-    /// Takes the time that some lines of a dispatch took. The first time of each dispatch is left out: drivers finish a program
-    /// when it first runs.
-    /// </summary>
+    /// <summary>Takes the time that some lines of a dispatch took; the first of each is left out.</summary>
     public void Observe(int dispatch, int lines, double nanoseconds)
     {
-        if (!isMeasured[dispatch])
-        {
-            isMeasured[dispatch] = true;
-            return;
-        }
+        observations[dispatch] = Math.Min(observations[dispatch] + 1, FirstThatTells);
+        if (observations[dispatch] < FirstThatTells) return;
 
         double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
-        believed += before;
+        if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
+        believed += overhead + (lineBefore[dispatch] * lines);
         seen += now;
         isNew[dispatch] = true;
         bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);

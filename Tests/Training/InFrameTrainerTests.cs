@@ -1,3 +1,4 @@
+using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
@@ -75,6 +76,30 @@ internal sealed class InFrameTrainerTests
             large.Tick();
             AssertSameWeights(cut, whole, $"after step {step}");
         }
+    }
+
+    /// <summary>A step of seven billion operations, some milliseconds' worth of it a frame.</summary>
+    [Test]
+    public void AStepOfHalfASecondUnderTwoMillisecondsAFrameHasTheBitsOfAWholeOne()
+    {
+        const int Batch = 4_096, Features = 784, Hidden = 512, Digits = 10;
+        using TwoLayerClassifier cut = new(Device, Features, Hidden, Digits, seed: 3), whole = new(Device, Features, Hidden, Digits, seed: 3);
+        using TrainingSet samples = new(Device, Features, Digits, Batch);
+        samples.AddRange(TwinArrays.UniformFloats(7, Batch * Features, 0, 1), TwinArrays.Labels(8, Batch, Digits));
+        using InFrameTrainer small = Warm(cut.TrainOn(samples, Options(Batch, TimeSpan.FromMilliseconds(2), new Sgd(0.1f))));
+        using InFrameTrainer large = whole.TrainOn(samples, Options(Batch, FrameBudget.Steps(1), new Sgd(0.1f)));
+        List<double> milliseconds = [];
+        while (small.Tick().StepsThisFrame == 0)
+        {
+            milliseconds.Add(small.Progress.GpuTime.TotalMilliseconds);
+            Assert.That(milliseconds, Has.Count.LessThan(MostFrames));
+        }
+
+        large.Tick();
+        AssertSameWeights(cut, whole, "after a step");
+        milliseconds.Sort();
+        Assert.That(milliseconds, Has.Count.GreaterThan(20), "the step was cut");
+        TestContext.Out.WriteLine($"{milliseconds.Count} frames, median {milliseconds[milliseconds.Count / 2]:F2} ms");
     }
 
     [Test]
