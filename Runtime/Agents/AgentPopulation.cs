@@ -165,10 +165,10 @@ public sealed class AgentPopulation : IDisposable
     public void Update()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        device.Update();
         Frame++;
         failure = null;
         failures = 0;
-        device.Update();
         bool waits = options.Latency == 0;
         if (!waits)
         {
@@ -184,7 +184,7 @@ public sealed class AgentPopulation : IDisposable
             Act();
         }
 
-        if (Learns) learner?.Train(options.StepsPerFrame, Count);
+        if (Learns) Train();
         Progress = Progress with { TrainingSteps = learner?.Steps ?? 0, DroppedSteps = brains.DroppedSteps, SkippedDecisions = learner?.SkippedDecisions ?? 0 };
         Rethrow();
     }
@@ -444,6 +444,12 @@ public sealed class AgentPopulation : IDisposable
         mask.Begin(agent);
         agent.WriteDiscreteActionMask(mask);
         mask.RequireOne();
+    }
+
+    private void Train()
+    {
+        using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
+        learner?.Train(options.StepsPerFrame, Count);
     }
 
     private void Demonstrate(Agent agent, float[] row) => Record(agent, row, AskHeuristic(agent));
