@@ -154,6 +154,24 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(default(PredictionRequest).TryGet([]), Is.False);
     }
 
+    /// <summary>The buffer that an answer was on its way in is gone by the time that it would come.</summary>
+    [Test]
+    public void UpdateGoesOnWhenAClassifierIsDisposedBeforeItsAnswerCame([Values(0, 3)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        TwoLayerClassifier gone = new(device, Inputs, hidden: 5, Classes, seed: 2);
+        PredictionRequest request = gone.RequestPrediction(Features), other = classifier.RequestPrediction(Features);
+        gone.Dispose();
+        for (int frame = 0; frame < 5; frame++)
+        {
+            device.Update();
+            gl.NextFrame();
+        }
+
+        Assert.That(request.Status, Is.EqualTo(PredictionStatus.Expired));
+        Assert.That(other.Status, Is.EqualTo(PredictionStatus.Ready));
+    }
+
     [Test]
     public void WithItsClassifierDisposedItIsExpiredAndWithItsDeviceItHasFailed()
     {

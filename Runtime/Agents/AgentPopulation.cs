@@ -172,10 +172,10 @@ public sealed class AgentPopulation : IDisposable
     public void Update()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        device.Update();
         Frame++;
         failure = null;
         failures = 0;
-        device.Update();
         bool waits = options.Latency == 0;
         if (!waits)
         {
@@ -276,7 +276,7 @@ public sealed class AgentPopulation : IDisposable
             return;
         }
 
-        using NeuralDevice.Scope scope = device.Enter();
+        using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
         budget.BeginFrame(FrameBudget, this);
         bool isIdle = learner.Train(budget, Count);
         budget.EndFrame(isIdle);

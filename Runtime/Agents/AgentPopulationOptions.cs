@@ -49,7 +49,8 @@ public sealed record AgentPopulationOptions
 
     /// <summary>
     /// Frames from a decision's observations to its action, exactly: with the same seed and a budget in steps the same run comes again,
-    /// bit for bit, on the same device. Where the GPU is late, the call waits for it; 0 always waits. Null: as soon as the answer is there, without a wait.
+    /// bit for bit, on the same device, as long as every loss is finite. Where the GPU is late, the call waits for it; 0 always waits. Null:
+    /// as soon as the answer is there, without a wait.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative or more than 16.</exception>
     public int? Latency

@@ -51,6 +51,7 @@ internal sealed class OwnBrains : Brains
         population = new NetworkPopulation(
             device, options.Capacity, options.Observations, options.HiddenUnits, options.Actions, options.Seed, loss: loss);
         prediction = population.PlanPrediction();
+        if (options.Learning is { } learning) population.PrepareTraining(learning.BatchSize);
     }
 
     public override int Count => population.Members;
@@ -93,7 +94,9 @@ internal sealed class SharedBrain : Brains
         network = new Network(
             device, options.Seed, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
         prediction = new PredictionWorkspace(network, options.Capacity);
-        if (options.Learning is { } learning) trainer = new BatchTrainer(network, learning.SharedOptimizer, loss, learning.BatchSize);
+        if (options.Learning is not { } learning) return;
+        trainer = new BatchTrainer(network, learning.SharedOptimizer, loss, learning.BatchSize);
+        trainer.PrepareEnqueued(learning.BatchSize);
     }
 
     public override int Count => 1;

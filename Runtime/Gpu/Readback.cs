@@ -21,6 +21,7 @@ internal sealed class Readback : IDisposable
     private readonly GpuResource buffer;
     private readonly MatrixShape[] shapes;
     private readonly Action<Readback>? ended;
+    private volatile bool disposed;
 
     /// <summary>Makes the buffer.</summary>
     /// <param name="device">Where the matrices live.</param>
@@ -72,14 +73,22 @@ internal sealed class Readback : IDisposable
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);
     }
 
+    /// <summary>One that is still pending ends as failed.</summary>
     public void Dispose()
     {
+        disposed = true;
         device.Retire(buffer);
         GC.SuppressFinalize(this);
     }
 
     internal void Complete()
     {
+        if (disposed)   // and the buffer is gone
+        {
+            Fail(new ObjectDisposedException(nameof(Readback)));
+            return;
+        }
+
         Status = ReadbackStatus.Ready;
         ended?.Invoke(this);
     }

@@ -216,6 +216,14 @@ public sealed class NetworkPopulation : IDisposable
         return new PopulationPrediction(this, own, results, dispatch);
     }
 
+    /// <summary>Makes and compiles what a step of so many rows a member needs, so that the first one is as quick as the others.</summary>
+    /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
+    internal void PrepareTraining(int rows)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        PrepareStep(rows);
+    }
+
     /// <summary>Enqueues a prediction without waiting.</summary>
     internal void Enqueue(PopulationPrediction planned, ReadOnlySpan<float> features)
     {

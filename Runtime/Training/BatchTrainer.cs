@@ -94,11 +94,20 @@ public sealed class BatchTrainer : IDisposable
     {
         LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
         using NeuralDevice.Scope scope = network.Enter();
+        PrepareEnqueued(batch.Rows);
+        enqueued!.Upload(batch);
+        EnqueueLastBatch();
+    }
+
+    /// <summary>Makes and compiles what <see cref="EnqueueBatch"/> needs for so many rows, so that the first one is as quick as the others.</summary>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    internal void PrepareEnqueued(int rows)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
         state ??= new OptimizerState(network, optimizer);
         enqueued ??= new EnqueuedSteps(network, loss, state);
-        enqueued.Upload(batch, leastCapacity);
-        EnqueueLastBatch();
+        enqueued.Prepare(Math.Max(rows, leastCapacity));
     }
 
     /// <summary>One more step on the batch of <see cref="EnqueueBatch"/>.</summary>

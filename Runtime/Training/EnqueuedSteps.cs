@@ -33,17 +33,20 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>Steps that do not count.</summary>
     public long Dropped { get; private set; }
 
-    public void Upload(LabeledBatch batch, int leastCapacity)
+    /// <summary>Sees to it that there is a compiled plan of at least so many rows.</summary>
+    public void Prepare(int capacity)
     {
-        if (workspace is null || workspace.Capacity < batch.Rows)
-        {
-            StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state, record: record);
-            larger.Compile();
-            workspace?.Dispose();
-            workspace = larger;
-        }
+        if (workspace is not null && workspace.Capacity >= capacity) return;
+        StepWorkspace larger = new(network, capacity, loss, state, record: record);
+        larger.Compile();
+        workspace?.Dispose();
+        workspace = larger;
+    }
 
-        workspace.Upload(batch);
+    /// <summary>Takes the batch of the next steps, which a plan was prepared for.</summary>
+    public void Upload(LabeledBatch batch)
+    {
+        workspace!.Upload(batch);
         rows = batch.Rows;
     }
 

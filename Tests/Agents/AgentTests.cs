@@ -300,6 +300,28 @@ internal sealed class AgentTests
         Assert.That(child.ActionsReceived, Has.Count.GreaterThan(0));
     }
 
+    /// <summary>No frame compiles: everything is made with the population.</summary>
+    [Test]
+    public void WhatTrainingNeedsIsThereBeforeTheFirstFrame([Values] BrainSharing brains, [Values] bool clones)
+    {
+        using NeuralDevice device = TestDevice.Create();
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 3,
+            HiddenUnits = 5,
+            Brains = brains,
+            Learning = clones ? new BehaviorCloning { BatchSize = 4 } : new PolicyGradient { BatchSize = 4, Horizon = 4, Epochs = 2 },
+        });
+        agents.Add(new ProbeAgent { Demonstrates = clones, Observations = _ => [1, 2], Demonstration = _ => 1 });
+        DeviceMemory before = device.Memory;
+        for (int frame = 0; frame < 20; frame++) agents.Update();
+        Assert.That(agents.Progress.TrainingSteps, Is.Positive);
+        Assert.That(device.Memory, Is.EqualTo(before));
+        TestDevice.Plain.MakeCurrent();
+    }
+
     [Test]
     public void DisposeFreesEverythingAndLetsTheAgentsGo([Values] BrainSharing brains)
     {

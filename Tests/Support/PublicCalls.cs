@@ -20,7 +20,7 @@ internal sealed class PublicCalls : IDisposable
     private static readonly Type[] Types =
     [
         typeof(NeuralDevice), typeof(Classifier), typeof(LinearClassifier), typeof(TwoLayerClassifier), typeof(Network), typeof(NetworkParameter),
-        typeof(BatchTrainer), typeof(InFrameTrainer), typeof(TrainingSet), typeof(NetworkPopulation), typeof(OnnxExport),
+        typeof(BatchTrainer), typeof(InFrameTrainer), typeof(TrainingSet), typeof(NetworkPopulation), typeof(OnnxExport), typeof(AgentPopulation),
     ];
 
     /// <summary>Methods that make no OpenGL call whatever the context, or that have a test of their own for it.</summary>
@@ -31,6 +31,7 @@ internal sealed class PublicCalls : IDisposable
         "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
         "Classifier.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
+        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
@@ -49,6 +50,8 @@ internal sealed class PublicCalls : IDisposable
     private readonly MatrixTexture picture;
     private readonly InFrameTrainer frameTrainer;
     private readonly InFrameTrainer timedTrainer;
+    private readonly AgentPopulation agents;
+    private readonly AgentPopulation sharingAgents;
     private readonly ClassifierParameters parameters;
     private readonly ClassifierParameters memberParameters;
     private readonly float[] results = new float[Rows * Classes];
@@ -65,6 +68,8 @@ internal sealed class PublicCalls : IDisposable
         picture = new MatrixTexture(device, device.Shape(3, 16, "a texture that the game rendered"));
         frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
+        agents = MakeAgents(BrainSharing.OneEach);
+        sharingAgents = MakeAgents(BrainSharing.Shared);
         parameters = classifier.GetParameters();
         memberParameters = population.GetParameters(1);
         classifier.Save(Weights);
@@ -133,6 +138,11 @@ internal sealed class PublicCalls : IDisposable
         yield return ("NetworkPopulation.Predict", () => population.Predict(Features, results));
         yield return ("NetworkPopulation.GetParameters", () => population.GetParameters(2));
         yield return ("NetworkPopulation.SetParameters", () => population.SetParameters(1, memberParameters));
+        yield return ("new AgentPopulation", () => MakeAgents(BrainSharing.Shared).Dispose());
+        yield return ("AgentPopulation.Update", agents.Update);
+        yield return ("AgentPopulation.Update with one brain", sharingAgents.Update);
+        yield return ("AgentPopulation.GetBrain", () => agents.GetBrain(1));
+        yield return ("AgentPopulation.SetBrain", () => agents.SetBrain(1, memberParameters));
         yield return ("NeuralDevice.Update that deletes", device.Update);
         if (!withFiles) yield break;
         Task saved = Task.CompletedTask;
@@ -158,6 +168,8 @@ internal sealed class PublicCalls : IDisposable
 
     public void Dispose()
     {
+        agents.Dispose();
+        sharingAgents.Dispose();
         trainer.Dispose();
         frameTrainer.Dispose();
         timedTrainer.Dispose();
@@ -166,6 +178,22 @@ internal sealed class PublicCalls : IDisposable
         classifier.Dispose();
         population.Dispose();
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>Agents that ask and learn in every frame.</summary>
+    private AgentPopulation MakeAgents(BrainSharing sharing)
+    {
+        AgentPopulation made = new(device, new AgentPopulationOptions
+        {
+            Observations = Inputs,
+            Actions = Classes,
+            HiddenUnits = Hidden,
+            Capacity = Members,
+            Brains = sharing,
+            Learning = new PolicyGradient { BatchSize = 1, Horizon = 1 },
+        });
+        for (int i = 0; i < Members; i++) made.Add(new ProbeAgent { Observations = _ => Features[..Inputs], Act = (self, action) => self.AddReward(action) });
+        return made;
     }
 
     private void LoadLinear()
