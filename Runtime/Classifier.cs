@@ -75,6 +75,9 @@ public abstract class Classifier : IDisposable
     /// <inheritdoc cref="NeuralPlugin.Network.Predict(ReadOnlySpan{float}, Span{float})"/>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Network.Predict(features, probabilities);
 
+    /// <inheritdoc cref="NeuralPlugin.Network.RequestPrediction(ReadOnlySpan{float})"/>
+    public PredictionRequest RequestPrediction(ReadOnlySpan<float> features) => Network.RequestPrediction(features);
+
     /// <inheritdoc cref="NeuralPlugin.Network.ComputeLogits(ReadOnlySpan{float}, Span{float})"/>
     public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) => Network.ComputeLogits(features, logits);
 

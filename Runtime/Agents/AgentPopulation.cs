@@ -22,6 +22,7 @@ public sealed class AgentPopulation : IDisposable
     private readonly Brains brains;
     private readonly Learner? learner;
     private readonly ObservationNormalizer? normalizer;
+    private readonly StepBudget budget;
     private readonly Agent?[] agents;
     private readonly SeededRandom[] exploration;
     private readonly DecisionRequest[] requests;
@@ -57,6 +58,8 @@ public sealed class AgentPopulation : IDisposable
             BehaviorCloning cloning => new BehaviorCloningLearner(brains, options, cloning, normalizer),
             _ => null,
         };
+        budget = new StepBudget(device);
+        FrameBudget = options.FrameBudget;
         agents = new Agent?[options.Capacity];
         exploration = [.. Enumerable.Range(0, options.Capacity).Select(i => new SeededRandom((ulong)options.Seed, ExplorationStreams + (ulong)i))];
         int requestCount = options.Latency is { } latency ? latency + 1 : MostRequests;
@@ -77,6 +80,10 @@ public sealed class AgentPopulation : IDisposable
 
     /// <summary>Whether agents draw their actions by the brain's probabilities; false for the most probable one (the first, if several).</summary>
     public bool Explores { get; set; } = true;
+
+    /// <summary>How much they learn in a frame, from the next one on.</summary>
+    /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing; to learn nothing, see <see cref="Learns"/>.</exception>
+    public FrameBudget FrameBudget { get; set => field = InFrameTrainer.Require(value); }
 
     /// <summary>Whether they learn. While false, brains, baselines and the normalization of observations stay as they are.</summary>
     public bool Learns
@@ -109,7 +116,7 @@ public sealed class AgentPopulation : IDisposable
     }
 
     /// <summary>Where it stands. Nothing is waited for.</summary>
-    public AgentProgress Progress { get; private set; } = new(0, 0, 0, 0, 0, float.NaN);
+    public AgentProgress Progress { get; private set; } = new(0, 0, 0, 0, 0, float.NaN, TimeSpan.Zero, 0);
 
     /// <summary>Adds an agent, in the first free place, and begins its first episode. Where each has its own brain, it gets that of the place.</summary>
     /// <exception cref="AgentException">It is in a population already.</exception>
@@ -156,7 +163,7 @@ public sealed class AgentPopulation : IDisposable
     /// <summary>
     /// One frame of all agents. In this order: actions whose answers have come begin; <see cref="Agent.OnActionReceived"/> of every agent
     /// that has an action; episodes that ended begin anew; agents whose decision is due are asked what they observe, and their brains what
-    /// to do, in one dispatch; the brains learn, at most <see cref="AgentPopulationOptions.StepsPerFrame"/> steps. With a latency of 0 the
+    /// to do, in one dispatch; the brains learn, within the <see cref="FrameBudget"/>. With a latency of 0 the
     /// actions come behind the questions. Waits for the GPU only where a <see cref="AgentPopulationOptions.Latency"/> says so; allocates nothing once
     /// every kind of step has run.
     /// </summary>
@@ -184,7 +191,7 @@ public sealed class AgentPopulation : IDisposable
             Act();
         }
 
-        if (Learns) Train();
+        Train();
         Progress = Progress with { TrainingSteps = learner?.Steps ?? 0, DroppedSteps = brains.DroppedSteps, SkippedDecisions = learner?.SkippedDecisions ?? 0 };
         Rethrow();
     }
@@ -218,6 +225,7 @@ public sealed class AgentPopulation : IDisposable
         foreach (Agent? agent in agents) agent?.Leave();
         foreach (DecisionRequest request in requests) request.Dispose();
         brains.Dispose();
+        budget.Dispose();
     }
 
     internal Brains Brains => brains;
@@ -258,6 +266,21 @@ public sealed class AgentPopulation : IDisposable
                 }
             }
         }
+    }
+
+    private void Train()
+    {
+        if (!Learns || learner is null)
+        {
+            Progress = Progress with { TrainingTime = TimeSpan.Zero, StepsThisFrame = 0 };
+            return;
+        }
+
+        using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
+        budget.BeginFrame(FrameBudget, this);
+        bool isIdle = learner.Train(budget, Count);
+        budget.EndFrame(isIdle);
+        Progress = Progress with { TrainingTime = budget.Time, StepsThisFrame = budget.Steps };
     }
 
     private void WaitForAnswers()
@@ -444,12 +467,6 @@ public sealed class AgentPopulation : IDisposable
         mask.Begin(agent);
         agent.WriteDiscreteActionMask(mask);
         mask.RequireOne();
-    }
-
-    private void Train()
-    {
-        using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
-        learner?.Train(options.StepsPerFrame, Count);
     }
 
     private void Demonstrate(Agent agent, float[] row) => Record(agent, row, AskHeuristic(agent));

@@ -40,14 +40,17 @@ public sealed record AgentPopulationOptions
     /// <summary>How they learn: <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>; null for not at all.</summary>
     public AgentLearning? Learning { get; init; } = new PolicyGradient();
 
-    /// <summary>Most training steps in a frame.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int StepsPerFrame { get; init => field = Requirements.Size(value, "training steps a frame"); } = 1;
+    /// <summary>
+    /// How much they learn in a frame: a number of training steps, or a time, into which whole steps fit. A step longer than that time
+    /// runs in every few frames. What decisions cost comes besides.
+    /// </summary>
+    /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
+    public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = FrameBudget.Steps(1);
 
     /// <summary>
-    /// Frames from a decision's observations to its action, exactly: with the same seed the same run comes again, bit for bit, on the
-    /// same device, as long as every loss is finite. Where the GPU is late, the call waits for it; 0 always waits. Null: as soon as the
-    /// answer is there, without a wait.
+    /// Frames from a decision's observations to its action, exactly: with the same seed and a budget in steps the same run comes again,
+    /// bit for bit, on the same device, as long as every loss is finite. Where the GPU is late, the call waits for it; 0 always waits. Null:
+    /// as soon as the answer is there, without a wait.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative or more than 16.</exception>
     public int? Latency

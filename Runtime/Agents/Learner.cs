@@ -47,12 +47,21 @@ internal abstract class Learner
     /// <summary>Somebody showed what to do.</summary>
     public abstract void Demonstrate(int agent, ReadOnlySpan<float> raw, int action, ReadOnlySpan<bool> mask);
 
-    /// <summary>Enqueues at most so many steps.</summary>
-    /// <param name="steps">The budget of this frame.</param>
+    /// <summary>Enqueues steps while there is room for one and something to learn from.</summary>
+    /// <param name="budget">That of this frame, which was begun.</param>
     /// <param name="agents">Agents that learn.</param>
-    public void Train(int steps, int agents)
+    /// <returns>Whether more steps would have found nothing to learn from.</returns>
+    public bool Train(StepBudget budget, int agents)
     {
-        for (; steps > 0 && Step(agents); steps--) Steps++;
+        while (budget.HasRoom())
+        {
+            budget.BeginStep();
+            if (!Step(agents)) return true;
+            budget.EndStep();
+            Steps++;
+        }
+
+        return false;
     }
 
     /// <summary>Enqueues a step, if there is enough to learn from.</summary>

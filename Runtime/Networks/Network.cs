@@ -15,6 +15,7 @@ public sealed class Network : IDisposable
     private PredictionWorkspace? prediction;
     private StepWorkspace? gradients;
     private InputGradientWorkspace? inputGradients;
+    private PredictionRequests? requests;
     private bool disposed;
 
     /// <summary>Makes a network with the seed 1.</summary>
@@ -143,6 +144,27 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Predict(features, probabilities, true, nameof(probabilities));
 
+    /// <summary>
+    /// Asks for the probabilities of a batch, by the weights as they are now, without waiting: the answer, with the bits of
+    /// <see cref="Predict(ReadOnlySpan{float}, Span{float})"/>, is there some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
+    /// </summary>
+    /// <remarks>
+    /// The last <see cref="PredictionRequest.Capacity"/> requests of a network are kept: a further one takes the place of the oldest, which expires,
+    /// read or not. While that many are on their way, a further one asks nothing and is expired from the start. Allocates only
+    /// when the batch is larger than any before, and for the first requests until all places were used.
+    /// </remarks>
+    /// <param name="features">[batch × inputs]; its length gives the batch size. It may be reused at once.</param>
+    /// <exception cref="ArgumentException">The length does not fit the network.</exception>
+    /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public PredictionRequest RequestPrediction(ReadOnlySpan<float> features)
+    {
+        int rows = LabeledBatch.CheckFeatures(features, Inputs);
+        using NeuralDevice.Scope scope = Enter();
+        requests ??= new PredictionRequests(this);
+        return requests.Add(features, rows);
+    }
+
     /// <summary>The gradients of the loss of a batch by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
     /// <param name="features">[batch × inputs].</param>
     /// <param name="labels">[batch], each in [0, outputs).</param>
@@ -207,6 +229,7 @@ public sealed class Network : IDisposable
         disposed = true;
         foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.Dispose();
         prediction?.Dispose();
+        requests?.Dispose();
         gradients?.Dispose();
         inputGradients?.Dispose();
     }

@@ -31,6 +31,13 @@ internal static class Requirements
             throw new ArgumentException($"Expected {expected} values ({meaning}), but {actual} came.", name);
     }
 
+    /// <summary>As the other; the meaning is put together only where it is said.</summary>
+    public static void Length(
+        int actual, long expected, [InterpolatedStringHandlerArgument(nameof(actual), nameof(expected))] ref LengthMeaning meaning, string name)
+    {
+        if (actual != expected) Length(actual, expected, meaning.ToText(), name);
+    }
+
     public static void Finite(ReadOnlySpan<float> values, string what, string name)
     {
         int i = IndexOfNonFinite(values);
@@ -55,4 +62,23 @@ internal static class Requirements
 
         return -1;
     }
+}
+
+/// <summary>What a number of values means, as text that is made only where that number is wrong.</summary>
+[InterpolatedStringHandler]
+internal ref struct LengthMeaning
+{
+    private DefaultInterpolatedStringHandler text;
+
+    public LengthMeaning(int literalLength, int formattedCount, int actual, long expected, out bool isWrong)
+    {
+        isWrong = actual != expected;
+        if (isWrong) text = new DefaultInterpolatedStringHandler(literalLength, formattedCount);
+    }
+
+    public void AppendLiteral(string value) => text.AppendLiteral(value);
+
+    public void AppendFormatted<T>(T value) => text.AppendFormatted(value);
+
+    public string ToText() => text.ToStringAndClear();
 }

@@ -31,22 +31,30 @@ internal sealed class StepCosts
     private double believed;
     private double seen;
 
-    public StepCosts(IReadOnlyList<Dispatch> dispatches, int rows)
+    public StepCosts(int dispatches)
     {
-        line = new double[dispatches.Count];
-        observations = new int[dispatches.Count];
-        lineBefore = new double[dispatches.Count];
-        isNew = new bool[dispatches.Count];
+        line = new double[dispatches];
+        observations = new int[dispatches];
+        lineBefore = new double[dispatches];
+        isNew = new bool[dispatches];
+        Array.Fill(line, FirstLine);
+    }
+
+    public StepCosts(IReadOnlyList<Dispatch> dispatches, int rows) : this(dispatches.Count)
+    {
         for (int i = 0; i < line.Length; i++)
             line[i] = Math.Max(FirstLine, dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond / dispatches[i].Grid.Lines(rows));
     }
+
+    /// <summary>Whether its cost was seen, and is no guess.</summary>
+    public bool IsKnown(int dispatch) => observations[dispatch] == FirstThatTells;
 
     public double Of(int dispatch, int lines) => overhead + (line[dispatch] * lines);
 
     /// <summary>The lines of a dispatch that fit into a time, of those that are left; one at most of a dispatch whose cost nobody has seen yet.</summary>
     public int LinesWithin(double nanoseconds, int dispatch, int linesLeft)
     {
-        if (observations[dispatch] < FirstThatTells) return Of(dispatch, 1) <= nanoseconds ? 1 : 0;
+        if (!IsKnown(dispatch)) return Of(dispatch, 1) <= nanoseconds ? 1 : 0;
         return Of(dispatch, linesLeft) <= nanoseconds ? linesLeft : Math.Clamp((int)((nanoseconds - overhead) / line[dispatch]), 0, linesLeft - 1);
     }
 
@@ -57,7 +65,7 @@ internal sealed class StepCosts
     public void Observe(int dispatch, int lines, double nanoseconds)
     {
         observations[dispatch] = Math.Min(observations[dispatch] + 1, FirstThatTells);
-        if (observations[dispatch] < FirstThatTells) return;
+        if (!IsKnown(dispatch)) return;
 
         double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
         if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Invocation;
 using Spectre.Console;
 
 namespace NeuralPlugin.Samples;
@@ -23,49 +22,14 @@ internal static class Program
     /// <summary>The whole program, so that a test can run it: scenes write to the console only.</summary>
     public static int Run(string[] args, IAnsiConsole console, TextWriter error, CancellationToken cancellation)
     {
+        var host = new OffscreenHost(console, cancellation);
         var root = new Command("Samples/run", "Scenes that show what NeuralPlugin does. Each is trained by compute shaders, without a window.")
         {
             new HelpOption { Recursive = true },
-            new DigitsCommand(console, cancellation),
+            new DigitsCommand(console, host, cancellation),
         };
-        var command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (command.Action is ParseErrorAction)
-        {
-            var sceneIsMissing = command.CommandResult.Command == root;
-            error.WriteLine(sceneIsMissing ? DescribeMissingScene(root, args) : command.Errors[0].Message);
-            return ExitCode.UserError;
-        }
-
-        try
-        {
-            return command.Invoke(new InvocationConfiguration
-            {
-                EnableDefaultExceptionHandler = false,
-                Output = console.Profile.Out.Writer,
-                Error = error,
-            });
-        }
-        catch (Exception exception) when (exception is UserErrorException or DeviceLimitException)
-        {
-            error.WriteLine(exception.Message);
-            return ExitCode.UserError;
-        }
-        catch (DeviceNotSupportedException exception)
-        {
-            error.WriteLine(exception.Message);
-            return ExitCode.DeviceNotSupported;
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            error.WriteLine("Stopped.");
-            return ExitCode.Cancelled;
-        }
-    }
-
-    private static string DescribeMissingScene(Command root, string[] args)
-    {
-        var scenes = string.Join(", ", root.Subcommands.Select(scene => scene.Name));
-        var problem = args.Length == 0 ? "Name a scene" : $"There is no scene '{args[0]}'";
-        return $"{problem}; these are there: {scenes} (Samples/run --help tells more).";
+        // Digits has a form of its own here, which holds the scene's.
+        foreach (var scene in SceneCatalog.Commands(host).Where(scene => scene is not DigitsFrameCommand)) root.Subcommands.Add(scene);
+        return CommandLine.Run(root, args, console.Profile.Out.Writer, error, cancellation);
     }
 }

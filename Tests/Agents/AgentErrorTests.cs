@@ -231,7 +231,7 @@ internal sealed class AgentErrorTests
         Assert.That(() => good with { Actions = 1 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => good with { Capacity = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => good with { HiddenUnits = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
-        Assert.That(() => good with { StepsPerFrame = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => good with { FrameBudget = default }, Throws.ArgumentException);
         Assert.That(() => good with { Latency = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => good with { Latency = 17 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new PolicyGradient { Discount = 1.1f }, Throws.TypeOf<ArgumentOutOfRangeException>());

@@ -19,7 +19,7 @@ internal sealed class BehaviorCloningTests
             Capacity = Players,
             Brains = sharing,
             Latency = latency,
-            StepsPerFrame = 2,
+            FrameBudget = FrameBudget.Steps(2),
             Seed = seed,
             Learning = learning,
         });

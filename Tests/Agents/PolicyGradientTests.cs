@@ -204,7 +204,7 @@ internal sealed class PolicyGradientTests
             Capacity = Players,
             Brains = sharing,
             Latency = latency,
-            StepsPerFrame = 4,
+            FrameBudget = FrameBudget.Steps(4),
             Seed = 3,
             Learning = new PolicyGradient { Discount = 0, BatchSize = sharing == BrainSharing.Shared ? 64 : 8, Horizon = 8 },
         });
@@ -232,7 +232,7 @@ internal sealed class PolicyGradientTests
             Capacity = Walkers,
             Brains = sharing,
             Latency = 0,
-            StepsPerFrame = 4,
+            FrameBudget = FrameBudget.Steps(4),
             Seed = 2,
             Learning = new PolicyGradient { Discount = 0.9f, BatchSize = sharing == BrainSharing.Shared ? 128 : 16, Horizon = 16 },
         });
@@ -317,7 +317,7 @@ internal sealed class PolicyGradientTests
                 Actions = 2,
                 HiddenUnits = 3,
                 Latency = 0,
-                StepsPerFrame = 8,
+                FrameBudget = FrameBudget.Steps(8),
                 Learning = new PolicyGradient { BatchSize = 4, Horizon = 4, Epochs = epochs },
             });
             agents.Add(new ProbeAgent());
@@ -423,7 +423,7 @@ internal sealed class PolicyGradientTests
             Capacity = Count,
             Brains = sharing,
             Latency = latency,
-            StepsPerFrame = 2,
+            FrameBudget = FrameBudget.Steps(2),
             Seed = seed,
             Learning = new PolicyGradient { BatchSize = 8, Horizon = 5, Epochs = 2 },
         });

@@ -105,6 +105,8 @@ internal sealed class PublicCalls : IDisposable
         yield return ("Classifier.TrainBatch", () => classifier.TrainBatch(Features, Labels, 0.1f));
         yield return ("Classifier.TrainWith", () => classifier.TrainWith(new Adam()).Dispose());
         yield return ("Classifier.Predict", () => classifier.Predict(Features, results));
+        yield return ("Classifier.RequestPrediction", () => classifier.RequestPrediction(Features));
+        yield return ("Network.RequestPrediction", () => classifier.Network.RequestPrediction(Features));
         yield return ("Classifier.ComputeLogits", () => classifier.ComputeLogits(Features, results));
         yield return ("Classifier.ComputeGradients", () => classifier.ComputeGradients(Features, Labels));
         yield return ("Classifier.GetParameters", () => classifier.GetParameters());

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Spectre.Console;
 
 namespace NeuralPlugin.Samples;
@@ -9,13 +8,10 @@ internal sealed class DigitsCommand : Command
 {
     private static readonly DigitsOptions Defaults = new();
 
-    private readonly Option<string?> data = new("--data")
-    {
-        Description = "A folder of IDX files, gzipped or not: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same "
-            + "two with t10k for the test; without it, 10,000 digits of MNIST",
-        HelpName = "DIR",
-        CustomParser = ParseFolder,
-    };
+    private readonly Option<string?> data = FolderOption.Create(
+        "--data",
+        "A folder of IDX files, gzipped or not: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same "
+            + "two with t10k for the test; without it, 10,000 digits of MNIST");
 
     private readonly Option<int> hidden = NumberOption.Create("--hidden", "Hidden units", 1, 8192).WithDefault(Defaults.Hidden);
 
@@ -35,19 +31,20 @@ internal sealed class DigitsCommand : Command
     private readonly Option<int> seed =
         NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(Defaults.Seed);
 
-    private readonly Option<string?> outFolder = new("--out")
-    {
-        Description = "The folder for the picture digits.png",
-        HelpName = "DIR",
-        DefaultValueFactory = _ => Defaults.OutFolder,
-        CustomParser = ParseFolder,
-    };
+    private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for the picture digits.png").WithDefault(Defaults.OutFolder);
 
-    public DigitsCommand(IAnsiConsole console, CancellationToken cancellation)
-        : base("digits", "Trains a classifier on handwritten digits, tests it on others and draws what it has learned.")
+    private readonly SceneCommandOptions frames;
+
+    public DigitsCommand(IAnsiConsole console, ISceneHost host, CancellationToken cancellation)
+        : base(
+            "digits",
+            "Trains a classifier on handwritten digits, tests it on others and draws what it has learned. With --frames or a budget "
+                + "it is a scene: the network learns a little in every frame, with Adam, and what it takes the digits for is drawn.")
     {
-        Option[] all = [data, hidden, epochs, batch, optimizer, learningRate, linear, seed, outFolder];
+        frames = new SceneCommandOptions(host, "digits", DigitsFrameCommand.DefaultFrames, DigitsFrameCommand.DefaultBudget, seed, outFolder);
+        Option[] all = [data, hidden, epochs, batch, optimizer, learningRate, linear, seed, outFolder, .. frames.OfFrames];
         foreach (var option in all) Options.Add(option);
+        frames.AddValidator(this);
         Validators.Add(result =>
         {
             if (result.GetResult(linear) is { Implicit: false } && result.GetResult(hidden) is { Implicit: false })
@@ -55,11 +52,32 @@ internal sealed class DigitsCommand : Command
                 result.AddError("--hidden does not go with --linear, which has no hidden units.");
             }
         });
+        Validators.Add(result =>
+        {
+            if (frames.OfFrames.FirstOrDefault(option => SceneCommandOptions.IsGiven(result, option)) is not { } given) return;
+            Option[] ofTraining = [epochs, batch, optimizer, linear];
+            foreach (var option in ofTraining.Where(option => SceneCommandOptions.IsGiven(result, option)))
+            {
+                result.AddError($"{option.Name} does not go with {given.Name}, which runs the scene of frames.");
+            }
+        });
         SetAction(arguments =>
         {
+            if (frames.OfFrames.Any(option => SceneCommandOptions.IsGiven(arguments.CommandResult, option)))
+            {
+                host.Run("digits", CreateScene(arguments), frames.Read(arguments));
+                return ExitCode.Success;
+            }
+
             new DigitsScene(ReadOptions(arguments), console).Run(cancellation);
             return ExitCode.Success;
         });
+    }
+
+    private DigitsFrameScene CreateScene(ParseResult arguments)
+    {
+        var options = ReadOptions(arguments);
+        return new DigitsFrameScene(options.LoadData, options.Hidden, options.LearningRate);
     }
 
     private DigitsOptions ReadOptions(ParseResult arguments)
@@ -78,13 +96,5 @@ internal sealed class DigitsCommand : Command
             Seed = arguments.GetValue(seed),
             OutFolder = arguments.GetRequiredValue(outFolder)!,
         };
-    }
-
-    private static string? ParseFolder(ArgumentResult result)
-    {
-        var text = result.Tokens[0].Value;
-        if (text.Trim().Length > 0 && !text.Contains('\0', StringComparison.Ordinal)) return text;
-        result.AddError($"{((OptionResult)result.Parent!).Option.Name} needs the name of a folder, but it is empty.");
-        return null;
     }
 }

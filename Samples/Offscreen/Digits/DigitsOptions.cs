@@ -40,6 +40,8 @@ internal sealed record DigitsOptions
 
     public static float DefaultLearningRate(OptimizerKind optimizer) => optimizer == OptimizerKind.Adam ? 0.001f : 0.1f;
 
+    public ImageData LoadData() => DataFolder is { } folder ? ImageDataLoader.LoadFolder(folder) : ImageDataLoader.LoadEmbedded();
+
     public Optimizer CreateOptimizer() => Optimizer == OptimizerKind.Adam ? new Adam(LearningRate) : new Sgd(LearningRate);
 
     public Classifier CreateClassifier(NeuralDevice device, ImageData data) => Linear

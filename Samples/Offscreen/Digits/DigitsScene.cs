@@ -11,7 +11,7 @@ internal sealed class DigitsScene(DigitsOptions options, IAnsiConsole console)
     {
         var clock = new PhaseClock();
         clock.Enter(Phase.Data);
-        var data = options.DataFolder is { } folder ? ImageDataLoader.LoadFolder(folder) : ImageDataLoader.LoadEmbedded();
+        var data = options.LoadData();
         clock.Enter(Phase.StartUp);
         using var device = NeuralDevice.CreateHeadless();
         var picture = OutputFile.Prepare(options.OutFolder, "digits.png");

@@ -10,9 +10,6 @@ internal sealed class Sheet : IDisposable
     public static readonly SKColor Rule = new(0xd0, 0xd5, 0xdb);
     public static readonly SKColor Warning = new(0xc6, 0x28, 0x28);
 
-    // Skia without fontconfig finds families by their exact names only; the first of these that is there is taken.
-    private static readonly string[] Families = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Segoe UI", "Helvetica", "Arial"];
-
     private readonly SKSurface surface;
     private readonly SKTypeface regular;
     private readonly SKTypeface bold;
@@ -21,7 +18,7 @@ internal sealed class Sheet : IDisposable
     {
         surface = SKSurface.Create(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         Canvas.Clear(SKColors.White);
-        FontFamily = FindFamily();
+        FontFamily = Fonts.FindFamily();
         regular = SKTypeface.FromFamilyName(FontFamily, SKFontStyle.Normal);
         bold = SKTypeface.FromFamilyName(FontFamily, SKFontStyle.Bold);
     }
@@ -75,11 +72,5 @@ internal sealed class Sheet : IDisposable
         regular.Dispose();
         bold.Dispose();
         surface.Dispose();
-    }
-
-    private static string FindFamily()
-    {
-        var there = SKFontManager.Default.GetFontFamilies();
-        return Families.FirstOrDefault(there.Contains) ?? there.FirstOrDefault() ?? SKTypeface.Default.FamilyName;
     }
 }

@@ -22,12 +22,6 @@ internal static class NumberOption
         return new Argument<T>(name) { Description = description, CustomParser = Parser(name, min, max), DefaultValueFactory = _ => defaultValue };
     }
 
-    public static Option<T> WithDefault<T>(this Option<T> option, T value)
-    {
-        option.DefaultValueFactory = _ => value;
-        return option;
-    }
-
     private static Func<ArgumentResult, T> Parser<T>(string name, T min, T max)
         where T : struct, INumber<T>
     {

@@ -1,0 +1,98 @@
+namespace NeuralPlugin;
+
+/// <summary>The predictions of one network that were asked for without waiting, in places that are used over and over.</summary>
+internal sealed class PredictionRequests(Network network) : IDisposable
+{
+    private readonly Slot[] slots = [.. Enumerable.Range(0, PredictionRequest.Capacity).Select(_ => new Slot())];
+    private PredictionWorkspace? workspace;
+    private long asked;
+    private bool disposed;
+
+    /// <summary>Enqueues a checked batch and the copy of what it gives.</summary>
+    public PredictionRequest Add(ReadOnlySpan<float> features, int rows)
+    {
+        int number = (int)(asked % slots.Length);
+        Slot slot = slots[number];
+        if (slot.Status == PredictionStatus.Pending) network.Device.Update();
+        if (slot.Status == PredictionStatus.Pending) return default;
+        if (workspace is null || workspace.Capacity < rows)
+        {
+            PredictionWorkspace larger = new(network, rows);
+            workspace?.Dispose();
+            workspace = larger;
+        }
+
+        slot.Prepare(network.Device, workspace.Probabilities, rows * network.Outputs);
+        workspace.Enqueue(features, rows);
+        slot.Start(++asked);
+        return new PredictionRequest(this, number, asked);
+    }
+
+    public PredictionStatus StatusOf(int slot, long generation)
+    {
+        return !disposed && slots[slot].Generation == generation ? slots[slot].Status : PredictionStatus.Expired;
+    }
+
+    public bool TryGet(int slot, long generation, Span<float> probabilities)
+    {
+        if (StatusOf(slot, generation) is not (PredictionStatus.Pending or PredictionStatus.Ready)) return false;
+        int values = slots[slot].Count, outputs = network.Outputs;
+        Requirements.Length(probabilities.Length, values, $"{values / outputs} samples × {outputs} classes", nameof(probabilities));
+        if (slots[slot].Status == PredictionStatus.Pending) return false;
+        slots[slot].Values.CopyTo(probabilities);
+        return true;
+    }
+
+    public void Dispose()
+    {
+        disposed = true;
+        workspace?.Dispose();
+        foreach (Slot slot in slots) slot.Dispose();
+    }
+
+    private sealed class Slot : IDisposable
+    {
+        private readonly MatrixTexture[] source = new MatrixTexture[1];
+        private Readback? readback;
+        private float[] values = [];
+
+        public PredictionStatus Status { get; private set; } = PredictionStatus.Expired;
+
+        /// <summary>Which request has the place.</summary>
+        public long Generation { get; private set; }
+
+        public int Count { get; private set; }
+
+        public ReadOnlySpan<float> Values => values.AsSpan(0, Count);
+
+        public void Prepare(NeuralDevice device, MatrixTexture probabilities, int count)
+        {
+            if (!ReferenceEquals(source[0], probabilities))
+            {
+                Readback larger = new(device, [probabilities.Shape], End);
+                readback?.Dispose();
+                readback = larger;
+                source[0] = probabilities;
+            }
+
+            if (values.Length < count) values = new float[count];
+            Count = count;
+        }
+
+        public void Start(long generation)
+        {
+            readback!.Start(source);
+            Generation = generation;
+            Status = PredictionStatus.Pending;
+        }
+
+        public void Dispose() => readback?.Dispose();
+
+        private void End(Readback ended)
+        {
+            if (!ReferenceEquals(ended, readback)) return;
+            if (ended.Status == ReadbackStatus.Ready) ended.Read(0, values.AsSpan(0, Count));
+            Status = ended.Status == ReadbackStatus.Ready ? PredictionStatus.Ready : PredictionStatus.Failed;
+        }
+    }
+}

@@ -1,0 +1,22 @@
+using System.CommandLine;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>The command line of the arena.</summary>
+internal sealed class ArenaCommand : SceneCommand
+{
+    public const int DefaultCreatures = 300;
+    public const int DefaultFrames = 3_000;
+
+    public static readonly TrainingBudget DefaultBudget = TrainingBudget.OfSteps(8);
+
+    private readonly Option<int> creatures = NumberOption.Create("--creatures", "Creatures, each with a brain", 1, 10_000).WithDefault(DefaultCreatures);
+
+    public ArenaCommand(ISceneHost host)
+        : base(host, "arena", "Hundreds of creatures, a brain each, learn from reward to eat and not to be eaten.", DefaultFrames, DefaultBudget)
+    {
+        Options.Add(creatures);
+    }
+
+    protected override IScene CreateScene(ParseResult arguments) => new ArenaScene(arguments.GetValue(creatures));
+}

@@ -1,0 +1,22 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>The agent script of a creature: sees, moves, and is rewarded for what became of it.</summary>
+internal sealed class ArenaCreature(ArenaWorld world, int number) : Agent
+{
+    private readonly float[] seen = new float[ArenaWorld.Observations];
+
+    public override void CollectObservations(VectorSensor sensor)
+    {
+        world.Observe(number, seen);
+        sensor.AddObservation(seen);
+    }
+
+    public override void OnActionReceived(int action) => world.Move(number, action);
+
+    /// <summary>After the world has moved.</summary>
+    public void TakeReward()
+    {
+        if (world.Rewards[number] != 0) AddReward(world.Rewards[number]);
+        if (world.Eaten[number]) EndEpisode();
+    }
+}

@@ -1,0 +1,95 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>
+/// Three equal worlds: in one the creatures learn, a brain each, from nothing but reward; in one they move at random, which is the
+/// floor; in one by a hand-written policy, which is the ceiling.
+/// </summary>
+internal sealed class ArenaTrial : IDisposable
+{
+    public const int Hidden = 32;
+
+    /// <summary>Frames that the means are of.</summary>
+    public const int Window = 300;
+
+    private const ulong WorldStream = 1;
+    private const ulong RandomStream = 2;
+
+    private readonly AgentPopulation population;
+    private readonly ArenaCreature[] creatures;
+    private readonly SeededRandom random;
+    private readonly float[] seen = new float[ArenaWorld.Observations];
+
+    /// <param name="device">Where the brains live.</param>
+    /// <param name="creatureCount">Creatures of each world.</param>
+    /// <param name="seed">Draws worlds, weights and actions.</param>
+    /// <param name="budget">How much they learn in a frame.</param>
+    public ArenaTrial(NeuralDevice device, int creatureCount, int seed, TrainingBudget budget)
+    {
+        (Learning, Random, Script) = (World(), World(), World());
+        random = new SeededRandom((ulong)seed, RandomStream);
+        population = new AgentPopulation(device, new AgentPopulationOptions
+        {
+            Observations = ArenaWorld.Observations,
+            Actions = ArenaWorld.Actions,
+            Capacity = creatureCount,
+            HiddenUnits = Hidden,
+            Learning = new PolicyGradient { Optimizer = new Sgd(0.25f), Discount = 0.7f },
+            FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
+            Latency = 1,
+            Seed = seed,
+        })
+        { Learns = !budget.IsOff };
+        creatures = [.. Enumerable.Range(0, creatureCount).Select(i => new ArenaCreature(Learning, i) { Name = $"creature {i}" })];
+        foreach (var creature in creatures) population.Add(creature);
+
+        ArenaWorld World() => new(creatureCount, seed, WorldStream);
+    }
+
+    public ArenaWorld Learning { get; }
+
+    public ArenaWorld Random { get; }
+
+    public ArenaWorld Script { get; }
+
+    public AgentProgress Progress => population.Progress;
+
+    /// <summary>Reward of a creature in a hundred frames, over the last ones; of those that learn.</summary>
+    public MovingMean Learned { get; } = new(Window);
+
+    /// <summary>The same, of those that move at random.</summary>
+    public MovingMean Floor { get; } = new(Window);
+
+    /// <summary>The same, of those that follow the hand-written policy.</summary>
+    public MovingMean Ceiling { get; } = new(Window);
+
+    /// <summary>The part of the way from the floor to the ceiling that learning has come, over the last frames.</summary>
+    public double GapClosed => (Learned.Value - Floor.Value) / (Ceiling.Value - Floor.Value);
+
+    /// <summary>One frame of all three worlds.</summary>
+    public void Step()
+    {
+        for (var i = 0; i < creatures.Length; i++)
+        {
+            Random.Move(i, random.NextInt32(ArenaWorld.Actions));
+            Script.Observe(i, seen);
+            Script.Move(i, ArenaWorld.Script(seen));
+        }
+
+        population.Update();
+        foreach (var world in (ReadOnlySpan<ArenaWorld>)[Learning, Random, Script]) world.Step();
+        foreach (var creature in creatures) creature.TakeReward();
+        Learned.Add(MeanReward(Learning));
+        Floor.Add(MeanReward(Random));
+        Ceiling.Add(MeanReward(Script));
+    }
+
+    public void Dispose() => population.Dispose();
+
+    private static double MeanReward(ArenaWorld world)
+    {
+        const int Frames = 100;
+        var sum = 0.0;
+        foreach (var reward in world.Rewards) sum += reward;
+        return Frames * sum / world.Rewards.Length;
+    }
+}

@@ -1,0 +1,213 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>
+/// Creatures that eat and are eaten, on a plane that goes on at the opposite edge. A creature sees how near food and hunters
+/// are in each of eight directions, and moves one step up, right, down or left. Food that is eaten grows elsewhere; a creature
+/// that is eaten is put elsewhere; a hunter goes for the nearest creature, is slower than one, and rests after a meal.
+/// </summary>
+internal sealed class ArenaWorld
+{
+    public const float Width = 64;
+    public const float Height = 36;
+    public const int Observations = 2 * Directions;
+    public const int Actions = 4;
+    public const float FoodReward = 1;
+    public const float EatenReward = -2;
+
+    private const int Directions = 8;
+    private const int FoodCount = 400;
+    private const int HunterCount = 24;
+    private const float FoodSight = 5;
+    private const float HunterSight = 6;
+    private const float Speed = 0.45f;
+    private const float HunterSpeed = 0.36f;
+    private const float FoodReach = 0.7f;
+    private const float HunterReach = 0.9f;
+    private const int Rest = 12;
+
+    private readonly SeededRandom random;
+    private readonly Position[] creatures;
+    private readonly Position[] food = new Position[FoodCount];
+    private readonly Position[] hunters = new Position[HunterCount];
+    private readonly float[] headings = new float[HunterCount];
+    private readonly int[] resting = new int[HunterCount];
+
+    public ArenaWorld(int creatureCount, int seed, ulong stream)
+    {
+        random = new SeededRandom((ulong)seed, stream);
+        creatures = new Position[creatureCount];
+        Rewards = new float[creatureCount];
+        Eaten = new bool[creatureCount];
+        Moves = new int[creatureCount];
+        foreach (ref var place in creatures.AsSpan()) place = Anywhere();
+        foreach (ref var place in food.AsSpan()) place = Anywhere();
+        foreach (ref var place in hunters.AsSpan()) place = Anywhere();
+    }
+
+    public ReadOnlySpan<Position> Creatures => creatures;
+
+    public ReadOnlySpan<Position> Food => food;
+
+    public ReadOnlySpan<Position> Hunters => hunters;
+
+    /// <summary>Where each hunter goes, in radians from the right, downwards.</summary>
+    public ReadOnlySpan<float> Headings => headings;
+
+    /// <summary>[creatures]: what each got in the last frame.</summary>
+    public float[] Rewards { get; }
+
+    /// <summary>[creatures]: which were eaten in the last frame, and stand elsewhere now.</summary>
+    public bool[] Eaten { get; }
+
+    /// <summary>[creatures]: where each goes.</summary>
+    public int[] Moves { get; }
+
+    /// <summary>What one creature sees: how near food is in eight directions, then how near hunters are; 0 (none) to 1 (here).</summary>
+    public void Observe(int creature, Span<float> observations)
+    {
+        observations.Clear();
+        var here = creatures[creature];
+        foreach (var place in food) See(here, place, FoodSight, observations[..Directions]);
+        foreach (var place in hunters) See(here, place, HunterSight, observations[Directions..]);
+    }
+
+    /// <summary>Says where a creature goes from the next frame on: 0 up, 1 right, 2 down, 3 left.</summary>
+    public void Move(int creature, int action) => Moves[creature] = action;
+
+    /// <summary>Moves the whole world by one frame.</summary>
+    public void Step()
+    {
+        Array.Clear(Rewards);
+        Array.Clear(Eaten);
+        for (var i = 0; i < creatures.Length; i++) creatures[i] = Moved(creatures[i], Moves[i]);
+        for (var i = 0; i < creatures.Length; i++) Eat(i);
+        for (var i = 0; i < hunters.Length; i++) Hunt(i);
+    }
+
+    /// <summary>The hand-written policy: away from a hunter that is near, else to the nearest food in sight.</summary>
+    public static int Script(ReadOnlySpan<float> observations)
+    {
+        const float TooNear = 0.72f;
+        var hunter = Strongest(observations[Directions..]);
+        if (observations[Directions + hunter] > TooNear) return ActionTo(hunter + Directions / 2);
+        var meal = Strongest(observations[..Directions]);
+        if (observations[meal] > 0) return ActionTo(meal);
+        return observations[Directions + hunter] > 0 ? ActionTo(hunter + Directions / 2) : 0;
+    }
+
+    private static Position Moved(Position from, int action) => action switch
+    {
+        0 => Position.Wrapped(from.X, from.Y - Speed),
+        1 => Position.Wrapped(from.X + Speed, from.Y),
+        2 => Position.Wrapped(from.X, from.Y + Speed),
+        _ => Position.Wrapped(from.X - Speed, from.Y),
+    };
+
+    // Direction 0 is the eighth right and a little down; they go on clockwise.
+    private static int ActionTo(int direction) => (direction % Directions) switch
+    {
+        0 or 7 => 1,
+        1 or 2 => 2,
+        3 or 4 => 3,
+        _ => 0,
+    };
+
+    private static int Strongest(ReadOnlySpan<float> values)
+    {
+        var best = 0;
+        for (var i = 1; i < values.Length; i++)
+        {
+            if (values[i] > values[best]) best = i;
+        }
+
+        return best;
+    }
+
+    private static void See(Position from, Position to, float sight, Span<float> directions)
+    {
+        var (x, y) = from.To(to);
+        var square = x * x + y * y;
+        if (square >= sight * sight) return;
+        var nearness = 1 - MathF.Sqrt(square) / sight;
+        ref var seen = ref directions[DirectionOf(x, y)];
+        if (nearness > seen) seen = nearness;
+    }
+
+    // Eighths between the axes and the diagonals.
+    private static int DirectionOf(float x, float y)
+    {
+        var isSteep = MathF.Abs(y) > MathF.Abs(x);
+        return (x >= 0, y >= 0) switch
+        {
+            (true, true) => isSteep ? 1 : 0,
+            (false, true) => isSteep ? 2 : 3,
+            (false, false) => isSteep ? 5 : 4,
+            (true, false) => isSteep ? 6 : 7,
+        };
+    }
+
+    private void Eat(int creature)
+    {
+        foreach (ref var place in food.AsSpan())
+        {
+            if (!creatures[creature].IsNear(place, FoodReach)) continue;
+            Rewards[creature] += FoodReward;
+            place = Anywhere();
+        }
+    }
+
+    private void Hunt(int hunter)
+    {
+        if (resting[hunter] > 0)
+        {
+            resting[hunter]--;
+            return;
+        }
+
+        var prey = NearestCreature(hunters[hunter]);
+        var (x, y) = hunters[hunter].To(creatures[prey]);
+        var distance = MathF.Max(1e-6f, MathF.Sqrt(x * x + y * y));
+        headings[hunter] = MathF.Atan2(y, x);
+        var step = MathF.Min(HunterSpeed, distance) / distance;
+        hunters[hunter] = Position.Wrapped(hunters[hunter].X + x * step, hunters[hunter].Y + y * step);
+        if (!hunters[hunter].IsNear(creatures[prey], HunterReach)) return;
+        Rewards[prey] += EatenReward;
+        Eaten[prey] = true;
+        creatures[prey] = Anywhere();
+        resting[hunter] = Rest;
+    }
+
+    private int NearestCreature(Position from)
+    {
+        var (nearest, best) = (0, float.MaxValue);
+        for (var i = 0; i < creatures.Length; i++)
+        {
+            var (x, y) = from.To(creatures[i]);
+            var square = x * x + y * y;
+            if (square < best) (nearest, best) = (i, square);
+        }
+
+        return nearest;
+    }
+
+    private Position Anywhere() => new(random.NextSingle() * Width, random.NextSingle() * Height);
+
+    /// <summary>A place; the shortest way to another may lead over an edge.</summary>
+    internal readonly record struct Position(float X, float Y)
+    {
+        public static Position Wrapped(float x, float y) => new(Wrap(x, Width), Wrap(y, Height));
+
+        public (float X, float Y) To(Position other) => (Shortest(other.X - X, Width), Shortest(other.Y - Y, Height));
+
+        public bool IsNear(Position other, float reach)
+        {
+            var (x, y) = To(other);
+            return x * x + y * y < reach * reach;
+        }
+
+        private static float Wrap(float value, float size) => value < 0 ? value + size : value >= size ? value - size : value;
+
+        private static float Shortest(float difference, float size) =>
+            difference > size / 2 ? difference - size : difference < -size / 2 ? difference + size : difference;
+    }
+}

@@ -1,0 +1,72 @@
+using SkiaSharp;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>
+/// The limits of linear models: a linear classifier and one with a hidden layer learn the same points, and the plane has the
+/// color of what each makes of it.
+/// </summary>
+internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) : IScene
+{
+    private readonly List<BoundaryPanel> panels = [];
+    private SceneContext? context;
+    private Screen? screen;
+    private SceneTraining? training;
+
+    public string Title => "The limits of linear models";
+
+    public IReadOnlyList<SceneFigure> Figures =>
+    [
+        .. panels.Zip(rules).SelectMany(pair => new SceneFigure[]
+        {
+            new($"{PlaneData.NameOf(pair.Second)}, linear: accuracy on new points", pair.First.Linear.Accuracy, "P1"),
+            new($"{PlaneData.NameOf(pair.Second)}, {hidden} hidden units: accuracy on new points", pair.First.Layered.Accuracy, "P1"),
+        }),
+    ];
+
+    public void Load(SceneContext context)
+    {
+        this.context = context;
+        screen = new Screen(context.Gl);
+        var places = Places();
+        training = new SceneTraining(context);
+        for (var i = 0; i < rules.Count; i++) panels.Add(new BoundaryPanel(context, training, rules[i], hidden, rules.Count, places[i]));
+        foreach (var panel in panels) panel.Ask();
+    }
+
+    public void Update()
+    {
+        training!.Tick();
+        foreach (var panel in panels) panel.RecordLosses();
+
+        // One panel a frame: what is on the screen is at most as many frames old as there are panels.
+        panels[context!.Frame % panels.Count].Ask();
+    }
+
+    public void Render()
+    {
+        screen!.Begin();
+        foreach (var panel in panels) panel.Draw(screen);
+        SceneFrame.Draw(
+            screen.Sheet, context!, Title,
+            "Dots: points to learn, of two classes. Background: the class each network gives to a point, the stronger the surer. "
+                + "No line parts the last three.");
+        screen.End();
+    }
+
+    public void Dispose()
+    {
+        training?.Dispose();
+        foreach (var panel in panels) panel.Dispose();
+        screen?.Dispose();
+    }
+
+    private SKRect[] Places()
+    {
+        const float Gap = 34;
+        var whole = new SKRect(SceneFrame.Margin, SceneFrame.Top, Screen.Width - SceneFrame.Margin, SceneFrame.Bottom);
+        if (rules.Count == 1) return [whole];
+        var (width, height) = ((whole.Width - Gap) / 2, whole.Height / 2);
+        return [.. rules.Select((_, i) => SKRect.Create(whole.Left + i % 2 * (width + Gap), whole.Top + i / 2 * height, width, height - 6))];
+    }
+}

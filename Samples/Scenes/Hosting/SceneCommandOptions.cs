@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>The options that every scene has, on its command line.</summary>
+internal sealed class SceneCommandOptions
+{
+    private readonly ISceneHost host;
+    private readonly string scene;
+    private readonly int defaultFrames;
+    private readonly TrainingBudget defaultBudget;
+
+    /// <param name="host">Where the scene is to run.</param>
+    /// <param name="scene">Its name.</param>
+    /// <param name="defaultFrames">Its frames, when nothing is said.</param>
+    /// <param name="defaultBudget">Its budget, when nothing is said.</param>
+    /// <param name="seed">The command's own option, where it has one.</param>
+    /// <param name="outFolder">The command's own option, where it has one.</param>
+    public SceneCommandOptions(
+        ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget, Option<int>? seed = null, Option<string?>? outFolder = null)
+    {
+        Seed = seed ?? NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
+        OutFolder = outFolder ?? FolderOption.Create("--out", "The folder for the pictures");
+        this.host = host;
+        this.scene = scene;
+        this.defaultFrames = defaultFrames;
+        this.defaultBudget = defaultBudget;
+        var frames = host.DefaultFrames(defaultFrames) is { } count ? $"[default: {count}]" : "[default: until the window is closed]";
+        Frames = NumberOption.Create<int>("--frames", $"Frames to run {frames}", 1, 10_000_000);
+        BudgetMilliseconds = NumberOption.Create<double>("--budget-ms", $"Milliseconds of training a frame [default: {defaultBudget}]", 0, 1000);
+        BudgetSteps = NumberOption.Create<int>("--budget-steps", "Steps of training a frame, instead; 0 trains not at all", 0, 100_000);
+        Every = NumberOption.Create<int>("--every", "Frames from one picture to the next [default: about sixty pictures in all]", 1, 10_000_000);
+    }
+
+    public Option<int> Frames { get; }
+
+    public Option<double> BudgetMilliseconds { get; }
+
+    public Option<int> BudgetSteps { get; }
+
+    public Option<int> Every { get; }
+
+    public Option<int> Seed { get; }
+
+    public Option<string?> OutFolder { get; }
+
+    /// <summary>Those that no other form of a command has.</summary>
+    public IReadOnlyList<Option> OfFrames => [Frames, BudgetMilliseconds, BudgetSteps, Every];
+
+    public static bool IsGiven(SymbolResult result, Option option) => result.GetResult(option) is { Implicit: false };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in OfFrames) command.Options.Add(option);
+        command.Options.Add(Seed);
+        command.Options.Add(OutFolder);
+        AddValidator(command);
+    }
+
+    public void AddValidator(Command command) => command.Validators.Add(result =>
+    {
+        if (IsGiven(result, BudgetMilliseconds) && IsGiven(result, BudgetSteps))
+        {
+            result.AddError("--budget-ms does not go with --budget-steps: a budget is a time or a number of steps.");
+        }
+    });
+
+    public SceneOptions Read(ParseResult arguments)
+    {
+        var result = arguments.CommandResult;
+        var frames = IsGiven(result, Frames) ? arguments.GetValue(Frames) : host.DefaultFrames(defaultFrames);
+        var budget = IsGiven(result, BudgetSteps) ? TrainingBudget.OfSteps(arguments.GetValue(BudgetSteps))
+            : !IsGiven(result, BudgetMilliseconds) ? defaultBudget
+            : arguments.GetValue(BudgetMilliseconds) is > 0 and var milliseconds ? TrainingBudget.OfMilliseconds(milliseconds)
+            : TrainingBudget.Off;
+        var folder = IsGiven(result, OutFolder) ? arguments.GetValue(OutFolder) : host.DefaultOutFolder(scene);
+        int? every = IsGiven(result, Every) ? arguments.GetValue(Every) : null;
+        return new SceneOptions(frames, arguments.GetValue(Seed), budget, folder, every);
+    }
+}

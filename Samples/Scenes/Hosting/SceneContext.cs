@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin.Samples;
+
+/// <summary>What a host hands to a scene.</summary>
+internal sealed class SceneContext(NeuralDevice device, GL gl, SceneOptions options)
+{
+    private long frameStart;
+    private TimeSpan training;
+    private int steps;
+
+    public NeuralDevice Device { get; } = device;
+
+    /// <summary>The host's context, for drawing.</summary>
+    public GL Gl { get; } = gl;
+
+    public int Seed => Options.Seed;
+
+    public TrainingBudget Budget => Options.Budget;
+
+    public SceneOptions Options { get; } = options;
+
+    /// <summary>The number of the frame in hand, from 0.</summary>
+    public int Frame => Statistics.Count;
+
+    /// <summary>What the frames before this one took.</summary>
+    public FrameStatistics Statistics { get; } = new();
+
+    /// <summary>Told by the scene: training that this frame has done.</summary>
+    public void CountTraining(TimeSpan time, int trainedSteps)
+    {
+        training += time;
+        steps += trainedSteps;
+    }
+
+    /// <summary>Whether a frame was begun and not ended.</summary>
+    public bool IsFrameOpen { get; private set; }
+
+    public void BeginFrame()
+    {
+        IsFrameOpen = true;
+        training = TimeSpan.Zero;
+        steps = 0;
+        frameStart = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Called by the host when the GPU has finished the frame.</summary>
+    public void EndFrame()
+    {
+        IsFrameOpen = false;
+        Statistics.Add(Stopwatch.GetElapsedTime(frameStart), training, steps);
+    }
+}

@@ -1,0 +1,20 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>What every scene can be told.</summary>
+/// <param name="Frames">Frames to run; null runs until the window is closed.</param>
+/// <param name="Seed">Draws weights, samples and worlds.</param>
+/// <param name="Budget">How much to train in a frame.</param>
+/// <param name="OutFolder">Where pictures go; null writes none.</param>
+/// <param name="Every">Frames from one picture to the next; null chooses so that there are about sixty, or one in ten seconds where there is no end.</param>
+internal sealed record SceneOptions(int? Frames, int Seed, TrainingBudget Budget, string? OutFolder, int? Every)
+{
+    private const int MostPictures = 60;
+    private const int FramesOfTenSeconds = 600;
+
+    /// <summary>Whether a picture is taken of this frame, counted from 0. The last one always is.</summary>
+    public bool IsPictured(int frame)
+    {
+        var every = Every ?? (Frames is { } frames ? (frames + MostPictures - 1) / MostPictures : FramesOfTenSeconds);
+        return frame == Frames - 1 || (frame + 1) % every == 0;
+    }
+}

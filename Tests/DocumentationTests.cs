@@ -1,0 +1,75 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Emit;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// The code of each page of the documentation is one program, which compiles against the public face and runs. What a reader
+/// needs not see, and what checks the result, stands in the page as a comment: &lt;!-- csharp … --&gt;.
+/// </summary>
+[TestFixture]
+internal sealed partial class DocumentationTests
+{
+    private const string ImplicitUsings =
+        "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; " +
+        "global using System.Threading; global using System.Threading.Tasks;";
+
+    /// <summary>The design shows shapes, not programs.</summary>
+    private static IEnumerable<string> Pages => Repository.FilesBelow("Documentation~", "*.md")
+        .Select(Path.GetFileName).OfType<string>().Where(page => page != "design.md" && BlocksOf(page).Length > 0).Order();
+
+    [TestCaseSource(nameof(Pages))]
+    public void TheCodeOfAPageRuns(string page)
+    {
+        MethodInfo main = Compile(page, ProgramOf(page));
+        string before = Environment.CurrentDirectory, folder = Directory.CreateTempSubdirectory().FullName;
+        TextWriter output = Console.Out;
+        try
+        {
+            Environment.CurrentDirectory = folder;
+            Console.SetOut(TestContext.Out);
+            main.Invoke(null, main.GetParameters().Length == 0 ? null : [Array.Empty<string>()]);
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Environment.CurrentDirectory = before;
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string[] BlocksOf(string page) => [.. CodeBlocks().Matches(File.ReadAllText(Repository.PathOf(Path.Combine("Documentation~", page))))
+        .Select(match => match.Groups["code"].Value)];
+
+    /// <summary>All blocks in their order: usings, then statements, then types.</summary>
+    private static CompilationUnitSyntax ProgramOf(string page)
+    {
+        CompilationUnitSyntax[] blocks = [.. BlocksOf(page).Select(block => SyntaxFactory.ParseCompilationUnit(block))];
+        MemberDeclarationSyntax[] members = [.. blocks.SelectMany(block => block.Members)];
+        return SyntaxFactory.CompilationUnit()
+            .AddUsings([.. blocks.SelectMany(block => block.Usings).DistinctBy(directive => directive.ToString())])
+            .AddMembers([.. members.OfType<GlobalStatementSyntax>(), .. members.Where(member => member is not GlobalStatementSyntax)]);
+    }
+
+    private static MethodInfo Compile(string page, CompilationUnitSyntax program)
+    {
+        string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
+        CSharpCompilation compilation = CSharpCompilation.Create(
+            $"Documentation.{Path.GetFileNameWithoutExtension(page)}",
+            [CSharpSyntaxTree.ParseText(ImplicitUsings), CSharpSyntaxTree.ParseText(program.ToFullString())],
+            assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
+            new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
+        using MemoryStream image = new();
+        EmitResult result = compilation.Emit(image);
+        Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty, program.ToFullString());
+        return Assembly.Load(image.ToArray()).EntryPoint!;
+    }
+
+    [GeneratedRegex(@"^(```csharp|<!-- csharp)\r?\n(?<code>.*?)^(```|-->)", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex CodeBlocks();
+}

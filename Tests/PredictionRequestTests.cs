@@ -1,0 +1,170 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Predictions that nobody waits for, on a GPU that is late and on the one that is here.</summary>
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class PredictionRequestTests : IDisposable
+{
+    private const int Inputs = 9;
+    private const int Classes = 3;
+
+    private static readonly float[] Features = TwinArrays.UniformFloats(1, 7 * Inputs, -1, 1);
+
+    private readonly TestGl gl = TestGls.Create();
+    private readonly NeuralDevice device;
+    private readonly TwoLayerClassifier classifier;
+
+    public PredictionRequestTests()
+    {
+        device = NeuralDevice.Attach(gl.Api);
+        classifier = new TwoLayerClassifier(device, Inputs, hidden: 5, Classes, seed: 2);
+    }
+
+    public void Dispose()
+    {
+        classifier.Dispose();
+        device.Dispose();
+        gl.Dispose();
+    }
+
+    /// <summary>The answer is that of the weights at the request, whatever is trained or asked before it comes, and nothing waits for it.</summary>
+    [Test]
+    public void AnAnswerHasTheBitsOfPredictSomeFramesLater([Values(0, 1, 3, 10)] int delayFrames, [Values(1, 3, 7)] int rows)
+    {
+        float[] expected = new float[rows * Classes], found = new float[rows * Classes];
+        float[] asked = Features[..(rows * Inputs)];
+        classifier.Predict(asked, expected);
+        classifier.RequestPrediction(Features);   // its kernels are compiled
+        gl.DelayFrames = delayFrames;
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: 7);
+        samples.AddRange(Features, TwinArrays.Labels(2, 7, Classes));
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { FrameBudget = FrameBudget.Steps(1) });
+        WarmUpProgress warmUp = device.WarmUp(trainer.Kernels);
+        while (!warmUp.IsDone) device.Update();
+        gl.ClearRecords();
+        PredictionRequest request = classifier.RequestPrediction(asked);
+        Assert.That(request.Status, Is.EqualTo(PredictionStatus.Pending));
+        Assert.That(request.TryGet(found), Is.False);
+        PredictionRequest copy = request;
+        int frames = 0;
+        while (request.Status == PredictionStatus.Pending)
+        {
+            classifier.RequestPrediction(Features);
+            trainer.Tick();
+            gl.NextFrame();
+            Assert.That(++frames, Is.LessThan(20));
+        }
+
+        Assert.That(gl.WaitingCalls, Is.Empty);
+        Assert.That(frames, Is.GreaterThanOrEqualTo(delayFrames));
+        Assert.That(request.TryGet(found), Is.True);
+        Assert.That(found, Is.EqualTo(expected));
+        Array.Clear(found);
+        Assert.That(copy.TryGet(found), Is.True, "it may be read again");
+        Assert.That(found, Is.EqualTo(expected));
+        Assert.That(copy, Is.EqualTo(request));
+    }
+
+    [Test]
+    public void AnswersComeInTheOrderOfTheRequests()
+    {
+        const int Frames = 50;
+        gl.DelayFrames = 3;
+        Queue<(PredictionRequest Request, float[] Expected)> open = [];
+        float[] found = new float[Classes];
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            float[] asked = Features[((frame % 7) * Inputs)..(((frame % 7) + 1) * Inputs)], expected = new float[Classes];
+            classifier.Predict(asked, expected);
+            open.Enqueue((classifier.RequestPrediction(asked), expected));
+            gl.NextFrame();
+            device.Update();
+            while (open.Count > 0 && open.Peek().Request.TryGet(found)) Assert.That(found, Is.EqualTo(open.Dequeue().Expected));
+            Assert.That(open.Skip(1).Select(pair => pair.Request.Status), Has.All.EqualTo(PredictionStatus.Pending));
+            Assert.That(open, Has.Count.LessThanOrEqualTo(4));
+        }
+    }
+
+    /// <summary>The oldest answer makes room; one that still is under way cannot, and then the new one asks nothing.</summary>
+    [Test]
+    public void BeyondTheCapacityTheOldestExpires()
+    {
+        float[] found = new float[Classes];
+        PredictionRequest first = Ask(), second = Ask();
+        for (int i = 2; i < PredictionRequest.Capacity; i++) Ask();
+        device.Update();
+        Assert.That(first.Status, Is.EqualTo(PredictionStatus.Ready));
+        PredictionRequest another = Ask();
+        Assert.That(first.Status, Is.EqualTo(PredictionStatus.Expired));
+        Assert.That(first.TryGet(found), Is.False);
+        Assert.That(found, Has.All.Zero);
+        Assert.That(second.TryGet(found), Is.True);
+        Assert.That(another.Status, Is.Not.EqualTo(PredictionStatus.Expired));
+
+        gl.DelayFrames = 5;
+        for (int i = 0; i < PredictionRequest.Capacity; i++) Ask();
+        long dispatches = gl.Calls("glDispatchCompute");
+        Assert.That(Ask().Status, Is.EqualTo(PredictionStatus.Expired), "as many are on their way");
+        Assert.That(gl.Calls("glDispatchCompute"), Is.EqualTo(dispatches));
+        for (int i = 0; i < 6; i++) gl.NextFrame();
+        Assert.That(Ask().Status, Is.EqualTo(PredictionStatus.Pending), "room again, without an Update");
+
+        PredictionRequest Ask() => classifier.RequestPrediction(Features.AsSpan(0, Inputs));
+    }
+
+    [Test]
+    public void ALargerBatchLeavesTheSmallerOnesThatAreUnderWay()
+    {
+        gl.DelayFrames = 2;
+        float[] one = new float[Classes], all = new float[7 * Classes], expectedOne = new float[Classes], expectedAll = new float[7 * Classes];
+        classifier.Predict(Features.AsSpan(0, Inputs), expectedOne);
+        classifier.Predict(Features, expectedAll);
+        PredictionRequest small = classifier.RequestPrediction(Features.AsSpan(0, Inputs)), large = classifier.RequestPrediction(Features);
+        for (int frame = 0; frame < 4; frame++)
+        {
+            gl.NextFrame();
+            device.Update();
+        }
+
+        Assert.That(small.TryGet(one) && large.TryGet(all));
+        Assert.That(one, Is.EqualTo(expectedOne));
+        Assert.That(all, Is.EqualTo(expectedAll));
+    }
+
+    [Test]
+    public void BadInputIsNamedAndAsksNothing()
+    {
+        long dispatches = gl.Calls("glDispatchCompute");
+        Assert.That(() => classifier.RequestPrediction(new float[Inputs + 1]), Throws.ArgumentException.With.Message.Contain($"{Inputs} features"));
+        Assert.That(() => classifier.RequestPrediction([]), Throws.ArgumentException);
+        Assert.That(() => classifier.RequestPrediction([float.NaN, .. new float[Inputs - 1]]), Throws.TypeOf<NonFiniteValueException>());
+        Assert.That(gl.Calls("glDispatchCompute"), Is.EqualTo(dispatches));
+        PredictionRequest request = classifier.RequestPrediction(Features);
+        device.Update();
+        Assert.That(() => request.TryGet(new float[Classes]), Throws.ArgumentException.With.Message.Contain("7 samples × 3 classes"));
+    }
+
+    [Test]
+    public void OneThatWasNeverAskedIsExpired()
+    {
+        Assert.That(default(PredictionRequest).Status, Is.EqualTo(PredictionStatus.Expired));
+        Assert.That(default(PredictionRequest).TryGet([]), Is.False);
+    }
+
+    [Test]
+    public void WithItsClassifierDisposedItIsExpiredAndWithItsDeviceItHasFailed()
+    {
+        gl.DelayFrames = 3;
+        TwoLayerClassifier other = new(device, Inputs, hidden: 5, Classes);
+        PredictionRequest gone = other.RequestPrediction(Features), lost = classifier.RequestPrediction(Features);
+        other.Dispose();
+        Assert.That(gone.Status, Is.EqualTo(PredictionStatus.Expired));
+        Assert.That(() => other.RequestPrediction(Features), Throws.TypeOf<ObjectDisposedException>());
+        device.Dispose();
+        Assert.That(lost.Status, Is.EqualTo(PredictionStatus.Failed));
+        Assert.That(lost.TryGet(new float[7 * Classes]), Is.False);
+    }
+}
