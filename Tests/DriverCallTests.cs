@@ -27,7 +27,7 @@ internal sealed class DriverCallTests
             "glGetTexLevelParameteriv(Texture2D)", "glGetBufferParameteri64v(PixelPackBuffer)",
             "glFenceSync", "glClientWaitSync", "glDeleteSync", "glFlush", "glFinish", "glMemoryBarrier", "glDispatchCompute", "glReadPixels",
             "glCreateShader", "glCreateProgram", "glGenTextures", "glGenBuffers", "glGenFramebuffers",
-            "glGenQueries", "glGetQueryObjectiv", "glGetQueryObjecti64v",
+            "glGenQueries", "glGetQueryObjectiv", "glGetQueryObjecti64v", "glGenSamplers", "glIsTexture",
         ]),
         ("none: of an object of ours alone",
         [
@@ -35,6 +35,7 @@ internal sealed class DriverCallTests
             "glDeleteTextures", "glTexStorage2D(Texture2D)", "glTexParameteri(Texture2D)", "glTexSubImage2D(Texture2D)",
             "glDeleteBuffers", "glBufferData(PixelPackBuffer)", "glMapBufferRange(PixelPackBuffer)", "glUnmapBuffer(PixelPackBuffer)",
             "glDeleteFramebuffers", "glFramebufferTexture2D(ReadFramebuffer)", "glCopyImageSubData", "glQueryCounter", "glDeleteQueries",
+            "glSamplerParameteri", "glDeleteSamplers",
         ]),
         ("none: of the program in use, which is ours", ["glUniform1i", "glUniform1f"]),
         ("the host's error, in the validation mode alone, which says so", ["glGetError"]),

@@ -7,6 +7,7 @@ internal enum GpuResourceKind
     Framebuffer,
     Program,
     Query,
+    Sampler,
 }
 
 /// <summary>

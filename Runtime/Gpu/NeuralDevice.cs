@@ -40,6 +40,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly int maximumTextureSize;
     private byte[] staging = [];
     private GpuResource? readFramebuffer;
+    private GpuResource? nearestSampler;
     private GpuResource? emptyFramebuffer;
     private long[] openFrames = new long[4];
     private int openFrameCount;
@@ -371,6 +372,45 @@ public sealed unsafe class NeuralDevice : IDisposable
         return Register(GpuResourceKind.Texture, name, shape.BytesOf(format));
     }
 
+    /// <summary>
+    /// A sampler that takes a texture as it is, whatever filter its host has set: one without the mipmaps that its filter asks for
+    /// reads as nothing.
+    /// </summary>
+    internal uint NearestSampler
+    {
+        get
+        {
+            if (nearestSampler is not null) return nearestSampler.Name;
+            using Scope scope = Enter(HostStateParts.None);
+            uint name = gl.GenSampler();
+            gl.SamplerParameter(name, SamplerParameterI.MinFilter, (int)TextureMinFilter.Nearest);
+            gl.SamplerParameter(name, SamplerParameterI.MagFilter, (int)TextureMagFilter.Nearest);
+            nearestSampler = Register(GpuResourceKind.Sampler, name, 0);
+            return name;
+        }
+    }
+
+    /// <summary>The extent of the first level of a texture of the host, which shaders must see as floats, and whether it has more than red.</summary>
+    internal (int Width, int Height, bool HasGreen) ExtentOfTexture(uint texture)
+    {
+        using Scope scope = Enter(HostStateParts.Textures);
+        if (!gl.IsTexture(texture)) throw NotATexture(texture, "there is no texture of this name in the device's context");
+        gl.BindTexture(TextureTarget.Texture2D, texture);
+        if (gl.GetInteger(GetPName.TextureBinding2D) != (int)texture)
+        {
+            _ = gl.GetError();   // of the binding that was refused
+            throw NotATexture(texture, "it is none of two dimensions (GL_TEXTURE_2D)");
+        }
+
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureWidth, out int width);
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureHeight, out int height);
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureRedType, out int red);
+        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureGreenType, out int green);
+        if (width == 0 || height == 0) throw NotATexture(texture, "it has no image of level 0");
+        return (GLEnum)red is GLEnum.Float or GLEnum.UnsignedNormalized or GLEnum.SignedNormalized ? (width, height, (GLEnum)green != GLEnum.None)
+            : throw NotATexture(texture, "it has no red that shaders see as floats: it is one of depths or of integers");
+    }
+
     /// <summary>Retires an object's name; the next call on the device's own thread deletes it. From any thread.</summary>
     internal void Retire(GpuResource resource)
     {
@@ -550,10 +590,14 @@ public sealed unsafe class NeuralDevice : IDisposable
             if (dispatch.Textures[i] is not { } texture) continue;
             gl.ActiveTexture(TextureUnit.Texture0 + i);
             gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
-            gl.BindSampler((uint)i, 0);
+            if (texture.SamplerName != 0) gl.BindSampler((uint)i, texture.SamplerName);
         }
 
         gl.DispatchCompute((uint)x, (uint)y, 1);
+        for (int i = 0; i < dispatch.Textures.Length; i++)
+        {
+            if (dispatch.Textures[i] is { SamplerName: not 0 }) gl.BindSampler((uint)i, 0);   // which all others rely on
+        }
     }
 
     internal GpuResource CreateQuery()
@@ -600,6 +644,16 @@ public sealed unsafe class NeuralDevice : IDisposable
             destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0, (uint)source.Shape.Width, (uint)source.Shape.Height, 1);
     }
 
+    /// <summary>Copies a row of a matrix into one of another matrix with as many columns, on the GPU.</summary>
+    internal void CopyRow(MatrixTexture source, int sourceRow, MatrixTexture destination, int destinationRow)
+    {
+        using Scope scope = Enter(HostStateParts.None);
+        Block from = FirstBlockOf(source, sourceRow), to = FirstBlockOf(destination, destinationRow);
+        gl.CopyImageSubData(
+            source.TextureName, CopyImageSubDataTarget.Texture2D, 0, from.X, from.Y, 0,
+            destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, to.X, to.Y, 0, from.Width, 1, 1);
+    }
+
     /// <summary>What dispatches have written is visible to whatever comes after.</summary>
     internal void MakeWritesVisible()
     {
@@ -638,6 +692,11 @@ public sealed unsafe class NeuralDevice : IDisposable
             throw new DeviceNotSupportedException($"{found} The driver has no glDispatchCompute. {advice}");
     }
 
+    private static ArgumentException NotATexture(uint texture, string why)
+    {
+        return new ArgumentException($"Texture {texture} cannot be taken: {why}. Hand over the name of a two-dimensional color texture.", nameof(texture));
+    }
+
     private static SizedInternalFormat InternalFormatOf(TexelFormat format)
     {
         return format switch
@@ -664,6 +723,13 @@ public sealed unsafe class NeuralDevice : IDisposable
         ImageAccess.Write => BufferAccessARB.WriteOnly,
         _ => BufferAccessARB.ReadWrite,
     };
+
+    private static Block FirstBlockOf(MatrixTexture texture, int row)
+    {
+        BlockSequence blocks = BlocksOf(texture, row, 1);
+        blocks.MoveNext();
+        return blocks.Current;
+    }
 
     private static BlockSequence BlocksOf(MatrixTexture texture, int firstRow, int rows) => new(texture.Shape, texture.Format, firstRow, rows);
 
@@ -768,6 +834,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             case GpuResourceKind.Framebuffer: gl.DeleteFramebuffer(resource.Name); break;
             case GpuResourceKind.Program: gl.DeleteProgram(resource.Name); break;
             case GpuResourceKind.Query: gl.DeleteQuery(resource.Name); break;
+            case GpuResourceKind.Sampler: gl.DeleteSampler(resource.Name); break;
         }
     }
 

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a dispatch binds to an image unit: a texture, or one side of a pair of textures that swap when a step commits.
+/// What a dispatch binds to an image unit or looks up in: a texture, or one side of a pair of textures that swap when a step commits.
 /// Which texture it is, is asked when the dispatch runs.
 /// </summary>
 internal abstract class Operand
@@ -11,6 +11,9 @@ internal abstract class Operand
     public abstract TexelFormat Format { get; }
 
     public abstract uint TextureName { get; }
+
+    /// <summary>The sampler through which dispatches look up in it; 0 for none.</summary>
+    public virtual uint SamplerName => 0;
 }
 
 /// <summary>Counts the commits of the pairs that belong together (a network's weights, a trainer's optimizer state).</summary>

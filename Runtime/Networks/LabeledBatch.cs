@@ -53,8 +53,7 @@ internal readonly ref struct LabeledBatch
 
         if (!allowedClasses.IsEmpty)
         {
-            if (allowedClasses.Length != (long)rows * classes)   // else the sentence would be made in every frame
-                Requirements.Length(allowedClasses.Length, (long)rows * classes, $"{rows} samples × {classes} classes, or none at all", nameof(allowedClasses));
+            Requirements.Length(allowedClasses.Length, (long)rows * classes, $"{rows} samples × {classes} classes, or none at all", nameof(allowedClasses));
             for (int i = 0; i < rows; i++)
             {
                 if (!allowedClasses[(i * classes) + labels[i]])

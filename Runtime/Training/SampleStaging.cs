@@ -12,27 +12,44 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
 
     private byte[] features = [];
     private uint[] targets = [];
+    private bool[] areTextures = [];
     private int rows;
     private int first;
 
     public int Count { get; private set; }
 
-    /// <summary>Waiting samples that lie one behind the other, from the oldest on.</summary>
-    public int ContiguousCount => Math.Min(Count, rows - first);
+    /// <summary>Whether the features of the oldest one wait elsewhere, since it is a texture.</summary>
+    public bool IsFirstTexture => areTextures[first];
 
-    /// <summary>Makes room for so many more, at most the capacity. Allocates only to grow.</summary>
-    public void MakeRoom(int added)
+    /// <summary>
+    /// Samples that lie one behind the other, from the oldest on, and have their features here; where that is a texture, 1.
+    /// </summary>
+    public int ContiguousCount
+    {
+        get
+        {
+            int lying = Math.Min(Count, rows - first);
+            int textures = areTextures.AsSpan(first, lying).IndexOf(true);
+            return textures < 0 ? lying : Math.Max(1, textures);
+        }
+    }
+
+    /// <summary>
+    /// Makes room for so many more, at most the capacity. Allocates only to grow. Returns how many of the samples that go for it
+    /// are textures.
+    /// </summary>
+    public int MakeRoom(int added)
     {
         long needed = Math.Min(capacity, (long)Count + added);
         if (needed > rows) Grow((int)Math.Min(capacity, Math.Max(needed, Math.Max(LeastRows, 2L * rows))));
-        int dropped = Count + added - rows;
-        if (dropped > 0) RemoveFirst(dropped);
+        return RemoveFirst(Math.Max(0, Count + added - rows));
     }
 
     /// <summary>The row of a further sample, of features and targets; what lies there is of an earlier one.</summary>
-    public (Memory<byte> Features, Memory<uint> Targets) Append()
+    public (Memory<byte> Features, Memory<uint> Targets) Append(bool isTexture = false)
     {
         int row = (first + Count++) % rows;
+        areTextures[row] = isTexture;
         return (features.AsMemory(row * featureBytes, featureBytes), targets.AsMemory(row * targetWords, targetWords));
     }
 
@@ -41,10 +58,14 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
 
     public ReadOnlySpan<byte> Targets(int count) => MemoryMarshal.AsBytes(targets.AsSpan(first * targetWords, count * targetWords));
 
-    public void RemoveFirst(int count)
+    /// <summary>Returns how many of them were textures.</summary>
+    public int RemoveFirst(int count)
     {
+        int textures = 0;
+        for (int i = 0; i < count; i++) textures += areTextures[(first + i) % rows] ? 1 : 0;
         Count -= count;
         first = Count == 0 ? 0 : (first + count) % rows;
+        return textures;
     }
 
     public void Clear() => (first, Count) = (0, 0);
@@ -53,18 +74,21 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
     public void TrimExcess()
     {
         if (Count > 0) return;
-        (features, targets, rows) = ([], [], 0);
+        (features, targets, areTextures, rows) = ([], [], [], 0);
     }
 
     private void Grow(int grownRows)
     {
         byte[] grownFeatures = new byte[grownRows * featureBytes];
         uint[] grownTargets = new uint[grownRows * targetWords];
-        int before = ContiguousCount, after = Count - before;
+        bool[] grownAreTextures = new bool[grownRows];
+        int before = Math.Min(Count, rows - first), after = Count - before;
+        areTextures.AsSpan(first, before).CopyTo(grownAreTextures);
+        areTextures.AsSpan(0, after).CopyTo(grownAreTextures.AsSpan(before));
         Features(before).CopyTo(grownFeatures);
         Targets(before).CopyTo(MemoryMarshal.AsBytes(grownTargets.AsSpan()));
         features.AsSpan(0, after * featureBytes).CopyTo(grownFeatures.AsSpan(before * featureBytes));
         targets.AsSpan(0, after * targetWords).CopyTo(grownTargets.AsSpan(before * targetWords));
-        (features, targets, rows, first) = (grownFeatures, grownTargets, grownRows, 0);
+        (features, targets, areTextures, rows, first) = (grownFeatures, grownTargets, grownAreTextures, grownRows, 0);
     }
 }

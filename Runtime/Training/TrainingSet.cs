@@ -20,7 +20,8 @@ public enum SampleFormat
 /// </summary>
 /// <remarks>
 /// <para>
-/// A sample that is added waits in memory and is uploaded, with all others that wait, by the next Tick of a trainer of this set.
+/// A sample that is added waits in memory and is uploaded, with all others that wait, by the next Tick of a trainer of this set
+/// (one that was a texture waits on the GPU).
 /// When the set is full the oldest samples go. A step that is still open keeps the samples of its batch: what would take their
 /// place waits until it is whole.
 /// </para>
@@ -35,6 +36,7 @@ public enum SampleFormat
 public sealed class TrainingSet : IDisposable
 {
     private readonly SampleStaging staging;
+    private readonly TextureStaging textures;
     private readonly List<WeakReference<SampleOrder>> orders = [];
     private int head;
     private bool disposed;
@@ -66,6 +68,7 @@ public sealed class TrainingSet : IDisposable
         Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
         staging = new SampleStaging(
             features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
+        textures = new TextureStaging(device, texels, inputs, capacity);
     }
 
     /// <summary>Samples in it, uploaded or waiting to be; at most <see cref="Capacity"/>.</summary>
@@ -165,6 +168,70 @@ public sealed class TrainingSet : IDisposable
     }
 
     /// <summary>
+    /// Adds what a texture of the game shows now as a sample, without reading it back: scaled to width × height pixels, each the mean
+    /// over its box of the texture. The features are the pixels row by row, from the texture's first row on (the bottom of what
+    /// OpenGL has rendered), with the channels of a pixel side by side.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// The texture is read by a dispatch that this call enqueues, so that the game may draw into it, or delete it, right afterwards. Until
+    /// the next Tick the sample waits on the GPU, in the order of all that were added.
+    /// </para>
+    /// <para>
+    /// Values are taken as shaders see them, swizzled as the texture says, from its base level: sRGB textures give linear light,
+    /// normalized ones 0 to 1; a set of bytes keeps 0 to 1 of any. That they are finite is not checked: a trainer's loss tells. The
+    /// texture's filter, wrap mode and mipmaps do not matter. What the game wrote by image stores needs the game's own barrier
+    /// (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional render that discards, the sample is whatever lay in its place.
+    /// </para>
+    /// <para>
+    /// Does not wait. Allocates where another size comes, or more textures wait at once than ever before; the first call compiles a
+    /// kernel, unless that of <see cref="KernelsFor"/> was warmed up.
+    /// </para>
+    /// </remarks>
+    /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
+    /// <param name="width">Pixels side by side; width × height × channels are the set's inputs.</param>
+    /// <param name="height">Rows of pixels.</param>
+    /// <param name="channels">Which values of a pixel are features.</param>
+    /// <param name="label">The class that is right.</param>
+    /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
+    /// <param name="allowedClasses">[classes]: which classes it may be; empty for all.</param>
+    /// <exception cref="ArgumentException">
+    /// The pixels are not as many features as the set has, it is no such texture, or the label is not among its allowed classes.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, the channels are none, or the label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">The weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">A pixel would be the mean of more than some 65,000 texels, or the driver has no memory.</exception>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    /// <exception cref="ObjectDisposedException">The set or the device was disposed.</exception>
+    public void AddTexture(
+        uint texture, int width, int height, TextureChannels channels, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        TextureFeatures.RequireSize(width, height, channels, Inputs);
+        ReadOnlySpan<int> labels = new(in label);
+        ReadOnlySpan<float> sampleWeights = new(in sampleWeight);
+        LabeledBatch.CheckTargets(1, Classes, labels, sampleWeights, allowedClasses);
+        textures.Prepare(texture, width, height, channels);
+        textures.RemoveFirst(staging.MakeRoom(1));
+        textures.Append();
+        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Classes, staging.Append(isTexture: true).Targets.Span);
+    }
+
+    /// <summary>The kernel of <see cref="AddTexture"/>, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
+    /// <param name="textureWidth">Texels side by side of the game's textures.</param>
+    /// <param name="textureHeight">Their rows of texels.</param>
+    /// <param name="channels">Which values of a pixel will be features.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, or the channels are none.</exception>
+    public KernelSet KernelsFor(int textureWidth, int textureHeight, TextureChannels channels)
+    {
+        Requirements.Size(textureWidth, "texels side by side");
+        Requirements.Size(textureHeight, "rows of texels");
+        TextureFeatures.RequireChannels(channels);
+        PlannedMatrix source = new(new MatrixShape(textureHeight, textureWidth * MatrixShape.ColumnsPerTexel, textureHeight), "A texture");
+        return new KernelSet([TextureFeatures.DispatchFor(source, Inputs, 1, channels, textures.ShapeToWarmUp)]);
+    }
+
+    /// <summary>
     /// Removes all samples, those that wait too. A trainer's epoch ends with it; a step that is still open keeps its samples to its end.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
@@ -172,12 +239,17 @@ public sealed class TrainingSet : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         staging.Clear();
+        textures.Clear();
         (head, Uploaded) = (0, 0);
         Generation++;
     }
 
     /// <summary>Gives back the memory in which samples wait, once they are uploaded: after a large set came in one go.</summary>
-    public void TrimExcess() => staging.TrimExcess();
+    public void TrimExcess()
+    {
+        staging.TrimExcess();
+        textures.TrimExcess();
+    }
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
     public void Dispose()
@@ -186,13 +258,14 @@ public sealed class TrainingSet : IDisposable
         disposed = true;
         Features.Dispose();
         Targets.Dispose();
+        textures.Dispose();
     }
 
     /// <summary>Begins a call that needs its textures.</summary>
     internal NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return Device.Enter();
+        return Device.Enter(HostStateParts.None);   // what it does takes its own
     }
 
     /// <summary>
@@ -205,7 +278,8 @@ public sealed class TrainingSet : IDisposable
         {
             int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
             if (rows == 0) return;
-            Device.Upload(Features, head, rows, staging.Features(rows));
+            if (staging.IsFirstTexture) textures.MoveFirstTo(Features, head);
+            else Device.Upload(Features, head, rows, staging.Features(rows));
             Device.Upload(Targets, head, rows, staging.Targets(rows));
             staging.RemoveFirst(rows);
             Uploaded = Math.Max(Uploaded, head + rows);
@@ -234,7 +308,7 @@ public sealed class TrainingSet : IDisposable
     {
         int rows = labels.Length, bytes = Inputs * bytesPerFeature;
         int kept = Math.Min(rows, Capacity);
-        staging.MakeRoom(kept);
+        textures.RemoveFirst(staging.MakeRoom(kept));
         for (int i = rows - kept; i < rows; i++)
         {
             (Memory<byte> stagedFeatures, Memory<uint> stagedTargets) = staging.Append();

@@ -28,7 +28,7 @@ internal sealed class PublicCalls : IDisposable
     [
         "NeuralDevice.CreateHeadless", "NeuralDevice.MakeCurrent",   // of contexts that no host has
         "Network.Cost", "Network.EstimateCost",                      // arithmetic
-        "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor",
+        "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
         "Classifier.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
         "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose",
@@ -47,6 +47,7 @@ internal sealed class PublicCalls : IDisposable
     private readonly BatchTrainer trainer;
     private readonly NetworkPopulation population;
     private readonly TrainingSet samples;
+    private readonly MatrixTexture picture;
     private readonly InFrameTrainer frameTrainer;
     private readonly InFrameTrainer timedTrainer;
     private readonly AgentPopulation agents;
@@ -64,6 +65,7 @@ internal sealed class PublicCalls : IDisposable
         trainer = classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
         population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
         samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
+        picture = new MatrixTexture(device, device.Shape(3, 16, "a texture that the game rendered"));
         frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
         agents = MakeAgents(BrainSharing.OneEach);
@@ -127,6 +129,8 @@ internal sealed class PublicCalls : IDisposable
             frameTrainer.Tick();
         }
         );
+        yield return ("TrainingSet.AddTexture", () => samples.AddTexture(picture.TextureName, Inputs, 1, TextureChannels.Luminance, label: 1));
+        yield return ("InFrameTrainer.Tick that takes textures", () => frameTrainer.Tick());
         yield return ("InFrameTrainer.Tick within a time", () => timedTrainer.Tick());
         yield return ("InFrameTrainer.Pause", timedTrainer.Pause);
         yield return ("InFrameTrainer.Resume", timedTrainer.Resume);
@@ -170,6 +174,7 @@ internal sealed class PublicCalls : IDisposable
         frameTrainer.Dispose();
         timedTrainer.Dispose();
         samples.Dispose();
+        picture.Dispose();
         classifier.Dispose();
         population.Dispose();
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);

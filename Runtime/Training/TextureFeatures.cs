@@ -1,0 +1,115 @@
+namespace NeuralPlugin;
+
+/// <summary>Which values of a pixel are features.</summary>
+public enum TextureChannels
+{
+    /// <summary>
+    /// One: 0.2126·red + 0.7152·green + 0.0722·blue (Rec. 709), of the values as shaders see them; of a texture that has no green, its red.
+    /// </summary>
+    Luminance = 1,
+
+    /// <summary>Three: red, green, blue.</summary>
+    Rgb = 3,
+
+    /// <summary>Four: red, green, blue, alpha.</summary>
+    Rgba = 4,
+}
+
+/// <summary>
+/// Writes what a texture of the host shows into a row of a matrix of features, on the GPU: scaled down (or up) to width × height
+/// pixels, each the mean over its box of the texture.
+/// </summary>
+internal sealed class TextureFeatures
+{
+    private const int GroupSize = 32;
+    private const int SourceUnit = 0;
+
+    /// <summary>A common driver ends a loop after as many rounds, those of loops in it included, without a word.</summary>
+    private const int MostRounds = 65_535;
+
+    private readonly NeuralDevice device;
+    private readonly HostTexture source;
+    private readonly Dispatch dispatch;
+
+    /// <param name="source">What is written, as <see cref="Take"/> last said.</param>
+    /// <param name="width">Pixels side by side.</param>
+    /// <param name="height">Rows of pixels.</param>
+    /// <param name="channels">Which values of a pixel.</param>
+    /// <param name="features">A matrix of floats or bytes, of width × height × channels columns.</param>
+    public TextureFeatures(HostTexture source, int width, int height, TextureChannels channels, Operand features)
+    {
+        device = source.Device;
+        this.source = source;
+        (Width, Height, Channels) = (width, height, channels);
+        dispatch = DispatchFor(source, width, height, channels, features);
+        dispatch.Kernel = device.GetKernel(dispatch.Source);
+    }
+
+    public int Width { get; }
+
+    public int Height { get; }
+
+    public TextureChannels Channels { get; }
+
+    /// <summary>The kernel and what it works on. Size 0 is the row; the scalars are what luminance is made of.</summary>
+    public static Dispatch DispatchFor(Operand source, int width, int height, TextureChannels channels, Operand features)
+    {
+        (string, int)[] formats = features.Format == TexelFormat.Byte ? [("BYTE_FEATURES", 1)] : [];
+        return new Dispatch(
+            new KernelSource(
+                "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), ("SOURCE_TEXTURE", SourceUnit), .. formats]),
+            [new ImageBinding(features, ImageAccess.Write)], [0, width, height, features.Shape.TexelsPerRow],
+            new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), new float[3])
+        {
+            Textures = [source],
+            NeedsBarrier = true,   // after what still reads the row
+        };
+    }
+
+    public static void RequireChannels(TextureChannels channels)
+    {
+        if (channels is not (TextureChannels.Luminance or TextureChannels.Rgb or TextureChannels.Rgba))
+            throw new ArgumentOutOfRangeException(nameof(channels), channels, "The channels must be Luminance, Rgb or Rgba.");
+    }
+
+    /// <summary>Checks the extent of an image that is to give so many features.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, or the channels are none.</exception>
+    /// <exception cref="ArgumentException">It gives another number of features.</exception>
+    public static void RequireSize(int width, int height, TextureChannels channels, int features)
+    {
+        Requirements.Size(width, "pixels side by side");
+        Requirements.Size(height, "rows of pixels");
+        RequireChannels(channels);
+        long pixels = (long)width * height;
+        if (pixels <= int.MaxValue && pixels * (int)channels == features) return;
+        throw new ArgumentException(
+            $"An image of {width} × {height} pixels with {(int)channels} channels each does not have the {features} features that are needed. " +
+            "Choose another width, height or channels.", nameof(width));
+    }
+
+    /// <summary>Makes a texture the source of what is written, or says what is wrong with it.</summary>
+    /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
+    /// <exception cref="DeviceLimitException">It is too large for so few pixels.</exception>
+    public static void Take(HostTexture source, uint texture, int width, int height)
+    {
+        source.Take(texture);
+        (int texelsWide, int texelsHigh) = (source.Width, source.Height);
+        long rounds = (Extent(texelsWide, width) + 1) * Extent(texelsHigh, height);
+        bool isAddressable = Math.Max((long)texelsWide * width, (long)texelsHigh * height) <= int.MaxValue;
+        if (rounds <= MostRounds && isAddressable) return;
+        throw new DeviceLimitException(
+            $"A texture of {texelsWide} × {texelsHigh} is too large to become {width} × {height} pixels: each would be the mean of about " +
+            $"{rounds} of its texels, and {MostRounds} is the most. Let the game render, or blit, into a smaller texture.", nameof(texture));
+
+        static long Extent(int texels, int pixels) => MatrixShape.CeilingDivide(texels, pixels) + 1L;
+    }
+
+    /// <summary>Enqueues that the source's features become a row of the matrix.</summary>
+    public void Write(int row)
+    {
+        dispatch.Sizes[0] = row;
+        (dispatch.Scalars[0], dispatch.Scalars[1], dispatch.Scalars[2]) = source.HasGreen ? (0.2126f, 0.7152f, 0.0722f) : (1, 0, 0);
+        device.Run(dispatch, 0, default, 0, dispatch.Grid.Lines(0));
+        device.MakeWritesVisible();
+    }
+}

@@ -1,0 +1,85 @@
+// A row of features [1 x width * height * CHANNELS] from a texture of any size: pixel by pixel, the texture's first row first, with
+// the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by how much of it the
+// box covers. CHANNELS 1: the sum of red, green and blue, weighted; 3: red, green, blue; 4: alpha too.
+//
+// An invocation is a pixel. Those of a workgroup exchange theirs, since a texel of features holds values of up to four pixels.
+#include "matrix.glsl"
+
+#ifdef BYTE_FEATURES
+#define FEATURE_FORMAT rgba8
+#else
+#define FEATURE_FORMAT rgba32f
+#endif
+
+layout(local_size_x = GROUP_SIZE) in;
+layout(binding = 0, FEATURE_FORMAT) writeonly uniform image2D features;
+layout(binding = SOURCE_TEXTURE) uniform sampler2D source;
+layout(location = SIZE_0) uniform int row;
+layout(location = SIZE_1) uniform int width;
+layout(location = SIZE_2) uniform int height;
+layout(location = SIZE_3) uniform int texelsPerRow;
+layout(location = SCALAR_0) uniform float redWeight;
+layout(location = SCALAR_1) uniform float greenWeight;
+layout(location = SCALAR_2) uniform float blueWeight;
+
+const int GROUP_TEXELS = GROUP_SIZE * CHANNELS / 4;
+
+shared vec4 pixels[GROUP_SIZE];
+
+// How much of a texel lies in a pixel's box, by one side: integers until the end, so that a whole texel is 1.0.
+float covered(int texel, int texels, int pixel, int pixelCount)
+{
+    int low = max(texel * pixelCount, pixel * texels), high = min((texel + 1) * pixelCount, (pixel + 1) * texels);
+    return float(high - low) / float(pixelCount);
+}
+
+vec4 meanOfBox(ivec2 pixel)
+{
+    ivec2 size = textureSize(source, 0), boxes = ivec2(width, height);
+    ivec2 first = pixel * size / boxes, last = ((pixel + 1) * size - 1) / boxes;
+    vec4 sum = vec4(0.0);
+    float weights = 0.0;
+    for (int y = first.y; y <= last.y; y++)
+    {
+        vec4 sumOfRow = vec4(0.0);   // summed up by themselves, rows lose less to rounding
+        float weightsOfRow = 0.0;
+        for (int x = first.x; x <= last.x; x++)
+        {
+            float weight = covered(x, size.x, pixel.x, width);
+            sumOfRow += weight * texelFetch(source, ivec2(x, y), 0);
+            weightsOfRow += weight;
+        }
+
+        float weight = covered(y, size.y, pixel.y, height);
+        sum += weight * sumOfRow;
+        weights += weight * weightsOfRow;
+    }
+
+    return sum / weights;
+}
+
+void main()
+{
+    int lane = int(gl_LocalInvocationID.x);
+    int number = invocation().x;
+    vec4 pixel = vec4(0.0);
+    if (number < width * height) pixel = meanOfBox(ivec2(number % width, number / width));
+#if CHANNELS == 1
+    pixel.r = dot(pixel.rgb, vec3(redWeight, greenWeight, blueWeight));
+#endif
+    pixels[lane] = pixel;
+
+    barrier();
+
+    int texel = workGroup().x * GROUP_TEXELS + lane;
+    if (lane >= GROUP_TEXELS || texel >= texelsPerRow) return;
+
+    vec4 values;
+    for (int i = 0; i < 4; i++)
+    {
+        int value = 4 * lane + i;
+        values[i] = pixels[value / CHANNELS][value % CHANNELS];
+    }
+
+    imageStore(features, matrixTexel(row, texel, texelsPerRow), values);
+}

@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>What of a training set is on the GPU.</summary>
+internal static class SetContents
+{
+    /// <summary>[uploaded × inputs], as a network sees them.</summary>
+    public static float[] Features(TrainingSet samples)
+    {
+        int rows = samples.Uploaded, stride = samples.Features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        float[] padded = new float[rows * stride];
+        if (samples.Format == SampleFormat.Bytes)
+        {
+            byte[] bytes = new byte[rows * stride];
+            samples.Device.Read(samples.Features, 0, rows, bytes);
+            padded = [.. bytes.Select(value => value / 255f)];
+        }
+        else
+        {
+            samples.Device.Read(samples.Features, 0, rows, MemoryMarshal.AsBytes(padded.AsSpan()));
+        }
+
+        return [.. Enumerable.Range(0, rows).SelectMany(row => padded.Skip(row * stride).Take(samples.Inputs))];
+    }
+
+    /// <summary>[uploaded × words with their padding], see <see cref="TargetLayout"/>.</summary>
+    public static uint[] Targets(TrainingSet samples)
+    {
+        uint[] words = new uint[samples.Uploaded * samples.Targets.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
+        samples.Device.Read(samples.Targets, 0, samples.Uploaded, MemoryMarshal.AsBytes(words.AsSpan()));
+        return words;
+    }
+}
