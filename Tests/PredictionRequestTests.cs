@@ -181,6 +181,13 @@ internal sealed class PredictionRequestTests : IDisposable
         other.Dispose();
         Assert.That(gone.Status, Is.EqualTo(PredictionStatus.Expired));
         Assert.That(() => other.RequestPrediction(Features), Throws.TypeOf<ObjectDisposedException>());
+        for (int frame = 0; frame < 5; frame++)
+        {
+            gl.NextFrame();
+            device.Update();   // its answer comes, and nobody has room for it
+        }
+
+        lost = classifier.RequestPrediction(Features);
         device.Dispose();
         Assert.That(lost.Status, Is.EqualTo(PredictionStatus.Failed));
         Assert.That(lost.TryGet(new float[7 * Classes]), Is.False);
