@@ -73,7 +73,7 @@ internal sealed class Readback : IDisposable
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);
     }
 
-    /// <summary>Frees the buffer at the device's next call. What is still pending ends unheard, for there is nothing to read any more.</summary>
+    /// <summary>One that is still pending ends as failed.</summary>
     public void Dispose()
     {
         disposed = true;
@@ -83,14 +83,20 @@ internal sealed class Readback : IDisposable
 
     internal void Complete()
     {
+        if (disposed)   // and the buffer is gone
+        {
+            Fail(new ObjectDisposedException(nameof(Readback)));
+            return;
+        }
+
         Status = ReadbackStatus.Ready;
-        if (!disposed) ended?.Invoke(this);
+        ended?.Invoke(this);
     }
 
     internal void Fail(Exception failure)
     {
         Failure = failure;
         Status = ReadbackStatus.Failed;
-        if (!disposed) ended?.Invoke(this);
+        ended?.Invoke(this);
     }
 }

@@ -87,11 +87,15 @@ internal sealed class PredictionRequests(Network network) : IDisposable
             Status = PredictionStatus.Pending;
         }
 
-        public void Dispose() => readback?.Dispose();
+        public void Dispose()
+        {
+            readback?.Dispose();
+            readback = null;
+        }
 
         private void End(Readback ended)
         {
-            if (!ReferenceEquals(ended, readback)) return;
+            if (readback is null) return;   // disposed while it was under way: its buffer is gone
             Status = ended.Status == ReadbackStatus.Ready && TryRead(ended) ? PredictionStatus.Ready : PredictionStatus.Failed;
         }
 

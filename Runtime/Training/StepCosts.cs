@@ -64,10 +64,12 @@ internal sealed class StepCosts
     /// <summary>Takes the time that some lines of a dispatch took; the first of each is left out.</summary>
     public void Observe(int dispatch, int lines, double nanoseconds)
     {
+        bool wasGuess = !IsKnown(dispatch);
         observations[dispatch] = Math.Min(observations[dispatch] + 1, FirstThatTells);
         if (!IsKnown(dispatch)) return;
 
-        double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
+        double before = Of(dispatch, lines);
+        double now = wasGuess ? nanoseconds : Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
         if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
         believed += overhead + (lineBefore[dispatch] * lines);
         seen += now;
