@@ -8,7 +8,7 @@ internal sealed class PursuitTrial : IDisposable
 {
     public const int Followers = 12;
     public const int Hidden = 32;
-    public const int BatchSize = 128;
+    public const int BatchSize = 256;
 
     /// <summary>Frames that the means are of.</summary>
     public const int Window = 300;
