@@ -1,5 +1,6 @@
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
@@ -147,11 +148,78 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(() => request.TryGet(new float[Classes]), Throws.ArgumentException.With.Message.Contain("7 samples × 3 classes"));
     }
 
+    /// <summary>The answer of an earlier request, which is still in the texture, is never taken for its own.</summary>
+    [Test]
+    public void WhereTheDriverSkipsItsDispatchesItHasFailed()
+    {
+        float[] found = new float[7 * Classes], expected = new float[7 * Classes];
+        classifier.Predict(Features, expected);
+        PredictionRequest before = classifier.RequestPrediction(Features);
+        gl.DropDispatches = true;
+        PredictionRequest skipped = classifier.RequestPrediction(Features.AsSpan(0, Inputs));
+        gl.DropDispatches = false;
+        PredictionRequest after = classifier.RequestPrediction(Features);
+        device.Update();
+        Assert.That(skipped.Status, Is.EqualTo(PredictionStatus.Failed));
+        Assert.That(skipped.TryGet(found.AsSpan(0, Classes)), Is.False);
+        Assert.That(before.TryGet(found), Is.True);
+        Assert.That(found, Is.EqualTo(expected));
+        Array.Clear(found);
+        Assert.That(after.TryGet(found), Is.True);
+        Assert.That(found, Is.EqualTo(expected));
+    }
+
+    /// <summary>Uploads come through a real conditional render, of a query that no sample passed; dispatches do not.</summary>
+    [Test]
+    public void WithinAConditionalRenderItHasFailed()
+    {
+        GL host = GL.GetApi(gl.Host);
+        classifier.RequestPrediction(Features);
+        uint query = host.GenQuery();
+        host.BeginQuery(QueryTarget.SamplesPassed, query);
+        host.EndQuery(QueryTarget.SamplesPassed);
+        host.BeginConditionalRender(query, ConditionalRenderMode.Wait);
+        PredictionRequest skipped = classifier.RequestPrediction(Features);
+        host.EndConditionalRender();
+        host.DeleteQuery(query);
+        device.Update();
+        Assert.That(skipped.Status, Is.EqualTo(PredictionStatus.Failed));
+    }
+
+    [Test]
+    public void WithItsContextLostItHasFailedAndNoFenceIsBelieved()
+    {
+        gl.DelayFrames = 3;
+        PredictionRequest lost = classifier.RequestPrediction(Features);
+        gl.ResetStatus = GLEnum.GuiltyContextReset;   // from now on its fence claims to be signalled
+        Assert.That(() => classifier.RequestPrediction(Features), Throws.TypeOf<ContextLostException>());
+        Assert.That(lost.Status, Is.EqualTo(PredictionStatus.Failed));
+        Assert.That(lost.TryGet(new float[7 * Classes]), Is.False);
+    }
+
     [Test]
     public void OneThatWasNeverAskedIsExpired()
     {
         Assert.That(default(PredictionRequest).Status, Is.EqualTo(PredictionStatus.Expired));
         Assert.That(default(PredictionRequest).TryGet([]), Is.False);
+    }
+
+    /// <summary>The buffer that an answer was on its way in is gone by the time that it would come.</summary>
+    [Test]
+    public void UpdateGoesOnWhenAClassifierIsDisposedBeforeItsAnswerCame([Values(0, 3)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        TwoLayerClassifier gone = new(device, Inputs, hidden: 5, Classes, seed: 2);
+        PredictionRequest request = gone.RequestPrediction(Features), other = classifier.RequestPrediction(Features);
+        gone.Dispose();
+        for (int frame = 0; frame < 5; frame++)
+        {
+            device.Update();
+            gl.NextFrame();
+        }
+
+        Assert.That(request.Status, Is.EqualTo(PredictionStatus.Expired));
+        Assert.That(other.Status, Is.EqualTo(PredictionStatus.Ready));
     }
 
     [Test]
@@ -163,6 +231,13 @@ internal sealed class PredictionRequestTests : IDisposable
         other.Dispose();
         Assert.That(gone.Status, Is.EqualTo(PredictionStatus.Expired));
         Assert.That(() => other.RequestPrediction(Features), Throws.TypeOf<ObjectDisposedException>());
+        for (int frame = 0; frame < 5; frame++)
+        {
+            gl.NextFrame();
+            device.Update();   // its answer comes, and nobody has room for it
+        }
+
+        lost = classifier.RequestPrediction(Features);
         device.Dispose();
         Assert.That(lost.Status, Is.EqualTo(PredictionStatus.Failed));
         Assert.That(lost.TryGet(new float[7 * Classes]), Is.False);

@@ -21,6 +21,7 @@ internal sealed class Readback : IDisposable
     private readonly GpuResource buffer;
     private readonly MatrixShape[] shapes;
     private readonly Action<Readback>? ended;
+    private volatile bool disposed;
 
     /// <summary>Makes the buffer.</summary>
     /// <param name="device">Where the matrices live.</param>
@@ -48,11 +49,11 @@ internal sealed class Readback : IDisposable
     /// <summary>The fence behind the copy while it is pending; the device's own.</summary>
     public nint Fence { get; private set; }
 
-    /// <summary>Enqueues the copy of all rows. Not while it is pending. Allocates nothing.</summary>
-    public void Start(IReadOnlyList<MatrixTexture> textures)
+    /// <summary>Enqueues the copy of all rows, or of so many of each matrix. Not while it is pending. Allocates nothing.</summary>
+    public void Start(IReadOnlyList<MatrixTexture> textures, int rows = int.MaxValue)
     {
         if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
-        Fence = device.StartReading(this, buffer, textures);
+        Fence = device.StartReading(this, buffer, textures, rows);
         Status = ReadbackStatus.Pending;
     }
 
@@ -72,14 +73,22 @@ internal sealed class Readback : IDisposable
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);
     }
 
+    /// <summary>One that is still pending ends as failed.</summary>
     public void Dispose()
     {
+        disposed = true;
         device.Retire(buffer);
         GC.SuppressFinalize(this);
     }
 
     internal void Complete()
     {
+        if (disposed)   // and the buffer is gone
+        {
+            Fail(new ObjectDisposedException(nameof(Readback)));
+            return;
+        }
+
         Status = ReadbackStatus.Ready;
         ended?.Invoke(this);
     }

@@ -5,6 +5,9 @@ internal static class ExitCode
 {
     public const int Success = 0;
 
+    /// <summary>It ran, and what it looks for does not hold; the output says what.</summary>
+    public const int Failure = 1;
+
     /// <summary>An option, a file or a folder is not as it must be; one sentence on standard error says which and why.</summary>
     public const int UserError = 2;
 
