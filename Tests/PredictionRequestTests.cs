@@ -1,5 +1,6 @@
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
@@ -145,6 +146,55 @@ internal sealed class PredictionRequestTests : IDisposable
         PredictionRequest request = classifier.RequestPrediction(Features);
         device.Update();
         Assert.That(() => request.TryGet(new float[Classes]), Throws.ArgumentException.With.Message.Contain("7 samples × 3 classes"));
+    }
+
+    /// <summary>The answer of an earlier request, which is still in the texture, is never taken for its own.</summary>
+    [Test]
+    public void WhereTheDriverSkipsItsDispatchesItHasFailed()
+    {
+        float[] found = new float[7 * Classes], expected = new float[7 * Classes];
+        classifier.Predict(Features, expected);
+        PredictionRequest before = classifier.RequestPrediction(Features);
+        gl.DropDispatches = true;
+        PredictionRequest skipped = classifier.RequestPrediction(Features.AsSpan(0, Inputs));
+        gl.DropDispatches = false;
+        PredictionRequest after = classifier.RequestPrediction(Features);
+        device.Update();
+        Assert.That(skipped.Status, Is.EqualTo(PredictionStatus.Failed));
+        Assert.That(skipped.TryGet(found.AsSpan(0, Classes)), Is.False);
+        Assert.That(before.TryGet(found), Is.True);
+        Assert.That(found, Is.EqualTo(expected));
+        Array.Clear(found);
+        Assert.That(after.TryGet(found), Is.True);
+        Assert.That(found, Is.EqualTo(expected));
+    }
+
+    /// <summary>Uploads come through a real conditional render, of a query that no sample passed; dispatches do not.</summary>
+    [Test]
+    public void WithinAConditionalRenderItHasFailed()
+    {
+        GL host = GL.GetApi(gl.Host);
+        classifier.RequestPrediction(Features);
+        uint query = host.GenQuery();
+        host.BeginQuery(QueryTarget.SamplesPassed, query);
+        host.EndQuery(QueryTarget.SamplesPassed);
+        host.BeginConditionalRender(query, ConditionalRenderMode.Wait);
+        PredictionRequest skipped = classifier.RequestPrediction(Features);
+        host.EndConditionalRender();
+        host.DeleteQuery(query);
+        device.Update();
+        Assert.That(skipped.Status, Is.EqualTo(PredictionStatus.Failed));
+    }
+
+    [Test]
+    public void WithItsContextLostItHasFailedAndNoFenceIsBelieved()
+    {
+        gl.DelayFrames = 3;
+        PredictionRequest lost = classifier.RequestPrediction(Features);
+        gl.ResetStatus = GLEnum.GuiltyContextReset;   // from now on its fence claims to be signalled
+        Assert.That(() => classifier.RequestPrediction(Features), Throws.TypeOf<ContextLostException>());
+        Assert.That(lost.Status, Is.EqualTo(PredictionStatus.Failed));
+        Assert.That(lost.TryGet(new float[7 * Classes]), Is.False);
     }
 
     [Test]

@@ -460,15 +460,18 @@ public sealed unsafe class NeuralDevice : IDisposable
         throw new DeviceLimitException($"The driver {Renderer} has no memory for a buffer of {bytes} bytes to read into.");
     }
 
-    /// <summary>Enqueues the copy of whole matrices into a buffer, one behind the other, and the fence that tells when it is done.</summary>
-    internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> textures)
+    /// <summary>
+    /// Enqueues the copy of matrices, or of their first rows, into a buffer, each where it lies behind the whole ones before it, and the
+    /// fence that tells when it is done.
+    /// </summary>
+    internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> textures, int rows)
     {
         using Scope scope = Enter(HostStateParts.Readbacks);
         gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
         byte* offset = null;
         for (int i = 0; i < textures.Count; i++)
         {
-            ReadInto(textures[i], 0, textures[i].Shape.Rows, offset);
+            ReadInto(textures[i], 0, Math.Min(rows, textures[i].Shape.Rows), offset);
             offset += textures[i].Shape.PackedBytes;
         }
 

@@ -49,11 +49,11 @@ internal sealed class Readback : IDisposable
     /// <summary>The fence behind the copy while it is pending; the device's own.</summary>
     public nint Fence { get; private set; }
 
-    /// <summary>Enqueues the copy of all rows. Not while it is pending. Allocates nothing.</summary>
-    public void Start(IReadOnlyList<MatrixTexture> textures)
+    /// <summary>Enqueues the copy of all rows, or of so many of each matrix. Not while it is pending. Allocates nothing.</summary>
+    public void Start(IReadOnlyList<MatrixTexture> textures, int rows = int.MaxValue)
     {
         if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
-        Fence = device.StartReading(this, buffer, textures);
+        Fence = device.StartReading(this, buffer, textures, rows);
         Status = ReadbackStatus.Pending;
     }
 

@@ -12,7 +12,10 @@ public enum PredictionStatus
     /// <summary>Its place was given to a later request, the network was disposed, or it was never asked (default).</summary>
     Expired,
 
-    /// <summary>The driver lost it: the context was reset, or the device disposed.</summary>
+    /// <summary>
+    /// The driver lost it: the context was reset, the device disposed, or its dispatches skipped, as drivers do while a conditional render of
+    /// the host (glBeginConditionalRender) is open. Ask again outside of it.
+    /// </summary>
     Failed,
 }
 

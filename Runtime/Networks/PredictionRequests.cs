@@ -23,8 +23,9 @@ internal sealed class PredictionRequests(Network network) : IDisposable
         }
 
         slot.Prepare(network.Device, workspace.Probabilities, rows * network.Outputs);
+        workspace.MarkSkipped();
         workspace.Enqueue(features, rows);
-        slot.Start(++asked);
+        slot.Start(++asked, rows);
         return new PredictionRequest(this, number, asked);
     }
 
@@ -79,9 +80,9 @@ internal sealed class PredictionRequests(Network network) : IDisposable
             Count = count;
         }
 
-        public void Start(long generation)
+        public void Start(long generation, int rows)
         {
-            readback!.Start(source);
+            readback!.Start(source, rows);
             Generation = generation;
             Status = PredictionStatus.Pending;
         }
@@ -95,8 +96,22 @@ internal sealed class PredictionRequests(Network network) : IDisposable
         private void End(Readback ended)
         {
             if (readback is null) return;   // disposed while it was under way: its buffer is gone
-            if (ended.Status == ReadbackStatus.Ready) ended.Read(0, values.AsSpan(0, Count));
-            Status = ended.Status == ReadbackStatus.Ready ? PredictionStatus.Ready : PredictionStatus.Failed;
+            Status = ended.Status == ReadbackStatus.Ready && TryRead(ended) ? PredictionStatus.Ready : PredictionStatus.Failed;
+        }
+
+        /// <summary>False where the driver lost the buffer, or skipped the dispatches.</summary>
+        private bool TryRead(Readback ended)
+        {
+            try
+            {
+                ended.Read(0, values.AsSpan(0, Count));
+            }
+            catch (InvalidOperationException)
+            {
+                return false;   // whoever asked learns of it, and the other readbacks of this Update go on
+            }
+
+            return values[0] != PredictionWorkspace.Skipped;
         }
     }
 }

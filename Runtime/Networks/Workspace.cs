@@ -45,6 +45,10 @@ internal abstract class Workspace : IDisposable
 /// <summary>Predictions: the forward pass, and the softmax at its end.</summary>
 internal sealed class PredictionWorkspace : Workspace
 {
+    /// <summary>What no softmax gives: it stays where <see cref="MarkSkipped"/> put it and the driver skipped the dispatches.</summary>
+    public const float Skipped = -1;
+
+    private readonly float[] skippedRow;
     private readonly Plan logitsPlan;
     private readonly Plan probabilitiesPlan;
 
@@ -53,6 +57,8 @@ internal sealed class PredictionWorkspace : Workspace
         Recording.RecordProbabilities();
         logitsPlan = PlanOf(ForLogits(Recording, network.Stack));
         probabilitiesPlan = PlanOf(ForProbabilities(Recording));
+        skippedRow = new float[network.Outputs];
+        skippedRow.AsSpan().Fill(Skipped);
     }
 
     /// <summary>The kernels of both plans, with nothing made.</summary>
@@ -65,6 +71,12 @@ internal sealed class PredictionWorkspace : Workspace
 
     /// <summary>What <see cref="Enqueue"/> finds.</summary>
     public MatrixTexture Probabilities => Recording.Probabilities!.Texture;
+
+    /// <summary>
+    /// Before <see cref="Enqueue"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
+    /// the first row is <see cref="Skipped"/>, and not what an earlier batch has left.
+    /// </summary>
+    public void MarkSkipped() => Probabilities.Upload<float>(skippedRow);
 
     /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
     public void Enqueue(ReadOnlySpan<float> features, int rows)

@@ -64,17 +64,23 @@ internal sealed class StepCosts
     /// <summary>Takes the time that some lines of a dispatch took; the first of each is left out.</summary>
     public void Observe(int dispatch, int lines, double nanoseconds)
     {
+        bool wasGuess = !IsKnown(dispatch);
         observations[dispatch] = Math.Min(observations[dispatch] + 1, FirstThatTells);
         if (!IsKnown(dispatch)) return;
 
-        double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
+        double before = Of(dispatch, lines);
+        double now = wasGuess ? Math.Max(nanoseconds, LeastOverhead) : Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
         if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
-        believed += overhead + (lineBefore[dispatch] * lines);
-        seen += now;
         isNew[dispatch] = true;
+        if (!wasGuess)   // else it says nothing of a change
+        {
+            believed += overhead + (lineBefore[dispatch] * lines);
+            seen += now;
+        }
+
         bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
         line[dispatch] += (Math.Max(1, (now - overhead) / lines) - line[dispatch]) * (isJump ? 1 : Follow);
-        overhead = Math.Clamp(nanoseconds, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
+        overhead = Math.Clamp(now, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
     }
 
     /// <summary>

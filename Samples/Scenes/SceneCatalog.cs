@@ -10,5 +10,6 @@ internal static class SceneCatalog
         yield return new DigitsFrameCommand(host);
         yield return new BoundaryCommand(host);
         yield return new ArenaCommand(host);
+        yield return new PursuitCommand(host);
     }
 }

@@ -84,16 +84,16 @@ internal sealed class FrameTests : IDisposable
 
     /// <summary>
     /// What dispatches cost jumps by four, up and down, whole dispatches and parts of them. The clock is the GPU's; what the
-    /// calls take by that of the machine is far below the budget.
+    /// calls take by that of the machine, however busy it is, is far below the budget.
     /// </summary>
     [Test]
-    public void TheBudgetIsHeldWhenCostsJump([Values(0, 1, 2)] int delayFrames, [Values(60_000, 300_000)] int nanosecondsPerGroup)
+    public void TheBudgetIsHeldWhenCostsJump([Values(0, 1, 2)] int delayFrames, [Values(600_000, 3_000_000)] int nanosecondsPerGroup)
     {
         const int FramesBetweenJumps = 40, Settling = 3;
-        const double Budget = 20_000_000;
+        const double Budget = 200_000_000;
         gl.DelayFrames = delayFrames;
-        gl.NanosecondsPerFrame = 100_000_000;
-        using InFrameTrainer trainer = Trainer(TimeSpan.FromMilliseconds(20), new Sgd(0.01f));
+        gl.NanosecondsPerFrame = 1_000_000_000;
+        using InFrameTrainer trainer = Trainer(TimeSpan.FromMilliseconds(200), new Sgd(0.01f));
         WarmUp(trainer);
         List<double> settled = [];
         for (int jump = 0; jump < 7; jump++)
@@ -119,11 +119,11 @@ internal sealed class FrameTests : IDisposable
     [Test]
     public void TrainersShareABudget()
     {
-        const double Budget = 20_000_000;
-        gl.NanosecondsPerFrame = 100_000_000;
-        gl.NanosecondsPerGroup = 100_000;
+        const double Budget = 200_000_000;
+        gl.NanosecondsPerFrame = 1_000_000_000;
+        gl.NanosecondsPerGroup = 1_000_000;
         using TwoLayerClassifier other = new(device, Inputs, 40, Classes, seed: 2);
-        FrameBudget shared = new SharedFrameBudget(TimeSpan.FromMilliseconds(20));
+        FrameBudget shared = new SharedFrameBudget(TimeSpan.FromMilliseconds(200));
         using InFrameTrainer first = Trainer(shared, new Sgd(0.01f));
         using InFrameTrainer second = other.TrainOn(samples, new TrainerOptions { BatchSize = 16, FrameBudget = shared });
         WarmUp(first);

@@ -82,6 +82,19 @@ internal sealed class StepCostsTests
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(Lines));
     }
 
+    /// <summary>Drivers have been seen to give timestamps in the wrong order.</summary>
+    [Test]
+    public void ATimeBelowZeroIsNoCost([Values] bool isFirst)
+    {
+        StepCosts costs = isFirst ? Costs() : Seen();
+        for (int i = 0; i < 5; i++) costs.Observe(0, 1, -1e6);
+        costs.EndObservation();
+        Assert.That(costs.Of(0, Lines), Is.Positive);
+        Assert.That(costs.Of(1, Lines), Is.Positive);
+        for (int i = 0; i < 10; i++) costs.Observe(0, Lines, 1e5);
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(1e5).Within(20).Percent);
+    }
+
     [Test]
     public void LinesFitIntoATime()
     {

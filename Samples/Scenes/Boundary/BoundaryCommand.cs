@@ -24,10 +24,12 @@ internal sealed class BoundaryCommand : SceneCommand
         },
     };
 
+    public static readonly TrainingBudget DefaultBudget = TrainingBudget.OfMilliseconds(4);
+
     public BoundaryCommand(ISceneHost host)
         : base(
             host, "boundary", "What a linear classifier cannot learn and one with a hidden layer can, on points of the plane.",
-            defaultFrames: 600, TrainingBudget.OfMilliseconds(4))
+            defaultFrames: 600, DefaultBudget)
     {
         Options.Add(hidden);
         Options.Add(points);

@@ -1,0 +1,109 @@
+namespace NeuralPlugin.Samples;
+
+/// <summary>
+/// A player steers after quarries, and a brain clones the steering while it goes on; the other pursuers, all with that one brain,
+/// follow it. Every few frames the brain is asked about states that it has not seen.
+/// </summary>
+internal sealed class PursuitTrial : IDisposable
+{
+    public const int Followers = 12;
+    public const int Hidden = 32;
+    public const int BatchSize = 64;
+
+    /// <summary>Frames that the means are of.</summary>
+    public const int Window = 300;
+
+    /// <summary>Frames from one exam to the next.</summary>
+    public const int FramesBetweenExams = 10;
+
+    private const int Player = 0;
+    private const ulong WorldStream = 1;
+    private const ulong ExamStream = 2;
+
+    private readonly AgentPopulation population;
+    private readonly PursuitAgent player;
+    private readonly PursuitExam exam;
+    private readonly int[] shown = new int[PursuitWorld.Actions];
+    private int frames;
+
+    /// <param name="device">Where the brain lives.</param>
+    /// <param name="seed">Draws worlds, weights and batches.</param>
+    /// <param name="budget">How much it learns in a frame.</param>
+    public PursuitTrial(NeuralDevice device, int seed, TrainingBudget budget)
+    {
+        World = new PursuitWorld(1 + Followers, seed, WorldStream);
+        exam = new PursuitExam(device, new PursuitWorld(1 + Followers, seed, ExamStream), Hidden);
+        population = new AgentPopulation(device, new AgentPopulationOptions
+        {
+            Observations = PursuitWorld.Observations,
+            Actions = PursuitWorld.Actions,
+            Capacity = 1 + Followers,
+            Brains = BrainSharing.Shared,
+            HiddenUnits = Hidden,
+            Learning = new BehaviorCloning { BatchSize = BatchSize, BalanceActions = true, Optimizer = new Adam(0.01f) },
+            FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
+            Latency = 1,
+            NormalizeObservations = false, // they are from -1 to 1 as they are, and the exam hands them over so
+            Seed = seed,
+        })
+        { Learns = !budget.IsOff, Explores = false };
+        player = new PursuitAgent(World, Player) { Name = "player", ActsByHeuristic = true, Demonstrates = true };
+        population.Add(player);
+        for (var i = 1; i <= Followers; i++) population.Add(new PursuitAgent(World, i) { Name = $"follower {i}" });
+        exam.Ask(population.GetBrain(0));
+    }
+
+    public PursuitWorld World { get; }
+
+    public AgentProgress Progress => population.Progress;
+
+    /// <summary>Of the last exam: the mean over the actions of the part of the unseen states in which the brain does what the script does.</summary>
+    public double BalancedAccuracy => exam.BalancedAccuracy;
+
+    /// <summary>[actions]: that part, of each action.</summary>
+    public IReadOnlyList<double> Recalls => exam.Recalls;
+
+    /// <summary>Unseen states of an exam.</summary>
+    public int UnseenStates => exam.Count;
+
+    /// <summary>The part of the unseen states that show the most common action.</summary>
+    public double LargestUnseenShare => exam.LargestShare;
+
+    /// <summary>The part of what the player has shown that is the most common action.</summary>
+    public double LargestShare => Enumerable.Range(0, PursuitWorld.Actions).Max(Share);
+
+    /// <summary>Quarries that a follower caught in a hundred frames, over the last ones.</summary>
+    public MovingMean FollowerCatches { get; } = new(Window);
+
+    /// <summary>The same, of the player.</summary>
+    public MovingMean PlayerCatches { get; } = new(Window);
+
+    /// <summary>The part of what the player has shown that is this action.</summary>
+    public double Share(int action) => frames == 0 ? 0 : (double)shown[action] / frames;
+
+    /// <summary>One frame.</summary>
+    public void Step()
+    {
+        const int Hundred = 100;
+        population.Update();
+        shown[player.Action]++;
+        frames++;
+        World.Step();
+        PlayerCatches.Add(Hundred * World.Catches[Player]);
+        FollowerCatches.Add(Hundred * FollowersCaught() / (double)Followers);
+        if (frames % FramesBetweenExams == 0) exam.Ask(population.GetBrain(0));
+    }
+
+    public void Dispose()
+    {
+        population.Dispose();
+        exam.Dispose();
+    }
+
+    private int FollowersCaught()
+    {
+        var sum = 0;
+        for (var i = Player + 1; i < World.Catches.Length; i++) sum += World.Catches[i];
+        return sum;
+    }
+}

@@ -1,0 +1,109 @@
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Agents learn within the budget of a frame, on a GPU with a clock of its own.</summary>
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class AgentBudgetTests : IDisposable
+{
+    private const double Budget = 200_000_000;   // far above what the calls take by the machine's clock
+
+    private readonly TestGl gl = TestGls.Create();
+    private readonly NeuralDevice device;
+
+    public AgentBudgetTests()
+    {
+        device = NeuralDevice.Attach(gl.Api);
+        gl.NanosecondsPerFrame = 1_000_000_000;
+    }
+
+    public void Dispose()
+    {
+        device.Dispose();
+        gl.Dispose();
+    }
+
+    [Test]
+    public void WholeStepsFillATimeAndNoMore([Values] BrainSharing brains, [Values(0, 2)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        gl.NanosecondsPerGroup = 4_000_000;
+        using AgentPopulation agents = Cloning(brains, TimeSpan.FromMilliseconds(200));
+        List<double> times = Frames(agents, 60);
+        Assert.That(times[20..], Has.All.AtMost(1.15 * Budget));
+        Assert.That(times[20..].Order().ElementAt(20), Is.AtLeast(0.8 * Budget));
+        Assert.That(agents.Progress.TrainingTime.TotalMilliseconds, Is.EqualTo(200).Within(20).Percent);
+        Assert.That(agents.Progress.StepsThisFrame, Is.GreaterThan(1));
+        agents.FrameBudget = FrameBudget.Steps(1);
+        long before = agents.Progress.TrainingSteps;
+        Frames(agents, 5);
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(before + 5));
+        agents.Learns = false;
+        agents.Update();
+        Assert.That(agents.Progress.TrainingTime, Is.EqualTo(TimeSpan.Zero));
+    }
+
+    /// <summary>It is not cut, and not given up either.</summary>
+    [Test]
+    public void AStepThatIsLongerThanTheBudgetRunsInEveryFewFrames()
+    {
+        const int Count = 60;
+        gl.NanosecondsPerGroup = 700_000_000;
+        using AgentPopulation agents = Cloning(BrainSharing.OneEach, TimeSpan.FromMilliseconds(200));
+        Frames(agents, 20);
+        long before = agents.Progress.TrainingSteps;
+        double mean = Frames(agents, Count).Average();
+        Assert.That(agents.Progress.TrainingSteps - before, Is.InRange(Count / 8, Count / 3));
+        Assert.That(mean, Is.AtMost(1.15 * Budget));
+    }
+
+    [Test]
+    public void TheyShareABudgetWithATrainer()
+    {
+        gl.NanosecondsPerGroup = 4_000_000;
+        SharedFrameBudget shared = new(TimeSpan.FromMilliseconds(200));
+        using AgentPopulation agents = Cloning(BrainSharing.Shared, shared), others = Cloning(BrainSharing.Shared, shared);
+        List<double> times = [];
+        for (int frame = 0; frame < 60; frame++)
+        {
+            long before = gl.Nanoseconds;
+            agents.Update();
+            others.Update();
+            times.Add(gl.Nanoseconds - before);
+            gl.NextFrame();
+        }
+
+        Assert.That(times[20..], Has.All.AtMost(1.15 * Budget));
+        Assert.That(others.Progress.TrainingSteps, Is.EqualTo(agents.Progress.TrainingSteps).Within(50).Percent);
+    }
+
+    private AgentPopulation Cloning(BrainSharing brains, FrameBudget budget)
+    {
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        return new AgentPopulation(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 4,
+            Brains = brains,
+            Learning = new BehaviorCloning { Demonstration = shown },
+            FrameBudget = budget,
+        });
+    }
+
+    private List<double> Frames(AgentPopulation agents, int count)
+    {
+        List<double> times = [];
+        for (int frame = 0; frame < count; frame++)
+        {
+            long before = gl.Nanoseconds;
+            agents.Update();
+            times.Add(gl.Nanoseconds - before);
+            gl.NextFrame();
+        }
+
+        return times;
+    }
+}
