@@ -1,4 +1,4 @@
-// A row of features [1 x width * height * CHANNELS] from a texture of any size: pixel by pixel, the texture's first row first, with
+// A row of features [1 x width * height * CHANNELS] from a texture of any size, or a part of it: pixel by pixel, the texture's first row first, with
 // the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by how much of it the
 // box covers. CHANNELS 1: the sum of red, green and blue, weighted; 3: red, green, blue; 4: alpha too.
 //
@@ -18,6 +18,10 @@ layout(location = SIZE_0) uniform int row;
 layout(location = SIZE_1) uniform int width;
 layout(location = SIZE_2) uniform int height;
 layout(location = SIZE_3) uniform int texelsPerRow;
+layout(location = SIZE_4) uniform int sourceX;        // the part of the texture
+layout(location = SIZE_5) uniform int sourceY;
+layout(location = SIZE_6) uniform int sourceWidth;
+layout(location = SIZE_7) uniform int sourceHeight;
 layout(location = SCALAR_0) uniform float redWeight;
 layout(location = SCALAR_1) uniform float greenWeight;
 layout(location = SCALAR_2) uniform float blueWeight;
@@ -35,7 +39,7 @@ float covered(int texel, int texels, int pixel, int pixelCount)
 
 vec4 meanOfBox(ivec2 pixel)
 {
-    ivec2 size = textureSize(source, 0), boxes = ivec2(width, height);
+    ivec2 origin = ivec2(sourceX, sourceY), size = ivec2(sourceWidth, sourceHeight), boxes = ivec2(width, height);
     ivec2 first = pixel * size / boxes, last = ((pixel + 1) * size - 1) / boxes;
     vec4 sum = vec4(0.0);
     float weights = 0.0;
@@ -46,7 +50,7 @@ vec4 meanOfBox(ivec2 pixel)
         for (int x = first.x; x <= last.x; x++)
         {
             float weight = covered(x, size.x, pixel.x, width);
-            sumOfRow += weight * texelFetch(source, ivec2(x, y), 0);
+            sumOfRow += weight * texelFetch(source, origin + ivec2(x, y), 0);
             weightsOfRow += weight;
         }
 

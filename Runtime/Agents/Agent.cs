@@ -82,6 +82,15 @@ public abstract class Agent
     /// <param name="sensor">Takes the values.</param>
     public abstract void CollectObservations(VectorSensor sensor);
 
+    /// <summary>
+    /// Gives the sensor the texture that it sees, at each decision, where the population declares one
+    /// (<see cref="AgentPopulationOptions.TextureObservations"/>). It may be rendered here: what the sensor was given is enqueued at once.
+    /// </summary>
+    /// <param name="sensor">Takes a texture.</param>
+    public virtual void CollectTexture(TextureSensor sensor)
+    {
+    }
+
     /// <summary>Does what an action means. Called in every frame from the first answer of an episode on.</summary>
     /// <param name="action">From 0 to the population's number of actions.</param>
     public abstract void OnActionReceived(int action);

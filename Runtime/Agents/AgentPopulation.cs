@@ -27,6 +27,8 @@ public sealed class AgentPopulation : IDisposable
     private readonly SeededRandom[] exploration;
     private readonly DecisionRequest[] requests;
     private readonly VectorSensor sensor = new();
+    private readonly TextureSensor textureSensor;
+    private readonly SeenTextures? seen;
     private readonly ActionMask mask;
     private readonly float[] own;   // the observations of an agent that acts by itself
     private readonly float[] raw;
@@ -42,6 +44,7 @@ public sealed class AgentPopulation : IDisposable
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
     /// <exception cref="DeviceLimitException">The brains do not fit into one texture of this device, or are more than it runs.</exception>
+    /// <exception cref="NotSupportedException">Agents are to see textures, and have a brain each or are given a demonstration.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -49,8 +52,13 @@ public sealed class AgentPopulation : IDisposable
         this.device = device;
         this.options = options;
         SoftmaxCrossEntropy loss = new((options.Learning as PolicyGradient)?.EntropyBonus ?? 0);
+        int requestCount = options.Latency is { } latency ? latency + 1 : MostRequests;
+        RequireTextures(options);
         using NeuralDevice.Scope scope = device.Enter();
-        brains = options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, loss) : new SharedBrain(device, options, loss);
+        if (options.TextureObservations is { } declared)
+            seen = new SeenTextures(device, declared.Width, declared.Height, declared.Channels, MostLooks(options, requestCount));
+        textureSensor = new TextureSensor(device, options.TextureObservations, seen);
+        brains = options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, loss) : new SharedBrain(device, options, loss, seen);
         normalizer = options.NormalizeObservations ? new ObservationNormalizer(options.Observations) : null;
         learner = options.Learning switch
         {
@@ -62,7 +70,6 @@ public sealed class AgentPopulation : IDisposable
         FrameBudget = options.FrameBudget;
         agents = new Agent?[options.Capacity];
         exploration = [.. Enumerable.Range(0, options.Capacity).Select(i => new SeededRandom((ulong)options.Seed, ExplorationStreams + (ulong)i))];
-        int requestCount = options.Latency is { } latency ? latency + 1 : MostRequests;
         requests = [.. Enumerable.Range(0, requestCount).Select(_ => new DecisionRequest(device, brains, options.Capacity, options.Observations, options.Actions))];
         mask = new ActionMask(options.Actions);
         own = new float[options.Observations];
@@ -105,11 +112,14 @@ public sealed class AgentPopulation : IDisposable
 
     /// <summary>Where what agents show is kept too, raw, to be saved; null for nowhere.</summary>
     /// <exception cref="ArgumentException">It has other numbers of observations or actions.</exception>
+    /// <exception cref="NotSupportedException">The agents see textures, whose pixels stay on the GPU.</exception>
     public Demonstration? Recording
     {
         get;
         set
         {
+            if (value is not null && seen is not null)
+                throw new NotSupportedException("What agents see of textures stays on the GPU, and cannot be recorded. Declare no TextureObservations, or record nothing.");
             value?.RequireSizes(options.Observations, options.Actions, nameof(value));
             field = value;
         }
@@ -265,6 +275,8 @@ public sealed class AgentPopulation : IDisposable
                     Note(exception);
                 }
             }
+
+            for (int row = 0; row < request.Rows; row++) Release(request.Looks[row]);
         }
     }
 
@@ -296,7 +308,7 @@ public sealed class AgentPopulation : IDisposable
         if (Learns && learner is not null)
         {
             learner.Reward(agent.Index, agent.TakeReward());
-            learner.Decide(agent.Index, request.Observed(row), action, request.Mask(row));
+            learner.Decide(agent.Index, request.Observed(row), request.Looks[row], action, request.Mask(row));
         }
         else
         {
@@ -321,7 +333,10 @@ public sealed class AgentPopulation : IDisposable
         if (!float.IsFinite(sum))
         {
             throw new AgentException(
-                agent.Name, "its brain's probabilities are not finite: its weights have grown without bounds. Use a smaller learning rate, and give it other weights (SetBrain).");
+                agent.Name, seen is null
+                    ? "its brain's probabilities are not finite: its weights have grown without bounds. Use a smaller learning rate, and give it other weights (SetBrain)."
+                    : "its brain's probabilities are not finite: the texture that it has seen has values that are not, or its weights have grown without bounds. Look at the texture; " +
+                      "use a smaller learning rate, and give it other weights (SetBrain).");
         }
 
         if (!Explores) return best;
@@ -407,7 +422,7 @@ public sealed class AgentPopulation : IDisposable
         if (normalizer is not null) Normalize(request);
         using NeuralDevice.Scope scope = device.Enter();
         brains.Clock?.Mark();
-        brains.Predict(request.Features.AsSpan(0, request.Rows * options.Observations));
+        brains.Predict(request.Features.AsSpan(0, request.Rows * options.Observations), request.Looks.AsSpan(0, request.Rows));
         request.Start();
         brains.Clock?.Mark();
         asked++;
@@ -417,8 +432,19 @@ public sealed class AgentPopulation : IDisposable
     private void Observe(Agent agent, DecisionRequest request, int row)
     {
         // Checked in a place of its own: a row that stays as it was is finite.
-        Collect(agent, raw);
-        if (agent.Demonstrates) Demonstrate(agent, raw);
+        int look = Collect(agent, raw);
+        bool isRecorded = false;
+        try
+        {
+            if (agent.Demonstrates) Demonstrate(agent, raw, look);
+            isRecorded = true;
+        }
+        finally
+        {
+            if (!isRecorded) Release(look);
+        }
+
+        request.Looks[row] = look;
         raw.CopyTo(request.Observed(row));
         mask.Enabled.CopyTo(request.Mask(row));
         request.Agents[row] = agent;
@@ -428,9 +454,18 @@ public sealed class AgentPopulation : IDisposable
 
     private void DecideByItself(Agent agent)
     {
-        Collect(agent, own);
-        int action = AskHeuristic(agent);
-        if (agent.Demonstrates) Record(agent, own, action);
+        int look = Collect(agent, own);
+        int action;
+        try
+        {
+            action = AskHeuristic(agent);
+            if (agent.Demonstrates) Record(agent, own, look, action);
+        }
+        finally
+        {
+            Release(look);
+        }
+
         if (Learns) CloseDecisions(agent);
         _ = agent.TakeReward();
         agent.Action = action;
@@ -445,7 +480,9 @@ public sealed class AgentPopulation : IDisposable
         learner?.EndEpisode(agent.Index, isCutOff: true);
     }
 
-    private void Collect(Agent agent, float[] row)
+    /// <summary>What an agent observes.</summary>
+    /// <returns>The row of what it sees, which the caller releases; -1 for nothing.</returns>
+    private int Collect(Agent agent, float[] row)
     {
         sensor.Begin(row, 0, options.Observations);
         agent.CollectObservations(sensor);
@@ -467,15 +504,43 @@ public sealed class AgentPopulation : IDisposable
         mask.Begin(agent);
         agent.WriteDiscreteActionMask(mask);
         mask.RequireOne();
+        return Look(agent);
     }
 
-    private void Demonstrate(Agent agent, float[] row) => Record(agent, row, AskHeuristic(agent));
+    /// <summary>Takes the texture that an agent sees.</summary>
+    /// <returns>Its row, which the caller releases; -1 where none is declared.</returns>
+    private int Look(Agent agent)
+    {
+        int look = seen?.Rent() ?? -1;
+        bool isSeen = false;
+        textureSensor.Begin(agent, look);
+        try
+        {
+            agent.CollectTexture(textureSensor);
+            textureSensor.RequireOne();
+            isSeen = true;
+        }
+        finally
+        {
+            textureSensor.End();
+            if (!isSeen) Release(look);
+        }
 
-    private void Record(Agent agent, float[] row, int action)
+        return look;
+    }
+
+    private void Release(int look)
+    {
+        if (look >= 0) seen!.Release(look);
+    }
+
+    private void Demonstrate(Agent agent, float[] row, int look) => Record(agent, row, look, AskHeuristic(agent));
+
+    private void Record(Agent agent, float[] row, int look, int action)
     {
         Recording?.Add(row, action, mask.Enabled);
         if (!Learns || learner is not BehaviorCloningLearner) return;
-        learner.Demonstrate(agent.Index, row, action, mask.Enabled);
+        learner.Demonstrate(agent.Index, row, look, action, mask.Enabled);
         if (!agent.ActsByHeuristic || normalizer is null) return;   // else it is among those that are asked
         normalizer.Observe(row);
         normalizer.Renew();
@@ -536,6 +601,34 @@ public sealed class AgentPopulation : IDisposable
         agents[agent.Index] = null;
         agent.Leave();
         Count--;
+    }
+
+    private static void RequireTextures(AgentPopulationOptions options)
+    {
+        if (options.TextureObservations is null) return;
+        if (options.Brains == BrainSharing.OneEach)
+        {
+            throw new NotSupportedException(
+                "Agents with a brain each cannot see textures. Let them share one (Brains = BrainSharing.Shared), or declare no TextureObservations.");
+        }
+
+        if ((options.Learning as BehaviorCloning)?.Demonstration is not null)
+        {
+            throw new NotSupportedException(
+                "A demonstration has no textures, and the agents see one. Let agents demonstrate in the game (Demonstrates), or declare no TextureObservations.");
+        }
+    }
+
+    /// <summary>Most textures that are to be kept at a time: those of questions, of one agent more that is asked, and of what is learned from.</summary>
+    private static int MostLooks(AgentPopulationOptions options, int requestCount)
+    {
+        int kept = options.Learning switch
+        {
+            PolicyGradient gradient => PolicyGradientLearner.MostKept(options, gradient),
+            BehaviorCloning cloning => cloning.Capacity,
+            _ => 0,
+        };
+        return checked(kept + (requestCount * options.Capacity) + 1);
     }
 
     private void RequireBrain(int brain)

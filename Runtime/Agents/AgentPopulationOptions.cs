@@ -17,6 +17,13 @@ public sealed record AgentPopulationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public required int Observations { get; init => field = Requirements.Size(value, "observations"); }
 
+    /// <summary>
+    /// What agents see besides, of a texture that the game rendered (<see cref="Agent.CollectTexture"/>); null for nothing. Only where they
+    /// share one brain (<see cref="BrainSharing.Shared"/>), and without a <see cref="BehaviorCloning.Demonstration"/> that was given or a <see cref="AgentPopulation.Recording"/>: pixels
+    /// stay on the GPU.
+    /// </summary>
+    public TextureObservations? TextureObservations { get; init; }
+
     /// <summary>Actions to choose from: 0 to this number less one.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less than 2.</exception>
     public required int Actions

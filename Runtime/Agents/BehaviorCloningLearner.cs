@@ -18,7 +18,7 @@ internal sealed class BehaviorCloningLearner : Learner
     {
         this.options = options;
         this.normalizer = normalizer;
-        shown = new DecisionQueue(brains.Count, options.Capacity, Observations, Actions);
+        shown = new DecisionQueue(brains.Count, options.Capacity, Observations, Actions, brains.Seen);
         timesShown = new int[brains.Count * Actions];
         random = new SeededRandom((ulong)population.Seed, stream: BatchStream);
         all = [.. Enumerable.Repeat(true, Actions)];
@@ -39,7 +39,7 @@ internal sealed class BehaviorCloningLearner : Learner
     /// <summary>Decisions that were given from the start. What is added to the demonstration later is not looked at.</summary>
     private int Given { get; }
 
-    public override void Decide(int agent, ReadOnlySpan<float> observed, int action, ReadOnlySpan<bool> mask)
+    public override void Decide(int agent, ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> mask)
     {
     }
 
@@ -51,11 +51,11 @@ internal sealed class BehaviorCloningLearner : Learner
     {
     }
 
-    public override void Demonstrate(int agent, ReadOnlySpan<float> raw, int action, ReadOnlySpan<bool> mask)
+    public override void Demonstrate(int agent, ReadOnlySpan<float> raw, int look, int action, ReadOnlySpan<bool> mask)
     {
         int brain = Brains.AreOwn ? agent : 0;
         if (shown.Count(brain) == shown.Capacity) timesShown[(brain * Actions) + shown.Action(brain, 0)]--;
-        shown.Add(brain, raw, action, mask, weight: 1);
+        shown.Add(brain, raw, look, action, mask, weight: 1);
         timesShown[(brain * Actions) + action]++;
     }
 
@@ -85,7 +85,8 @@ internal sealed class BehaviorCloningLearner : Learner
         int own = sample - Given;
         int action = isGiven ? options.Demonstration!.Action(sample) : shown.Action(brain, own);
         ReadOnlySpan<bool> mask = isGiven ? options.Demonstration!.AllowedActions(sample) : shown.Allowed(brain, own);
-        Span<float> row = Fill(brain, i, action, WeightOf(brain, action), mask.IsEmpty ? all : mask);
+        int look = isGiven ? -1 : shown.Look(brain, own);   // none are given to agents that see textures
+        Span<float> row = Fill(brain, i, look, action, WeightOf(brain, action), mask.IsEmpty ? all : mask);
         (isGiven ? options.Demonstration!.Observation(sample) : shown.Features(brain, own)).CopyTo(row);
         normalizer?.Apply(row);
     }

@@ -15,6 +15,9 @@ internal abstract class Brains : IDisposable
     /// <summary>What a prediction reads, a row a decision.</summary>
     public abstract MatrixTexture Features { get; }
 
+    /// <summary>What agents have seen of textures; null where they see none.</summary>
+    public virtual SeenTextures? Seen => null;
+
     /// <summary>Whether row i of a prediction is that of brain i.</summary>
     public bool AreOwn => this is OwnBrains;
 
@@ -23,10 +26,12 @@ internal abstract class Brains : IDisposable
 
     /// <summary>Enqueues the forward pass of these rows.</summary>
     /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
-    public abstract void Predict(ReadOnlySpan<float> features);
+    /// <param name="looks">[rows]: what of <see cref="Seen"/> stands behind the observations.</param>
+    public abstract void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks);
 
     /// <summary>Enqueues a training step. Where agents have their own brains, the rows are [brains × batch].</summary>
-    public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed);
+    public abstract void Train(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed);
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
@@ -62,9 +67,10 @@ internal sealed class OwnBrains : Brains
 
     public override MatrixTexture Features => prediction.Features;
 
-    public override void Predict(ReadOnlySpan<float> features) => prediction.Enqueue(features);
+    public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks) => prediction.Enqueue(features);
 
-    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
+    public override void Train(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
     {
         population.TrainBatch(features, actions, learningRate, default, weights, allowed);
     }
@@ -88,16 +94,24 @@ internal sealed class SharedBrain : Brains
     private readonly Network network;
     private readonly BatchTrainer? trainer;
     private readonly PredictionWorkspace prediction;
+    private readonly JoinedFeatures? asked;
+    private readonly JoinedFeatures? learned;
 
-    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss)
+    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen)
     {
+        Seen = seen;
+        int inputs = checked(options.Observations + (options.TextureObservations?.Values ?? 0));
         network = new Network(
-            device, options.Seed, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
+            device, options.Seed, inputs, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
         prediction = new PredictionWorkspace(network, options.Capacity);
+        if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;
         trainer = new BatchTrainer(network, learning.SharedOptimizer, loss, learning.BatchSize);
         trainer.PrepareEnqueued(learning.BatchSize);
+        if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
     }
+
+    public override SeenTextures? Seen { get; }
 
     public override int Count => 1;
 
@@ -107,14 +121,29 @@ internal sealed class SharedBrain : Brains
 
     public override MatrixTexture Features => prediction.Input;
 
-    public override void Predict(ReadOnlySpan<float> features)
+    public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks)
     {
         using NeuralDevice.Scope scope = network.Enter();
-        prediction.Enqueue(features, features.Length / network.Inputs);
+        if (asked is null)
+        {
+            prediction.Enqueue(features, features.Length / network.Inputs);
+            return;
+        }
+
+        asked.Write(features, looks);
+        prediction.EnqueueWritten(looks.Length);
     }
 
-    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
+    public override void Train(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
     {
+        if (learned is not null)
+        {
+            learned.Write(features, looks);
+            trainer!.EnqueueWrittenBatch(actions, weights, allowed);
+            return;
+        }
+
         trainer!.EnqueueBatch(features, actions, weights, allowed);
     }
 
@@ -135,6 +164,9 @@ internal sealed class SharedBrain : Brains
 
     public override void Dispose()
     {
+        asked?.Dispose();
+        learned?.Dispose();
+        Seen?.Dispose();
         prediction.Dispose();
         trainer?.Dispose();
         network.Dispose();

@@ -16,6 +16,7 @@ internal sealed class DecisionRequest : IDisposable
         textures = [brains.Probabilities];
         readback = new Readback(device, [textures[0].Shape]);
         Features = new float[checked(capacity * observations)];
+        Looks = new int[capacity];
         Agents = new Agent?[capacity];
         Episodes = new int[capacity];
         Masks = new bool[checked(capacity * actions)];
@@ -30,6 +31,9 @@ internal sealed class DecisionRequest : IDisposable
 
     /// <summary>[rows × observations].</summary>
     public float[] Features { get; }
+
+    /// <summary>The row of the texture that each has seen; -1 where none are.</summary>
+    public int[] Looks { get; }
 
     /// <summary>Whose row it is; null for a row that nobody asked for.</summary>
     public Agent?[] Agents { get; }

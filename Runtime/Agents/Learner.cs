@@ -4,6 +4,7 @@ namespace NeuralPlugin;
 internal abstract class Learner
 {
     private readonly float[] features;
+    private readonly int[] looks;
     private readonly int[] actions;
     private readonly float[] weights;
     private readonly bool[] allowed;
@@ -16,6 +17,7 @@ internal abstract class Learner
         BatchSize = batchSize;
         int rows = checked(brains.Count * batchSize);
         features = new float[checked(rows * observations)];
+        looks = new int[rows];
         actions = new int[rows];
         weights = new float[rows];
         allowed = new bool[checked(rows * actionCount)];
@@ -36,7 +38,12 @@ internal abstract class Learner
     protected int BatchSize { get; }
 
     /// <summary>An agent's decision is carried out from now on.</summary>
-    public abstract void Decide(int agent, ReadOnlySpan<float> observed, int action, ReadOnlySpan<bool> mask);
+    /// <param name="agent">Its number.</param>
+    /// <param name="observed">Its observations, normalized.</param>
+    /// <param name="look">The row of what it has seen; -1 for nothing.</param>
+    /// <param name="action">What it does.</param>
+    /// <param name="mask">What it might have done.</param>
+    public abstract void Decide(int agent, ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> mask);
 
     /// <summary>What the decision that an agent carries out has brought.</summary>
     public abstract void Reward(int agent, float reward);
@@ -45,7 +52,7 @@ internal abstract class Learner
     public abstract void EndEpisode(int agent, bool isCutOff);
 
     /// <summary>Somebody showed what to do.</summary>
-    public abstract void Demonstrate(int agent, ReadOnlySpan<float> raw, int action, ReadOnlySpan<bool> mask);
+    public abstract void Demonstrate(int agent, ReadOnlySpan<float> raw, int look, int action, ReadOnlySpan<bool> mask);
 
     /// <summary>Enqueues steps while there is room for one and something to learn from.</summary>
     /// <param name="budget">That of this frame, which was begun.</param>
@@ -68,9 +75,10 @@ internal abstract class Learner
     protected abstract bool Step(int agents);
 
     /// <summary>One row of the batch.</summary>
-    protected Span<float> Fill(int brain, int i, int action, float weight, ReadOnlySpan<bool> mask)
+    protected Span<float> Fill(int brain, int i, int look, int action, float weight, ReadOnlySpan<bool> mask)
     {
         int row = (brain * BatchSize) + i;
+        looks[row] = look;
         actions[row] = action;
         weights[row] = weight;
         mask.CopyTo(allowed.AsSpan(row * Actions));
@@ -95,7 +103,7 @@ internal abstract class Learner
     protected void EnqueueStep()
     {
         Brains.Clock?.Mark();
-        Brains.Train(features, actions, weights, allowed);
+        Brains.Train(features, looks, actions, weights, allowed);
         Brains.Clock?.Mark();
     }
 

@@ -19,22 +19,28 @@ internal sealed class PolicyGradientLearner : Learner
         : base(brains, population.Observations, population.Actions, options.BatchSize)
     {
         this.options = options;
-        underWay = new DecisionQueue(population.Capacity, options.Horizon, Observations, Actions);
+        underWay = new DecisionQueue(population.Capacity, options.Horizon, Observations, Actions, brains.Seen);
         int atOnce = brains.AreOwn ? options.Horizon : checked(population.Capacity * options.Horizon);
         mostReady = checked(options.BatchSize + atOnce);
-        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), Observations, Actions);
+        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), Observations, Actions, brains.Seen);
         baselines = new Baseline[brains.Count];
         rewards = new float[options.Horizon];
         returns = new double[options.Horizon];
     }
 
+    /// <summary>Most decisions that it keeps, where all agents share a brain.</summary>
+    public static int MostKept(AgentPopulationOptions population, PolicyGradient options)
+    {
+        return checked((3 * population.Capacity * options.Horizon) + options.BatchSize);
+    }
+
     /// <summary>What the returns of a brain are compared with.</summary>
     public ref Baseline BaselineOf(int brain) => ref baselines[brain];
 
-    public override void Decide(int agent, ReadOnlySpan<float> observed, int action, ReadOnlySpan<bool> mask)
+    public override void Decide(int agent, ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> mask)
     {
         if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true);
-        underWay.Add(agent, observed, action, mask, weight: 0);
+        underWay.Add(agent, observed, look, action, mask, weight: 0);
     }
 
     public override void Reward(int agent, float reward)
@@ -45,7 +51,7 @@ internal sealed class PolicyGradientLearner : Learner
 
     public override void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
 
-    public override void Demonstrate(int agent, ReadOnlySpan<float> raw, int action, ReadOnlySpan<bool> mask)
+    public override void Demonstrate(int agent, ReadOnlySpan<float> raw, int look, int action, ReadOnlySpan<bool> mask)
     {
     }
 
@@ -69,7 +75,8 @@ internal sealed class PolicyGradientLearner : Learner
 
             for (int i = 0; i < BatchSize; i++)
             {
-                Span<float> row = Fill(brain, i, ready.Action(brain, i), ready.Weight(brain, i), ready.Allowed(brain, i));
+                Span<float> row = Fill(
+                    brain, i, ready.Look(brain, i), ready.Action(brain, i), ready.Weight(brain, i), ready.Allowed(brain, i));
                 ready.Features(brain, i).CopyTo(row);
             }
 
@@ -106,7 +113,8 @@ internal sealed class PolicyGradientLearner : Learner
         {
             // Sums of rewards may be more than a float holds; a step on them is one whose loss is not finite, and is dropped.
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], options.NormalizeAdvantages), float.MinValue, float.MaxValue);
-            bool fits = ready.Add(brain, underWay.Features(agent, i), underWay.Action(agent, i), underWay.Allowed(agent, i), advantage);
+            bool fits = ready.Add(
+                brain, underWay.Features(agent, i), underWay.Look(agent, i), underWay.Action(agent, i), underWay.Allowed(agent, i), advantage);
             if (!fits) SkippedDecisions++;
         }
 

@@ -85,6 +85,9 @@ internal sealed class PredictionWorkspace : Workspace
         probabilitiesPlan.Run(rows);
     }
 
+    /// <summary>Runs the forward pass on features that were written into the input, without waiting.</summary>
+    public void EnqueueWritten(int rows) => probabilitiesPlan.Run(rows);
+
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
     {
         Input.Upload(features);
@@ -190,10 +193,16 @@ internal sealed class StepWorkspace : Workspace
     public void Upload(LabeledBatch batch)
     {
         Input.Upload(batch.Features);
+        UploadTargets(batch.Labels, batch.SampleWeights, batch.AllowedClasses);
+    }
+
+    /// <summary>Uploads what checked samples want, whose features are written on the GPU.</summary>
+    public void UploadTargets(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
         MatrixTexture targets = ((PlannedMatrix)Recording.Targets!).Texture;
-        int words = batch.Rows * targets.Shape.Columns;
+        int words = labels.Length * targets.Shape.Columns;
         if (targetWords.Length < words) targetWords = new uint[words];
-        TargetLayout.Pack(batch.Labels, batch.SampleWeights, batch.AllowedClasses, Network.Outputs, targetWords.AsSpan(0, words));
+        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Network.Outputs, targetWords.AsSpan(0, words));
         targets.Upload<uint>(targetWords.AsSpan(0, words));
     }
 }

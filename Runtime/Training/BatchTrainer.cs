@@ -99,6 +99,19 @@ public sealed class BatchTrainer : IDisposable
         EnqueueLastBatch();
     }
 
+    /// <summary>The features of enqueued batches, after <see cref="PrepareEnqueued"/> and until one of more rows.</summary>
+    internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
+
+    /// <summary>One step on a batch that was written into <see cref="EnqueuedFeatures"/> on the GPU, enqueued without waiting; allocates nothing.</summary>
+    internal void EnqueueWrittenBatch(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        LabeledBatch.CheckTargets(labels.Length, network.Outputs, labels, sampleWeights, allowedClasses);
+        using NeuralDevice.Scope scope = network.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        enqueued!.UploadTargets(labels, sampleWeights, allowedClasses);
+        EnqueueLastBatch();
+    }
+
     /// <summary>Makes and compiles what <see cref="EnqueueBatch"/> needs for so many rows, so that the first one is as quick as the others.</summary>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     internal void PrepareEnqueued(int rows)

@@ -50,6 +50,16 @@ internal sealed class EnqueuedSteps : IDisposable
         rows = batch.Rows;
     }
 
+    /// <summary>Takes the targets of the next steps, whose features are written into <see cref="Features"/>.</summary>
+    public void UploadTargets(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        workspace!.UploadTargets(labels, sampleWeights, allowedClasses);
+        rows = labels.Length;
+    }
+
+    /// <summary>The features of a batch, until a larger plan is prepared.</summary>
+    public MatrixTexture Features => workspace!.Input;
+
     public void Enqueue(float learningRate)
     {
         Notice();

@@ -15,6 +15,9 @@ public enum TextureChannels
     Rgba = 4,
 }
 
+/// <summary>A part of a texture, in texels.</summary>
+internal readonly record struct TextureRegion(int X, int Y, int Width, int Height);
+
 /// <summary>
 /// Writes what a texture of the host shows into a row of a matrix of features, on the GPU: scaled down (or up) to width × height
 /// pixels, each the mean over its box of the texture.
@@ -51,14 +54,14 @@ internal sealed class TextureFeatures
 
     public TextureChannels Channels { get; }
 
-    /// <summary>The kernel and what it works on. Size 0 is the row; the scalars are what luminance is made of.</summary>
+    /// <summary>The kernel and what it works on. Size 0 is the row, and sizes 4 to 7 are the part of the texture; the scalars are what luminance is made of.</summary>
     public static Dispatch DispatchFor(Operand source, int width, int height, TextureChannels channels, Operand features)
     {
         (string, int)[] formats = features.Format == TexelFormat.Byte ? [("BYTE_FEATURES", 1)] : [];
         return new Dispatch(
             new KernelSource(
                 "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), ("SOURCE_TEXTURE", SourceUnit), .. formats]),
-            [new ImageBinding(features, ImageAccess.Write)], [0, width, height, features.Shape.TexelsPerRow],
+            [new ImageBinding(features, ImageAccess.Write)], [0, width, height, features.Shape.TexelsPerRow, 0, 0, 0, 0],
             new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), new float[3])
         {
             Textures = [source],
@@ -93,21 +96,31 @@ internal sealed class TextureFeatures
     public static void Take(HostTexture source, uint texture, int width, int height)
     {
         source.Take(texture);
-        (int texelsWide, int texelsHigh) = (source.Width, source.Height);
+        RequireRounds(source.Width, source.Height, width, height, nameof(texture));
+    }
+
+    /// <summary>Checks that each pixel is the mean of few enough texels.</summary>
+    /// <exception cref="DeviceLimitException">It is not.</exception>
+    public static void RequireRounds(int texelsWide, int texelsHigh, int width, int height, string name)
+    {
         long rounds = (Extent(texelsWide, width) + 1) * Extent(texelsHigh, height);
         bool isAddressable = Math.Max((long)texelsWide * width, (long)texelsHigh * height) <= int.MaxValue;
         if (rounds <= MostRounds && isAddressable) return;
         throw new DeviceLimitException(
             $"A texture of {texelsWide} × {texelsHigh} is too large to become {width} × {height} pixels: each would be the mean of about " +
-            $"{rounds} of its texels, and {MostRounds} is the most. Let the game render, or blit, into a smaller texture.", nameof(texture));
+            $"{rounds} of its texels, and {MostRounds} is the most. Let the game render, or blit, into a smaller texture.", name);
 
         static long Extent(int texels, int pixels) => MatrixShape.CeilingDivide(texels, pixels) + 1L;
     }
 
     /// <summary>Enqueues that the source's features become a row of the matrix.</summary>
-    public void Write(int row)
+    public void Write(int row) => Write(row, new TextureRegion(0, 0, source.Width, source.Height));
+
+    /// <summary>Enqueues that the features of a part of the source become a row of the matrix.</summary>
+    public void Write(int row, TextureRegion region)
     {
-        dispatch.Sizes[0] = row;
+        int[] sizes = dispatch.Sizes;
+        (sizes[0], sizes[4], sizes[5], sizes[6], sizes[7]) = (row, region.X, region.Y, region.Width, region.Height);
         (dispatch.Scalars[0], dispatch.Scalars[1], dispatch.Scalars[2]) = source.HasGreen ? (0.2126f, 0.7152f, 0.0722f) : (1, 0, 0);
         device.Run(dispatch, 0, default, 0, dispatch.Grid.Lines(0));
         device.MakeWritesVisible();

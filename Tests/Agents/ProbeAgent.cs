@@ -7,6 +7,8 @@ internal sealed class ProbeAgent : Agent
 
     public Action<ProbeAgent, int> Act { get; init; } = (_, _) => { };
 
+    public Action<ProbeAgent, TextureSensor> Look { get; init; } = (_, _) => { };
+
     public Func<ProbeAgent, int>? Demonstration { get; init; }
 
     public Action<ProbeAgent> Begin { get; init; } = _ => { };
@@ -25,6 +27,8 @@ internal sealed class ProbeAgent : Agent
         Calls.Add("observe");
         sensor.AddObservation(Observations(this));
     }
+
+    public override void CollectTexture(TextureSensor sensor) => Look(this, sensor);
 
     public override void OnActionReceived(int action)
     {

@@ -52,6 +52,7 @@ internal sealed class PublicCalls : IDisposable
     private readonly InFrameTrainer timedTrainer;
     private readonly AgentPopulation agents;
     private readonly AgentPopulation sharingAgents;
+    private readonly AgentPopulation seeingAgents;
     private readonly ClassifierParameters parameters;
     private readonly ClassifierParameters memberParameters;
     private readonly float[] results = new float[Rows * Classes];
@@ -70,6 +71,7 @@ internal sealed class PublicCalls : IDisposable
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
         agents = MakeAgents(BrainSharing.OneEach);
         sharingAgents = MakeAgents(BrainSharing.Shared);
+        seeingAgents = MakeAgents(BrainSharing.Shared, new TextureObservations(3, 1));
         parameters = classifier.GetParameters();
         memberParameters = population.GetParameters(1);
         classifier.Save(Weights);
@@ -141,6 +143,7 @@ internal sealed class PublicCalls : IDisposable
         yield return ("new AgentPopulation", () => MakeAgents(BrainSharing.Shared).Dispose());
         yield return ("AgentPopulation.Update", agents.Update);
         yield return ("AgentPopulation.Update with one brain", sharingAgents.Update);
+        yield return ("AgentPopulation.Update with textures", seeingAgents.Update);
         yield return ("AgentPopulation.GetBrain", () => agents.GetBrain(1));
         yield return ("AgentPopulation.SetBrain", () => agents.SetBrain(1, memberParameters));
         yield return ("NeuralDevice.Update that deletes", device.Update);
@@ -170,6 +173,7 @@ internal sealed class PublicCalls : IDisposable
     {
         agents.Dispose();
         sharingAgents.Dispose();
+        seeingAgents.Dispose();
         trainer.Dispose();
         frameTrainer.Dispose();
         timedTrainer.Dispose();
@@ -181,7 +185,7 @@ internal sealed class PublicCalls : IDisposable
     }
 
     /// <summary>Agents that ask and learn in every frame.</summary>
-    private AgentPopulation MakeAgents(BrainSharing sharing)
+    private AgentPopulation MakeAgents(BrainSharing sharing, TextureObservations? textures = null)
     {
         AgentPopulation made = new(device, new AgentPopulationOptions
         {
@@ -190,9 +194,23 @@ internal sealed class PublicCalls : IDisposable
             HiddenUnits = Hidden,
             Capacity = Members,
             Brains = sharing,
+            TextureObservations = textures,
             Learning = new PolicyGradient { BatchSize = 1, Horizon = 1 },
         });
-        for (int i = 0; i < Members; i++) made.Add(new ProbeAgent { Observations = _ => Features[..Inputs], Act = (self, action) => self.AddReward(action) });
+        for (int i = 0; i < Members; i++)
+        {
+            made.Add(new ProbeAgent
+            {
+                Observations = _ => Features[..Inputs],
+                Act = (self, action) => self.AddReward(action),
+                Look = (_, sensor) =>
+                {
+                    if (textures is not null) sensor.SetTexture(picture.TextureName);
+                },
+            });
+        }
+
+
         return made;
     }
 

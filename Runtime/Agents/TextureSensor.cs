@@ -1,0 +1,128 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Takes what an agent sees: a texture that the game rendered, or a part of it, scaled down on the GPU to what
+/// <see cref="AgentPopulationOptions.TextureObservations"/> declares. No pixel comes back to the processor.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Each pixel is the mean over its box of the texture, brought to y = clamp(2x − 1, ±5): a texture's 0 to 1 becomes −1 to 1. The
+/// running normalization of observations is not applied to it. Values are taken as shaders see them, swizzled as the texture says, from its
+/// base level: sRGB textures give linear light. The texture's filter, wrap mode and mipmaps do not matter. That values are finite is
+/// not checked here: the agent's next probabilities tell.
+/// </para>
+/// <para>
+/// The texture is read by a dispatch that SetTexture enqueues: the agent may draw into it again, or delete it, right afterwards. What the
+/// game wrote by image stores needs the game's own barrier (GL_TEXTURE_FETCH_BARRIER_BIT). Neither waits nor allocates.
+/// </para>
+/// </remarks>
+public sealed class TextureSensor
+{
+    private readonly NeuralDevice device;
+    private readonly SeenTextures? seen;
+    private Agent? agent;
+    private int look;
+
+    internal TextureSensor(NeuralDevice device, TextureObservations? declared, SeenTextures? seen)
+    {
+        this.device = device;
+        this.seen = seen;
+        Width = declared?.Width ?? 0;
+        Height = declared?.Height ?? 0;
+    }
+
+    /// <summary>Pixels side by side that the agent sees; 0 where none are declared.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows of pixels that the agent sees; 0 where none are declared.</summary>
+    public int Height { get; }
+
+    /// <summary>Whether a texture was given at this decision.</summary>
+    public bool IsSet { get; private set; }
+
+    /// <summary>The agent sees all of a texture. Of several calls at a decision the last one counts.</summary>
+    /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
+    /// <exception cref="AgentException">
+    /// It is no such texture, smaller than what is declared, or so large that a pixel would be the mean of more than some 65,000 texels; or
+    /// the population declares no texture.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">No <see cref="Agent.CollectTexture"/> is under way.</exception>
+    public void SetTexture(uint texture) => Set(texture, default, isWhole: true);
+
+    /// <summary>The agent sees a part of a texture: its own view, where one texture has those of many. The last call counts.</summary>
+    /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
+    /// <param name="x">The part's first column of texels.</param>
+    /// <param name="y">Its first row of texels; 0 is the bottom of what OpenGL has rendered.</param>
+    /// <param name="width">Texels side by side.</param>
+    /// <param name="height">Rows of texels.</param>
+    /// <exception cref="AgentException">
+    /// It is no such texture, the part is not within it, smaller than what is declared, or so large that a pixel would be the mean of more than
+    /// some 65,000 texels; or the population declares no texture.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">No <see cref="Agent.CollectTexture"/> is under way.</exception>
+    public void SetTexture(uint texture, int x, int y, int width, int height) => Set(texture, new TextureRegion(x, y, width, height), isWhole: false);
+
+    /// <summary>Takes the next texture into a row of what was seen.</summary>
+    internal void Begin(Agent looking, int row)
+    {
+        agent = looking;
+        look = row;
+        IsSet = false;
+    }
+
+    /// <exception cref="AgentException">None was given, and one is declared.</exception>
+    internal void RequireOne()
+    {
+        if (seen is null || IsSet) return;
+        throw new AgentException(
+            agent!.Name,
+            $"CollectTexture gave no texture, and {Width} × {Height} pixels were declared (AgentPopulationOptions.TextureObservations). Override CollectTexture " +
+            "and call sensor.SetTexture at every decision, or declare none.");
+    }
+
+    internal void End() => agent = null;
+
+    private void Set(uint texture, TextureRegion region, bool isWhole)
+    {
+        Agent looking = agent ?? throw new InvalidOperationException("A texture came outside of CollectTexture. Give it there, at each decision.");
+        if (seen is null)
+        {
+            throw new AgentException(
+                looking.Name, "CollectTexture gave a texture, and none was declared. Declare what agents see (AgentPopulationOptions.TextureObservations), or give none.");
+        }
+
+        try
+        {
+            using NeuralDevice.Scope scope = device.Enter(HostStateParts.None);   // what it does takes its own
+            (int texelsWide, int texelsHigh) = seen.Take(texture);
+            if (isWhole) region = new TextureRegion(0, 0, texelsWide, texelsHigh);
+            else RequireWithin(region, texelsWide, texelsHigh, looking);
+            RequireNotSmaller(region, looking);
+            seen.Write(look, region);
+            IsSet = true;
+        }
+        catch (ArgumentException exception)
+        {
+            throw new AgentException(looking.Name, $"CollectTexture gave texture {texture}. {exception.Message}", exception);
+        }
+    }
+
+    private static void RequireWithin(TextureRegion region, int texelsWide, int texelsHigh, Agent looking)
+    {
+        bool isWithin = region is { X: >= 0, Y: >= 0, Width: > 0, Height: > 0 };
+        if (isWithin && region.X <= texelsWide - region.Width && region.Y <= texelsHigh - region.Height) return;
+        throw new AgentException(
+            looking.Name,
+            $"CollectTexture gave the part of {region.Width} × {region.Height} texels at ({region.X}, {region.Y}) of a texture of {texelsWide} × {texelsHigh}, and it is " +
+            "not within. Give a part that is, or the whole texture.");
+    }
+
+    private void RequireNotSmaller(TextureRegion region, Agent looking)
+    {
+        if (region.Width >= Width && region.Height >= Height) return;
+        throw new AgentException(
+            looking.Name,
+            $"CollectTexture gave {region.Width} × {region.Height} texels, fewer than the {Width} × {Height} pixels that were declared. Render larger, or declare fewer " +
+            "pixels (AgentPopulationOptions.TextureObservations).");
+    }
+}

@@ -1,0 +1,62 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The features of a batch whose samples have observations, which are uploaded, and behind them what a texture showed, which is on the
+/// GPU: feature c is observation c, or clamp(2x − 1, ±5) of value c − observations of the texture.
+/// </summary>
+internal sealed class JoinedFeatures : IDisposable
+{
+    private const string JoinFile = "texture_features_join.comp";
+    private const int GroupSize = 8;
+    private const int GroupRows = 4;
+
+    /// <summary>What observations are cut off at, too.</summary>
+    private const int Limit = 5;
+
+    private readonly NeuralDevice device;
+    private readonly MatrixTexture observed;
+    private readonly Dispatch dispatch;
+    private readonly float[] uploaded;
+    private readonly int observations;
+
+    /// <param name="device">Where it runs.</param>
+    /// <param name="seen">What textures showed.</param>
+    /// <param name="observations">Observations of a sample.</param>
+    /// <param name="features">[batch × observations + values of a texture], written.</param>
+    public JoinedFeatures(NeuralDevice device, SeenTextures seen, int observations, MatrixTexture features)
+    {
+        this.device = device;
+        this.observations = observations;
+        int capacity = features.Shape.Rows, columns = observations + 1;
+        uploaded = new float[checked(capacity * columns)];
+        observed = new MatrixTexture(device, device.Shape(capacity, columns, "The observations beside textures"));
+        dispatch = new Dispatch(
+            new KernelSource(JoinFile, ("GROUP_SIZE", GroupSize), ("GROUP_ROWS", GroupRows), ("LIMIT", Limit)),
+            [new ImageBinding(observed, ImageAccess.Read), new ImageBinding(seen.Rows, ImageAccess.Read), new ImageBinding(features, ImageAccess.Write)],
+            [observations, seen.Rows.Shape.Columns, observed.Shape.TexelsPerRow, seen.Rows.Shape.TexelsPerRow, features.Shape.TexelsPerRow],
+            new DispatchGrid(MatrixShape.CeilingDivide(features.Shape.TexelsPerRow, GroupSize), RowsPerGroupY: GroupRows))
+        {
+            NeedsBarrier = true,   // after what still reads the batch before
+        };
+        dispatch.Kernel = device.GetKernel(dispatch.Source);
+    }
+
+    /// <summary>Enqueues that a batch is written.</summary>
+    /// <param name="observedValues">[batch × observations], finite.</param>
+    /// <param name="looks">[batch]: the row of each sample's texture.</param>
+    public void Write(ReadOnlySpan<float> observedValues, ReadOnlySpan<int> looks)
+    {
+        int columns = observations + 1;
+        for (int row = 0; row < looks.Length; row++)
+        {
+            observedValues.Slice(row * observations, observations).CopyTo(uploaded.AsSpan(row * columns));
+            uploaded[(row * columns) + observations] = looks[row];
+        }
+
+        observed.Upload<float>(uploaded.AsSpan(0, looks.Length * columns));
+        device.Run(dispatch, looks.Length, default, 0, dispatch.Grid.Lines(looks.Length));
+        device.MakeWritesVisible();
+    }
+
+    public void Dispose() => observed.Dispose();
+}

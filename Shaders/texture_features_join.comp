@@ -1,0 +1,43 @@
+// Rows of features [rows x observations + values]: the observations, and behind them what a texture showed, brought to where
+// observations are: y = clamp(2x - 1, -LIMIT, LIMIT). The last column of `observed` [rows x observations + 1] is the row of `seen`.
+//
+// An invocation is a texel of features, which need not begin where one of observations or of pixels does.
+#include "matrix.glsl"
+
+layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
+layout(binding = 0, rgba32f) readonly uniform image2D observed;
+layout(binding = 1, rgba32f) readonly uniform image2D seen;
+layout(binding = 2, rgba32f) writeonly uniform image2D features;
+layout(location = SIZE_0) uniform int observations;
+layout(location = SIZE_1) uniform int values;
+layout(location = SIZE_2) uniform int observedTexels;
+layout(location = SIZE_3) uniform int seenTexels;
+layout(location = SIZE_4) uniform int featureTexels;
+
+float observedAt(int row, int column)
+{
+    return imageLoad(observed, matrixTexel(row, column / 4, observedTexels))[column % 4];
+}
+
+float seenAt(int row, int value)
+{
+    return imageLoad(seen, matrixTexel(row, value / 4, seenTexels))[value % 4];
+}
+
+void main()
+{
+    int texel = invocation().x, row = workGroup().y * GROUP_ROWS + int(gl_LocalInvocationID.y);
+    if (row >= rows || texel >= featureTexels) return;
+
+    int look = int(observedAt(row, observations));
+    vec4 joined = vec4(0.0);
+    for (int i = 0; i < 4; i++)
+    {
+        int column = 4 * texel + i;
+        if (column < observations) joined[i] = observedAt(row, column);
+        else if (column < observations + values)
+            joined[i] = clamp(2.0 * seenAt(look, column - observations) - 1.0, -float(LIMIT), float(LIMIT));
+    }
+
+    imageStore(features, matrixTexel(row, texel, featureTexels), joined);
+}
