@@ -1,0 +1,100 @@
+using System.Text.Json;
+using NeuralPlugin.Samples;
+using NUnit.Framework;
+using SkiaSharp;
+using Spectre.Console;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The scenes, run as Samples/run runs them, without a window.</summary>
+[TestFixture]
+[Category("Slow")]
+internal sealed class SceneTests
+{
+    private string folder = "";
+
+    private static string[] Scenes => ["boundary", "arena", "pursuit", "digits"];
+
+    [SetUp]
+    public void MakeFolder() => folder = Directory.CreateTempSubdirectory().FullName;
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(folder, recursive: true);
+
+    [TestCaseSource(nameof(Scenes))]
+    public void ASceneIsDrawnAndItsSeedShowsTheSameRun(string scene)
+    {
+        string[] options = [scene, "--frames", "6", "--budget-steps", "2", "--seed", "3", "--every", "3", "--out", folder];
+        string first = Run(options), second = Run(options);
+        Assert.That(Figures(second), Is.EqualTo(Figures(first)).And.Not.Empty);
+        string[] pictures = [.. Directory.EnumerateFiles(folder, "*.png").Order()];
+        Assert.That(pictures.Select(Path.GetFileName), Is.EqualTo(new[] { $"{scene}-00003.png", $"{scene}-00006.png" }));
+        foreach (string picture in pictures) Assert.That(Colors(picture), Is.GreaterThan(50), picture);
+        Assert.That(new FileInfo(Path.Combine(folder, $"{scene}.apng")).Length, Is.GreaterThan(10_000));
+    }
+
+    [TestCaseSource(nameof(Scenes))]
+    public void ASceneRunsWithoutTrainingAndWithinATime(string scene)
+    {
+        Assert.That(Run(scene, "--frames", "3", "--budget-steps", "0", "--out", folder), Does.Contain(" 0 steps in 3 frames"));
+        Assert.That(Run(scene, "--frames", "3", "--budget-ms", "1.5", "--out", folder), Does.Contain("1.5 ms a frame"));
+    }
+
+    [Test]
+    public void TheBenchmarkHasARowForEachSceneAndCase()
+    {
+        string output = Run("benchmark", "--frames", "2", "--out", folder);
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "benchmark.json")));
+        JsonElement[] rows = [.. json.RootElement.EnumerateArray()];
+        Assert.That(rows.Select(row => row.GetProperty("Scene").GetString()), Is.EquivalentTo(Scenes.Concat(Scenes)));
+        Assert.That(rows.Select(row => row.GetProperty("FrameMedian").GetDouble()), Has.All.Positive);
+        foreach (string scene in Scenes) Assert.That(output.Split('\n').Count(line => line.StartsWith(scene, StringComparison.Ordinal)), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void TheBudgetHasATableAndAPicture()
+    {
+        string output = Run("budget", "--frames", "60", "--rounds", "1", "--out", folder);
+        Assert.That(output.Split('\n').Count(line => line.Contains("ms  ", StringComparison.Ordinal) && line.Contains("within", StringComparison.Ordinal) is false), Is.GreaterThanOrEqualTo(3));
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "budget.json")));
+        JsonElement[] cases = [.. json.RootElement.EnumerateArray()];
+        Assert.That(cases, Has.Length.EqualTo(4));
+        Assert.That(cases[3].GetProperty("stepsPerSecond").GetDouble(), Is.Positive);
+        Assert.That(cases[3].GetProperty("medianOfBudget").GetDouble(), Is.InRange(0.3, 3));
+        Assert.That(Colors(Path.Combine(folder, "budget.png")), Is.GreaterThan(20));
+    }
+
+    [Test]
+    public void AFewSecondsOfEverythingAtOnceHaveNoError()
+    {
+        Assert.That(Execute("soak", "--minutes", "0.05").Output, Does.Contain("no OpenGL error"));   // too short to tell whether memory is flat
+    }
+
+    private static string Run(params string[] arguments)
+    {
+        (int code, string output) = Execute(arguments);
+        Assert.That(code, Is.EqualTo(ExitCode.Success), output);
+        return output;
+    }
+
+    private static (int Code, string Output) Execute(params string[] arguments)
+    {
+        using StringWriter output = new(), error = new();
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(output) });
+        int code = NeuralPlugin.Samples.Program.Run(arguments, console, error, CancellationToken.None);
+        Assert.That(error.ToString(), Is.Empty);
+        return (code, output.ToString());
+    }
+
+    /// <summary>The lines that hang on nothing but the seed.</summary>
+    private static string[] Figures(string output)
+    {
+        return [.. output.Split('\n').Where(line => line.Contains(": ", StringComparison.Ordinal) && !line.Contains("time", StringComparison.Ordinal))];
+    }
+
+    private static int Colors(string picture)
+    {
+        using SKBitmap bitmap = SKBitmap.Decode(picture);
+        return bitmap.Pixels.Distinct().Count();
+    }
+}
