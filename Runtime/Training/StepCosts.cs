@@ -20,12 +20,16 @@ internal sealed class StepCosts
 
     private const double Follow = 0.3;
 
-    /// <summary>The first time of a dispatch tells nothing, since drivers finish a program when it first runs.</summary>
-    private const int FirstThatTells = 2;
+    /// <summary>
+    /// The first time of a dispatch tells nothing, since drivers finish a program when it first runs. Of the two behind it the shorter
+    /// is believed: in the other the machine may have done something else.
+    /// </summary>
+    private const int TimesUntilKnown = 3;
 
     private readonly double[] line;
     private readonly double[] lineBefore;   // as of the beginning of the frame that is observed
     private readonly int[] observations;
+    private readonly double[] firstLine;   // as the second time of a dispatch told
     private readonly bool[] isNew;
     private double overhead = FirstOverhead;
     private double believed;
@@ -35,6 +39,7 @@ internal sealed class StepCosts
     {
         line = new double[dispatches];
         observations = new int[dispatches];
+        firstLine = new double[dispatches];
         lineBefore = new double[dispatches];
         isNew = new bool[dispatches];
         Array.Fill(line, FirstLine);
@@ -47,7 +52,7 @@ internal sealed class StepCosts
     }
 
     /// <summary>Whether its cost was seen, and is no guess.</summary>
-    public bool IsKnown(int dispatch) => observations[dispatch] == FirstThatTells;
+    public bool IsKnown(int dispatch) => observations[dispatch] == TimesUntilKnown;
 
     public double Of(int dispatch, int lines) => overhead + (line[dispatch] * lines);
 
@@ -64,22 +69,19 @@ internal sealed class StepCosts
     /// <summary>Takes the time that some lines of a dispatch took; the first of each is left out.</summary>
     public void Observe(int dispatch, int lines, double nanoseconds)
     {
-        bool wasGuess = !IsKnown(dispatch);
-        observations[dispatch] = Math.Min(observations[dispatch] + 1, FirstThatTells);
-        if (!IsKnown(dispatch)) return;
-
-        double before = Of(dispatch, lines);
-        double now = wasGuess ? Math.Max(nanoseconds, LeastOverhead) : Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
-        if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
-        isNew[dispatch] = true;
-        if (!wasGuess)   // else it says nothing of a change
+        if (!IsKnown(dispatch))
         {
-            believed += overhead + (lineBefore[dispatch] * lines);
-            seen += now;
+            Learn(dispatch, lines, nanoseconds);
+            return;
         }
 
+        double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
+        if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
+        believed += overhead + (lineBefore[dispatch] * lines);
+        seen += now;
+        isNew[dispatch] = true;
         bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
-        line[dispatch] += (Math.Max(1, (now - overhead) / lines) - line[dispatch]) * (isJump ? 1 : Follow);
+        line[dispatch] += (LineOf(now, lines) - line[dispatch]) * (isJump ? 1 : Follow);
         overhead = Math.Clamp(now, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
     }
 
@@ -98,4 +100,26 @@ internal sealed class StepCosts
         believed = seen = 0;
         Array.Clear(isNew);
     }
+
+    private void Learn(int dispatch, int lines, double nanoseconds)
+    {
+        double told = LineOf(nanoseconds, lines);
+        switch (++observations[dispatch])
+        {
+            case 1:
+                return;
+            case TimesUntilKnown:
+                line[dispatch] = Math.Min(firstLine[dispatch], told);
+                isNew[dispatch] = true;   // it says nothing of a change, and needs none
+                lineBefore[dispatch] = line[dispatch];
+                break;
+            default:
+                firstLine[dispatch] = told;
+                break;
+        }
+
+        overhead = Math.Clamp(nanoseconds, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
+    }
+
+    private double LineOf(double nanoseconds, int lines) => Math.Max(1, (nanoseconds - overhead) / lines);
 }

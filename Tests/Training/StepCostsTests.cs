@@ -19,6 +19,8 @@ internal sealed class StepCostsTests
         double before = costs.Of(0, Lines);
         costs.Observe(0, Lines, 1e9);   // a driver that compiles
         Assert.That(costs.Of(0, Lines), Is.EqualTo(before));
+        costs.Observe(0, Lines, before * 50);   // a machine that does something else
+        Assert.That(costs.Of(0, Lines), Is.EqualTo(before));
         costs.Observe(0, Lines, before * 2);
         Assert.That(costs.Of(0, Lines), Is.EqualTo(before * 2).Within(Tolerance * before));
     }
@@ -79,6 +81,8 @@ internal sealed class StepCostsTests
         costs.Observe(0, 1, costs.Of(0, 1));
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the first time tells nothing");
         costs.Observe(0, 1, costs.Of(0, 1));
+        Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the second may be anything");
+        costs.Observe(0, 1, costs.Of(0, 1));
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(Lines));
     }
 
@@ -109,7 +113,7 @@ internal sealed class StepCostsTests
     private static StepCosts Seen()
     {
         StepCosts costs = Costs();
-        for (int i = 0; i < 4; i++) costs.Observe(i / 2, Lines, costs.Of(i / 2, Lines));
+        for (int i = 0; i < 6; i++) costs.Observe(i / 3, Lines, costs.Of(i / 3, Lines));
         costs.EndObservation();
         return costs;
     }

@@ -36,7 +36,7 @@ internal sealed class PursuitScene : IScene
         screen = new Screen(context.Gl);
         discs = new DiscBatch(context.Gl);
         trial = new PursuitTrial(context.Device, context.Seed, context.Budget);
-        accuracies.Levels.Add((25, "at random", Palette.FaintInk));
+        accuracies.Levels.Add((25, "", Palette.FaintInk));
         accuracy = accuracies.Add("", Palette.Blue);
     }
 
@@ -102,7 +102,7 @@ internal sealed class PursuitScene : IScene
         sheet.Text(Invariant($"{100 * trial!.BalancedAccuracy:F0} %"), left, SceneFrame.Top + 56, 52, Palette.Blue, isBold: true);
         sheet.Text("as the player would steer, where it", left, SceneFrame.Top + 84, 16, Palette.Ink);
         sheet.Text("has never been: mean of the four", left, SceneFrame.Top + 105, 16, Palette.Ink);
-        sheet.Text("actions", left, SceneFrame.Top + 126, 16, Palette.Ink);
+        sheet.Text("actions; by chance, a quarter", left, SceneFrame.Top + 126, 16, Palette.Ink);
         accuracies.Draw(sheet, new SKRect(left, SceneFrame.Top + 148, right, SceneFrame.Top + 350));
         DrawActions(sheet, new SKRect(left, SceneFrame.Top + 376, right, Plane.Bottom));
     }

@@ -8,7 +8,7 @@ internal sealed class PursuitTrial : IDisposable
 {
     public const int Followers = 12;
     public const int Hidden = 32;
-    public const int BatchSize = 64;
+    public const int BatchSize = 256;
 
     /// <summary>Frames that the means are of.</summary>
     public const int Window = 300;
@@ -40,7 +40,7 @@ internal sealed class PursuitTrial : IDisposable
             Capacity = 1 + Followers,
             Brains = BrainSharing.Shared,
             HiddenUnits = Hidden,
-            Learning = new BehaviorCloning { BatchSize = BatchSize, BalanceActions = true, Optimizer = new Adam(0.01f) },
+            Learning = new BehaviorCloning { BatchSize = BatchSize, BalanceActions = true, Optimizer = new Adam(0.015f) },
             FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
             Latency = 1,
             NormalizeObservations = false, // they are from -1 to 1 as they are, and the exam hands them over so

@@ -3,8 +3,9 @@ using System.Numerics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Pursuers that steer after quarries, within walls. A pursuer goes for the nearest quarry, turns the slower the faster it goes, and
-/// catches only when it is slow enough; what is caught is put elsewhere. A quarry wanders, and now and then darts off another way.
+/// Pursuers that steer after quarries, within walls. A pursuer goes for the nearest quarry, turns the slower the faster it goes, is
+/// blown about by gusts, and catches only when it is slow enough; what is caught is put elsewhere. A quarry wanders, and now and
+/// then darts off another way.
 /// </summary>
 internal sealed class PursuitWorld
 {
@@ -18,16 +19,18 @@ internal sealed class PursuitWorld
     public const int Right = 2;
     public const int Brake = 3;
 
-    private const int QuarryCount = 10;
-    private const float Sight = 24;
+    private const int QuarryCount = 20;
+    private const float Sight = 10;
     private const float TopSpeed = 0.6f;
     private const float CatchSpeed = 0.34f;
-    private const float Reach = 1.1f;
-    private const float Acceleration = 0.03f;
-    private const float Braking = 0.05f;
-    private const float CruiseSpeed = 0.4f;
-    private const float SlowTurn = 0.11f;
-    private const float FastTurn = 0.06f;
+    private const float Reach = 1.3f;
+    private const float Acceleration = 0.08f;
+    private const float Braking = 0.16f;
+    private const float CruiseSpeed = 0.25f;
+    private const float CruiseRate = 0.2f;
+    private const float SlowTurn = 0.3f;
+    private const float FastTurn = 0.12f;
+    private const float Gust = 0.3f;
     private const float QuarrySpeed = 0.16f;
     private const float DartChance = 0.03f;
     private const float Wander = 0.12f;
@@ -80,11 +83,12 @@ internal sealed class PursuitWorld
     {
         const float Aside = 0.3f;
         const float SlowEnough = 0.5f;
-        const float SpeedOverDistance = 3;
+        const float SlowestSpeed = 0.3f;
+        const float SpeedOverDistance = 1;
         var (ahead, side, distance, speed) = (observations[0], observations[1], observations[2], observations[3]);
         if (ahead < 0 && speed > SlowEnough) return Brake;
         if (ahead < 0 || MathF.Abs(side) > Aside) return side < 0 ? Left : Right;
-        return speed > SlowEnough / 2 + SpeedOverDistance * distance ? Brake : Straight;
+        return speed > SlowestSpeed + SpeedOverDistance * distance ? Brake : Straight;
     }
 
     /// <summary>Says what a pursuer does from the next frame on.</summary>
@@ -97,7 +101,7 @@ internal sealed class PursuitWorld
         foreach (ref var quarry in quarries.AsSpan()) quarry = Moved(quarry);
         for (var i = 0; i < pursuers.Length; i++)
         {
-            pursuers[i] = Moved(pursuers[i], Steering[i]);
+            pursuers[i] = Moved(pursuers[i], Steering[i], AnyGust());
             Catch(i);
         }
     }
@@ -106,7 +110,7 @@ internal sealed class PursuitWorld
 
     private static Vector2 Within(Vector2 place) => Vector2.Clamp(place, Vector2.Zero, new Vector2(Width, Height));
 
-    private static Pursuer Moved(Pursuer pursuer, int action)
+    private static Pursuer Moved(Pursuer pursuer, int action, float gust)
     {
         var (place, heading, speed) = pursuer;
         var turn = SlowTurn + (FastTurn - SlowTurn) * speed / TopSpeed;
@@ -116,9 +120,9 @@ internal sealed class PursuitWorld
         {
             Straight => MathF.Min(TopSpeed, speed + Acceleration),
             Brake => MathF.Max(0, speed - Braking),
-            _ => speed + (CruiseSpeed - speed) * 0.1f,
+            _ => speed + (CruiseSpeed - speed) * CruiseRate,
         };
-        return new Pursuer(Within(place + speed * Direction(heading)), heading % MathF.Tau, speed);
+        return new Pursuer(Within(place + speed * Direction(heading)), (heading + gust) % MathF.Tau, speed);
     }
 
     private Quarry Moved(Quarry quarry)
@@ -155,6 +159,8 @@ internal sealed class PursuitWorld
     }
 
     private Vector2 Anywhere() => new(random.NextSingle() * Width, random.NextSingle() * Height);
+
+    private float AnyGust() => Gust * (2 * random.NextSingle() - 1);
 
     private float AnyDirection() => random.NextSingle() * MathF.Tau;
 

@@ -1,0 +1,50 @@
+using NeuralPlugin.Samples;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>What the arena promises: from reward alone, creatures come half of the way from chance to a hand-written policy. Without a picture.</summary>
+[TestFixture]
+internal sealed class ArenaTests
+{
+    /// <summary>Stops as soon as four have done it or two have not: it takes about a minute.</summary>
+    [Test]
+    [Category("Slow")]
+    public void HalfOfTheGapIsClosedInFourOfFiveSeeds()
+    {
+        const int Seeds = 5;
+        const int Needed = 4;
+        int closed = 0, missed = 0;
+        for (int seed = 1; closed < Needed && missed <= Seeds - Needed; seed++)
+        {
+            using ArenaTrial trial = Run(ArenaCommand.DefaultCreatures, seed, ArenaCommand.DefaultFrames);
+            TestContext.Out.WriteLine($"seed {seed}: {trial.GapClosed:P1} of the gap");
+            Assert.That(trial.Ceiling.Value, Is.GreaterThan(trial.Floor.Value + 1), "there is a gap");
+            if (trial.GapClosed >= 0.5) closed++;
+            else missed++;
+        }
+
+        Assert.That(closed, Is.EqualTo(Needed));
+    }
+
+    [Test]
+    public void TheSameSeedIsTheSameRun()
+    {
+        using ArenaTrial first = Run(creatures: 40, seed: 7, frames: 60);
+        using ArenaTrial second = Run(creatures: 40, seed: 7, frames: 60);
+        using ArenaTrial other = Run(creatures: 40, seed: 8, frames: 60);
+        Assert.That(first.Progress.TrainingSteps, Is.Positive);
+        Assert.That(second.Learning.Creatures.ToArray(), Is.EqualTo(first.Learning.Creatures.ToArray()));
+        Assert.That(Means(second), Is.EqualTo(Means(first)));
+        Assert.That(other.Learning.Creatures.ToArray(), Is.Not.EqualTo(first.Learning.Creatures.ToArray()));
+
+        static double[] Means(ArenaTrial trial) => [trial.Learned.Value, trial.Floor.Value, trial.Ceiling.Value];
+    }
+
+    private static ArenaTrial Run(int creatures, int seed, int frames)
+    {
+        ArenaTrial trial = new(TestDevice.Plain, creatures, seed, ArenaCommand.DefaultBudget);
+        for (int frame = 0; frame < frames; frame++) trial.Step();
+        return trial;
+    }
+}
