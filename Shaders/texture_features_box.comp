@@ -18,7 +18,7 @@ layout(location = SIZE_0) uniform int row;
 layout(location = SIZE_1) uniform int width;
 layout(location = SIZE_2) uniform int height;
 layout(location = SIZE_3) uniform int texelsPerRow;
-layout(location = SIZE_4) uniform int sourceX;        // the part of the texture
+layout(location = SIZE_4) uniform int sourceX;   // the part of the texture; all of its base level where the width is 0
 layout(location = SIZE_5) uniform int sourceY;
 layout(location = SIZE_6) uniform int sourceWidth;
 layout(location = SIZE_7) uniform int sourceHeight;
@@ -39,7 +39,8 @@ float covered(int texel, int texels, int pixel, int pixelCount)
 
 vec4 meanOfBox(ivec2 pixel)
 {
-    ivec2 origin = ivec2(sourceX, sourceY), size = ivec2(sourceWidth, sourceHeight), boxes = ivec2(width, height);
+    ivec2 origin = ivec2(sourceX, sourceY), part = ivec2(sourceWidth, sourceHeight);
+    ivec2 size = part.x > 0 ? part : textureSize(source, 0), boxes = ivec2(width, height);
     ivec2 first = pixel * size / boxes, last = ((pixel + 1) * size - 1) / boxes;
     vec4 sum = vec4(0.0);
     float weights = 0.0;

@@ -209,7 +209,7 @@ internal sealed class HostStateTests
             Assert.That(state.AreBuffersUntouched(), $"state {seed}");
         }
 
-        Assert.That(Reads(gl), Is.EqualTo((long)Seeds), "AddTexture asks whether its texture could be bound; nothing else is asked");
+        Assert.That(Reads(gl), Is.EqualTo(4L * Seeds), "AddTexture and the three agents that see ask whether their texture could be bound; nothing else is asked");
         Assert.That(hostGl.GetError(), Is.EqualTo(GLEnum.NoError));
     }
 

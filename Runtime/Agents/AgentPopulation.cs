@@ -531,7 +531,7 @@ public sealed class AgentPopulation : IDisposable
 
     private void Release(int look)
     {
-        if (look >= 0) seen!.Release(look);
+        if (look >= 0) seen?.Release(look);
     }
 
     private void Demonstrate(Agent agent, float[] row, int look) => Record(agent, row, look, AskHeuristic(agent));

@@ -49,7 +49,9 @@ public sealed class TextureSensor
     /// <exception cref="InvalidOperationException">No <see cref="Agent.CollectTexture"/> is under way.</exception>
     public void SetTexture(uint texture) => Set(texture, default, isWhole: true);
 
-    /// <summary>The agent sees a part of a texture: its own view, where one texture has those of many. The last call counts.</summary>
+    /// <summary>
+    /// The agent sees a part of a texture, whose base level is 0: its own view, where one texture has those of many. The last call counts.
+    /// </summary>
     /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
     /// <param name="x">The part's first column of texels.</param>
     /// <param name="y">Its first row of texels; 0 is the bottom of what OpenGL has rendered.</param>
@@ -95,10 +97,10 @@ public sealed class TextureSensor
         {
             using NeuralDevice.Scope scope = device.Enter(HostStateParts.None);   // what it does takes its own
             (int texelsWide, int texelsHigh) = seen.Take(texture);
-            if (isWhole) region = new TextureRegion(0, 0, texelsWide, texelsHigh);
-            else RequireWithin(region, texelsWide, texelsHigh, looking);
-            RequireNotSmaller(region, looking);
-            seen.Write(look, region);
+            if (!isWhole) RequireWithin(region, texelsWide, texelsHigh, looking);
+            (int wide, int high) = isWhole ? (texelsWide, texelsHigh) : (region.Width, region.Height);
+            RequireNotSmaller(wide, high, looking);
+            seen.Write(look, region, wide, high);
             IsSet = true;
         }
         catch (ArgumentException exception)
@@ -117,12 +119,12 @@ public sealed class TextureSensor
             "not within. Give a part that is, or the whole texture.");
     }
 
-    private void RequireNotSmaller(TextureRegion region, Agent looking)
+    private void RequireNotSmaller(int wide, int high, Agent looking)
     {
-        if (region.Width >= Width && region.Height >= Height) return;
+        if (wide >= Width && high >= Height) return;
         throw new AgentException(
             looking.Name,
-            $"CollectTexture gave {region.Width} × {region.Height} texels, fewer than the {Width} × {Height} pixels that were declared. Render larger, or declare fewer " +
+            $"CollectTexture gave {wide} × {high} texels, fewer than the {Width} × {Height} pixels that were declared. Render larger, or declare fewer " +
             "pixels (AgentPopulationOptions.TextureObservations).");
     }
 }

@@ -65,9 +65,13 @@ internal sealed class SeenTextures : IDisposable
 
     /// <summary>Enqueues that what a part of the texture that was taken shows goes into a row.</summary>
     /// <exception cref="DeviceLimitException">It is too large for so few pixels.</exception>
-    public void Write(int row, TextureRegion region)
+    /// <param name="row">A row that was rented.</param>
+    /// <param name="region">The part; the default is all of it.</param>
+    /// <param name="texelsWide">Texels of the part side by side.</param>
+    /// <param name="texelsHigh">Its rows of texels.</param>
+    public void Write(int row, TextureRegion region, int texelsWide, int texelsHigh)
     {
-        TextureFeatures.RequireRounds(region.Width, region.Height, features.Width, features.Height, "texture");
+        TextureFeatures.RequireRounds(texelsWide, texelsHigh, features.Width, features.Height, "texture");
         features.Write(row, region);
     }
 

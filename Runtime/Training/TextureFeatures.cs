@@ -15,7 +15,7 @@ public enum TextureChannels
     Rgba = 4,
 }
 
-/// <summary>A part of a texture, in texels.</summary>
+/// <summary>A part of a texture, in texels; the default is all of it.</summary>
 internal readonly record struct TextureRegion(int X, int Y, int Width, int Height);
 
 /// <summary>
@@ -114,7 +114,7 @@ internal sealed class TextureFeatures
     }
 
     /// <summary>Enqueues that the source's features become a row of the matrix.</summary>
-    public void Write(int row) => Write(row, new TextureRegion(0, 0, source.Width, source.Height));
+    public void Write(int row) => Write(row, default);
 
     /// <summary>Enqueues that the features of a part of the source become a row of the matrix.</summary>
     public void Write(int row, TextureRegion region)
