@@ -47,7 +47,7 @@ internal sealed class StepBudget : IDisposable
         (predicted, called) = (0, 0);
         frameStart = Stopwatch.GetTimestamp();
         given = budget.SharedWith?.Begin(owner) ?? budget.Time.TotalNanoseconds;
-        allowed = given + credit;
+        allowed = (InFrameTrainer.Fill * given) + credit;
     }
 
     /// <summary>Whether one more step fits.</summary>

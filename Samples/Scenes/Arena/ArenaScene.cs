@@ -60,6 +60,8 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         var sheet = screen.Sheet;
         sheet.Frame(Plane, Palette.FaintInk);
         DrawLegend(sheet);
+        var agents = Invariant($"all agents: {trial.UpdateMilliseconds.Value:F1} ms of the processor a frame, {trial.UpdateBytes.Value:N0} bytes");
+        sheet.Text(agents, Plane.Right, Plane.Bottom + 26, 14, Palette.FaintInk, SKTextAlign.Right);
         DrawFigures(sheet);
         SceneFrame.Draw(
             sheet, context!, Title,
