@@ -21,6 +21,12 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>What a budget is filled up to; the rest is for what a frame does besides, and for a moment that is slower than those before.</summary>
     internal const double Fill = 0.88;
 
+    /// <summary>
+    /// Where the driver works inside the call, a part is no longer than what keeps the frame within so many budgets should it take
+    /// so many times as long as it took before: only behind it is there time to notice.
+    /// </summary>
+    internal const double Bound = 1.15, SlowMoment = 2;
+
     private readonly Network network;
     private readonly TrainingSet samples;
     private readonly WeakReference self;
@@ -212,7 +218,8 @@ public sealed class InFrameTrainer : IDisposable
             int all = dispatch.Grid.Lines(open.Rows), left = all - open.Line;
             double called = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
             int lines = budget.StepsPerFrame > 0 ? left : Math.Min(
-                gpuCosts.LinesWithin(allowed - predicted, open.Dispatch, left), callCosts.LinesWithin(allowed - called, open.Dispatch, left));
+                gpuCosts.LinesWithin(allowed - predicted, open.Dispatch, left),
+                LinesOfCall(allowed - called, (Bound * nanoseconds) + credit - called, left, isFirst: parts == 0));
             if (lines == 0 || (lines < left && parts > 0 && (gpuCosts.IsWasteful(open.Dispatch, lines) || callCosts.IsWasteful(open.Dispatch, lines)))) break;
             network.Device.Run(dispatch, open.Rows, open.Arguments, open.Line, lines);
             callCosts.Observe(open.Dispatch, lines, Stopwatch.GetElapsedTime(start).TotalNanoseconds - called);
@@ -230,6 +237,12 @@ public sealed class InFrameTrainer : IDisposable
         credit = parts > 0 || !open.IsOpen ? 0 : Math.Min(credit + nanoseconds, CostOfALine() + callNanoseconds);
         budget.SharedWith?.Spend((long)Math.Max(callNanoseconds, predicted));
         return steps;
+    }
+
+    private int LinesOfCall(double allowed, double bound, int left, bool isFirst)
+    {
+        int lines = callCosts.LinesWithin(Math.Min(allowed, bound / SlowMoment), open.Dispatch, left);
+        return lines == 0 && isFirst ? Math.Min(1, callCosts.LinesWithin(allowed, open.Dispatch, left)) : lines;
     }
 
     /// <summary>What must have been saved up before the smallest part of the open step can run in a budget that it does not fit into.</summary>

@@ -20,6 +20,9 @@ internal sealed class StepCosts
 
     private const double Follow = 0.3;
 
+    /// <summary>Slower is believed at once, and faster by half each time: what was fast for a moment must not fill the next one.</summary>
+    private const double FollowDown = 0.5;
+
     /// <summary>
     /// The first time of a dispatch tells nothing, since drivers finish a program when it first runs. Of the two behind it the shorter
     /// is believed: in the other the machine may have done something else.
@@ -81,7 +84,7 @@ internal sealed class StepCosts
         seen += now;
         isNew[dispatch] = true;
         bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
-        line[dispatch] += (LineOf(now, lines) - line[dispatch]) * (isJump ? 1 : Follow);
+        line[dispatch] += (LineOf(now, lines) - line[dispatch]) * (!isJump ? Follow : now > before ? 1 : FollowDown);
         overhead = Math.Clamp(now, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
     }
 
@@ -94,7 +97,7 @@ internal sealed class StepCosts
         double ratio = believed > 0 ? seen / believed : 1;
         for (int i = 0; i < line.Length && ratio is > Noise or < 1 / Noise; i++)
         {
-            if (!isNew[i]) line[i] *= ratio;
+            if (!isNew[i]) line[i] *= ratio > 1 ? ratio : 1 + ((ratio - 1) * FollowDown);
         }
 
         believed = seen = 0;
