@@ -1,11 +1,6 @@
 // Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs]; b is the row of the parameters below W.
 // With RELU: Y = max(X . W + b, 0), a ReLU that follows.
-//
-// An invocation keeps ROWS rows by TEXELS texels of Y in registers and walks along the inputs, a texel of X (four inputs) at
-// a time. The sum over the inputs has one order, whatever the tile: four products at a time, in order.
 #include "matrix.glsl"
-#include "tile.glsl"
-#include "relu.glsl"
 #include "samples.glsl"
 
 layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
@@ -15,46 +10,12 @@ layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
 
+#include "dense_tile.glsl"
+
 void main()
 {
     int firstTexel = tileColumn() * TEXELS;
     int firstRow = tileRow() * ROWS;
     if (firstTexel >= outputTexels || firstRow >= rows) return;
-
-    ivec2 inputAt[ROWS];
-    vec4 sum[ROWS * TEXELS];
-#define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
-#define START_ROW(row) inputAt[row] = matrixTexel(inputRow(firstRow + row), 0, inputTexels); ACROSS(START, row)
-    EACH_ROW(START_ROW)
-
-    for (int k = 0; k < inputTexels; k++)
-    {
-        ivec2 weightAt = matrixTexel(4 * k, firstTexel, outputTexels);
-        vec4 x[ROWS];
-        vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
-#define LOAD_INPUT(row) x[row] = imageLoad(inputs, inputAt[row] + ivec2(k, 0));
-#define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(parameters, weightAt + ivec2(t, 0)); w1[t] = imageLoad(parameters, weightAt + ivec2(t, 1)); \
-        w2[t] = imageLoad(parameters, weightAt + ivec2(t, 2)); w3[t] = imageLoad(parameters, weightAt + ivec2(t, 3));
-#define MULTIPLY(row, t) \
-        sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
-#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
-        EACH_ROW(LOAD_INPUT)
-        EACH_TEXEL(LOAD_WEIGHTS)
-        EACH_ROW(MULTIPLY_ROW)
-    }
-
-    vec4 bias[TEXELS];
-#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, matrixTexel(inputColumns, firstTexel + t, outputTexels));
-    EACH_TEXEL(LOAD_BIAS)
-#ifdef RELU
-#define ACTIVATION(x) relu(x)
-#else
-#define ACTIVATION(x) x
-#endif
-#define STORE(row, t) \
-    if (firstRow + row < rows && firstTexel + t < outputTexels) \
-        imageStore(outputs, matrixTexel(firstRow + row, firstTexel + t, outputTexels), ACTIVATION(sum[row * TEXELS + t] + bias[t]));
-#define STORE_ROW(row) ACROSS(STORE, row)
-    EACH_ROW(STORE_ROW)
+    computeTile(firstRow, firstTexel);
 }

@@ -3,15 +3,14 @@
 //   and with RELU, H being the output of a ReLU, dh where h > 0, else 0.
 // Writes dZ [rows x classes], L with the right predictions [rows x 4], and dH [rows x hidden]. The logits are never stored.
 //
-// An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces.
+// An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is computed here
+// too, by the layer before and the ReLU behind it.
 #include "matrix.glsl"
 #include "relu.glsl"
 #include "samples.glsl"
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
-layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D hidden;
 layout(binding = 2, rgba32f) readonly uniform image2D outputParameters;
 layout(binding = 3, rgba32f) writeonly uniform image2D logitGradients;
 layout(binding = 4, rgba32f) writeonly uniform image2D rowLosses;
@@ -22,11 +21,7 @@ layout(location = SIZE_1) uniform int hiddenTexels;
 layout(location = SIZE_2) uniform int hiddenColumns;
 layout(location = SCALAR_0) uniform float entropyBonus;
 
-vec4 loadHidden(int row, int texel)
-{
-    return imageLoad(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
-}
-
+#include "hidden_rows.glsl"
 #include "last_layer.glsl"
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
@@ -34,11 +29,8 @@ vec4 loadHidden(int row, int texel)
 #include "loss_guard.glsl"
 #endif
 
-void main()
+void computeRow(int row)
 {
-    int row = invocation().x;
-    if (row >= rows) return;
-
     lookUpRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
@@ -66,4 +58,16 @@ void main()
         imageStore(hiddenGradients, matrixTexel(row, k, hiddenTexels), gradient);
     }
 #endif
+}
+
+void main()
+{
+    computeHidden();
+    int row = firstRow();
+    do
+    {
+        if (row < lastRow()) computeRow(row);
+        row += GROUP_SIZE;
+    }
+    while (row < lastRow());
 }

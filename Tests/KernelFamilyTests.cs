@@ -122,6 +122,8 @@ internal sealed class KernelFamilyTests
 
         internal override string BackwardWeightsFile => RegisterTiled.BackwardWeightsFile;
 
+        internal override bool GoesOnInGroup => false;
+
         internal override ProductKernel Forward(MatrixShape input, MatrixShape output) => Product(ForwardFile, 1, input.Rows, output.TexelsPerRow);
 
         internal override ProductKernel BackwardInput(MatrixShape input, MatrixShape output)

@@ -154,15 +154,42 @@ internal sealed class TrainingTests
         }
     }
 
+    /// <summary>The layer before the last one in its dispatch, with tiles of all shapes, one and two of them side by side, and its end.</summary>
     [Test]
-    public void ATwoLayerStepHasFiveDispatchesAndTwoBarriers()
+    public void AWideHiddenLayerHasTheBitsOfThePlainOne([Values(16, 100, 130, 256, 257)] int hidden, [Values(9, 135)] int batch, [Values] bool folded)
+    {
+        const int Inputs = 13, Classes = 5;
+        float[] features = TwinArrays.UniformFloats(610, batch * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(611, batch, Classes);
+        float[][][] results =
+        [
+            .. new[] { false, true }.Select(fused =>
+            {
+                using Network network = new(TestDevice.Get(folded), 4, Inputs, new Dense(hidden), new Relu(), new Dense(Classes));
+                using BatchTrainer trainer = new(network, new Sgd(0.1f, 0.9f), new SoftmaxCrossEntropy(0.05f), capacity: 1, fused);
+                float[] losses = [.. Enumerable.Range(0, 4).Select(step => trainer.TrainBatch(features.AsSpan(0, (batch - step) * Inputs), labels.AsSpan(0, batch - step)).Loss)];
+                return (float[][])[losses, .. network.Parameters.Select(parameter => parameter.GetValues())];
+            }),
+        ];
+        Assert.That(results[1], Is.EqualTo(results[0]));
+    }
+
+    [Test]
+    public void ATwoLayerStepHasFourDispatchesAndABarrier()
     {
         using TwoLayerClassifier classifier = new(TestDevice.Plain, 20, 30, 10);
         using OptimizerState state = new(classifier.Network, new Adam());
         using StepWorkspace fused = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state);
         using StepWorkspace plain = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state, fused: false);
-        Assert.That(fused.Dispatches, Has.Count.EqualTo(5));
-        Assert.That(fused.Dispatches.Count(dispatch => dispatch.NeedsBarrier), Is.EqualTo(2));
+        using StepRecord steps = new(TestDevice.Plain);
+        using StepWorkspace record = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state, record: steps);
+        using TwoLayerClassifier wide = new(TestDevice.Plain, 20, 300, 10);
+        using OptimizerState wideState = new(wide.Network, new Adam());
+        using StepWorkspace wideStep = new(wide.Network, 8, new SoftmaxCrossEntropy(), wideState);
+        Assert.That(fused.Dispatches, Has.Count.EqualTo(4));
+        Assert.That(record.Dispatches, Has.Count.EqualTo(5), "the record takes an image unit of the layer before the last one's");
+        Assert.That(wideStep.Dispatches, Has.Count.EqualTo(5), "too wide for a workgroup");
+        Assert.That(fused.Dispatches.Select(dispatch => dispatch.NeedsBarrier), Is.EqualTo(new[] { false, true, false, false }));
         Assert.That(plain.Dispatches, Has.Count.EqualTo(12));
     }
 
@@ -174,7 +201,7 @@ internal sealed class TrainingTests
         using StepWorkspace small = new(classifier.Network, 64, new SoftmaxCrossEntropy(), state);
         using StepWorkspace large = new(classifier.Network, 65, new SoftmaxCrossEntropy(), state);
         Assert.That(small.Dispatches, Has.Count.EqualTo(1));
-        Assert.That(large.Dispatches, Has.Count.EqualTo(4), "the losses are summed beside the last layer's update");
+        Assert.That(large.Dispatches, Has.Count.EqualTo(3), "the losses are summed beside the last layer's update");
     }
 
     /// <summary>The driver's threads share out the workgroups; no sum depends on how.</summary>

@@ -3,13 +3,14 @@ namespace NeuralPlugin;
 /// <summary>
 /// Rewrites the dispatches of a recording into fewer: ReLU into the product before it, its derivative into the product that
 /// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
-/// update into the gradient of the weights, the sum of the losses into the last layer's, and a small network's whole step
-/// into one. The operations know nothing of it, results keep their bits, and matrices that nothing touches any more are
+/// update into the gradient of the weights, the sum of the losses into the last layer's, the layer before the last one into the
+/// last one's where it is narrow, and a small network's whole step into one. The operations know nothing of it, results keep their bits, and matrices that nothing touches any more are
 /// never made.
 /// </summary>
 internal sealed class Fusion
 {
     internal const string RowsFile = "dense_softmax_cross_entropy.comp";
+    internal const string PredictionRowsFile = "dense_softmax_forward.comp";
     internal const string SmallStepFile = "dense_relu_dense_step.comp";
 
     /// <summary>Texels of logits that one invocation keeps in registers.</summary>
@@ -21,6 +22,13 @@ internal sealed class Fusion
     private const long MostOperationsOfOneGroup = 1_000_000;
 
     private const int StepGroupSize = 32;
+
+    /// <summary>
+    /// What a workgroup takes one after the other where it goes on with the rows of a product; with more of them, each workgroup walks
+    /// along weights that no cache holds: a quarter slower with eight.
+    /// </summary>
+    private const int MostColumnGroups = 2;
+
     private const string InputGradients = "INPUT_GRADIENTS";
 
     /// <summary>The gradient, and the committed and pending weights.</summary>
@@ -51,6 +59,7 @@ internal sealed class Fusion
         fusion.FuseEach(Optimizer.UpdateFile, fusion.UpdateIntoGradient);
         fusion.SmallStepIntoOne();
         fusion.FuseEach(SoftmaxCrossEntropy.SumFile, fusion.SumIntoGradient);
+        fusion.FuseEach(recording.Family.ForwardFile, fusion.LayerIntoRows);
         return fusion.dispatches;
     }
 
@@ -91,7 +100,7 @@ internal sealed class Fusion
         if (LastLayer(logits, softmax) is not { } product) return;
         Operand input = product.Dispatch.Images[0].Operand;
         Replace(softmax, new Dispatch(
-            new KernelSource("dense_softmax_forward.comp", ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow)),
+            new KernelSource(PredictionRowsFile, ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow)),
             [.. product.Dispatch.Images[..2], softmax.Dispatch.Images[1]],
             [input.Shape.TexelsPerRow, input.Shape.Columns, logits.Shape.Columns],
             new DispatchGrid(1, RowsPerGroupX: RowGroupSize))
@@ -164,6 +173,29 @@ internal sealed class Fusion
             [.. product.Images, .. losses], SoftmaxCrossEntropy.LossPartsConstant, ("LOSS_IMAGE_0", firstImage), ("LOSS_IMAGE_1", firstImage + 1));
         Replace(gradient, summed.With(summed.Source, product.Grid with { Y = product.Grid.Y + 1 }));
         dispatches.Remove(sum);
+    }
+
+    /// <summary>The layer before the last one, whose workgroups then have all columns of their rows.</summary>
+    private void LayerIntoRows(RecordedDispatch layer)
+    {
+        Dispatch product = layer.Dispatch;
+        Operand output = product.Images[2].Operand;
+        if (!family.GoesOnInGroup || product.Grid is not { X: <= MostColumnGroups, RowsPerGroupY: > 0 } || wanted.Contains(output)) return;
+        RecordedDispatch? recorded = Readers(output).FirstOrDefault(reader => reader.Dispatch.Source.FileName is RowsFile or PredictionRowsFile);
+        int spare = Dispatch.MaximumImages - (recording.HasRecord ? 1 : 0);
+        if (recorded?.Dispatch is not { } rows || rows.Images[0].Operand != output || rows.Images.Length + 2 > spare) return;
+        if (rows.Source.Has(InputGradients) && rows.Source.Has(Relu.Constant) != product.Source.Has(Relu.Constant)) return;
+        int firstImage = rows.Images.Length;
+        IEnumerable<(string, int)> tile = product.Source.Constants.Where(constant => !rows.Source.Has(constant.Name));
+        Dispatch fused = new(
+            rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY), ("INPUT_IMAGE", firstImage), ("PARAMETERS_IMAGE", firstImage + 1)]),
+            [rows.Images[0] with { Access = ImageAccess.ReadWrite }, .. rows.Images[1..], .. product.Images[..2]],
+            [.. rows.Sizes, product.Sizes[0], product.Sizes[2]], product.Grid with { X = 1 }, rows.Scalars)
+        {
+            FloatingPointOperations = rows.FloatingPointOperations + product.FloatingPointOperations,
+        };
+        Replace(recorded, fused);
+        dispatches.Remove(layer);
     }
 
     /// <summary>Dense, ReLU, dense, with SGD: five dispatches that leave each other little to do.</summary>

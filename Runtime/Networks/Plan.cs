@@ -22,9 +22,10 @@ internal sealed class Plan
 
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
 
+    /// <summary>Compiles what is not compiled yet.</summary>
     public void Compile()
     {
-        foreach (Dispatch dispatch in dispatches) dispatch.Kernel = device.GetKernel(dispatch.Source);
+        foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch.Source);
     }
 
     public void Run(int rows) => device.Run(dispatches, rows);

@@ -48,6 +48,9 @@ internal sealed class Recording
 
     public Operand? BatchLoss { get; private set; }
 
+    /// <summary>The loss of the batch goes into a record of steps, which the kernel of the losses notes in, in a further image.</summary>
+    public bool HasRecord { get; private set; }
+
     public PlannedMatrix? LogitGradients { get; private set; }
 
     public PlannedMatrix? InputGradients { get; private set; }
@@ -111,6 +114,7 @@ internal sealed class Recording
         int words = TargetLayout.WordsPerRow(stack.Outputs);
         Targets = (Operand?)source?.Targets ?? Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
         Operand rowLosses = Request(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch");
+        HasRecord = batchLoss is not null;
         BatchLoss = batchLoss ?? Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
         Add(LossBlock, RecordedPass.Forward, loss.Forward(Logits, Targets, rowLosses, BatchLoss));
         RequestLogitGradients(LossBlock);

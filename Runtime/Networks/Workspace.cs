@@ -55,7 +55,7 @@ internal sealed class PredictionWorkspace : Workspace
     public PredictionWorkspace(Network network, int capacity) : base(network, capacity)
     {
         Recording.RecordProbabilities();
-        logitsPlan = PlanOf(ForLogits(Recording, network.Stack));
+        logitsPlan = PlanOf(ForLogits(Recording, network.Stack), compile: false);   // which few ask for
         probabilitiesPlan = PlanOf(ForProbabilities(Recording));
         skippedRow = new float[network.Outputs];
         skippedRow.AsSpan().Fill(Skipped);
@@ -90,6 +90,7 @@ internal sealed class PredictionWorkspace : Workspace
 
     public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
     {
+        if (!probabilities) logitsPlan.Compile();
         Input.Upload(features);
         (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
         (probabilities ? Recording.Probabilities! : Recording.Logits).Texture.Read(result);

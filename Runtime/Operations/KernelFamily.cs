@@ -32,6 +32,12 @@ public abstract class KernelFamily
     internal abstract string BackwardWeightsFile { get; }
 
     /// <summary>
+    /// Whether a workgroup may go on with the rows of a product in the same dispatch where it has all columns of them: dense_tile.glsl
+    /// is this family's product then.
+    /// </summary>
+    internal abstract bool GoesOnInGroup { get; }
+
+    /// <summary>
     /// The family of a device's networks: the forced one, else the one that <see cref="EnvironmentVariable"/> names, else the
     /// fastest. Where there are several, the first call on a machine times them for some milliseconds, waiting for the GPU, and
     /// remembers the winner in a file of the user's local application data, by renderer, driver and kernels.

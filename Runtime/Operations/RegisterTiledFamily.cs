@@ -19,6 +19,8 @@ internal sealed class RegisterTiledFamily() : KernelFamily("register-tiled")
 
     internal override string BackwardWeightsFile => "dense_backward_weights.comp";
 
+    internal override bool GoesOnInGroup => true;
+
     internal override ProductKernel Forward(MatrixShape input, MatrixShape output)
     {
         Tile tile = Tile.For(output.TexelsPerRow, input.Rows < LargeBatch ? ForwardRows : LargeForwardRows, NarrowRows);

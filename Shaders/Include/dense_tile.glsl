@@ -1,0 +1,47 @@
+// A tile of a dense layer, and the ReLU that follows it: ROWS rows by TEXELS texels of Y = X . W + b (with RELU: max(Y, 0)) in registers,
+// walking along the inputs, a texel of X (four inputs) at a time. The sum over the inputs has one order, whatever the tile: four
+// products at a time, in order. What lies outside of Y is not stored.
+// The including kernel defines the images `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b) and
+// `outputs` [rows x outputs], and inputTexels, outputTexels and inputColumns.
+#include "tile.glsl"
+#include "relu.glsl"
+
+void computeTile(int firstRow, int firstTexel)
+{
+    ivec2 inputAt[ROWS];
+    vec4 sum[ROWS * TEXELS];
+#define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
+#define START_ROW(row) inputAt[row] = matrixTexel(inputRow(firstRow + row), 0, inputTexels); ACROSS(START, row)
+    EACH_ROW(START_ROW)
+
+    for (int k = 0; k < inputTexels; k++)
+    {
+        ivec2 weightAt = matrixTexel(4 * k, firstTexel, outputTexels);
+        vec4 x[ROWS];
+        vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
+#define LOAD_INPUT(row) x[row] = imageLoad(inputs, inputAt[row] + ivec2(k, 0));
+#define LOAD_WEIGHTS(t) \
+        w0[t] = imageLoad(parameters, weightAt + ivec2(t, 0)); w1[t] = imageLoad(parameters, weightAt + ivec2(t, 1)); \
+        w2[t] = imageLoad(parameters, weightAt + ivec2(t, 2)); w3[t] = imageLoad(parameters, weightAt + ivec2(t, 3));
+#define MULTIPLY(row, t) \
+        sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
+#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
+        EACH_ROW(LOAD_INPUT)
+        EACH_TEXEL(LOAD_WEIGHTS)
+        EACH_ROW(MULTIPLY_ROW)
+    }
+
+    vec4 bias[TEXELS];
+#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, matrixTexel(inputColumns, firstTexel + t, outputTexels));
+    EACH_TEXEL(LOAD_BIAS)
+#ifdef RELU
+#define ACTIVATION(x) relu(x)
+#else
+#define ACTIVATION(x) x
+#endif
+#define STORE(row, t) \
+    if (firstRow + row < rows && firstTexel + t < outputTexels) \
+        imageStore(outputs, matrixTexel(firstRow + row, firstTexel + t, outputTexels), ACTIVATION(sum[row * TEXELS + t] + bias[t]));
+#define STORE_ROW(row) ACROSS(STORE, row)
+    EACH_ROW(STORE_ROW)
+}
