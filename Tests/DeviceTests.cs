@@ -92,6 +92,22 @@ internal sealed unsafe class DeviceTests
         Assert.That(exception.Message, Does.Contain("hardware device 99").And.Contain("numbered from 0").And.Contain("4.3"));
     }
 
+    /// <summary>No worker is started, the environment is as it was, and other devices keep their workers; the same bits.</summary>
+    [Test]
+    public void AnInlineSoftwareDeviceHasNoWorkers()
+    {
+        RequireMesa();
+        string expected = TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 50);
+        int workers = Workers();
+        using NeuralDevice device = NeuralDevice.CreateHeadless(new HeadlessOptions { Platform = HeadlessPlatform.SoftwareInline });
+        Assert.That(TrainingRun.HashOfWeights(device, capacity: 50), Is.EqualTo(expected));
+        Assert.That(Workers(), Is.EqualTo(workers));
+        Assert.That(NativeEnvironment.Get("LP_NUM_THREADS"), Is.EqualTo(Environment.GetEnvironmentVariable("LP_NUM_THREADS")));
+
+        static int Workers() => Directory.GetDirectories("/proc/self/task").Count(
+            task => File.ReadAllText(Path.Combine(task, "comm")).StartsWith("llvmpipe-", StringComparison.Ordinal));
+    }
+
     [Test]
     public void AMissingEglLibraryIsNamed()
     {
@@ -105,6 +121,7 @@ internal sealed unsafe class DeviceTests
     [TestCase(HeadlessOptions.PlatformVariable, "surfaceless")]
     [TestCase(HeadlessOptions.PlatformVariable, "automatic")]
     [TestCase(HeadlessOptions.PlatformVariable, "Surfaceless")]
+    [TestCase(HeadlessOptions.PlatformVariable, "software-inline")]
     [TestCase("MESA_GL_VERSION_OVERRIDE", "4.3")]
     public void ADeviceIsMadeInThisEnvironment(string variable, string value)
     {

@@ -34,20 +34,23 @@ internal sealed class HeadlessContext : INativeContext
         (HeadlessPlatform platform, int? wantedDevice) = Choose(options);
         Egl.CurrentContext current = egl.Current;
         List<string> failures = [];
-        if (platform != HeadlessPlatform.Surfaceless)
+        nint[] devices = platform == HeadlessPlatform.Surfaceless ? [] : egl.Devices();
+        if (platform == HeadlessPlatform.SoftwareInline)
         {
-            nint[] devices = egl.Devices();
+            if (TryCreateInline(egl, devices, options.Debug, failures) is { } inline) return inline;
+        }
+        else if (platform != HeadlessPlatform.Surfaceless)
+        {
             for (int i = 0; i < devices.Length; i++)
             {
-                if (wantedDevice is not null ? wantedDevice != i : egl.DeviceExtensions(devices[i]).Contains("EGL_MESA_device_software"))
-                    continue;
+                if (wantedDevice is not null ? wantedDevice != i : IsSoftware(egl, devices[i])) continue;
                 if (TryCreate(egl, Egl.PlatformDevice, devices[i], $"device {i}", options.Debug, failures) is { } hardware) return hardware;
             }
 
             if (failures.Count == 0) failures.Add(NoDevice(devices.Length, wantedDevice));
         }
 
-        if (platform != HeadlessPlatform.Hardware &&
+        if (platform is HeadlessPlatform.Automatic or HeadlessPlatform.Surfaceless &&
             TryCreate(egl, Egl.PlatformSurfaceless, 0, "surfaceless", options.Debug, failures) is { } surfaceless)
         {
             return surfaceless;
@@ -110,9 +113,10 @@ internal sealed class HeadlessContext : INativeContext
             (true, "automatic") => (HeadlessPlatform.Automatic, options.HardwareDevice),
             (true, "hardware") => (HeadlessPlatform.Hardware, numbered ? device : options.HardwareDevice),
             (true, "surfaceless") => (HeadlessPlatform.Surfaceless, null),
+            (true, "software-inline") => (HeadlessPlatform.SoftwareInline, null),
             _ => throw new DeviceNotSupportedException(
                 $"The environment variable {HeadlessOptions.PlatformVariable} is '{text}'; " +
-                "it can be automatic, hardware, hardware:N (a device number from 0) or surfaceless."),
+                "it can be automatic, hardware, hardware:N (a device number from 0), surfaceless or software-inline."),
         };
     }
 
@@ -121,6 +125,24 @@ internal sealed class HeadlessContext : INativeContext
         return wanted is null
             ? $"hardware: none of the {devices} devices that EGL enumerates is a hardware device"
             : $"hardware device {wanted}: EGL enumerates {devices} devices, numbered from 0";
+    }
+
+    private static bool IsSoftware(Egl egl, nint device) => egl.DeviceExtensions(device).Contains("EGL_MESA_device_software");
+
+    /// <summary>The driver reads how many workers it starts when its display is initialized: a display of its own, that of the enumerated device.</summary>
+    private static HeadlessContext? TryCreateInline(Egl egl, nint[] devices, bool debug, List<string> failures)
+    {
+        int software = Array.FindIndex(devices, device => IsSoftware(egl, device));
+        if (software < 0 || OperatingSystem.IsWindows())
+        {
+            failures.Add("software-inline: EGL enumerates no software device of Mesa, on Linux");
+            return null;
+        }
+
+        using (NativeEnvironment.Set("LP_NUM_THREADS", "0"))
+        {
+            return TryCreate(egl, Egl.PlatformDevice, devices[software], "software-inline", debug, failures);
+        }
     }
 
     private static HeadlessContext? TryCreate(Egl egl, int platform, nint nativeDisplay, string name, bool debug, List<string> failures)

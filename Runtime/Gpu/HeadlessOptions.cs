@@ -11,6 +11,13 @@ public enum HeadlessPlatform
 
     /// <summary>Mesa's surfaceless platform: its default driver, which is software where there is no GPU.</summary>
     Surfaceless,
+
+    /// <summary>
+    /// Mesa's software driver (llvmpipe), started so that a dispatch runs inside its call, on the calling thread: no worker is woken
+    /// for it, which takes 15 to 60 µs, and only one core works. For programs without a GPU whose networks are so small that a dispatch takes
+    /// less than that. Linux only; where the process has started that driver before, on the device that EGL enumerates, it stays as it is.
+    /// </summary>
+    SoftwareInline,
 }
 
 /// <summary>How <see cref="NeuralDevice.CreateHeadless"/> makes its context. Every property has a usable default.</summary>
@@ -19,7 +26,7 @@ public sealed record HeadlessOptions
     /// <summary>
     /// The environment variable that chooses the platform where <see cref="Platform"/> is left at
     /// <see cref="HeadlessPlatform.Automatic"/>: <c>hardware</c>, <c>hardware:N</c> (the N-th enumerated device),
-    /// <c>surfaceless</c> or <c>automatic</c>.
+    /// <c>surfaceless</c>, <c>software-inline</c> or <c>automatic</c>.
     /// </summary>
     public const string PlatformVariable = "NEURALPLUGIN_PLATFORM";
 

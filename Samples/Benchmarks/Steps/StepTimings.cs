@@ -9,6 +9,12 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
 {
     private const string Name = "neural";
 
+    public IEnumerable<Measurement> Both(ClassifierCase shape)
+    {
+        yield return Train(shape);
+        yield return Predict(shape);
+    }
+
     public Measurement Train(ClassifierCase shape)
     {
         float[] features = shape.Features();

@@ -41,10 +41,12 @@ internal sealed class StepsCommand : Command
         using NeuralDevice device = NeuralDevice.CreateHeadless();
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
         StepTimings timings = new(device, seconds);
+        using NeuralDevice? inline = TryCreateInline(device);
+        device.MakeCurrent();
         foreach (ClassifierCase shape in ClassifierCase.All)
         {
-            Console.WriteLine(timings.Train(shape));
-            Console.WriteLine(timings.Predict(shape));
+            if (shape.IsTiny && inline is not null) RunInline(shape, device, inline, seconds);
+            else foreach (Measurement measured in timings.Both(shape)) Console.WriteLine(measured);
         }
 
         foreach (PopulationCase shape in PopulationCase.All) Console.WriteLine(timings.Population(shape));
@@ -52,5 +54,33 @@ internal sealed class StepsCommand : Command
         Console.WriteLine(timings.Population(PopulationCase.Large));
         Console.WriteLine(timings.Product(LargeProduct));
         return ExitCode.Success;
+    }
+
+    /// <summary>The same driver with its dispatches inside their calls, which a program whose networks are all tiny asks for; null where it is another.</summary>
+    private static NeuralDevice? TryCreateInline(NeuralDevice device)
+    {
+        NeuralDevice inline;
+        try
+        {
+            inline = NeuralDevice.CreateHeadless(new HeadlessOptions { Platform = HeadlessPlatform.SoftwareInline });
+        }
+        catch (DeviceNotSupportedException)
+        {
+            return null;   // no software driver of this kind
+        }
+
+        if (inline.Renderer == device.Renderer) return inline;
+        inline.Dispose();
+        return null;
+    }
+
+    /// <summary>What a dispatch is handed over for takes longer than the dispatch. Both are told; the inline one counts.</summary>
+    private static void RunInline(ClassifierCase shape, NeuralDevice device, NeuralDevice inline, double seconds)
+    {
+        foreach (Measurement measured in new StepTimings(device, seconds).Both(shape)) Console.WriteLine($"# with the driver's workers: {measured}");
+        Console.WriteLine($"# {nameof(HeadlessPlatform)}.{nameof(HeadlessPlatform.SoftwareInline)}:");
+        inline.MakeCurrent();
+        foreach (Measurement measured in new StepTimings(inline, seconds).Both(shape)) Console.WriteLine(measured);
+        device.MakeCurrent();
     }
 }
