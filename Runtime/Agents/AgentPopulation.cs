@@ -126,7 +126,7 @@ public sealed class AgentPopulation : IDisposable
     }
 
     /// <summary>Where it stands. Nothing is waited for.</summary>
-    public AgentProgress Progress { get; private set; } = new(0, 0, 0, 0, 0, float.NaN, TimeSpan.Zero, 0);
+    public AgentProgress Progress { get; private set; } = new(0, 0, 0, 0, 0, float.NaN, TimeSpan.Zero, TimeSpan.Zero, 0);
 
     /// <summary>Adds an agent, in the first free place, and begins its first episode. Where each has its own brain, it gets that of the place.</summary>
     /// <exception cref="AgentException">It is in a population already.</exception>
@@ -183,6 +183,7 @@ public sealed class AgentPopulation : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         device.Update();
+        brains.Clock.BeginFrame();
         Frame++;
         failure = null;
         failures = 0;
@@ -202,7 +203,13 @@ public sealed class AgentPopulation : IDisposable
         }
 
         Train();
-        Progress = Progress with { TrainingSteps = learner?.Steps ?? 0, DroppedSteps = brains.DroppedSteps, SkippedDecisions = learner?.SkippedDecisions ?? 0 };
+        Progress = Progress with
+        {
+            TrainingSteps = learner?.Steps ?? 0,
+            DroppedSteps = brains.DroppedSteps,
+            SkippedDecisions = learner?.SkippedDecisions ?? 0,
+            GpuTime = TimeSpan.FromMicroseconds(brains.Clock.LastNanoseconds / 1e3),
+        };
         Rethrow();
     }
 
@@ -421,10 +428,10 @@ public sealed class AgentPopulation : IDisposable
         request.Frame = Frame;
         if (normalizer is not null) Normalize(request);
         using NeuralDevice.Scope scope = device.Enter();
-        brains.Clock?.Mark();
+        brains.Clock.BeginSpan();
         brains.Predict(request.Features.AsSpan(0, request.Rows * options.Observations), request.Looks.AsSpan(0, request.Rows));
         request.Start();
-        brains.Clock?.Mark();
+        brains.Clock.EndSpan();
         asked++;
     }
 

@@ -8,7 +8,11 @@ namespace NeuralPlugin;
 /// <param name="Episodes">Episodes that have ended.</param>
 /// <param name="MeanEpisodeReward">The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</param>
 /// <param name="TrainingTime">What learning took in the last frame that was measured, by the GPU's clock or, where that is longer, by that of the calls.</param>
+/// <param name="GpuTime">
+/// What the agents took of the last frame that was measured by the GPU's clock: their questions, with upload and readback, and all training steps. It
+/// comes some frames late.
+/// </param>
 /// <param name="StepsThisFrame">Training steps of this frame.</param>
 public readonly record struct AgentProgress(
     long Decisions, long TrainingSteps, long DroppedSteps, long SkippedDecisions, long Episodes, float MeanEpisodeReward, TimeSpan TrainingTime,
-    int StepsThisFrame);
+    TimeSpan GpuTime, int StepsThisFrame);

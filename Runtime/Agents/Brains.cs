@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
-internal abstract class Brains : IDisposable
+internal abstract class Brains(NeuralDevice device) : IDisposable
 {
     /// <summary>Brains; the agents have them by turns of their numbers.</summary>
     public abstract int Count { get; }
@@ -21,8 +21,8 @@ internal abstract class Brains : IDisposable
     /// <summary>Whether row i of a prediction is that of brain i.</summary>
     public bool AreOwn => this is OwnBrains;
 
-    /// <summary>Marks the GPU's time before and behind each question and each step: what benchmarks time. Null for no marks.</summary>
-    public TimestampRing? Clock { get; set; }
+    /// <summary>Measures each question and each step.</summary>
+    public SpanClock Clock { get; } = new(device);
 
     /// <summary>Enqueues the forward pass of these rows.</summary>
     /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
@@ -40,7 +40,7 @@ internal abstract class Brains : IDisposable
 
     public abstract void SetParameters(int brain, ClassifierParameters parameters);
 
-    public abstract void Dispose();
+    public virtual void Dispose() => Clock.Dispose();
 }
 
 /// <summary>A brain for each agent.</summary>
@@ -50,7 +50,7 @@ internal sealed class OwnBrains : Brains
     private readonly PopulationPrediction prediction;
     private readonly float learningRate;
 
-    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss)
+    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss) : base(device)
     {
         learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
         population = new NetworkPopulation(
@@ -85,6 +85,7 @@ internal sealed class OwnBrains : Brains
     {
         prediction.Dispose();
         population.Dispose();
+        base.Dispose();
     }
 }
 
@@ -97,7 +98,7 @@ internal sealed class SharedBrain : Brains
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
 
-    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen)
+    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device)
     {
         Seen = seen;
         int inputs = checked(options.Observations + (options.TextureObservations?.Values ?? 0));
@@ -170,5 +171,6 @@ internal sealed class SharedBrain : Brains
         prediction.Dispose();
         trainer?.Dispose();
         network.Dispose();
+        base.Dispose();
     }
 }

@@ -102,16 +102,16 @@ internal abstract class Learner
     /// <summary>Enqueues a step on the rows that were filled.</summary>
     protected void EnqueueStep()
     {
-        Brains.Clock?.Mark();
+        Brains.Clock.BeginSpan();
         Brains.Train(features, looks, actions, weights, allowed);
-        Brains.Clock?.Mark();
+        Brains.Clock.EndSpan();
     }
 
     /// <summary>Enqueues one more step on them.</summary>
     protected void RepeatStep()
     {
-        Brains.Clock?.Mark();
+        Brains.Clock.BeginSpan();
         Brains.Repeat();
-        Brains.Clock?.Mark();
+        Brains.Clock.EndSpan();
     }
 }

@@ -72,6 +72,7 @@ internal sealed class WindowHost : ISceneHost
     private static void Report(IScene scene, FrameStatistics statistics)
     {
         foreach (var figure in scene.Figures) Console.WriteLine(figure);
+        if (scene.Times.Length > 0) Console.WriteLine(scene.Times);
         if (statistics.Count > 0) Console.WriteLine(statistics);
     }
 }

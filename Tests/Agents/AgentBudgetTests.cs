@@ -78,6 +78,28 @@ internal sealed class AgentBudgetTests : IDisposable
         Assert.That(others.Progress.TrainingSteps, Is.EqualTo(agents.Progress.TrainingSteps).Within(50).Percent);
     }
 
+    /// <summary>All that a frame enqueued, questions included, some frames later; frames without a step tell what they took, too.</summary>
+    [Test]
+    public void TheGpuTimeIsThatOfAFrameBefore([Values] BrainSharing brains, [Values(0, 3, 40)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        using AgentPopulation agents = Cloning(brains, FrameBudget.Steps(1));
+        agents.Add(new ProbeAgent { Name = "asked", Observations = _ => [1, -1] });
+        int late = Math.Max(1, delayFrames);
+        List<double> times = [], told = [];
+        for (int frame = 0; frame < 80; frame++)
+        {
+            agents.FrameBudget = FrameBudget.Steps(1 + (frame % 3));
+            agents.Learns = frame % 4 != 3;
+            times.AddRange(Frames(agents, 1));
+            told.Add(agents.Progress.GpuTime.TotalNanoseconds);
+        }
+
+        Assert.That(times.Distinct().Count(), Is.GreaterThan(3));
+        if (delayFrames < 16) Assert.That(told[20..], Is.EqualTo(times.GetRange(20 - late, 60)).Within(100.0), "a tick of TimeSpan");
+        else Assert.That(told.Distinct(), Is.SubsetOf(times.Append(0)).And.Some.Positive, "of the frames that found a query");
+    }
+
     private AgentPopulation Cloning(BrainSharing brains, FrameBudget budget)
     {
         Demonstration shown = new(observationCount: 2, actionCount: 3);

@@ -12,9 +12,6 @@ internal sealed class AgentsCommand : Command
     private const int DefaultAgents = 1000;
     private const int DefaultFrames = 1000;
 
-    /// <summary>Marks that are on their way: more than a frame's, for the GPU may be some frames late.</summary>
-    private const int Marks = 256;
-
     /// <summary>Chance is 0.25, and always right is 1.</summary>
     private const float LeastReward = 0.5f;
 
@@ -45,14 +42,11 @@ internal sealed class AgentsCommand : Command
             Learning = new PolicyGradient { BatchSize = isShared ? 1024 : 16, Horizon = 8, Discount = 0 },
         });
         for (int i = 0; i < count; i++) agents.Add(new Matcher(i));
-        using TimestampRing marks = new(device, Marks);
-        agents.Brains.Clock = marks;
-        AgentFrames timed = new(device, agents, marks);
+        AgentFrames timed = new(device, agents);
         timed.Run(WarmFrames);
         long bytes = timed.Bytes, steps = agents.Progress.TrainingSteps;
         timed.Clear();
         timed.Run(frameCount);
-        agents.Brains.Clock = null;
         steps = agents.Progress.TrainingSteps - steps;
         string shape = $"{count}x {Matcher.Observations}-{HiddenUnits}-{Matcher.Actions}, {(isShared ? "one brain" : "a brain each")}";
         Console.WriteLine(Invariant($"agents {shape}: {frameCount} frames, {steps} training steps"));

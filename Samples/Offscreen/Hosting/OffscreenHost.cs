@@ -40,6 +40,7 @@ internal sealed class OffscreenHost(IAnsiConsole console, CancellationToken canc
 
         file?.Write(animation.Finish());
         foreach (var figure in scene.Figures) Output.WriteLine(figure);
+        if (scene.Times.Length > 0) Output.WriteLine(scene.Times);
         Output.WriteLine(context.Statistics);
         if (file is not null) Output.WriteLine(Invariant($"{animation.Frames} pictures beside {file.Path}"));
     }

@@ -32,6 +32,8 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         new("part of the gap that learning has closed", trial.GapClosed, "P1"),
     ];
 
+    public string Times => Invariant($"{creatureCount} agents, time of a frame, median of the last {ArenaTrial.Window}: {trial!.Times}");
+
     public void Load(SceneContext context)
     {
         this.context = context;
@@ -60,7 +62,8 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         var sheet = screen.Sheet;
         sheet.Frame(Plane, Palette.FaintInk);
         DrawLegend(sheet);
-        var agents = Invariant($"all agents: {trial.UpdateMilliseconds.Value:F1} ms of the processor a frame, {trial.UpdateBytes.Value:N0} bytes");
+        var times = trial.Times;
+        var agents = Invariant($"all agents, a frame: processor {times.ProcessorMilliseconds:F1} ms, GPU {times.GpuMilliseconds:F2} ms, {times.Bytes:N0} bytes");
         sheet.Text(agents, Plane.Right, Plane.Bottom + 26, 14, Palette.FaintInk, SKTextAlign.Right);
         DrawFigures(sheet);
         SceneFrame.Draw(

@@ -64,11 +64,8 @@ internal sealed class ArenaTrial : IDisposable
     /// <summary>The same, of those that follow the hand-written policy.</summary>
     public MovingMean Ceiling { get; } = new(Window);
 
-    /// <summary>What the agents take of a frame, on the processor: scripts, decisions, training, and a software driver's work.</summary>
-    public MovingMean UpdateMilliseconds { get; } = new(Window);
-
-    /// <summary>Managed bytes that they allocate in a frame.</summary>
-    public MovingMean UpdateBytes { get; } = new(Window);
+    /// <summary>What those that learn take of a frame, over the last ones.</summary>
+    public AgentTimes Times { get; } = new(Window);
 
     /// <summary>The part of the way from the floor to the ceiling that learning has come, over the last frames.</summary>
     public double GapClosed => (Learned.Value - Floor.Value) / (Ceiling.Value - Floor.Value);
@@ -85,8 +82,7 @@ internal sealed class ArenaTrial : IDisposable
 
         var (start, bytes) = (Stopwatch.GetTimestamp(), GC.GetAllocatedBytesForCurrentThread());
         population.Update();
-        UpdateBytes.Add(GC.GetAllocatedBytesForCurrentThread() - bytes);
-        UpdateMilliseconds.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        Times.Add(Stopwatch.GetElapsedTime(start), population.Progress.GpuTime, GC.GetAllocatedBytesForCurrentThread() - bytes);
         foreach (var world in (ReadOnlySpan<ArenaWorld>)[Learning, Random, Script]) world.Step();
         foreach (var creature in creatures) creature.TakeReward();
         Learned.Add(MeanReward(Learning));

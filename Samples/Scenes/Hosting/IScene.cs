@@ -22,6 +22,9 @@ internal interface IScene : IDisposable
 
     /// <summary>What it has come to so far, by name. With a budget in steps and the same seed they are the same, bit for bit.</summary>
     IReadOnlyList<SceneFigure> Figures { get; }
+
+    /// <summary>What its parts take on this machine, in a line of its own; empty where it says nothing.</summary>
+    string Times => "";
 }
 
 /// <summary>One number of a scene, and how it is written ("P1" is percent).</summary>

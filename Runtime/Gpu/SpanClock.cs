@@ -1,0 +1,86 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Measures what marked spans of a frame take by the GPU's clock; their sum comes some frames later, without a wait. A frame that finds no
+/// free query for one of its spans is not measured. Nothing is allocated.
+/// </summary>
+internal sealed class SpanClock(NeuralDevice device) : IDisposable
+{
+    private const int MostFrames = 16;
+    private const int MostMarks = 256;
+
+    private readonly TimestampRing marks = new(device, MostMarks);
+    private readonly Frame[] frames = new Frame[MostFrames];
+    private long begun;
+    private long read;
+    private bool isFrameOpen;
+    private bool isSpanOpen;
+    private int marksRead;
+    private long spanBegin;
+    private long sum;
+
+    /// <summary>What the spans of the last frame that was measured took.</summary>
+    public long LastNanoseconds { get; private set; }
+
+    private ref Frame Current => ref frames[(begun - 1) % MostFrames];
+
+    /// <summary>Ends the frame before, and takes what has come.</summary>
+    public void BeginFrame()
+    {
+        if (isSpanOpen) EndSpan();
+        Read();
+        isFrameOpen = begun - read < MostFrames;
+        if (isFrameOpen) frames[begun++ % MostFrames] = default;
+    }
+
+    /// <summary>A span begins behind all commands so far; one that an exception has left open ends.</summary>
+    public void BeginSpan()
+    {
+        if (isSpanOpen) EndSpan();
+        if (!isFrameOpen) return;
+        isSpanOpen = marks.Free >= 2;
+        Current.IsCut |= !isSpanOpen;
+        if (!isSpanOpen) return;
+        device.PrepareTiming();
+        Mark();
+    }
+
+    /// <summary>It ends behind all commands so far.</summary>
+    public void EndSpan()
+    {
+        if (isSpanOpen) Mark();
+        isSpanOpen = false;
+    }
+
+    public void Dispose() => marks.Dispose();
+
+    private void Mark()
+    {
+        marks.Mark();
+        Current.Marks++;
+    }
+
+    private void Read()
+    {
+        while (read < begun)
+        {
+            Frame frame = frames[read % MostFrames];
+            for (; marksRead < frame.Marks; marksRead++)
+            {
+                if (!marks.TryRead(out long time)) return;
+                if (marksRead % 2 == 0) spanBegin = time;
+                else sum += time - spanBegin;
+            }
+
+            if (!frame.IsCut) LastNanoseconds = sum;
+            (sum, marksRead) = (0, 0);
+            read++;
+        }
+    }
+
+    private struct Frame
+    {
+        public int Marks;
+        public bool IsCut;
+    }
+}
