@@ -1,5 +1,6 @@
 // Rows of features [rows x observations + values]: the observations, and behind them what a texture showed, brought to where
-// observations are: y = clamp(2x - 1, -LIMIT, LIMIT). The last column of `observed` [rows x observations + 1] is the row of `seen`.
+// observations are: y = clamp(2x - 1, -LIMIT, LIMIT). The last column of `observed` [rows x observations + 1] is the row of `seen`; where it
+// is below zero nothing was seen, and y is 0.
 //
 // An invocation is a texel of features, which need not begin where one of observations or of pixels does.
 #include "matrix.glsl"
@@ -35,7 +36,7 @@ void main()
     {
         int column = 4 * texel + i;
         if (column < observations) joined[i] = observedAt(row, column);
-        else if (column < observations + values)
+        else if (look >= 0 && column < observations + values)
             joined[i] = clamp(2.0 * seenAt(look, column - observations) - 1.0, -float(LIMIT), float(LIMIT));
     }
 

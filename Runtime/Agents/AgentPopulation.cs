@@ -44,7 +44,7 @@ public sealed class AgentPopulation : IDisposable
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
     /// <exception cref="DeviceLimitException">The brains do not fit into one texture of this device, or are more than it runs.</exception>
-    /// <exception cref="NotSupportedException">Agents are to see textures, and have a brain each or are given a demonstration.</exception>
+    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -58,7 +58,7 @@ public sealed class AgentPopulation : IDisposable
         if (options.TextureObservations is { } declared)
             seen = new SeenTextures(device, declared.Width, declared.Height, declared.Channels, MostLooks(options, requestCount));
         textureSensor = new TextureSensor(device, options.TextureObservations, seen);
-        brains = options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, loss) : new SharedBrain(device, options, loss, seen);
+        brains = options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, loss, seen) : new SharedBrain(device, options, loss, seen);
         normalizer = options.NormalizeObservations ? new ObservationNormalizer(options.Observations) : null;
         learner = options.Learning switch
         {
@@ -399,7 +399,12 @@ public sealed class AgentPopulation : IDisposable
         bool hasRoom = asked < requests.Length;
         DecisionRequest request = requests[(oldest + asked) % requests.Length];
         int rows = 0, questions = 0;
-        if (hasRoom) Array.Clear(request.Agents);
+        if (hasRoom)
+        {
+            Array.Clear(request.Agents);
+            Array.Fill(request.Looks, -1);
+        }
+
         foreach (Agent? agent in agents)
         {
             if (agent is null || agent.IsEpisodeOver || agent.NextDecision > Frame) continue;
@@ -613,12 +618,6 @@ public sealed class AgentPopulation : IDisposable
     private static void RequireTextures(AgentPopulationOptions options)
     {
         if (options.TextureObservations is null) return;
-        if (options.Brains == BrainSharing.OneEach)
-        {
-            throw new NotSupportedException(
-                "Agents with a brain each cannot see textures. Let them share one (Brains = BrainSharing.Shared), or declare no TextureObservations.");
-        }
-
         if ((options.Learning as BehaviorCloning)?.Demonstration is not null)
         {
             throw new NotSupportedException(
@@ -632,7 +631,7 @@ public sealed class AgentPopulation : IDisposable
         int kept = options.Learning switch
         {
             PolicyGradient gradient => PolicyGradientLearner.MostKept(options, gradient),
-            BehaviorCloning cloning => cloning.Capacity,
+            BehaviorCloning cloning => checked(cloning.Capacity * (options.Brains == BrainSharing.OneEach ? options.Capacity : 1)),
             _ => 0,
         };
         return checked(kept + (requestCount * options.Capacity) + 1);

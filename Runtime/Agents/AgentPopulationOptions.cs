@@ -18,9 +18,8 @@ public sealed record AgentPopulationOptions
     public required int Observations { get; init => field = Requirements.Size(value, "observations"); }
 
     /// <summary>
-    /// What agents see besides, of a texture that the game rendered (<see cref="Agent.CollectTexture"/>); null for nothing. Only where they
-    /// share one brain (<see cref="BrainSharing.Shared"/>), and without a <see cref="BehaviorCloning.Demonstration"/> that was given or a <see cref="AgentPopulation.Recording"/>: pixels
-    /// stay on the GPU.
+    /// What agents see besides, of a texture that the game rendered (<see cref="Agent.CollectTexture"/>); null for nothing. Not
+    /// together with a <see cref="BehaviorCloning.Demonstration"/> that was given or a <see cref="AgentPopulation.Recording"/>: pixels stay on the GPU.
     /// </summary>
     public TextureObservations? TextureObservations { get; init; }
 

@@ -41,6 +41,9 @@ internal abstract class Brains(NeuralDevice device) : IDisposable
     public abstract void SetParameters(int brain, ClassifierParameters parameters);
 
     public virtual void Dispose() => Clock.Dispose();
+
+    /// <summary>Observations, and behind them what is seen of a texture.</summary>
+    protected static int InputsOf(AgentPopulationOptions options) => checked(options.Observations + (options.TextureObservations?.Values ?? 0));
 }
 
 /// <summary>A brain for each agent.</summary>
@@ -48,16 +51,24 @@ internal sealed class OwnBrains : Brains
 {
     private readonly NetworkPopulation population;
     private readonly PopulationPrediction prediction;
+    private readonly JoinedFeatures? asked;
+    private readonly JoinedFeatures? learned;
     private readonly float learningRate;
 
-    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss) : base(device)
+    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device)
     {
+        Seen = seen;
         learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
         population = new NetworkPopulation(
-            device, options.Capacity, options.Observations, options.HiddenUnits, options.Actions, options.Seed, loss: loss);
+            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Actions, options.Seed, loss: loss);
         prediction = population.PlanPrediction();
-        if (options.Learning is { } learning) population.PrepareTraining(learning.BatchSize);
+        if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Features);
+        if (options.Learning is not { } learning) return;
+        population.PrepareTraining(learning.BatchSize);
+        if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
     }
+
+    public override SeenTextures? Seen { get; }
 
     public override int Count => population.Members;
 
@@ -67,12 +78,29 @@ internal sealed class OwnBrains : Brains
 
     public override MatrixTexture Features => prediction.Features;
 
-    public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks) => prediction.Enqueue(features);
+    public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks)
+    {
+        if (asked is null)
+        {
+            prediction.Enqueue(features);
+            return;
+        }
+
+        asked.Write(features, looks);
+        prediction.EnqueueWritten();
+    }
 
     public override void Train(
         ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
     {
-        population.TrainBatch(features, actions, learningRate, default, weights, allowed);
+        if (learned is null)
+        {
+            population.TrainBatch(features, actions, learningRate, default, weights, allowed);
+            return;
+        }
+
+        learned.Write(features, looks);
+        population.TrainWrittenBatch(actions, learningRate, weights, allowed);
     }
 
     public override void Repeat() => population.RepeatStep();
@@ -83,6 +111,9 @@ internal sealed class OwnBrains : Brains
 
     public override void Dispose()
     {
+        asked?.Dispose();
+        learned?.Dispose();
+        Seen?.Dispose();
         prediction.Dispose();
         population.Dispose();
         base.Dispose();
@@ -101,9 +132,8 @@ internal sealed class SharedBrain : Brains
     public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device)
     {
         Seen = seen;
-        int inputs = checked(options.Observations + (options.TextureObservations?.Values ?? 0));
         network = new Network(
-            device, options.Seed, inputs, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
+            device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
         prediction = new PredictionWorkspace(network, options.Capacity);
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;

@@ -87,11 +87,12 @@ internal abstract class Learner
 
     /// <summary>
     /// Rows from which nothing is learned: of weight 0, and with one allowed action, whose probability is 1 and whose entropy 0 whatever
-    /// the weights are, so that the entropy bonus has no gradient either. The features stay what they were.
+    /// the weights are, so that the entropy bonus has no gradient either. The observations stay what they were.
     /// </summary>
     protected void FillNothing(int brain)
     {
         int row = brain * BatchSize;
+        looks.AsSpan(row, BatchSize).Fill(-1);
         actions.AsSpan(row, BatchSize).Clear();
         weights.AsSpan(row, BatchSize).Clear();
         Span<bool> masks = allowed.AsSpan(row * Actions, BatchSize * Actions);

@@ -28,10 +28,11 @@ internal sealed class PolicyGradientLearner : Learner
         returns = new double[options.Horizon];
     }
 
-    /// <summary>Most decisions that it keeps, where all agents share a brain.</summary>
+    /// <summary>Most decisions that it keeps: of each agent those under way, of each brain a batch and twice what comes at once.</summary>
     public static int MostKept(AgentPopulationOptions population, PolicyGradient options)
     {
-        return checked((3 * population.Capacity * options.Horizon) + options.BatchSize);
+        int brains = population.Brains == BrainSharing.OneEach ? population.Capacity : 1;
+        return checked((3 * population.Capacity * options.Horizon) + (brains * options.BatchSize));
     }
 
     /// <summary>What the returns of a brain are compared with.</summary>

@@ -121,7 +121,7 @@ public sealed class NetworkPopulation : IDisposable
         using NeuralDevice.Scope scope = Enter();
         PrepareStep(rows);
         this.features!.Upload(samples.Features);
-        Upload(samples);
+        UploadTargets(labels, sampleWeights, allowedClasses);
         scalars[0] = learningRate;
         RepeatStep();
         if (!losses.IsEmpty) batchLosses.Read(losses);
@@ -224,11 +224,33 @@ public sealed class NetworkPopulation : IDisposable
         PrepareStep(rows);
     }
 
+    /// <summary>The features of a step's batches, after <see cref="PrepareTraining"/> and until one of more rows.</summary>
+    internal MatrixTexture TrainingFeatures => features!;
+
+    /// <summary>A step on batches that were written into <see cref="TrainingFeatures"/> on the GPU, of as many rows as were prepared; enqueued without waiting.</summary>
+    internal void TrainWrittenBatch(
+        ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        LabeledBatch.CheckTargets(Members * stepRows, Classes, labels, sampleWeights, allowedClasses);
+        Optimizer.RequireLearningRate(learningRate);
+        using NeuralDevice.Scope scope = Enter();
+        UploadTargets(labels, sampleWeights, allowedClasses);
+        scalars[0] = learningRate;
+        RepeatStep();
+    }
+
     /// <summary>Enqueues a prediction without waiting.</summary>
     internal void Enqueue(PopulationPrediction planned, ReadOnlySpan<float> features)
     {
         using NeuralDevice.Scope scope = Enter();
         planned.Features.Upload(features);
+        EnqueueWritten(planned);
+    }
+
+    /// <summary>Enqueues a prediction on features that were written on the GPU.</summary>
+    internal void EnqueueWritten(PopulationPrediction planned)
+    {
+        using NeuralDevice.Scope scope = Enter();
         device.Run(planned.Dispatches, 1);
     }
 
@@ -392,12 +414,12 @@ public sealed class NetworkPopulation : IDisposable
         return true;
     }
 
-    private void Upload(LabeledBatch samples)
+    private void UploadTargets(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
-        int words = samples.Rows * targets!.Shape.Columns;
+        int words = labels.Length * targets!.Shape.Columns;
         if (targetWords.Length < words) targetWords = new uint[words];
         Span<uint> packed = targetWords.AsSpan(0, words);
-        TargetLayout.Pack(samples.Labels, samples.SampleWeights, samples.AllowedClasses, Classes, packed);
+        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Classes, packed);
         targets.Upload<uint>(packed);
     }
 }
@@ -415,6 +437,9 @@ internal sealed class PopulationPrediction(NetworkPopulation population, MatrixT
 
     /// <summary>Uploads a sample a member, checked, and enqueues their forward pass.</summary>
     public void Enqueue(ReadOnlySpan<float> values) => population.Enqueue(this, values);
+
+    /// <summary>The same on what was written into <see cref="Features"/> on the GPU.</summary>
+    public void EnqueueWritten() => population.EnqueueWritten(this);
 
     public void Dispose()
     {

@@ -43,7 +43,7 @@ internal sealed class JoinedFeatures : IDisposable
 
     /// <summary>Enqueues that a batch is written.</summary>
     /// <param name="observedValues">[batch × observations], finite.</param>
-    /// <param name="looks">[batch]: the row of each sample's texture.</param>
+    /// <param name="looks">[batch]: the row of each sample's texture; below zero for none, whose features are 0.</param>
     public void Write(ReadOnlySpan<float> observedValues, ReadOnlySpan<int> looks)
     {
         int columns = observations + 1;

@@ -14,7 +14,7 @@ internal sealed class TextureSensorTests
     /// <summary>Folded, features and looks cross several blocks of rows.</summary>
     [Test]
     public void TheNetworkSeesTheMeansOfTheTexture(
-        [Values(1, 3, 7, 785)] int observations, [Values] TextureChannels channels, [Values] bool folded, [Values] bool isPart)
+        [Values(1, 3, 7, 785)] int observations, [Values] TextureChannels channels, [Values] bool folded, [Values] bool isPart, [Values] BrainSharing brains)
     {
         const int Count = 11;
         (int width, int height) = isPart ? (3, 1) : (7, 3);
@@ -30,7 +30,7 @@ internal sealed class TextureSensorTests
             Actions = 3,
             HiddenUnits = 5,
             Capacity = Count,
-            Brains = BrainSharing.Shared,
+            Brains = brains,
             NormalizeObservations = false,
             TextureObservations = new TextureObservations(width, height, channels),
             Learning = new PolicyGradient { BatchSize = 4, Horizon = 3 },
@@ -67,7 +67,7 @@ internal sealed class TextureSensorTests
     /// numbers does and learns the same, to the bit.
     /// </summary>
     [Test]
-    public void WhatIsLearnedIsThatOfTheSameNumbers([Values] bool clones, [Values] bool normalizes)
+    public void WhatIsLearnedIsThatOfTheSameNumbers([Values] bool clones, [Values] bool normalizes, [Values] BrainSharing brains)
     {
         const int Count = 3, Frames = 60, Values = 6;
         NeuralDevice device = TestDevice.Plain;
@@ -81,7 +81,7 @@ internal sealed class TextureSensorTests
             HiddenUnits = 5,
             Capacity = Count,
             Latency = 1,
-            Brains = BrainSharing.Shared,
+            Brains = brains,
             NormalizeObservations = normalizes,
             Learning = clones ? new BehaviorCloning { BatchSize = 4, Capacity = 20 } : new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 },
         };
@@ -115,8 +115,11 @@ internal sealed class TextureSensorTests
         for (; asked < Frames; asked++) told.Update();
         Assert.That(seeing.Progress.TrainingSteps, Is.GreaterThan(20).And.EqualTo(told.Progress.TrainingSteps));
         Assert.That(seeing.Progress.Episodes, Is.GreaterThan(10));
-        Assert.That(seeing.GetBrain(0).HiddenWeights, Is.EqualTo(told.GetBrain(0).HiddenWeights));
-        Assert.That(seeing.GetBrain(0).OutputWeights, Is.EqualTo(told.GetBrain(0).OutputWeights));
+        for (int brain = 0; brain < (brains == BrainSharing.OneEach ? Count : 1); brain++)
+        {
+            Assert.That(seeing.GetBrain(brain).HiddenWeights, Is.EqualTo(told.GetBrain(brain).HiddenWeights));
+            Assert.That(seeing.GetBrain(brain).OutputWeights, Is.EqualTo(told.GetBrain(brain).OutputWeights));
+        }
 
         ProbeAgent MakeTold()
         {
@@ -127,9 +130,10 @@ internal sealed class TextureSensorTests
 
     /// <summary>All agents render into one texture in turn, and see whether its left or its right half is bright.</summary>
     [Test]
-    public void AnAgentLearnsWhatTheTextureShows([Values] bool clones, [Values] bool isAtlas)
+    public void AnAgentLearnsWhatTheTextureShows([Values] bool clones, [Values] bool isAtlas, [Values] BrainSharing brains)
     {
         const int Count = 8;
+        bool areOwn = brains == BrainSharing.OneEach;
         using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
         using GameTextures textures = new();
@@ -139,14 +143,14 @@ internal sealed class TextureSensorTests
         {
             Observations = 1,
             Actions = 2,
-            HiddenUnits = 8,
+            HiddenUnits = 16,
             Capacity = Count,
             Latency = 1,
-            Brains = BrainSharing.Shared,
+            Brains = brains,
             TextureObservations = new TextureObservations(4, 2),
             Learning = clones
-                ? new BehaviorCloning { Optimizer = new Adam(0.01f), Capacity = 64 }
-                : new PolicyGradient { Optimizer = new Adam(0.01f), Discount = 0, Horizon = 4 },
+                ? new BehaviorCloning { Optimizer = areOwn ? new Sgd(0.1f) : new Adam(0.01f), Capacity = 64 }
+                : new PolicyGradient { Optimizer = areOwn ? new Sgd(0.3f) : new Adam(0.01f), Discount = 0, Horizon = 4 },
         });
         int right = 0;
         int[] sides = new int[Count];
@@ -172,7 +176,7 @@ internal sealed class TextureSensorTests
         }
 
         gl.ClearRecords();
-        for (int frame = 0; frame < 300; frame++)
+        for (int frame = 0; frame < (areOwn ? 900 : 300); frame++)   // each learns from what it alone has seen
         {
             agents.Update();
             gl.NextFrame();
@@ -189,7 +193,7 @@ internal sealed class TextureSensorTests
 
     /// <summary>Probabilities and the record of steps come back, as they do for agents without textures, and nothing else.</summary>
     [Test]
-    public void NoPixelComesBack([Values] bool clones)
+    public void NoPixelComesBack([Values] bool clones, [Values] BrainSharing brains)
     {
         using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
@@ -198,11 +202,11 @@ internal sealed class TextureSensorTests
 
         (long Reads, long Images, int Waits) Run(TextureObservations? observations)
         {
-            using AgentPopulation agents = MakeQuiet(device, texture, clones, observations);
+            using AgentPopulation agents = MakeQuiet(device, texture, clones, observations, brains);
             for (int frame = 0; frame < 5; frame++) Next(agents);
             gl.ClearRecords();
             for (int frame = 0; frame < 30; frame++) Next(agents);
-            Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(10));
+            Assert.That(agents.Progress.TrainingSteps, Is.GreaterThanOrEqualTo(5));
             return (gl.Calls("glReadPixels"), gl.Calls("glGetTexImage") + gl.Calls("glGetTextureImage") + gl.Calls("glGetTextureSubImage"), gl.WaitingCalls.Count);
         }
 
@@ -219,12 +223,12 @@ internal sealed class TextureSensorTests
     }
 
     [Test]
-    public void AFrameAllocatesNothing([Values] bool clones)
+    public void AFrameAllocatesNothing([Values] bool clones, [Values] BrainSharing brains)
     {
         NeuralDevice device = TestDevice.Plain;
         using GameTextures textures = new();
         uint texture = textures.Make(Wide, High, InternalFormat.Rgba8, new float[Wide * High * 4]);
-        using AgentPopulation agents = MakeQuiet(device, texture, clones, new TextureObservations(3, 3));
+        using AgentPopulation agents = MakeQuiet(device, texture, clones, new TextureObservations(3, 3), brains);
         for (int frame = 0; frame < 60; frame++) agents.Update();
         long steps = agents.Progress.TrainingSteps, before = GC.GetAllocatedBytesForCurrentThread();
         for (int frame = 0; frame < 60; frame++) agents.Update();
@@ -235,11 +239,11 @@ internal sealed class TextureSensorTests
 
     /// <summary>Rows are given up with the decisions that they were kept for, those of agents that leave or fail too.</summary>
     [Test]
-    public void RowsAreGivenUp([Values] bool demonstrates)
+    public void RowsAreGivenUp([Values] bool demonstrates, [Values] BrainSharing brains)
     {
         using GameTextures textures = TexturesOf(TestDevice.Plain);
         uint texture = textures.Make(Wide, High, InternalFormat.Rgba8, new float[Wide * High * 4]);
-        using AgentPopulation agents = new(TestDevice.Plain, Options() with { Learning = null });
+        using AgentPopulation agents = new(TestDevice.Plain, Options() with { Learning = null, Brains = brains });
         SeenTextures seen = agents.Brains.Seen!;
         int free = seen.Free;
         ProbeAgent[] all = [.. Enumerable.Range(0, 3).Select(i => new ProbeAgent
@@ -350,9 +354,6 @@ internal sealed class TextureSensorTests
     public void WhatTexturesCannotDoIsToldAtConstruction()
     {
         AgentPopulationOptions options = Options();
-        Assert.That(
-            () => new AgentPopulation(TestDevice.Plain, options with { Brains = BrainSharing.OneEach }),
-            Throws.TypeOf<NotSupportedException>().With.Message.Contain("BrainSharing.Shared"));
         BehaviorCloning given = new() { Demonstration = new Demonstration(2, 3) };
         Assert.That(() => new AgentPopulation(TestDevice.Plain, options with { Learning = given }), Throws.TypeOf<NotSupportedException>());
         using AgentPopulation agents = new(TestDevice.Plain, options);
@@ -383,7 +384,7 @@ internal sealed class TextureSensorTests
         Learning = new PolicyGradient { BatchSize = 4, Horizon = 4 },
     };
 
-    private static AgentPopulation MakeQuiet(NeuralDevice device, uint texture, bool clones, TextureObservations? observations)
+    private static AgentPopulation MakeQuiet(NeuralDevice device, uint texture, bool clones, TextureObservations? observations, BrainSharing brains)
     {
         AgentPopulation agents = new(device, new AgentPopulationOptions
         {
@@ -391,7 +392,7 @@ internal sealed class TextureSensorTests
             Actions = 4,
             HiddenUnits = 8,
             Capacity = 16,
-            Brains = BrainSharing.Shared,
+            Brains = brains,
             TextureObservations = observations,
             Learning = clones ? new BehaviorCloning { BatchSize = 8, Capacity = 16 } : new PolicyGradient { BatchSize = 8, Horizon = 8 },
         });
