@@ -179,6 +179,9 @@ public sealed class AgentPopulation : IDisposable
     /// </summary>
     /// <exception cref="AgentException">An agent script did what it may not. All other agents were served; the next call goes on.</exception>
     /// <exception cref="InvalidOperationException">The driver lost an answer: its context is gone.</exception>
+    /// <exception cref="DispatchesSkippedException">
+    /// What an earlier call enqueued did not run, since a conditional render of the host was open. Its decisions and training are lost; the next call goes on.
+    /// </exception>
     public void Update()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
@@ -269,7 +272,8 @@ public sealed class AgentPopulation : IDisposable
             oldest = (oldest + 1) % requests.Length;
             asked--;
             request.Read();
-            for (int row = 0; row < request.Rows; row++)
+            if (request.WasSkipped) Note(Skipped(request));
+            for (int row = 0; row < request.Rows && !request.WasSkipped; row++)
             {
                 Agent? agent = request.Agents[row];
                 if (agent is null || agent.Population != this || agent.Episode != request.Episodes[row] || agent.ActsByHeuristic) continue;
@@ -285,6 +289,13 @@ public sealed class AgentPopulation : IDisposable
 
             for (int row = 0; row < request.Rows; row++) Release(request.Looks[row]);
         }
+    }
+
+    private static DispatchesSkippedException Skipped(DecisionRequest request)
+    {
+        return new DispatchesSkippedException(
+            $"The questions of frame {request.Frame} were enqueued and not answered: the driver skips dispatches while a conditional render is " +
+            "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents go on with what they did before, and the next decisions count.");
     }
 
     private void Train()
@@ -433,6 +444,7 @@ public sealed class AgentPopulation : IDisposable
         request.Frame = Frame;
         if (normalizer is not null) Normalize(request);
         using NeuralDevice.Scope scope = device.Enter();
+        brains.MarkSkipped();
         brains.Clock.BeginSpan();
         brains.Predict(request.Features.AsSpan(0, request.Rows * options.Observations), request.Looks.AsSpan(0, request.Rows));
         request.Start();

@@ -3,6 +3,8 @@ namespace NeuralPlugin;
 /// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
 internal abstract class Brains(NeuralDevice device) : IDisposable
 {
+    private float[]? skippedRow;
+
     /// <summary>Brains; the agents have them by turns of their numbers.</summary>
     public abstract int Count { get; }
 
@@ -23,6 +25,12 @@ internal abstract class Brains(NeuralDevice device) : IDisposable
 
     /// <summary>Measures each question and each step.</summary>
     public SpanClock Clock { get; } = new(device);
+
+    /// <summary>
+    /// Before <see cref="Predict"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
+    /// the first probability is <see cref="PredictionWorkspace.Skipped"/>, and not what an earlier question has left.
+    /// </summary>
+    public void MarkSkipped() => Probabilities.Upload<float>(skippedRow ??= PredictionWorkspace.SkippedRow(Probabilities.Shape.Columns));
 
     /// <summary>Enqueues the forward pass of these rows.</summary>
     /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>

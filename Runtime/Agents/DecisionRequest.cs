@@ -46,6 +46,9 @@ internal sealed class DecisionRequest : IDisposable
 
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
+    /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
+    public bool WasSkipped => probabilities[0] == PredictionWorkspace.Skipped;
+
     public Span<float> Observed(int row) => Features.AsSpan(row * observations, observations);
 
     public Span<bool> Mask(int row) => Masks.AsSpan(row * actions, actions);

@@ -57,8 +57,15 @@ internal sealed class PredictionWorkspace : Workspace
         Recording.RecordProbabilities();
         logitsPlan = PlanOf(ForLogits(Recording, network.Stack), compile: false);   // which few ask for
         probabilitiesPlan = PlanOf(ForProbabilities(Recording));
-        skippedRow = new float[network.Outputs];
-        skippedRow.AsSpan().Fill(Skipped);
+        skippedRow = SkippedRow(network.Outputs);
+    }
+
+    /// <summary>A row that no softmax gives.</summary>
+    public static float[] SkippedRow(int outputs)
+    {
+        float[] row = new float[outputs];
+        row.AsSpan().Fill(Skipped);
+        return row;
     }
 
     /// <summary>The kernels of both plans, with nothing made.</summary>

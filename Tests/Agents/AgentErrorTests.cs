@@ -45,6 +45,53 @@ internal sealed class AgentErrorTests
         }
     }
 
+    /// <summary>An open conditional render of the game: no answer is taken for one, the agents go on with what they did.</summary>
+    [Test]
+    public void QuestionsThatTheDriverSkipsAreTold([Values] BrainSharing brains, [Values(0, 2)] int delayFrames)
+    {
+        using TestGl gl = TestGls.Create();
+        using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 2,
+            Brains = brains,
+            Learning = new PolicyGradient { BatchSize = 4, Horizon = 4 },
+        });
+        for (int i = 0; i < 2; i++) agents.Add(new ProbeAgent { Observations = _ => [1, 2] });
+        gl.DelayFrames = delayFrames;
+        Assert.That(Run(10), Is.Empty);
+        long decided = agents.Progress.Decisions;
+        gl.DropDispatches = true;
+        List<string> skipped = [.. Run(1)];
+        gl.DropDispatches = false;
+        skipped.AddRange(Run(10));
+        Assert.That(skipped, Has.Count.EqualTo(1));
+        Assert.That(skipped[0], Does.Contain("frame 11 ").And.Contain("glEndConditionalRender"));
+        Assert.That(agents.Progress.Decisions, Is.EqualTo(decided + (2 * 10)), "one of eleven frames has brought none");
+
+        List<string> Run(int frames)
+        {
+            List<string> messages = [];
+            for (int frame = 0; frame < frames; frame++)
+            {
+                try
+                {
+                    agents.Update();
+                }
+                catch (DispatchesSkippedException exception)
+                {
+                    messages.Add(exception.Message);
+                }
+
+                gl.NextFrame();
+            }
+
+            return messages;
+        }
+    }
+
     [TestCase(1)]
     [TestCase(3)]
     public void AnotherNumberOfObservations(int count)
@@ -199,7 +246,7 @@ internal sealed class AgentErrorTests
 
             Assert.That(agents.Progress.TrainingSteps, Is.Positive);
             ClassifierParameters brain = agents.GetBrain(0);
-            return $"{agents.Progress} {string.Join(',', agent.Calls)} {string.Join(',', brain.HiddenWeights)} {string.Join(',', brain.OutputWeights)}";
+            return $"{agents.Progress with { GpuTime = default }} {string.Join(',', agent.Calls)} {string.Join(',', brain.HiddenWeights)} {string.Join(',', brain.OutputWeights)}";
         }
 
         Assert.That(Run(errs: true), Is.EqualTo(Run(errs: false)));
