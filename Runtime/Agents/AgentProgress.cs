@@ -9,8 +9,8 @@ namespace NeuralPlugin;
 /// <param name="MeanEpisodeReward">The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</param>
 /// <param name="TrainingTime">What learning took in the last frame that was measured, by the GPU's clock or, where that is longer, by that of the calls.</param>
 /// <param name="GpuTime">
-/// What the agents took of the last frame that was measured by the GPU's clock: their questions, with upload and readback, and all training steps. It
-/// comes some frames late.
+/// What the agents took of the last frame that was measured by the GPU's clock: their questions, with upload and readback, and all training steps;
+/// without what <see cref="TextureSensor.SetTexture(uint)"/> enqueues among the game's own drawing. It comes some frames late.
 /// </param>
 /// <param name="StepsThisFrame">Training steps of this frame.</param>
 public readonly record struct AgentProgress(

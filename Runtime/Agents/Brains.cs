@@ -78,6 +78,9 @@ internal sealed class OwnBrains : Brains
 
     public override SeenTextures? Seen { get; }
 
+    /// <summary>What a training step reads, a batch for each brain.</summary>
+    public MatrixTexture BatchFeatures => population.TrainingFeatures;
+
     public override int Count => population.Members;
 
     public override long DroppedSteps => 0;

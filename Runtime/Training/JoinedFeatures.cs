@@ -54,7 +54,9 @@ internal sealed class JoinedFeatures : IDisposable
         }
 
         observed.Upload<float>(uploaded.AsSpan(0, looks.Length * columns));
-        device.Run(dispatch, looks.Length, default, 0, dispatch.Grid.Lines(looks.Length));
+        int lines = dispatch.Grid.Lines(looks.Length);
+        for (int first = 0; first < lines; first += Dispatch.MaximumGroups)
+            device.Run(dispatch, looks.Length, default, first, Math.Min(Dispatch.MaximumGroups, lines - first));
         device.MakeWritesVisible();
     }
 

@@ -246,7 +246,8 @@ internal sealed class AgentErrorTests
 
             Assert.That(agents.Progress.TrainingSteps, Is.Positive);
             ClassifierParameters brain = agents.GetBrain(0);
-            return $"{agents.Progress with { GpuTime = default }} {string.Join(',', agent.Calls)} {string.Join(',', brain.HiddenWeights)} {string.Join(',', brain.OutputWeights)}";
+            AgentProgress progress = agents.Progress with { TrainingTime = default, GpuTime = default };
+            return $"{progress} {string.Join(',', agent.Calls)} {string.Join(',', brain.HiddenWeights)} {string.Join(',', brain.OutputWeights)}";
         }
 
         Assert.That(Run(errs: true), Is.EqualTo(Run(errs: false)));

@@ -62,6 +62,77 @@ internal sealed class TextureSensorTests
         }
     }
 
+    /// <summary>Each brain's features stand in its own rows: one of a prediction, and those of its batch.</summary>
+    [Test]
+    public void EachOfManyBrainsSeesItsTexture(
+        [Values(1, 3, 9)] int count, [Values(1, 3, 5)] int observations, [Values] TextureChannels channels, [Values] bool folded)
+    {
+        const int Pixels = 7, Rows = 3, BatchSize = 3;
+        NeuralDevice device = TestDevice.Get(folded);
+        using GameTextures textures = new();
+        float[][] pictures = [.. Enumerable.Range(0, count).Select(i => TwinArrays.UniformFloats(100 + i, Wide * High * 4, -3, 5))];
+        uint[] names = [.. pictures.Select(picture => textures.Make(Wide, High, InternalFormat.Rgba32f, picture))];
+        float[][] numbers = [.. Enumerable.Range(0, count).Select(i => TwinArrays.UniformFloats(200 + i, observations, -2, 2))];
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = observations,
+            Actions = 3,
+            HiddenUnits = 5,
+            Capacity = count,
+            Latency = 0,
+            Brains = BrainSharing.OneEach,
+            NormalizeObservations = false,
+            TextureObservations = new TextureObservations(Pixels, Rows, channels),
+            Learning = new PolicyGradient { BatchSize = BatchSize, Horizon = 3 },
+        });
+        for (int i = 0; i < count; i++)
+        {
+            int number = i;
+            agents.Add(new ProbeAgent { Observations = _ => numbers[number], Look = (_, sensor) => sensor.SetTexture(names[number]) });
+        }
+
+        for (int frame = 0; frame < 5; frame++) agents.Update();
+        Assert.That(agents.Progress.TrainingSteps, Is.Positive);
+        int inputs = observations + (Pixels * Rows * (int)channels);
+        float[] asked = new float[count * inputs], learned = new float[count * BatchSize * inputs];
+        agents.Brains.Features.Read(asked);
+        ((OwnBrains)agents.Brains).BatchFeatures.Read(learned);
+        for (int i = 0; i < count; i++)
+        {
+            double[] means = TextureFeaturesTwin.Box(pictures[i], Wide, High, Pixels, Rows, (int)channels, hasGreen: true);
+            double[] expected = [.. TwinArrays.ToDouble(numbers[i]), .. means.Select(mean => Math.Clamp((2 * mean) - 1, -5, 5))];
+            Tolerance.AssertClose(asked.AsSpan(i * inputs, inputs), expected, 1e-5, 1e-5, $"agent {i}");
+            for (int row = 0; row < BatchSize; row++)
+                Tolerance.AssertClose(learned.AsSpan(((i * BatchSize) + row) * inputs, inputs), expected, 1e-5, 1e-5, $"agent {i}, row {row}");
+        }
+    }
+
+    /// <summary>Observations and looks of any number are joined, and one that saw nothing has zeros, whatever the rows of textures hold.</summary>
+    [Test]
+    public void WhoSawNothingHasZeros([Values(0, 1, 3, 5)] int observations, [Values(1, 3, 9)] int rows, [Values(1, 7)] int values)
+    {
+        const int Looks = 3;
+        NeuralDevice device = TestDevice.Plain;
+        using SeenTextures seen = new(device, values, 1, TextureChannels.Luminance, Looks);
+        float[] shown = TwinArrays.UniformFloats(1, Looks * values, -4, 5), numbers = TwinArrays.UniformFloats(2, rows * observations, -2, 2);
+        Array.Fill(shown, float.NaN, 0, values);   // of what nobody keeps
+        seen.Rows.Upload<float>(shown);
+        int columns = observations + values;
+        using MatrixTexture features = new(device, device.Shape(rows, columns, "features"));
+        using JoinedFeatures joined = new(device, seen, observations, features);
+        int[] looks = [.. Enumerable.Range(0, rows).Select(row => row % 2 == 0 ? -1 : 1 + (row / 2 % 2))];
+        joined.Write(numbers, looks);
+        float[] found = new float[rows * columns];
+        features.Read(found);
+        for (int row = 0; row < rows; row++)
+        {
+            int look = looks[row];
+            IEnumerable<double> pixels = Enumerable.Range(0, values).Select(i => look < 0 ? 0 : Math.Clamp((2.0 * shown[(look * values) + i]) - 1, -5, 5));
+            double[] expected = [.. TwinArrays.ToDouble(numbers.AsSpan(row * observations, observations).ToArray()), .. pixels];
+            Tolerance.AssertClose(found.AsSpan(row * columns, columns), expected, 1e-6, 1e-6, $"row {row}");
+        }
+    }
+
     /// <summary>
     /// Rows of textures are kept, given up and used anew while decisions wait for their returns: an agent that is told the same features as
     /// numbers does and learns the same, to the bit.
