@@ -206,7 +206,7 @@ public sealed class InFrameTrainer : IDisposable
     {
         FrameBudget budget = FrameBudget;
         double nanoseconds = budget.SharedWith?.Begin(this) ?? budget.Time.TotalNanoseconds;
-        double allowed = (Fill * nanoseconds) + credit;
+        double allowed = Fill * nanoseconds;
         double predicted = 0;
         int steps = 0, parts = 0;
         clock.BeginFrame();
@@ -219,7 +219,8 @@ public sealed class InFrameTrainer : IDisposable
             double called = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
             int lines = budget.StepsPerFrame > 0 ? left : Math.Min(
                 gpuCosts.LinesWithin(allowed - predicted, open.Dispatch, left),
-                LinesOfCall(allowed - called, (Bound * nanoseconds) + credit - called, left, isFirst: parts == 0));
+                callCosts.LinesWithin(Math.Min(allowed - called, ((Bound * nanoseconds) - called) / SlowMoment), open.Dispatch, left));
+            if (lines == 0 && parts == 0 && CostOfALine() <= allowed + credit) lines = 1;
             if (lines == 0 || (lines < left && parts > 0 && (gpuCosts.IsWasteful(open.Dispatch, lines) || callCosts.IsWasteful(open.Dispatch, lines)))) break;
             network.Device.Run(dispatch, open.Rows, open.Arguments, open.Line, lines);
             callCosts.Observe(open.Dispatch, lines, Stopwatch.GetElapsedTime(start).TotalNanoseconds - called);
@@ -237,12 +238,6 @@ public sealed class InFrameTrainer : IDisposable
         credit = parts > 0 || !open.IsOpen ? 0 : Math.Min(credit + nanoseconds, CostOfALine() + callNanoseconds);
         budget.SharedWith?.Spend((long)Math.Max(callNanoseconds, predicted));
         return steps;
-    }
-
-    private int LinesOfCall(double allowed, double bound, int left, bool isFirst)
-    {
-        int lines = callCosts.LinesWithin(Math.Min(allowed, bound / SlowMoment), open.Dispatch, left);
-        return lines == 0 && isFirst ? Math.Min(1, callCosts.LinesWithin(allowed, open.Dispatch, left)) : lines;
     }
 
     /// <summary>What must have been saved up before the smallest part of the open step can run in a budget that it does not fit into.</summary>

@@ -47,7 +47,7 @@ internal sealed class StepBudget : IDisposable
         (predicted, called) = (0, 0);
         frameStart = Stopwatch.GetTimestamp();
         given = budget.SharedWith?.Begin(owner) ?? budget.Time.TotalNanoseconds;
-        allowed = (InFrameTrainer.Fill * given) + credit;
+        allowed = InFrameTrainer.Fill * given;
     }
 
     /// <summary>Whether one more step fits.</summary>
@@ -55,7 +55,8 @@ internal sealed class StepBudget : IDisposable
     {
         if (!isTime) return Steps < budget.StepsPerFrame;
         if (Steps > 0 && !(gpuCosts.IsKnown(Step) && callCosts.IsKnown(Step))) return false;
-        return gpuCosts.LinesWithin(allowed - predicted, Step, 1) > 0 && callCosts.LinesWithin(allowed - called, Step, 1) > 0;
+        double saved = Steps == 0 ? credit : 0;
+        return gpuCosts.LinesWithin(allowed + saved - predicted, Step, 1) > 0 && callCosts.LinesWithin(allowed + saved - called, Step, 1) > 0;
     }
 
     /// <summary>A step is about to be enqueued, if there is something to learn from.</summary>

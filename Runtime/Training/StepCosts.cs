@@ -33,10 +33,10 @@ internal sealed class StepCosts
     private readonly double[] lineBefore;   // as of the beginning of the frame that is observed
     private readonly int[] observations;
     private readonly double[] firstLine;   // as the second time of a dispatch told
+    private readonly int[] linesSeen;   // in the frame that is observed
     private readonly bool[] isNew;
     private double overhead = FirstOverhead;
-    private double believed;
-    private double seen;
+    private int partsSeen;
 
     public StepCosts(int dispatches)
     {
@@ -45,6 +45,7 @@ internal sealed class StepCosts
         firstLine = new double[dispatches];
         lineBefore = new double[dispatches];
         isNew = new bool[dispatches];
+        linesSeen = new int[dispatches];
         Array.Fill(line, FirstLine);
     }
 
@@ -80,8 +81,8 @@ internal sealed class StepCosts
 
         double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
         if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
-        believed += overhead + (lineBefore[dispatch] * lines);
-        seen += now;
+        linesSeen[dispatch] += lines;
+        partsSeen++;
         isNew[dispatch] = true;
         bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
         line[dispatch] += (LineOf(now, lines) - line[dispatch]) * (!isJump ? Follow : now > before ? 1 : FollowDown);
@@ -89,18 +90,26 @@ internal sealed class StepCosts
     }
 
     /// <summary>
-    /// Ends the observation of a frame. Where its dispatches have become slower or faster by far, the others are believed to have
-    /// become so too: mostly it is the clock of the GPU that changes, or what else it does.
+    /// Ends the observation of a frame. Where its dispatches are believed to be slower or faster by far than before it, so are the others:
+    /// mostly it is the clock of the GPU that changes, or what else it does. What goes up with one frame comes down with the next ones.
     /// </summary>
     public void EndObservation()
     {
-        double ratio = believed > 0 ? seen / believed : 1;
-        for (int i = 0; i < line.Length && ratio is > Noise or < 1 / Noise; i++)
+        double before = overhead * partsSeen, now = before;
+        for (int i = 0; i < line.Length; i++)
         {
-            if (!isNew[i]) line[i] *= ratio > 1 ? ratio : 1 + ((ratio - 1) * FollowDown);
+            before += lineBefore[i] * linesSeen[i];
+            now += line[i] * linesSeen[i];
         }
 
-        believed = seen = 0;
+        double ratio = before > 0 ? now / before : 1;
+        for (int i = 0; i < line.Length && ratio is > Noise or < 1 / Noise; i++)
+        {
+            if (!isNew[i]) line[i] *= ratio;
+        }
+
+        partsSeen = 0;
+        Array.Clear(linesSeen);
         Array.Clear(isNew);
     }
 
