@@ -23,6 +23,9 @@ internal sealed class StepCosts
     /// <summary>Slower is believed at once, and faster by half each time: what was fast for a moment must not fill the next one.</summary>
     private const double FollowDown = 0.5;
 
+    /// <summary>What is left of a belief, at least, where what was seen was faster by no more than noise.</summary>
+    private const double NoiseDown = 1 + (((1 / Noise) - 1) * FollowDown);
+
     /// <summary>
     /// The first time of a dispatch tells nothing, since drivers finish a program when it first runs. Of the two behind it the shorter
     /// is believed: in the other the machine may have done something else.
@@ -103,7 +106,7 @@ internal sealed class StepCosts
         }
 
         double ratio = before > 0 ? now / before : 1;
-        for (int i = 0; i < line.Length && ratio is > Noise or < 1 / Noise; i++)
+        for (int i = 0; i < line.Length && ratio is > Noise or < NoiseDown; i++)
         {
             if (!isNew[i]) line[i] *= ratio;
         }
