@@ -25,7 +25,7 @@ public sealed class InFrameTrainer : IDisposable
     /// Where the driver works inside the call, a part is no longer than what keeps the frame within so many budgets should it take
     /// so many times as long as it took before: only behind it is there time to notice.
     /// </summary>
-    internal const double Bound = 1.15, SlowMoment = 2;
+    internal const double Bound = 1.15, SlowMoment = 2.5;
 
     private readonly Network network;
     private readonly TrainingSet samples;

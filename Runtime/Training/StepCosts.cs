@@ -84,10 +84,14 @@ internal sealed class StepCosts
 
         double before = Of(dispatch, lines), now = Math.Clamp(nanoseconds, before / MostChange, before * MostChange);
         if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
-        linesSeen[dispatch] += lines;
-        partsSeen++;
         isNew[dispatch] = true;
-        bool isJump = !IsWasteful(dispatch, lines) && (now > before * Noise || now < before / Noise);
+        bool tells = !IsWasteful(dispatch, lines), isJump = tells && (now > before * Noise || now < before / Noise);
+        if (tells)   // else the time is mostly that of running a dispatch at all, which says nothing of the others
+        {
+            linesSeen[dispatch] += lines;
+            partsSeen++;
+        }
+
         line[dispatch] += (LineOf(now, lines) - line[dispatch]) * (!isJump ? Follow : now > before ? 1 : FollowDown);
         overhead = Math.Clamp(now, LeastOverhead, Math.Min(overhead * OverheadGrowth, MostOverhead));
     }

@@ -61,6 +61,18 @@ internal sealed class StepCostsTests
         Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(followed).Within(0.02 * line));
     }
 
+    /// <summary>What takes long however small it is was late by itself: else the costs of all others would rise with every late worker.</summary>
+    [Test]
+    public void ASmallPartTellsNothingOfTheOthers()
+    {
+        StepCosts costs = Seen();
+        double line = costs.Of(1, 3) - costs.Of(1, 2);
+        Assert.That(costs.IsWasteful(0, 1));
+        costs.Observe(0, 1, 4 * costs.Of(0, 1));
+        costs.EndObservation();
+        Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(line).Within(1e-9 * line));
+    }
+
     /// <summary>The least that any dispatch takes is what it takes to run one.</summary>
     [Test]
     public void TheOverheadIsThatOfTheSmallestDispatch()
