@@ -59,15 +59,3 @@ void computeRow(int row)
     }
 #endif
 }
-
-void main()
-{
-    computeHidden();
-    int row = firstRow();
-    do
-    {
-        if (row < lastRow()) computeRow(row);
-        row += GROUP_SIZE;
-    }
-    while (row < lastRow());
-}

@@ -30,15 +30,3 @@ void computeRow(int row)
         imageStore(probabilities, matrixTexel(row, t, CLASS_TEXELS), terms / softmax.sum);
     }
 }
-
-void main()
-{
-    computeHidden();
-    int row = firstRow();
-    do
-    {
-        if (row < lastRow()) computeRow(row);
-        row += GROUP_SIZE;
-    }
-    while (row < lastRow());
-}

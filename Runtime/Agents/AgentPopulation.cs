@@ -643,7 +643,7 @@ public sealed class AgentPopulation : IDisposable
         int kept = options.Learning switch
         {
             PolicyGradient gradient => PolicyGradientLearner.MostKept(options, gradient),
-            BehaviorCloning cloning => checked(cloning.Capacity * (options.Brains == BrainSharing.OneEach ? options.Capacity : 1)),
+            BehaviorCloning cloning => checked(cloning.Capacity * options.BrainCount),
             _ => 0,
         };
         return checked(kept + (requestCount * options.Capacity) + 1);

@@ -75,4 +75,7 @@ public sealed record AgentPopulationOptions
     public int Seed { get; init; } = 1;
 
     internal const int MaximumLatency = 16;
+
+    /// <summary>Brains that the agents have.</summary>
+    internal int BrainCount => Brains == BrainSharing.OneEach ? Capacity : 1;
 }

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
-internal abstract class Brains(NeuralDevice device) : IDisposable
+internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
     private float[]? skippedRow;
 
@@ -18,7 +18,7 @@ internal abstract class Brains(NeuralDevice device) : IDisposable
     public abstract MatrixTexture Features { get; }
 
     /// <summary>What agents have seen of textures; null where they see none.</summary>
-    public virtual SeenTextures? Seen => null;
+    public SeenTextures? Seen => seen;
 
     /// <summary>Whether row i of a prediction is that of brain i.</summary>
     public bool AreOwn => this is OwnBrains;
@@ -48,7 +48,11 @@ internal abstract class Brains(NeuralDevice device) : IDisposable
 
     public abstract void SetParameters(int brain, ClassifierParameters parameters);
 
-    public virtual void Dispose() => Clock.Dispose();
+    public virtual void Dispose()
+    {
+        Clock.Dispose();
+        seen?.Dispose();
+    }
 
     /// <summary>Observations, and behind them what is seen of a texture.</summary>
     protected static int InputsOf(AgentPopulationOptions options) => checked(options.Observations + (options.TextureObservations?.Values ?? 0));
@@ -63,9 +67,8 @@ internal sealed class OwnBrains : Brains
     private readonly JoinedFeatures? learned;
     private readonly float learningRate;
 
-    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device)
+    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device, seen)
     {
-        Seen = seen;
         learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Actions, options.Seed, loss: loss);
@@ -75,8 +78,6 @@ internal sealed class OwnBrains : Brains
         population.PrepareTraining(learning.BatchSize);
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
     }
-
-    public override SeenTextures? Seen { get; }
 
     /// <summary>What a training step reads, a batch for each brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
@@ -124,7 +125,6 @@ internal sealed class OwnBrains : Brains
     {
         asked?.Dispose();
         learned?.Dispose();
-        Seen?.Dispose();
         prediction.Dispose();
         population.Dispose();
         base.Dispose();
@@ -140,9 +140,8 @@ internal sealed class SharedBrain : Brains
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
 
-    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device)
+    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device, seen)
     {
-        Seen = seen;
         network = new Network(
             device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
         prediction = new PredictionWorkspace(network, options.Capacity);
@@ -152,8 +151,6 @@ internal sealed class SharedBrain : Brains
         trainer.PrepareEnqueued(learning.BatchSize);
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
     }
-
-    public override SeenTextures? Seen { get; }
 
     public override int Count => 1;
 
@@ -208,7 +205,6 @@ internal sealed class SharedBrain : Brains
     {
         asked?.Dispose();
         learned?.Dispose();
-        Seen?.Dispose();
         prediction.Dispose();
         trainer?.Dispose();
         network.Dispose();

@@ -31,8 +31,7 @@ internal sealed class PolicyGradientLearner : Learner
     /// <summary>Most decisions that it keeps: of each agent those under way, of each brain a batch and twice what comes at once.</summary>
     public static int MostKept(AgentPopulationOptions population, PolicyGradient options)
     {
-        int brains = population.Brains == BrainSharing.OneEach ? population.Capacity : 1;
-        return checked((3 * population.Capacity * options.Horizon) + (brains * options.BatchSize));
+        return checked((3 * population.Capacity * options.Horizon) + (population.BrainCount * options.BatchSize));
     }
 
     /// <summary>What the returns of a brain are compared with.</summary>

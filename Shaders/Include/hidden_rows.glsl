@@ -1,7 +1,7 @@
 // The rows H [rows x hidden] that a last layer goes on with. An invocation has one of them after the other: from firstRow() on, every
 // GROUP_SIZE rows, below lastRow(). With GROUP_ROWS they are computed here first, by the dense layer before: a workgroup has all columns of
 // GROUP_ROWS rows, tile after tile. Else they are read, and a workgroup has GROUP_SIZE of them.
-// The including kernel defines hiddenTexels. What uses a row calls lookUpRow of samples.glsl before.
+// The including kernel defines hiddenTexels and computeRow, what is done with a row; main is here. What uses a row calls lookUpRow of samples.glsl before.
 #include "samples.glsl"
 
 #ifdef GROUP_ROWS
@@ -66,3 +66,17 @@ int lastRow()
 }
 
 #endif
+
+void computeRow(int row);
+
+void main()
+{
+    computeHidden();
+    int row = firstRow();
+    do
+    {
+        if (row < lastRow()) computeRow(row);
+        row += GROUP_SIZE;
+    }
+    while (row < lastRow());
+}

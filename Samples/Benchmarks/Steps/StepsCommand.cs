@@ -45,7 +45,7 @@ internal sealed class StepsCommand : Command
         device.MakeCurrent();
         foreach (ClassifierCase shape in ClassifierCase.All)
         {
-            if (shape.IsTiny && inline is not null) RunInline(shape, device, inline, seconds);
+            if (shape.IsTiny && inline is not null) RunInline(shape, device, timings, inline, seconds);
             else foreach (Measurement measured in timings.Both(shape)) Console.WriteLine(measured);
         }
 
@@ -75,9 +75,9 @@ internal sealed class StepsCommand : Command
     }
 
     /// <summary>What a dispatch is handed over for takes longer than the dispatch. Both are told; the inline one counts.</summary>
-    private static void RunInline(ClassifierCase shape, NeuralDevice device, NeuralDevice inline, double seconds)
+    private static void RunInline(ClassifierCase shape, NeuralDevice device, StepTimings timings, NeuralDevice inline, double seconds)
     {
-        foreach (Measurement measured in new StepTimings(device, seconds).Both(shape)) Console.WriteLine($"# with the driver's workers: {measured}");
+        foreach (Measurement measured in timings.Both(shape)) Console.WriteLine($"# with the driver's workers: {measured}");
         Console.WriteLine($"# {nameof(HeadlessPlatform)}.{nameof(HeadlessPlatform.SoftwareInline)}:");
         inline.MakeCurrent();
         foreach (Measurement measured in new StepTimings(inline, seconds).Both(shape)) Console.WriteLine(measured);
