@@ -42,10 +42,10 @@ void main()
         w2[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 2)); w3[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 3));
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += vec4(dot(g[row], w0[t]), dot(g[row], w1[t]), dot(g[row], w2[t]), dot(g[row], w3[t]));
-#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
-        EACH_ROW(LOAD_GRADIENT)
+#define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
         EACH_TEXEL(LOAD_WEIGHTS)
-        EACH_ROW(MULTIPLY_ROW)
+        EACH_ROW(LOAD_GRADIENT)
+        EACH_TEXEL(MULTIPLY_TEXEL)
     }
 
     // The padding of dX stays zero: what follows the last row of W are the biases.
@@ -58,9 +58,15 @@ void main()
 #define THROUGH_RELU(gradient, at) gradient
 #endif
 #define STORE(row, t) \
-    if (firstRow + row < rows && firstTexel + t < inputTexels) \
-        imageStore(inputGradients, matrixTexel(firstRow + row, firstTexel + t, inputTexels), THROUGH_RELU( \
-            mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), matrixTexel(firstRow + row, firstTexel + t, inputTexels)));
-#define STORE_ROW(row) ACROSS(STORE, row)
+    { \
+        ivec2 texelAt = isInUse && firstTexel + t < inputTexels ? at + ivec2(t, 0) : NOWHERE; \
+        imageStore(inputGradients, texelAt, THROUGH_RELU(mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), texelAt)); \
+    }
+#define STORE_ROW(row) \
+    { \
+        ivec2 at = matrixTexel(firstRow + row, firstTexel, inputTexels); \
+        bool isInUse = firstRow + row < rows; \
+        ACROSS(STORE, row) \
+    }
     EACH_ROW(STORE_ROW)
 }

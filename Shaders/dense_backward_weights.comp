@@ -62,7 +62,8 @@ void main()
 #define START_ROW(row) ACROSS(START, row)
     EACH_ROW(START_ROW)
 
-    for (int b = 0; b < rows; b += 4)
+    int b = 0;
+    do
     {
 #ifdef DRAWN_INPUTS
         ivec4 drawn = drawnRows(b);
@@ -92,11 +93,13 @@ void main()
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x0[row / 4][row % 4] * g0[t] + x1[row / 4][row % 4] * g1[t] \
             + x2[row / 4][row % 4] * g2[t] + x3[row / 4][row % 4] * g3[t];
-#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
-        EACH_ROW(LOAD_INPUT)
+#define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
         EACH_TEXEL(LOAD_GRADIENT)
-        EACH_ROW(MULTIPLY_ROW)
+        EACH_ROW(LOAD_INPUT)
+        EACH_TEXEL(MULTIPLY_TEXEL)
+        b += 4;
     }
+    while (b < rows);
 
 #ifdef UPDATE
     loadRecord();
@@ -105,8 +108,12 @@ void main()
 #define FINISH(at, gradient) imageStore(parameterGradients, at, gradient)
 #endif
 #define STORE(row, t) \
-    if (4 * firstInputTexel + row <= inputColumns && firstTexel + t < outputTexels) \
-        FINISH(matrixTexel(4 * firstInputTexel + row, firstTexel + t, outputTexels), sum[row * TEXELS + t]);
-#define STORE_ROW(row) ACROSS(STORE, row)
+    FINISH(isParameter && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, sum[row * TEXELS + t]);
+#define STORE_ROW(row) \
+    { \
+        ivec2 at = matrixTexel(4 * firstInputTexel + row, firstTexel, outputTexels); \
+        bool isParameter = 4 * firstInputTexel + row <= inputColumns; \
+        ACROSS(STORE, row) \
+    }
     EACH_ROW(STORE_ROW)
 }

@@ -159,9 +159,9 @@ void computeRow(int row)
         vec4 sum[4] = vec4[](sum0, sum1, sum2, sum3); \
         for (int i = 0; i < 4; i++) \
         { \
-            ivec2 at = matrixTexel(4 * inputTexel + i, texel, outputTexels); \
+            ivec2 at = 4 * inputTexel + i <= columns ? matrixTexel(4 * inputTexel + i, texel, outputTexels) : NOWHERE; \
             vec4 w = imageLoad(weights, at); \
-            if (4 * inputTexel + i <= columns) STORE_UPDATE(pendingWeights, at, w, descend(w, decayedGradient(w, sum[i]))); \
+            STORE_UPDATE(pendingWeights, at, w, descend(w, decayedGradient(w, sum[i]))); \
         } \
     }
 

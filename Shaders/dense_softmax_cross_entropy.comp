@@ -49,13 +49,16 @@ void computeRow(int row)
     }
 
 #ifdef INPUT_GRADIENTS
-    for (int k = 0; k < hiddenTexels; k++)
+    int k = 0;
+    do
     {
         vec4 gradient = hiddenGradient(k, gradients);
 #ifdef RELU
         gradient = reluGradient(gradient, loadHidden(row, k));
 #endif
         imageStore(hiddenGradients, matrixTexel(row, k, hiddenTexels), gradient);
+        k++;
     }
+    while (k < hiddenTexels);
 #endif
 }

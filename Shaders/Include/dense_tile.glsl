@@ -13,6 +13,7 @@ void computeTile(int firstRow, int firstTexel)
 #define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
 #define START_ROW(row) inputAt[row] = matrixTexel(inputRow(firstRow + row), 0, inputTexels); ACROSS(START, row)
     EACH_ROW(START_ROW)
+    ivec2 biasAt = matrixTexel(inputColumns, firstTexel, outputTexels);
 
     for (int k = 0; k < inputTexels; k++)
     {
@@ -25,14 +26,14 @@ void computeTile(int firstRow, int firstTexel)
         w2[t] = imageLoad(parameters, weightAt + ivec2(t, 2)); w3[t] = imageLoad(parameters, weightAt + ivec2(t, 3));
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
-#define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
-        EACH_ROW(LOAD_INPUT)
+#define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
         EACH_TEXEL(LOAD_WEIGHTS)
-        EACH_ROW(MULTIPLY_ROW)
+        EACH_ROW(LOAD_INPUT)
+        EACH_TEXEL(MULTIPLY_TEXEL)
     }
 
     vec4 bias[TEXELS];
-#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, matrixTexel(inputColumns, firstTexel + t, outputTexels));
+#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, biasAt + ivec2(t, 0));
     EACH_TEXEL(LOAD_BIAS)
 #ifdef RELU
 #define ACTIVATION(x) relu(x)
@@ -40,8 +41,12 @@ void computeTile(int firstRow, int firstTexel)
 #define ACTIVATION(x) x
 #endif
 #define STORE(row, t) \
-    if (firstRow + row < rows && firstTexel + t < outputTexels) \
-        imageStore(outputs, matrixTexel(firstRow + row, firstTexel + t, outputTexels), ACTIVATION(sum[row * TEXELS + t] + bias[t]));
-#define STORE_ROW(row) ACROSS(STORE, row)
+    imageStore(outputs, isInUse && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, ACTIVATION(sum[row * TEXELS + t] + bias[t]));
+#define STORE_ROW(row) \
+    { \
+        ivec2 at = matrixTexel(firstRow + row, firstTexel, outputTexels); \
+        bool isInUse = firstRow + row < rows; \
+        ACROSS(STORE, row) \
+    }
     EACH_ROW(STORE_ROW)
 }

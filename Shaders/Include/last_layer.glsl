@@ -1,4 +1,4 @@
-// The last dense layer of a row, for few classes: the logits z = h . W + b stay in CLASS_TEXELS registers, and dh = dz . transpose(W).
+// The last dense layer of a row, for few classes: the logits z = h . W + b stay in CLASS_TEXELS texels, and dh = dz . transpose(W).
 // The including kernel defines `outputParameters` [hidden + 1 x classes] (W and, below it, the biases), hiddenTexels, hiddenColumns
 // and `vec4 loadHidden(int row, int texel)`. Sums have the order of dense_forward and dense_backward_input.
 
@@ -11,19 +11,24 @@ vec4 loadLogits(int row, int texel)
 
 void computeLogits(int row)
 {
-    for (int t = 0; t < CLASS_TEXELS; t++) z[t] = vec4(0.0);
-    for (int k = 0; k < hiddenTexels; k++)
+    vec4 sum[CLASS_TEXELS];   // in registers; z is not, since others index it by a variable
+    for (int t = 0; t < CLASS_TEXELS; t++) sum[t] = vec4(0.0);
+    int k = 0;
+    do
     {
         vec4 h = loadHidden(row, k);
         ivec2 at = matrixTexel(4 * k, 0, CLASS_TEXELS);
         for (int t = 0; t < CLASS_TEXELS; t++)
         {
-            z[t] += h.x * imageLoad(outputParameters, at + ivec2(t, 0)) + h.y * imageLoad(outputParameters, at + ivec2(t, 1))
+            sum[t] += h.x * imageLoad(outputParameters, at + ivec2(t, 0)) + h.y * imageLoad(outputParameters, at + ivec2(t, 1))
                 + h.z * imageLoad(outputParameters, at + ivec2(t, 2)) + h.w * imageLoad(outputParameters, at + ivec2(t, 3));
         }
-    }
 
-    for (int t = 0; t < CLASS_TEXELS; t++) z[t] += imageLoad(outputParameters, matrixTexel(hiddenColumns, t, CLASS_TEXELS));
+        k++;
+    }
+    while (k < hiddenTexels);
+
+    for (int t = 0; t < CLASS_TEXELS; t++) z[t] = sum[t] + imageLoad(outputParameters, matrixTexel(hiddenColumns, t, CLASS_TEXELS));
 }
 
 // A texel of dh. Its padding is zero: what follows the last row of W are the biases.

@@ -30,7 +30,7 @@ vec4 stepResult(float lossSum, float right)
 }
 
 #define STORE_UPDATE(image, at, old, new) \
-    if (droppedStep != float(stepNumber)) imageStore(image, at, droppedStep == 0.0 ? new : old)
+    imageStore(image, droppedStep == float(stepNumber) ? NOWHERE : at, droppedStep == 0.0 ? new : old)
 
 #else
 

@@ -1,6 +1,6 @@
 // One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. The
 // including kernel says which optimizer (UPDATE) and which image units are free (UPDATE_IMAGE_n), and calls loadRecord first.
-// A step whose loss is not finite stores as record.glsl says.
+// NOWHERE is not updated. A step whose loss is not finite stores as record.glsl says.
 //   UPDATE_SGD, UPDATE_MOMENTUM   sgd.glsl
 //   UPDATE_ADAM   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //                 w' = w - learningRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
