@@ -15,7 +15,8 @@ public enum HeadlessPlatform
     /// <summary>
     /// Mesa's software driver (llvmpipe), started so that a dispatch runs inside its call, on the calling thread: no worker is woken
     /// for it, which takes 15 to 60 µs, and only one core works. For programs without a GPU whose networks are so small that a dispatch takes
-    /// less than that. Linux only; where the process has started that driver before, on the device that EGL enumerates, it stays as it is.
+    /// less than that, or whose frames must be even, since workers wake late now and then. Linux only; where the process has started that
+    /// driver before, on the device that EGL enumerates, it stays as it is.
     /// </summary>
     SoftwareInline,
 }

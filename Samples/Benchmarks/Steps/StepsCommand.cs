@@ -41,7 +41,7 @@ internal sealed class StepsCommand : Command
         using NeuralDevice device = NeuralDevice.CreateHeadless();
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
         StepTimings timings = new(device, seconds);
-        using NeuralDevice? inline = TryCreateInline(device);
+        using NeuralDevice? inline = InlineDriver.TryCreate(device);
         device.MakeCurrent();
         foreach (ClassifierCase shape in ClassifierCase.All)
         {
@@ -54,24 +54,6 @@ internal sealed class StepsCommand : Command
         Console.WriteLine(timings.Population(PopulationCase.Large));
         Console.WriteLine(timings.Product(LargeProduct));
         return ExitCode.Success;
-    }
-
-    /// <summary>The same driver with its dispatches inside their calls, which a program whose networks are all tiny asks for; null where it is another.</summary>
-    private static NeuralDevice? TryCreateInline(NeuralDevice device)
-    {
-        NeuralDevice inline;
-        try
-        {
-            inline = NeuralDevice.CreateHeadless(new HeadlessOptions { Platform = HeadlessPlatform.SoftwareInline });
-        }
-        catch (DeviceNotSupportedException)
-        {
-            return null;   // no software driver of this kind
-        }
-
-        if (inline.Renderer == device.Renderer) return inline;
-        inline.Dispose();
-        return null;
     }
 
     /// <summary>What a dispatch is handed over for takes longer than the dispatch. Both are told; the inline one counts.</summary>

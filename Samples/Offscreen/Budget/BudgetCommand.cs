@@ -15,12 +15,17 @@ internal sealed class BudgetCommand : Command
     private readonly Option<int> frames = NumberOption.Create("--frames", "Frames of a case", 60, 100_000).WithDefault(300);
     private readonly Option<int> rounds = NumberOption.Create("--rounds", "Rounds; of each case the best counts", 1, 100).WithDefault(3);
     private readonly Option<int> seed = NumberOption.Create("--seed", "Draws weights, samples and the world", 0, int.MaxValue).WithDefault(1);
+    private readonly Option<bool> workers = new("--workers")
+    {
+        Description = "Without a GPU: dispatches on the software driver's worker threads; else inside their calls, where no worker wakes late",
+    };
+
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for budget.png and budget.json [default: out/budget]");
 
     public BudgetCommand(IAnsiConsole console, CancellationToken cancellation)
         : base("budget", "What training costs a game's frames: off, and with budgets of 1, 2 and 4 milliseconds.")
     {
-        foreach (var option in (Option[])[frames, rounds, seed, outFolder]) Options.Add(option);
+        foreach (var option in (Option[])[frames, rounds, seed, workers, outFolder]) Options.Add(option);
         SetAction(arguments =>
         {
             Run(arguments, console.Profile.Out.Writer, cancellation);
@@ -33,11 +38,13 @@ internal sealed class BudgetCommand : Command
         var folder = arguments.GetValue(outFolder) ?? Path.Combine("out", "budget");
         var (picture, json) = (OutputFile.Prepare(folder, "budget.png"), OutputFile.Prepare(folder, "budget.json"));
         var data = ImageDataLoader.LoadEmbedded();
+        var inline = !arguments.GetValue(workers);
         var (frameCount, roundCount) = (arguments.GetValue(frames), arguments.GetValue(rounds));
         output.WriteLine(Invariant(
             $"budget: {roundCount} rounds of {frameCount} frames a case at 60 a second; the first {BudgetLoop.Settling} frames of each are left out"));
+        output.WriteLine(inline ? "a software driver runs its dispatches inside their calls (--workers: on its worker threads)" : "a software driver runs its dispatches on its worker threads");
         var runs = Enumerable.Range(0, roundCount)
-            .SelectMany(_ => Budgets.Select(budget => BudgetLoop.Run(data, budget, frameCount, arguments.GetValue(seed), cancellation))).ToArray();
+            .SelectMany(_ => Budgets.Select(budget => BudgetLoop.Run(data, budget, frameCount, arguments.GetValue(seed), inline, cancellation))).ToArray();
         BudgetRun[] best = [.. Budgets.Select(budget => BestOf(runs.Where(run => run.Budget == budget)))];
         output.Write(Table(best));
         picture.Write(BudgetHistogram.Draw(best));

@@ -11,13 +11,22 @@ internal sealed class ScenePlayer : IDisposable
     private readonly GL gl;
     private readonly OffscreenFramebuffer framebuffer;
 
+    /// <param name="scene">What it plays.</param>
+    /// <param name="options">How long, and what is trained.</param>
+    /// <param name="inline">Where the driver is a software driver: whether its dispatches run inside their calls, not on its worker threads.</param>
     /// <exception cref="DeviceNotSupportedException">There is no device that runs the shaders.</exception>
-    public ScenePlayer(IScene scene, SceneOptions options)
+    public ScenePlayer(IScene scene, SceneOptions options, bool inline = false)
     {
         this.scene = scene;
 
         // Only its context is wanted: the scene's device is attached to it, and keeps the host's state like a game's.
         owner = NeuralDevice.CreateHeadless();
+        if (inline && InlineDriver.TryCreate(owner) is { } other)
+        {
+            owner.Dispose();
+            owner = other;
+        }
+
         gl = GL.GetApi(new EglFunctions());
         framebuffer = new OffscreenFramebuffer(gl);
         Context = new SceneContext(NeuralDevice.Attach(gl), gl, options);
