@@ -10,13 +10,15 @@
 #define REPEAT_2(F) REPEAT_1(F) F(1)
 #define REPEAT_4(F) REPEAT_2(F) F(2) F(3)
 #define REPEAT_8(F) REPEAT_4(F) F(4) F(5) F(6) F(7)
-#define REPEAT_16(F) REPEAT_8(F) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
+#define REPEAT_12(F) REPEAT_8(F) F(8) F(9) F(10) F(11)
+#define REPEAT_16(F) REPEAT_12(F) F(12) F(13) F(14) F(15)
 
 #define DOWN_1(F, t) F(0, t)
 #define DOWN_2(F, t) DOWN_1(F, t) F(1, t)
 #define DOWN_4(F, t) DOWN_2(F, t) F(2, t) F(3, t)
 #define DOWN_8(F, t) DOWN_4(F, t) F(4, t) F(5, t) F(6, t) F(7, t)
-#define DOWN_16(F, t) DOWN_8(F, t) F(8, t) F(9, t) F(10, t) F(11, t) F(12, t) F(13, t) F(14, t) F(15, t)
+#define DOWN_12(F, t) DOWN_8(F, t) F(8, t) F(9, t) F(10, t) F(11, t)
+#define DOWN_16(F, t) DOWN_12(F, t) F(12, t) F(13, t) F(14, t) F(15, t)
 
 #if ROWS == 1
 #define EACH_ROW(F) REPEAT_1(F)
@@ -30,6 +32,9 @@
 #elif ROWS == 8
 #define EACH_ROW(F) REPEAT_8(F)
 #define DOWN(F, t) DOWN_8(F, t)
+#elif ROWS == 12
+#define EACH_ROW(F) REPEAT_12(F)
+#define DOWN(F, t) DOWN_12(F, t)
 #elif ROWS == 16
 #define EACH_ROW(F) REPEAT_16(F)
 #define DOWN(F, t) DOWN_16(F, t)
