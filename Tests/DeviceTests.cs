@@ -108,6 +108,47 @@ internal sealed unsafe class DeviceTests
             task => File.ReadAllText(Path.Combine(task, "comm")).StartsWith("llvmpipe-", StringComparison.Ordinal));
     }
 
+    /// <summary>Each worker may run on one processor, and each processor has one; the thread that made the device has its name as before.</summary>
+    [Test]
+    public void WorkersAreHeldToAProcessorEach()
+    {
+        RequireMesa();
+        (string Name, bool IsOwn, string Processors)[] threads = ThreadsOf("workers true");
+        string[] held = [.. threads.Where(thread => thread.Name == DriverWorkers.Name).Select(thread => thread.Processors)];
+        Assert.That(held, Is.Not.Empty);
+        Assume.That(held, Has.Length.GreaterThanOrEqualTo(Environment.ProcessorCount), "the driver starts as many as there are processors");
+        Assert.That(held.Where(processors => !processors.All(char.IsAsciiDigit)), Is.Empty);
+        Assert.That(held.Distinct().Count(), Is.EqualTo(Environment.ProcessorCount));
+        Assert.That(threads.Single(thread => thread.IsOwn).Name, Is.Not.EqualTo(DriverWorkers.Name));
+    }
+
+    [Test]
+    public void WorkersAreLeftAloneWhereThatIsWanted()
+    {
+        RequireMesa();
+        (string Name, bool IsOwn, string Processors)[] threads = ThreadsOf("workers false");
+        Assert.That(threads.Select(thread => thread.Processors).Distinct().Count(), Is.EqualTo(1));
+        Assert.That(threads.Select(thread => thread.Name), Has.None.EqualTo(DriverWorkers.Name).And.Some.StartsWith("llvmpipe-"));
+    }
+
+    [Test]
+    public void FewerWorkersThanProcessorsAreLeftAlone()
+    {
+        RequireMesa();
+        Assume.That(Environment.ProcessorCount, Is.GreaterThan(1));
+        (string Name, bool IsOwn, string Processors)[] threads = ThreadsOf("workers true", ("LP_NUM_THREADS", "1"));
+        Assert.That(threads.Select(thread => thread.Processors).Distinct().Count(), Is.EqualTo(1));
+        Assert.That(threads.Select(thread => thread.Name), Has.Exactly(1).EqualTo(DriverWorkers.Name));
+    }
+
+    private static (string Name, bool IsOwn, string Processors)[] ThreadsOf(string probe, params (string Name, string Value)[] environment)
+    {
+        ChildResult child = ChildProcess.Run(probe, [(HeadlessOptions.PlatformVariable, "surfaceless"), .. environment]);
+        Assert.That(child.ExitCode, Is.Zero, child.Output);
+        return [.. child.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('|'))
+            .Select(parts => (parts[0], bool.Parse(parts[1]), parts[2]))];
+    }
+
     [Test]
     public void AMissingEglLibraryIsNamed()
     {

@@ -21,6 +21,9 @@ internal static class Program
                 case ["device"]:
                     using (NeuralDevice device = NeuralDevice.CreateHeadless()) Console.WriteLine($"{device.Version} | {device.Renderer}");
                     return 0;
+                case ["workers", string held]:
+                    PrintThreads(new HeadlessOptions { HoldWorkers = bool.Parse(held) });
+                    return 0;
                 case ["train"]:
                     Console.WriteLine(HashOfTrainedWeights());
                     return 0;
@@ -42,7 +45,7 @@ internal static class Program
                     return 0;
                 default:
                     Console.Error.WriteLine(
-                        "Run the tests with Tests/run. As a program: tests CLASS... | device | train | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
+                        "Run the tests with Tests/run. As a program: tests CLASS... | device | workers HELD | train | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
                     return 2;
             }
         }
@@ -50,6 +53,19 @@ internal static class Program
         {
             Console.WriteLine($"{nameof(DeviceNotSupportedException)}: {exception.Message}");
             return ChildResult.NotSupported;
+        }
+    }
+
+    /// <summary>A line a thread, once there is a device: its name, whether it is the one that made the device, and the processors that it may run on.</summary>
+    private static void PrintThreads(HeadlessOptions options)
+    {
+        using NeuralDevice device = NeuralDevice.CreateHeadless(options);
+        string own = Path.GetFileName(File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.FullName);
+        foreach (string thread in Directory.GetDirectories("/proc/self/task"))
+        {
+            string[] status = File.ReadAllLines(Path.Combine(thread, "status"));
+            string Value(string key) => status.Single(line => line.StartsWith($"{key}:", StringComparison.Ordinal)).Split(':', 2)[1].Trim();
+            Console.WriteLine($"{Value("Name")}|{Path.GetFileName(thread) == own}|{Value("Cpus_allowed_list")}");
         }
     }
 

@@ -50,11 +50,8 @@ internal sealed class HeadlessContext : INativeContext
             if (failures.Count == 0) failures.Add(NoDevice(devices.Length, wantedDevice));
         }
 
-        if (platform is HeadlessPlatform.Automatic or HeadlessPlatform.Surfaceless &&
-            TryCreate(egl, Egl.PlatformSurfaceless, 0, "surfaceless", options.Debug, failures) is { } surfaceless)
-        {
+        if (platform is HeadlessPlatform.Automatic or HeadlessPlatform.Surfaceless && TryCreateSurfaceless(egl, options, failures) is { } surfaceless)
             return surfaceless;
-        }
 
         egl.Restore(current);
         throw new DeviceNotSupportedException(
@@ -143,6 +140,12 @@ internal sealed class HeadlessContext : INativeContext
         {
             return TryCreate(egl, Egl.PlatformDevice, devices[software], "software-inline", debug, failures);
         }
+    }
+
+    private static HeadlessContext? TryCreateSurfaceless(Egl egl, HeadlessOptions options, List<string> failures)
+    {
+        using DriverWorkers.Scope held = options.HoldWorkers ? DriverWorkers.HoldThoseStarted() : default;
+        return TryCreate(egl, Egl.PlatformSurfaceless, 0, "surfaceless", options.Debug, failures);
     }
 
     private static HeadlessContext? TryCreate(Egl egl, int platform, nint nativeDisplay, string name, bool debug, List<string> failures)

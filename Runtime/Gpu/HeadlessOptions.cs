@@ -37,6 +37,13 @@ public sealed record HeadlessOptions
     /// <summary>The number of the enumerated hardware device, from 0; null takes the first that works.</summary>
     public int? HardwareDevice { get; init; }
 
+    /// <summary>
+    /// Holds each worker of a software driver (Mesa's llvmpipe) to a processor of its own, on Linux and where there are as many workers as
+    /// processors. Else two of them often share one, and a dispatch takes twice as long. False leaves them where the system puts them: for
+    /// processes that share their processors with others at all times. It matters to the first such device of a process, which starts the workers.
+    /// </summary>
+    public bool HoldWorkers { get; init; } = true;
+
     /// <summary>Asks for a debug context, whose messages go to <see cref="DebugMessage"/>.</summary>
     public bool Debug { get; init; }
 

@@ -27,9 +27,11 @@ internal static class ChildProcess
     /// <summary>Starts a probe that goes on until it is killed.</summary>
     public static Process Start(params string[] arguments) => Process.Start(StartOf(arguments))!;
 
+    /// <param name="probe">Words, with a space between each.</param>
+    /// <param name="environment">What it sees beside what this process does.</param>
     public static ChildResult Run(string probe, params (string Name, string Value)[] environment)
     {
-        ProcessStartInfo start = StartOf(probe);
+        ProcessStartInfo start = StartOf(probe.Split(' '));
         foreach (string name in DriverVariables) start.Environment.Remove(name);
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         return Run(start, Patience);
