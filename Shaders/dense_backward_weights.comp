@@ -12,7 +12,7 @@
 #include "samples.glsl"
 #include "record.glsl"
 
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
+INPUT_IMAGE(0) inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
 #ifdef UPDATE
 #include "update.glsl"
@@ -33,7 +33,7 @@ const int INPUT_TEXELS = ROWS / 4;
 
 vec4 loadInput(ivec2 at, int texel, bool isInput)
 {
-    return zeroUnless(isInput, imageLoad(inputs, at + ivec2(texel, 0)));
+    return zeroUnless(isInput, loadInputs(inputs, at + ivec2(texel, 0)));
 }
 
 void main()
@@ -52,7 +52,7 @@ void main()
     if (row % 4 == 0) \
     { \
         ivec4 column = 4 * firstInputTexel + row + ivec4(0, 1, 2, 3); \
-        ones[row / 4] = mix(vec4(0.0), vec4(1.0), equal(column, ivec4(inputColumns))); \
+        ones[row / 4] = mix(vec4(0.0), vec4(INPUT_ONE), equal(column, ivec4(inputColumns))); \
         isInput[row / 4] = firstInputTexel + row / 4 < inputTexels; \
     }
     EACH_ROW(FIND_ONE)
@@ -108,7 +108,7 @@ void main()
 #define FINISH(at, gradient) imageStore(parameterGradients, at, gradient)
 #endif
 #define STORE(row, t) \
-    FINISH(isParameter && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, sum[row * TEXELS + t]);
+    FINISH(isParameter && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, scaleInputs(sum[row * TEXELS + t]));
 #define STORE_ROW(row) \
     { \
         ivec2 at = matrixTexel(4 * firstInputTexel + row, firstTexel, outputTexels); \

@@ -3,7 +3,7 @@
 #include "matrix.glsl"
 #include "samples.glsl"
 
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
+INPUT_IMAGE(0) inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]
 layout(binding = 2, rgba32f) writeonly uniform image2D outputs;
 layout(location = SIZE_0) uniform int inputTexels;

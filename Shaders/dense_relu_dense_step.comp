@@ -15,7 +15,7 @@
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
+INPUT_IMAGE(0) inputs;
 layout(binding = 2, rgba32f) readonly uniform image2D hiddenParameters;
 layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenParameters;
 layout(binding = 4, rgba32f) readonly uniform image2D outputParameters;
@@ -53,6 +53,9 @@ vec4 loadHidden(int row, int texel)
     return imageLoad(scratch, scratchRow(row) + ivec2(HIDDEN + texel, 0));
 }
 
+#define HIDDEN_ONE 1.0
+#define scaleHidden(sum) (sum)
+
 #include "last_layer.glsl"
 #include "softmax.glsl"
 #include "cross_entropy.glsl"
@@ -73,7 +76,7 @@ ivec4 rowsInScratch(int row)
 
 vec4 loadFeatures(int row, int texel)
 {
-    return imageLoad(inputs, matrixTexel(row, texel, inputTexels));
+    return loadInputs(inputs, matrixTexel(row, texel, inputTexels));
 }
 
 // H, in tiles of TILE_ROWS rows and one texel.
@@ -96,7 +99,7 @@ void computeHidden(int tile)
         vec4 w2 = imageLoad(hiddenParameters, weightAt + ivec2(0, 2)), w3 = imageLoad(hiddenParameters, weightAt + ivec2(0, 3));
         for (int i = 0; i < TILE_ROWS; i++)
         {
-            vec4 x = imageLoad(inputs, inputAt[i] + ivec2(k, 0));
+            vec4 x = loadInputs(inputs, inputAt[i] + ivec2(k, 0));
             sum[i] += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
         }
     }
@@ -104,7 +107,7 @@ void computeHidden(int tile)
     vec4 bias = imageLoad(hiddenParameters, matrixTexel(inputColumns, texel, hiddenTexels));
     for (int i = 0; i < TILE_ROWS; i++)
     {
-        if (firstRow + i < rows) imageStore(scratch, scratchRow(firstRow + i) + ivec2(HIDDEN + texel, 0), relu(sum[i] + bias));
+        if (firstRow + i < rows) imageStore(scratch, scratchRow(firstRow + i) + ivec2(HIDDEN + texel, 0), relu(scaleInputs(sum[i]) + bias));
     }
 }
 
@@ -134,11 +137,11 @@ void computeRow(int row)
 
 // [W; b] - learningRate * [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
 // one, past the last column, is added to the zero padding of X.
-#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, rowsInInput, gradientTexel, weights, pendingWeights) \
+#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, one, scale, rowsInInput, gradientTexel, weights, pendingWeights) \
     { \
         int inputTexel = tile / (outputTexels), texel = tile % (outputTexels); \
         ivec4 column = 4 * inputTexel + ivec4(0, 1, 2, 3); \
-        vec4 ones = mix(vec4(0.0), vec4(1.0), equal(column, ivec4(columns))); \
+        vec4 ones = mix(vec4(0.0), vec4(one), equal(column, ivec4(columns))); \
         bool isInput = 4 * inputTexel < columns; \
         vec4 sum0 = vec4(0.0), sum1 = vec4(0.0), sum2 = vec4(0.0), sum3 = vec4(0.0); \
         for (int b = 0; b < rows; b += 4) \
@@ -161,7 +164,7 @@ void computeRow(int row)
         { \
             ivec2 at = 4 * inputTexel + i <= columns ? matrixTexel(4 * inputTexel + i, texel, outputTexels) : NOWHERE; \
             vec4 w = imageLoad(weights, at); \
-            STORE_UPDATE(pendingWeights, at, w, descend(w, decayedGradient(w, sum[i]))); \
+            STORE_UPDATE(pendingWeights, at, w, descend(w, decayedGradient(w, scale(sum[i])))); \
         } \
     }
 
@@ -188,10 +191,10 @@ void main()
 #endif
     int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
     for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, rowsInInputs, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
+        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, INPUT_ONE, scaleInputs, rowsInInputs, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
     int outputWeightTiles = (hiddenColumns / 4 + 1) * CLASS_TEXELS;
     for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, rowsInScratch, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
+        UPDATE_WEIGHTS(tile, hiddenColumns, CLASS_TEXELS, loadHidden, HIDDEN_ONE, scaleHidden, rowsInScratch, LOGIT_GRADIENTS, outputParameters, pendingOutputParameters)
 
     if (lane == 0)
     {

@@ -4,7 +4,7 @@
 #include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
+INPUT_IMAGE(0) inputs;
 layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
 layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
 layout(location = SIZE_0) uniform int texelsPerRow;
@@ -18,7 +18,7 @@ void main()
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
         ivec2 at = matrixTexel(row, texel, texelsPerRow);
-        vec4 x = imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));
+        vec4 x = loadInputs(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));   // of which only the sign matters
         imageStore(inputGradients, at, reluGradient(imageLoad(outputGradients, at), x));
     }
 }

@@ -4,7 +4,7 @@
 #include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D inputs;
+INPUT_IMAGE(0) inputs;
 layout(binding = 1, rgba32f) writeonly uniform image2D outputs;
 layout(location = SIZE_0) uniform int texelsPerRow;
 
@@ -16,7 +16,7 @@ void main()
 
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
-        vec4 x = imageLoad(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));
+        vec4 x = scaleInputs(loadInputs(inputs, matrixTexel(inputRow(row), texel, texelsPerRow)));
         imageStore(outputs, matrixTexel(row, texel, texelsPerRow), relu(x));
     }
 }

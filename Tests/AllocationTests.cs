@@ -41,6 +41,25 @@ internal sealed class AllocationTests
     }
 
     [Test]
+    public void AStepAllocatesNothingOnceItsBatchWasSeen()
+    {
+        using TwoLayerClassifier mind = new(TestDevice.Plain, Inputs, hidden: 5, Classes);
+        using BatchTrainer trainer = mind.TrainWith(new Adam());
+        int[] labels = TwinArrays.Labels(3, 7, Classes);
+        byte[] bytes = new byte[Features.Length];
+        for (int i = 0; i < 100; i++) Step();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++) Step();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Step()
+        {
+            trainer.TrainBatch(Features, labels);
+            trainer.TrainBatchOfBytes(bytes, labels);
+        }
+    }
+
+    [Test]
     public void PredictAllocatesNothingOnceItsBatchWasSeen()
     {
         using TwoLayerClassifier mind = new(TestDevice.Plain, Inputs, hidden: 5, Classes);

@@ -177,6 +177,7 @@ internal sealed class BadInputTests : IDisposable
     {
         yield return ("TrainBatch", (test, labels, weights) => test.classifier.TrainBatch(GoodFeatures, labels, 0.1f, weights));
         yield return ("BatchTrainer.TrainBatch", (test, labels, weights) => test.trainer.TrainBatch(GoodFeatures, labels, weights));
+        yield return ("TrainBatchOfBytes", (test, labels, weights) => test.trainer.TrainBatchOfBytes(new byte[Rows * Inputs], labels, weights));
         yield return ("ComputeGradients", (test, labels, weights) => test.classifier.ComputeGradients(GoodFeatures, labels, weights));
         yield return ("LinearClassifier.TrainBatch", (test, labels, weights) => test.linear.TrainBatch(GoodFeatures, labels, 0.1f, weights));
     }
@@ -205,6 +206,17 @@ internal sealed class BadInputTests : IDisposable
             yield return Bad<DeviceLimitException>(
                 $"{name}, {TooMany} samples", test => call(test, new float[TooMany * Inputs], new int[TooMany]), "at most 262140 rows", $"{TooMany} came");
         }
+
+        foreach (int length in new[] { 0, 1, 4, 6, 19, 21 })
+        {
+            yield return Bad<ArgumentException>(
+                $"TrainBatchOfBytes, {length} features", test => test.trainer.TrainBatchOfBytes(new byte[length], GoodLabels),
+                "samples of 5 features each, at least one", $"{length} values came");
+        }
+
+        yield return Bad<DeviceLimitException>(
+            $"TrainBatchOfBytes, {TooMany} samples", test => test.trainer.TrainBatchOfBytes(new byte[TooMany * Inputs], new int[TooMany]),
+            "at most 262140 rows", $"{TooMany} came");
     }
 
     private static IEnumerable<Case> LabelCases()
@@ -258,6 +270,7 @@ internal sealed class BadInputTests : IDisposable
         (string, Action<BadInputTests, bool[]>)[] calls =
         [
             ("BatchTrainer.TrainBatch", (test, allowed) => test.trainer.TrainBatch(GoodFeatures, GoodLabels, default, allowed)),
+            ("TrainBatchOfBytes", (test, allowed) => test.trainer.TrainBatchOfBytes(new byte[Rows * Inputs], GoodLabels, default, allowed)),
             ("Network.ComputeGradients", (test, allowed) => test.classifier.Network.ComputeGradients(GoodFeatures, GoodLabels, default, allowed)),
         ];
         foreach ((string name, Action<BadInputTests, bool[]> call) in calls)

@@ -541,6 +541,7 @@ internal sealed unsafe class DeviceTests
         yield return ("ComputeInputGradients", () => classifier.Network.ComputeInputGradients(Features, result, new float[Features.Length]));
         yield return ("TrainWith", () => trainer = classifier.TrainWith(new Adam()));
         yield return ("TrainBatch of the trainer", () => trainer.TrainBatch(Features, Labels));
+        yield return ("TrainBatchOfBytes", () => trainer.TrainBatchOfBytes(new byte[Features.Length], Labels));
         yield return ("TrainBatch of bad features", () => Assert.Throws<NonFiniteValueException>(() => trainer.TrainBatch([1, 2, 3, 4, float.NaN], [0])));
         yield return ("Network.ComputeGradients of too many rows", () => Assert.Throws<DeviceLimitException>(
             () => classifier.ComputeGradients(new float[(Recording.MaximumCapacity + 1) * Inputs], new int[Recording.MaximumCapacity + 1])));

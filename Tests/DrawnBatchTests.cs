@@ -95,7 +95,7 @@ internal sealed class DrawnBatchTests
         AssertSameBits(drawing, uploading);
     }
 
-    /// <summary>The image unit's conversion to value / 255 may differ from the processor's in its last bit.</summary>
+    /// <summary>The bits of the same bytes uploaded; and what they give as floats but for rounding, since kernels scale sums and not each value.</summary>
     [TestCaseSource(nameof(Stacks))]
     public void BytesGiveWhatTheyGiveAsFloats(Case stack)
     {
@@ -106,18 +106,25 @@ internal sealed class DrawnBatchTests
             {
                 NeuralDevice device = TestDevice.Get(folded);
                 using Network drawing = new(device, Seed, stack.Inputs, stack.Operations), uploading = new(device, Seed, stack.Inputs, stack.Operations);
+                using Network uploadingBytes = new(device, Seed, stack.Inputs, stack.Operations);
                 byte[] features = [.. Enumerable.Range(0, Count * stack.Inputs).Select(i => (byte)(i * 37))];
                 Samples samples = Samples.Random(stack.Inputs, drawing.Outputs, Count) with { Features = [.. features.Select(value => value / 255f)] };
                 using TrainingSet set = new(device, stack.Inputs, drawing.Outputs, Count, SampleFormat.Bytes);
                 set.AddRange(features, samples.Labels, samples.Weights, samples.Allowed);
                 set.Upload();
                 using BatchTrainer reference = new(uploading, Optimizers[0], Loss, BatchSize, fused);
+                using BatchTrainer sameBytes = new(uploadingBytes, Optimizers[0], Loss, BatchSize, fused);
                 using DrawnTrainer trainer = new(drawing, set, Optimizers[0], BatchSize, fused);
                 for (int step = 0; step < 10; step++)
                 {
-                    Samples drawn = samples.Rows(trainer.Step().Rows);
+                    (_, int[] rows, BatchResult result) = trainer.Step();
+                    Samples drawn = samples.Rows(rows);
+                    byte[] drawnBytes = [.. rows.SelectMany(row => features.Skip(row * stack.Inputs).Take(stack.Inputs))];
                     reference.TrainBatch(drawn.Features, drawn.Labels, drawn.Weights, drawn.Allowed);
+                    Assert.That(sameBytes.TrainBatchOfBytes(drawnBytes, drawn.Labels, drawn.Weights, drawn.Allowed), Is.EqualTo(result), $"step {step}");
                 }
+
+                AssertSameBits(drawing, uploadingBytes);
 
                 foreach ((NetworkParameter actual, NetworkParameter expected) in drawing.Parameters.Zip(uploading.Parameters))
                     Tolerance.AssertClose(actual.GetValues(), TwinArrays.ToDouble(expected.GetValues()), 1e-5, 1e-5, actual.Name);

@@ -71,6 +71,67 @@ internal sealed class TrainingTests
         }
     }
 
+    /// <summary>
+    /// Bytes stand for value / 255, in a network of every kind of step: one dispatch, three, and a dispatch for each layer; of one layer, too.
+    /// Batches of floats come in between, and change in size.
+    /// </summary>
+    [Test]
+    public void StepsOfBytesFollowTheTwin([Values] bool folded, [Values("19-26-5", "785-130-10", "9-33-17", "20-300-10", "21-5", "785-10")] string stack)
+    {
+        int[] units = [.. stack.Split('-').Select(int.Parse)];
+        (int inputs, int classes) = (units[0], units[^1]);
+        NeuralDevice device = TestDevice.Get(folded);
+        using Classifier classifier = units.Length == 2
+            ? new LinearClassifier(device, inputs, classes, seed: 12) : new TwoLayerClassifier(device, inputs, units[1], classes, seed: 12);
+        ClassifierParameters start = classifier.GetParameters();
+        DenseLayerTwin output = new(units[^2], classes, start.OutputWeights, start.OutputBiases);
+        NetworkTwin twin = units.Length == 2 ? new(inputs, output)
+            : new(inputs, new DenseLayerTwin(inputs, units[1], start.HiddenWeights, start.HiddenBiases), new ReluLayerTwin(), output);
+        using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.02f, Momentum: 0.5f));
+        SgdTwin optimizer = new(0.02f, 0.5f);
+        for (int step = 0; step < 12; step++)
+        {
+            int rows = 1 + (step * 29 % 70);
+            byte[] bytes = [.. Enumerable.Range(0, rows * inputs).Select(i => (byte)((i + step) * 37 % 256))];
+            double[] features = [.. bytes.Select(value => value / 255.0)];
+            int[] labels = TwinArrays.Labels(310 + step, rows, classes);
+            float[] weights = TwinArrays.UniformFloats(410 + step, rows, 0.5, 1.5);
+            bool[] allowed = TwinArrays.Mask(510 + step, labels, classes);
+            BatchResult actual = step % 4 == 3
+                ? trainer.TrainBatch([.. features.Select(value => (float)value)], labels, weights, allowed)
+                : trainer.TrainBatchOfBytes(bytes, labels, weights, allowed);
+            SoftmaxCrossEntropyTwinResult expected = twin.Step(optimizer, features, labels, TwinArrays.ToDouble(weights), allowed);
+            Assert.That(actual.Loss, Is.EqualTo(expected.Loss).Within(1e-5 + (1e-4 * Math.Abs(expected.Loss))), $"loss of step {step}");
+        }
+
+        Assert.That(trainer.Steps, Is.EqualTo(12));
+        foreach ((NetworkParameter actual, double[] expected) in classifier.Network.Parameters.Zip(twin.Parameters))
+            Tolerance.AssertClose(actual.GetValues(), expected, 2e-5, 1e-4, actual.Name);
+    }
+
+    [Test]
+    public void AFusedStepOfBytesHasTheBitsOfThePlainOne([Values(0, 1, 3)] int hiddenLayers, [Values(3, 40)] int classes, [Values(27, 70)] int batch)
+    {
+        const int Inputs = 21;
+        byte[] features = [.. Enumerable.Range(0, batch * Inputs).Select(i => (byte)(i * 41))];
+        int[] labels = TwinArrays.Labels(711, batch, classes);
+        Operation[] hidden = [.. Enumerable.Range(0, hiddenLayers).SelectMany(i => new Operation[] { new Dense(19 + (14 * i)), new Relu() })];
+        foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Adam(0.01f) })
+        {
+            float[][][] results =
+            [
+                .. new[] { false, true }.Select(fused =>
+                {
+                    using Network network = new(TestDevice.Plain, 4, Inputs, [.. hidden, new Dense(classes)]);
+                    using BatchTrainer trainer = new(network, optimizer, capacity: 1, fused: fused);
+                    float[] losses = [.. Enumerable.Range(0, 4).Select(_ => trainer.TrainBatchOfBytes(features, labels).Loss)];
+                    return (float[][])[losses, .. network.Parameters.Select(parameter => parameter.GetValues())];
+                }),
+            ];
+            Assert.That(results[1], Is.EqualTo(results[0]), $"{optimizer}");
+        }
+    }
+
     [Test]
     public void TheFacadesTrainBatchIsPlainGradientDescent()
     {

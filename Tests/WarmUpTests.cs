@@ -185,6 +185,7 @@ internal sealed class WarmUpTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => classifier.KernelsFor(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => population.KernelsFor(-1));
         Assert.Throws<ArgumentOutOfRangeException>(() => trainer.KernelsFor(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => trainer.KernelsFor(1, (SampleFormat)2));
         Assert.Throws<DeviceLimitException>(() => classifier.KernelsFor(int.MaxValue));
         Assert.Throws<DeviceLimitException>(() => trainer.KernelsFor(int.MaxValue));
         Assert.Throws<DeviceLimitException>(() => population.KernelsFor(int.MaxValue));
@@ -220,12 +221,16 @@ internal sealed class WarmUpTests : IDisposable
         gl.ClearRecords();
     }
 
-    private KernelSet[] Kernels() => [classifier.KernelsFor(Rows), trainer.KernelsFor(Rows), population.KernelsFor(MemberRows)];
+    private KernelSet[] Kernels() =>
+    [
+        classifier.KernelsFor(Rows), trainer.KernelsFor(Rows), trainer.KernelsFor(Rows, SampleFormat.Bytes), population.KernelsFor(MemberRows),
+    ];
 
     private void Work()
     {
         classifier.TrainBatch(Features, Labels, 0.1f);
         trainer.TrainBatch(Features, Labels);
+        trainer.TrainBatchOfBytes(new byte[Features.Length], Labels);
         float[] results = new float[Rows * Classes];
         classifier.Predict(Features, results);
         classifier.ComputeLogits(Features, results);

@@ -585,7 +585,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         {
             ImageBinding image = dispatch.Images[i];
             gl.BindImageTexture(
-                (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), (InternalFormat)InternalFormatOf(image.Operand.Format));
+                (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), ImageFormatOf(image));
         }
 
         for (int i = 0; i < dispatch.Textures.Length; i++)
@@ -708,6 +708,13 @@ public sealed unsafe class NeuralDevice : IDisposable
             TexelFormat.Byte => SizedInternalFormat.Rgba8,
             _ => SizedInternalFormat.Rgba32ui,
         };
+    }
+
+    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
+    private static InternalFormat ImageFormatOf(ImageBinding image)
+    {
+        return image is { Operand.Format: TexelFormat.Byte, Access: ImageAccess.Read }
+            ? InternalFormat.Rgba8ui : (InternalFormat)InternalFormatOf(image.Operand.Format);
     }
 
     private static (PixelFormat Format, PixelType Type) PixelsOf(TexelFormat format)

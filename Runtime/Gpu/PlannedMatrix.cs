@@ -19,7 +19,7 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
     public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned and not realized.");
 
     /// <exception cref="DeviceLimitException">It does not fit into a texture of this device.</exception>
-    public void RequireFit(NeuralDevice device) => _ = device.Shape(shape.Rows, shape.Columns, what);
+    public void RequireFit(NeuralDevice device) => _ = device.Shape(shape.Rows, shape.Columns, what, format);
 
     public void Realize(NeuralDevice device) => texture = new MatrixTexture(device, shape, format);
 

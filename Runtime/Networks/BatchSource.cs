@@ -19,7 +19,6 @@ internal sealed record BatchSource(DrawnRows Features, DrawnRows Targets, Operan
         if (!readsFeatures && !readsTargets) return dispatch;
         List<(string, int)> constants = [("ORDER_TEXTURE", OrderUnit)];
         if (readsFeatures) constants.Add(("DRAWN_INPUTS", 1));
-        if (readsFeatures && Features.Format == TexelFormat.Byte) constants.Add(("BYTE_INPUTS", 1));
         if (readsTargets) constants.Add(("DRAWN_TARGETS", 1));
         return dispatch.WithTexture(OrderUnit, Order, [.. constants]);
     }

@@ -188,7 +188,7 @@ internal sealed class Fusion
         int firstImage = rows.Images.Length;
         IEnumerable<(string, int)> tile = product.Source.Constants.Where(constant => !rows.Source.Has(constant.Name));
         Dispatch fused = new(
-            rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY), ("INPUT_IMAGE", firstImage), ("PARAMETERS_IMAGE", firstImage + 1)]),
+            rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY), ("INPUT_UNIT", firstImage), ("PARAMETERS_UNIT", firstImage + 1)]),
             [rows.Images[0] with { Access = ImageAccess.ReadWrite }, .. rows.Images[1..], .. product.Images[..2]],
             [.. rows.Sizes, product.Sizes[0], product.Sizes[2]], product.Grid with { X = 1 }, rows.Scalars)
         {

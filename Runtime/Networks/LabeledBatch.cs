@@ -4,10 +4,12 @@ namespace NeuralPlugin;
 internal readonly ref struct LabeledBatch
 {
     private LabeledBatch(
-        int rows, ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+        int rows, ReadOnlySpan<float> features, ReadOnlySpan<byte> featureBytes,
+        ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
         Rows = rows;
         Features = features;
+        FeatureBytes = featureBytes;
         Labels = labels;
         SampleWeights = sampleWeights;
         AllowedClasses = allowedClasses;
@@ -15,7 +17,11 @@ internal readonly ref struct LabeledBatch
 
     public int Rows { get; }
 
+    /// <summary>The features as floats, else empty.</summary>
     public ReadOnlySpan<float> Features { get; }
+
+    /// <summary>The features as bytes, else empty.</summary>
+    public ReadOnlySpan<byte> FeatureBytes { get; }
 
     public ReadOnlySpan<int> Labels { get; }
 
@@ -28,7 +34,15 @@ internal readonly ref struct LabeledBatch
     {
         int rows = CheckFeatures(features, inputs);
         CheckTargets(rows, classes, labels, sampleWeights, allowedClasses);
-        return new LabeledBatch(rows, features, labels, sampleWeights, allowedClasses);
+        return new LabeledBatch(rows, features, default, labels, sampleWeights, allowedClasses);
+    }
+
+    public static LabeledBatch Check(
+        int inputs, int classes, ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        int rows = CheckLength(features.Length, inputs, nameof(features));
+        CheckTargets(rows, classes, labels, sampleWeights, allowedClasses);
+        return new LabeledBatch(rows, default, features, labels, sampleWeights, allowedClasses);
     }
 
     /// <summary>Checks what so many samples want.</summary>

@@ -21,7 +21,8 @@ internal sealed class Recording
     private readonly BatchSource? source;
 
     public Recording(
-        Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, int foldHeight, BatchSource? source = null)
+        Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, int foldHeight, BatchSource? source = null,
+        TexelFormat features = TexelFormat.Float)
     {
         this.stack = stack;
         this.capacity = RequireCapacity(capacity);
@@ -30,7 +31,7 @@ internal sealed class Recording
         operands = new OperationOperands[stack.Layers.Count];
         ParameterGradients = [];
         this.source = source;
-        Input = (Operand?)source?.Features ?? Request(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch");
+        Input = (Operand?)source?.Features ?? Request(0, RecordedPass.Forward, capacity, stack.Inputs, "The features of a batch", features);
         RecordForward(parameters);
     }
 
@@ -71,8 +72,10 @@ internal sealed class Recording
     /// <param name="family">The kernels of its products.</param>
     /// <param name="foldHeight">The device's.</param>
     /// <param name="matrices">Takes the weights and the optimizer's state, which are not the recording's own.</param>
+    /// <param name="features">What the features of a batch are kept as.</param>
     public static Recording OfStep(
-        Stack stack, int capacity, Optimizer? optimizer, KernelFamily family, int foldHeight, ICollection<RecordedMatrix> matrices)
+        Stack stack, int capacity, Optimizer? optimizer, KernelFamily family, int foldHeight, ICollection<RecordedMatrix> matrices,
+        TexelFormat features = TexelFormat.Float)
     {
         PlannedMatrix[][] Parameters(RecordedPass pass) =>
         [
@@ -85,7 +88,7 @@ internal sealed class Recording
         ];
 
         PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, capacity, weights, family, foldHeight);
+        Recording recording = new(stack, capacity, weights, family, foldHeight, features: features);
         recording.RecordLoss(new SoftmaxCrossEntropy());
         recording.RecordBackward(inputGradients: false);
         if (optimizer is null) return recording;
@@ -175,6 +178,14 @@ internal sealed class Recording
     public IReadOnlyList<RecordedDispatch> Fuse(bool keepGradients)
     {
         return Fusion.Fuse(this, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(block => block) : []]);
+    }
+
+    /// <summary>A dispatch as it runs, fused or not: one that reads the batch is told where the samples lie, and what features are kept as.</summary>
+    public Dispatch FindBatch(Dispatch dispatch)
+    {
+        Dispatch found = source is null ? dispatch : source.Draw(dispatch);
+        bool readsBytes = Input.Format == TexelFormat.Byte && found.Images.Any(image => image.Operand == Input);
+        return readsBytes ? found.With(found.Images, ("BYTE_INPUTS", 1)) : found;
     }
 
     /// <summary>A further matrix of the plan, a row a sample.</summary>

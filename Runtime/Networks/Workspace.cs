@@ -6,14 +6,12 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
-    private readonly BatchSource? source;
-
-    protected Workspace(Network network, int capacity, BatchSource? source = null)
+    protected Workspace(Network network, int capacity, BatchSource? source = null, TexelFormat features = TexelFormat.Float)
     {
         Network = network;
-        this.source = source;
         Capacity = capacity;
-        Recording = new Recording(network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight, source);
+        Recording = new Recording(
+            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight, source, features);
     }
 
     public int Capacity { get; }
@@ -31,8 +29,7 @@ internal abstract class Workspace : IDisposable
 
     protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded, StepRecord? record = null, bool compile = true)
     {
-        IEnumerable<Dispatch> plain = recorded.Select(r => r.Dispatch);
-        if (source is not null) plain = plain.Select(source.Draw);
+        IEnumerable<Dispatch> plain = recorded.Select(r => Recording.FindBatch(r.Dispatch));
         Dispatch[] dispatches = [.. record is null ? plain : record.Guard(plain)];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
@@ -144,8 +141,8 @@ internal sealed class StepWorkspace : Workspace
 
     public StepWorkspace(
         Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true,
-        BatchSource? source = null, StepRecord? record = null)
-        : base(network, capacity, source)
+        BatchSource? source = null, StepRecord? record = null, TexelFormat features = TexelFormat.Float)
+        : base(network, capacity, source, features)
     {
         Loss = loss;
         Recording.RecordLoss(loss, record?.Results);
@@ -155,10 +152,12 @@ internal sealed class StepWorkspace : Workspace
     }
 
     /// <summary>The kernels of a plan of these, with nothing made.</summary>
-    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows, Optimizer? optimizer, bool fused = true)
+    public static IEnumerable<Dispatch> KernelsFor(
+        Network network, int rows, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
-        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, network.Device.FoldHeight, []);
-        return (fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches).Select(recorded => recorded.Dispatch);
+        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, network.Device.FoldHeight, [], features);
+        IEnumerable<RecordedDispatch> recorded = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
+        return recorded.Select(r => recording.FindBatch(r.Dispatch));
     }
 
     public SoftmaxCrossEntropy Loss { get; }
@@ -200,7 +199,8 @@ internal sealed class StepWorkspace : Workspace
 
     public void Upload(LabeledBatch batch)
     {
-        Input.Upload(batch.Features);
+        if (Input.Format == TexelFormat.Byte) Input.Upload(batch.FeatureBytes);
+        else Input.Upload(batch.Features);
         UploadTargets(batch.Labels, batch.SampleWeights, batch.AllowedClasses);
     }
 

@@ -16,7 +16,9 @@ public sealed class BatchTrainer : IDisposable
     private readonly int leastCapacity;
     private readonly bool fused;
     private OptimizerState? state;
-    private StepWorkspace? workspace;
+    private StepWorkspace? floatSteps;
+    private StepWorkspace? byteSteps;
+    private StepWorkspace? lastSteps;
     private EnqueuedSteps? enqueued;
     private bool disposed;
 
@@ -65,21 +67,28 @@ public sealed class BatchTrainer : IDisposable
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
         LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
-        using NeuralDevice.Scope scope = network.Enter();
-        ObjectDisposedException.ThrowIf(disposed, this);
-        state ??= new OptimizerState(network, optimizer);
-        if (workspace is null || workspace.Capacity < batch.Rows)
-        {
-            StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state, fused);
-            workspace?.Dispose();
-            workspace = larger;
-        }
+        return Train(batch, ref floatSteps, TexelFormat.Float);
+    }
 
-        state.PrepareStep(LearningRate);
-        BatchResult result = workspace.Run(batch);
-        if (float.IsFinite(result.Loss)) state.Commit();
-        else state.Discard();
-        return result;
+    /// <summary>
+    /// <see cref="TrainBatch"/> on features that are bytes, such as the pixels of images: each is seen as value / 255 (between 0 and 1), within a
+    /// rounding of what that float gives. A quarter is uploaded, and nothing has to be converted or searched for NaN. Its name is another one
+    /// so that no literal such as [1, 0] is taken for bytes. Predictions take floats: value / 255.
+    /// </summary>
+    /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="labels">[batch], each a class.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
+    /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
+    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public BatchResult TrainBatchOfBytes(
+        ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    {
+        LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
+        return Train(batch, ref byteSteps, TexelFormat.Byte);
     }
 
     /// <summary>Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite; known some Updates later.</summary>
@@ -133,12 +142,14 @@ public sealed class BatchTrainer : IDisposable
 
     /// <summary>The kernels of its first step of so many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.</summary>
     /// <param name="rows">Samples of a batch. A later batch that is larger may need other kernels.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
+    /// <param name="features">What the steps take: floats, or bytes (<see cref="TrainBatchOfBytes"/>), which have kernels of their own.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less, or the format is none.</exception>
     /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
-    public KernelSet KernelsFor(int rows)
+    public KernelSet KernelsFor(int rows, SampleFormat features = SampleFormat.Float)
     {
+        TexelFormat format = SampleFormats.Texels(features);
         int capacity = Recording.RequireCapacity(Math.Max(Requirements.Size(rows, "rows of a batch"), leastCapacity));
-        return new KernelSet(StepWorkspace.KernelsFor(network, capacity, optimizer, fused));
+        return new KernelSet(StepWorkspace.KernelsFor(network, capacity, optimizer, fused, format));
     }
 
     /// <summary>Whether it trains this network.</summary>
@@ -167,7 +178,7 @@ public sealed class BatchTrainer : IDisposable
     {
         using NeuralDevice.Scope scope = network.Enter();
         state!.PrepareStep(LearningRate);
-        workspace!.Enqueue(rows);
+        lastSteps!.Enqueue(rows);
         state.Commit();
     }
 
@@ -177,7 +188,28 @@ public sealed class BatchTrainer : IDisposable
         if (disposed) return;
         disposed = true;
         state?.Dispose();
-        workspace?.Dispose();
+        floatSteps?.Dispose();
+        byteSteps?.Dispose();
         enqueued?.Dispose();
+    }
+
+    private BatchResult Train(LabeledBatch batch, ref StepWorkspace? steps, TexelFormat features)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        state ??= new OptimizerState(network, optimizer);
+        if (steps is null || steps.Capacity < batch.Rows)
+        {
+            StepWorkspace larger = new(network, Math.Max(batch.Rows, leastCapacity), loss, state, fused, features: features);
+            steps?.Dispose();
+            steps = larger;
+        }
+
+        lastSteps = steps;
+        state.PrepareStep(LearningRate);
+        BatchResult result = steps.Run(batch);
+        if (float.IsFinite(result.Loss)) state.Commit();
+        else state.Discard();
+        return result;
     }
 }

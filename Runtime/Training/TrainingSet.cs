@@ -1,18 +1,6 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
-
-/// <summary>How a training set keeps features on the GPU.</summary>
-public enum SampleFormat
-{
-    /// <summary>Floats of 32 bits.</summary>
-    [SuppressMessage("Naming", "CA1720", Justification = "It is the type of the features.")]
-    Float,
-
-    /// <summary>Bytes, which a network sees as value / 255: for images, in a quarter of the memory.</summary>
-    Bytes,
-}
 
 /// <summary>
 /// Labeled samples that live on the GPU: a matrix of features [capacity × inputs], and with each sample its label, its weight and
@@ -57,11 +45,9 @@ public sealed class TrainingSet : IDisposable
         Inputs = Requirements.Size(inputs, "inputs");
         Classes = Requirements.Size(classes, "classes");
         Capacity = Requirements.Size(capacity, "samples of a training set");
-        if (format is not (SampleFormat.Float or SampleFormat.Bytes))
-            throw new ArgumentOutOfRangeException(nameof(format), format, "The format must be Float or Bytes.");
+        TexelFormat texels = SampleFormats.Texels(format);
         Device = device;
         Format = format;
-        TexelFormat texels = format == SampleFormat.Bytes ? TexelFormat.Byte : TexelFormat.Float;
         MatrixShape features = device.Shape(capacity, inputs, "The features of a training set", texels);
         MatrixShape targets = device.Shape(capacity, TargetLayout.WordsPerRow(classes), "The targets of a training set");
         Features = new MatrixTexture(device, features, texels);

@@ -1,7 +1,7 @@
 // A tile of a dense layer, and the ReLU that follows it: ROWS rows by TEXELS texels of Y = X . W + b (with RELU: max(Y, 0)) in registers,
 // walking along the inputs, a texel of X (four inputs) at a time. The sum over the inputs has one order, whatever the tile: four
 // products at a time, in order. What lies outside of Y is not stored.
-// The including kernel defines the images `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b) and
+// The including kernel includes samples.glsl and defines the images `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b) and
 // `outputs` [rows x outputs], and inputTexels, outputTexels and inputColumns.
 #include "tile.glsl"
 #include "relu.glsl"
@@ -20,7 +20,7 @@ void computeTile(int firstRow, int firstTexel)
         ivec2 weightAt = matrixTexel(4 * k, firstTexel, outputTexels);
         vec4 x[ROWS];
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
-#define LOAD_INPUT(row) x[row] = imageLoad(inputs, inputAt[row] + ivec2(k, 0));
+#define LOAD_INPUT(row) x[row] = loadInputs(inputs, inputAt[row] + ivec2(k, 0));
 #define LOAD_WEIGHTS(t) \
         w0[t] = imageLoad(parameters, weightAt + ivec2(t, 0)); w1[t] = imageLoad(parameters, weightAt + ivec2(t, 1)); \
         w2[t] = imageLoad(parameters, weightAt + ivec2(t, 2)); w3[t] = imageLoad(parameters, weightAt + ivec2(t, 3));
@@ -41,7 +41,7 @@ void computeTile(int firstRow, int firstTexel)
 #define ACTIVATION(x) x
 #endif
 #define STORE(row, t) \
-    imageStore(outputs, isInUse && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, ACTIVATION(sum[row * TEXELS + t] + bias[t]));
+    imageStore(outputs, isInUse && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, ACTIVATION(scaleInputs(sum[row * TEXELS + t]) + bias[t]));
 #define STORE_ROW(row) \
     { \
         ivec2 at = matrixTexel(firstRow + row, firstTexel, outputTexels); \

@@ -7,10 +7,11 @@
 #ifdef GROUP_ROWS
 
 layout(binding = 0, rgba32f) coherent uniform image2D hidden;
-layout(binding = INPUT_IMAGE, INPUT_FORMAT) readonly uniform image2D inputs;
-layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform image2D parameters;
+INPUT_IMAGE(INPUT_UNIT) inputs;
+layout(binding = PARAMETERS_UNIT, rgba32f) readonly uniform image2D parameters;
 layout(location = SIZE_3) uniform int inputTexels;
 layout(location = SIZE_4) uniform int inputColumns;
+#define scaleHidden(sum) (sum)
 #define outputs hidden
 #define outputTexels hiddenTexels
 #include "dense_tile.glsl"
@@ -46,11 +47,12 @@ int lastRow()
 #else
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, INPUT_FORMAT) readonly uniform image2D hidden;
+INPUT_IMAGE(0) hidden;
+#define scaleHidden(sum) scaleInputs(sum)
 
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
+    return loadInputs(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
 }
 
 #define computeHidden()

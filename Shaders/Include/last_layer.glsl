@@ -1,6 +1,6 @@
 // The last dense layer of a row, for few classes: the logits z = h . W + b stay in CLASS_TEXELS texels, and dh = dz . transpose(W).
-// The including kernel defines `outputParameters` [hidden + 1 x classes] (W and, below it, the biases), hiddenTexels, hiddenColumns
-// and `vec4 loadHidden(int row, int texel)`. Sums have the order of dense_forward and dense_backward_input.
+// The including kernel defines `outputParameters` [hidden + 1 x classes] (W and, below it, the biases), hiddenTexels, hiddenColumns,
+// `vec4 loadHidden(int row, int texel)`, and scaleHidden for a sum over what that gives. Sums have the order of dense_forward and dense_backward_input.
 
 vec4 z[CLASS_TEXELS];
 
@@ -28,7 +28,7 @@ void computeLogits(int row)
     }
     while (k < hiddenTexels);
 
-    for (int t = 0; t < CLASS_TEXELS; t++) z[t] = sum[t] + imageLoad(outputParameters, matrixTexel(hiddenColumns, t, CLASS_TEXELS));
+    for (int t = 0; t < CLASS_TEXELS; t++) z[t] = scaleHidden(sum[t]) + imageLoad(outputParameters, matrixTexel(hiddenColumns, t, CLASS_TEXELS));
 }
 
 // A texel of dh. Its padding is zero: what follows the last row of W are the biases.

@@ -1,11 +1,18 @@
 // Where the rows of a batch lie. It is uploaded, row by row; or it is drawn (DRAWN_INPUTS, DRAWN_TARGETS) from all samples that
 // there are: `order` has row numbers, four a texel, and those of this batch from the position firstSample on, a multiple of four.
-// With BYTE_INPUTS the features are bytes, read as value / 255.
+// With BYTE_INPUTS the features are bytes, which stand for value / 255. Kernels sum over values of 0 to 255, where one is INPUT_ONE, and scale
+// the sum, not each value: that is a twentieth of a product's multiplications.
 
 #ifdef BYTE_INPUTS
-#define INPUT_FORMAT rgba8
+#define INPUT_IMAGE(unit) layout(binding = unit, rgba8ui) readonly uniform uimage2D
+#define loadInputs(image, at) vec4(ivec4(imageLoad(image, at)))   // signed integers are converted in one instruction
+#define INPUT_ONE 255.0
+#define scaleInputs(sum) ((sum) * (1.0 / 255.0))
 #else
-#define INPUT_FORMAT rgba32f
+#define INPUT_IMAGE(unit) layout(binding = unit, rgba32f) readonly uniform image2D
+#define loadInputs(image, at) imageLoad(image, at)
+#define INPUT_ONE 1.0
+#define scaleInputs(sum) (sum)
 #endif
 
 #if defined(DRAWN_INPUTS) || defined(DRAWN_TARGETS)

@@ -122,6 +122,7 @@ internal sealed class PublicCalls : IDisposable
         yield return ("NetworkParameter.GetValues", () => classifier.Network.Parameters[1].GetValues());
         yield return ("NetworkParameter.SetValues", () => classifier.Network.Parameters[1].SetValues(parameters.HiddenBiases));
         yield return ("BatchTrainer.TrainBatch", () => trainer.TrainBatch(Features, Labels));
+        yield return ("BatchTrainer.TrainBatchOfBytes", () => trainer.TrainBatchOfBytes(new byte[Features.Length], Labels));
         yield return ("Classifier.TrainOn", () => classifier.TrainOn(samples).Dispose());
         yield return ("new TrainingSet", () => new TrainingSet(device, Inputs, Classes, capacity: 2).Dispose());
         yield return ("InFrameTrainer.Tick", () => frameTrainer.Tick());

@@ -62,7 +62,7 @@ internal sealed class DigitsTraining
         {
             cancellation.ThrowIfCancellationRequested();
             training.Deal(batch);
-            var result = trainer.TrainBatch(training.Features, training.Labels);
+            var result = trainer.TrainBatchOfBytes(training.Pixels, training.Labels);
             if (epoch == 1 && batch == 0) clock.Enter(Phase.Training);
             if (!float.IsFinite(result.Loss))
             {

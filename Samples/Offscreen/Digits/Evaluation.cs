@@ -46,7 +46,7 @@ internal sealed class Evaluation
     private void Predict(int batch)
     {
         test.Deal(batch);
-        classifier.Predict(test.Features, probabilities.AsSpan(0, test.Rows * classifier.Classes));
+        classifier.Predict(test.ToFeatures(), probabilities.AsSpan(0, test.Rows * classifier.Classes));
     }
 
     private int MostProbable(int row)

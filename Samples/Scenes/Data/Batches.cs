@@ -3,7 +3,7 @@ using System.Numerics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Deals an image set out in batches, into two buffers that are used again and again. Every image is dealt once a round; the
+/// Deals an image set out in batches, into buffers that are used again and again. Every image is dealt once a round; the
 /// last batch is as large as what is left, or dropped.
 /// </summary>
 internal sealed class Batches
@@ -12,8 +12,9 @@ internal sealed class Batches
 
     private readonly ImageSet set;
     private readonly int[] order;
-    private readonly float[] features;
+    private readonly byte[] pixels;
     private readonly int[] labels;
+    private float[] features = [];
 
     public Batches(ImageSet set, int batchSize, bool dropLast = false)
     {
@@ -22,7 +23,7 @@ internal sealed class Batches
         var capacity = Math.Min(batchSize, set.Count);
         order = [.. Enumerable.Range(0, set.Count)];
         labels = new int[capacity];
-        features = new float[capacity * set.Images.PixelsPerImage];
+        pixels = new byte[capacity * set.Images.PixelsPerImage];
         Count = (dropLast ? set.Count : set.Count + capacity - 1) / capacity;
     }
 
@@ -32,26 +33,34 @@ internal sealed class Batches
     /// <summary>Images in the batch dealt last.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>[Rows × pixels] of the batch dealt last, black 0 and white 1; valid until the next is dealt.</summary>
-    public ReadOnlySpan<float> Features => features.AsSpan(0, Rows * set.Images.PixelsPerImage);
+    /// <summary>[Rows × pixels] of the batch dealt last, black 0 and white 255; valid until the next is dealt.</summary>
+    public ReadOnlySpan<byte> Pixels => pixels.AsSpan(0, Rows * set.Images.PixelsPerImage);
 
     /// <summary>[Rows] of the batch dealt last; valid until the next is dealt.</summary>
     public ReadOnlySpan<int> Labels => labels.AsSpan(0, Rows);
 
     public void Shuffle(SeededRandom random) => random.Shuffle(order.AsSpan());
 
-    /// <summary>Fills <see cref="Features"/> and <see cref="Labels"/> with batch 0 to <see cref="Count"/> − 1.</summary>
+    /// <summary>Fills <see cref="Pixels"/> and <see cref="Labels"/> with batch 0 to <see cref="Count"/> − 1.</summary>
     public void Deal(int batch)
     {
         var first = batch * labels.Length;
         var chosen = order.AsSpan(first, Math.Min(labels.Length, order.Length - first));
         Rows = chosen.Length;
-        var pixels = set.Images.PixelsPerImage;
+        var size = set.Images.PixelsPerImage;
         for (var row = 0; row < chosen.Length; row++)
         {
             labels[row] = set.Labels[chosen[row]];
-            ToBrightness(set.Images[chosen[row]], features.AsSpan(row * pixels, pixels));
+            set.Images[chosen[row]].CopyTo(pixels.AsSpan(row * size));
         }
+    }
+
+    /// <summary><see cref="Pixels"/> as floats, black 0 and white 1; valid until the next call.</summary>
+    public ReadOnlySpan<float> ToFeatures()
+    {
+        if (features.Length < pixels.Length) features = new float[pixels.Length];
+        ToBrightness(Pixels, features);
+        return features.AsSpan(0, Pixels.Length);
     }
 
     // By whole vectors: one pixel at a time takes five times as long, which shows beside a step of less than a millisecond.

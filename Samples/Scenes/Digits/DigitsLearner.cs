@@ -85,7 +85,7 @@ internal sealed class DigitsLearner : IDisposable
         for (var i = 0; i < batches.Count; i++)
         {
             batches.Deal(i);
-            samples.AddRange(batches.Features, batches.Labels);
+            samples.AddRange(batches.ToFeatures(), batches.Labels);
         }
     }
 
