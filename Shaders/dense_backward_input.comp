@@ -7,11 +7,11 @@
 #include "tile.glsl"
 #include "relu.glsl"
 
-layout(binding = 0, rgba32f) readonly uniform image2D outputGradients;
-layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
-layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer outputGradients;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
+layout(std430, binding = 2) writeonly buffer InputGradients { dvec2 inputGradients[]; };
 #ifdef RELU
-layout(binding = 3, rgba32f) readonly uniform image2D activations;
+layout(binding = 3, rgba32f) readonly uniform imageBuffer activations;
 #endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
@@ -23,8 +23,8 @@ void main()
     int firstRow = tileRow() * ROWS;
     if (firstTexel >= inputTexels || firstRow >= rows) return;
 
-    ivec2 gradientAt[ROWS];
-    ivec2 weightAt[TEXELS];
+    int gradientAt[ROWS];
+    int weightAt[TEXELS];
     vec4 sum[ROWS * TEXELS];
 #define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
 #define START_ROW(row) gradientAt[row] = matrixTexel(firstRow + row, 0, outputTexels); ACROSS(START, row)
@@ -36,10 +36,10 @@ void main()
     {
         vec4 g[ROWS];
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
-#define LOAD_GRADIENT(row) g[row] = imageLoad(outputGradients, gradientAt[row] + ivec2(n, 0));
+#define LOAD_GRADIENT(row) g[row] = imageLoad(outputGradients, gradientAt[row] + n);
 #define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 0)); w1[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 1)); \
-        w2[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 2)); w3[t] = imageLoad(parameters, weightAt[t] + ivec2(n, 3));
+        w0[t] = imageLoad(parameters, weightAt[t] + n); w1[t] = imageLoad(parameters, weightAt[t] + n + outputTexels); \
+        w2[t] = imageLoad(parameters, weightAt[t] + n + 2 * outputTexels); w3[t] = imageLoad(parameters, weightAt[t] + n + 3 * outputTexels);
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += vec4(dot(g[row], w0[t]), dot(g[row], w1[t]), dot(g[row], w2[t]), dot(g[row], w3[t]));
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
@@ -59,12 +59,12 @@ void main()
 #endif
 #define STORE(row, t) \
     { \
-        ivec2 texelAt = isInUse && firstTexel + t < inputTexels ? at + ivec2(t, 0) : NOWHERE; \
-        imageStore(inputGradients, texelAt, THROUGH_RELU(mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), texelAt)); \
+        vec4 dx = THROUGH_RELU(mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), at + t); \
+        if (isInUse && firstTexel + t < inputTexels) inputGradients[at + t] = asTexel(dx); \
     }
 #define STORE_ROW(row) \
     { \
-        ivec2 at = matrixTexel(firstRow + row, firstTexel, inputTexels); \
+        int at = matrixTexel(firstRow + row, firstTexel, inputTexels); \
         bool isInUse = firstRow + row < rows; \
         ACROSS(STORE, row) \
     }

@@ -13,27 +13,27 @@
 #include "record.glsl"
 
 INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer outputGradients;
 #ifdef UPDATE
 #include "update.glsl"
 #else
-layout(binding = 2, rgba32f) writeonly uniform image2D parameterGradients;
+layout(std430, binding = 2) writeonly buffer ParameterGradients { dvec2 parameterGradients[]; };
 #endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
 
 #ifdef LOSS_PARTS
-layout(binding = LOSS_IMAGE_0, rgba32f) readonly uniform image2D rowLosses;
-layout(binding = LOSS_IMAGE_1, rgba32f) writeonly uniform image2D batchLoss;
+layout(binding = LOSS_IMAGE_0, rgba32f) readonly uniform imageBuffer rowLosses;
+layout(std430, binding = LOSS_IMAGE_1) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
 #include "loss_sum.glsl"
 #endif
 
 const int INPUT_TEXELS = ROWS / 4;
 
-vec4 loadInput(ivec2 at, int texel, bool isInput)
+vec4 loadInput(int at, int texel, bool isInput)
 {
-    return zeroUnless(isInput, loadInputs(inputs, at + ivec2(texel, 0)));
+    return zeroUnless(isInput, loadInputs(inputs, at + texel));
 }
 
 void main()
@@ -67,13 +67,14 @@ void main()
     {
 #ifdef DRAWN_INPUTS
         ivec4 drawn = drawnRows(b);
-        ivec2 inputAt0 = matrixTexel(drawn.x, firstInputTexel, inputTexels), inputAt1 = matrixTexel(drawn.y, firstInputTexel, inputTexels);
-        ivec2 inputAt2 = matrixTexel(drawn.z, firstInputTexel, inputTexels), inputAt3 = matrixTexel(drawn.w, firstInputTexel, inputTexels);
+        int inputAt0 = matrixTexel(drawn.x, firstInputTexel, inputTexels), inputAt1 = matrixTexel(drawn.y, firstInputTexel, inputTexels);
+        int inputAt2 = matrixTexel(drawn.z, firstInputTexel, inputTexels), inputAt3 = matrixTexel(drawn.w, firstInputTexel, inputTexels);
 #else
-        ivec2 inputAt0 = matrixTexel(b, firstInputTexel, inputTexels);
-        ivec2 inputAt1 = inputAt0 + ivec2(0, 1), inputAt2 = inputAt0 + ivec2(0, 2), inputAt3 = inputAt0 + ivec2(0, 3);
+        int inputAt0 = matrixTexel(b, firstInputTexel, inputTexels), inputAt1 = inputAt0 + inputTexels;
+        int inputAt2 = inputAt1 + inputTexels, inputAt3 = inputAt2 + inputTexels;
 #endif
-        ivec2 gradientAt = matrixTexel(b, firstTexel, outputTexels);
+        int gradientAt0 = matrixTexel(b, firstTexel, outputTexels), gradientAt1 = gradientAt0 + outputTexels;
+        int gradientAt2 = gradientAt1 + outputTexels, gradientAt3 = gradientAt2 + outputTexels;
         vec4 x0[INPUT_TEXELS], x1[INPUT_TEXELS], x2[INPUT_TEXELS], x3[INPUT_TEXELS];
         vec4 g0[TEXELS], g1[TEXELS], g2[TEXELS], g3[TEXELS];
         bool use1 = b + 1 < rows, use2 = b + 2 < rows, use3 = b + 3 < rows;
@@ -86,10 +87,10 @@ void main()
             x3[row / 4] = zeroUnless(use3, loadInput(inputAt3, row / 4, isInput[row / 4]) + ones[row / 4]); \
         }
 #define LOAD_GRADIENT(t) \
-        g0[t] = imageLoad(outputGradients, gradientAt + ivec2(t, 0)); \
-        g1[t] = zeroUnless(use1, imageLoad(outputGradients, gradientAt + ivec2(t, 1))); \
-        g2[t] = zeroUnless(use2, imageLoad(outputGradients, gradientAt + ivec2(t, 2))); \
-        g3[t] = zeroUnless(use3, imageLoad(outputGradients, gradientAt + ivec2(t, 3)));
+        g0[t] = imageLoad(outputGradients, gradientAt0 + t); \
+        g1[t] = zeroUnless(use1, imageLoad(outputGradients, gradientAt1 + t)); \
+        g2[t] = zeroUnless(use2, imageLoad(outputGradients, gradientAt2 + t)); \
+        g3[t] = zeroUnless(use3, imageLoad(outputGradients, gradientAt3 + t));
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x0[row / 4][row % 4] * g0[t] + x1[row / 4][row % 4] * g1[t] \
             + x2[row / 4][row % 4] * g2[t] + x3[row / 4][row % 4] * g3[t];
@@ -103,15 +104,15 @@ void main()
 
 #ifdef UPDATE
     loadRecord();
-#define FINISH(at, gradient) update(at, gradient)
+#define FINISH(at, isWanted, gradient) update(at, isWanted, gradient)
 #else
-#define FINISH(at, gradient) imageStore(parameterGradients, at, gradient)
+#define FINISH(at, isWanted, gradient) { vec4 stored = gradient; if (isWanted) parameterGradients[at] = asTexel(stored); }
 #endif
 #define STORE(row, t) \
-    FINISH(isParameter && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, scaleInputs(sum[row * TEXELS + t]));
+    FINISH(at + t, isParameter && firstTexel + t < outputTexels, scaleInputs(sum[row * TEXELS + t]));
 #define STORE_ROW(row) \
     { \
-        ivec2 at = matrixTexel(4 * firstInputTexel + row, firstTexel, outputTexels); \
+        int at = matrixTexel(4 * firstInputTexel + row, firstTexel, outputTexels); \
         bool isParameter = 4 * firstInputTexel + row <= inputColumns; \
         ACROSS(STORE, row) \
     }

@@ -4,8 +4,8 @@
 #include "samples.glsl"
 
 INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) readonly uniform image2D parameters;   // [inputs + 1 x outputs]
-layout(binding = 2, rgba32f) writeonly uniform image2D outputs;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]
+layout(std430, binding = 2) writeonly buffer Outputs { dvec2 outputs[]; };
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;

@@ -16,16 +16,16 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 INPUT_IMAGE(0) inputs;
-layout(binding = 2, rgba32f) readonly uniform image2D hiddenParameters;
-layout(binding = 3, rgba32f) writeonly uniform image2D pendingHiddenParameters;
-layout(binding = 4, rgba32f) readonly uniform image2D outputParameters;
-layout(binding = 5, rgba32f) writeonly uniform image2D pendingOutputParameters;
-layout(binding = 6, rgba32f) coherent uniform image2D scratch;
+layout(binding = 2, rgba32f) readonly uniform imageBuffer hiddenParameters;
+layout(std430, binding = 3) writeonly buffer PendingHiddenParameters { dvec2 pendingHiddenParameters[]; };
+layout(binding = 4, rgba32f) readonly uniform imageBuffer outputParameters;
+layout(std430, binding = 5) writeonly buffer PendingOutputParameters { dvec2 pendingOutputParameters[]; };
+layout(binding = 6, rgba32f) coherent readonly uniform imageBuffer scratch;
+layout(std430, binding = 6) coherent writeonly buffer StoredScratch { dvec2 storedScratch[]; };
+layout(std430, binding = 7) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
 #ifdef RECORD_SLOTS
-layout(binding = 7, rgba32f) uniform image2D batchLoss;
+layout(binding = 7, rgba32f) readonly uniform imageBuffer stepRecord;
 shared int lossIsNotFinite;
-#else
-layout(binding = 7, rgba32f) writeonly uniform image2D batchLoss;
 #endif
 layout(location = SIZE_1) uniform int inputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
@@ -38,7 +38,7 @@ layout(location = SIZE_5) uniform int entropyBonusBits;   // the scalars are tho
 const int TILE_ROWS = 4;
 
 // Where a row of scratch begins, and what lies where in it.
-ivec2 scratchRow(int row)
+int scratchRow(int row)
 {
     return matrixTexel(row, 0, 2 * hiddenTexels + CLASS_TEXELS + 1);
 }
@@ -50,7 +50,7 @@ ivec2 scratchRow(int row)
 
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(scratch, scratchRow(row) + ivec2(HIDDEN + texel, 0));
+    return imageLoad(scratch, scratchRow(row) + HIDDEN + texel);
 }
 
 #define HIDDEN_ONE 1.0
@@ -84,7 +84,7 @@ void computeHidden(int tile)
 {
     int firstRow = tile / hiddenTexels * TILE_ROWS;
     int texel = tile % hiddenTexels;
-    ivec2 inputAt[TILE_ROWS];
+    int inputAt[TILE_ROWS];
     vec4 sum[TILE_ROWS];
     for (int i = 0; i < TILE_ROWS; i++)
     {
@@ -94,12 +94,12 @@ void computeHidden(int tile)
 
     for (int k = 0; k < inputTexels; k++)
     {
-        ivec2 weightAt = matrixTexel(4 * k, texel, hiddenTexels);
-        vec4 w0 = imageLoad(hiddenParameters, weightAt), w1 = imageLoad(hiddenParameters, weightAt + ivec2(0, 1));
-        vec4 w2 = imageLoad(hiddenParameters, weightAt + ivec2(0, 2)), w3 = imageLoad(hiddenParameters, weightAt + ivec2(0, 3));
+        int weightAt = matrixTexel(4 * k, texel, hiddenTexels);
+        vec4 w0 = imageLoad(hiddenParameters, weightAt), w1 = imageLoad(hiddenParameters, weightAt + hiddenTexels);
+        vec4 w2 = imageLoad(hiddenParameters, weightAt + 2 * hiddenTexels), w3 = imageLoad(hiddenParameters, weightAt + 3 * hiddenTexels);
         for (int i = 0; i < TILE_ROWS; i++)
         {
-            vec4 x = loadInputs(inputs, inputAt[i] + ivec2(k, 0));
+            vec4 x = loadInputs(inputs, inputAt[i] + k);
             sum[i] += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
         }
     }
@@ -107,20 +107,22 @@ void computeHidden(int tile)
     vec4 bias = imageLoad(hiddenParameters, matrixTexel(inputColumns, texel, hiddenTexels));
     for (int i = 0; i < TILE_ROWS; i++)
     {
-        if (firstRow + i < rows) imageStore(scratch, scratchRow(firstRow + i) + ivec2(HIDDEN + texel, 0), relu(scaleInputs(sum[i]) + bias));
+        vec4 h = relu(scaleInputs(sum[i]) + bias);
+        int at = scratchRow(firstRow + i) + HIDDEN + texel;
+        if (firstRow + i < rows) storedScratch[at] = asTexel(h);
     }
 }
 
 // z, L, dZ and dH of one row.
 void computeRow(int row)
 {
-    ivec2 at = scratchRow(row);
+    int at = scratchRow(row);
     lookUpRow(row);
     computeLogits(row);
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
     vec4 loss = rowLoss(row, target, softmax);
-    imageStore(scratch, at + ivec2(ROW_LOSS, 0), loss);
+    storedScratch[at + ROW_LOSS] = asTexel(loss);
 #ifdef RECORD_SLOTS
     if (!isFinite(loss.x)) lossIsNotFinite = 1;
 #endif
@@ -128,11 +130,11 @@ void computeRow(int row)
     for (int t = 0; t < CLASS_TEXELS; t++)
     {
         gradients[t] = logitGradient(row, t, target, softmax);
-        imageStore(scratch, at + ivec2(LOGIT_GRADIENTS + t, 0), gradients[t]);
+        storedScratch[at + LOGIT_GRADIENTS + t] = asTexel(gradients[t]);
     }
 
     for (int k = 0; k < hiddenTexels; k++)
-        imageStore(scratch, at + ivec2(HIDDEN_GRADIENTS + k, 0), reluGradient(hiddenGradient(k, gradients), loadHidden(row, k)));
+        storedScratch[at + HIDDEN_GRADIENTS + k] = asTexel(reluGradient(hiddenGradient(k, gradients), loadHidden(row, k)));
 }
 
 // [W; b] - learningRate * [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
@@ -152,7 +154,7 @@ void computeRow(int row)
             { \
                 bool inUse = b + i < rows; \
                 x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(inputRows[i], inputTexel)) + ones); \
-                g[i] = zeroUnless(inUse, imageLoad(scratch, scratchRow(b + i) + ivec2(gradientTexel + texel, 0))); \
+                g[i] = zeroUnless(inUse, imageLoad(scratch, scratchRow(b + i) + gradientTexel + texel)); \
             } \
             sum0 += x[0].x * g[0] + x[1].x * g[1] + x[2].x * g[2] + x[3].x * g[3]; \
             sum1 += x[0].y * g[0] + x[1].y * g[1] + x[2].y * g[2] + x[3].y * g[3]; \
@@ -162,9 +164,9 @@ void computeRow(int row)
         vec4 sum[4] = vec4[](sum0, sum1, sum2, sum3); \
         for (int i = 0; i < 4; i++) \
         { \
-            ivec2 at = 4 * inputTexel + i <= columns ? matrixTexel(4 * inputTexel + i, texel, outputTexels) : NOWHERE; \
+            int at = matrixTexel(4 * inputTexel + i, texel, outputTexels); \
             vec4 w = imageLoad(weights, at); \
-            STORE_UPDATE(pendingWeights, at, w, descend(w, decayedGradient(w, scale(sum[i])))); \
+            STORE_UPDATE(pendingWeights, at, 4 * inputTexel + i <= columns, w, descend(w, decayedGradient(w, scale(sum[i])))) \
         } \
     }
 
@@ -172,22 +174,22 @@ void main()
 {
     int lane = int(gl_LocalInvocationID.x);
 #ifdef RECORD_SLOTS
-    droppedStep = imageLoad(batchLoss, recordOfDrop()).x;
+    droppedStep = imageLoad(stepRecord, recordOfDrop()).x;
     if (lane == 0) lossIsNotFinite = 0;
 #endif
     int hiddenTiles = (rows + TILE_ROWS - 1) / TILE_ROWS * hiddenTexels;
     for (int tile = lane; tile < hiddenTiles; tile += GROUP_SIZE) computeHidden(tile);
-    memoryBarrierImage();
+    memoryBarrier();   // of buffers and of images
     barrier();
 
     for (int row = lane; row < rows; row += GROUP_SIZE) computeRow(row);
-    memoryBarrierImage();
+    memoryBarrier();   // of buffers and of images
     barrier();
 
 #ifdef RECORD_SLOTS
     bool dropsNow = droppedStep == 0.0 && lossIsNotFinite == 1;
     if (dropsNow) droppedStep = float(stepNumber);
-    if (dropsNow && lane == 0) imageStore(batchLoss, recordOfDrop(), vec4(droppedStep, 0.0, 0.0, 0.0));
+    if (dropsNow && lane == 0) batchLoss[recordOfDrop()] = asTexel(vec4(droppedStep, 0.0, 0.0, 0.0));
 #endif
     int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
     for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
@@ -199,7 +201,7 @@ void main()
     if (lane == 0)
     {
         vec2 sum = vec2(0.0);
-        for (int row = 0; row < rows; row++) sum += imageLoad(scratch, scratchRow(row) + ivec2(ROW_LOSS, 0)).xy;
-        imageStore(batchLoss, recordOfStep(), stepResult(sum.x, sum.y));
+        for (int row = 0; row < rows; row++) sum += imageLoad(scratch, scratchRow(row) + ROW_LOSS).xy;
+        batchLoss[recordOfStep()] = asTexel(stepResult(sum.x, sum.y));
     }
 }

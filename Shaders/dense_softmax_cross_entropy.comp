@@ -11,11 +11,11 @@
 #define classTexels CLASS_TEXELS
 #include "targets.glsl"
 
-layout(binding = 2, rgba32f) readonly uniform image2D outputParameters;
-layout(binding = 3, rgba32f) writeonly uniform image2D logitGradients;
-layout(binding = 4, rgba32f) writeonly uniform image2D rowLosses;
+layout(binding = 2, rgba32f) readonly uniform imageBuffer outputParameters;
+layout(std430, binding = 3) writeonly buffer LogitGradients { dvec2 logitGradients[]; };
+layout(std430, binding = 4) writeonly buffer RowLosses { dvec2 rowLosses[]; };
 #ifdef INPUT_GRADIENTS
-layout(binding = 5, rgba32f) writeonly uniform image2D hiddenGradients;
+layout(std430, binding = 5) writeonly buffer HiddenGradients { dvec2 hiddenGradients[]; };
 #endif
 layout(location = SIZE_1) uniform int hiddenTexels;
 layout(location = SIZE_2) uniform int hiddenColumns;
@@ -36,7 +36,7 @@ void computeRow(int row)
     Target target = loadTarget(row);
     Softmax softmax = softmaxOfRow(row);
     vec4 loss = rowLoss(row, target, softmax);
-    imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
+    rowLosses[matrixTexel(row, 0, 1)] = asTexel(loss);
 #ifdef RECORD_SLOTS
     noteLoss(loss.x);
 #endif
@@ -45,7 +45,7 @@ void computeRow(int row)
     for (int t = 0; t < CLASS_TEXELS; t++)
     {
         gradients[t] = logitGradient(row, t, target, softmax);
-        imageStore(logitGradients, matrixTexel(row, t, CLASS_TEXELS), gradients[t]);
+        logitGradients[matrixTexel(row, t, CLASS_TEXELS)] = asTexel(gradients[t]);
     }
 
 #ifdef INPUT_GRADIENTS
@@ -56,7 +56,7 @@ void computeRow(int row)
 #ifdef RELU
         gradient = reluGradient(gradient, loadHidden(row, k));
 #endif
-        imageStore(hiddenGradients, matrixTexel(row, k, hiddenTexels), gradient);
+        hiddenGradients[matrixTexel(row, k, hiddenTexels)] = asTexel(gradient);
         k++;
     }
     while (k < hiddenTexels);

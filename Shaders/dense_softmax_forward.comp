@@ -2,8 +2,8 @@
 // row; every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is computed here too, by the layer before.
 #include "matrix.glsl"
 
-layout(binding = 1, rgba32f) readonly uniform image2D outputParameters;
-layout(binding = 2, rgba32f) writeonly uniform image2D probabilities;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer outputParameters;
+layout(std430, binding = 2) writeonly buffer Probabilities { dvec2 probabilities[]; };
 layout(location = SIZE_0) uniform int hiddenTexels;
 layout(location = SIZE_1) uniform int hiddenColumns;
 layout(location = SIZE_2) uniform int classes;
@@ -27,6 +27,6 @@ void computeRow(int row)
     for (int t = 0; t < CLASS_TEXELS; t++)
     {
         vec4 terms = exponentials(loadLogits(row, t), loadAllowed(row, t), softmax.maximum);
-        imageStore(probabilities, matrixTexel(row, t, CLASS_TEXELS), terms / softmax.sum);
+        probabilities[matrixTexel(row, t, CLASS_TEXELS)] = asTexel(terms / softmax.sum);
     }
 }

@@ -2,7 +2,7 @@
 // rows. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
 
-layout(binding = 2, rgba32f) writeonly uniform image2D probabilities;
+layout(std430, binding = 2) writeonly buffer Probabilities { dvec2 probabilities[]; };
 
 void main()
 {
@@ -10,7 +10,7 @@ void main()
     int firstRow = int(gl_WorkGroupID.y) * ROWS;
     if (member >= members) return;
 
-    ivec2 origin = parameterOrigin(member);
+    int origin = parameterOrigin(member);
     DECLARE_SAMPLES(member, firstRow)
     DECLARE_FEATURES
     float z[ROWS * CLASS_SLOTS + 3];
@@ -32,7 +32,7 @@ void main()
     if (c < CLASSES && c % 4 == 0) \
     { \
         const int j = c; \
-        imageStore(probabilities, matrixTexel(outputRow, j / 4, CLASS_TEXELS), CLASS_TEXEL(r, j) / sum); \
+        probabilities[matrixTexel(outputRow, j / 4, CLASS_TEXELS)] = asTexel(CLASS_TEXEL(r, j) / sum); \
     }
     EACH_ROW(SOFTMAX_ROW)
 }

@@ -8,12 +8,19 @@
 // sums over a batch are linear in it. H is computed again for the gradients, which is less work than to store and load it.
 #include "population.glsl"
 
-layout(binding = 2, rgba32ui) readonly uniform uimage2D targets;   // [members * rows x 4 * targetTexels], see targets.glsl
-layout(binding = 3, rgba32f) uniform image2D pendingParameters;
-layout(binding = 4, rgba32f) uniform image2D losses;               // [members x 1]
+layout(binding = 2, rgba32ui) readonly uniform uimageBuffer targets;   // [members * rows x 4 * targetTexels], see targets.glsl
+layout(std430, binding = 3) writeonly buffer PendingParameters { dvec2 pendingParameters[]; };
+layout(std430, binding = 4) writeonly buffer Losses { dvec2 losses[]; };   // [members x 1]
 #if MOMENTUM
-layout(binding = 5, rgba32f) readonly uniform image2D velocities;
-layout(binding = 6, rgba32f) uniform image2D pendingVelocities;
+layout(binding = 5, rgba32f) readonly uniform imageBuffer velocities;
+layout(std430, binding = 6) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
+#endif
+#if MORE
+layout(binding = 3, rgba32f) readonly uniform imageBuffer parametersSoFar;   // what is pending after the dispatches before
+layout(binding = 4, rgba32f) readonly uniform imageBuffer lossesSoFar;
+#if MOMENTUM
+layout(binding = 6, rgba32f) readonly uniform imageBuffer velocitiesSoFar;
+#endif
 #endif
 layout(location = SIZE_1) uniform int firstRow;
 layout(location = SCALAR_0) uniform float learningRate;
@@ -33,13 +40,13 @@ bool isAllowed(int row, uvec4 firstWords, int j)
 }
 
 // One texel of the parameters, whose committed value is w and whose gradient over these rows is g.
-void update(ivec2 at, vec4 w, vec4 g, bool keep)
+void update(int at, vec4 w, vec4 g, bool keep)
 {
 #if MORE
-    vec4 pendingW = imageLoad(pendingParameters, at) - learningRate * g;
+    vec4 pendingW = imageLoad(parametersSoFar, at) - learningRate * g;
 #if MOMENTUM
     vec4 v = imageLoad(velocities, at);
-    vec4 pendingV = imageLoad(pendingVelocities, at) + g;
+    vec4 pendingV = imageLoad(velocitiesSoFar, at) + g;
 #endif
 #else
     g += weightDecay * w;
@@ -51,9 +58,9 @@ void update(ivec2 at, vec4 w, vec4 g, bool keep)
     vec4 pendingW = w - learningRate * g;
 #endif
 #if MOMENTUM
-    imageStore(pendingVelocities, at, keep ? v : pendingV);
+    pendingVelocities[at] = asTexel(keep ? v : pendingV);
 #endif
-    imageStore(pendingParameters, at, keep ? w : pendingW);
+    pendingParameters[at] = asTexel(keep ? w : pendingW);
 }
 
 void main()
@@ -61,14 +68,14 @@ void main()
     int member = int(gl_GlobalInvocationID.x);
     if (member >= members) return;
 
-    ivec2 origin = parameterOrigin(member);
+    int origin = parameterOrigin(member);
     DECLARE_SAMPLES(member, firstRow)
     DECLARE_FEATURES
     float z[ROWS * CLASS_SLOTS + 3];
     COMPUTE_LOGITS
 
     // Losses, and z becomes dZ.
-    ivec2 lossAt = matrixTexel(member, 0, 1);
+    int lossAt = matrixTexel(member, 0, 1);
     float loss = 0.0;
 #define SOFTMAX_ROW(row) \
     { \
@@ -112,9 +119,9 @@ void main()
 
     loss /= float(rows);
 #if MORE
-    loss += imageLoad(losses, lossAt).x;
+    loss += imageLoad(lossesSoFar, lossAt).x;
 #endif
-    imageStore(losses, lossAt, vec4(loss, 0.0, 0.0, 0.0));
+    losses[lossAt] = asTexel(vec4(loss, 0.0, 0.0, 0.0));
     bool keep = !(abs(loss) <= -LOWEST);   // NaN too
 
     // The output's biases.
@@ -124,7 +131,7 @@ void main()
         const int j = c; \
         vec4 sum = vec4(0.0); \
         EACH_ROW(ADD_OUTPUT_BIASES) \
-        ivec2 at = parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + j / 4); \
+        int at = parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + j / 4); \
         update(at, imageLoad(parameters, at), sum, keep); \
     }
 #define ADD_OUTPUT_BIASES(row) sum += CLASS_TEXEL(row, j);
@@ -143,7 +150,7 @@ void main()
         if (c < CLASSES) \
         { \
             const int j = c; \
-            ivec2 at = parameterTexel(origin, run + INPUTS + 1 + j); \
+            int at = parameterTexel(origin, run + INPUTS + 1 + j); \
             vec4 w = imageLoad(parameters, at); \
             vec4 g = vec4(0.0); \
             EACH_ROW(ADD_CLASS_GRADIENT) \
@@ -185,7 +192,7 @@ void main()
 #define UPDATE_INPUT(i, g) \
         if (i < INPUTS) \
         { \
-            ivec2 at = parameterTexel(origin, run + i); \
+            int at = parameterTexel(origin, run + i); \
             update(at, imageLoad(parameters, at), g, keep); \
         }
         EACH_INPUT(INPUT_GRADIENT)

@@ -5,8 +5,8 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) readonly uniform image2D outputGradients;
-layout(binding = 2, rgba32f) writeonly uniform image2D inputGradients;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer outputGradients;
+layout(std430, binding = 2) writeonly buffer InputGradients { dvec2 inputGradients[]; };
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()
@@ -17,8 +17,8 @@ void main()
 
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
-        ivec2 at = matrixTexel(row, texel, texelsPerRow);
+        int at = matrixTexel(row, texel, texelsPerRow);
         vec4 x = loadInputs(inputs, matrixTexel(inputRow(row), texel, texelsPerRow));   // of which only the sign matters
-        imageStore(inputGradients, at, reluGradient(imageLoad(outputGradients, at), x));
+        inputGradients[at] = asTexel(reluGradient(imageLoad(outputGradients, at), x));
     }
 }

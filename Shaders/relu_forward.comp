@@ -5,7 +5,7 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) writeonly uniform image2D outputs;
+layout(std430, binding = 1) writeonly buffer Outputs { dvec2 outputs[]; };
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()
@@ -17,6 +17,6 @@ void main()
     for (int row = firstRow; row < min(firstRow + ROWS_PER_INVOCATION, rows); row++)
     {
         vec4 x = scaleInputs(loadInputs(inputs, matrixTexel(inputRow(row), texel, texelsPerRow)));
-        imageStore(outputs, matrixTexel(row, texel, texelsPerRow), relu(x));
+        outputs[matrixTexel(row, texel, texelsPerRow)] = asTexel(relu(x));
     }
 }

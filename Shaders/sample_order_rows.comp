@@ -8,7 +8,7 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32ui) writeonly uniform uimage2D order;
+layout(std430, binding = 0) writeonly buffer Order { uvec4 order[]; };
 layout(location = SIZE_0) uniform int texels;
 layout(location = SIZE_1) uniform int count;
 layout(location = SIZE_2) uniform int batchSize;
@@ -71,5 +71,5 @@ void main()
     findRoundKeys(batch / batchesPerEpoch);
     uvec4 found;
     for (int i = 0; i < 4; i++) found[i] = rowAt(uint(min(first + i, count - 1)));   // past an epoch's end: its last sample again
-    imageStore(order, matrixTexel(texel, 0, 1), found);
+    order[texel] = found;
 }

@@ -5,8 +5,8 @@
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D logitsImage;
-layout(binding = 2, rgba32f) writeonly uniform image2D logitGradients;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer logitsImage;
+layout(std430, binding = 2) writeonly buffer LogitGradients { dvec2 logitGradients[]; };
 layout(location = SIZE_1) uniform int classTexels;   // texels of a row of logits
 layout(location = SCALAR_0) uniform float entropyBonus;
 
@@ -28,6 +28,6 @@ void main()
     Softmax softmax = softmaxOfRow(row);
     for (int texel = 0; texel < classTexels; texel++)
     {
-        imageStore(logitGradients, matrixTexel(row, texel, classTexels), logitGradient(row, texel, target, softmax));
+        logitGradients[matrixTexel(row, texel, classTexels)] = asTexel(logitGradient(row, texel, target, softmax));
     }
 }

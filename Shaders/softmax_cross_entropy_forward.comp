@@ -5,8 +5,8 @@
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D logitsImage;
-layout(binding = 2, rgba32f) writeonly uniform image2D rowLosses;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer logitsImage;
+layout(std430, binding = 2) writeonly buffer RowLosses { dvec2 rowLosses[]; };
 layout(location = SIZE_1) uniform int classTexels;   // texels of a row of logits
 layout(location = SCALAR_0) uniform float entropyBonus;
 
@@ -28,7 +28,7 @@ void main()
 
     lookUpRow(row);
     vec4 loss = rowLoss(row, loadTarget(row), softmaxOfRow(row));
-    imageStore(rowLosses, matrixTexel(row, 0, 1), loss);
+    rowLosses[matrixTexel(row, 0, 1)] = asTexel(loss);
 #ifdef RECORD_SLOTS
     noteLoss(loss.x);
 #endif

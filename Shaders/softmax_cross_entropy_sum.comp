@@ -2,8 +2,8 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D rowLosses;
-layout(binding = 1, rgba32f) writeonly uniform image2D batchLoss;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer rowLosses;
+layout(std430, binding = 1) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
 
 #include "loss_sum.glsl"
 

@@ -2,8 +2,8 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D logitsImage;
-layout(binding = 1, rgba32f) writeonly uniform image2D probabilities;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer logitsImage;
+layout(std430, binding = 1) writeonly buffer Probabilities { dvec2 probabilities[]; };
 layout(location = SIZE_0) uniform int classTexels;
 layout(location = SIZE_1) uniform int classes;
 
@@ -28,6 +28,6 @@ void main()
     for (int texel = 0; texel < classTexels; texel++)
     {
         vec4 terms = exponentials(loadLogits(row, texel), loadAllowed(row, texel), softmax.maximum);
-        imageStore(probabilities, matrixTexel(row, texel, classTexels), terms / softmax.sum);
+        probabilities[matrixTexel(row, texel, classTexels)] = asTexel(terms / softmax.sum);
     }
 }

@@ -5,14 +5,17 @@
 // An invocation is a pixel. Those of a workgroup exchange theirs, since a texel of features holds values of up to four pixels.
 #include "matrix.glsl"
 
+// What a texel of features is kept as: floats, or bytes that stand for value / 255.
 #ifdef BYTE_FEATURES
-#define FEATURE_FORMAT rgba8
+#define FEATURES uint
+#define packFeatures(values) packUnorm4x8(values)
 #else
-#define FEATURE_FORMAT rgba32f
+#define FEATURES dvec2
+#define packFeatures(values) asTexel(values)
 #endif
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, FEATURE_FORMAT) writeonly uniform image2D features;
+layout(std430, binding = 0) writeonly buffer Features { FEATURES features[]; };
 layout(binding = SOURCE_TEXTURE) uniform sampler2D source;
 layout(location = SIZE_0) uniform int row;
 layout(location = SIZE_1) uniform int width;
@@ -86,5 +89,5 @@ void main()
         values[i] = pixels[value / CHANNELS][value % CHANNELS];
     }
 
-    imageStore(features, matrixTexel(row, texel, texelsPerRow), values);
+    features[matrixTexel(row, texel, texelsPerRow)] = packFeatures(values);
 }

@@ -6,9 +6,9 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
-layout(binding = 0, rgba32f) readonly uniform image2D observed;
-layout(binding = 1, rgba32f) readonly uniform image2D seen;
-layout(binding = 2, rgba32f) writeonly uniform image2D features;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer observed;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer seen;
+layout(std430, binding = 2) writeonly buffer Features { dvec2 features[]; };
 layout(location = SIZE_0) uniform int observations;
 layout(location = SIZE_1) uniform int values;
 layout(location = SIZE_2) uniform int observedTexels;
@@ -40,5 +40,5 @@ void main()
             joined[i] = clamp(2.0 * seenAt(look, column - observations) - 1.0, -float(LIMIT), float(LIMIT));
     }
 
-    imageStore(features, matrixTexel(row, texel, featureTexels), joined);
+    features[matrixTexel(row, texel, featureTexels)] = asTexel(joined);
 }

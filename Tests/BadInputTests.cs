@@ -432,10 +432,10 @@ internal sealed class BadInputTests : IDisposable
         yield return Bad<ArgumentException>("EstimateCost of nothing", _ => Network.EstimateCost(4, 5, null), "at least one operation");
         yield return Bad<DeviceLimitException>("Cost of too many samples", test => test.classifier.Network.Cost(Recording.MaximumCapacity + 1), "at most 262140 rows", "262141 came");
 
-        foreach ((int inputs, int units) in new[] { (300_000, 100_000), (70_000, 70_000), (1, 200_000), (2_000_000_000, 4), (4, int.MaxValue), (int.MaxValue, int.MaxValue), (1 << 30, 4) })
+        foreach ((int inputs, int units) in new[] { (300_000, 100_000), (70_000, 70_000), (1, 300_000_000), (2_000_000_000, 4), (4, int.MaxValue), (int.MaxValue, int.MaxValue), (1 << 30, 4) })
         {
             string[] says = Math.Max(inputs, units) > 1 << 30 ? ["and no device holds more than 1073741824"]
-                : [$" × {units}]", "do not fit into one texture of this device", "Use fewer rows or columns"];
+                : [$" × {units}]", "are too large for this device", "Use fewer rows or columns"];
             yield return Bad<DeviceLimitException>($"Network, {inputs} × {units}", _ => new Network(TestDevice.Plain, inputs, new Dense(units)).Dispose(), says);
             yield return Bad<DeviceLimitException>($"LinearClassifier, {inputs} × {units}", _ => new LinearClassifier(TestDevice.Plain, inputs, units).Dispose(), says);
             yield return Bad<DeviceLimitException>($"TwoLayerClassifier, {inputs} × {units}", _ => new TwoLayerClassifier(TestDevice.Plain, inputs, units, 3).Dispose(), says);

@@ -55,7 +55,7 @@ internal sealed unsafe class DeviceTests
     public void NoCallOfOursIsAnErrorToTheDriver()
     {
         List<string> messages = [];
-        using (NeuralDevice device = TestDevice.Create(new HeadlessOptions { Debug = true, DebugMessage = messages.Add, FoldHeight = TestDevice.SmallFoldHeight }))
+        using (NeuralDevice device = TestDevice.Create(new HeadlessOptions { Debug = true, DebugMessage = messages.Add }))
         {
             using GL gl = CurrentGl();
             foreach ((string name, Action call) in LifeOfAClassifier(device))
@@ -460,7 +460,21 @@ internal sealed unsafe class DeviceTests
     {
         using NeuralDevice device = TestDevice.Create();
         using MatrixTexture matrix = Kernels.Empty(device, 5, 6);
-        Assert.That(device.Memory, Is.EqualTo(new DeviceMemory(Textures: 1, Buffers: 0, Programs: 0, Bytes: 5 * 2 * 16)));
+        Assert.That(device.Memory, Is.EqualTo(new DeviceMemory(Textures: 1, Buffers: 1, Programs: 0, Bytes: 5 * 2 * 16)));
+    }
+
+    /// <summary>No driver of today writes 16 GiB at one binding; what is only read may be larger than what is written.</summary>
+    [Test]
+    public void APlanThatWritesMoreThanTheDriverAllowsIsRefused()
+    {
+        PlannedMatrix large = new(new MatrixShape(1 << 20, 1 << 12), "test values"), small = new(new MatrixShape(1, 1), "test values");
+        KernelSource source = new("relu_forward.comp");
+        Dispatch writing = new(source, [new(small, ImageAccess.Read), new(large, ImageAccess.Write)], [1], new DispatchGrid(1));
+        Dispatch reading = new(source, [new(large, ImageAccess.Read), new(small, ImageAccess.Write)], [1], new DispatchGrid(1));
+        Assert.That(
+            () => new Plan(TestDevice.Plain, [reading, writing], compile: false),
+            Throws.TypeOf<DeviceLimitException>().With.Message.Contains($"[{1 << 20} × {1 << 12}]").And.Message.Contains("17179869184 bytes"));
+        Assert.That(() => new Plan(TestDevice.Plain, [reading], compile: false), Throws.Nothing);
     }
 
     [Test]
@@ -497,7 +511,7 @@ internal sealed unsafe class DeviceTests
         NeuralDevice device = NeuralDevice.Attach(gl);
         Scene scene = new(device);
         DeviceMemory memory = device.Memory;
-        Assert.That(Living(gl), Is.EqualTo((memory.Textures, memory.Programs, 1)), "the device counts what there is");
+        Assert.That(Living(gl), Is.EqualTo((memory.Textures, memory.Buffers, memory.Programs)), "the device counts what there is");
         device.Dispose();
         Assert.That(Living(gl), Is.EqualTo((0, 0, 0)));
         scene.Dispose();
@@ -616,10 +630,10 @@ internal sealed unsafe class DeviceTests
         return GL.GetApi(egl.GetProcAddress);
     }
 
-    private static (int Textures, int Programs, int Framebuffers) Living(GL gl)
+    private static (int Textures, int Buffers, int Programs) Living(GL gl)
     {
         IEnumerable<uint> names = Enumerable.Range(1, 1_000).Select(i => (uint)i);
-        return (names.Count(gl.IsTexture), names.Count(gl.IsProgram), names.Count(gl.IsFramebuffer));
+        return (names.Count(gl.IsTexture), names.Count(gl.IsBuffer), names.Count(gl.IsProgram));
     }
 
     [UnmanagedCallersOnly]

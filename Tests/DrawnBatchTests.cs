@@ -33,19 +33,19 @@ internal sealed class DrawnBatchTests
 
     public static IEnumerable<TestCaseData> Cases()
     {
-        (bool Folded, int Count, int BatchSize)[] sets = [(true, 9, 3), (true, 45, 7), (false, 3, 5), (false, 785, 130)];
+        (int Count, int BatchSize)[] sets = [(9, 3), (45, 7), (3, 5), (785, 130)];
         return
             from stack in Stacks
             from fused in new[] { true, false }
             from set in sets
             let optimizer = Optimizers[(set.Count + stack.Inputs) % Optimizers.Length]
-            select new TestCaseData(stack, optimizer, fused, set.Folded, set.Count, set.BatchSize);
+            select new TestCaseData(stack, optimizer, fused, set.Count, set.BatchSize);
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void GivesTheBitsOfTheUploadedOne(Case stack, Optimizer optimizer, bool fused, bool folded, int count, int batchSize)
+    public void GivesTheBitsOfTheUploadedOne(Case stack, Optimizer optimizer, bool fused, int count, int batchSize)
     {
-        NeuralDevice device = TestDevice.Get(folded);
+        NeuralDevice device = TestDevice.Plain;
         using Network drawing = new(device, Seed, stack.Inputs, stack.Operations), uploading = new(device, Seed, stack.Inputs, stack.Operations);
         Samples samples = Samples.Random(stack.Inputs, drawing.Outputs, count);
         using TrainingSet set = new(device, stack.Inputs, drawing.Outputs, count);
@@ -100,35 +100,32 @@ internal sealed class DrawnBatchTests
     public void BytesGiveWhatTheyGiveAsFloats(Case stack)
     {
         const int Count = 45, BatchSize = 7;
-        foreach (bool folded in new[] { false, true })
+        foreach (bool fused in new[] { false, true })
         {
-            foreach (bool fused in new[] { false, true })
+            NeuralDevice device = TestDevice.Plain;
+            using Network drawing = new(device, Seed, stack.Inputs, stack.Operations), uploading = new(device, Seed, stack.Inputs, stack.Operations);
+            using Network uploadingBytes = new(device, Seed, stack.Inputs, stack.Operations);
+            byte[] features = [.. Enumerable.Range(0, Count * stack.Inputs).Select(i => (byte)(i * 37))];
+            Samples samples = Samples.Random(stack.Inputs, drawing.Outputs, Count) with { Features = [.. features.Select(value => value / 255f)] };
+            using TrainingSet set = new(device, stack.Inputs, drawing.Outputs, Count, SampleFormat.Bytes);
+            set.AddRange(features, samples.Labels, samples.Weights, samples.Allowed);
+            set.Upload();
+            using BatchTrainer reference = new(uploading, Optimizers[0], Loss, BatchSize, fused);
+            using BatchTrainer sameBytes = new(uploadingBytes, Optimizers[0], Loss, BatchSize, fused);
+            using DrawnTrainer trainer = new(drawing, set, Optimizers[0], BatchSize, fused);
+            for (int step = 0; step < 10; step++)
             {
-                NeuralDevice device = TestDevice.Get(folded);
-                using Network drawing = new(device, Seed, stack.Inputs, stack.Operations), uploading = new(device, Seed, stack.Inputs, stack.Operations);
-                using Network uploadingBytes = new(device, Seed, stack.Inputs, stack.Operations);
-                byte[] features = [.. Enumerable.Range(0, Count * stack.Inputs).Select(i => (byte)(i * 37))];
-                Samples samples = Samples.Random(stack.Inputs, drawing.Outputs, Count) with { Features = [.. features.Select(value => value / 255f)] };
-                using TrainingSet set = new(device, stack.Inputs, drawing.Outputs, Count, SampleFormat.Bytes);
-                set.AddRange(features, samples.Labels, samples.Weights, samples.Allowed);
-                set.Upload();
-                using BatchTrainer reference = new(uploading, Optimizers[0], Loss, BatchSize, fused);
-                using BatchTrainer sameBytes = new(uploadingBytes, Optimizers[0], Loss, BatchSize, fused);
-                using DrawnTrainer trainer = new(drawing, set, Optimizers[0], BatchSize, fused);
-                for (int step = 0; step < 10; step++)
-                {
-                    (_, int[] rows, BatchResult result) = trainer.Step();
-                    Samples drawn = samples.Rows(rows);
-                    byte[] drawnBytes = [.. rows.SelectMany(row => features.Skip(row * stack.Inputs).Take(stack.Inputs))];
-                    reference.TrainBatch(drawn.Features, drawn.Labels, drawn.Weights, drawn.Allowed);
-                    Assert.That(sameBytes.TrainBatchOfBytes(drawnBytes, drawn.Labels, drawn.Weights, drawn.Allowed), Is.EqualTo(result), $"step {step}");
-                }
-
-                AssertSameBits(drawing, uploadingBytes);
-
-                foreach ((NetworkParameter actual, NetworkParameter expected) in drawing.Parameters.Zip(uploading.Parameters))
-                    Tolerance.AssertClose(actual.GetValues(), TwinArrays.ToDouble(expected.GetValues()), 1e-5, 1e-5, actual.Name);
+                (_, int[] rows, BatchResult result) = trainer.Step();
+                Samples drawn = samples.Rows(rows);
+                byte[] drawnBytes = [.. rows.SelectMany(row => features.Skip(row * stack.Inputs).Take(stack.Inputs))];
+                reference.TrainBatch(drawn.Features, drawn.Labels, drawn.Weights, drawn.Allowed);
+                Assert.That(sameBytes.TrainBatchOfBytes(drawnBytes, drawn.Labels, drawn.Weights, drawn.Allowed), Is.EqualTo(result), $"step {step}");
             }
+
+            AssertSameBits(drawing, uploadingBytes);
+
+            foreach ((NetworkParameter actual, NetworkParameter expected) in drawing.Parameters.Zip(uploading.Parameters))
+                Tolerance.AssertClose(actual.GetValues(), TwinArrays.ToDouble(expected.GetValues()), 1e-5, 1e-5, actual.Name);
         }
     }
 
@@ -137,7 +134,7 @@ internal sealed class DrawnBatchTests
     public void TheDerivativeOfAReluOfDrawnFeatures()
     {
         const int Inputs = 9, Count = 13, BatchSize = 7;
-        NeuralDevice device = TestDevice.Folding;
+        NeuralDevice device = TestDevice.Plain;
         Samples samples = Samples.Random(Inputs, 2, Count);
         using TrainingSet set = new(device, Inputs, 2, Count);
         set.AddRange(samples.Features, samples.Labels);

@@ -35,7 +35,7 @@ internal sealed class NetworkTests
     [Test]
     public void ParametersComeBackBitForBit([Values(1, 3, 9)] int inputs, [Values(1, 4, 7)] int hidden, [Values(2, 5)] int classes)
     {
-        using TwoLayerClassifier classifier = new(TestDevice.Folding, inputs, hidden, classes);
+        using TwoLayerClassifier classifier = new(TestDevice.Plain, inputs, hidden, classes);
         ClassifierParameters written = new(
             TwinArrays.UniformFloats(1, inputs * hidden), TwinArrays.UniformFloats(2, hidden),
             TwinArrays.UniformFloats(3, hidden * classes), TwinArrays.UniformFloats(4, classes));
@@ -66,11 +66,11 @@ internal sealed class NetworkTests
     [Test]
     public void GradientsOfStacksAgreeWithTheTwin(
         [Values(1, 2, 3, 4)] int denseLayers, [Values] bool relu, [Values] bool weighted, [Values] bool masked,
-        [Values(0f, 0.2f)] float entropyBonus, [Values] bool folded)
+        [Values(0f, 0.2f)] float entropyBonus)
     {
         const int Rows = 13, Inputs = 9, Classes = 5;
         int[] units = [.. new[] { 7, 18, 33 }.Take(denseLayers - 1), Classes];
-        (Network network, NetworkTwin twin) = Pair(TestDevice.Get(folded), Inputs, units, relu, seed: 40 + denseLayers);
+        (Network network, NetworkTwin twin) = Pair(TestDevice.Plain, Inputs, units, relu, seed: 40 + denseLayers);
         using (network)
         {
             float[] features = TwinArrays.UniformFloats(50, Rows * Inputs, -1, 1);
@@ -89,10 +89,10 @@ internal sealed class NetworkTests
 
     /// <summary>The gradient of the features is computed when asked for, and only then.</summary>
     [Test]
-    public void InputGradientsAgreeWithTheTwinAndAreRecordedOnlyWhenAsked([Values] bool relu, [Values] bool folded)
+    public void InputGradientsAgreeWithTheTwinAndAreRecordedOnlyWhenAsked([Values] bool relu)
     {
         const int Rows = 11, Inputs = 13, Classes = 6;
-        (Network network, NetworkTwin twin) = Pair(TestDevice.Get(folded), Inputs, [17, Classes], relu, seed: 60);
+        (Network network, NetworkTwin twin) = Pair(TestDevice.Plain, Inputs, [17, Classes], relu, seed: 60);
         using (network)
         {
             float[] features = TwinArrays.UniformFloats(61, Rows * Inputs, -1, 1);
@@ -106,7 +106,7 @@ internal sealed class NetworkTests
 
         string[] Kernels(bool asked)
         {
-            Recording recording = new(network.Stack, Rows, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
+            Recording recording = new(network.Stack, Rows, network.CommittedParameters, network.KernelFamily);
             recording.RecordLoss(new SoftmaxCrossEntropy());
             recording.RecordBackward(asked);
             return [.. recording.Dispatches.Where(d => d.Block == 0 && d.Pass == RecordedPass.Backward).Select(d => d.Dispatch.Source.FileName)];
@@ -226,10 +226,10 @@ internal sealed class NetworkTests
 
     /// <summary>What the cost says is allocated is what the device counts, without and with an optimizer.</summary>
     [Test]
-    public void CostAllocatesWhatTheDeviceCounts([Values(1, 7, 64)] int batch, [Values] bool folded, [Values] bool fused)
+    public void CostAllocatesWhatTheDeviceCounts([Values(1, 7, 64)] int batch, [Values] bool fused)
     {
         const int Inputs = 33, Classes = 10;
-        NeuralDevice device = TestDevice.Get(folded);
+        NeuralDevice device = TestDevice.Plain;
         foreach (Optimizer? optimizer in new Optimizer?[] { null, new Sgd(0.1f), new Sgd(0.1f, 0.9f), new Adam() })
         {
             if (optimizer is null && !fused) continue;   // gradients alone are always fused

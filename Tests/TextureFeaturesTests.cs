@@ -21,9 +21,9 @@ internal sealed class TextureFeaturesTests
 
     [Test]
     public void TheKernelDoesWhatItsTwinDoes(
-        [ValueSource(nameof(Extents))] (int Width, int Height) extent, [ValueSource(nameof(Formats))] InternalFormat format, [Values] bool folded)
+        [ValueSource(nameof(Extents))] (int Width, int Height) extent, [ValueSource(nameof(Formats))] InternalFormat format)
     {
-        NeuralDevice device = TestDevice.Get(folded);
+        NeuralDevice device = Device;
         using GameTextures game = new();
         float[] given = TwinArrays.UniformFloats(7, extent.Width * extent.Height * 4, -0.5, 1.5);
         uint texture = game.Make(extent.Width, extent.Height, format, given);
@@ -118,10 +118,10 @@ internal sealed class TextureFeaturesTests
 
     /// <summary>Mixed with samples from memory, textures keep their place, when the ring is full too.</summary>
     [Test]
-    public void TexturesKeepTheirPlaceAmongTheSamples([Values] bool folded, [Values] SampleFormat format, [Values(1, 2, 3)] int seed)
+    public void TexturesKeepTheirPlaceAmongTheSamples([Values] SampleFormat format, [Values(1, 2, 3)] int seed)
     {
         const int Width = 3, Height = 1, Inputs = Width * Height * 3, Capacity = 19;
-        NeuralDevice device = TestDevice.Get(folded);
+        NeuralDevice device = Device;
         using GameTextures game = new();
         using TrainingSet samples = new(device, Inputs, Classes, Capacity, format);
         Random random = new(seed);
@@ -344,7 +344,7 @@ internal sealed class TextureFeaturesTests
         using MatrixTexture features = new(device, device.Shape(Rows, expected.Length, "features", TexelFormat.Byte), TexelFormat.Byte);
         new TextureFeatures(source, width, height, channels, features).Write(Row);
         byte[] padded = new byte[Rows * features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        device.Read(features, 0, Rows, padded);
+        device.Read(features, 0, padded);
         int first = Row * features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         double[] kept = [.. padded.Skip(first).Take(expected.Length).Select(value => value / 255.0)];
         Tolerance.AssertClose(kept, [.. expected.Select(value => Math.Clamp(value, 0, 1))], (0.5 / 255) + 2e-5, 0, $"{what}, bytes");

@@ -50,9 +50,6 @@ public sealed record HeadlessOptions
     /// <summary>Receives the driver's debug messages, on the thread of the call that caused them.</summary>
     public Action<string>? DebugMessage { get; init; }
 
-    /// <summary>Rows after which a matrix is folded into a further column block; smaller ones test the folding.</summary>
-    internal int FoldHeight { get; init; } = MatrixShape.DefaultFoldHeight;
-
     /// <summary>The EGL library to load; another name tests what is said where there is none.</summary>
     internal string? EglLibrary { get; init; }
 }

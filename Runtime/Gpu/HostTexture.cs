@@ -4,17 +4,17 @@ namespace NeuralPlugin;
 /// A texture of the host that a dispatch looks up in, through a sampler of ours: how the host filters it does not matter. It keeps
 /// the name alone, which the host may delete or use anew once the dispatch was enqueued.
 /// </summary>
-internal sealed class HostTexture(NeuralDevice device) : Operand
+internal sealed class HostTexture(NeuralDevice device, int width = 0, int height = 0) : Operand
 {
     private uint name;
 
     public NeuralDevice Device => device;
 
     /// <summary>Texels side by side.</summary>
-    public int Width { get; private set; }
+    public int Width { get; private set; } = width;
 
     /// <summary>Rows of texels.</summary>
-    public int Height { get; private set; }
+    public int Height { get; private set; } = height;
 
     /// <summary>Whether it has more than red.</summary>
     public bool HasGreen { get; private set; }
@@ -24,6 +24,8 @@ internal sealed class HostTexture(NeuralDevice device) : Operand
     public override TexelFormat Format => TexelFormat.Float;
 
     public override uint TextureName => name;
+
+    public override uint BufferName => 0;
 
     public override uint SamplerName => device.NearestSampler;
 

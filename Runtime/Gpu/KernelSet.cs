@@ -40,10 +40,7 @@ public sealed class WarmUpProgress
     public bool IsDone => Done == Total;
 }
 
-/// <summary>
-/// A kernel and what the textures are like that it works on. Drivers compile a program anew for another format, and llvmpipe for
-/// a width or a height that is a power of two or is not.
-/// </summary>
+/// <summary>A kernel and what the matrices and textures are like that it works on: drivers compile a program anew for another kind.</summary>
 internal sealed class WarmUpRun
 {
     private readonly int sizes;
@@ -71,8 +68,8 @@ internal sealed class WarmUpRun
 
     public bool IsDone { get; set; }
 
-    /// <summary>The kernel in one workgroup, on other textures, with no rows and all sizes zero: it does next to nothing.</summary>
-    public Dispatch On(Func<TextureKind, MatrixTexture> textures)
+    /// <summary>The kernel in one workgroup, on other matrices and textures, with no rows and all sizes zero: it does next to nothing.</summary>
+    public Dispatch On(Func<TextureKind, Operand> textures)
     {
         ImageBinding[] images = [.. Images.Select(image => new ImageBinding(textures(image.Kind), image.Access))];
         return new Dispatch(Source, images, new int[sizes], new DispatchGrid(1), new float[scalars])
@@ -82,18 +79,43 @@ internal sealed class WarmUpRun
     }
 }
 
-/// <summary>As much of a texture as a driver may compile a program for.</summary>
-internal readonly record struct TextureKind(TexelFormat Format, bool IsWidthPowerOfTwo, bool IsHeightPowerOfTwo)
+/// <summary>
+/// As much of a matrix or of a texture of the host as a driver may compile a program for: llvmpipe looks at the format of a matrix, and at
+/// whether the width or the height of a texture is a power of two.
+/// </summary>
+internal readonly record struct TextureKind(TexelFormat Format, bool IsOfHost, bool IsWidthPowerOfTwo, bool IsHeightPowerOfTwo)
+{
+    public static TextureKind Of(Operand operand) => operand is HostTexture texture
+        ? new TextureKind(texture.Format, true, int.IsPow2(texture.Width), int.IsPow2(texture.Height))
+        : new TextureKind(operand.Format, false, false, false);
+}
+
+/// <summary>A small texture in the place of one of the host.</summary>
+internal sealed class StandInTexture : Operand, IDisposable
 {
     private const int PowerOfTwo = 4;
     private const int Other = 3;
 
-    /// <summary>The shape of a small texture of this kind.</summary>
-    public MatrixShape SmallShape => new(
-        IsHeightPowerOfTwo ? PowerOfTwo : Other, MatrixShape.ColumnsPerTexel * (IsWidthPowerOfTwo ? PowerOfTwo : Other));
+    private readonly NeuralDevice device;
+    private readonly GpuResource resource;
 
-    public static TextureKind Of(Operand operand)
+    public StandInTexture(NeuralDevice device, TextureKind kind)
     {
-        return new TextureKind(operand.Format, int.IsPow2(operand.Shape.Width), int.IsPow2(operand.Shape.Height));
+        this.device = device;
+        (int width, int height) = (kind.IsWidthPowerOfTwo ? PowerOfTwo : Other, kind.IsHeightPowerOfTwo ? PowerOfTwo : Other);
+        Shape = new MatrixShape(height, width * MatrixShape.ColumnsPerTexel);
+        resource = device.CreateStandIn(width, height);
     }
+
+    public override MatrixShape Shape { get; }
+
+    public override TexelFormat Format => TexelFormat.Float;
+
+    public override uint TextureName => resource.Name;
+
+    public override uint BufferName => 0;
+
+    public override uint SamplerName => device.NearestSampler;
+
+    public void Dispose() => device.Retire(resource);
 }

@@ -8,17 +8,18 @@ internal enum TexelFormat
     Float,
     UnsignedInteger,
 
-    /// <summary>Eight bits each, which shaders see as value / 255.</summary>
+    /// <summary>Eight bits each, which stand for value / 255.</summary>
     Byte,
 }
 
 /// <summary>
-/// A matrix in a texture, laid out by <see cref="MatrixShape"/>. It starts as zeros, so its padding is zero; uploads write
-/// zeros into the padding again. Dispose may come from any thread; dropping it without is fine too.
+/// A matrix in a buffer texture, laid out by <see cref="MatrixShape"/>: kernels read it as a texture, and write its buffer. It starts as
+/// zeros, so its padding is zero; uploads write zeros into the padding again. Dispose may come from any thread; dropping it without is fine too.
 /// </summary>
 internal sealed class MatrixTexture : Operand, IDisposable
 {
-    private readonly GpuResource resource;
+    private readonly GpuResource buffer;
+    private readonly GpuResource texture;
     private readonly NeuralDevice device;
 
     public MatrixTexture(NeuralDevice device, MatrixShape shape, TexelFormat format = TexelFormat.Float)
@@ -26,23 +27,28 @@ internal sealed class MatrixTexture : Operand, IDisposable
         this.device = device;
         Shape = shape;
         Format = format;
-        resource = device.CreateTexture(shape, format);
+        (buffer, texture) = device.CreateMatrix(shape, format);
     }
 
     ~MatrixTexture()
     {
-        if (resource is not null) device.Retire(resource);   // null where the constructor threw
+        if (texture is not null) Retire();   // null where the constructor threw
     }
 
     public override MatrixShape Shape { get; }
 
     public override TexelFormat Format { get; }
 
-    public override uint TextureName => resource.Name;
+    public override uint TextureName => texture.Name;
+
+    public override uint BufferName => buffer.Name;
+
+    /// <summary>Where a row begins in the buffer, in bytes.</summary>
+    public nint OffsetOf(int row) => (nint)row * Shape.TexelsPerRow * MatrixShape.BytesPerTexelOf(Format);
 
     public void Dispose()
     {
-        device.Retire(resource);
+        Retire();
         GC.SuppressFinalize(this);
     }
 
@@ -53,7 +59,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (padded == Shape.Columns)
         {
-            device.Upload(this, firstRow, rows, MemoryMarshal.AsBytes(values));
+            device.Upload(this, firstRow, MemoryMarshal.AsBytes(values));
             return;
         }
 
@@ -64,7 +70,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
             staging.Slice((row * padded) + Shape.Columns, padded - Shape.Columns).Clear();
         }
 
-        device.Upload(this, firstRow, rows, MemoryMarshal.AsBytes(staging));
+        device.Upload(this, firstRow, MemoryMarshal.AsBytes(staging));
     }
 
     /// <summary>Reads rows into a row-major span without padding: its length gives their number. Waits.</summary>
@@ -74,12 +80,17 @@ internal sealed class MatrixTexture : Operand, IDisposable
         int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (padded == Shape.Columns)
         {
-            device.Read(this, firstRow, rows, MemoryMarshal.AsBytes(values));
+            device.Read(this, firstRow, MemoryMarshal.AsBytes(values));
             return;
         }
 
         Span<float> staging = device.Staging<float>(rows * padded);
-        device.Read(this, firstRow, rows, MemoryMarshal.AsBytes(staging));
+        device.Read(this, firstRow, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
+    }
+    private void Retire()
+    {
+        device.Retire(texture);
+        device.Retire(buffer);
     }
 }

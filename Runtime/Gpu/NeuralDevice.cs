@@ -17,11 +17,9 @@ namespace NeuralPlugin;
 public sealed unsafe class NeuralDevice : IDisposable
 {
     private const MemoryBarrierMask ShaderWritesVisibleToShaders =
-        MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
+        MemoryBarrierMask.ShaderStorageBarrierBit | MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
 
-    private const MemoryBarrierMask ShaderWritesVisibleToAll =
-        MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureUpdateBarrierBit |
-        MemoryBarrierMask.TextureFetchBarrierBit | MemoryBarrierMask.FramebufferBarrierBit | MemoryBarrierMask.PixelBufferBarrierBit;
+    private const MemoryBarrierMask ShaderWritesVisibleToAll = ShaderWritesVisibleToShaders | MemoryBarrierMask.BufferUpdateBarrierBit;
 
     private readonly GL gl;
     private readonly HeadlessContext? ownContext;
@@ -37,9 +35,9 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly Dictionary<string, Kernel> kernels = [];
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
     private readonly List<Readback> readbacks = [];
-    private readonly int maximumTextureSize;
+    private readonly int maximumTexels;
+    private readonly long maximumStorageBytes;
     private byte[] staging = [];
-    private GpuResource? readFramebuffer;
     private GpuResource? nearestSampler;
     private GpuResource? emptyFramebuffer;
     private long[] openFrames = new long[4];
@@ -55,7 +53,6 @@ public sealed unsafe class NeuralDevice : IDisposable
         this.gl = gl;
         this.ownContext = ownContext;
         this.identity = identity;
-        FoldHeight = options.FoldHeight;
         host = ownContext is null ? new SavedHostState(gl) : null;
         DriverExtensions extensions = new(gl);
         resetStatus = new ResetStatus(gl, extensions);
@@ -65,7 +62,8 @@ public sealed unsafe class NeuralDevice : IDisposable
         Vendor = gl.GetStringS(StringName.Vendor);
         Renderer = gl.GetStringS(StringName.Renderer);
         Version = gl.GetStringS(StringName.Version);
-        maximumTextureSize = gl.GetInteger(GetPName.MaxTextureSize);
+        maximumTexels = gl.GetInteger(GetPName.MaxTextureBufferSize);
+        gl.GetInteger64((GetPName)GLEnum.MaxShaderStorageBlockSize, out maximumStorageBytes);
         if (options.Debug && options.DebugMessage is { } receive)
         {
             debugCallback = (_, _, _, _, length, message, _) => receive(Marshal.PtrToStringUTF8(message, length));
@@ -104,9 +102,6 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on.
     /// </summary>
     public bool Validation { get; set; }
-
-    /// <summary>Rows after which a matrix is folded into a further column block.</summary>
-    internal int FoldHeight { get; }
 
     /// <summary>
     /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
@@ -338,38 +333,49 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>The shape of a matrix that this device can hold.</summary>
     internal MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float)
     {
-        long texelsPerRow = (columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel;
-        long blocks = (rows + FoldHeight - 1) / FoldHeight;
-        if (texelsPerRow * blocks > maximumTextureSize)
-        {
-            throw new DeviceLimitException(
-                $"{what} [{rows} × {columns}] do not fit into one texture of this device: they would be {texelsPerRow * blocks} texels wide, " +
-                $"and it holds {maximumTextureSize} (four columns a texel, a column block for every {FoldHeight} rows). Use fewer rows or columns.");
-        }
-
-        MatrixShape shape = new((int)rows, (int)columns, FoldHeight);
-        return shape.BytesOf(format) <= int.MaxValue ? shape : throw new DeviceLimitException(
-            $"{what} [{rows} × {columns}] take {shape.BytesOf(format)} bytes, and one matrix is at most {int.MaxValue}. Use fewer rows or columns.");
+        long texels = rows * ((columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel);
+        long bytes = texels * MatrixShape.BytesPerTexelOf(format);
+        if (texels <= maximumTexels && bytes < int.MaxValue) return new MatrixShape((int)rows, (int)columns);
+        throw new DeviceLimitException(
+            $"{what} [{rows} × {columns}] are too large for this device: they would be {texels} texels of four columns, {bytes} bytes, and one " +
+            $"matrix has at most {maximumTexels} texels and {int.MaxValue} bytes. Use fewer rows or columns.");
     }
 
-    internal GpuResource CreateTexture(MatrixShape shape, TexelFormat format)
+    /// <summary>Checks that dispatches of this device can write into a matrix, of which drivers allow less than to read from one.</summary>
+    /// <exception cref="DeviceLimitException">It is too large.</exception>
+    internal void RequireWritable(Operand operand)
     {
-        using Scope scope = Enter(HostStateParts.Uploads);
+        long bytes = operand.Shape.BytesOf(operand.Format);
+        if (bytes <= maximumStorageBytes) return;
+        throw new DeviceLimitException(
+            $"A matrix {operand.Shape} that the GPU writes takes {bytes} bytes, and the driver {Renderer} lets it write at most " +
+            $"{maximumStorageBytes}. Use a smaller batch or fewer units.");
+    }
+
+    /// <summary>
+    /// A buffer of zeros and the buffer texture through which kernels read it. It has a texel more where its size would be a power of two:
+    /// a common driver compiles each kernel anew for buffers of such a size, and so none has one.
+    /// </summary>
+    internal (GpuResource Buffer, GpuResource Texture) CreateMatrix(MatrixShape shape, TexelFormat format)
+    {
+        using Scope scope = Enter(HostStateParts.Copying | HostStateParts.Textures);
+        long bytes = shape.BytesOf(format);
+        GpuResource buffer = CreateBuffer(long.IsPow2(bytes) ? bytes + MatrixShape.BytesPerTexelOf(format) : bytes, BufferUsageARB.DynamicCopy, bytes);
+        gl.ClearBufferData(GLEnum.CopyWriteBuffer, GLEnum.R32ui, GLEnum.RedInteger, GLEnum.UnsignedInt, null);
+        uint name = gl.GenTexture();
+        gl.BindTexture(TextureTarget.TextureBuffer, name);
+        gl.TexBuffer(TextureTarget.TextureBuffer, FormatOf(format), buffer.Name);
+        return (buffer, Register(GpuResourceKind.Texture, name, 0));
+    }
+
+    /// <summary>A texture of two dimensions with nothing in it, for a kernel that is run ahead of the first texture of the host.</summary>
+    internal GpuResource CreateStandIn(int width, int height)
+    {
+        using Scope scope = Enter(HostStateParts.Textures);
         uint name = gl.GenTexture();
         gl.BindTexture(TextureTarget.Texture2D, name);
-        gl.TexStorage2D(TextureTarget.Texture2D, 1, InternalFormatOf(format), (uint)shape.Width, (uint)shape.Height);
-        gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureWidth, out int width);
-        if (width != shape.Width)
-        {
-            gl.DeleteTexture(name);
-            _ = gl.GetError();   // of the storage that was not to be had
-            throw new DeviceLimitException($"The driver {Renderer} has no memory for a texture of {shape.BytesOf(format)} bytes. Use fewer rows or columns.");
-        }
-
-        gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMinFilter, (int)TextureMinFilter.Nearest);
-        gl.TexParameter(TextureTarget.Texture2D, TextureParameterName.TextureMagFilter, (int)TextureMagFilter.Nearest);
-        Clear(shape, format);
-        return Register(GpuResourceKind.Texture, name, shape.BytesOf(format));
+        gl.TexStorage2D(TextureTarget.Texture2D, 1, SizedInternalFormat.Rgba32f, (uint)width, (uint)height);
+        return Register(GpuResourceKind.Texture, name, (long)width * height * MatrixShape.BytesPerTexel);
     }
 
     /// <summary>
@@ -425,57 +431,41 @@ public sealed unsafe class NeuralDevice : IDisposable
         return MemoryMarshal.Cast<byte, T>(staging.AsSpan(0, bytes));
     }
 
-    internal void Upload(MatrixTexture texture, int firstRow, int rows, ReadOnlySpan<byte> padded)
+    internal void Upload(MatrixTexture matrix, int firstRow, ReadOnlySpan<byte> padded)
     {
-        using Scope scope = Enter(HostStateParts.Uploads);
-        gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
-        (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
-        fixed (byte* first = padded)
-        {
-            foreach (Block block in BlocksOf(texture, firstRow, rows))
-            {
-                gl.TexSubImage2D(
-                    TextureTarget.Texture2D, 0, block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
-            }
-        }
+        using Scope scope = Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, matrix.BufferName);
+        gl.BufferSubData(BufferTargetARB.CopyWriteBuffer, matrix.OffsetOf(firstRow), padded);
     }
 
-    internal void Read(MatrixTexture texture, int firstRow, int rows, Span<byte> padded)
+    internal void Read(MatrixTexture matrix, int firstRow, Span<byte> padded)
     {
-        using Scope scope = Enter(HostStateParts.Readbacks);
-        fixed (byte* first = padded) ReadInto(texture, firstRow, rows, first);
+        using Scope scope = Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, matrix.BufferName);
+        gl.GetBufferSubData(BufferTargetARB.CopyReadBuffer, matrix.OffsetOf(firstRow), padded);
     }
 
     internal GpuResource CreateReadBuffer(long bytes)
     {
-        using Scope scope = Enter(HostStateParts.Readbacks);
-        uint name = gl.GenBuffer();
-        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, name);
-        gl.BufferData(BufferTargetARB.PixelPackBuffer, (nuint)bytes, null, BufferUsageARB.StreamRead);
-        gl.GetBufferParameter(BufferTargetARB.PixelPackBuffer, BufferPNameARB.Size, out long size);
-        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
-        if (size == bytes) return Register(GpuResourceKind.Buffer, name, bytes);
-        gl.DeleteBuffer(name);
-        _ = gl.GetError();   // of the storage that was not to be had
-        throw new DeviceLimitException($"The driver {Renderer} has no memory for a buffer of {bytes} bytes to read into.");
+        using Scope scope = Enter(HostStateParts.Copying);
+        return CreateBuffer(bytes, BufferUsageARB.StreamRead, bytes);
     }
 
     /// <summary>
     /// Enqueues the copy of matrices, or of their first rows, into a buffer, each where it lies behind the whole ones before it, and the
     /// fence that tells when it is done.
     /// </summary>
-    internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> textures, int rows)
+    internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> matrices, int rows)
     {
-        using Scope scope = Enter(HostStateParts.Readbacks);
-        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
-        byte* offset = null;
-        for (int i = 0; i < textures.Count; i++)
+        using Scope scope = Enter(HostStateParts.Copying);
+        nint offset = 0;
+        for (int i = 0; i < matrices.Count; i++)
         {
-            ReadInto(textures[i], 0, Math.Min(rows, textures[i].Shape.Rows), offset);
-            offset += textures[i].Shape.PackedBytes;
+            MatrixTexture matrix = matrices[i];
+            Copy(matrix.BufferName, 0, buffer.Name, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
+            offset += matrix.OffsetOf(matrix.Shape.Rows);
         }
 
-        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
         nint fence = gl.FenceSync(SyncCondition.SyncGpuCommandsComplete, SyncBehaviorFlags.None);
         gl.Flush();
         readbacks.Add(readback);
@@ -485,32 +475,17 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Copies bytes out of a buffer that the GPU has finished.</summary>
     internal void CopyOut(GpuResource buffer, long offset, Span<byte> bytes)
     {
-        using Scope scope = Enter(HostStateParts.Readbacks);
-        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, buffer.Name);
-        void* mapped = gl.MapBufferRange(BufferTargetARB.PixelPackBuffer, (nint)offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
+        using Scope scope = Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, buffer.Name);
+        void* mapped = gl.MapBufferRange(BufferTargetARB.CopyReadBuffer, (nint)offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
         bool whole = mapped is not null;
         if (whole)
         {
             new ReadOnlySpan<byte>(mapped, bytes.Length).CopyTo(bytes);
-            whole = gl.UnmapBuffer(BufferTargetARB.PixelPackBuffer);
+            whole = gl.UnmapBuffer(BufferTargetARB.CopyReadBuffer);
         }
 
-        gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
         if (!whole) throw new InvalidOperationException($"The driver {Renderer} lost a buffer that was read back.");
-    }
-
-    /// <summary>Reads rows to an address in memory; while a pack buffer is bound, to an offset in that.</summary>
-    private void ReadInto(MatrixTexture texture, int firstRow, int rows, byte* first)
-    {
-        readFramebuffer ??= Register(GpuResourceKind.Framebuffer, gl.GenFramebuffer(), 0);
-        gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, readFramebuffer.Name);
-        gl.FramebufferTexture2D(
-            FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, texture.TextureName, 0);
-        (PixelFormat pixelFormat, PixelType type) = PixelsOf(texture.Format);
-        foreach (Block block in BlocksOf(texture, firstRow, rows))
-            gl.ReadPixels(block.X, block.Y, block.Width, block.Height, pixelFormat, type, first + block.FirstByte);
-        gl.FramebufferTexture2D(FramebufferTarget.ReadFramebuffer, FramebufferAttachment.ColorAttachment0, TextureTarget.Texture2D, 0, 0);
-        gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, 0);
     }
 
     /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
@@ -543,7 +518,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
         using Scope scope = Enter(HostStateParts.None);
         string text = ShaderLibrary.Assemble(
-            source.FileName, [("FOLD_HEIGHT", FoldHeight), .. Kernel.SharedConstants, .. source.Constants]);
+            source.FileName, [.. Kernel.SharedConstants, .. source.Constants]);
         PendingProgram pending = compiler.Start(key, text);
         compiling.Add(key, (pending, Register(GpuResourceKind.Program, pending.Program, 0)));
         return !compiler.IsDone(pending);
@@ -583,16 +558,17 @@ public sealed unsafe class NeuralDevice : IDisposable
         for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
         for (int i = 0; i < dispatch.Images.Length; i++)
         {
-            ImageBinding image = dispatch.Images[i];
-            gl.BindImageTexture(
-                (uint)i, image.Operand.TextureName, 0, false, 0, AccessOf(image.Access), ImageFormatOf(image));
+            (Operand operand, ImageAccess access) = dispatch.Images[i];
+            if (access != ImageAccess.Write)
+                gl.BindImageTexture((uint)i, operand.TextureName, 0, false, 0, BufferAccessARB.ReadOnly, (InternalFormat)FormatOf(operand.Format));
+            if (access != ImageAccess.Read) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, (uint)i, operand.BufferName);
         }
 
         for (int i = 0; i < dispatch.Textures.Length; i++)
         {
             if (dispatch.Textures[i] is not { } texture) continue;
             gl.ActiveTexture(TextureUnit.Texture0 + i);
-            gl.BindTexture(TextureTarget.Texture2D, texture.TextureName);
+            gl.BindTexture(texture.BufferName != 0 ? TextureTarget.TextureBuffer : TextureTarget.Texture2D, texture.TextureName);
             if (texture.SamplerName != 0) gl.BindSampler((uint)i, texture.SamplerName);
         }
 
@@ -641,20 +617,15 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Copies a matrix into another one of the same shape, on the GPU.</summary>
     internal void Copy(MatrixTexture source, MatrixTexture destination)
     {
-        using Scope scope = Enter(HostStateParts.None);
-        gl.CopyImageSubData(
-            source.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0,
-            destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, 0, 0, 0, (uint)source.Shape.Width, (uint)source.Shape.Height, 1);
+        using Scope scope = Enter(HostStateParts.Copying);
+        Copy(source.BufferName, 0, destination.BufferName, 0, source.OffsetOf(source.Shape.Rows));
     }
 
     /// <summary>Copies a row of a matrix into one of another matrix with as many columns, on the GPU.</summary>
     internal void CopyRow(MatrixTexture source, int sourceRow, MatrixTexture destination, int destinationRow)
     {
-        using Scope scope = Enter(HostStateParts.None);
-        Block from = FirstBlockOf(source, sourceRow), to = FirstBlockOf(destination, destinationRow);
-        gl.CopyImageSubData(
-            source.TextureName, CopyImageSubDataTarget.Texture2D, 0, from.X, from.Y, 0,
-            destination.TextureName, CopyImageSubDataTarget.Texture2D, 0, to.X, to.Y, 0, from.Width, 1, 1);
+        using Scope scope = Enter(HostStateParts.Copying);
+        Copy(source.BufferName, source.OffsetOf(sourceRow), destination.BufferName, destination.OffsetOf(destinationRow), source.OffsetOf(1));
     }
 
     /// <summary>What dispatches have written is visible to whatever comes after.</summary>
@@ -700,48 +671,36 @@ public sealed unsafe class NeuralDevice : IDisposable
         return new ArgumentException($"Texture {texture} cannot be taken: {why}. Hand over the name of a two-dimensional color texture.", nameof(texture));
     }
 
-    private static SizedInternalFormat InternalFormatOf(TexelFormat format)
+    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
+    private static SizedInternalFormat FormatOf(TexelFormat format)
     {
         return format switch
         {
             TexelFormat.Float => SizedInternalFormat.Rgba32f,
-            TexelFormat.Byte => SizedInternalFormat.Rgba8,
+            TexelFormat.Byte => SizedInternalFormat.Rgba8ui,
             _ => SizedInternalFormat.Rgba32ui,
         };
     }
 
-    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
-    private static InternalFormat ImageFormatOf(ImageBinding image)
+    /// <summary>A buffer with no values yet, which is bound for copies into it.</summary>
+    private GpuResource CreateBuffer(long bytes, BufferUsageARB usage, long asked)
     {
-        return image is { Operand.Format: TexelFormat.Byte, Access: ImageAccess.Read }
-            ? InternalFormat.Rgba8ui : (InternalFormat)InternalFormatOf(image.Operand.Format);
+        uint name = gl.GenBuffer();
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, name);
+        gl.BufferData(BufferTargetARB.CopyWriteBuffer, (nuint)bytes, null, usage);
+        gl.GetBufferParameter(BufferTargetARB.CopyWriteBuffer, BufferPNameARB.Size, out long size);
+        if (size == bytes) return Register(GpuResourceKind.Buffer, name, asked);
+        gl.DeleteBuffer(name);
+        _ = gl.GetError();   // of the storage that was not to be had
+        throw new DeviceLimitException($"The driver {Renderer} has no memory for a buffer of {bytes} bytes. Use fewer rows or columns.");
     }
 
-    private static (PixelFormat Format, PixelType Type) PixelsOf(TexelFormat format)
+    private void Copy(uint source, nint sourceOffset, uint destination, nint destinationOffset, nint bytes)
     {
-        return format switch
-        {
-            TexelFormat.Float => (PixelFormat.Rgba, PixelType.Float),
-            TexelFormat.Byte => (PixelFormat.Rgba, PixelType.UnsignedByte),
-            _ => (PixelFormat.RgbaInteger, PixelType.UnsignedInt),
-        };
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, source);
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, destination);
+        gl.CopyBufferSubData(CopyBufferSubDataTarget.CopyReadBuffer, CopyBufferSubDataTarget.CopyWriteBuffer, sourceOffset, destinationOffset, (nuint)bytes);
     }
-
-    private static BufferAccessARB AccessOf(ImageAccess access) => access switch
-    {
-        ImageAccess.Read => BufferAccessARB.ReadOnly,
-        ImageAccess.Write => BufferAccessARB.WriteOnly,
-        _ => BufferAccessARB.ReadWrite,
-    };
-
-    private static Block FirstBlockOf(MatrixTexture texture, int row)
-    {
-        BlockSequence blocks = BlocksOf(texture, row, 1);
-        blocks.MoveNext();
-        return blocks.Current;
-    }
-
-    private static BlockSequence BlocksOf(MatrixTexture texture, int firstRow, int rows) => new(texture.Shape, texture.Format, firstRow, rows);
 
     private void RequireThisContext()
     {
@@ -848,25 +807,6 @@ public sealed unsafe class NeuralDevice : IDisposable
         }
     }
 
-    /// <summary>Fills the bound texture with zeros in stripes (glClearTexImage is newer than 4.3).</summary>
-    private void Clear(MatrixShape shape, TexelFormat format)
-    {
-        const int StripeBytes = 1 << 20;
-        int bytesPerTextureRow = shape.Width * MatrixShape.BytesPerTexelOf(format);
-        int stripe = Math.Min(shape.Height, Math.Max(1, StripeBytes / bytesPerTextureRow));
-        Span<byte> zeros = Staging<byte>(stripe * bytesPerTextureRow);
-        zeros.Clear();
-        (PixelFormat pixelFormat, PixelType type) = PixelsOf(format);
-        fixed (byte* first = zeros)
-        {
-            for (int y = 0; y < shape.Height; y += stripe)
-            {
-                uint height = (uint)Math.Min(stripe, shape.Height - y);
-                gl.TexSubImage2D(TextureTarget.Texture2D, 0, 0, y, (uint)shape.Width, height, pixelFormat, type, first);
-            }
-        }
-    }
-
     private void Leave()
     {
         if (--depth > 0 || lost is not null) return;
@@ -878,35 +818,5 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal readonly ref struct Scope(NeuralDevice device)
     {
         public void Dispose() => device.Leave();
-    }
-
-    /// <summary>The part of a range of rows that lies in one column block.</summary>
-    private readonly record struct Block(int X, int Y, uint Width, uint Height, nint FirstByte);
-
-    /// <summary>The column blocks that a range of rows lies in, in order, without an allocation.</summary>
-    private ref struct BlockSequence(MatrixShape shape, TexelFormat format, int firstRow, int rows)
-    {
-        private int done;
-        private int height;
-
-        public readonly Block Current
-        {
-            get
-            {
-                int row = firstRow + done;
-                nint firstByte = (nint)done * shape.TexelsPerRow * MatrixShape.BytesPerTexelOf(format);
-                return new Block(
-                    row / shape.FoldHeight * shape.TexelsPerRow, row % shape.FoldHeight, (uint)shape.TexelsPerRow, (uint)height, firstByte);
-            }
-        }
-
-        public readonly BlockSequence GetEnumerator() => this;
-
-        public bool MoveNext()
-        {
-            done += height;
-            height = Math.Min(shape.FoldHeight - ((firstRow + done) % shape.FoldHeight), rows - done);
-            return height > 0;
-        }
     }
 }

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a dispatch binds to an image unit or looks up in: a texture, or one side of a pair of textures that swap when a step commits.
-/// Which texture it is, is asked when the dispatch runs.
+/// What a dispatch reads, writes or looks up in: a matrix, one side of a pair of matrices that swap when a step commits, or a texture of
+/// the host. Which it is, is asked when the dispatch runs.
 /// </summary>
 internal abstract class Operand
 {
@@ -10,7 +10,11 @@ internal abstract class Operand
 
     public abstract TexelFormat Format { get; }
 
+    /// <summary>The texture through which kernels read it.</summary>
     public abstract uint TextureName { get; }
+
+    /// <summary>The buffer that kernels write; 0 for a texture of the host, which they only look up in.</summary>
+    public abstract uint BufferName { get; }
 
     /// <summary>The sampler through which dispatches look up in it; 0 for none.</summary>
     public virtual uint SamplerName => 0;
@@ -73,5 +77,7 @@ internal sealed class PingPongMatrix : IDisposable
         public override TexelFormat Format => TexelFormat.Float;
 
         public override uint TextureName => pair.textures[pair.clock.Parity ^ flip]!.TextureName;
+
+        public override uint BufferName => pair.textures[pair.clock.Parity ^ flip]!.BufferName;
     }
 }

@@ -14,11 +14,13 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
 
     public override uint TextureName => Texture.TextureName;
 
+    public override uint BufferName => Texture.BufferName;
+
     public bool IsRealized => texture is not null;
 
     public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned and not realized.");
 
-    /// <exception cref="DeviceLimitException">It does not fit into a texture of this device.</exception>
+    /// <exception cref="DeviceLimitException">It is too large for this device.</exception>
     public void RequireFit(NeuralDevice device) => _ = device.Shape(shape.Rows, shape.Columns, what, format);
 
     public void Realize(NeuralDevice device) => texture = new MatrixTexture(device, shape, format);

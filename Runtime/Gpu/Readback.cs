@@ -33,7 +33,7 @@ internal sealed class Readback : IDisposable
         this.device = device;
         this.shapes = [.. shapes];
         this.ended = ended;
-        buffer = device.CreateReadBuffer(this.shapes.Sum(shape => shape.PackedBytes));
+        buffer = device.CreateReadBuffer(this.shapes.Sum(shape => shape.Bytes));
     }
 
     ~Readback()
@@ -67,7 +67,7 @@ internal sealed class Readback : IDisposable
         int rows = values.Length / shape.Columns;
         int padded = shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         long offset = (long)firstRow * padded * sizeof(float);
-        for (int i = 0; i < matrix; i++) offset += shapes[i].PackedBytes;
+        for (int i = 0; i < matrix; i++) offset += shapes[i].Bytes;
         Span<float> staging = device.Staging<float>(rows * padded);
         device.CopyOut(buffer, offset, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);

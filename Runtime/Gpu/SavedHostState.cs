@@ -9,22 +9,17 @@ internal enum HostStateParts
     /// <summary>Compiling, deleting, fences and queries change none of it.</summary>
     None = 0,
 
-    /// <summary>The active texture unit; of units 0 and 1 the 2D texture and the sampler.</summary>
+    /// <summary>The active texture unit; of units 0 and 1 the 2D texture, the buffer texture and the sampler.</summary>
     Textures = 1,
 
-    /// <summary>The pixel-unpack buffer and how pixels are unpacked.</summary>
-    Unpacking = 2,
+    /// <summary>The buffers that copies read and write.</summary>
+    Copying = 2,
 
-    /// <summary>The program, the image units and the draw framebuffer.</summary>
+    /// <summary>The program, the image units, the storage buffers and the draw framebuffer.</summary>
     Computing = 4,
 
-    /// <summary>The read framebuffer, the pixel-pack buffer, how pixels are packed and whether colors are clamped.</summary>
-    Packing = 8,
-
-    Uploads = Textures | Unpacking,
     Dispatches = Textures | Computing,
-    Readbacks = Packing,
-    All = Uploads | Dispatches | Readbacks,
+    All = Copying | Dispatches,
 }
 
 /// <summary>
@@ -34,33 +29,17 @@ internal enum HostStateParts
 /// </summary>
 internal sealed class SavedHostState(GL gl)
 {
-    private static readonly PixelStore[] UnpackStores =
-    [
-        new(PixelStoreParameter.UnpackSwapBytes), new(PixelStoreParameter.UnpackLsbFirst), new(PixelStoreParameter.UnpackRowLength),
-        new(PixelStoreParameter.UnpackImageHeight), new(PixelStoreParameter.UnpackSkipRows), new(PixelStoreParameter.UnpackSkipPixels),
-        new(PixelStoreParameter.UnpackSkipImages), new(PixelStoreParameter.UnpackAlignment, 4),
-    ];
-
-    private static readonly PixelStore[] PackStores =
-    [
-        new(PixelStoreParameter.PackSwapBytes), new(PixelStoreParameter.PackLsbFirst), new(PixelStoreParameter.PackRowLength),
-        new(PixelStoreParameter.PackImageHeight), new(PixelStoreParameter.PackSkipRows), new(PixelStoreParameter.PackSkipPixels),
-        new(PixelStoreParameter.PackSkipImages), new(PixelStoreParameter.PackAlignment, 4),
-    ];
-
-    private readonly int[] unpackStores = new int[UnpackStores.Length];
-    private readonly int[] packStores = new int[PackStores.Length];
     private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MaximumImages];
-    private readonly (int Texture, int Sampler)[] textureUnits = new (int, int)[Dispatch.MaximumTextures];
+    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MaximumImages];
+    private readonly (int Texture, int BufferTexture, int Sampler)[] textureUnits = new (int, int, int)[Dispatch.MaximumTextures];
     private HostStateParts taken;
     private bool preserve;
     private int activeTexture;
     private int program;
-    private int unpackBuffer;
-    private int packBuffer;
-    private int readFramebuffer;
+    private int storageBuffer;
+    private int copyReadBuffer;
+    private int copyWriteBuffer;
     private int drawFramebuffer;
-    private int clampReadColor;
 
     /// <summary>Begins an outermost call.</summary>
     public void Begin(HostState mode)
@@ -76,9 +55,9 @@ internal sealed class SavedHostState(GL gl)
         if (parts == HostStateParts.None) return;
         taken |= parts;
         if (Has(parts, HostStateParts.Textures)) TakeTextures();
-        if (Has(parts, HostStateParts.Unpacking)) TakeUnpacking();
-        if (Has(parts, HostStateParts.Packing)) TakePacking();
-        if (Has(parts, HostStateParts.Computing) && preserve) SaveComputing();
+        if (!preserve) return;
+        if (Has(parts, HostStateParts.Copying)) SaveCopying();
+        if (Has(parts, HostStateParts.Computing)) SaveComputing();
     }
 
     /// <summary>Ends it: the host has back what was saved.</summary>
@@ -87,8 +66,7 @@ internal sealed class SavedHostState(GL gl)
         if (!preserve) return;
         if (Has(taken, HostStateParts.Computing)) GiveBackComputing();
         if (Has(taken, HostStateParts.Textures)) GiveBackTextures();
-        if (Has(taken, HostStateParts.Unpacking)) GiveBackUnpacking();
-        if (Has(taken, HostStateParts.Packing)) GiveBackPacking();
+        if (Has(taken, HostStateParts.Copying)) GiveBackCopying();
     }
 
     /// <summary>Enum.HasFlag allocates until the method is optimized.</summary>
@@ -103,7 +81,12 @@ internal sealed class SavedHostState(GL gl)
         for (int i = textureUnits.Length - 1; i >= 0; i--)   // the first one stays active
         {
             gl.ActiveTexture(UnitOf(i));
-            if (preserve) textureUnits[i] = (gl.GetInteger(GetPName.TextureBinding2D), gl.GetInteger(GetPName.SamplerBinding));
+            if (preserve)
+            {
+                textureUnits[i] = (
+                    gl.GetInteger(GetPName.TextureBinding2D), gl.GetInteger((GetPName)GLEnum.TextureBindingBuffer), gl.GetInteger(GetPName.SamplerBinding));
+            }
+
             if (!preserve || textureUnits[i].Sampler != 0) gl.BindSampler((uint)i, 0);
         }
     }
@@ -112,48 +95,26 @@ internal sealed class SavedHostState(GL gl)
     {
         for (int i = 0; i < textureUnits.Length; i++)
         {
-            (int texture, int sampler) = textureUnits[i];
+            (int texture, int bufferTexture, int sampler) = textureUnits[i];
             gl.ActiveTexture(UnitOf(i));
             gl.BindTexture(TextureTarget.Texture2D, (uint)texture);
+            gl.BindTexture(TextureTarget.TextureBuffer, (uint)bufferTexture);
             if (sampler != 0) gl.BindSampler((uint)i, (uint)sampler);
         }
 
         gl.ActiveTexture((TextureUnit)activeTexture);
     }
 
-    private void TakeUnpacking()
+    private void SaveCopying()
     {
-        if (preserve) unpackBuffer = gl.GetInteger(GetPName.PixelUnpackBufferBinding);
-        if (!preserve || unpackBuffer != 0) gl.BindBuffer(BufferTargetARB.PixelUnpackBuffer, 0);
-        Take(UnpackStores, unpackStores);
+        copyReadBuffer = gl.GetInteger((GetPName)GLEnum.CopyReadBufferBinding);
+        copyWriteBuffer = gl.GetInteger((GetPName)GLEnum.CopyWriteBufferBinding);
     }
 
-    private void GiveBackUnpacking()
+    private void GiveBackCopying()
     {
-        if (unpackBuffer != 0) gl.BindBuffer(BufferTargetARB.PixelUnpackBuffer, (uint)unpackBuffer);
-        GiveBack(UnpackStores, unpackStores);
-    }
-
-    private void TakePacking()
-    {
-        if (preserve)
-        {
-            packBuffer = gl.GetInteger(GetPName.PixelPackBufferBinding);
-            readFramebuffer = gl.GetInteger(GetPName.ReadFramebufferBinding);
-            clampReadColor = gl.GetInteger((GetPName)GLEnum.ClampReadColor);
-        }
-
-        if (!preserve || packBuffer != 0) gl.BindBuffer(BufferTargetARB.PixelPackBuffer, 0);
-        if (!preserve || clampReadColor != (int)ClampColorModeARB.False) gl.ClampColor(ClampColorTargetARB.ReadColorArb, ClampColorModeARB.False);
-        Take(PackStores, packStores);
-    }
-
-    private void GiveBackPacking()
-    {
-        if (packBuffer != 0) gl.BindBuffer(BufferTargetARB.PixelPackBuffer, (uint)packBuffer);
-        if (clampReadColor != (int)ClampColorModeARB.False) gl.ClampColor(ClampColorTargetARB.ReadColorArb, (ClampColorModeARB)clampReadColor);
-        gl.BindFramebuffer(FramebufferTarget.ReadFramebuffer, (uint)readFramebuffer);
-        GiveBack(PackStores, packStores);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, (uint)copyReadBuffer);
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, (uint)copyWriteBuffer);
     }
 
     private void SaveComputing()
@@ -161,6 +122,8 @@ internal sealed class SavedHostState(GL gl)
         program = gl.GetInteger(GetPName.CurrentProgram);
         drawFramebuffer = gl.GetInteger(GetPName.DrawFramebufferBinding);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i] = ImageUnit.Read(gl, (uint)i);
+        storageBuffer = gl.GetInteger((GetPName)GLEnum.ShaderStorageBufferBinding);
+        for (int i = 0; i < storageBuffers.Length; i++) storageBuffers[i] = StorageBuffer.Read(gl, (uint)i);
     }
 
     private void GiveBackComputing()
@@ -168,27 +131,15 @@ internal sealed class SavedHostState(GL gl)
         gl.UseProgram((uint)program);
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, (uint)drawFramebuffer);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i].Bind(gl, (uint)i);
+        for (int i = 0; i < storageBuffers.Length; i++) storageBuffers[i].Bind(gl, (uint)i);
+        gl.BindBuffer(BufferTargetARB.ShaderStorageBuffer, (uint)storageBuffer);   // which each of those has set, too
     }
 
-    private void Take(PixelStore[] stores, int[] values)
+    private static int Get(GL gl, GLEnum name, uint index)
     {
-        for (int i = 0; i < stores.Length; i++)
-        {
-            if (preserve) values[i] = gl.GetInteger((GetPName)stores[i].Name);
-            if (!preserve || values[i] != stores[i].Needed) gl.PixelStore(stores[i].Name, stores[i].Needed);
-        }
+        gl.GetInteger(name, index, out int value);
+        return value;
     }
-
-    private void GiveBack(PixelStore[] stores, int[] values)
-    {
-        for (int i = 0; i < stores.Length; i++)
-        {
-            if (values[i] != stores[i].Needed) gl.PixelStore(stores[i].Name, values[i]);
-        }
-    }
-
-    /// <summary>One value of how pixels are packed or unpacked, and what our uploads and readbacks need it to be.</summary>
-    private readonly record struct PixelStore(PixelStoreParameter Name, int Needed = 0);
 
     private readonly record struct ImageUnit(int Name, int Level, int Layered, int Layer, int Access, int Format)
     {
@@ -203,11 +154,24 @@ internal sealed class SavedHostState(GL gl)
         {
             gl.BindImageTexture(unit, (uint)Name, Level, Layered != 0, Layer, (BufferAccessARB)Access, (InternalFormat)Format);
         }
+    }
 
-        private static int Get(GL gl, GLEnum name, uint unit)
+    /// <summary>A buffer or a range of one; a size of zero stands for all of it.</summary>
+    private readonly record struct StorageBuffer(int Name, long Start, long Size)
+    {
+        public static StorageBuffer Read(GL gl, uint binding)
         {
-            gl.GetInteger(name, unit, out int value);
-            return value;
+            int name = Get(gl, GLEnum.ShaderStorageBufferBinding, binding);
+            if (name == 0) return default;
+            gl.GetInteger64(GLEnum.ShaderStorageBufferStart, binding, out long start);
+            gl.GetInteger64(GLEnum.ShaderStorageBufferSize, binding, out long size);
+            return new StorageBuffer(name, start, size);
+        }
+
+        public void Bind(GL gl, uint binding)
+        {
+            if (Size == 0) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, binding, (uint)Name);
+            else gl.BindBufferRange(BufferTargetARB.ShaderStorageBuffer, binding, (uint)Name, (nint)Start, (nuint)Size);
         }
     }
 }

@@ -9,7 +9,11 @@ internal sealed class WarmUpQueue(NeuralDevice device)
 {
     private readonly Dictionary<string, WarmUpRun> known = [];
     private readonly List<WarmUpRun> queue = [];
-    private readonly Dictionary<TextureKind, MatrixTexture> textures = [];
+    /// <summary>Texels of a matrix, more than a kernel touches whose sizes are all zero.</summary>
+    private const int SmallRows = 4;
+    private const int SmallColumns = 16;
+
+    private readonly Dictionary<TextureKind, Operand> textures = [];
     private readonly Dispatch[] single = new Dispatch[1];
     private int started;
 
@@ -53,16 +57,20 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         }
     }
 
-    private MatrixTexture TextureOf(TextureKind kind)
+    private Operand TextureOf(TextureKind kind)
     {
-        if (!textures.TryGetValue(kind, out MatrixTexture? texture))
-            textures[kind] = texture = new MatrixTexture(device, kind.SmallShape with { FoldHeight = device.FoldHeight }, kind.Format);
+        if (!textures.TryGetValue(kind, out Operand? texture))
+        {
+            textures[kind] = texture = kind.IsOfHost
+                ? new StandInTexture(device, kind) : new MatrixTexture(device, new MatrixShape(SmallRows, SmallColumns), kind.Format);
+        }
+
         return texture;
     }
 
     private void DropTextures()
     {
-        foreach (MatrixTexture texture in textures.Values) texture.Dispose();
+        foreach (IDisposable texture in textures.Values.Cast<IDisposable>()) texture.Dispose();
         textures.Clear();
     }
 }

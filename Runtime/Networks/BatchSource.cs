@@ -32,4 +32,6 @@ internal sealed class DrawnRows(Operand samples, int capacity) : Operand
     public override TexelFormat Format => samples.Format;
 
     public override uint TextureName => samples.TextureName;
+
+    public override uint BufferName => samples.BufferName;
 }

@@ -103,7 +103,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">A size is beyond any device.</exception>
     public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Operation[] operations)
     {
-        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true, MatrixShape.DefaultFoldHeight);
+        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true);
     }
 
     /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
@@ -114,7 +114,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
     {
-        return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.FoldHeight);
+        return NetworkCost.Of(Stack, batchSize, optimizer, fused);
     }
 
     /// <summary>The kernels of predictions of so many rows, and of an optimizer's steps, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing.</summary>

@@ -63,7 +63,7 @@ public sealed class NetworkPopulation : IDisposable
         this.optimizer = optimizer ?? new Sgd(0);
         this.loss = loss ?? new SoftmaxCrossEntropy();
         using NeuralDevice.Scope scope = device.Enter();
-        layout = PopulationLayout.For(device, members, inputs, hidden, classes);
+        layout = PopulationLayout.For(members, inputs, hidden, classes);
         MatrixShape shape = layout.Shape(device, members);
         MatrixShape lossShape = device.Shape(members, 1, "The losses of a population");
         weights = new PingPongMatrix(device, clock, shape);
@@ -165,7 +165,7 @@ public sealed class NetworkPopulation : IDisposable
     {
         RequireMember(member);
         using NeuralDevice.Scope scope = Enter();
-        weights.CommittedTexture.Read(row, member / layout.Interleave);
+        weights.CommittedTexture.Read(row, member / PopulationLayout.GroupSize);
         return layout.Unpack(member, row);
     }
 
@@ -185,7 +185,7 @@ public sealed class NetworkPopulation : IDisposable
         Check(parameters.OutputBiases, Classes, $"{Classes} output biases", nameof(parameters.OutputBiases));
         using NeuralDevice.Scope scope = Enter();
         MatrixTexture texture = weights.CommittedTexture;
-        int textureRow = member / layout.Interleave;
+        int textureRow = member / PopulationLayout.GroupSize;
         texture.Read(row, textureRow);
         layout.Pack(parameters, member, row);
         texture.Upload<float>(row, textureRow);
@@ -297,8 +297,8 @@ public sealed class NetworkPopulation : IDisposable
             Fill(start.OutputWeights, new SeededRandom((ulong)seed, ((ulong)member * Matrices) + 2), outputBound);
             layout.Pack(start, member, row);
             bool last = member == Members - 1;
-            if (!last && (member + 1) % layout.Interleave != 0) continue;
-            weights.CommittedTexture.Upload<float>(row, member / layout.Interleave);
+            if (!last && (member + 1) % PopulationLayout.GroupSize != 0) continue;
+            weights.CommittedTexture.Upload<float>(row, member / PopulationLayout.GroupSize);
             Array.Clear(row);
         }
 
@@ -393,7 +393,7 @@ public sealed class NetworkPopulation : IDisposable
             fileName,
             [
                 ("GROUP_SIZE", PopulationLayout.GroupSize), ("ROWS", rows), ("INPUTS", Inputs), ("HIDDEN", Hidden), ("CLASSES", Classes),
-                ("INTERLEAVE", layout.Interleave), .. more,
+                .. more,
             ]);
     }
 

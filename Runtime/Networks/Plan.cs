@@ -12,10 +12,13 @@ internal sealed class Plan
     /// <param name="device">Where it runs.</param>
     /// <param name="recorded">Its dispatches, in order.</param>
     /// <param name="compile">False for a plan that is compiled before it first runs, when its kernels are warm.</param>
+    /// <exception cref="DeviceLimitException">It writes a matrix that is larger than this device's kernels may write.</exception>
     public Plan(NeuralDevice device, IEnumerable<Dispatch> recorded, bool compile = true)
     {
         this.device = device;
         dispatches = [.. recorded];
+        foreach (ImageBinding image in dispatches.SelectMany(dispatch => dispatch.Images).Where(image => image.Access != ImageAccess.Read))
+            device.RequireWritable(image.Operand);
         PlaceBarriers();
         if (compile) Compile();
     }

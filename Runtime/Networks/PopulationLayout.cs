@@ -1,16 +1,17 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Where the parameters of a population's networks lie in their texture: Shaders/Include/population.glsl says it in words, and
+/// Where the parameters of a population's networks lie in their matrix: Shaders/Include/population.glsl says it in words, and
 /// has the same addresses.
 /// </summary>
 /// <param name="Inputs">Features of a sample.</param>
 /// <param name="Hidden">Hidden units.</param>
 /// <param name="Classes">Classes.</param>
-/// <param name="Interleave">Members that share a row of the texture, their texels by turns.</param>
-internal readonly record struct PopulationLayout(int Inputs, int Hidden, int Classes, int Interleave = 1)
+internal readonly record struct PopulationLayout(int Inputs, int Hidden, int Classes)
 {
-    /// <summary>Members that a workgroup trains: the lanes that a software driver runs at once.</summary>
+    /// <summary>
+    /// Members that a workgroup trains: the lanes that a software driver runs at once. They share a row of the matrix, their texels by turns.
+    /// </summary>
     public const int GroupSize = 8;
 
     /// <summary>Samples of each member that one dispatch trains on, at most.</summary>
@@ -41,19 +42,12 @@ internal readonly record struct PopulationLayout(int Inputs, int Hidden, int Cla
         }
     }
 
-    /// <summary>The layout of a population: as many members as a workgroup trains share a row, or fewer where those would be too wide.</summary>
-    public static PopulationLayout For(NeuralDevice device, int members, int inputs, int hidden, int classes)
+    /// <summary>The layout of a population.</summary>
+    /// <exception cref="DeviceLimitException">One dispatch cannot train it.</exception>
+    public static PopulationLayout For(int members, int inputs, int hidden, int classes)
     {
-        PopulationLayout layout = new(inputs, hidden, classes, GroupSize);
-        while (layout.Interleave > 1 && !layout.Fits(members, device.FoldHeight)) layout = layout with { Interleave = layout.Interleave / 2 };
+        PopulationLayout layout = new(inputs, hidden, classes);
         string shape = $"A population of {members} networks {inputs}-{hidden}-{classes}, of {layout.ParameterCount} parameters each,";
-        if (!layout.Fits(members, device.FoldHeight))
-        {
-            throw new DeviceLimitException(
-                $"{shape} does not fit into one texture: {layout.TexelsPerMember} texels a network and {MatrixShape.DefaultFoldHeight} texels of " +
-                "width. Use fewer members, or fewer inputs or hidden units.", nameof(members));
-        }
-
         if (layout.LoopIterations > MostLoopIterations)
         {
             throw new DeviceLimitException(
@@ -68,12 +62,12 @@ internal readonly record struct PopulationLayout(int Inputs, int Hidden, int Cla
     public MatrixShape Shape(NeuralDevice device, int members)
     {
         return device.Shape(
-            MatrixShape.CeilingDivide(members, Interleave), MatrixShape.ColumnsPerTexel * TexelsPerMember * Interleave, "The parameters of a population");
+            MatrixShape.CeilingDivide(members, GroupSize), MatrixShape.ColumnsPerTexel * TexelsPerMember * GroupSize, "The parameters of a population");
     }
 
     public ClassifierParameters Allocate() => new(new float[Inputs * Hidden], new float[Hidden], new float[Hidden * Classes], new float[Classes]);
 
-    /// <summary>Writes a member's parameters into its row of the texture.</summary>
+    /// <summary>Writes a member's parameters into its row of the matrix.</summary>
     public void Pack(ClassifierParameters parameters, int member, Span<float> row)
     {
         for (int unit = 0; unit < Hidden; unit++)
@@ -86,7 +80,7 @@ internal readonly record struct PopulationLayout(int Inputs, int Hidden, int Cla
         for (int j = 0; j < Classes; j++) row[OutputBiasAt(member, j)] = parameters.OutputBiases[j];
     }
 
-    /// <summary>Reads a member's parameters from its row of the texture.</summary>
+    /// <summary>Reads a member's parameters from its row of the matrix.</summary>
     public ClassifierParameters Unpack(int member, ReadOnlySpan<float> row)
     {
         ClassifierParameters parameters = Allocate();
@@ -101,19 +95,13 @@ internal readonly record struct PopulationLayout(int Inputs, int Hidden, int Cla
         return parameters;
     }
 
-    private bool Fits(int members, int foldHeight)
-    {
-        long blocks = MatrixShape.CeilingDivide(MatrixShape.CeilingDivide(members, Interleave), foldHeight);
-        return blocks * TexelsPerMember * Interleave <= MatrixShape.DefaultFoldHeight;
-    }
-
     /// <summary>Where a row has the value of a hidden unit: of an input's weight, the bias, or a class's weight.</summary>
     private int HiddenAt(int member, int unit, int texelOfRun) => At(member, ((int)RunTexels * (unit / MatrixShape.ColumnsPerTexel)) + texelOfRun, unit);
 
     private int OutputBiasAt(int member, int j) => At(member, (int)(HiddenTexels * RunTexels) + (j / MatrixShape.ColumnsPerTexel), j);
 
-    private int At(int member, int texel, int column)
+    private static int At(int member, int texel, int column)
     {
-        return (((texel * Interleave) + (member % Interleave)) * MatrixShape.ColumnsPerTexel) + (column % MatrixShape.ColumnsPerTexel);
+        return (((texel * GroupSize) + (member % GroupSize)) * MatrixShape.ColumnsPerTexel) + (column % MatrixShape.ColumnsPerTexel);
     }
 }

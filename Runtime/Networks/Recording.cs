@@ -15,18 +15,16 @@ internal sealed class Recording
 
     private readonly Stack stack;
     private readonly int capacity;
-    private readonly int foldHeight;
     private readonly OperationOperands[] operands;
 
     private readonly BatchSource? source;
 
     public Recording(
-        Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, int foldHeight, BatchSource? source = null,
+        Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, BatchSource? source = null,
         TexelFormat features = TexelFormat.Float)
     {
         this.stack = stack;
         this.capacity = RequireCapacity(capacity);
-        this.foldHeight = foldHeight;
         Family = family;
         operands = new OperationOperands[stack.Layers.Count];
         ParameterGradients = [];
@@ -70,25 +68,24 @@ internal sealed class Recording
     /// <param name="capacity">Rows.</param>
     /// <param name="optimizer">Adds the update; null for the gradients alone.</param>
     /// <param name="family">The kernels of its products.</param>
-    /// <param name="foldHeight">The device's.</param>
     /// <param name="matrices">Takes the weights and the optimizer's state, which are not the recording's own.</param>
     /// <param name="features">What the features of a batch are kept as.</param>
     public static Recording OfStep(
-        Stack stack, int capacity, Optimizer? optimizer, KernelFamily family, int foldHeight, ICollection<RecordedMatrix> matrices,
+        Stack stack, int capacity, Optimizer? optimizer, KernelFamily family, ICollection<RecordedMatrix> matrices,
         TexelFormat features = TexelFormat.Float)
     {
         PlannedMatrix[][] Parameters(RecordedPass pass) =>
         [
             .. stack.Layers.Select((layer, block) => layer.Parameters.Select(declaration =>
             {
-                PlannedMatrix matrix = new(new MatrixShape(declaration.Rows, declaration.Columns, foldHeight), "The parameters of an operation");
+                PlannedMatrix matrix = new(new MatrixShape(declaration.Rows, declaration.Columns), "The parameters of an operation");
                 matrices.Add(new RecordedMatrix(block, pass, matrix));
                 return matrix;
             }).ToArray()),
         ];
 
         PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, capacity, weights, family, foldHeight, features: features);
+        Recording recording = new(stack, capacity, weights, family, features: features);
         recording.RecordLoss(new SoftmaxCrossEntropy());
         recording.RecordBackward(inputGradients: false);
         if (optimizer is null) return recording;
@@ -211,7 +208,7 @@ internal sealed class Recording
 
     private PlannedMatrix Request(int block, RecordedPass pass, int rows, int columns, string what, TexelFormat format = TexelFormat.Float)
     {
-        PlannedMatrix matrix = new(new MatrixShape(rows, columns, foldHeight), what, format);
+        PlannedMatrix matrix = new(new MatrixShape(rows, columns), what, format);
         Matrices.Add(new RecordedMatrix(block, pass, matrix));
         return matrix;
     }

@@ -80,6 +80,8 @@ internal sealed class StepRecord : IDisposable
         public override TexelFormat Format => whole.Format;
 
         public override uint TextureName => whole.TextureName;
+
+        public override uint BufferName => whole.BufferName;
     }
 }
 

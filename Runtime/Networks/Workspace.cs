@@ -11,7 +11,7 @@ internal abstract class Workspace : IDisposable
         Network = network;
         Capacity = capacity;
         Recording = new Recording(
-            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight, source, features);
+            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, source, features);
     }
 
     public int Capacity { get; }
@@ -68,7 +68,7 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>The kernels of both plans, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
     {
-        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, network.Device.FoldHeight);
+        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily);
         recording.RecordProbabilities();
         return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
@@ -155,7 +155,7 @@ internal sealed class StepWorkspace : Workspace
     public static IEnumerable<Dispatch> KernelsFor(
         Network network, int rows, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
-        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, network.Device.FoldHeight, [], features);
+        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, [], features);
         IEnumerable<RecordedDispatch> recorded = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
         return recorded.Select(r => recording.FindBatch(r.Dispatch));
     }

@@ -13,6 +13,7 @@ public abstract record Optimizer(float LearningRate)
     internal const string UpdateConstant = "UPDATE";
 
     private const int GroupSize = 32;
+    private const int TexelsPerLine = 1024 * GroupSize;   // of workgroups: drivers run up to 65,535 of them in one direction
     private const string UpdateImage = "UPDATE_IMAGE_";
 
     /// <summary>The factor of each step.</summary>
@@ -68,7 +69,7 @@ public abstract record Optimizer(float LearningRate)
     internal Dispatch Update(
         (Operand Committed, Operand Pending) weights, Operand gradient, IReadOnlyList<(Operand Committed, Operand Pending)> state, float[] scalars)
     {
-        MatrixShape shape = gradient.Shape;
+        int texels = (int)gradient.Shape.TexelCount, lines = MatrixShape.CeilingDivide(texels, TexelsPerLine);
         List<ImageBinding> images = [new(gradient, ImageAccess.Read)];
         foreach ((Operand committed, Operand pending) in state.Prepend(weights))
         {
@@ -78,8 +79,7 @@ public abstract record Optimizer(float LearningRate)
 
         return new Dispatch(
             new KernelSource(UpdateFile, [("GROUP_SIZE", GroupSize), .. UpdateConstants(Kind, images.Count - 1, firstImage: 1)]),
-            [.. images], [shape.Width, shape.Height],
-            new DispatchGrid(MatrixShape.CeilingDivide(shape.Width, GroupSize), shape.Height), scalars);
+            [.. images], [texels, TexelsPerLine], new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(texels, TexelsPerLine), GroupSize), lines), scalars);
     }
 }
 

@@ -213,8 +213,7 @@ public sealed class TrainingSet : IDisposable
         Requirements.Size(textureWidth, "texels side by side");
         Requirements.Size(textureHeight, "rows of texels");
         TextureFeatures.RequireChannels(channels);
-        PlannedMatrix source = new(new MatrixShape(textureHeight, textureWidth * MatrixShape.ColumnsPerTexel, textureHeight), "A texture");
-        return new KernelSet([TextureFeatures.DispatchFor(source, Inputs, 1, channels, textures.ShapeToWarmUp)]);
+        return new KernelSet([TextureFeatures.DispatchFor(new HostTexture(Device, textureWidth, textureHeight), Inputs, 1, channels, textures.ShapeToWarmUp)]);
     }
 
     /// <summary>
@@ -265,8 +264,8 @@ public sealed class TrainingSet : IDisposable
             int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
             if (rows == 0) return;
             if (staging.IsFirstTexture) textures.MoveFirstTo(Features, head);
-            else Device.Upload(Features, head, rows, staging.Features(rows));
-            Device.Upload(Targets, head, rows, staging.Targets(rows));
+            else Device.Upload(Features, head, staging.Features(rows));
+            Device.Upload(Targets, head, staging.Targets(rows));
             staging.RemoveFirst(rows);
             Uploaded = Math.Max(Uploaded, head + rows);
             head = (head + rows) % Capacity;

@@ -1,29 +1,30 @@
 // A tile of a dense layer, and the ReLU that follows it: ROWS rows by TEXELS texels of Y = X . W + b (with RELU: max(Y, 0)) in registers,
 // walking along the inputs, a texel of X (four inputs) at a time. The sum over the inputs has one order, whatever the tile: four
 // products at a time, in order. What lies outside of Y is not stored.
-// The including kernel includes samples.glsl and defines the images `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b) and
-// `outputs` [rows x outputs], and inputTexels, outputTexels and inputColumns.
+// The including kernel includes samples.glsl and defines the images `inputs` [rows x inputs] and `parameters` [inputs + 1 x outputs] (W and, below it, b), the
+// buffer `outputs` [rows x outputs], and inputTexels, outputTexels and inputColumns.
 #include "tile.glsl"
 #include "relu.glsl"
 
 void computeTile(int firstRow, int firstTexel)
 {
-    ivec2 inputAt[ROWS];
+    int inputAt[ROWS];
     vec4 sum[ROWS * TEXELS];
 #define START(row, t) sum[row * TEXELS + t] = vec4(0.0);
 #define START_ROW(row) inputAt[row] = matrixTexel(inputRow(firstRow + row), 0, inputTexels); ACROSS(START, row)
     EACH_ROW(START_ROW)
-    ivec2 biasAt = matrixTexel(inputColumns, firstTexel, outputTexels);
+    int biasAt = matrixTexel(inputColumns, firstTexel, outputTexels);
 
     for (int k = 0; k < inputTexels; k++)
     {
-        ivec2 weightAt = matrixTexel(4 * k, firstTexel, outputTexels);
+        int weightAt0 = matrixTexel(4 * k, firstTexel, outputTexels), weightAt1 = weightAt0 + outputTexels;
+        int weightAt2 = weightAt1 + outputTexels, weightAt3 = weightAt2 + outputTexels;
         vec4 x[ROWS];
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
-#define LOAD_INPUT(row) x[row] = loadInputs(inputs, inputAt[row] + ivec2(k, 0));
+#define LOAD_INPUT(row) x[row] = loadInputs(inputs, inputAt[row] + k);
 #define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(parameters, weightAt + ivec2(t, 0)); w1[t] = imageLoad(parameters, weightAt + ivec2(t, 1)); \
-        w2[t] = imageLoad(parameters, weightAt + ivec2(t, 2)); w3[t] = imageLoad(parameters, weightAt + ivec2(t, 3));
+        w0[t] = imageLoad(parameters, weightAt0 + t); w1[t] = imageLoad(parameters, weightAt1 + t); \
+        w2[t] = imageLoad(parameters, weightAt2 + t); w3[t] = imageLoad(parameters, weightAt3 + t);
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
@@ -33,7 +34,7 @@ void computeTile(int firstRow, int firstTexel)
     }
 
     vec4 bias[TEXELS];
-#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, biasAt + ivec2(t, 0));
+#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, biasAt + t);
     EACH_TEXEL(LOAD_BIAS)
 #ifdef RELU
 #define ACTIVATION(x) relu(x)
@@ -41,10 +42,13 @@ void computeTile(int firstRow, int firstTexel)
 #define ACTIVATION(x) x
 #endif
 #define STORE(row, t) \
-    imageStore(outputs, isInUse && firstTexel + t < outputTexels ? at + ivec2(t, 0) : NOWHERE, ACTIVATION(scaleInputs(sum[row * TEXELS + t]) + bias[t]));
+    { \
+        vec4 y = ACTIVATION(scaleInputs(sum[row * TEXELS + t]) + bias[t]); \
+        if (isInUse && firstTexel + t < outputTexels) outputs[at + t] = asTexel(y); \
+    }
 #define STORE_ROW(row) \
     { \
-        ivec2 at = matrixTexel(firstRow + row, firstTexel, outputTexels); \
+        int at = matrixTexel(firstRow + row, firstTexel, outputTexels); \
         bool isInUse = firstRow + row < rows; \
         ACROSS(STORE, row) \
     }

@@ -6,13 +6,13 @@
 
 #ifdef GROUP_ROWS
 
-layout(binding = 0, rgba32f) coherent uniform image2D hidden;
+layout(binding = 0, rgba32f) coherent readonly uniform imageBuffer hidden;
+layout(std430, binding = 0) coherent writeonly buffer Hidden { dvec2 outputs[]; };
 INPUT_IMAGE(INPUT_UNIT) inputs;
-layout(binding = PARAMETERS_UNIT, rgba32f) readonly uniform image2D parameters;
+layout(binding = PARAMETERS_UNIT, rgba32f) readonly uniform imageBuffer parameters;
 layout(location = SIZE_3) uniform int inputTexels;
 layout(location = SIZE_4) uniform int inputColumns;
 #define scaleHidden(sum) (sum)
-#define outputs hidden
 #define outputTexels hiddenTexels
 #include "dense_tile.glsl"
 
@@ -30,7 +30,7 @@ void computeHidden()
         texel += COLUMN_LANES * TEXELS;
     }
     while (texel < hiddenTexels);
-    memoryBarrierImage();
+    memoryBarrier();   // of buffers and of images
     barrier();
 }
 

@@ -17,11 +17,11 @@ void computeLogits(int row)
     do
     {
         vec4 h = loadHidden(row, k);
-        ivec2 at = matrixTexel(4 * k, 0, CLASS_TEXELS);
+        int at = matrixTexel(4 * k, 0, CLASS_TEXELS);
         for (int t = 0; t < CLASS_TEXELS; t++)
         {
-            sum[t] += h.x * imageLoad(outputParameters, at + ivec2(t, 0)) + h.y * imageLoad(outputParameters, at + ivec2(t, 1))
-                + h.z * imageLoad(outputParameters, at + ivec2(t, 2)) + h.w * imageLoad(outputParameters, at + ivec2(t, 3));
+            sum[t] += h.x * imageLoad(outputParameters, at + t) + h.y * imageLoad(outputParameters, at + t + CLASS_TEXELS)
+                + h.z * imageLoad(outputParameters, at + t + 2 * CLASS_TEXELS) + h.w * imageLoad(outputParameters, at + t + 3 * CLASS_TEXELS);
         }
 
         k++;
@@ -34,14 +34,14 @@ void computeLogits(int row)
 // A texel of dh. Its padding is zero: what follows the last row of W are the biases.
 vec4 hiddenGradient(int k, vec4 gradients[CLASS_TEXELS])
 {
-    ivec2 at = matrixTexel(4 * k, 0, CLASS_TEXELS);
+    int at = matrixTexel(4 * k, 0, CLASS_TEXELS);
     vec4 sum = vec4(0.0);
     for (int t = 0; t < CLASS_TEXELS; t++)
     {
         vec4 g = gradients[t];
         sum += vec4(
-            dot(g, imageLoad(outputParameters, at + ivec2(t, 0))), dot(g, imageLoad(outputParameters, at + ivec2(t, 1))),
-            dot(g, imageLoad(outputParameters, at + ivec2(t, 2))), dot(g, imageLoad(outputParameters, at + ivec2(t, 3))));
+            dot(g, imageLoad(outputParameters, at + t)), dot(g, imageLoad(outputParameters, at + t + CLASS_TEXELS)),
+            dot(g, imageLoad(outputParameters, at + t + 2 * CLASS_TEXELS)), dot(g, imageLoad(outputParameters, at + t + 3 * CLASS_TEXELS)));
     }
 
     return mix(vec4(0.0), sum, lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(hiddenColumns)));

@@ -24,6 +24,6 @@ void sumLosses(int invocation, int invocations, bool isWanted)
     {
         vec2 sum = vec2(0.0);
         for (int part = 0; part < LOSS_PARTS; part++) sum += lossParts[part];
-        imageStore(batchLoss, recordOfStep(), stepResult(sum.x, sum.y));
+        batchLoss[recordOfStep()] = asTexel(stepResult(sum.x, sum.y));
     }
 }

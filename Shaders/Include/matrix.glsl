@@ -1,21 +1,27 @@
-// The texture layout of a matrix [rows x columns]: four columns a texel; row r lies in column block r / FOLD_HEIGHT at
-// texture row r mod FOLD_HEIGHT. MatrixShape is the same in C#. FOLD_HEIGHT is a power of two and a multiple of four, so
-// four rows that start at a multiple of four lie in one block, below each other.
+// The layout of a matrix [rows x columns]: four columns a texel, ceil(columns / 4) texels a row, one row behind the other. MatrixShape is
+// the same in C#. A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at the binding of the same
+// number: a software driver's store to a buffer takes half as long as one to an image. What is stored are two numbers of 64 bits a texel
+// (dvec2, only their bits matter), since such a driver stores number by number.
+//
+// A store to a buffer must lie within it, so what lies past the end of a matrix is not stored. The value is computed before that condition,
+// not in it: in a branch a software driver reads each uniform anew for every lane.
 
 #include "dispatch.glsl"
 
 layout(location = ROWS_LOCATION) uniform int rows;   // rows of the batch in use; a plan may have room for more
 
-// A row is never negative; that it is unsigned here makes the division a shift.
-ivec2 matrixTexel(int row, int texel, int texelsPerRow)
+int matrixTexel(int row, int texel, int texelsPerRow)
 {
-    return ivec2(int(uint(row) / uint(FOLD_HEIGHT)) * texelsPerRow + texel, row & (FOLD_HEIGHT - 1));
+    return row * texelsPerRow + texel;
 }
 
-// A store there has no effect, and a load is zero. A branch instead would end what a compiler sees at once: it reads uniforms again in each.
-const ivec2 NOWHERE = ivec2(-1);
+dvec2 asTexel(vec4 values)
+{
+    uvec4 bits = floatBitsToUint(values);
+    return dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));
+}
 
-// A value of a row that may lie past the rows in use, where the texture holds whatever an earlier batch left.
+// A value of a row that may lie past the rows in use, where the matrix holds whatever an earlier batch left.
 vec4 zeroUnless(bool inUse, vec4 value)
 {
     return inUse ? value : vec4(0.0);

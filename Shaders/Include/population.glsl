@@ -4,7 +4,7 @@
 // The parameters of one network are PARAMETER_TEXELS texels. First, for each texel h of the hidden layer (four units), a run of
 // RUN_TEXELS: the rows of W1 [inputs x hidden] in their column h, then b1's, then those of W2 transposed [classes x hidden], so
 // that ten classes cost ten and not twelve. Then b2 [classes]. So a lane reads from the first texel to the last.
-// INTERLEAVE networks share a row of the texture [members / INTERLEAVE x 4 * PARAMETER_TEXELS * INTERLEAVE], their texels
+// GROUP_SIZE networks share a row of the matrix [members / GROUP_SIZE x 4 * PARAMETER_TEXELS * GROUP_SIZE], their texels
 // by turns: what the lanes of a workgroup read at once lies side by side. PopulationLayout is the same in C#.
 //
 // Features [members * rows x inputs] and targets have a row a sample, those of a network below each other.
@@ -14,8 +14,8 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform image2D parameters;
-layout(binding = 1, rgba32f) readonly uniform image2D features;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer parameters;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer features;
 layout(location = SIZE_0) uniform int members;
 
 const int INPUT_TEXELS = (INPUTS + 3) / 4;
@@ -66,20 +66,20 @@ const float LOWEST = -3.402823466e38;
 #define EACH_INPUT(F) for (int nextInput = 0; nextInput < INPUT_TEXELS; nextInput++) { F(nextInput) }
 #endif
 
-ivec2 parameterOrigin(int member)
+int parameterOrigin(int member)
 {
-    return matrixTexel(member / INTERLEAVE, member % INTERLEAVE, PARAMETER_TEXELS * INTERLEAVE);
+    return matrixTexel(member / GROUP_SIZE, member % GROUP_SIZE, PARAMETER_TEXELS * GROUP_SIZE);
 }
 
-ivec2 parameterTexel(ivec2 origin, int texel)
+int parameterTexel(int origin, int texel)
 {
-    return origin + ivec2(texel * INTERLEAVE, 0);
+    return origin + texel * GROUP_SIZE;
 }
 
 // Where each of the rows has its features. Past the last row it is the last one again, whose results are not used.
 #define DECLARE_SAMPLES(member, firstRow) \
     int sampleRow[ROWS]; \
-    ivec2 featureAt[ROWS]; \
+    int featureAt[ROWS]; \
     EACH_ROW(FIND_SAMPLE)
 #define FIND_SAMPLE(row) \
     sampleRow[row] = member * rows + min(firstRow + row, rows - 1); \
@@ -89,11 +89,11 @@ ivec2 parameterTexel(ivec2 origin, int texel)
 #ifdef INPUT_SLOTS
 #define DECLARE_FEATURES vec4 kept[ROWS * INPUT_SLOTS]; EACH_INPUT(KEEP_INPUT)
 #define KEEP_INPUT(k) if (k < INPUT_TEXELS) { const int keptTexel = k; EACH_ROW(KEEP_FEATURE) }
-#define KEEP_FEATURE(row) kept[row * INPUT_SLOTS + keptTexel] = imageLoad(features, featureAt[row] + ivec2(keptTexel, 0));
+#define KEEP_FEATURE(row) kept[row * INPUT_SLOTS + keptTexel] = imageLoad(features, featureAt[row] + keptTexel);
 #define FEATURE(row, k) kept[row * INPUT_SLOTS + k]
 #else
 #define DECLARE_FEATURES
-#define FEATURE(row, k) imageLoad(features, featureAt[row] + ivec2(k, 0))
+#define FEATURE(row, k) imageLoad(features, featureAt[row] + k)
 #endif
 
 // hidden[row] = b1 + sum over inputs, before the ReLU, for the texel of hidden units whose run begins at the texel `run`.

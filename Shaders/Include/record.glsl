@@ -9,12 +9,12 @@ layout(location = STEP) uniform int stepNumber;   // from 1
 
 float droppedStep;   // what the last row says; whoever updates loads it first
 
-ivec2 recordOfStep()
+int recordOfStep()
 {
     return matrixTexel(stepNumber % RECORD_SLOTS, 0, 1);
 }
 
-ivec2 recordOfDrop()
+int recordOfDrop()
 {
     return matrixTexel(RECORD_SLOTS, 0, 1);
 }
@@ -29,14 +29,17 @@ vec4 stepResult(float lossSum, float right)
     return vec4(lossSum / float(rows), right, float(rows), float(stepNumber));
 }
 
-#define STORE_UPDATE(image, at, old, new) \
-    imageStore(image, droppedStep == float(stepNumber) ? NOWHERE : at, droppedStep == 0.0 ? new : old)
+#define STORE_UPDATE(pending, at, isWanted, old, new) \
+    { \
+        vec4 stored = droppedStep == 0.0 ? new : old; \
+        if (isWanted && droppedStep != float(stepNumber)) pending[at] = asTexel(stored); \
+    }
 
 #else
 
-ivec2 recordOfStep()
+int recordOfStep()
 {
-    return ivec2(0, 0);
+    return 0;
 }
 
 vec4 stepResult(float lossSum, float right)
@@ -44,6 +47,10 @@ vec4 stepResult(float lossSum, float right)
     return vec4(lossSum / float(rows), right, 0.0, 0.0);
 }
 
-#define STORE_UPDATE(image, at, old, new) imageStore(image, at, new)
+#define STORE_UPDATE(pending, at, isWanted, old, new) \
+    { \
+        vec4 stored = new; \
+        if (isWanted) pending[at] = asTexel(stored); \
+    }
 
 #endif

@@ -4,12 +4,12 @@
 // the sum, not each value: that is a twentieth of a product's multiplications.
 
 #ifdef BYTE_INPUTS
-#define INPUT_IMAGE(unit) layout(binding = unit, rgba8ui) readonly uniform uimage2D
+#define INPUT_IMAGE(unit) layout(binding = unit, rgba8ui) readonly uniform uimageBuffer
 #define loadInputs(image, at) vec4(ivec4(imageLoad(image, at)))   // signed integers are converted in one instruction
 #define INPUT_ONE 255.0
 #define scaleInputs(sum) ((sum) * (1.0 / 255.0))
 #else
-#define INPUT_IMAGE(unit) layout(binding = unit, rgba32f) readonly uniform image2D
+#define INPUT_IMAGE(unit) layout(binding = unit, rgba32f) readonly uniform imageBuffer
 #define loadInputs(image, at) imageLoad(image, at)
 #define INPUT_ONE 1.0
 #define scaleInputs(sum) (sum)
@@ -17,13 +17,13 @@
 
 #if defined(DRAWN_INPUTS) || defined(DRAWN_TARGETS)
 
-layout(binding = ORDER_TEXTURE) uniform usampler2D order;
+layout(binding = ORDER_TEXTURE) uniform usamplerBuffer order;
 layout(location = FIRST_SAMPLE) uniform int firstSample;
 
 // The row numbers of four samples, the first one in use and a multiple of four. Past the end of a batch there are some, too.
 ivec4 drawnRows(int row)
 {
-    return ivec4(texelFetch(order, matrixTexel((firstSample + row) / 4, 0, 1), 0));
+    return ivec4(texelFetch(order, (firstSample + row) / 4));
 }
 
 int drawnRow(int row)

@@ -1,6 +1,6 @@
 // One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. The
-// including kernel says which optimizer (UPDATE) and which image units are free (UPDATE_IMAGE_n), and calls loadRecord first.
-// NOWHERE is not updated. A step whose loss is not finite stores as record.glsl says.
+// including kernel says which optimizer (UPDATE) and which units are free (UPDATE_IMAGE_n), and calls loadRecord first. Where there is no
+// such texel (isWanted is false), nothing is updated. A step whose loss is not finite stores as record.glsl says.
 //   UPDATE_SGD, UPDATE_MOMENTUM   sgd.glsl
 //   UPDATE_ADAM   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //                 w' = w - learningRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
@@ -9,60 +9,60 @@
 #include "record.glsl"
 
 #ifdef RECORD_SLOTS
-layout(binding = RECORD_TEXTURE) uniform sampler2D stepRecord;
+layout(binding = RECORD_TEXTURE) uniform samplerBuffer stepRecord;
 #endif
 
 void loadRecord()
 {
 #ifdef RECORD_SLOTS
-    droppedStep = texelFetch(stepRecord, recordOfDrop(), 0).x;
+    droppedStep = texelFetch(stepRecord, recordOfDrop()).x;
 #endif
 }
 
-layout(binding = UPDATE_IMAGE_0, rgba32f) readonly uniform image2D weights;
-layout(binding = UPDATE_IMAGE_1, rgba32f) writeonly uniform image2D pendingWeights;
+layout(binding = UPDATE_IMAGE_0, rgba32f) readonly uniform imageBuffer weights;
+layout(std430, binding = UPDATE_IMAGE_1) writeonly buffer PendingWeights { dvec2 pendingWeights[]; };
 
 #if UPDATE == UPDATE_ADAM
 
 layout(location = SCALAR_0) uniform float learningRate;
-layout(binding = UPDATE_IMAGE_2, rgba32f) readonly uniform image2D means;
-layout(binding = UPDATE_IMAGE_3, rgba32f) writeonly uniform image2D pendingMeans;
-layout(binding = UPDATE_IMAGE_4, rgba32f) readonly uniform image2D variances;
-layout(binding = UPDATE_IMAGE_5, rgba32f) writeonly uniform image2D pendingVariances;
+layout(binding = UPDATE_IMAGE_2, rgba32f) readonly uniform imageBuffer means;
+layout(std430, binding = UPDATE_IMAGE_3) writeonly buffer PendingMeans { dvec2 pendingMeans[]; };
+layout(binding = UPDATE_IMAGE_4, rgba32f) readonly uniform imageBuffer variances;
+layout(std430, binding = UPDATE_IMAGE_5) writeonly buffer PendingVariances { dvec2 pendingVariances[]; };
 layout(location = SCALAR_1) uniform float beta1;
 layout(location = SCALAR_2) uniform float beta2;
 layout(location = SCALAR_3) uniform float epsilon;
 layout(location = SCALAR_4) uniform float meanCorrection;       // 1 / (1 - beta1^t)
 layout(location = SCALAR_5) uniform float varianceCorrection;   // 1 / (1 - beta2^t)
 
-void update(ivec2 at, vec4 gradient)
+void update(int at, bool isWanted, vec4 gradient)
 {
     vec4 w = imageLoad(weights, at), mean = imageLoad(means, at), variance = imageLoad(variances, at);
     vec4 m = beta1 * mean + (1.0 - beta1) * gradient;
     vec4 v = beta2 * variance + (1.0 - beta2) * gradient * gradient;
-    STORE_UPDATE(pendingMeans, at, mean, m);
-    STORE_UPDATE(pendingVariances, at, variance, v);
-    STORE_UPDATE(pendingWeights, at, w, w - learningRate * (m * meanCorrection) / (sqrt(v * varianceCorrection) + epsilon));
+    STORE_UPDATE(pendingMeans, at, isWanted, mean, m)
+    STORE_UPDATE(pendingVariances, at, isWanted, variance, v)
+    STORE_UPDATE(pendingWeights, at, isWanted, w, w - learningRate * (m * meanCorrection) / (sqrt(v * varianceCorrection) + epsilon))
 }
 
 #else
 
 #include "sgd.glsl"
 #if UPDATE == UPDATE_MOMENTUM
-layout(binding = UPDATE_IMAGE_2, rgba32f) readonly uniform image2D velocities;
-layout(binding = UPDATE_IMAGE_3, rgba32f) writeonly uniform image2D pendingVelocities;
+layout(binding = UPDATE_IMAGE_2, rgba32f) readonly uniform imageBuffer velocities;
+layout(std430, binding = UPDATE_IMAGE_3) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
 #endif
 
-void update(ivec2 at, vec4 gradient)
+void update(int at, bool isWanted, vec4 gradient)
 {
     vec4 w = imageLoad(weights, at);
     vec4 v = decayedGradient(w, gradient);
 #if UPDATE == UPDATE_MOMENTUM
     vec4 velocity = imageLoad(velocities, at);
     v = momentum * velocity + v;
-    STORE_UPDATE(pendingVelocities, at, velocity, v);
+    STORE_UPDATE(pendingVelocities, at, isWanted, velocity, v)
 #endif
-    STORE_UPDATE(pendingWeights, at, w, descend(w, v));
+    STORE_UPDATE(pendingWeights, at, isWanted, w, descend(w, v))
 }
 
 #endif

@@ -30,22 +30,23 @@ internal sealed class ClassifierFileTests
     public void RemoveIt() => Directory.Delete(folder, recursive: true);
 
     [Test]
-    public void ATwoLayerClassifierComesBackFromItsFile([Values] bool folded, [Values(1, 3, 8, 33)] int size)
+    public void ATwoLayerClassifierComesBackFromItsFile([Values(1, 3, 8, 33)] int size)
     {
-        using TwoLayerClassifier saved = new(TestDevice.Get(folded), size, size + 1, size + 2, seed: 4);
+        using TwoLayerClassifier saved = new(TestDevice.Plain, size, size + 1, size + 2, seed: 4);
         saved.TrainBatch(TwinArrays.UniformFloats(1, Rows * size), TwinArrays.Labels(2, Rows, size + 2), 0.5f);
         saved.Save(Target);
-        using TwoLayerClassifier loaded = TwoLayerClassifier.Load(TestDevice.Get(!folded), Target);
+        using NeuralDevice another = TestDevice.Create();
+        using TwoLayerClassifier loaded = TwoLayerClassifier.Load(another, Target);
         Assert.That((loaded.Inputs, loaded.Hidden, loaded.Classes), Is.EqualTo((size, size + 1, size + 2)));
         string bits = Bits(loaded);
-        _ = TestDevice.Get(folded);
+        _ = TestDevice.Plain;
         Assert.That(bits, Is.EqualTo(Bits(saved)));
     }
 
     [Test]
-    public void ALinearClassifierComesBackFromItsFile([Values] bool folded)
+    public void ALinearClassifierComesBackFromItsFile()
     {
-        using LinearClassifier saved = new(TestDevice.Get(folded), Inputs, Classes, seed: 4);
+        using LinearClassifier saved = new(TestDevice.Plain, Inputs, Classes, seed: 4);
         saved.Save(Target);
         using LinearClassifier loaded = LinearClassifier.Load(saved.Network.Device, Target), other = new(saved.Network.Device, Inputs, Classes, seed: 5);
         Assert.That(Bits(loaded), Is.EqualTo(Bits(saved)));
@@ -70,9 +71,9 @@ internal sealed class ClassifierFileTests
 
     [Test]
     public void AResumedTrainingIsTheOneThatNeverStopped(
-        [ValueSource(nameof(Optimizers))] Optimizer optimizer, [Values] bool folded, [Values(0, 1, 5)] int stepsBefore)
+        [ValueSource(nameof(Optimizers))] Optimizer optimizer, [Values(0, 1, 5)] int stepsBefore)
     {
-        NeuralDevice device = TestDevice.Get(folded);
+        NeuralDevice device = TestDevice.Plain;
         SoftmaxCrossEntropy loss = new(EntropyBonus: 0.01f);
         using TwoLayerClassifier steady = new(device, Inputs, Hidden, Classes, seed: 6), stopped = new(device, Inputs, Hidden, Classes, seed: 6);
         using BatchTrainer steadyTrainer = steady.TrainWith(optimizer, loss), stoppedTrainer = stopped.TrainWith(optimizer, loss);

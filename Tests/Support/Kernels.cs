@@ -20,7 +20,7 @@ internal static class Kernels
     public static float[] ReadPadded(NeuralDevice device, MatrixTexture texture)
     {
         float[] padded = new float[texture.Shape.Rows * texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        device.Read(texture, 0, texture.Shape.Rows, MemoryMarshal.AsBytes(padded.AsSpan()));
+        device.Read(texture, 0, MemoryMarshal.AsBytes(padded.AsSpan()));
         return padded;
     }
 

@@ -24,7 +24,7 @@ internal sealed class OddHostState
     [
         GetPName.CurrentProgram, GetPName.ActiveTexture, GetPName.PixelUnpackBufferBinding, GetPName.PixelPackBufferBinding,
         GetPName.ReadFramebufferBinding, GetPName.DrawFramebufferBinding, GetPName.RenderbufferBinding, GetPName.VertexArrayBinding,
-        GetPName.ArrayBufferBinding, GetPName.UniformBufferBinding,
+        GetPName.ArrayBufferBinding, GetPName.UniformBufferBinding, (GetPName)GLEnum.CopyWriteBufferBinding, (GetPName)GLEnum.ShaderStorageBufferBinding,
     ];
 
     private static readonly GLEnum[] ImageFields =
@@ -34,7 +34,7 @@ internal sealed class OddHostState
     ];
 
     private readonly GL gl;
-    private readonly uint[] buffers = new uint[2];
+    private readonly uint[] buffers = new uint[4];
 
     public OddHostState(GL gl)
     {
@@ -59,7 +59,7 @@ internal sealed class OddHostState
         }
 
         foreach ((PixelStoreParameter name, int value) in PixelStores) gl.PixelStore(name, value);
-        BufferTargetARB[] targets = [BufferTargetARB.PixelUnpackBuffer, BufferTargetARB.PixelPackBuffer];
+        BufferTargetARB[] targets = [BufferTargetARB.PixelUnpackBuffer, BufferTargetARB.PixelPackBuffer, BufferTargetARB.CopyWriteBuffer, BufferTargetARB.ShaderStorageBuffer];
         byte[] pattern = [.. Enumerable.Repeat(Pattern, BufferBytes)];
         for (int i = 0; i < buffers.Length; i++)
         {

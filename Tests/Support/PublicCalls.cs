@@ -47,7 +47,7 @@ internal sealed class PublicCalls : IDisposable
     private readonly BatchTrainer trainer;
     private readonly NetworkPopulation population;
     private readonly TrainingSet samples;
-    private readonly MatrixTexture picture;
+    private readonly StandInTexture picture;
     private readonly InFrameTrainer frameTrainer;
     private readonly InFrameTrainer timedTrainer;
     private readonly AgentPopulation agents;
@@ -66,7 +66,7 @@ internal sealed class PublicCalls : IDisposable
         trainer = classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
         population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
         samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
-        picture = new MatrixTexture(device, device.Shape(3, 16, "a texture that the game rendered"));
+        picture = new StandInTexture(device, new TextureKind(TexelFormat.Float, IsOfHost: true, IsWidthPowerOfTwo: true, IsHeightPowerOfTwo: false));
         frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
         agents = MakeAgents(BrainSharing.OneEach);

@@ -11,7 +11,7 @@ internal sealed unsafe class RandomHostState
     private const int BufferBytes = 4_096;
     private const byte Pattern = 0xA5;
     private const int ImageUnits = 8;
-    private const int IndexedBuffers = 4;
+    private const int IndexedBuffers = 8;
 
     private static readonly TextureUnit[] Units = [TextureUnit.Texture0, TextureUnit.Texture1, TextureUnit.Texture2, TextureUnit.Texture3, TextureUnit.Texture15];
 
@@ -124,7 +124,7 @@ internal sealed unsafe class RandomHostState
         for (uint unit = 0; unit < ImageUnits; unit++) ApplyImageUnit(unit);
         foreach ((BufferTargetARB target, _) in IndexedTargets)
         {
-            for (uint i = 0; i < IndexedBuffers; i++) gl.BindBufferBase(target, i, Any(buffers));
+            for (uint i = 0; i < IndexedBuffers; i++) ApplyIndexedBuffer(target, i);
         }
 
         gl.BindTransformFeedback(BindTransformFeedbackTarget.TransformFeedback, Any(feedbacks));
@@ -188,6 +188,14 @@ internal sealed unsafe class RandomHostState
             for (uint i = 0; i < IndexedBuffers; i++) Add(isFirst ? $"{target} {i}" : "", Indexed(binding, i));
         }
 
+        for (uint i = 0; i < IndexedBuffers; i++)
+        {
+            gl.GetInteger64(GLEnum.ShaderStorageBufferStart, i, out long start);
+            gl.GetInteger64(GLEnum.ShaderStorageBufferSize, i, out long size);
+            Add(isFirst ? $"start of storage buffer {i}" : "", start);
+            Add(isFirst ? $"size of storage buffer {i}" : "", size);
+        }
+
         foreach ((PixelStoreParameter name, _) in PixelStores) Add(isFirst ? $"{name}" : "", gl.GetInteger((GetPName)name));
         foreach (EnableCap cap in Switches) Add(isFirst ? $"{cap}" : "", gl.IsEnabled(cap) ? 1 : 0);
         foreach (QueryTarget target in QueryTargets)
@@ -233,6 +241,14 @@ internal sealed unsafe class RandomHostState
             unit, Any(textures[kind]), random.NextInt32(2), Flip(), kind == 1 ? random.NextInt32(3) : 0,
             Any([BufferAccessARB.ReadOnly, BufferAccessARB.WriteOnly, BufferAccessARB.ReadWrite]),
             Any([InternalFormat.Rgba32f, InternalFormat.Rgba32ui, InternalFormat.Rgba32i]));
+    }
+
+    private void ApplyIndexedBuffer(BufferTargetARB target, uint index)
+    {
+        const int Alignment = 256;   // the most that a driver may ask for
+        uint buffer = Any(buffers);
+        if (buffer == 0 || Flip()) gl.BindBufferBase(target, index, buffer);
+        else gl.BindBufferRange(target, index, buffer, Alignment * random.NextInt32(3), Alignment * (nuint)(1 + random.NextInt32(3)));
     }
 
     private void ApplyValues()

@@ -220,7 +220,8 @@ internal sealed class InFrameTrainerTests
         using TwoLayerClassifier classifier = new(Device, Inputs, 6, Classes);
         using TrainingSet samples = new(Device, Inputs + 1, Classes, capacity: 4);
         Assert.That(() => classifier.TrainOn(samples), Throws.ArgumentException.With.Message.Contain("10 features"));
-        using TrainingSet elsewhere = new(TestDevice.Folding, Inputs, Classes, capacity: 4);
+        using NeuralDevice another = TestDevice.Create();
+        using TrainingSet elsewhere = new(another, Inputs, Classes, capacity: 4);
         Assert.That(() => classifier.TrainOn(elsewhere), Throws.ArgumentException.With.Message.Contain("another device"));
     }
 
