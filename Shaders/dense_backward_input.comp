@@ -7,11 +7,11 @@
 #include "tile.glsl"
 #include "relu.glsl"
 
-layout(binding = 0, rgba32f) readonly uniform imageBuffer outputGradients;
-layout(binding = 1, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
-layout(std430, binding = 2) writeonly buffer InputGradients { dvec2 inputGradients[]; };
+layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
+layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
+layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { dvec2 inputGradients[]; };
 #ifdef RELU
-layout(binding = 3, rgba32f) readonly uniform imageBuffer activations;
+layout(binding = ACTIVATIONS_IMAGE, rgba32f) readonly uniform imageBuffer activations;
 #endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;

@@ -12,20 +12,20 @@
 #include "samples.glsl"
 #include "record.glsl"
 
-INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) readonly uniform imageBuffer outputGradients;
+INPUT_LAYOUT(INPUTS_IMAGE) inputs;
+layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
 #ifdef UPDATE
 #include "update.glsl"
 #else
-layout(std430, binding = 2) writeonly buffer ParameterGradients { dvec2 parameterGradients[]; };
+layout(std430, binding = PARAMETER_GRADIENTS_BUFFER) writeonly buffer ParameterGradients { dvec2 parameterGradients[]; };
 #endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;
 
 #ifdef LOSS_PARTS
-layout(binding = LOSS_IMAGE_0, rgba32f) readonly uniform imageBuffer rowLosses;
-layout(std430, binding = LOSS_IMAGE_1) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
+layout(binding = ROW_LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer rowLosses;
+layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
 #include "loss_sum.glsl"
 #endif
 

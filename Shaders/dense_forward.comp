@@ -3,9 +3,9 @@
 #include "matrix.glsl"
 #include "samples.glsl"
 
-INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]
-layout(std430, binding = 2) writeonly buffer Outputs { dvec2 outputs[]; };
+INPUT_LAYOUT(INPUTS_IMAGE) inputs;
+layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]
+layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { dvec2 outputs[]; };
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;

@@ -15,16 +15,16 @@
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-INPUT_IMAGE(0) inputs;
-layout(binding = 2, rgba32f) readonly uniform imageBuffer hiddenParameters;
-layout(std430, binding = 3) writeonly buffer PendingHiddenParameters { dvec2 pendingHiddenParameters[]; };
-layout(binding = 4, rgba32f) readonly uniform imageBuffer outputParameters;
-layout(std430, binding = 5) writeonly buffer PendingOutputParameters { dvec2 pendingOutputParameters[]; };
-layout(binding = 6, rgba32f) coherent readonly uniform imageBuffer scratch;
-layout(std430, binding = 6) coherent writeonly buffer StoredScratch { dvec2 storedScratch[]; };
-layout(std430, binding = 7) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
+INPUT_LAYOUT(INPUTS_IMAGE) inputs;
+layout(binding = HIDDEN_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer hiddenParameters;
+layout(std430, binding = PENDING_HIDDEN_PARAMETERS_BUFFER) writeonly buffer PendingHiddenParameters { dvec2 pendingHiddenParameters[]; };
+layout(binding = OUTPUT_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer outputParameters;
+layout(std430, binding = PENDING_OUTPUT_PARAMETERS_BUFFER) writeonly buffer PendingOutputParameters { dvec2 pendingOutputParameters[]; };
+layout(binding = SCRATCH_IMAGE, rgba32f) coherent readonly uniform imageBuffer scratch;
+layout(std430, binding = SCRATCH_BUFFER) coherent writeonly buffer StoredScratch { dvec2 storedScratch[]; };
+layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
 #ifdef RECORD_SLOTS
-layout(binding = 7, rgba32f) readonly uniform imageBuffer stepRecord;
+layout(binding = BATCH_LOSS_IMAGE, rgba32f) readonly uniform imageBuffer stepRecord;
 shared int lossIsNotFinite;
 #endif
 layout(location = SIZE_1) uniform int inputTexels;

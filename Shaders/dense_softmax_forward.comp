@@ -2,8 +2,8 @@
 // row; every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is computed here too, by the layer before.
 #include "matrix.glsl"
 
-layout(binding = 1, rgba32f) readonly uniform imageBuffer outputParameters;
-layout(std430, binding = 2) writeonly buffer Probabilities { dvec2 probabilities[]; };
+layout(binding = OUTPUT_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer outputParameters;
+layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { dvec2 probabilities[]; };
 layout(location = SIZE_0) uniform int hiddenTexels;
 layout(location = SIZE_1) uniform int hiddenColumns;
 layout(location = SIZE_2) uniform int classes;

@@ -8,18 +8,18 @@
 // sums over a batch are linear in it. H is computed again for the gradients, which is less work than to store and load it.
 #include "population.glsl"
 
-layout(binding = 2, rgba32ui) readonly uniform uimageBuffer targets;   // [members * rows x 4 * targetTexels], see targets.glsl
-layout(std430, binding = 3) writeonly buffer PendingParameters { dvec2 pendingParameters[]; };
-layout(std430, binding = 4) writeonly buffer Losses { dvec2 losses[]; };   // [members x 1]
+layout(binding = TARGETS_IMAGE, rgba32ui) readonly uniform uimageBuffer targets;   // [members * rows x 4 * targetTexels], see targets.glsl
+layout(std430, binding = PENDING_PARAMETERS_BUFFER) writeonly buffer PendingParameters { dvec2 pendingParameters[]; };
+layout(std430, binding = LOSSES_BUFFER) writeonly buffer Losses { dvec2 losses[]; };   // [members x 1]
 #if MOMENTUM
-layout(binding = 5, rgba32f) readonly uniform imageBuffer velocities;
-layout(std430, binding = 6) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
+layout(binding = VELOCITIES_IMAGE, rgba32f) readonly uniform imageBuffer velocities;
+layout(std430, binding = PENDING_VELOCITIES_BUFFER) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
 #endif
 #if MORE
-layout(binding = 3, rgba32f) readonly uniform imageBuffer parametersSoFar;   // what is pending after the dispatches before
-layout(binding = 4, rgba32f) readonly uniform imageBuffer lossesSoFar;
+layout(binding = PENDING_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parametersSoFar;   // what is pending after the dispatches before
+layout(binding = LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer lossesSoFar;
 #if MOMENTUM
-layout(binding = 6, rgba32f) readonly uniform imageBuffer velocitiesSoFar;
+layout(binding = PENDING_VELOCITIES_IMAGE, rgba32f) readonly uniform imageBuffer velocitiesSoFar;
 #endif
 #endif
 layout(location = SIZE_1) uniform int firstRow;

@@ -3,7 +3,7 @@
 layout(local_size_x = GROUP_SIZE) in;
 #include "matrix.glsl"
 
-layout(binding = 0, rgba32f) readonly uniform imageBuffer gradients;
+layout(binding = GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer gradients;
 layout(location = SIZE_0) uniform int texels;
 layout(location = SIZE_1) uniform int lineTexels;
 

@@ -4,9 +4,9 @@
 #include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-INPUT_IMAGE(0) inputs;
-layout(binding = 1, rgba32f) readonly uniform imageBuffer outputGradients;
-layout(std430, binding = 2) writeonly buffer InputGradients { dvec2 inputGradients[]; };
+INPUT_LAYOUT(INPUTS_IMAGE) inputs;
+layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
+layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { dvec2 inputGradients[]; };
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()

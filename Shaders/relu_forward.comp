@@ -4,8 +4,8 @@
 #include "samples.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-INPUT_IMAGE(0) inputs;
-layout(std430, binding = 1) writeonly buffer Outputs { dvec2 outputs[]; };
+INPUT_LAYOUT(INPUTS_IMAGE) inputs;
+layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { dvec2 outputs[]; };
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()

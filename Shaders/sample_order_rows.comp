@@ -8,7 +8,7 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(std430, binding = 0) writeonly buffer Order { uvec4 order[]; };
+layout(std430, binding = ORDER_BUFFER) writeonly buffer Order { uvec4 order[]; };
 layout(location = SIZE_0) uniform int texels;
 layout(location = SIZE_1) uniform int count;
 layout(location = SIZE_2) uniform int batchSize;

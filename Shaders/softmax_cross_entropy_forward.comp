@@ -5,8 +5,8 @@
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer logitsImage;
-layout(std430, binding = 2) writeonly buffer RowLosses { dvec2 rowLosses[]; };
+layout(binding = LOGITS_IMAGE, rgba32f) readonly uniform imageBuffer logitsImage;
+layout(std430, binding = ROW_LOSSES_BUFFER) writeonly buffer RowLosses { dvec2 rowLosses[]; };
 layout(location = SIZE_1) uniform int classTexels;   // texels of a row of logits
 layout(location = SCALAR_0) uniform float entropyBonus;
 

@@ -2,8 +2,8 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer rowLosses;
-layout(std430, binding = 1) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
+layout(binding = ROW_LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer rowLosses;
+layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
 
 #include "loss_sum.glsl"
 

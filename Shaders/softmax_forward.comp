@@ -2,8 +2,8 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer logitsImage;
-layout(std430, binding = 1) writeonly buffer Probabilities { dvec2 probabilities[]; };
+layout(binding = LOGITS_IMAGE, rgba32f) readonly uniform imageBuffer logitsImage;
+layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { dvec2 probabilities[]; };
 layout(location = SIZE_0) uniform int classTexels;
 layout(location = SIZE_1) uniform int classes;
 

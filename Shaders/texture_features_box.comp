@@ -15,7 +15,7 @@
 #endif
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(std430, binding = 0) writeonly buffer Features { FEATURES features[]; };
+layout(std430, binding = FEATURES_BUFFER) writeonly buffer Features { FEATURES features[]; };
 layout(binding = SOURCE_TEXTURE) uniform sampler2D source;
 layout(location = SIZE_0) uniform int row;
 layout(location = SIZE_1) uniform int width;

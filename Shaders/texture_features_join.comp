@@ -6,9 +6,9 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer observed;
-layout(binding = 1, rgba32f) readonly uniform imageBuffer seen;
-layout(std430, binding = 2) writeonly buffer Features { dvec2 features[]; };
+layout(binding = OBSERVED_IMAGE, rgba32f) readonly uniform imageBuffer observed;
+layout(binding = SEEN_IMAGE, rgba32f) readonly uniform imageBuffer seen;
+layout(std430, binding = FEATURES_BUFFER) writeonly buffer Features { dvec2 features[]; };
 layout(location = SIZE_0) uniform int observations;
 layout(location = SIZE_1) uniform int values;
 layout(location = SIZE_2) uniform int observedTexels;

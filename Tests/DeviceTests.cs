@@ -469,8 +469,8 @@ internal sealed unsafe class DeviceTests
     {
         PlannedMatrix large = new(new MatrixShape(1 << 20, 1 << 12), "test values"), small = new(new MatrixShape(1, 1), "test values");
         KernelSource source = new("relu_forward.comp");
-        Dispatch writing = new(source, [new(small, ImageAccess.Read), new(large, ImageAccess.Write)], [1], new DispatchGrid(1));
-        Dispatch reading = new(source, [new(large, ImageAccess.Read), new(small, ImageAccess.Write)], [1], new DispatchGrid(1));
+        Dispatch writing = new(source, [MatrixBinding.Read("INPUTS", small), MatrixBinding.Write("OUTPUTS", large)], [1], new DispatchGrid(1));
+        Dispatch reading = new(source, [MatrixBinding.Read("INPUTS", large), MatrixBinding.Write("OUTPUTS", small)], [1], new DispatchGrid(1));
         Assert.That(
             () => new Plan(TestDevice.Plain, [reading, writing], compile: false),
             Throws.TypeOf<DeviceLimitException>().With.Message.Contains($"[{1 << 20} × {1 << 12}]").And.Message.Contains("17179869184 bytes"));

@@ -189,8 +189,8 @@ internal sealed class DrawnBatchTests
             order = new SampleOrder(set, Seed, batchSize);
             state = new OptimizerState(network, optimizer);
             workspace = new StepWorkspace(network, batchSize, Loss, state, fused, order.Source);
-            batchLoss = workspace.Dispatches.SelectMany(dispatch => dispatch.Images).Where(image => image.Access == ImageAccess.Write)
-                .Select(image => image.Operand).OfType<PlannedMatrix>().Distinct().Single(matrix => matrix.Shape.Rows == 1 && matrix.Shape.Columns == 4).Texture;
+            batchLoss = workspace.Dispatches.SelectMany(dispatch => dispatch.Matrices).Where(matrix => matrix.Access == MatrixAccess.Write)
+                .Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct().Single(matrix => matrix.Shape.Rows == 1 && matrix.Shape.Columns == 4).Texture;
         }
 
         public static int[] RowsOf(TrainingSet set, SampleOrder order, DrawnBatch batch)

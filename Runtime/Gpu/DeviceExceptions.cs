@@ -53,7 +53,7 @@ public sealed class OpenGLErrorException : InvalidOperationException
     public bool IsHosts { get; }
 }
 
-/// <summary>A size is beyond what this device can hold in one texture or run in one dispatch. Nothing was made.</summary>
+/// <summary>A size is beyond what this device can hold in one matrix or run in one dispatch. Nothing was made.</summary>
 public sealed class DeviceLimitException : ArgumentException
 {
     /// <summary>Makes the exception with the sentence that its reader needs and the parameter's name.</summary>

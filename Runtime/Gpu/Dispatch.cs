@@ -1,14 +1,27 @@
 namespace NeuralPlugin;
 
-internal enum ImageAccess
+/// <summary>What a dispatch does with a matrix.</summary>
+internal enum MatrixAccess
 {
     Read,
     Write,
     ReadWrite,
 }
 
-/// <summary>One image unit of a dispatch.</summary>
-internal readonly record struct ImageBinding(Operand Operand, ImageAccess Access);
+/// <summary>
+/// A matrix that a dispatch works on. Its kernel is told by name where it lies: one that it reads, at which image unit
+/// (<c>NAME_IMAGE</c>), and one that it writes, at which binding of storage buffers (<c>NAME_BUFFER</c>).
+/// </summary>
+internal readonly record struct MatrixBinding(string Name, Operand Operand, MatrixAccess Access)
+{
+    public bool IsRead => Access != MatrixAccess.Write;
+
+    public bool IsWritten => Access != MatrixAccess.Read;
+
+    public static MatrixBinding Read(string name, Operand operand) => new(name, operand, MatrixAccess.Read);
+
+    public static MatrixBinding Write(string name, Operand operand) => new(name, operand, MatrixAccess.Write);
+}
 
 /// <summary>
 /// How many workgroups run. A dimension is a fixed number, or grows with the rows in use when its RowsPerGroup is set.
@@ -44,14 +57,14 @@ internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX
 internal readonly record struct StepArguments(int FirstSample, int Step);
 
 /// <summary>
-/// One recorded dispatch: kernel, images in the order of their units, textures that are looked up in (not counted
-/// among the image units, of which there are few) in the order of theirs, sizes in the order of their locations, groups, and the
+/// One recorded dispatch: kernel, matrices that it reads and writes, textures and matrices that are looked up in (not counted
+/// among the image units, of which there are few) in the order of their units, sizes in the order of their locations, groups, and the
 /// scalars of the step (learning rate and the like), whose array its owner fills before each run.
 /// </summary>
 internal sealed class Dispatch
 {
-    /// <summary>Image units that every OpenGL 4.3 driver has in compute shaders.</summary>
-    public const int MaximumImages = 8;
+    /// <summary>Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write.</summary>
+    public const int MaximumMatrices = 8;
 
     /// <summary>Texture units that dispatches look up in.</summary>
     public const int MaximumTextures = 2;
@@ -59,12 +72,14 @@ internal sealed class Dispatch
     /// <summary>Workgroups along one dimension that every driver runs.</summary>
     public const int MaximumGroups = 65_535;
 
-    public Dispatch(KernelSource source, ImageBinding[] images, int[] sizes, DispatchGrid grid, float[]? scalars = null)
+    public Dispatch(KernelSource source, MatrixBinding[] matrices, int[] sizes, DispatchGrid grid, float[]? scalars = null)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(images.Length, MaximumImages);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(matrices.Count(matrix => matrix.IsRead), MaximumMatrices);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(matrices.Count(matrix => matrix.IsWritten), MaximumMatrices);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Length, Kernel.MaximumSizes);
         Source = source;
-        Images = images;
+        Matrices = matrices;
+        Program = source.With([.. UnitsOf(matrices)]);
         Sizes = sizes;
         Grid = grid;
         Scalars = scalars ?? [];
@@ -72,7 +87,11 @@ internal sealed class Dispatch
 
     public KernelSource Source { get; }
 
-    public ImageBinding[] Images { get; }
+    /// <summary>The source, told where its matrices lie: what is compiled.</summary>
+    public KernelSource Program { get; }
+
+    /// <summary>Those that are read lie at the image units in this order, and those that are written at the storage buffers.</summary>
+    public MatrixBinding[] Matrices { get; }
 
     public int[] Sizes { get; }
 
@@ -86,16 +105,23 @@ internal sealed class Dispatch
     /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 where it has none.</summary>
     public long FloatingPointOperations { get; init; }
 
-    /// <summary>The same dispatch with other images and further constants.</summary>
-    public Dispatch With(ImageBinding[] images, params (string Name, int Value)[] constants)
+    /// <summary>Whether it can take further matrices.</summary>
+    public bool HasRoomFor(params IEnumerable<MatrixBinding> more)
     {
-        return new Dispatch(Source.With(constants), images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
+        MatrixBinding[] all = [.. Matrices, .. more];
+        return all.Count(matrix => matrix.IsRead) <= MaximumMatrices && all.Count(matrix => matrix.IsWritten) <= MaximumMatrices;
     }
 
-    /// <summary>The same dispatch with another kernel that takes the same images and sizes.</summary>
+    /// <summary>The same dispatch with other matrices and further constants.</summary>
+    public Dispatch With(MatrixBinding[] matrices, params (string Name, int Value)[] constants)
+    {
+        return new Dispatch(Source.With(constants), matrices, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
+    }
+
+    /// <summary>The same dispatch with another kernel that takes the same matrices and sizes.</summary>
     public Dispatch With(KernelSource source, DispatchGrid grid)
     {
-        return new Dispatch(source, Images, Sizes, grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
+        return new Dispatch(source, Matrices, Sizes, grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
     }
 
     /// <summary>The same dispatch that looks up in a further texture.</summary>
@@ -104,7 +130,7 @@ internal sealed class Dispatch
         Operand?[] textures = new Operand?[Math.Max(Textures.Length, unit + 1)];
         Textures.CopyTo(textures, 0);
         textures[unit] = texture;
-        return new Dispatch(Source.With(constants), Images, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = textures };
+        return new Dispatch(Source.With(constants), Matrices, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = textures };
     }
 
     /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
@@ -112,4 +138,14 @@ internal sealed class Dispatch
 
     /// <summary>Set by the plan when it is recorded: the compiled kernel.</summary>
     public Kernel? Kernel { get; set; }
+
+    private static IEnumerable<(string Name, int Value)> UnitsOf(MatrixBinding[] matrices)
+    {
+        int images = 0, buffers = 0;
+        foreach (MatrixBinding matrix in matrices)
+        {
+            if (matrix.IsRead) yield return ($"{matrix.Name}_IMAGE", images++);
+            if (matrix.IsWritten) yield return ($"{matrix.Name}_BUFFER", buffers++);
+        }
+    }
 }

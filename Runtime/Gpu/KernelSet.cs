@@ -49,19 +49,23 @@ internal sealed class WarmUpRun
     public WarmUpRun(Dispatch dispatch)
     {
         Source = dispatch.Source;
-        Images = [.. dispatch.Images.Select(image => (TextureKind.Of(image.Operand), image.Access))];
+        Program = dispatch.Program;
+        Matrices = [.. dispatch.Matrices.Select(matrix => (matrix.Name, TextureKind.Of(matrix.Operand), matrix.Access))];
         Textures = [.. dispatch.Textures.Select(texture => texture is null ? (TextureKind?)null : TextureKind.Of(texture))];
         sizes = dispatch.Sizes.Length;
         scalars = dispatch.Scalars.Length;
-        Key = $"{Source.Key} on {string.Join(", ", Images)}; {string.Join(", ", Textures)}";
+        Key = $"{Program.Key} on {string.Join(", ", Matrices.Select(matrix => matrix.Kind))}; {string.Join(", ", Textures)}";
     }
 
     public string Key { get; }
 
     public KernelSource Source { get; }
 
-    /// <summary>What lies on each image unit.</summary>
-    public (TextureKind Kind, ImageAccess Access)[] Images { get; }
+    /// <summary>What is compiled.</summary>
+    public KernelSource Program { get; }
+
+    /// <summary>What the kernel reads and writes.</summary>
+    public (string Name, TextureKind Kind, MatrixAccess Access)[] Matrices { get; }
 
     /// <summary>What lies on each texture unit.</summary>
     public TextureKind?[] Textures { get; }
@@ -71,8 +75,8 @@ internal sealed class WarmUpRun
     /// <summary>The kernel in one workgroup, on other matrices and textures, with no rows and all sizes zero: it does next to nothing.</summary>
     public Dispatch On(Func<TextureKind, Operand> textures)
     {
-        ImageBinding[] images = [.. Images.Select(image => new ImageBinding(textures(image.Kind), image.Access))];
-        return new Dispatch(Source, images, new int[sizes], new DispatchGrid(1), new float[scalars])
+        MatrixBinding[] matrices = [.. Matrices.Select(matrix => new MatrixBinding(matrix.Name, textures(matrix.Kind), matrix.Access))];
+        return new Dispatch(Source, matrices, new int[sizes], new DispatchGrid(1), new float[scalars])
         {
             Textures = [.. Textures.Select(kind => kind is { } known ? textures(known) : null)],
         };

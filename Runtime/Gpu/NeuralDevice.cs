@@ -556,12 +556,13 @@ public sealed unsafe class NeuralDevice : IDisposable
         kernel.SetInteger(gl, Kernel.StepLocation, arguments.Step);
         for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
         for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
-        for (int i = 0; i < dispatch.Images.Length; i++)
+        uint image = 0, buffer = 0;
+        foreach (MatrixBinding matrix in dispatch.Matrices)
         {
-            (Operand operand, ImageAccess access) = dispatch.Images[i];
-            if (access != ImageAccess.Write)
-                gl.BindImageTexture((uint)i, operand.TextureName, 0, false, 0, BufferAccessARB.ReadOnly, (InternalFormat)FormatOf(operand.Format));
-            if (access != ImageAccess.Read) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, (uint)i, operand.BufferName);
+            Operand operand = matrix.Operand;
+            if (matrix.IsRead)
+                gl.BindImageTexture(image++, operand.TextureName, 0, false, 0, BufferAccessARB.ReadOnly, (InternalFormat)FormatOf(operand.Format));
+            if (matrix.IsWritten) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, buffer++, operand.BufferName);
         }
 
         for (int i = 0; i < dispatch.Textures.Length; i++)

@@ -29,8 +29,8 @@ internal enum HostStateParts
 /// </summary>
 internal sealed class SavedHostState(GL gl)
 {
-    private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MaximumImages];
-    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MaximumImages];
+    private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MaximumMatrices];
+    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MaximumMatrices];
     private readonly (int Texture, int BufferTexture, int Sampler)[] textureUnits = new (int, int, int)[Dispatch.MaximumTextures];
     private HostStateParts taken;
     private bool preserve;

@@ -39,15 +39,15 @@ internal sealed class WarmUpQueue(NeuralDevice device)
     {
         if (queue.Count == 0) return;
         bool inBackground = true;
-        while (inBackground && started < queue.Count) inBackground = device.StartCompiling(queue[started++].Source);
+        while (inBackground && started < queue.Count) inBackground = device.StartCompiling(queue[started++].Program);
         WarmUpRun next = queue[0];
-        if (!device.IsCompiled(next.Source)) return;
+        if (!device.IsCompiled(next.Program)) return;
         queue.RemoveAt(0);
         started--;
         try
         {
             single[0] = next.On(TextureOf);
-            single[0].Kernel = device.GetKernel(next.Source);
+            single[0].Kernel = device.GetKernel(next.Program);
             device.Run(single, rows: 0);
         }
         finally

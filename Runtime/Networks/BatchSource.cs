@@ -15,7 +15,7 @@ internal sealed record BatchSource(DrawnRows Features, DrawnRows Targets, Operan
     /// <summary>A dispatch that reads a batch, as one that draws it.</summary>
     public Dispatch Draw(Dispatch dispatch)
     {
-        bool readsFeatures = dispatch.Images.Any(image => image.Operand == Features), readsTargets = dispatch.Images.Any(image => image.Operand == Targets);
+        bool readsFeatures = dispatch.Matrices.Any(matrix => matrix.Operand == Features), readsTargets = dispatch.Matrices.Any(matrix => matrix.Operand == Targets);
         if (!readsFeatures && !readsTargets) return dispatch;
         List<(string, int)> constants = [("ORDER_TEXTURE", OrderUnit)];
         if (readsFeatures) constants.Add(("DRAWN_INPUTS", 1));

@@ -32,7 +32,7 @@ internal sealed class Fusion
     private const string InputGradients = "INPUT_GRADIENTS";
 
     /// <summary>The gradient, and the committed and pending weights.</summary>
-    private const int ImagesOfStatelessUpdate = 3;
+    private const int MatricesOfStatelessUpdate = 3;
 
     private readonly Recording recording;
     private readonly KernelFamily family;
@@ -70,38 +70,38 @@ internal sealed class Fusion
 
     private void ReluIntoProduct(RecordedDispatch relu)
     {
-        (Operand x, Operand y) = (relu.Dispatch.Images[0].Operand, relu.Dispatch.Images[1].Operand);
+        (Operand x, Operand y) = (relu.Dispatch.Matrices[0].Operand, relu.Dispatch.Matrices[1].Operand);
         RecordedDispatch[] derivatives = [.. Readers(x).Where(reader => reader.Dispatch.Source.FileName == Relu.BackwardFile)];
         if (Producer(x, family.ForwardFile) is not { } product || wanted.Contains(x) || Readers(x).Count() != derivatives.Length + 1) return;
 
         Replace(product, product.Dispatch.With(
-            [.. product.Dispatch.Images[..^1], new ImageBinding(y, ImageAccess.Write)], (Relu.Constant, 1)));
+            [.. product.Dispatch.Matrices[..^1], product.Dispatch.Matrices[^1] with { Operand = y }], (Relu.Constant, 1)));
         dispatches.Remove(relu);
 
         // The output of ReLU is above zero where its input is.
         foreach (RecordedDispatch derivative in derivatives)
-            Replace(derivative, derivative.Dispatch.With([new ImageBinding(y, ImageAccess.Read), .. derivative.Dispatch.Images[1..]]));
+            Replace(derivative, derivative.Dispatch.With([derivative.Dispatch.Matrices[0] with { Operand = y }, .. derivative.Dispatch.Matrices[1..]]));
     }
 
     private void ReluDerivativeIntoProduct(RecordedDispatch derivative)
     {
         (Operand activation, Operand dy, Operand dx) =
-            (derivative.Dispatch.Images[0].Operand, derivative.Dispatch.Images[1].Operand, derivative.Dispatch.Images[2].Operand);
+            (derivative.Dispatch.Matrices[0].Operand, derivative.Dispatch.Matrices[1].Operand, derivative.Dispatch.Matrices[2].Operand);
         if (Producer(dy, family.BackwardInputFile) is not { } product || !IsReadOnlyBy(dy, derivative)) return;
         Replace(product, product.Dispatch.With(
-            [.. product.Dispatch.Images[..^1], new ImageBinding(dx, ImageAccess.Write), new ImageBinding(activation, ImageAccess.Read)],
+            [.. product.Dispatch.Matrices[..^1], product.Dispatch.Matrices[^1] with { Operand = dx }, MatrixBinding.Read("ACTIVATIONS", activation)],
             (Relu.Constant, 1)));
         dispatches.Remove(derivative);
     }
 
     private void SoftmaxIntoLastLayer(RecordedDispatch softmax)
     {
-        Operand logits = softmax.Dispatch.Images[0].Operand;
+        Operand logits = softmax.Dispatch.Matrices[0].Operand;
         if (LastLayer(logits, softmax) is not { } product) return;
-        Operand input = product.Dispatch.Images[0].Operand;
+        Operand input = product.Dispatch.Matrices[0].Operand;
         Replace(softmax, new Dispatch(
             new KernelSource(PredictionRowsFile, ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow)),
-            [.. product.Dispatch.Images[..2], softmax.Dispatch.Images[1]],
+            [.. LastLayerMatrices(product.Dispatch), softmax.Dispatch.Matrices[1]],
             [input.Shape.TexelsPerRow, input.Shape.Columns, logits.Shape.Columns],
             new DispatchGrid(1, RowsPerGroupX: RowGroupSize))
         {
@@ -113,33 +113,30 @@ internal sealed class Fusion
     private void LossIntoLastLayer(RecordedDispatch backward)
     {
         (Operand logits, Operand targets, Operand logitGradients) =
-            (backward.Dispatch.Images[0].Operand, backward.Dispatch.Images[1].Operand, backward.Dispatch.Images[2].Operand);
+            (backward.Dispatch.Matrices[0].Operand, backward.Dispatch.Matrices[1].Operand, backward.Dispatch.Matrices[2].Operand);
         RecordedDispatch forward = Readers(logits).First(reader => reader.Dispatch.Source.FileName == SoftmaxCrossEntropy.ForwardFile);
         if (LastLayer(logits, forward, backward) is not { } product) return;
 
-        (Operand input, Operand parameters) = (product.Dispatch.Images[0].Operand, product.Dispatch.Images[1].Operand);
-        List<ImageBinding> images =
-        [
-            new(input, ImageAccess.Read), new(targets, ImageAccess.Read), new(parameters, ImageAccess.Read),
-            new(logitGradients, ImageAccess.Write), forward.Dispatch.Images[2],
-        ];
+        Operand input = product.Dispatch.Matrices[0].Operand;
+        List<MatrixBinding> matrices =
+            [.. LastLayerMatrices(product.Dispatch), backward.Dispatch.Matrices[1], backward.Dispatch.Matrices[2], forward.Dispatch.Matrices[2]];
         List<(string Name, int Value)> constants =
         [
             ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow), TargetLayout.MaskConstant,
         ];
         long operations = product.Dispatch.FloatingPointOperations;
         RecordedDispatch? inputProduct = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardInputFile);
-        if (inputProduct is not null && Array.TrueForAll(inputProduct.Dispatch.Images[3..], image => image.Operand == input))
+        if (inputProduct is not null && Array.TrueForAll(inputProduct.Dispatch.Matrices[3..], matrix => matrix.Operand == input))
         {
-            images.Add(inputProduct.Dispatch.Images[2]);
+            matrices.Add(inputProduct.Dispatch.Matrices[2] with { Name = "HIDDEN_GRADIENTS" });
             constants.Add((InputGradients, 1));
-            if (inputProduct.Dispatch.Images.Length > 3) constants.Add((Relu.Constant, 1));
+            if (inputProduct.Dispatch.Matrices.Length > 3) constants.Add((Relu.Constant, 1));
             operations += inputProduct.Dispatch.FloatingPointOperations;
             dispatches.Remove(inputProduct);
         }
 
         Replace(product, new Dispatch(
-            new KernelSource(RowsFile, [.. constants]), [.. images],
+            new KernelSource(RowsFile, [.. constants]), [.. matrices],
             [targets.Shape.TexelsPerRow, input.Shape.TexelsPerRow, input.Shape.Columns],
             new DispatchGrid(1, RowsPerGroupX: RowGroupSize), backward.Dispatch.Scalars)
         {
@@ -151,26 +148,24 @@ internal sealed class Fusion
 
     private void UpdateIntoGradient(RecordedDispatch update)
     {
-        Operand gradient = update.Dispatch.Images[0].Operand;
+        Operand gradient = update.Dispatch.Matrices[0].Operand;
         if (Producer(gradient, family.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
-        bool hasState = update.Dispatch.Images.Length > ImagesOfStatelessUpdate;
-        ImageBinding[] images = product.Dispatch.Images;
-        ProductKernel kernel = family.BackwardWeights(images[0].Operand.Shape, images[1].Operand.Shape, hasState);
+        bool hasState = update.Dispatch.Matrices.Length > MatricesOfStatelessUpdate;
+        MatrixBinding[] matrices = product.Dispatch.Matrices;
+        ProductKernel kernel = family.BackwardWeights(matrices[0].Operand.Shape, matrices[1].Operand.Shape, hasState);
         Replace(product, Optimizer.FuseInto(product.Dispatch.With(kernel.Source, kernel.Grid), update.Dispatch));
         dispatches.Remove(update);
     }
 
-    /// <summary>A further row of workgroups of the last layer's gradient, where its image units suffice.</summary>
+    /// <summary>A further row of workgroups of the last layer's gradient, where there is room for its matrices.</summary>
     private void SumIntoGradient(RecordedDispatch sum)
     {
-        ImageBinding[] losses = sum.Dispatch.Images;
+        MatrixBinding[] losses = sum.Dispatch.Matrices;
         if (Writer(losses[0].Operand) is not { } rows || rows.Dispatch.Source.FileName != RowsFile) return;
-        Operand logitGradients = rows.Dispatch.Images[3].Operand;
+        Operand logitGradients = LogitGradientsOf(rows.Dispatch);
         RecordedDispatch? gradient = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardWeightsFile);
-        if (gradient?.Dispatch is not { } product || product.Images.Length + losses.Length > Dispatch.MaximumImages) return;
-        int firstImage = product.Images.Length;
-        Dispatch summed = product.With(
-            [.. product.Images, .. losses], SoftmaxCrossEntropy.LossPartsConstant, ("LOSS_IMAGE_0", firstImage), ("LOSS_IMAGE_1", firstImage + 1));
+        if (gradient?.Dispatch is not { } product || !product.HasRoomFor(losses)) return;
+        Dispatch summed = product.With([.. product.Matrices, .. losses], SoftmaxCrossEntropy.LossPartsConstant);
         Replace(gradient, summed.With(summed.Source, product.Grid with { Y = product.Grid.Y + 1 }));
         dispatches.Remove(sum);
     }
@@ -179,17 +174,15 @@ internal sealed class Fusion
     private void LayerIntoRows(RecordedDispatch layer)
     {
         Dispatch product = layer.Dispatch;
-        Operand output = product.Images[2].Operand;
+        Operand output = product.Matrices[2].Operand;
         if (!family.GoesOnInGroup || product.Grid is not { X: <= MostColumnGroups, RowsPerGroupY: > 0 } || wanted.Contains(output)) return;
         RecordedDispatch? recorded = Readers(output).FirstOrDefault(reader => reader.Dispatch.Source.FileName is RowsFile or PredictionRowsFile);
-        int spare = Dispatch.MaximumImages - (recording.HasRecord ? 1 : 0);
-        if (recorded?.Dispatch is not { } rows || rows.Images[0].Operand != output || rows.Images.Length + 2 > spare) return;
+        if (recorded?.Dispatch is not { } rows || rows.Matrices[0].Operand != output) return;
         if (rows.Source.Has(InputGradients) && rows.Source.Has(Relu.Constant) != product.Source.Has(Relu.Constant)) return;
-        int firstImage = rows.Images.Length;
         IEnumerable<(string, int)> tile = product.Source.Constants.Where(constant => !rows.Source.Has(constant.Name));
         Dispatch fused = new(
-            rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY), ("INPUT_UNIT", firstImage), ("PARAMETERS_UNIT", firstImage + 1)]),
-            [rows.Images[0] with { Access = ImageAccess.ReadWrite }, .. rows.Images[1..], .. product.Images[..2]],
+            rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY)]),
+            [rows.Matrices[0] with { Access = MatrixAccess.ReadWrite }, .. rows.Matrices[1..], .. product.Matrices[..2]],
             [.. rows.Sizes, product.Sizes[0], product.Sizes[2]], product.Grid with { X = 1 }, rows.Scalars)
         {
             FloatingPointOperations = rows.FloatingPointOperations + product.FloatingPointOperations,
@@ -208,11 +201,11 @@ internal sealed class Fusion
             return;
         }
 
-        Operand logitGradients = rows.Images[3].Operand;
+        Operand logitGradients = LogitGradientsOf(rows);
         long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
         if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.LossParts || operations > MostOperationsOfOneGroup) return;
 
-        Operand activations = hidden.Images[2].Operand;
+        Operand activations = hidden.Matrices[2].Operand;
         RecordedDispatch last = dispatches[^1];
         int texels = (2 * activations.Shape.TexelsPerRow) + logitGradients.Shape.TexelsPerRow + 1;
         Operand scratch = recording.Request(last.Block, last.Pass, texels * MatrixShape.ColumnsPerTexel, "What the phases of a step exchange");
@@ -221,8 +214,10 @@ internal sealed class Fusion
                 SmallStepFile,
                 ("GROUP_SIZE", StepGroupSize), ("CLASS_TEXELS", logitGradients.Shape.TexelsPerRow), TargetLayout.MaskConstant),
             [
-                hidden.Images[0], rows.Images[1], .. hiddenUpdate.Images[2..], .. outputUpdate.Images[2..],
-                new ImageBinding(scratch, ImageAccess.ReadWrite), sum.Images[1],
+                hidden.Matrices[0], rows.Matrices.First(matrix => matrix.Name == "TARGETS"),
+                hiddenUpdate.Matrices[2] with { Name = "HIDDEN_PARAMETERS" }, hiddenUpdate.Matrices[3] with { Name = "PENDING_HIDDEN_PARAMETERS" },
+                outputUpdate.Matrices[2] with { Name = "OUTPUT_PARAMETERS" }, outputUpdate.Matrices[3] with { Name = "PENDING_OUTPUT_PARAMETERS" },
+                new MatrixBinding("SCRATCH", scratch, MatrixAccess.ReadWrite), sum.Matrices[1],
             ],
             [
                 rows.Sizes[0], hidden.Sizes[0], hidden.Sizes[2], activations.Shape.TexelsPerRow, activations.Shape.Columns,
@@ -239,8 +234,14 @@ internal sealed class Fusion
             dispatch.Source.FileName == fileName && dispatch.Source.Has(constant);
 
         bool IsUpdate(Dispatch dispatch) =>
-            IsFused(dispatch, family.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Images.Length == ImagesOfStatelessUpdate + 1;
+            IsFused(dispatch, family.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Matrices.Length == MatricesOfStatelessUpdate + 1;
     }
+
+    /// <summary>What a last layer works on, as the kernels that go on with it call it.</summary>
+    private static MatrixBinding[] LastLayerMatrices(Dispatch product) =>
+        [product.Matrices[0] with { Name = "HIDDEN" }, product.Matrices[1] with { Name = "OUTPUT_PARAMETERS" }];
+
+    private static Operand LogitGradientsOf(Dispatch rows) => rows.Matrices.First(matrix => matrix.Name == "LOGIT_GRADIENTS").Operand;
 
     private void Replace(RecordedDispatch old, Dispatch fused) => dispatches[dispatches.IndexOf(old)] = old with { Dispatch = fused };
 
@@ -253,7 +254,7 @@ internal sealed class Fusion
 
     private RecordedDispatch? Writer(Operand matrix)
     {
-        return dispatches.Find(d => d.Dispatch.Images.Any(image => image.Operand == matrix && image.Access == ImageAccess.Write));
+        return dispatches.Find(d => d.Dispatch.Matrices.Any(binding => binding.Operand == matrix && binding.Access == MatrixAccess.Write));
     }
 
     /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>
@@ -264,7 +265,7 @@ internal sealed class Fusion
 
     private IEnumerable<RecordedDispatch> Readers(Operand matrix)
     {
-        return dispatches.Where(d => d.Dispatch.Images.Any(image => image.Operand == matrix && image.Access != ImageAccess.Write));
+        return dispatches.Where(d => d.Dispatch.Matrices.Any(binding => binding.Operand == matrix && binding.IsRead));
     }
 
     private bool IsReadOnlyBy(Operand matrix, params RecordedDispatch[] readers)

@@ -57,8 +57,8 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
         foreach (RecordedDispatch recorded in plain)
             costs[recorded.Block, (int)recorded.Pass] += new PassCost(recorded.Dispatch.FloatingPointOperations, 0, 0);
         foreach (RecordedDispatch recorded in run)
-            costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, recorded.Dispatch.Images.Sum(image => image.Operand.Shape.Bytes), 0);
-        HashSet<Operand> used = [.. run.SelectMany(recorded => recorded.Dispatch.Images).Select(image => image.Operand)];
+            costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, recorded.Dispatch.Matrices.Sum(matrix => matrix.Operand.Shape.Bytes), 0);
+        HashSet<Operand> used = [.. run.SelectMany(recorded => recorded.Dispatch.Matrices).Select(matrix => matrix.Operand)];
         foreach (RecordedMatrix recorded in matrices.Where(m => used.Contains(m.Matrix)))
             costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, 0, recorded.Matrix.Shape.Bytes);
         IEnumerable<string> names = [.. stack.Layers.Select(layer => layer.Operation.Name), SoftmaxCrossEntropy.Name];

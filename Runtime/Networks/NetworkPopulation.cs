@@ -212,7 +212,7 @@ public sealed class NetworkPopulation : IDisposable
         MatrixTexture own = new(device, device.Shape(Members, Inputs, "The features of a population"));
         MatrixTexture results = new(device, device.Shape(Members, Classes, "The probabilities of a population"));
         Dispatch dispatch = PredictionDispatch(1, own, results);
-        dispatch.Kernel = device.GetKernel(dispatch.Source);
+        dispatch.Kernel = device.GetKernel(dispatch.Program);
         return new PopulationPrediction(this, own, results, dispatch);
     }
 
@@ -316,7 +316,7 @@ public sealed class NetworkPopulation : IDisposable
         EnsureFeatures(rows);
         Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
         step = [.. StepDispatches(rows, features!, targets!)];
-        foreach (Dispatch dispatch in step) dispatch.Kernel = device.GetKernel(dispatch.Source);
+        foreach (Dispatch dispatch in step) dispatch.Kernel = device.GetKernel(dispatch.Program);
         stepRows = rows;
         scalars[1] = optimizer.Momentum;
         scalars[2] = optimizer.WeightDecay;
@@ -331,22 +331,22 @@ public sealed class NetworkPopulation : IDisposable
 
     private Dispatch StepDispatch(int firstRow, int rowsPerDispatch, Operand samples, Operand labels)
     {
-        ImageAccess access = firstRow == 0 ? ImageAccess.Write : ImageAccess.ReadWrite;
-        List<ImageBinding> images =
+        MatrixAccess access = firstRow == 0 ? MatrixAccess.Write : MatrixAccess.ReadWrite;
+        List<MatrixBinding> matrices =
         [
-            new(weights.Committed, ImageAccess.Read), new(samples, ImageAccess.Read), new(labels, ImageAccess.Read),
-            new(weights.Pending, access), new(batchLosses, access),
+            MatrixBinding.Read("PARAMETERS", weights.Committed), MatrixBinding.Read("FEATURES", samples), MatrixBinding.Read("TARGETS", labels),
+            new("PENDING_PARAMETERS", weights.Pending, access), new("LOSSES", batchLosses, access),
         ];
         if (velocities is not null)
         {
-            images.Add(new ImageBinding(velocities.Committed, ImageAccess.Read));
-            images.Add(new ImageBinding(velocities.Pending, access));
+            matrices.Add(MatrixBinding.Read("VELOCITIES", velocities.Committed));
+            matrices.Add(new MatrixBinding("PENDING_VELOCITIES", velocities.Pending, access));
         }
 
         KernelSource source = Source(
             "network_population_step.comp", rowsPerDispatch,
             ("TARGET_MASK_WORD", TargetLayout.MaskWord), ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
-        return new Dispatch(source, [.. images], [Members, firstRow], new DispatchGrid(Groups), scalars) { NeedsBarrier = firstRow > 0 };
+        return new Dispatch(source, [.. matrices], [Members, firstRow], new DispatchGrid(Groups), scalars) { NeedsBarrier = firstRow > 0 };
     }
 
     /// <summary>The textures and the dispatch of a prediction of so many rows a member, if they are not those of the last one.</summary>
@@ -357,7 +357,7 @@ public sealed class NetworkPopulation : IDisposable
         EnsureFeatures(rows);
         Grow(ref probabilities, shape);
         Dispatch dispatch = PredictionDispatch(rows, features!, probabilities!);
-        dispatch.Kernel = device.GetKernel(dispatch.Source);
+        dispatch.Kernel = device.GetKernel(dispatch.Program);
         prediction = [dispatch];
         predictionRows = rows;
     }
@@ -367,7 +367,7 @@ public sealed class NetworkPopulation : IDisposable
         int rowsPerGroup = RowsPerDispatch(rows);
         return new Dispatch(
             Source("network_population_forward.comp", rowsPerGroup),
-            [new(weights.Committed, ImageAccess.Read), new(samples, ImageAccess.Read), new(results, ImageAccess.Write)],
+            [MatrixBinding.Read("PARAMETERS", weights.Committed), MatrixBinding.Read("FEATURES", samples), MatrixBinding.Write("PROBABILITIES", results)],
             [Members], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
     }
 

@@ -17,8 +17,8 @@ internal sealed class Plan
     {
         this.device = device;
         dispatches = [.. recorded];
-        foreach (ImageBinding image in dispatches.SelectMany(dispatch => dispatch.Images).Where(image => image.Access != ImageAccess.Read))
-            device.RequireWritable(image.Operand);
+        foreach (MatrixBinding matrix in dispatches.SelectMany(dispatch => dispatch.Matrices).Where(matrix => matrix.IsWritten))
+            device.RequireWritable(matrix.Operand);
         PlaceBarriers();
         if (compile) Compile();
     }
@@ -28,7 +28,7 @@ internal sealed class Plan
     /// <summary>Compiles what is not compiled yet.</summary>
     public void Compile()
     {
-        foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch.Source);
+        foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch.Program);
     }
 
     public void Run(int rows) => device.Run(dispatches, rows);
@@ -40,8 +40,8 @@ internal sealed class Plan
         HashSet<Operand> written = [];
         foreach (Dispatch dispatch in dispatches)
         {
-            dispatch.NeedsBarrier = dispatch.Images.Any(
-                image => written.Contains(image.Operand) || (image.Access != ImageAccess.Read && read.Contains(image.Operand)));
+            dispatch.NeedsBarrier = dispatch.Matrices.Any(
+                matrix => written.Contains(matrix.Operand) || (matrix.IsWritten && read.Contains(matrix.Operand)));
             dispatch.NeedsBarrier |= dispatch.Textures.Any(texture => texture is not null && written.Contains(texture));
             if (dispatch.NeedsBarrier)
             {
@@ -49,10 +49,10 @@ internal sealed class Plan
                 written.Clear();
             }
 
-            foreach (ImageBinding image in dispatch.Images)
+            foreach (MatrixBinding matrix in dispatch.Matrices)
             {
-                if (image.Access != ImageAccess.Write) read.Add(image.Operand);
-                if (image.Access != ImageAccess.Read) written.Add(image.Operand);
+                if (matrix.IsRead) read.Add(matrix.Operand);
+                if (matrix.IsWritten) written.Add(matrix.Operand);
             }
 
             foreach (Operand? texture in dispatch.Textures)

@@ -47,9 +47,6 @@ internal sealed class Recording
 
     public Operand? BatchLoss { get; private set; }
 
-    /// <summary>The loss of the batch goes into a record of steps, which the kernel of the losses notes in, in a further image.</summary>
-    public bool HasRecord { get; private set; }
-
     public PlannedMatrix? LogitGradients { get; private set; }
 
     public PlannedMatrix? InputGradients { get; private set; }
@@ -114,7 +111,6 @@ internal sealed class Recording
         int words = TargetLayout.WordsPerRow(stack.Outputs);
         Targets = (Operand?)source?.Targets ?? Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
         Operand rowLosses = Request(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch");
-        HasRecord = batchLoss is not null;
         BatchLoss = batchLoss ?? Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
         Add(LossBlock, RecordedPass.Forward, loss.Forward(Logits, Targets, rowLosses, BatchLoss));
         RequestLogitGradients(LossBlock);
@@ -181,8 +177,8 @@ internal sealed class Recording
     public Dispatch FindBatch(Dispatch dispatch)
     {
         Dispatch found = source is null ? dispatch : source.Draw(dispatch);
-        bool readsBytes = Input.Format == TexelFormat.Byte && found.Images.Any(image => image.Operand == Input);
-        return readsBytes ? found.With(found.Images, ("BYTE_INPUTS", 1)) : found;
+        bool readsBytes = Input.Format == TexelFormat.Byte && found.Matrices.Any(matrix => matrix.Operand == Input);
+        return readsBytes ? found.With(found.Matrices, ("BYTE_INPUTS", 1)) : found;
     }
 
     /// <summary>A further matrix of the plan, a row a sample.</summary>

@@ -18,6 +18,8 @@ internal sealed class StepRecord : IDisposable
     /// <summary>The texture unit at which updates look the dropped step up.</summary>
     public const int TextureUnit = 1;
 
+    private const string RecordName = "RECORD";
+
     private readonly MatrixTexture texture;
     private readonly Part dropped;
 
@@ -45,17 +47,16 @@ internal sealed class StepRecord : IDisposable
         foreach (Dispatch dispatch in dispatches)
         {
             (string, int)[] constants = [("RECORD_SLOTS", Slots)];
-            int results = Array.FindIndex(dispatch.Images, image => image.Operand == Results);
+            int results = Array.FindIndex(dispatch.Matrices, matrix => matrix.Operand == Results);
             if (dispatch.Source.FileName == Fusion.SmallStepFile)
             {
-                ImageBinding[] images = [.. dispatch.Images];
-                images[results] = new ImageBinding(Results, ImageAccess.ReadWrite);
-                yield return dispatch.With(images, constants);
+                MatrixBinding[] matrices = [.. dispatch.Matrices];
+                matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
+                yield return dispatch.With(matrices, constants);
             }
             else if (dispatch.Source.FileName is SoftmaxCrossEntropy.ForwardFile or Fusion.RowsFile)
             {
-                yield return dispatch.With(
-                    [.. dispatch.Images, new ImageBinding(dropped, ImageAccess.ReadWrite)], [.. constants, ("RECORD_IMAGE", dispatch.Images.Length)]);
+                yield return dispatch.With([.. dispatch.Matrices, new MatrixBinding(RecordName, dropped, MatrixAccess.ReadWrite)], constants);
             }
             else if (dispatch.Source.Has(Optimizer.UpdateConstant))
             {
@@ -63,7 +64,7 @@ internal sealed class StepRecord : IDisposable
             }
             else
             {
-                yield return results < 0 ? dispatch : dispatch.With(dispatch.Images, constants);
+                yield return results < 0 ? dispatch : dispatch.With(dispatch.Matrices, constants);
             }
         }
     }

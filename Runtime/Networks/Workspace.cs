@@ -32,7 +32,7 @@ internal abstract class Workspace : IDisposable
         IEnumerable<Dispatch> plain = recorded.Select(r => Recording.FindBatch(r.Dispatch));
         Dispatch[] dispatches = [.. record is null ? plain : record.Guard(plain)];
         PlannedMatrix[] missing =
-            [.. dispatches.SelectMany(d => d.Images).Select(image => image.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
+            [.. dispatches.SelectMany(d => d.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
         foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
         foreach (PlannedMatrix matrix in missing) matrix.Realize(Network.Device);
         return new Plan(Network.Device, dispatches, compile);

@@ -33,7 +33,7 @@ public sealed class Dense : Operation
         Operand parameters = operands.Parameters[0];
         yield return Product(
             operands.Family.Forward(operands.Input.Shape, operands.Output.Shape), operands,
-            Read(operands.Input), Read(parameters), Write(operands.Output));
+            MatrixBinding.Read("INPUTS", operands.Input), MatrixBinding.Read("PARAMETERS", parameters), MatrixBinding.Write("OUTPUTS", operands.Output));
     }
 
     internal override IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients)
@@ -42,25 +42,23 @@ public sealed class Dense : Operation
         {
             yield return Product(
                 operands.Family.BackwardInput(operands.Input.Shape, operands.Output.Shape), operands,
-                Read(gradients.Output), Read(operands.Parameters[0]), Write(gradients.Input));
+                MatrixBinding.Read("OUTPUT_GRADIENTS", gradients.Output), MatrixBinding.Read("PARAMETERS", operands.Parameters[0]),
+                MatrixBinding.Write("INPUT_GRADIENTS", gradients.Input));
         }
 
         if (gradients.Parameters.Count == 0) yield break;
         yield return Product(
             operands.Family.BackwardWeights(operands.Input.Shape, operands.Output.Shape, withState: false), operands,
-            Read(operands.Input), Read(gradients.Output), Write(gradients.Parameters[0]));
+            MatrixBinding.Read("INPUTS", operands.Input), MatrixBinding.Read("OUTPUT_GRADIENTS", gradients.Output),
+            MatrixBinding.Write("PARAMETER_GRADIENTS", gradients.Parameters[0]));
     }
 
-    private static Dispatch Product(ProductKernel kernel, OperationOperands operands, params ImageBinding[] images)
+    private static Dispatch Product(ProductKernel kernel, OperationOperands operands, params MatrixBinding[] matrices)
     {
         (MatrixShape input, MatrixShape output) = (operands.Input.Shape, operands.Output.Shape);
-        return new Dispatch(kernel.Source, images, [input.TexelsPerRow, output.TexelsPerRow, input.Columns], kernel.Grid)
+        return new Dispatch(kernel.Source, matrices, [input.TexelsPerRow, output.TexelsPerRow, input.Columns], kernel.Grid)
         {
             FloatingPointOperations = 2 * input.Elements * output.Columns,
         };
     }
-
-    private static ImageBinding Read(Operand operand) => new(operand, ImageAccess.Read);
-
-    private static ImageBinding Write(Operand operand) => new(operand, ImageAccess.Write);
 }

@@ -14,7 +14,6 @@ public abstract record Optimizer(float LearningRate)
 
     private const int GroupSize = 32;
     private const int TexelsPerLine = 1024 * GroupSize;   // of workgroups: drivers run up to 65,535 of them in one direction
-    private const string UpdateImage = "UPDATE_IMAGE_";
 
     /// <summary>The factor of each step.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -29,32 +28,23 @@ public abstract record Optimizer(float LearningRate)
     private protected abstract UpdateKind Kind { get; }
 
     /// <summary>
-    /// The product that gives a gradient and the update that takes it, as one: the update's images follow the product's inputs,
+    /// The product that gives a gradient and the update that takes it, as one: the update's matrices follow the product's inputs,
     /// and take the place of the gradient.
     /// </summary>
     internal static Dispatch FuseInto(Dispatch product, Dispatch update)
     {
-        int shift = product.Images.Length - 2;   // the gradient goes, on both sides
-        (string, int)[] constants =
-        [
-            .. update.Source.Constants.Where(c => c.Name.StartsWith("UPDATE", StringComparison.Ordinal))
-                .Select(c => c.Name.StartsWith(UpdateImage, StringComparison.Ordinal) ? (c.Name, c.Value + shift) : c),
-        ];
+        (string, int)[] constants = [.. update.Source.Constants.Where(c => c.Name.StartsWith(UpdateConstant, StringComparison.Ordinal))];
         return new Dispatch(
-            product.Source.With(constants), [.. product.Images[..^1], .. update.Images[1..]], product.Sizes, product.Grid, update.Scalars)
+            product.Source.With(constants), [.. product.Matrices[..^1], .. update.Matrices[1..]], product.Sizes, product.Grid, update.Scalars)
         {
             FloatingPointOperations = product.FloatingPointOperations,
         };
     }
 
-    /// <summary>What update.glsl must be told: which update, and the image units from which on its images lie.</summary>
-    private static IEnumerable<(string Name, int Value)> UpdateConstants(UpdateKind kind, int images, int firstImage)
+    /// <summary>What update.glsl must be told: which update it is.</summary>
+    private static IEnumerable<(string Name, int Value)> UpdateConstants(UpdateKind kind)
     {
-        return
-        [
-            .. Enum.GetValues<UpdateKind>().Select(k => ($"UPDATE_{k.ToString().ToUpperInvariant()}", (int)k)), (UpdateConstant, (int)kind),
-            .. Enumerable.Range(0, images).Select(i => ($"{UpdateImage}{i}", firstImage + i)),
-        ];
+        return [.. Enum.GetValues<UpdateKind>().Select(k => ($"{UpdateConstant}_{k.ToString().ToUpperInvariant()}", (int)k)), (UpdateConstant, (int)kind)];
     }
 
     /// <summary>Checks a learning rate as the optimizers do.</summary>
@@ -70,16 +60,20 @@ public abstract record Optimizer(float LearningRate)
         (Operand Committed, Operand Pending) weights, Operand gradient, IReadOnlyList<(Operand Committed, Operand Pending)> state, float[] scalars)
     {
         int texels = (int)gradient.Shape.TexelCount, lines = MatrixShape.CeilingDivide(texels, TexelsPerLine);
-        List<ImageBinding> images = [new(gradient, ImageAccess.Read)];
-        foreach ((Operand committed, Operand pending) in state.Prepend(weights))
+        List<MatrixBinding> matrices =
+        [
+            MatrixBinding.Read("GRADIENTS", gradient),
+            MatrixBinding.Read("WEIGHTS", weights.Committed), MatrixBinding.Write("PENDING_WEIGHTS", weights.Pending),
+        ];
+        for (int i = 0; i < state.Count; i++)
         {
-            images.Add(new ImageBinding(committed, ImageAccess.Read));
-            images.Add(new ImageBinding(pending, ImageAccess.Write));
+            matrices.Add(MatrixBinding.Read($"STATE_{i}", state[i].Committed));
+            matrices.Add(MatrixBinding.Write($"PENDING_STATE_{i}", state[i].Pending));
         }
 
         return new Dispatch(
-            new KernelSource(UpdateFile, [("GROUP_SIZE", GroupSize), .. UpdateConstants(Kind, images.Count - 1, firstImage: 1)]),
-            [.. images], [texels, TexelsPerLine], new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(texels, TexelsPerLine), GroupSize), lines), scalars);
+            new KernelSource(UpdateFile, [("GROUP_SIZE", GroupSize), .. UpdateConstants(Kind)]),
+            [.. matrices], [texels, TexelsPerLine], new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(texels, TexelsPerLine), GroupSize), lines), scalars);
     }
 }
 

@@ -27,7 +27,7 @@ public sealed class Relu : Operation
     {
         yield return ElementByElement(
             ForwardFile, operands.Input.Shape,
-            new ImageBinding(operands.Input, ImageAccess.Read), new ImageBinding(operands.Output, ImageAccess.Write));
+            MatrixBinding.Read("INPUTS", operands.Input), MatrixBinding.Write("OUTPUTS", operands.Output));
     }
 
     internal override IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients)
@@ -35,14 +35,14 @@ public sealed class Relu : Operation
         if (gradients.Input is null) yield break;
         yield return ElementByElement(
             BackwardFile, operands.Input.Shape,
-            new ImageBinding(operands.Input, ImageAccess.Read), new ImageBinding(gradients.Output, ImageAccess.Read),
-            new ImageBinding(gradients.Input, ImageAccess.Write));
+            MatrixBinding.Read("INPUTS", operands.Input), MatrixBinding.Read("OUTPUT_GRADIENTS", gradients.Output),
+            MatrixBinding.Write("INPUT_GRADIENTS", gradients.Input));
     }
 
-    private static Dispatch ElementByElement(string fileName, MatrixShape shape, params ImageBinding[] images)
+    private static Dispatch ElementByElement(string fileName, MatrixShape shape, params MatrixBinding[] matrices)
     {
         return new Dispatch(
-            new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)), images, [shape.TexelsPerRow],
+            new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)), matrices, [shape.TexelsPerRow],
             new DispatchGrid(MatrixShape.CeilingDivide(shape.TexelsPerRow, GroupSize), RowsPerGroupY: RowsPerInvocation));
     }
 }

@@ -11,7 +11,7 @@ internal static class Softmax
     {
         return new Dispatch(
             new KernelSource(ForwardFile, ("GROUP_SIZE", GroupSize)),
-            [new ImageBinding(logits, ImageAccess.Read), new ImageBinding(probabilities, ImageAccess.Write)],
+            [MatrixBinding.Read("LOGITS", logits), MatrixBinding.Write("PROBABILITIES", probabilities)],
             [logits.Shape.TexelsPerRow, logits.Shape.Columns],
             new DispatchGrid(1, RowsPerGroupX: GroupSize));
     }

@@ -34,24 +34,24 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
     /// <summary>Row losses and right predictions, then their sum over the batch.</summary>
     internal IEnumerable<Dispatch> Forward(Operand logits, Operand targets, Operand rowLosses, Operand batchLoss)
     {
-        yield return RowByRow(ForwardFile, logits, targets, rowLosses);
+        yield return RowByRow(ForwardFile, logits, targets, MatrixBinding.Write("ROW_LOSSES", rowLosses));
         yield return new Dispatch(
             new KernelSource(SumFile, ("GROUP_SIZE", LossParts), LossPartsConstant),
-            [new ImageBinding(rowLosses, ImageAccess.Read), new ImageBinding(batchLoss, ImageAccess.Write)],
+            [MatrixBinding.Read("ROW_LOSSES", rowLosses), MatrixBinding.Write("BATCH_LOSS", batchLoss)],
             [],
             new DispatchGrid(1));
     }
 
     internal IEnumerable<Dispatch> Backward(Operand logits, Operand targets, Operand logitGradients)
     {
-        yield return RowByRow(BackwardFile, logits, targets, logitGradients);
+        yield return RowByRow(BackwardFile, logits, targets, MatrixBinding.Write("LOGIT_GRADIENTS", logitGradients));
     }
 
-    private Dispatch RowByRow(string fileName, Operand logits, Operand targets, Operand result)
+    private Dispatch RowByRow(string fileName, Operand logits, Operand targets, MatrixBinding result)
     {
         return new Dispatch(
             new KernelSource(fileName, ("GROUP_SIZE", GroupSize), TargetLayout.MaskConstant),
-            [new ImageBinding(logits, ImageAccess.Read), new ImageBinding(targets, ImageAccess.Read), new ImageBinding(result, ImageAccess.Write)],
+            [MatrixBinding.Read("LOGITS", logits), MatrixBinding.Read("TARGETS", targets), result],
             [targets.Shape.TexelsPerRow, logits.Shape.TexelsPerRow],
             new DispatchGrid(1, RowsPerGroupX: GroupSize),
             [EntropyBonus]);

@@ -197,7 +197,7 @@ public sealed class InFrameTrainer : IDisposable
         }
 
         workspace.Compile();
-        order.Filling.Kernel = network.Device.GetKernel(order.Filling.Source);
+        order.Filling.Kernel = network.Device.GetKernel(order.Filling.Program);
         isWarm = true;
     }
 

@@ -32,13 +32,13 @@ internal sealed class JoinedFeatures : IDisposable
         observed = new MatrixTexture(device, device.Shape(capacity, columns, "The observations beside textures"));
         dispatch = new Dispatch(
             new KernelSource(JoinFile, ("GROUP_SIZE", GroupSize), ("GROUP_ROWS", GroupRows), ("LIMIT", Limit)),
-            [new ImageBinding(observed, ImageAccess.Read), new ImageBinding(seen.Rows, ImageAccess.Read), new ImageBinding(features, ImageAccess.Write)],
+            [MatrixBinding.Read("OBSERVED", observed), MatrixBinding.Read("SEEN", seen.Rows), MatrixBinding.Write("FEATURES", features)],
             [observations, seen.Rows.Shape.Columns, observed.Shape.TexelsPerRow, seen.Rows.Shape.TexelsPerRow, features.Shape.TexelsPerRow],
             new DispatchGrid(MatrixShape.CeilingDivide(features.Shape.TexelsPerRow, GroupSize), RowsPerGroupY: GroupRows))
         {
             NeedsBarrier = true,   // after what still reads the batch before
         };
-        dispatch.Kernel = device.GetKernel(dispatch.Source);
+        dispatch.Kernel = device.GetKernel(dispatch.Program);
     }
 
     /// <summary>Enqueues that a batch is written.</summary>

@@ -64,7 +64,7 @@ internal sealed class SampleOrder : IDisposable
         MatrixShape shape = device.Shape(texels + Margin, MatrixShape.ColumnsPerTexel, "The order of samples");
         order = new MatrixTexture(device, shape, TexelFormat.UnsignedInteger);
         Filling = new Dispatch(
-            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [new ImageBinding(order, ImageAccess.Write)],
+            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [MatrixBinding.Write("ORDER", order)],
             [texels, 0, batchSize, stride, 0, seed, 0, 0], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
         {
             NeedsBarrier = true,   // after what still reads the order of before

@@ -45,7 +45,7 @@ internal sealed class TextureFeatures
         this.source = source;
         (Width, Height, Channels) = (width, height, channels);
         dispatch = DispatchFor(source, width, height, channels, features);
-        dispatch.Kernel = device.GetKernel(dispatch.Source);
+        dispatch.Kernel = device.GetKernel(dispatch.Program);
     }
 
     public int Width { get; }
@@ -61,7 +61,7 @@ internal sealed class TextureFeatures
         return new Dispatch(
             new KernelSource(
                 "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), ("SOURCE_TEXTURE", SourceUnit), .. formats]),
-            [new ImageBinding(features, ImageAccess.Write)], [0, width, height, features.Shape.TexelsPerRow, 0, 0, 0, 0],
+            [MatrixBinding.Write("FEATURES", features)], [0, width, height, features.Shape.TexelsPerRow, 0, 0, 0, 0],
             new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), new float[3])
         {
             Textures = [source],

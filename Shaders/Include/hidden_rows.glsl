@@ -6,10 +6,10 @@
 
 #ifdef GROUP_ROWS
 
-layout(binding = 0, rgba32f) coherent readonly uniform imageBuffer hidden;
-layout(std430, binding = 0) coherent writeonly buffer Hidden { dvec2 outputs[]; };
-INPUT_IMAGE(INPUT_UNIT) inputs;
-layout(binding = PARAMETERS_UNIT, rgba32f) readonly uniform imageBuffer parameters;
+layout(binding = HIDDEN_IMAGE, rgba32f) coherent readonly uniform imageBuffer hidden;
+layout(std430, binding = HIDDEN_BUFFER) coherent writeonly buffer Hidden { dvec2 outputs[]; };
+INPUT_LAYOUT(INPUTS_IMAGE) inputs;
+layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;
 layout(location = SIZE_3) uniform int inputTexels;
 layout(location = SIZE_4) uniform int inputColumns;
 #define scaleHidden(sum) (sum)
@@ -47,7 +47,7 @@ int lastRow()
 #else
 
 layout(local_size_x = GROUP_SIZE) in;
-INPUT_IMAGE(0) hidden;
+INPUT_LAYOUT(HIDDEN_IMAGE) hidden;
 #define scaleHidden(sum) scaleInputs(sum)
 
 vec4 loadHidden(int row, int texel)

@@ -2,7 +2,7 @@
 #include "record.glsl"
 
 layout(binding = RECORD_IMAGE, rgba32f) readonly uniform imageBuffer stepRecord;
-layout(std430, binding = RECORD_IMAGE) writeonly buffer NotedStepRecord { dvec2 notedStepRecord[]; };
+layout(std430, binding = RECORD_BUFFER) writeonly buffer NotedStepRecord { dvec2 notedStepRecord[]; };
 
 void noteLoss(float loss)
 {

@@ -1,6 +1,6 @@
 // The layout of a matrix [rows x columns]: four columns a texel, ceil(columns / 4) texels a row, one row behind the other. MatrixShape is
-// the same in C#. A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at the binding of the same
-// number: a software driver's store to a buffer takes half as long as one to an image. What is stored are two numbers of 64 bits a texel
+// the same in C#. A kernel reads a matrix as a buffer texture, at an image unit (NAME_IMAGE), and writes it as a storage buffer, at a binding of
+// its own (NAME_BUFFER): a software driver's store to a buffer takes half as long as one to an image. What is stored are two numbers of 64 bits a texel
 // (dvec2, only their bits matter), since such a driver stores number by number.
 //
 // A store to a buffer must lie within it, so what lies past the end of a matrix is not stored. The value is computed before that condition,

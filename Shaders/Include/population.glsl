@@ -14,8 +14,8 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer parameters;
-layout(binding = 1, rgba32f) readonly uniform imageBuffer features;
+layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;
+layout(binding = FEATURES_IMAGE, rgba32f) readonly uniform imageBuffer features;
 layout(location = SIZE_0) uniform int members;
 
 const int INPUT_TEXELS = (INPUTS + 3) / 4;

@@ -4,12 +4,12 @@
 // the sum, not each value: that is a twentieth of a product's multiplications.
 
 #ifdef BYTE_INPUTS
-#define INPUT_IMAGE(unit) layout(binding = unit, rgba8ui) readonly uniform uimageBuffer
+#define INPUT_LAYOUT(unit) layout(binding = unit, rgba8ui) readonly uniform uimageBuffer
 #define loadInputs(image, at) vec4(ivec4(imageLoad(image, at)))   // signed integers are converted in one instruction
 #define INPUT_ONE 255.0
 #define scaleInputs(sum) ((sum) * (1.0 / 255.0))
 #else
-#define INPUT_IMAGE(unit) layout(binding = unit, rgba32f) readonly uniform imageBuffer
+#define INPUT_LAYOUT(unit) layout(binding = unit, rgba32f) readonly uniform imageBuffer
 #define loadInputs(image, at) imageLoad(image, at)
 #define INPUT_ONE 1.0
 #define scaleInputs(sum) (sum)

@@ -4,7 +4,7 @@
 
 #include "samples.glsl"
 
-layout(binding = 1, rgba32ui) readonly uniform uimageBuffer targets;   // [rows x 4 * targetTexels words]
+layout(binding = TARGETS_IMAGE, rgba32ui) readonly uniform uimageBuffer targets;   // [rows x 4 * targetTexels words]
 layout(location = SIZE_0) uniform int targetTexels;   // texels of a row of targets
 
 struct Target

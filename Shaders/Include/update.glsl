@@ -1,5 +1,5 @@
 // One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. The
-// including kernel says which optimizer (UPDATE) and which units are free (UPDATE_IMAGE_n), and calls loadRecord first. Where there is no
+// including kernel says which optimizer (UPDATE), and calls loadRecord first. Where there is no
 // such texel (isWanted is false), nothing is updated. A step whose loss is not finite stores as record.glsl says.
 //   UPDATE_SGD, UPDATE_MOMENTUM   sgd.glsl
 //   UPDATE_ADAM   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
@@ -19,16 +19,16 @@ void loadRecord()
 #endif
 }
 
-layout(binding = UPDATE_IMAGE_0, rgba32f) readonly uniform imageBuffer weights;
-layout(std430, binding = UPDATE_IMAGE_1) writeonly buffer PendingWeights { dvec2 pendingWeights[]; };
+layout(binding = WEIGHTS_IMAGE, rgba32f) readonly uniform imageBuffer weights;
+layout(std430, binding = PENDING_WEIGHTS_BUFFER) writeonly buffer PendingWeights { dvec2 pendingWeights[]; };
 
 #if UPDATE == UPDATE_ADAM
 
 layout(location = SCALAR_0) uniform float learningRate;
-layout(binding = UPDATE_IMAGE_2, rgba32f) readonly uniform imageBuffer means;
-layout(std430, binding = UPDATE_IMAGE_3) writeonly buffer PendingMeans { dvec2 pendingMeans[]; };
-layout(binding = UPDATE_IMAGE_4, rgba32f) readonly uniform imageBuffer variances;
-layout(std430, binding = UPDATE_IMAGE_5) writeonly buffer PendingVariances { dvec2 pendingVariances[]; };
+layout(binding = STATE_0_IMAGE, rgba32f) readonly uniform imageBuffer means;
+layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingMeans { dvec2 pendingMeans[]; };
+layout(binding = STATE_1_IMAGE, rgba32f) readonly uniform imageBuffer variances;
+layout(std430, binding = PENDING_STATE_1_BUFFER) writeonly buffer PendingVariances { dvec2 pendingVariances[]; };
 layout(location = SCALAR_1) uniform float beta1;
 layout(location = SCALAR_2) uniform float beta2;
 layout(location = SCALAR_3) uniform float epsilon;
@@ -49,8 +49,8 @@ void update(int at, bool isWanted, vec4 gradient)
 
 #include "sgd.glsl"
 #if UPDATE == UPDATE_MOMENTUM
-layout(binding = UPDATE_IMAGE_2, rgba32f) readonly uniform imageBuffer velocities;
-layout(std430, binding = UPDATE_IMAGE_3) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
+layout(binding = STATE_0_IMAGE, rgba32f) readonly uniform imageBuffer velocities;
+layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
 #endif
 
 void update(int at, bool isWanted, vec4 gradient)
