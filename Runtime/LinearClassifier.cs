@@ -15,7 +15,7 @@ public sealed class LinearClassifier : Classifier
     /// <param name="classes">Classes to choose from, at least 2.</param>
     /// <param name="seed">Chooses the initial weights, the same on every machine.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
-    /// <exception cref="DeviceLimitException">The weights do not fit into one texture of this device.</exception>
+    /// <exception cref="DeviceLimitException">The weights are too large for one matrix of this device.</exception>
     public LinearClassifier(NeuralDevice device, int inputs, int classes, int seed = 1)
         : base(device, inputs, classes, seed, new Dense(Requirements.Size(classes, "classes")))
     {
@@ -28,7 +28,7 @@ public sealed class LinearClassifier : Classifier
     /// <exception cref="ModelFileException">The file is damaged, or not that of a linear classifier.</exception>
     /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
-    /// <exception cref="DeviceLimitException">The weights do not fit into one texture of this device.</exception>
+    /// <exception cref="DeviceLimitException">The weights are too large for one matrix of this device.</exception>
     public static LinearClassifier Load(NeuralDevice device, string path)
     {
         ArgumentNullException.ThrowIfNull(device);

@@ -49,7 +49,7 @@ public sealed class NetworkPopulation : IDisposable
     /// </param>
     /// <param name="loss">What is made small; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
-    /// <exception cref="DeviceLimitException">The networks do not fit into one texture of this device, or are more than it runs.</exception>
+    /// <exception cref="DeviceLimitException">The networks are too large for one matrix of this device, or more than it runs.</exception>
     public NetworkPopulation(
         NeuralDevice device, int members, int inputs, int hidden, int classes, int seed = 1, Sgd? optimizer = null, SoftmaxCrossEntropy? loss = null)
     {
@@ -205,7 +205,7 @@ public sealed class NetworkPopulation : IDisposable
     }
 
     /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
-    /// <exception cref="DeviceLimitException">The samples do not fit into a texture of this device.</exception>
+    /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     internal PopulationPrediction PlanPrediction()
     {
         using NeuralDevice.Scope scope = Enter();

@@ -17,7 +17,7 @@ internal sealed class SeenTextures : IDisposable
     /// <param name="height">Rows of pixels.</param>
     /// <param name="channels">Which values of a pixel.</param>
     /// <param name="capacity">Most looks that are kept at a time.</param>
-    /// <exception cref="DeviceLimitException">They do not fit into a texture of this device.</exception>
+    /// <exception cref="DeviceLimitException">They are too large for one matrix of this device.</exception>
     public SeenTextures(NeuralDevice device, int width, int height, TextureChannels channels, int capacity)
     {
         // The last column of what is uploaded beside is the row, as a float.

@@ -36,7 +36,7 @@ public sealed class TrainingSet : IDisposable
     /// <param name="capacity">Most samples.</param>
     /// <param name="format">How features are kept.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is zero or less, or the format is none.</exception>
-    /// <exception cref="DeviceLimitException">It does not fit into a texture of this device, or the driver has no memory for it.</exception>
+    /// <exception cref="DeviceLimitException">It is too large for one matrix of this device, or the driver has no memory for it.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public TrainingSet(NeuralDevice device, int inputs, int classes, int capacity, SampleFormat format = SampleFormat.Float)
