@@ -35,7 +35,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly Dictionary<string, Kernel> kernels = [];
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
     private readonly List<Readback> readbacks = [];
-    private readonly int maximumTexels;
+    private readonly long maximumTexels;
     private readonly long maximumStorageBytes;
     private byte[] staging = [];
     private GpuResource? nearestSampler;
@@ -62,7 +62,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         Vendor = gl.GetStringS(StringName.Vendor);
         Renderer = gl.GetStringS(StringName.Renderer);
         Version = gl.GetStringS(StringName.Version);
-        maximumTexels = gl.GetInteger(GetPName.MaxTextureBufferSize);
+        gl.GetInteger64(GetPName.MaxTextureBufferSize, out maximumTexels);   // beyond an int on some drivers
         gl.GetInteger64((GetPName)GLEnum.MaxShaderStorageBlockSize, out maximumStorageBytes);
         if (options.Debug && options.DebugMessage is { } receive)
         {
@@ -335,7 +335,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         long texels = rows * ((columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel);
         long bytes = texels * MatrixShape.BytesPerTexelOf(format);
-        if (texels <= maximumTexels && bytes < int.MaxValue) return new MatrixShape((int)rows, (int)columns);
+        if (texels <= Math.Min(maximumTexels, int.MaxValue) && bytes < int.MaxValue) return new MatrixShape((int)rows, (int)columns);
         throw new DeviceLimitException(
             $"{what} [{rows} × {columns}] are too large for this device: they would be {texels} texels of four columns, {bytes} bytes, and one " +
             $"matrix has at most {maximumTexels} texels and {int.MaxValue} bytes. Use fewer rows or columns.");
