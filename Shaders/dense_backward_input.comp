@@ -9,7 +9,7 @@
 
 layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
 layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
-layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { dvec2 inputGradients[]; };
+layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { TEXEL inputGradients[]; };
 #ifdef RELU
 layout(binding = ACTIVATIONS_IMAGE, rgba32f) readonly uniform imageBuffer activations;
 #endif

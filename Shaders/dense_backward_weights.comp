@@ -6,7 +6,7 @@
 //
 // An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
-// products at a time; batch rows that are not in use count as zero, whatever the textures hold there.
+// products at a time; batch rows that are not in use count as zero, whatever the matrices hold there.
 #include "matrix.glsl"
 #include "tile.glsl"
 #include "samples.glsl"
@@ -17,7 +17,7 @@ layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer o
 #ifdef UPDATE
 #include "update.glsl"
 #else
-layout(std430, binding = PARAMETER_GRADIENTS_BUFFER) writeonly buffer ParameterGradients { dvec2 parameterGradients[]; };
+layout(std430, binding = PARAMETER_GRADIENTS_BUFFER) writeonly buffer ParameterGradients { TEXEL parameterGradients[]; };
 #endif
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
@@ -25,7 +25,7 @@ layout(location = SIZE_2) uniform int inputColumns;
 
 #ifdef LOSS_PARTS
 layout(binding = ROW_LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer rowLosses;
-layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
+layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { TEXEL batchLoss[]; };
 #include "loss_sum.glsl"
 #endif
 

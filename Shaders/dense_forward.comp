@@ -5,7 +5,7 @@
 
 INPUT_LAYOUT(INPUTS_IMAGE) inputs;
 layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]
-layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { dvec2 outputs[]; };
+layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { TEXEL outputs[]; };
 layout(location = SIZE_0) uniform int inputTexels;
 layout(location = SIZE_1) uniform int outputTexels;
 layout(location = SIZE_2) uniform int inputColumns;

@@ -17,14 +17,14 @@
 layout(local_size_x = GROUP_SIZE) in;
 INPUT_LAYOUT(INPUTS_IMAGE) inputs;
 layout(binding = HIDDEN_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer hiddenParameters;
-layout(std430, binding = PENDING_HIDDEN_PARAMETERS_BUFFER) writeonly buffer PendingHiddenParameters { dvec2 pendingHiddenParameters[]; };
+layout(std430, binding = PENDING_HIDDEN_PARAMETERS_BUFFER) writeonly buffer PendingHiddenParameters { TEXEL pendingHiddenParameters[]; };
 layout(binding = OUTPUT_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer outputParameters;
-layout(std430, binding = PENDING_OUTPUT_PARAMETERS_BUFFER) writeonly buffer PendingOutputParameters { dvec2 pendingOutputParameters[]; };
-layout(binding = SCRATCH_IMAGE, rgba32f) coherent readonly uniform imageBuffer scratch;
-layout(std430, binding = SCRATCH_BUFFER) coherent writeonly buffer StoredScratch { dvec2 storedScratch[]; };
-layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
+layout(std430, binding = PENDING_OUTPUT_PARAMETERS_BUFFER) writeonly buffer PendingOutputParameters { TEXEL pendingOutputParameters[]; };
+layout(binding = SCRATCH_IMAGE, rgba32f) coherent uniform imageBuffer scratch;
+layout(std430, binding = SCRATCH_BUFFER) coherent writeonly buffer StoredScratch { TEXEL storedScratch[]; };
+layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { TEXEL batchLoss[]; };
 #ifdef RECORD_SLOTS
-layout(binding = BATCH_LOSS_IMAGE, rgba32f) readonly uniform imageBuffer stepRecord;
+layout(binding = BATCH_LOSS_IMAGE, rgba32f) uniform imageBuffer stepRecord;
 shared int lossIsNotFinite;
 #endif
 layout(location = SIZE_1) uniform int inputTexels;

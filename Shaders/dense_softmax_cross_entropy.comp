@@ -12,10 +12,10 @@
 #include "targets.glsl"
 
 layout(binding = OUTPUT_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer outputParameters;
-layout(std430, binding = LOGIT_GRADIENTS_BUFFER) writeonly buffer LogitGradients { dvec2 logitGradients[]; };
-layout(std430, binding = ROW_LOSSES_BUFFER) writeonly buffer RowLosses { dvec2 rowLosses[]; };
+layout(std430, binding = LOGIT_GRADIENTS_BUFFER) writeonly buffer LogitGradients { TEXEL logitGradients[]; };
+layout(std430, binding = ROW_LOSSES_BUFFER) writeonly buffer RowLosses { TEXEL rowLosses[]; };
 #ifdef INPUT_GRADIENTS
-layout(std430, binding = HIDDEN_GRADIENTS_BUFFER) writeonly buffer HiddenGradients { dvec2 hiddenGradients[]; };
+layout(std430, binding = HIDDEN_GRADIENTS_BUFFER) writeonly buffer HiddenGradients { TEXEL hiddenGradients[]; };
 #endif
 layout(location = SIZE_1) uniform int hiddenTexels;
 layout(location = SIZE_2) uniform int hiddenColumns;

@@ -3,7 +3,7 @@
 #include "matrix.glsl"
 
 layout(binding = OUTPUT_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer outputParameters;
-layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { dvec2 probabilities[]; };
+layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { TEXEL probabilities[]; };
 layout(location = SIZE_0) uniform int hiddenTexels;
 layout(location = SIZE_1) uniform int hiddenColumns;
 layout(location = SIZE_2) uniform int classes;

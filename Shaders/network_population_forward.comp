@@ -2,7 +2,7 @@
 // rows. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
 
-layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { dvec2 probabilities[]; };
+layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { TEXEL probabilities[]; };
 
 void main()
 {

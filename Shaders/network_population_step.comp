@@ -9,17 +9,17 @@
 #include "population.glsl"
 
 layout(binding = TARGETS_IMAGE, rgba32ui) readonly uniform uimageBuffer targets;   // [members * rows x 4 * targetTexels], see targets.glsl
-layout(std430, binding = PENDING_PARAMETERS_BUFFER) writeonly buffer PendingParameters { dvec2 pendingParameters[]; };
-layout(std430, binding = LOSSES_BUFFER) writeonly buffer Losses { dvec2 losses[]; };   // [members x 1]
+layout(std430, binding = PENDING_PARAMETERS_BUFFER) writeonly buffer PendingParameters { TEXEL pendingParameters[]; };
+layout(std430, binding = LOSSES_BUFFER) writeonly buffer Losses { TEXEL losses[]; };   // [members x 1]
 #if MOMENTUM
 layout(binding = VELOCITIES_IMAGE, rgba32f) readonly uniform imageBuffer velocities;
-layout(std430, binding = PENDING_VELOCITIES_BUFFER) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
+layout(std430, binding = PENDING_VELOCITIES_BUFFER) writeonly buffer PendingVelocities { TEXEL pendingVelocities[]; };
 #endif
 #if MORE
-layout(binding = PENDING_PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parametersSoFar;   // what is pending after the dispatches before
-layout(binding = LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer lossesSoFar;
+layout(binding = PENDING_PARAMETERS_IMAGE, rgba32f) uniform imageBuffer parametersSoFar;   // what is pending after the dispatches before
+layout(binding = LOSSES_IMAGE, rgba32f) uniform imageBuffer lossesSoFar;
 #if MOMENTUM
-layout(binding = PENDING_VELOCITIES_IMAGE, rgba32f) readonly uniform imageBuffer velocitiesSoFar;
+layout(binding = PENDING_VELOCITIES_IMAGE, rgba32f) uniform imageBuffer velocitiesSoFar;
 #endif
 #endif
 layout(location = SIZE_1) uniform int firstRow;

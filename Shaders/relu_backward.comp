@@ -6,7 +6,7 @@
 layout(local_size_x = GROUP_SIZE) in;
 INPUT_LAYOUT(INPUTS_IMAGE) inputs;
 layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
-layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { dvec2 inputGradients[]; };
+layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { TEXEL inputGradients[]; };
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()

@@ -5,7 +5,7 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 INPUT_LAYOUT(INPUTS_IMAGE) inputs;
-layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { dvec2 outputs[]; };
+layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { TEXEL outputs[]; };
 layout(location = SIZE_0) uniform int texelsPerRow;
 
 void main()

@@ -5,14 +5,14 @@
 #include "targets.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = LOGITS_IMAGE, rgba32f) readonly uniform imageBuffer logitsImage;
-layout(std430, binding = ROW_LOSSES_BUFFER) writeonly buffer RowLosses { dvec2 rowLosses[]; };
+layout(binding = LOGITS_IMAGE, rgba32f) readonly uniform imageBuffer storedLogits;
+layout(std430, binding = ROW_LOSSES_BUFFER) writeonly buffer RowLosses { TEXEL rowLosses[]; };
 layout(location = SIZE_1) uniform int classTexels;   // texels of a row of logits
 layout(location = SCALAR_0) uniform float entropyBonus;
 
 vec4 loadLogits(int row, int texel)
 {
-    return imageLoad(logitsImage, matrixTexel(row, texel, classTexels));
+    return imageLoad(storedLogits, matrixTexel(row, texel, classTexels));
 }
 
 #include "softmax.glsl"

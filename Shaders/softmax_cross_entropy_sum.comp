@@ -3,7 +3,7 @@
 
 layout(local_size_x = GROUP_SIZE) in;
 layout(binding = ROW_LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer rowLosses;
-layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { dvec2 batchLoss[]; };
+layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { TEXEL batchLoss[]; };
 
 #include "loss_sum.glsl"
 

@@ -2,14 +2,14 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = LOGITS_IMAGE, rgba32f) readonly uniform imageBuffer logitsImage;
-layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { dvec2 probabilities[]; };
+layout(binding = LOGITS_IMAGE, rgba32f) readonly uniform imageBuffer storedLogits;
+layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { TEXEL probabilities[]; };
 layout(location = SIZE_0) uniform int classTexels;
 layout(location = SIZE_1) uniform int classes;
 
 vec4 loadLogits(int row, int texel)
 {
-    return imageLoad(logitsImage, matrixTexel(row, texel, classTexels));
+    return imageLoad(storedLogits, matrixTexel(row, texel, classTexels));
 }
 
 bvec4 loadAllowed(int row, int texel)

@@ -10,7 +10,7 @@
 #define FEATURES uint
 #define packFeatures(values) packUnorm4x8(values)
 #else
-#define FEATURES dvec2
+#define FEATURES TEXEL
 #define packFeatures(values) asTexel(values)
 #endif
 

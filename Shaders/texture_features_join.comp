@@ -8,7 +8,7 @@
 layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
 layout(binding = OBSERVED_IMAGE, rgba32f) readonly uniform imageBuffer observed;
 layout(binding = SEEN_IMAGE, rgba32f) readonly uniform imageBuffer seen;
-layout(std430, binding = FEATURES_BUFFER) writeonly buffer Features { dvec2 features[]; };
+layout(std430, binding = FEATURES_BUFFER) writeonly buffer Features { TEXEL features[]; };
 layout(location = SIZE_0) uniform int observations;
 layout(location = SIZE_1) uniform int values;
 layout(location = SIZE_2) uniform int observedTexels;

@@ -159,6 +159,7 @@ internal sealed class DriverCallTests
         Assert.That(gl.Living["Buffers"], Is.Zero);
         Assert.That(gl.Living["Sync"], Is.Zero);
         Assert.That(gl.Living["Shader"], Is.Zero);
+        Assert.That(gl.Living.GetValueOrDefault("Framebuffers"), Is.Zero);
         Assert.That(gl.Living["Program"], Is.EqualTo(device.Memory.Programs));
         Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory) with { Programs = device.Memory.Programs }));
         Assert.That(most, Is.LessThan(20 * BetweenCollections));

@@ -26,6 +26,7 @@ internal sealed class NetworkPopulationTests
         yield return new TestCaseData(100, 8, 16, 32, 4);
         yield return new TestCaseData(100, 21, 7, 9, 3);
         yield return new TestCaseData(3, 17, 40, 70, 21);
+        yield return new TestCaseData(3, 9, 784, 128, 10);
     }
 
     /// <summary>Two steps, plain ones, and ones with weights (zero and negative ones too), masks, entropy, momentum and decay.</summary>
@@ -84,7 +85,7 @@ internal sealed class NetworkPopulationTests
         if (!everything) Assert.That(last, Is.Not.EqualTo(first).Within(0.05 * first), "they learned something");
     }
 
-    /// <summary>A few are looked at.</summary>
+    /// <summary>Ten thousand of them, of whom a few are looked at.</summary>
     [Test]
     public void TenThousandMembersLearn()
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
 
@@ -262,6 +263,72 @@ internal sealed class TrainingTests
         using StepWorkspace large = new(classifier.Network, 65, new SoftmaxCrossEntropy(), state);
         Assert.That(small.Dispatches, Has.Count.EqualTo(1));
         Assert.That(large.Dispatches, Has.Count.EqualTo(3), "the losses are summed beside the last layer's update");
+    }
+
+    /// <summary>
+    /// A driver that has room for no more than OpenGL guarantees takes more dispatches, another driver stores a texel otherwise: uploaded steps of
+    /// every optimizer, steps in the frame and populations have the same bits.
+    /// </summary>
+    [Test]
+    public void WhatADriverAllowsAndHowItStoresChangesNoBit()
+    {
+        const int Guaranteed = 8;
+        string[] expected = AllKindsOfSteps(TestDevice.Plain);
+        foreach (HeadlessOptions options in new HeadlessOptions[] { new() { MostMatrices = Guaranteed }, new() { StoresWideTexels = false }, new() { StoresWideTexels = true } })
+        {
+            using NeuralDevice device = TestDevice.Create(options);
+            Assert.That(AllKindsOfSteps(device), Is.EqualTo(expected), $"{options}");
+        }
+
+        _ = TestDevice.Plain;
+
+        static string[] AllKindsOfSteps(NeuralDevice device)
+        {
+            List<string> bits = [TrainingRun.HashOfWeights(device, capacity: 50)];
+            foreach ((int inputs, int hidden) in new[] { (16, 32), (21, 130) })
+            {
+                using TwoLayerClassifier classifier = new(device, inputs, hidden, 10, seed: 3);
+                using TrainingSet samples = new(device, inputs, 10, capacity: 40);
+                samples.AddRange(TwinArrays.UniformFloats(1, 40 * inputs, -1, 1), TwinArrays.Labels(2, 40, 10));
+                foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Adam(0.01f) })
+                {
+                    using InFrameTrainer trainer = classifier.TrainOn(
+                        samples, new TrainerOptions { BatchSize = 16, Optimizer = optimizer, FrameBudget = FrameBudget.Steps(4), Seed = 1 });
+                    while (trainer.Tick().Steps < 12) device.Finish();
+                }
+
+                bits.Add(Bits(classifier.GetParameters()));
+            }
+
+            using NetworkPopulation population = new(device, 9, 7, 9, 3, seed: 4);
+            population.TrainBatch(TwinArrays.UniformFloats(5, 9 * 20 * 7, -1, 1), TwinArrays.Labels(6, 9 * 20, 3), 0.1f);
+            bits.Add(Bits(population.GetParameters(8)));
+            return [.. bits];
+        }
+
+        static string Bits(ClassifierParameters p) =>
+            Convert.ToHexString(MemoryMarshal.AsBytes<float>([.. p.HiddenWeights, .. p.HiddenBiases, .. p.OutputWeights, .. p.OutputBiases]));
+    }
+
+    /// <summary>Counted in image units and storage buffers together.</summary>
+    [Test]
+    public void NoDispatchTakesMoreThanTheDriverHas([Values(8, 9, 10, 11, 16)] int most, [Values] bool withRecord)
+    {
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostMatrices = most });
+        using StepRecord steps = new(device);
+        foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Sgd(0.1f, Momentum: 0.5f), new Adam() })
+        {
+            foreach (int hidden in new[] { 20, 130, 300 })
+            {
+                using TwoLayerClassifier classifier = new(device, 30, hidden, 10);
+                using OptimizerState state = new(classifier.Network, optimizer);
+                using StepWorkspace step = new(classifier.Network, 16, new SoftmaxCrossEntropy(), state, record: withRecord ? steps : null);
+                Assert.That(step.Dispatches.Select(dispatch => dispatch.BindingCount), Is.All.AtMost(most), $"{optimizer}, {hidden}");
+                if (most == 16) Assert.That(step.Dispatches, Has.Count.AtMost(hidden < 300 ? 3 : 4));
+            }
+        }
+
+        _ = TestDevice.Plain;
     }
 
     /// <summary>The driver's threads share out the workgroups; no sum depends on how.</summary>

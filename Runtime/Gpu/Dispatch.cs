@@ -63,7 +63,10 @@ internal readonly record struct StepArguments(int FirstSample, int Step);
 /// </summary>
 internal sealed class Dispatch
 {
-    /// <summary>Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write.</summary>
+    /// <summary>
+    /// Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write. How
+    /// many both may be together is the driver's own limit (<see cref="NeuralDevice.MostMatrices"/>).
+    /// </summary>
     public const int MaximumMatrices = 8;
 
     /// <summary>Texture units that dispatches look up in.</summary>
@@ -74,8 +77,7 @@ internal sealed class Dispatch
 
     public Dispatch(KernelSource source, MatrixBinding[] matrices, int[] sizes, DispatchGrid grid, float[]? scalars = null)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(matrices.Count(matrix => matrix.IsRead), MaximumMatrices);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(matrices.Count(matrix => matrix.IsWritten), MaximumMatrices);
+        if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MaximumMatrices} matrices and writes at most {MaximumMatrices}.", nameof(matrices));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Length, Kernel.MaximumSizes);
         Source = source;
         Matrices = matrices;
@@ -105,11 +107,14 @@ internal sealed class Dispatch
     /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 where it has none.</summary>
     public long FloatingPointOperations { get; init; }
 
-    /// <summary>Whether it can take further matrices.</summary>
-    public bool HasRoomFor(params IEnumerable<MatrixBinding> more)
+    /// <summary>Image units and storage buffers that it takes together.</summary>
+    public int BindingCount => Matrices.Sum(matrix => matrix.Access == MatrixAccess.ReadWrite ? 2 : 1);
+
+    /// <summary>Whether one dispatch can work on these, where a driver has so many image units and storage buffers for it together.</summary>
+    public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, int most = int.MaxValue)
     {
-        MatrixBinding[] all = [.. Matrices, .. more];
-        return all.Count(matrix => matrix.IsRead) <= MaximumMatrices && all.Count(matrix => matrix.IsWritten) <= MaximumMatrices;
+        int reads = matrices.Count(matrix => matrix.IsRead), writes = matrices.Count(matrix => matrix.IsWritten);
+        return reads <= MaximumMatrices && writes <= MaximumMatrices && reads + writes <= most;
     }
 
     /// <summary>The same dispatch with other matrices and further constants.</summary>

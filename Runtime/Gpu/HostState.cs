@@ -12,7 +12,7 @@ public enum HostState
     /// <summary>
     /// Nothing is read or given back. The host binds and sets anew, after each call, whatever of this it needs: the program;
     /// the active texture unit, and of units 0 and 1 the 2D texture, the buffer texture and the sampler; image units 0 to 7; the
-    /// shader-storage buffers 0 to 7 and the one that is bound to no number; the buffers that copies read and write; and the draw framebuffer.
+    /// shader-storage buffers 0 to 7 and the generic one (GL_SHADER_STORAGE_BUFFER); the buffers that copies read and write; and the draw framebuffer.
     /// </summary>
     HostRebinds,
 }

@@ -36,7 +36,7 @@ internal sealed class Kernel
     private readonly int[] integers = Enumerable.Repeat(int.MinValue, Locations).ToArray();
     private readonly float[] scalars = Enumerable.Repeat(float.NaN, MaximumScalars).ToArray();   // never a value of a step
 
-    /// <summary>What every shader is told: the locations by name (GLSL 4.3 takes no expression there), and the packing.</summary>
+    /// <summary>What every shader is told: the locations by name (GLSL 4.3 takes no expression there).</summary>
     public static IReadOnlyList<(string Name, int Value)> SharedConstants { get; } =
     [
         ("ROWS_LOCATION", RowsLocation),

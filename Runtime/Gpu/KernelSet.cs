@@ -50,8 +50,8 @@ internal sealed class WarmUpRun
     {
         Source = dispatch.Source;
         Program = dispatch.Program;
-        Matrices = [.. dispatch.Matrices.Select(matrix => (matrix.Name, TextureKind.Of(matrix.Operand), matrix.Access))];
-        Textures = [.. dispatch.Textures.Select(texture => texture is null ? (TextureKind?)null : TextureKind.Of(texture))];
+        Matrices = [.. dispatch.Matrices.Select(matrix => (matrix.Name, OperandKind.Of(matrix.Operand), matrix.Access))];
+        Textures = [.. dispatch.Textures.Select(texture => texture is null ? (OperandKind?)null : OperandKind.Of(texture))];
         sizes = dispatch.Sizes.Length;
         scalars = dispatch.Scalars.Length;
         Key = $"{Program.Key} on {string.Join(", ", Matrices.Select(matrix => matrix.Kind))}; {string.Join(", ", Textures)}";
@@ -65,15 +65,15 @@ internal sealed class WarmUpRun
     public KernelSource Program { get; }
 
     /// <summary>What the kernel reads and writes.</summary>
-    public (string Name, TextureKind Kind, MatrixAccess Access)[] Matrices { get; }
+    public (string Name, OperandKind Kind, MatrixAccess Access)[] Matrices { get; }
 
     /// <summary>What lies on each texture unit.</summary>
-    public TextureKind?[] Textures { get; }
+    public OperandKind?[] Textures { get; }
 
     public bool IsDone { get; set; }
 
     /// <summary>The kernel in one workgroup, on other matrices and textures, with no rows and all sizes zero: it does next to nothing.</summary>
-    public Dispatch On(Func<TextureKind, Operand> textures)
+    public Dispatch On(Func<OperandKind, Operand> textures)
     {
         MatrixBinding[] matrices = [.. Matrices.Select(matrix => new MatrixBinding(matrix.Name, textures(matrix.Kind), matrix.Access))];
         return new Dispatch(Source, matrices, new int[sizes], new DispatchGrid(1), new float[scalars])
@@ -87,11 +87,11 @@ internal sealed class WarmUpRun
 /// As much of a matrix or of a texture of the host as a driver may compile a program for: llvmpipe looks at the format of a matrix, and at
 /// whether the width or the height of a texture is a power of two.
 /// </summary>
-internal readonly record struct TextureKind(TexelFormat Format, bool IsOfHost, bool IsWidthPowerOfTwo, bool IsHeightPowerOfTwo)
+internal readonly record struct OperandKind(TexelFormat Format, bool IsOfHost, bool IsWidthPowerOfTwo, bool IsHeightPowerOfTwo)
 {
-    public static TextureKind Of(Operand operand) => operand is HostTexture texture
-        ? new TextureKind(texture.Format, true, int.IsPow2(texture.Width), int.IsPow2(texture.Height))
-        : new TextureKind(operand.Format, false, false, false);
+    public static OperandKind Of(Operand operand) => operand is HostTexture texture
+        ? new OperandKind(texture.Format, true, int.IsPow2(texture.Width), int.IsPow2(texture.Height))
+        : new OperandKind(operand.Format, false, false, false);
 }
 
 /// <summary>A small texture in the place of one of the host.</summary>
@@ -103,7 +103,7 @@ internal sealed class StandInTexture : Operand, IDisposable
     private readonly NeuralDevice device;
     private readonly GpuResource resource;
 
-    public StandInTexture(NeuralDevice device, TextureKind kind)
+    public StandInTexture(NeuralDevice device, OperandKind kind)
     {
         this.device = device;
         (int width, int height) = (kind.IsWidthPowerOfTwo ? PowerOfTwo : Other, kind.IsHeightPowerOfTwo ? PowerOfTwo : Other);

@@ -88,6 +88,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         device.Read(this, firstRow, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
     }
+
     private void Retire()
     {
         device.Retire(texture);

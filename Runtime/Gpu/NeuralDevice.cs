@@ -21,6 +21,8 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     private const MemoryBarrierMask ShaderWritesVisibleToAll = ShaderWritesVisibleToShaders | MemoryBarrierMask.BufferUpdateBarrierBit;
 
+    private static readonly (string Name, int Value)[] WideStores = [("WIDE_STORES", 1)];
+
     private readonly GL gl;
     private readonly HeadlessContext? ownContext;
     private readonly ContextIdentity identity;
@@ -37,6 +39,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     private readonly List<Readback> readbacks = [];
     private readonly long maximumTexels;
     private readonly long maximumStorageBytes;
+    private readonly bool storesWideTexels;
     private byte[] staging = [];
     private GpuResource? nearestSampler;
     private GpuResource? emptyFramebuffer;
@@ -62,8 +65,10 @@ public sealed unsafe class NeuralDevice : IDisposable
         Vendor = gl.GetStringS(StringName.Vendor);
         Renderer = gl.GetStringS(StringName.Renderer);
         Version = gl.GetStringS(StringName.Version);
-        gl.GetInteger64(GetPName.MaxTextureBufferSize, out maximumTexels);   // beyond an int on some drivers
-        gl.GetInteger64((GetPName)GLEnum.MaxShaderStorageBlockSize, out maximumStorageBytes);
+        maximumTexels = Limit(GLEnum.MaxTextureBufferSize);
+        maximumStorageBytes = Limit(GLEnum.MaxShaderStorageBlockSize);
+        MostMatrices = options.MostMatrices ?? (int)Math.Min(Limit(GLEnum.MaxCombinedShaderOutputResources), int.MaxValue);
+        storesWideTexels = options.StoresWideTexels ?? Renderer.StartsWith("llvmpipe", StringComparison.Ordinal);
         if (options.Debug && options.DebugMessage is { } receive)
         {
             debugCallback = (_, _, _, _, length, message, _) => receive(Marshal.PtrToStringUTF8(message, length));
@@ -102,6 +107,9 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on.
     /// </summary>
     public bool Validation { get; set; }
+
+    /// <summary>Matrices that one dispatch may read and write together; one that it does both with counts twice. OpenGL 4.3 guarantees 8.</summary>
+    internal int MostMatrices { get; }
 
     /// <summary>
     /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
@@ -341,15 +349,34 @@ public sealed unsafe class NeuralDevice : IDisposable
             $"matrix has at most {maximumTexels} texels and {int.MaxValue} bytes. Use fewer rows or columns.");
     }
 
-    /// <summary>Checks that dispatches of this device can write into a matrix, of which drivers allow less than to read from one.</summary>
+    /// <summary>Checks that kernels of this device can write a matrix of this shape, of which drivers allow less than to read one.</summary>
     /// <exception cref="DeviceLimitException">It is too large.</exception>
-    internal void RequireWritable(Operand operand)
+    internal void RequireWritable(MatrixShape shape, TexelFormat format = TexelFormat.Float)
     {
-        long bytes = operand.Shape.BytesOf(operand.Format);
+        long bytes = shape.BytesOf(format);
         if (bytes <= maximumStorageBytes) return;
         throw new DeviceLimitException(
-            $"A matrix {operand.Shape} that the GPU writes takes {bytes} bytes, and the driver {Renderer} lets it write at most " +
-            $"{maximumStorageBytes}. Use a smaller batch or fewer units.");
+            $"A matrix {shape} that the GPU writes takes {bytes} bytes, and the driver {Renderer} lets it write at most " +
+            $"{maximumStorageBytes}. Use a smaller batch, or fewer units or members.");
+    }
+
+    /// <summary>Checks that this device can run a dispatch, whose matrices need not be there yet.</summary>
+    /// <exception cref="DeviceLimitException">It writes too large a matrix, or works on too many.</exception>
+    internal void RequireRunnable(Dispatch dispatch)
+    {
+        foreach (MatrixBinding matrix in dispatch.Matrices.Where(matrix => matrix.IsWritten)) RequireWritable(matrix.Operand.Shape, matrix.Operand.Format);
+        if (dispatch.BindingCount <= MostMatrices) return;
+        throw new DeviceLimitException(
+            $"{dispatch.Source.FileName} takes {dispatch.BindingCount} image units and storage buffers together, and the driver {Renderer} has {MostMatrices} of them. " +
+            "Use smaller batches, or no momentum.");
+    }
+
+    /// <summary>Checks a dispatch and compiles its kernel, if it is not compiled.</summary>
+    /// <exception cref="DeviceLimitException">This device cannot run it.</exception>
+    internal void Compile(Dispatch dispatch)
+    {
+        RequireRunnable(dispatch);
+        dispatch.Kernel ??= GetKernel(dispatch.Program);
     }
 
     /// <summary>
@@ -518,7 +545,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
         using Scope scope = Enter(HostStateParts.None);
         string text = ShaderLibrary.Assemble(
-            source.FileName, [.. Kernel.SharedConstants, .. source.Constants]);
+            source.FileName, [.. Kernel.SharedConstants, .. storesWideTexels ? WideStores : [], .. source.Constants]);
         PendingProgram pending = compiler.Start(key, text);
         compiling.Add(key, (pending, Register(GpuResourceKind.Program, pending.Program, 0)));
         return !compiler.IsDone(pending);
@@ -656,7 +683,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         string renderer = gl.GetStringS(StringName.Renderer) ?? "";
         string found = $"Found: OpenGL {version} on {renderer}. Needed: OpenGL 4.3 with compute shaders.";
         if (version.StartsWith("OpenGL ES", StringComparison.Ordinal))
-            throw new DeviceNotSupportedException($"{found} This is OpenGL ES, which has no RGBA32F images of this kind. {advice}");
+            throw new DeviceNotSupportedException($"{found} This is OpenGL ES, which has no buffer textures of this kind. {advice}");
         string[] numbers = version.Split(' ', 2)[0].Split('.');
         bool read = numbers.Length >= 2 &
             int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major) &
@@ -681,6 +708,13 @@ public sealed unsafe class NeuralDevice : IDisposable
             TexelFormat.Byte => SizedInternalFormat.Rgba8ui,
             _ => SizedInternalFormat.Rgba32ui,
         };
+    }
+
+    /// <summary>One of the driver's limits, some of which are beyond an int; a driver that has none may say so by a number that is none.</summary>
+    private long Limit(GLEnum name)
+    {
+        gl.GetInteger64((GetPName)name, out long value);
+        return value > 0 ? value : long.MaxValue;
     }
 
     /// <summary>A buffer with no values yet, which is bound for copies into it.</summary>

@@ -7,13 +7,13 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class WarmUpQueue(NeuralDevice device)
 {
-    private readonly Dictionary<string, WarmUpRun> known = [];
-    private readonly List<WarmUpRun> queue = [];
-    /// <summary>Texels of a matrix, more than a kernel touches whose sizes are all zero.</summary>
+    /// <summary>A matrix with more texels than a kernel touches whose sizes are all zero.</summary>
     private const int SmallRows = 4;
     private const int SmallColumns = 16;
 
-    private readonly Dictionary<TextureKind, Operand> textures = [];
+    private readonly Dictionary<string, WarmUpRun> known = [];
+    private readonly List<WarmUpRun> queue = [];
+    private readonly Dictionary<OperandKind, Operand> operands = [];
     private readonly Dispatch[] single = new Dispatch[1];
     private int started;
 
@@ -46,31 +46,31 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         started--;
         try
         {
-            single[0] = next.On(TextureOf);
+            single[0] = next.On(OperandOf);
             single[0].Kernel = device.GetKernel(next.Program);
             device.Run(single, rows: 0);
         }
         finally
         {
             next.IsDone = true;
-            if (queue.Count == 0) DropTextures();
+            if (queue.Count == 0) DropOperands();
         }
     }
 
-    private Operand TextureOf(TextureKind kind)
+    private Operand OperandOf(OperandKind kind)
     {
-        if (!textures.TryGetValue(kind, out Operand? texture))
+        if (!operands.TryGetValue(kind, out Operand? operand))
         {
-            textures[kind] = texture = kind.IsOfHost
+            operands[kind] = operand = kind.IsOfHost
                 ? new StandInTexture(device, kind) : new MatrixTexture(device, new MatrixShape(SmallRows, SmallColumns), kind.Format);
         }
 
-        return texture;
+        return operand;
     }
 
-    private void DropTextures()
+    private void DropOperands()
     {
-        foreach (IDisposable texture in textures.Values.Cast<IDisposable>()) texture.Dispose();
-        textures.Clear();
+        foreach (IDisposable operand in operands.Values.Cast<IDisposable>()) operand.Dispose();
+        operands.Clear();
     }
 }

@@ -31,6 +31,9 @@ internal sealed class Fusion
 
     private const string InputGradients = "INPUT_GRADIENTS";
 
+    /// <summary>The samples, both layers before and after the step, what its phases exchange (read and written), and the loss.</summary>
+    private const int BindingsOfSmallStep = 9;
+
     /// <summary>The gradient, and the committed and pending weights.</summary>
     private const int MatricesOfStatelessUpdate = 3;
 
@@ -164,7 +167,7 @@ internal sealed class Fusion
         if (Writer(losses[0].Operand) is not { } rows || rows.Dispatch.Source.FileName != RowsFile) return;
         Operand logitGradients = LogitGradientsOf(rows.Dispatch);
         RecordedDispatch? gradient = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardWeightsFile);
-        if (gradient?.Dispatch is not { } product || !product.HasRoomFor(losses)) return;
+        if (gradient?.Dispatch is not { } product || !Dispatch.Fits([.. product.Matrices, .. losses], recording.MostMatrices)) return;
         Dispatch summed = product.With([.. product.Matrices, .. losses], SoftmaxCrossEntropy.LossPartsConstant);
         Replace(gradient, summed.With(summed.Source, product.Grid with { Y = product.Grid.Y + 1 }));
         dispatches.Remove(sum);
@@ -179,11 +182,12 @@ internal sealed class Fusion
         RecordedDispatch? recorded = Readers(output).FirstOrDefault(reader => reader.Dispatch.Source.FileName is RowsFile or PredictionRowsFile);
         if (recorded?.Dispatch is not { } rows || rows.Matrices[0].Operand != output) return;
         if (rows.Source.Has(InputGradients) && rows.Source.Has(Relu.Constant) != product.Source.Has(Relu.Constant)) return;
+        MatrixBinding[] matrices = [rows.Matrices[0] with { Access = MatrixAccess.ReadWrite }, .. rows.Matrices[1..], .. product.Matrices[..2]];
+        if (!Dispatch.Fits(matrices, recording.MostMatrices - (recording.HasRecord ? 2 : 0))) return;
         IEnumerable<(string, int)> tile = product.Source.Constants.Where(constant => !rows.Source.Has(constant.Name));
         Dispatch fused = new(
             rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY)]),
-            [rows.Matrices[0] with { Access = MatrixAccess.ReadWrite }, .. rows.Matrices[1..], .. product.Matrices[..2]],
-            [.. rows.Sizes, product.Sizes[0], product.Sizes[2]], product.Grid with { X = 1 }, rows.Scalars)
+            matrices, [.. rows.Sizes, product.Sizes[0], product.Sizes[2]], product.Grid with { X = 1 }, rows.Scalars)
         {
             FloatingPointOperations = rows.FloatingPointOperations + product.FloatingPointOperations,
         };
@@ -204,6 +208,7 @@ internal sealed class Fusion
         Operand logitGradients = LogitGradientsOf(rows);
         long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
         if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.LossParts || operations > MostOperationsOfOneGroup) return;
+        if (BindingsOfSmallStep + (recording.HasRecord ? 1 : 0) > recording.MostMatrices) return;
 
         Operand activations = hidden.Matrices[2].Operand;
         RecordedDispatch last = dispatches[^1];
@@ -254,7 +259,7 @@ internal sealed class Fusion
 
     private RecordedDispatch? Writer(Operand matrix)
     {
-        return dispatches.Find(d => d.Dispatch.Matrices.Any(binding => binding.Operand == matrix && binding.Access == MatrixAccess.Write));
+        return dispatches.Find(d => d.Dispatch.Matrices.Any(binding => binding.Operand == matrix && binding.IsWritten));
     }
 
     /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>

@@ -31,7 +31,7 @@ public sealed class Network : IDisposable
     /// <param name="operations">The stack, from the features on: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The inputs are zero or less.</exception>
     /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
-    /// <exception cref="DeviceLimitException">A weight matrix does not fit into one texture of this device.</exception>
+    /// <exception cref="DeviceLimitException">A weight matrix does not fit into one matrix of this device.</exception>
     public Network(NeuralDevice device, int seed, int inputs, params Operation[] operations)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -103,7 +103,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">A size is beyond any device.</exception>
     public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Operation[] operations)
     {
-        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true);
+        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true, int.MaxValue);
     }
 
     /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
@@ -114,7 +114,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
     {
-        return NetworkCost.Of(Stack, batchSize, optimizer, fused);
+        return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.MostMatrices);
     }
 
     /// <summary>The kernels of predictions of so many rows, and of an optimizer's steps, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing.</summary>

@@ -40,11 +40,11 @@ public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
     public PassCost Total => Forward + Backward + Update;
 
     /// <summary>Records a step, realizes nothing of it, and adds up what it holds.</summary>
-    internal static NetworkCost Of(Stack stack, int batchSize, Optimizer? optimizer, bool fused)
+    internal static NetworkCost Of(Stack stack, int batchSize, Optimizer? optimizer, bool fused, int mostMatrices)
     {
         Requirements.Size(batchSize, "rows of a batch");
         List<RecordedMatrix> matrices = [];
-        Recording recording = Recording.OfStep(stack, batchSize, optimizer, KernelFamily.RegisterTiled, matrices);   // all families work on the same matrices
+        Recording recording = Recording.OfStep(stack, batchSize, optimizer, KernelFamily.RegisterTiled, matrices, mostMatrices: mostMatrices);   // all families work on the same matrices
         IReadOnlyList<RecordedDispatch> run = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
         return new NetworkCost(BlockCosts(stack, recording.Dispatches, run, [.. matrices, .. recording.Matrices]));
     }

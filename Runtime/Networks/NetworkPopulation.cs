@@ -65,6 +65,7 @@ public sealed class NetworkPopulation : IDisposable
         using NeuralDevice.Scope scope = device.Enter();
         layout = PopulationLayout.For(members, inputs, hidden, classes);
         MatrixShape shape = layout.Shape(device, members);
+        device.RequireWritable(shape);
         MatrixShape lossShape = device.Shape(members, 1, "The losses of a population");
         weights = new PingPongMatrix(device, clock, shape);
         weights.EnsurePending();
@@ -185,10 +186,10 @@ public sealed class NetworkPopulation : IDisposable
         Check(parameters.OutputBiases, Classes, $"{Classes} output biases", nameof(parameters.OutputBiases));
         using NeuralDevice.Scope scope = Enter();
         MatrixTexture texture = weights.CommittedTexture;
-        int textureRow = member / PopulationLayout.GroupSize;
-        texture.Read(row, textureRow);
+        int sharedRow = member / PopulationLayout.GroupSize;
+        texture.Read(row, sharedRow);
         layout.Pack(parameters, member, row);
-        texture.Upload<float>(row, textureRow);
+        texture.Upload<float>(row, sharedRow);
     }
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
@@ -212,7 +213,7 @@ public sealed class NetworkPopulation : IDisposable
         MatrixTexture own = new(device, device.Shape(Members, Inputs, "The features of a population"));
         MatrixTexture results = new(device, device.Shape(Members, Classes, "The probabilities of a population"));
         Dispatch dispatch = PredictionDispatch(1, own, results);
-        dispatch.Kernel = device.GetKernel(dispatch.Program);
+        device.Compile(dispatch);
         return new PopulationPrediction(this, own, results, dispatch);
     }
 
@@ -316,7 +317,7 @@ public sealed class NetworkPopulation : IDisposable
         EnsureFeatures(rows);
         Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
         step = [.. StepDispatches(rows, features!, targets!)];
-        foreach (Dispatch dispatch in step) dispatch.Kernel = device.GetKernel(dispatch.Program);
+        foreach (Dispatch dispatch in step) device.Compile(dispatch);
         stepRows = rows;
         scalars[1] = optimizer.Momentum;
         scalars[2] = optimizer.WeightDecay;
@@ -357,7 +358,7 @@ public sealed class NetworkPopulation : IDisposable
         EnsureFeatures(rows);
         Grow(ref probabilities, shape);
         Dispatch dispatch = PredictionDispatch(rows, features!, probabilities!);
-        dispatch.Kernel = device.GetKernel(dispatch.Program);
+        device.Compile(dispatch);
         prediction = [dispatch];
         predictionRows = rows;
     }

@@ -10,11 +10,13 @@ internal sealed class OptimizerState : IDisposable
     private readonly CommitClock clock = new();
     private readonly List<PingPongMatrix> matrices = [];
 
+    /// <exception cref="DeviceLimitException">The weights are larger than this device's kernels may write. Nothing was made.</exception>
     public OptimizerState(Network network, Optimizer optimizer)
     {
         this.network = network;
         Optimizer = optimizer;
         Scalars = new float[optimizer.ScalarCount];
+        foreach (PingPongMatrix weights in network.Matrices.SelectMany(block => block)) network.Device.RequireWritable(weights.Committed.Shape);
         network.EnsurePending();
         Operands = [.. network.Matrices.Select(block => block.Select(OperandsOf).ToArray())];
     }

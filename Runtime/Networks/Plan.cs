@@ -12,13 +12,12 @@ internal sealed class Plan
     /// <param name="device">Where it runs.</param>
     /// <param name="recorded">Its dispatches, in order.</param>
     /// <param name="compile">False for a plan that is compiled before it first runs, when its kernels are warm.</param>
-    /// <exception cref="DeviceLimitException">It writes a matrix that is larger than this device's kernels may write.</exception>
+    /// <exception cref="DeviceLimitException">It is more than this device's kernels may write, or work on.</exception>
     public Plan(NeuralDevice device, IEnumerable<Dispatch> recorded, bool compile = true)
     {
         this.device = device;
         dispatches = [.. recorded];
-        foreach (MatrixBinding matrix in dispatches.SelectMany(dispatch => dispatch.Matrices).Where(matrix => matrix.IsWritten))
-            device.RequireWritable(matrix.Operand);
+        foreach (Dispatch dispatch in dispatches) device.RequireRunnable(dispatch);
         PlaceBarriers();
         if (compile) Compile();
     }
@@ -28,7 +27,7 @@ internal sealed class Plan
     /// <summary>Compiles what is not compiled yet.</summary>
     public void Compile()
     {
-        foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch.Program);
+        foreach (Dispatch dispatch in dispatches) device.Compile(dispatch);
     }
 
     public void Run(int rows) => device.Run(dispatches, rows);

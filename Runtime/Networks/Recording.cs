@@ -21,8 +21,9 @@ internal sealed class Recording
 
     public Recording(
         Stack stack, int capacity, IReadOnlyList<IReadOnlyList<Operand>> parameters, KernelFamily family, BatchSource? source = null,
-        TexelFormat features = TexelFormat.Float)
+        TexelFormat features = TexelFormat.Float, int mostMatrices = int.MaxValue)
     {
+        MostMatrices = mostMatrices;
         this.stack = stack;
         this.capacity = RequireCapacity(capacity);
         Family = family;
@@ -34,6 +35,12 @@ internal sealed class Recording
     }
 
     public KernelFamily Family { get; }
+
+    /// <summary>Matrices that one dispatch of the device may read and write together.</summary>
+    public int MostMatrices { get; }
+
+    /// <summary>The loss of the batch goes into a record of steps, which the kernel of the losses also reads and writes.</summary>
+    public bool HasRecord { get; private set; }
 
     /// <summary>The features of a batch: planned, or those of the source.</summary>
     public Operand Input { get; }
@@ -67,9 +74,10 @@ internal sealed class Recording
     /// <param name="family">The kernels of its products.</param>
     /// <param name="matrices">Takes the weights and the optimizer's state, which are not the recording's own.</param>
     /// <param name="features">What the features of a batch are kept as.</param>
+    /// <param name="mostMatrices">Those that one dispatch of the device may read and write together.</param>
     public static Recording OfStep(
         Stack stack, int capacity, Optimizer? optimizer, KernelFamily family, ICollection<RecordedMatrix> matrices,
-        TexelFormat features = TexelFormat.Float)
+        TexelFormat features = TexelFormat.Float, int mostMatrices = int.MaxValue)
     {
         PlannedMatrix[][] Parameters(RecordedPass pass) =>
         [
@@ -82,7 +90,7 @@ internal sealed class Recording
         ];
 
         PlannedMatrix[][] weights = Parameters(RecordedPass.Forward);
-        Recording recording = new(stack, capacity, weights, family, features: features);
+        Recording recording = new(stack, capacity, weights, family, features: features, mostMatrices: mostMatrices);
         recording.RecordLoss(new SoftmaxCrossEntropy());
         recording.RecordBackward(inputGradients: false);
         if (optimizer is null) return recording;
@@ -111,6 +119,7 @@ internal sealed class Recording
         int words = TargetLayout.WordsPerRow(stack.Outputs);
         Targets = (Operand?)source?.Targets ?? Request(LossBlock, RecordedPass.Forward, capacity, words, "The targets of a batch", TexelFormat.UnsignedInteger);
         Operand rowLosses = Request(LossBlock, RecordedPass.Forward, capacity, MatrixShape.ColumnsPerTexel, "The losses of a batch");
+        HasRecord = batchLoss is not null;
         BatchLoss = batchLoss ?? Request(LossBlock, RecordedPass.Forward, 1, MatrixShape.ColumnsPerTexel, "The loss of a batch");
         Add(LossBlock, RecordedPass.Forward, loss.Forward(Logits, Targets, rowLosses, BatchLoss));
         RequestLogitGradients(LossBlock);

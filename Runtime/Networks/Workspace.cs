@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The textures of one recording at one capacity, and the plans that run on them. Only matrices that a plan touches become
-/// textures. If a later one does not fit, those made before are dropped and collected.
+/// The matrices of one recording at one capacity, and the plans that run on them. Only those that a plan touches are
+/// made. If a later one does not fit, those made before are dropped and collected.
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
@@ -11,7 +11,7 @@ internal abstract class Workspace : IDisposable
         Network = network;
         Capacity = capacity;
         Recording = new Recording(
-            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, source, features);
+            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, source, features, network.Device.MostMatrices);
     }
 
     public int Capacity { get; }
@@ -33,6 +33,7 @@ internal abstract class Workspace : IDisposable
         Dispatch[] dispatches = [.. record is null ? plain : record.Guard(plain)];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
+        foreach (Dispatch dispatch in dispatches) Network.Device.RequireRunnable(dispatch);
         foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
         foreach (PlannedMatrix matrix in missing) matrix.Realize(Network.Device);
         return new Plan(Network.Device, dispatches, compile);
@@ -68,7 +69,7 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>The kernels of both plans, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
     {
-        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily);
+        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, mostMatrices: network.Device.MostMatrices);
         recording.RecordProbabilities();
         return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
@@ -155,7 +156,7 @@ internal sealed class StepWorkspace : Workspace
     public static IEnumerable<Dispatch> KernelsFor(
         Network network, int rows, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
-        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, [], features);
+        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, [], features, network.Device.MostMatrices);
         IEnumerable<RecordedDispatch> recorded = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
         return recorded.Select(r => recording.FindBatch(r.Dispatch));
     }

@@ -49,7 +49,7 @@ internal static class KernelFamilyProbe
                 [.. dense.Forward(operands), .. dense.Backward(operands, new GradientOperands(output, inputGradients, [parameterGradients]))];
             foreach (Dispatch product in products)
             {
-                product.Kernel = device.GetKernel(product.Program);
+                device.Compile(product);
                 product.NeedsBarrier = true;
             }
 

@@ -197,7 +197,7 @@ public sealed class InFrameTrainer : IDisposable
         }
 
         workspace.Compile();
-        order.Filling.Kernel = network.Device.GetKernel(order.Filling.Program);
+        network.Device.Compile(order.Filling);
         isWarm = true;
     }
 

@@ -38,7 +38,7 @@ internal sealed class JoinedFeatures : IDisposable
         {
             NeedsBarrier = true,   // after what still reads the batch before
         };
-        dispatch.Kernel = device.GetKernel(dispatch.Program);
+        device.Compile(dispatch);
     }
 
     /// <summary>Enqueues that a batch is written.</summary>

@@ -14,7 +14,7 @@ public enum SampleFormat
     Bytes,
 }
 
-/// <summary>The textures of a format.</summary>
+/// <summary>What the texels of a format are.</summary>
 internal static class SampleFormats
 {
     /// <exception cref="ArgumentOutOfRangeException">The format is none.</exception>

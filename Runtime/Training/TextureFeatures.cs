@@ -45,7 +45,7 @@ internal sealed class TextureFeatures
         this.source = source;
         (Width, Height, Channels) = (width, height, channels);
         dispatch = DispatchFor(source, width, height, channels, features);
-        dispatch.Kernel = device.GetKernel(dispatch.Program);
+        device.Compile(dispatch);
     }
 
     public int Width { get; }

@@ -6,8 +6,8 @@
 
 #ifdef GROUP_ROWS
 
-layout(binding = HIDDEN_IMAGE, rgba32f) coherent readonly uniform imageBuffer hidden;
-layout(std430, binding = HIDDEN_BUFFER) coherent writeonly buffer Hidden { dvec2 outputs[]; };
+layout(binding = HIDDEN_IMAGE, rgba32f) coherent uniform imageBuffer hidden;
+layout(std430, binding = HIDDEN_BUFFER) coherent writeonly buffer Hidden { TEXEL outputs[]; };
 INPUT_LAYOUT(INPUTS_IMAGE) inputs;
 layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;
 layout(location = SIZE_3) uniform int inputTexels;

@@ -1,8 +1,8 @@
 // Notes in the record of record.glsl that the loss of a row is not finite, before any update of this step.
 #include "record.glsl"
 
-layout(binding = RECORD_IMAGE, rgba32f) readonly uniform imageBuffer stepRecord;
-layout(std430, binding = RECORD_BUFFER) writeonly buffer NotedStepRecord { dvec2 notedStepRecord[]; };
+layout(binding = RECORD_IMAGE, rgba32f) uniform imageBuffer stepRecord;
+layout(std430, binding = RECORD_BUFFER) writeonly buffer NotedStepRecord { TEXEL notedStepRecord[]; };
 
 void noteLoss(float loss)
 {

@@ -1,7 +1,7 @@
 // Where the rows of a batch lie. It is uploaded, row by row; or it is drawn (DRAWN_INPUTS, DRAWN_TARGETS) from all samples that
 // there are: `order` has row numbers, four a texel, and those of this batch from the position firstSample on, a multiple of four.
 // With BYTE_INPUTS the features are bytes, which stand for value / 255. Kernels sum over values of 0 to 255, where one is INPUT_ONE, and scale
-// the sum, not each value: that is a twentieth of a product's multiplications.
+// the sum: to scale each value would be a twentieth more multiplications.
 
 #ifdef BYTE_INPUTS
 #define INPUT_LAYOUT(unit) layout(binding = unit, rgba8ui) readonly uniform uimageBuffer
@@ -28,7 +28,7 @@ ivec4 drawnRows(int row)
 
 int drawnRow(int row)
 {
-    row = min(row, rows - 1);
+    row = max(min(row, rows - 1), 0);   // a warm-up has no rows
     return drawnRows(row)[row % 4];
 }
 

@@ -20,15 +20,15 @@ void loadRecord()
 }
 
 layout(binding = WEIGHTS_IMAGE, rgba32f) readonly uniform imageBuffer weights;
-layout(std430, binding = PENDING_WEIGHTS_BUFFER) writeonly buffer PendingWeights { dvec2 pendingWeights[]; };
+layout(std430, binding = PENDING_WEIGHTS_BUFFER) writeonly buffer PendingWeights { TEXEL pendingWeights[]; };
 
 #if UPDATE == UPDATE_ADAM
 
 layout(location = SCALAR_0) uniform float learningRate;
 layout(binding = STATE_0_IMAGE, rgba32f) readonly uniform imageBuffer means;
-layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingMeans { dvec2 pendingMeans[]; };
+layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingMeans { TEXEL pendingMeans[]; };
 layout(binding = STATE_1_IMAGE, rgba32f) readonly uniform imageBuffer variances;
-layout(std430, binding = PENDING_STATE_1_BUFFER) writeonly buffer PendingVariances { dvec2 pendingVariances[]; };
+layout(std430, binding = PENDING_STATE_1_BUFFER) writeonly buffer PendingVariances { TEXEL pendingVariances[]; };
 layout(location = SCALAR_1) uniform float beta1;
 layout(location = SCALAR_2) uniform float beta2;
 layout(location = SCALAR_3) uniform float epsilon;
@@ -50,7 +50,7 @@ void update(int at, bool isWanted, vec4 gradient)
 #include "sgd.glsl"
 #if UPDATE == UPDATE_MOMENTUM
 layout(binding = STATE_0_IMAGE, rgba32f) readonly uniform imageBuffer velocities;
-layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingVelocities { dvec2 pendingVelocities[]; };
+layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingVelocities { TEXEL pendingVelocities[]; };
 #endif
 
 void update(int at, bool isWanted, vec4 gradient)

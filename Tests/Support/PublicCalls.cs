@@ -66,7 +66,7 @@ internal sealed class PublicCalls : IDisposable
         trainer = classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
         population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
         samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
-        picture = new StandInTexture(device, new TextureKind(TexelFormat.Float, IsOfHost: true, IsWidthPowerOfTwo: true, IsHeightPowerOfTwo: false));
+        picture = new StandInTexture(device, new OperandKind(TexelFormat.Float, IsOfHost: true, IsWidthPowerOfTwo: true, IsHeightPowerOfTwo: false));
         frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
         agents = MakeAgents(BrainSharing.OneEach);
