@@ -33,10 +33,10 @@ internal abstract class Workspace : IDisposable
         Dispatch[] dispatches = [.. record is null ? plain : record.Guard(plain)];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
-        foreach (Dispatch dispatch in dispatches) Network.Device.RequireRunnable(dispatch);
-        foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit, or nothing is made
+        foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit and can be run, or nothing is made
+        Plan plan = new(Network.Device, dispatches, compile);
         foreach (PlannedMatrix matrix in missing) matrix.Realize(Network.Device);
-        return new Plan(Network.Device, dispatches, compile);
+        return plan;
     }
 }
 
