@@ -106,6 +106,33 @@ internal sealed class NetworkPopulationTests
         foreach (Learner twin in twins) twin.AssertSameProbabilities(data, probabilities);
     }
 
+    /// <summary>What one driver runs another one refuses, in words; a batch that it runs is trained as if the other had not come.</summary>
+    [Test]
+    public void ABatchThatTheDriverHasNoRoomForIsRefusedAndNothingChanges()
+    {
+        const int Members = 9, Small = 7, Large = 20, Inputs = 3, Classes = 2;
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostMatrices = 8 });
+        using NetworkPopulation population = Make(device), other = Make(device);
+        Data small = Data.Of(population, Small, seed: 5, everything: true), large = Data.Of(population, Large, seed: 6, everything: true);
+        population.Predict(large.Features, new float[Members * Large * Classes]);   // there is room for its features, then
+        other.Predict(large.Features, new float[Members * Large * Classes]);
+        Train(population, small);
+        Train(other, small);
+        Assert.That(
+            () => Train(population, large),
+            Throws.TypeOf<DeviceLimitException>().With.Message.Contains("10 image units and storage buffers").And.Message.Contains("smaller batches"));
+        Train(population, small);
+        Train(other, small);
+        for (int member = 0; member < Members; member++)
+            Assert.That(Bits(population.GetParameters(member)), Is.EqualTo(Bits(other.GetParameters(member))), $"member {member}");
+        _ = TestDevice.Plain;
+
+        static NetworkPopulation Make(NeuralDevice device) => new(device, Members, Inputs, hidden: 5, Classes, seed: 2, new Sgd(0, Momentum: 0.5f));
+
+        static void Train(NetworkPopulation population, Data data) =>
+            population.TrainBatch(data.Features, data.Labels, Rate, sampleWeights: data.Weights, allowedClasses: data.Allowed);
+    }
+
     /// <summary>Another member's data, weights or trouble change no bit of this one.</summary>
     [Test]
     public void MembersAreIndependent()

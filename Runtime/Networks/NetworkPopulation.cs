@@ -314,6 +314,7 @@ public sealed class NetworkPopulation : IDisposable
     {
         if (stepRows == rows && targets is not null) return;
         MatrixShape targetShape = TargetShape(rows);
+        stepRows = 0;   // until those of so many rows are whole
         EnsureFeatures(rows);
         Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
         step = [.. StepDispatches(rows, features!, targets!)];
@@ -355,6 +356,7 @@ public sealed class NetworkPopulation : IDisposable
     {
         if (predictionRows == rows) return;
         MatrixShape shape = ProbabilityShape(rows);
+        predictionRows = 0;
         EnsureFeatures(rows);
         Grow(ref probabilities, shape);
         Dispatch dispatch = PredictionDispatch(rows, features!, probabilities!);
