@@ -43,7 +43,7 @@ public sealed class AgentPopulation : IDisposable
     /// <param name="device">Where the brains live.</param>
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
-    /// <exception cref="DeviceLimitException">The brains do not fit into one matrix of this device, or are more than it runs.</exception>
+    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
     /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {

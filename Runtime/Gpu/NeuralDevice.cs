@@ -343,7 +343,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         long texels = rows * ((columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel);
         long bytes = texels * MatrixShape.BytesPerTexelOf(format);
-        if (texels <= Math.Min(maximumTexels, int.MaxValue) && bytes < int.MaxValue) return new MatrixShape((int)rows, (int)columns);
+        if (texels <= maximumTexels && bytes <= int.MaxValue) return new MatrixShape((int)rows, (int)columns);
         throw new DeviceLimitException(
             $"{what} [{rows} × {columns}] are too large for this device: they would be {texels} texels of four columns, {bytes} bytes, and one " +
             $"matrix has at most {maximumTexels} texels and {int.MaxValue} bytes. Use fewer rows or columns.");
@@ -387,7 +387,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     {
         using Scope scope = Enter(HostStateParts.Copying | HostStateParts.Textures);
         long bytes = shape.BytesOf(format);
-        GpuResource buffer = CreateBuffer(long.IsPow2(bytes) ? bytes + MatrixShape.BytesPerTexelOf(format) : bytes, BufferUsageARB.DynamicCopy, bytes);
+        GpuResource buffer = CreateBuffer(bytes, BufferUsageARB.DynamicCopy, spareBytes: long.IsPow2(bytes) ? MatrixShape.BytesPerTexelOf(format) : 0);
         gl.ClearBufferData(GLEnum.CopyWriteBuffer, GLEnum.R32ui, GLEnum.RedInteger, GLEnum.UnsignedInt, null);
         uint name = gl.GenTexture();
         gl.BindTexture(TextureTarget.TextureBuffer, name);
@@ -475,7 +475,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal GpuResource CreateReadBuffer(long bytes)
     {
         using Scope scope = Enter(HostStateParts.Copying);
-        return CreateBuffer(bytes, BufferUsageARB.StreamRead, bytes);
+        return CreateBuffer(bytes, BufferUsageARB.StreamRead);
     }
 
     /// <summary>
@@ -717,14 +717,14 @@ public sealed unsafe class NeuralDevice : IDisposable
         return value > 0 ? value : long.MaxValue;
     }
 
-    /// <summary>A buffer with no values yet, which is bound for copies into it.</summary>
-    private GpuResource CreateBuffer(long bytes, BufferUsageARB usage, long asked)
+    /// <summary>A buffer with no values yet, which is bound for copies into it; the spare bytes are not counted.</summary>
+    private GpuResource CreateBuffer(long bytes, BufferUsageARB usage, int spareBytes = 0)
     {
         uint name = gl.GenBuffer();
         gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, name);
-        gl.BufferData(BufferTargetARB.CopyWriteBuffer, (nuint)bytes, null, usage);
+        gl.BufferData(BufferTargetARB.CopyWriteBuffer, (nuint)(bytes + spareBytes), null, usage);
         gl.GetBufferParameter(BufferTargetARB.CopyWriteBuffer, BufferPNameARB.Size, out long size);
-        if (size == bytes) return Register(GpuResourceKind.Buffer, name, asked);
+        if (size == bytes + spareBytes) return Register(GpuResourceKind.Buffer, name, bytes);
         gl.DeleteBuffer(name);
         _ = gl.GetError();   // of the storage that was not to be had
         throw new DeviceLimitException($"The driver {Renderer} has no memory for a buffer of {bytes} bytes. Use fewer rows or columns.");

@@ -183,7 +183,7 @@ internal sealed class Fusion
         if (recorded?.Dispatch is not { } rows || rows.Matrices[0].Operand != output) return;
         if (rows.Source.Has(InputGradients) && rows.Source.Has(Relu.Constant) != product.Source.Has(Relu.Constant)) return;
         MatrixBinding[] matrices = [rows.Matrices[0] with { Access = MatrixAccess.ReadWrite }, .. rows.Matrices[1..], .. product.Matrices[..2]];
-        if (!Dispatch.Fits(matrices, recording.MostMatrices - (recording.HasRecord ? 2 : 0))) return;
+        if (!Dispatch.Fits(matrices, recording.MostMatrices - (recording.HasRecord ? StepRecord.BindingsOfLosses : 0))) return;
         IEnumerable<(string, int)> tile = product.Source.Constants.Where(constant => !rows.Source.Has(constant.Name));
         Dispatch fused = new(
             rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY)]),
@@ -208,7 +208,7 @@ internal sealed class Fusion
         Operand logitGradients = LogitGradientsOf(rows);
         long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
         if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.LossParts || operations > MostOperationsOfOneGroup) return;
-        if (BindingsOfSmallStep + (recording.HasRecord ? 1 : 0) > recording.MostMatrices) return;
+        if (BindingsOfSmallStep + (recording.HasRecord ? StepRecord.BindingsOfSmallStep : 0) > recording.MostMatrices) return;
 
         Operand activations = hidden.Matrices[2].Operand;
         RecordedDispatch last = dispatches[^1];

@@ -31,7 +31,7 @@ public sealed class Network : IDisposable
     /// <param name="operations">The stack, from the features on: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The inputs are zero or less.</exception>
     /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
-    /// <exception cref="DeviceLimitException">A weight matrix does not fit into one matrix of this device.</exception>
+    /// <exception cref="DeviceLimitException">A weight matrix is too large for this device.</exception>
     public Network(NeuralDevice device, int seed, int inputs, params Operation[] operations)
     {
         ArgumentNullException.ThrowIfNull(device);

@@ -18,6 +18,12 @@ internal sealed class StepRecord : IDisposable
     /// <summary>The texture unit at which updates look the dropped step up.</summary>
     public const int TextureUnit = 1;
 
+    /// <summary>Image units and storage buffers that <see cref="Guard"/> adds to the kernel of the losses, which reads and writes the record.</summary>
+    public const int BindingsOfLosses = 2;
+
+    /// <summary>What it adds to a small network's step, which writes the record already.</summary>
+    public const int BindingsOfSmallStep = 1;
+
     private const string RecordName = "RECORD";
 
     private readonly MatrixTexture texture;
