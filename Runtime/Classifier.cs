@@ -14,10 +14,10 @@ public abstract class Classifier : IDisposable
     private BatchTrainer? trainer;
     private Task saving = Task.CompletedTask;
 
-    private protected Classifier(NeuralDevice device, int inputs, int classes, int seed, params Operation[] operations)
+    private protected Classifier(NeuralDevice device, int inputs, int classes, int seed, params Layer[] layers)
     {
         if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "A classifier needs at least 2 classes.");
-        Network = new Network(device, seed, inputs, operations);
+        Network = new Network(device, seed, inputs, layers);
     }
 
     /// <summary>Features of a sample.</summary>
@@ -54,9 +54,9 @@ public abstract class Classifier : IDisposable
     }
 
     /// <summary>A trainer with an optimizer and a loss of one's choice, for batches that the caller hands over.</summary>
-    /// <param name="optimizer">How gradients become weights.</param>
-    /// <param name="loss">What is made small; null for plain cross-entropy.</param>
-    public BatchTrainer TrainWith(Optimizer optimizer, SoftmaxCrossEntropy? loss = null) => new(Network, optimizer, loss);
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
+    public BatchTrainer TrainWith(Optimizer optimizer, Loss? loss = null) => new(Network, optimizer, loss);
 
     /// <summary>A trainer that learns from a set of samples inside the frames of a running game: call its Tick once a frame.</summary>
     /// <inheritdoc cref="InFrameTrainer(NeuralPlugin.Network, TrainingSet, TrainerOptions?)"/>

@@ -1,21 +1,21 @@
 // dX [rows x inputs] = dY [rows x outputs] . transpose(W [inputs x outputs])
-// With RELU: dX where X, the output of a ReLU before this layer, is above zero, else 0: the gradient before that ReLU.
+// With ACTIVATION: X is the output of one before this layer, and dX is the gradient before that.
 //
 // An invocation keeps ROWS rows by TEXELS texels of dX. Each element is a dot product along the outputs of a row of dY and a
 // row of W; both lie packed along that direction, so nothing is transposed.
 #include "matrix.glsl"
 #include "tile.glsl"
-#include "relu.glsl"
+#include <ACTIVATION>
 
-layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
-layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]: W and, below it, the biases
-layout(std430, binding = INPUT_GRADIENTS_BUFFER) writeonly buffer InputGradients { TEXEL inputGradients[]; };
-#ifdef RELU
-layout(binding = ACTIVATIONS_IMAGE, rgba32f) readonly uniform imageBuffer activations;
+READ(outputGradients);
+READ(parameters);   // [inputs + 1 x outputs]: W and, below it, the biases
+WRITE(inputGradients);
+#ifdef ACTIVATION
+READ(activations);
 #endif
-layout(location = SIZE_0) uniform int inputTexels;
-layout(location = SIZE_1) uniform int outputTexels;
-layout(location = SIZE_2) uniform int inputColumns;
+SIZE(inputTexels);
+SIZE(outputTexels);
+SIZE(inputColumns);
 
 void main()
 {
@@ -36,10 +36,10 @@ void main()
     {
         vec4 g[ROWS];
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
-#define LOAD_GRADIENT(row) g[row] = imageLoad(outputGradients, gradientAt[row] + n);
+#define LOAD_GRADIENT(row) g[row] = LOAD(outputGradients, gradientAt[row] + n);
 #define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(parameters, weightAt[t] + n); w1[t] = imageLoad(parameters, weightAt[t] + n + outputTexels); \
-        w2[t] = imageLoad(parameters, weightAt[t] + n + 2 * outputTexels); w3[t] = imageLoad(parameters, weightAt[t] + n + 3 * outputTexels);
+        w0[t] = LOAD(parameters, weightAt[t] + n); w1[t] = LOAD(parameters, weightAt[t] + n + outputTexels); \
+        w2[t] = LOAD(parameters, weightAt[t] + n + 2 * outputTexels); w3[t] = LOAD(parameters, weightAt[t] + n + 3 * outputTexels);
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += vec4(dot(g[row], w0[t]), dot(g[row], w1[t]), dot(g[row], w2[t]), dot(g[row], w3[t]));
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
@@ -52,21 +52,21 @@ void main()
     bvec4 isInput[TEXELS];
 #define KEEP(t) isInput[t] = lessThan(4 * (firstTexel + t) + ivec4(0, 1, 2, 3), ivec4(inputColumns));
     EACH_TEXEL(KEEP)
-#ifdef RELU
-#define THROUGH_RELU(gradient, at) reluGradient(gradient, imageLoad(activations, at))
+#ifdef ACTIVATION
+#define BEFORE_ACTIVATION(gradient, at) gradientFromOutput(gradient, LOAD(activations, at))
 #else
-#define THROUGH_RELU(gradient, at) gradient
+#define BEFORE_ACTIVATION(gradient, at) gradient
 #endif
-#define STORE(row, t) \
+#define STORE_TEXEL(row, t) \
     { \
-        vec4 dx = THROUGH_RELU(mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), at + t); \
-        if (isInUse && firstTexel + t < inputTexels) inputGradients[at + t] = asTexel(dx); \
+        vec4 dx = BEFORE_ACTIVATION(mix(vec4(0.0), sum[row * TEXELS + t], isInput[t]), at + t); \
+        if (isInUse && firstTexel + t < inputTexels) STORE(inputGradients, at + t, dx); \
     }
 #define STORE_ROW(row) \
     { \
         int at = matrixTexel(firstRow + row, firstTexel, inputTexels); \
         bool isInUse = firstRow + row < rows; \
-        ACROSS(STORE, row) \
+        ACROSS(STORE_TEXEL, row) \
     }
     EACH_ROW(STORE_ROW)
 }

@@ -7,33 +7,28 @@
 // An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
 // products at a time; batch rows that are not in use count as zero, whatever the matrices hold there.
-#include "matrix.glsl"
-#include "tile.glsl"
 #include "samples.glsl"
-#include "record.glsl"
+#include "tile.glsl"
 
-INPUT_LAYOUT(INPUTS_IMAGE) inputs;
-layout(binding = OUTPUT_GRADIENTS_IMAGE, rgba32f) readonly uniform imageBuffer outputGradients;
+READ_INPUTS(inputs);
+READ(outputGradients);
 #ifdef UPDATE
 #include "update.glsl"
 #else
-layout(std430, binding = PARAMETER_GRADIENTS_BUFFER) writeonly buffer ParameterGradients { TEXEL parameterGradients[]; };
+WRITE(parameterGradients);
 #endif
-layout(location = SIZE_0) uniform int inputTexels;
-layout(location = SIZE_1) uniform int outputTexels;
-layout(location = SIZE_2) uniform int inputColumns;
-
 #ifdef LOSS_PARTS
-layout(binding = ROW_LOSSES_IMAGE, rgba32f) readonly uniform imageBuffer rowLosses;
-layout(std430, binding = BATCH_LOSS_BUFFER) writeonly buffer BatchLoss { TEXEL batchLoss[]; };
 #include "loss_sum.glsl"
 #endif
+SIZE(inputTexels);
+SIZE(outputTexels);
+SIZE(inputColumns);
 
 const int INPUT_TEXELS = ROWS / 4;
 
 vec4 loadInput(int at, int texel, bool isInput)
 {
-    return zeroUnless(isInput, loadInputs(inputs, at + texel));
+    return zeroUnless(isInput, LOAD_INPUTS(inputs, at + texel));
 }
 
 void main()
@@ -87,10 +82,10 @@ void main()
             x3[row / 4] = zeroUnless(use3, loadInput(inputAt3, row / 4, isInput[row / 4]) + ones[row / 4]); \
         }
 #define LOAD_GRADIENT(t) \
-        g0[t] = imageLoad(outputGradients, gradientAt0 + t); \
-        g1[t] = zeroUnless(use1, imageLoad(outputGradients, gradientAt1 + t)); \
-        g2[t] = zeroUnless(use2, imageLoad(outputGradients, gradientAt2 + t)); \
-        g3[t] = zeroUnless(use3, imageLoad(outputGradients, gradientAt3 + t));
+        g0[t] = LOAD(outputGradients, gradientAt0 + t); \
+        g1[t] = zeroUnless(use1, LOAD(outputGradients, gradientAt1 + t)); \
+        g2[t] = zeroUnless(use2, LOAD(outputGradients, gradientAt2 + t)); \
+        g3[t] = zeroUnless(use3, LOAD(outputGradients, gradientAt3 + t));
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x0[row / 4][row % 4] * g0[t] + x1[row / 4][row % 4] * g1[t] \
             + x2[row / 4][row % 4] * g2[t] + x3[row / 4][row % 4] * g3[t];
@@ -103,18 +98,18 @@ void main()
     while (b < rows);
 
 #ifdef UPDATE
-    loadRecord();
+    loadDrop();
 #define FINISH(at, isWanted, gradient) update(at, isWanted, gradient)
 #else
-#define FINISH(at, isWanted, gradient) { vec4 stored = gradient; if (isWanted) parameterGradients[at] = asTexel(stored); }
+#define FINISH(at, isWanted, gradient) { vec4 stored = gradient; if (isWanted) STORE(parameterGradients, at, stored); }
 #endif
-#define STORE(row, t) \
+#define STORE_TEXEL(row, t) \
     FINISH(at + t, isParameter && firstTexel + t < outputTexels, scaleInputs(sum[row * TEXELS + t]));
 #define STORE_ROW(row) \
     { \
         int at = matrixTexel(4 * firstInputTexel + row, firstTexel, outputTexels); \
         bool isParameter = 4 * firstInputTexel + row <= inputColumns; \
-        ACROSS(STORE, row) \
+        ACROSS(STORE_TEXEL, row) \
     }
     EACH_ROW(STORE_ROW)
 }

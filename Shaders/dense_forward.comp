@@ -1,15 +1,15 @@
 // Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs]; b is the row of the parameters below W.
-// With RELU: Y = max(X . W + b, 0), a ReLU that follows.
-#include "matrix.glsl"
+// With ACTIVATION: Y = activate(X . W + b), an activation that follows.
 #include "samples.glsl"
 
-INPUT_LAYOUT(INPUTS_IMAGE) inputs;
-layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;   // [inputs + 1 x outputs]
-layout(std430, binding = OUTPUTS_BUFFER) writeonly buffer Outputs { TEXEL outputs[]; };
-layout(location = SIZE_0) uniform int inputTexels;
-layout(location = SIZE_1) uniform int outputTexels;
-layout(location = SIZE_2) uniform int inputColumns;
+READ_INPUTS(inputs);
+READ(parameters);   // [inputs + 1 x outputs]
+WRITE(outputs);
+SIZE(inputTexels);
+SIZE(outputTexels);
+SIZE(inputColumns);
 
+#define STORE_TILE(at, values) STORE(outputs, at, values)
 #include "dense_tile.glsl"
 
 void main()

@@ -2,7 +2,7 @@
 // rows. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
 
-layout(std430, binding = PROBABILITIES_BUFFER) writeonly buffer Probabilities { TEXEL probabilities[]; };
+WRITE(probabilities);
 
 void main()
 {
@@ -32,7 +32,7 @@ void main()
     if (c < CLASSES && c % 4 == 0) \
     { \
         const int j = c; \
-        probabilities[matrixTexel(outputRow, j / 4, CLASS_TEXELS)] = asTexel(CLASS_TEXEL(r, j) / sum); \
+        STORE(probabilities, matrixTexel(outputRow, j / 4, CLASS_TEXELS), CLASS_TEXEL(r, j) / sum); \
     }
     EACH_ROW(SOFTMAX_ROW)
 }

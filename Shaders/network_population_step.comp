@@ -8,25 +8,23 @@
 // sums over a batch are linear in it. H is computed again for the gradients, which is less work than to store and load it.
 #include "population.glsl"
 
-layout(binding = TARGETS_IMAGE, rgba32ui) readonly uniform uimageBuffer targets;   // [members * rows x 4 * targetTexels], see targets.glsl
-layout(std430, binding = PENDING_PARAMETERS_BUFFER) writeonly buffer PendingParameters { TEXEL pendingParameters[]; };
-layout(std430, binding = LOSSES_BUFFER) writeonly buffer Losses { TEXEL losses[]; };   // [members x 1]
-#if MOMENTUM
-layout(binding = VELOCITIES_IMAGE, rgba32f) readonly uniform imageBuffer velocities;
-layout(std430, binding = PENDING_VELOCITIES_BUFFER) writeonly buffer PendingVelocities { TEXEL pendingVelocities[]; };
-#endif
+READ_WORDS(targets);   // [members * rows x 4 * targetTexels], see targets.glsl
 #if MORE
-layout(binding = PENDING_PARAMETERS_IMAGE, rgba32f) uniform imageBuffer parametersSoFar;   // what is pending after the dispatches before
-layout(binding = LOSSES_IMAGE, rgba32f) uniform imageBuffer lossesSoFar;
+#define ACCUMULATE(name) READ_WRITE(name)   // what is pending after the dispatches before
+#else
+#define ACCUMULATE(name) WRITE(name)
+#endif
+ACCUMULATE(pendingParameters);
+ACCUMULATE(losses);   // [members x 1]
 #if MOMENTUM
-layout(binding = PENDING_VELOCITIES_IMAGE, rgba32f) uniform imageBuffer velocitiesSoFar;
+READ(velocities);
+ACCUMULATE(pendingVelocities);
 #endif
-#endif
-layout(location = SIZE_1) uniform int firstRow;
-layout(location = SCALAR_0) uniform float learningRate;
-layout(location = SCALAR_1) uniform float momentum;
-layout(location = SCALAR_2) uniform float weightDecay;
-layout(location = SCALAR_3) uniform float entropyBonus;
+SIZE(firstRow);
+SCALAR(learningRate);
+SCALAR(momentum);
+SCALAR(weightDecay);
+SCALAR(entropyBonus);
 
 const int TARGET_TEXELS = (TARGET_MASK_WORD + (CLASSES + 31) / 32 + 3) / 4;
 
@@ -34,7 +32,7 @@ bool isAllowed(int row, uvec4 firstWords, int j)
 {
     const int word = TARGET_MASK_WORD + j / 32;
 #if CLASSES > 64
-    firstWords = imageLoad(targets, matrixTexel(row, word / 4, TARGET_TEXELS));
+    firstWords = LOAD(targets, matrixTexel(row, word / 4, TARGET_TEXELS));
 #endif
     return (firstWords[word % 4] >> uint(j % 32) & 1u) != 0u;
 }
@@ -43,24 +41,24 @@ bool isAllowed(int row, uvec4 firstWords, int j)
 void update(int at, vec4 w, vec4 g, bool keep)
 {
 #if MORE
-    vec4 pendingW = imageLoad(parametersSoFar, at) - learningRate * g;
+    vec4 pendingW = LOAD(pendingParameters, at) - learningRate * g;
 #if MOMENTUM
-    vec4 v = imageLoad(velocities, at);
-    vec4 pendingV = imageLoad(velocitiesSoFar, at) + g;
+    vec4 v = LOAD(velocities, at);
+    vec4 pendingV = LOAD(pendingVelocities, at) + g;
 #endif
 #else
     g += weightDecay * w;
 #if MOMENTUM
-    vec4 v = imageLoad(velocities, at);
+    vec4 v = LOAD(velocities, at);
     vec4 pendingV = momentum * v + g;
     g = pendingV;
 #endif
     vec4 pendingW = w - learningRate * g;
 #endif
 #if MOMENTUM
-    pendingVelocities[at] = asTexel(keep ? v : pendingV);
+    STORE(pendingVelocities, at, keep ? v : pendingV);
 #endif
-    pendingParameters[at] = asTexel(keep ? w : pendingW);
+    STORE(pendingParameters, at, keep ? w : pendingW);
 }
 
 void main()
@@ -82,7 +80,7 @@ void main()
         const int first = row * CLASS_SLOTS; \
         bool inUse = firstRow + row < rows; \
         int targetRow = sampleRow[row]; \
-        uvec4 words = imageLoad(targets, matrixTexel(targetRow, 0, TARGET_TEXELS)); \
+        uvec4 words = LOAD(targets, matrixTexel(targetRow, 0, TARGET_TEXELS)); \
         int label = int(words.x); \
         float weight = uintBitsToFloat(words.y); \
         float maximum = LOWEST, sum = 0.0, weighted = 0.0, ofLabel = 0.0; \
@@ -119,9 +117,9 @@ void main()
 
     loss /= float(rows);
 #if MORE
-    loss += imageLoad(lossesSoFar, lossAt).x;
+    loss += LOAD(losses, lossAt).x;
 #endif
-    losses[lossAt] = asTexel(vec4(loss, 0.0, 0.0, 0.0));
+    STORE(losses, lossAt, vec4(loss, 0.0, 0.0, 0.0));
     bool keep = !(abs(loss) <= -LOWEST);   // NaN too
 
     // The output's biases.
@@ -132,7 +130,7 @@ void main()
         vec4 sum = vec4(0.0); \
         EACH_ROW(ADD_OUTPUT_BIASES) \
         int at = parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + j / 4); \
-        update(at, imageLoad(parameters, at), sum, keep); \
+        update(at, LOAD(parameters, at), sum, keep); \
     }
 #define ADD_OUTPUT_BIASES(row) sum += CLASS_TEXEL(row, j);
     EACH_CLASS(OUTPUT_BIASES)
@@ -151,7 +149,7 @@ void main()
         { \
             const int j = c; \
             int at = parameterTexel(origin, run + INPUTS + 1 + j); \
-            vec4 w = imageLoad(parameters, at); \
+            vec4 w = LOAD(parameters, at); \
             vec4 g = vec4(0.0); \
             EACH_ROW(ADD_CLASS_GRADIENT) \
             update(at, w, g, keep); \
@@ -193,7 +191,7 @@ void main()
         if (i < INPUTS) \
         { \
             int at = parameterTexel(origin, run + i); \
-            update(at, imageLoad(parameters, at), g, keep); \
+            update(at, LOAD(parameters, at), g, keep); \
         }
         EACH_INPUT(INPUT_GRADIENT)
     }

@@ -8,15 +8,15 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(std430, binding = ORDER_BUFFER) writeonly buffer Order { uvec4 order[]; };
-layout(location = SIZE_0) uniform int texels;
-layout(location = SIZE_1) uniform int count;
-layout(location = SIZE_2) uniform int batchSize;
-layout(location = SIZE_3) uniform int stride;
-layout(location = SIZE_4) uniform int firstBatch;
-layout(location = SIZE_5) uniform int seed;
-layout(location = SIZE_6) uniform int epochLow;
-layout(location = SIZE_7) uniform int epochHigh;
+WRITE_WORDS(order);
+SIZE(texels);
+SIZE(count);
+SIZE(batchSize);
+SIZE(stride);
+SIZE(firstBatch);
+SIZE(seed);
+SIZE(epochLow);
+SIZE(epochHigh);
 
 const uint GOLDEN = 0x9E3779B9u;
 
@@ -71,5 +71,5 @@ void main()
     findRoundKeys(batch / batchesPerEpoch);
     uvec4 found;
     for (int i = 0; i < 4; i++) found[i] = rowAt(uint(min(first + i, count - 1)));   // past an epoch's end: its last sample again
-    order[texel] = found;
+    STORE_WORDS(order, texel, found);
 }

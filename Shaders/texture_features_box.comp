@@ -5,29 +5,26 @@
 // An invocation is a pixel. Those of a workgroup exchange theirs, since a texel of features holds values of up to four pixels.
 #include "matrix.glsl"
 
-// What a texel of features is kept as: floats, or bytes that stand for value / 255.
-#ifdef BYTE_FEATURES
-#define FEATURES uint
-#define packFeatures(values) packUnorm4x8(values)
-#else
-#define FEATURES TEXEL
-#define packFeatures(values) asTexel(values)
-#endif
-
 layout(local_size_x = GROUP_SIZE) in;
-layout(std430, binding = FEATURES_BUFFER) writeonly buffer Features { FEATURES features[]; };
-layout(binding = SOURCE_TEXTURE) uniform sampler2D source;
-layout(location = SIZE_0) uniform int row;
-layout(location = SIZE_1) uniform int width;
-layout(location = SIZE_2) uniform int height;
-layout(location = SIZE_3) uniform int texelsPerRow;
-layout(location = SIZE_4) uniform int sourceX;   // the part of the texture; all of its base level where the width is 0
-layout(location = SIZE_5) uniform int sourceY;
-layout(location = SIZE_6) uniform int sourceWidth;
-layout(location = SIZE_7) uniform int sourceHeight;
-layout(location = SCALAR_0) uniform float redWeight;
-layout(location = SCALAR_1) uniform float greenWeight;
-layout(location = SCALAR_2) uniform float blueWeight;
+#ifdef BYTE_FEATURES
+WRITE_BYTES(features);
+#define STORE_FEATURES(at, values) STORE_BYTES(features, at, values)
+#else
+WRITE(features);
+#define STORE_FEATURES(at, values) STORE(features, at, values)
+#endif
+LOOK_UP(sampler2D, source);
+SIZE(row);
+SIZE(width);
+SIZE(height);
+SIZE(texelsPerRow);
+SIZE(sourceX);   // the part of the texture; all of its base level where the width is 0
+SIZE(sourceY);
+SIZE(sourceWidth);
+SIZE(sourceHeight);
+SCALAR(redWeight);
+SCALAR(greenWeight);
+SCALAR(blueWeight);
 
 const int GROUP_TEXELS = GROUP_SIZE * CHANNELS / 4;
 
@@ -89,5 +86,5 @@ void main()
         values[i] = pixels[value / CHANNELS][value % CHANNELS];
     }
 
-    features[matrixTexel(row, texel, texelsPerRow)] = packFeatures(values);
+    STORE_FEATURES(matrixTexel(row, texel, texelsPerRow), values);
 }

@@ -6,23 +6,23 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
-layout(binding = OBSERVED_IMAGE, rgba32f) readonly uniform imageBuffer observed;
-layout(binding = SEEN_IMAGE, rgba32f) readonly uniform imageBuffer seen;
-layout(std430, binding = FEATURES_BUFFER) writeonly buffer Features { TEXEL features[]; };
-layout(location = SIZE_0) uniform int observations;
-layout(location = SIZE_1) uniform int values;
-layout(location = SIZE_2) uniform int observedTexels;
-layout(location = SIZE_3) uniform int seenTexels;
-layout(location = SIZE_4) uniform int featureTexels;
+READ(observed);
+READ(seen);
+WRITE(features);
+SIZE(observations);
+SIZE(values);
+SIZE(observedTexels);
+SIZE(seenTexels);
+SIZE(featureTexels);
 
 float observedAt(int row, int column)
 {
-    return imageLoad(observed, matrixTexel(row, column / 4, observedTexels))[column % 4];
+    return LOAD(observed, matrixTexel(row, column / 4, observedTexels))[column % 4];
 }
 
 float seenAt(int row, int value)
 {
-    return imageLoad(seen, matrixTexel(row, value / 4, seenTexels))[value % 4];
+    return LOAD(seen, matrixTexel(row, value / 4, seenTexels))[value % 4];
 }
 
 void main()
@@ -40,5 +40,5 @@ void main()
             joined[i] = clamp(2.0 * seenAt(look, column - observations) - 1.0, -float(LIMIT), float(LIMIT));
     }
 
-    features[matrixTexel(row, texel, featureTexels)] = asTexel(joined);
+    STORE(features, matrixTexel(row, texel, featureTexels), joined);
 }

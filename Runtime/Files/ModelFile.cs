@@ -16,33 +16,23 @@ internal sealed class ModelFile
 {
     private const string FormatVersion = "1";
     private const string RowMajor = "row-major [inputs, units]";
-    private const string SgdName = "sgd";
-    private const string AdamName = "adam";
     private const string FormatVersionKey = "format_version";
     private const string LayoutKey = "layout";
     private const string ActivationKey = "activation";
     private const string OptimizerKey = "optimizer";
     private const string OptimizerRateKey = "optimizer.learning_rate";
-    private const string MomentumKey = "optimizer.momentum";
-    private const string WeightDecayKey = "optimizer.weight_decay";
-    private const string Beta1Key = "optimizer.beta1";
-    private const string Beta2Key = "optimizer.beta2";
-    private const string EpsilonKey = "optimizer.epsilon";
-    private const string EntropyBonusKey = "loss.entropy_bonus";
+    private const string LossKey = "loss";
     private const string LearningRateKey = "trainer.learning_rate";
     private const string StepsKey = "trainer.steps";
     private const string KernelFamilyKey = "trainer.kernel_family";
-    private const string Velocity = "velocity";
-    private const string FirstMoment = "first_moment";
-    private const string SecondMoment = "second_moment";
-
     /// <summary>Steps beyond 2⁵³ are none that a training made.</summary>
     private const long MaximumSteps = 1L << 53;
 
     private static readonly string[] Keys =
     [
-        FormatVersionKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, MomentumKey, WeightDecayKey, Beta1Key, Beta2Key,
-        EpsilonKey, EntropyBonusKey, LearningRateKey, StepsKey, KernelFamilyKey,
+        FormatVersionKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, LossKey, LearningRateKey, StepsKey, KernelFamilyKey,
+        .. Optimizer.Formats.SelectMany(format => format.Hyperparameters).Select(HyperparameterOf(OptimizerKey)).Distinct(),
+        .. Loss.Formats.SelectMany(format => format.Hyperparameters).Select(HyperparameterOf(LossKey)).Distinct(),
     ];
 
     private readonly string path;
@@ -93,7 +83,8 @@ internal sealed class ModelFile
     public static ModelContent Read(Stream stream, string path, string[] layers, int[]? sizes = null, bool checkpoint = false)
     {
         string[] parameters = ParameterNames(layers);
-        string[] states = [.. new[] { Velocity, FirstMoment, SecondMoment }.SelectMany(state => parameters.Select(parameter => StateName(state, parameter)))];
+        IEnumerable<string> kinds = Optimizer.Formats.SelectMany(format => format.State).Select(state => state.Name).Distinct();
+        string[] states = [.. kinds.SelectMany(state => parameters.Select(parameter => StateName(state, parameter)))];
         SafetensorsContent content = SafetensorsReader.Read(stream, path, [.. parameters, .. states], Keys);
         return new ModelFile(path, layers, content).Check(sizes, checkpoint);
     }
@@ -102,8 +93,8 @@ internal sealed class ModelFile
 
     private static string StateName(string state, string parameter) => $"{OptimizerKey}.{state}.{parameter}";
 
-    private static string[] StatesOf(Optimizer optimizer) =>
-        optimizer is Adam ? [FirstMoment, SecondMoment] : optimizer.StateMatrices > 0 ? [Velocity] : [];
+    /// <summary>The key of a hyperparameter of the optimizer, or of the loss.</summary>
+    private static Func<string, string> HyperparameterOf(string owner) => name => $"{owner}.{name}";
 
     private static string ActivationOf(string[] layers) => layers.Length > 1 ? "relu" : "none";
 
@@ -113,9 +104,9 @@ internal sealed class ModelFile
         int[][] shapes = [.. names.Select((_, i) => ShapeOf(model.Sizes, i))];
         foreach ((int i, string name) in names.Index()) yield return new NamedTensor(name, shapes[i], model.Parameters[i]);
         if (model.Training is not { } training) yield break;
-        foreach ((int s, string state) in StatesOf(training.Optimizer).Index())
+        foreach ((int s, OptimizerStateMatrix state) in training.Optimizer.State.Index())
         {
-            foreach ((int i, string name) in names.Index()) yield return new NamedTensor(StateName(state, name), shapes[i], training.Moments[s][i]);
+            foreach ((int i, string name) in names.Index()) yield return new NamedTensor(StateName(state.Name, name), shapes[i], training.Moments[s][i]);
         }
     }
 
@@ -132,16 +123,15 @@ internal sealed class ModelFile
         yield return (LayoutKey, RowMajor);
         yield return (ActivationKey, ActivationOf(layers));
         if (training is null) yield break;
-        yield return (OptimizerKey, training.Optimizer is Adam ? AdamName : SgdName);
-        (string, float)[] numbers = training.Optimizer switch
-        {
-            Sgd sgd => [(MomentumKey, sgd.Momentum), (WeightDecayKey, sgd.WeightDecay)],
-            Adam adam => [(Beta1Key, adam.Beta1), (Beta2Key, adam.Beta2), (EpsilonKey, adam.Epsilon)],
-            _ => throw new NotSupportedException($"Checkpoints know no {training.Optimizer.GetType().Name}."),
-        };
-        (string, float)[] shared =
-            [(OptimizerRateKey, training.Optimizer.LearningRate), (LearningRateKey, training.LearningRate), (EntropyBonusKey, training.Loss.EntropyBonus)];
-        foreach ((string key, float value) in numbers.Concat(shared)) yield return (key, value.ToString(CultureInfo.InvariantCulture));
+        yield return (OptimizerKey, training.Optimizer.Name);
+        yield return (LossKey, training.Loss.Name);
+        (string, float)[] numbers =
+        [
+            .. training.Optimizer.Hyperparameters.Select(number => (HyperparameterOf(OptimizerKey)(number.Name), number.Value)),
+            (OptimizerRateKey, training.Optimizer.LearningRate), (LearningRateKey, training.LearningRate),
+            .. training.Loss.Hyperparameters.Select(number => (HyperparameterOf(LossKey)(number.Name), number.Value)),
+        ];
+        foreach ((string key, float value) in numbers) yield return (key, value.ToString(CultureInfo.InvariantCulture));
         yield return (StepsKey, training.Steps.ToString(CultureInfo.InvariantCulture));
         yield return (KernelFamilyKey, training.Family.Name);
     }
@@ -183,15 +173,12 @@ internal sealed class ModelFile
             return null;
         }
 
-        Optimizer optimizer = kind.Value switch
-        {
-            SgdName => Checked(kind, () => new Sgd(Number(OptimizerRateKey), Number(MomentumKey), Number(WeightDecayKey))),
-            AdamName => Checked(kind, () => new Adam(Number(OptimizerRateKey), Number(Beta1Key), Number(Beta2Key), Number(EpsilonKey))),
-            _ => throw Bad(FileDefect.Optimizer, kind.Offset, $"the optimizer is '{kind.Value}', and {SgdName} and {AdamName} are known."),
-        };
-        LoadedText rate = Text(LearningRateKey), bonus = Text(EntropyBonusKey), steps = Text(StepsKey);
+        OptimizerFormat format = Optimizer.Formats.FirstOrDefault(known => known.Name == kind.Value) ?? throw Bad(
+            FileDefect.Optimizer, kind.Offset, $"the optimizer is '{kind.Value}', and {Known(Optimizer.Formats.Select(known => known.Name))} are known.");
+        Optimizer optimizer = Checked(kind, () => format.Make(Number(OptimizerRateKey), name => Number(HyperparameterOf(OptimizerKey)(name))));
+        LoadedText rate = Text(LearningRateKey), steps = Text(StepsKey);
         float learningRate = Checked(rate, () => Optimizer.RequireLearningRate(Number(LearningRateKey)));
-        SoftmaxCrossEntropy loss = Checked(bonus, () => new SoftmaxCrossEntropy(Number(EntropyBonusKey)));
+        Loss loss = CheckLoss();
         if (!long.TryParse(steps.Value, NumberStyles.None, CultureInfo.InvariantCulture, out long count) || count > MaximumSteps)
             throw Bad(FileDefect.MetadataNumber, steps.Offset, $"{StepsKey} is '{steps.Value}', and a whole number from 0 to {MaximumSteps} is needed.");
         LoadedText name = Text(KernelFamilyKey);
@@ -200,18 +187,33 @@ internal sealed class ModelFile
             $"the kernels were of the family '{name.Value}', which is not known here ({string.Join(", ", KernelFamily.All.Select(known => known.Name))} are). " +
             "Others do not give the same bits. Load the parameters alone.");
 
-        string[] states = StatesOf(optimizer);
-        RequireNoOthers([.. names, .. states.SelectMany(state => names.Select(name => StateName(state, name)))]);
-        float[][][] moments = [.. states.Select(state => names.Select((name, i) => Moment(state, name, ShapeOf(sizes, i))).ToArray())];
+        RequireNoOthers([.. names, .. optimizer.State.SelectMany(state => names.Select(name => StateName(state.Name, name)))]);
+        float[][][] moments = [.. optimizer.State.Select(state => names.Select((name, i) => Moment(state, name, ShapeOf(sizes, i))).ToArray())];
         return new TrainingState(optimizer, loss, learningRate, count, family, moments);
     }
 
-    private float[] Moment(string state, string parameter, int[] shape)
+    /// <summary>The loss; a file that names none is older than other losses, and means softmax cross-entropy.</summary>
+    private Loss CheckLoss()
     {
-        string name = StateName(state, parameter);
+        content.Metadata.TryGetValue(LossKey, out LoadedText? kind);
+        LossFormat format = kind is null ? SoftmaxCrossEntropy.Format : Loss.Formats.FirstOrDefault(known => known.Name == kind.Value) ?? throw Bad(
+            FileDefect.Loss, kind.Offset, $"the loss is '{kind.Value}', and {Known(Loss.Formats.Select(known => known.Name))} are known.");
+        LoadedText? first = format.Hyperparameters.Count > 0 ? Text(HyperparameterOf(LossKey)(format.Hyperparameters[0])) : kind;
+        return Checked(first!, () => format.Make(name => Number(HyperparameterOf(LossKey)(name))));
+    }
+
+    private static string Known(IEnumerable<string> names)
+    {
+        string[] all = [.. names];
+        return all.Length == 1 ? $"only {all[0]}" : $"{string.Join(", ", all[..^1])} and {all[^1]}";
+    }
+
+    private float[] Moment(OptimizerStateMatrix state, string parameter, int[] shape)
+    {
+        string name = StateName(state.Name, parameter);
         LoadedTensor tensor = Tensor(name);
         RequireShape(name, tensor, shape);
-        int negative = state == SecondMoment ? tensor.Values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
+        int negative = state.IsNonNegative ? tensor.Values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
         if (negative < 0) return tensor.Values;
         throw Bad(
             FileDefect.NegativeMoment, tensor.DataOffset + ((long)negative * sizeof(float)),

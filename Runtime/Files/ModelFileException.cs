@@ -64,6 +64,7 @@ internal enum FileDefect
     MetadataMissing,
     MetadataNumber,
     Optimizer,
+    Loss,
     HyperParameter,
     KernelFamily,
     NeedlessTensor,

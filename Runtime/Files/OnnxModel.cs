@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A network as an ONNX model: one node an operation, the parameters as initializers. The messages and their field numbers are
-/// those of onnx.proto (github.com/onnx/onnx); attributes are left at their defaults, which are ours: Gemm computes A·B + C
+/// A network as an ONNX model: one node a layer, the parameters as initializers. The messages and their field numbers are
+/// those of onnx.proto (github.com/onnx/onnx); attributes are left at their defaults where those are ours: Gemm computes A·B + C
 /// with B [inputs × units], Softmax goes along the last axis.
 /// </summary>
 internal static class OnnxModel
@@ -22,6 +22,7 @@ internal static class OnnxModel
     private const int IrVersion = 8;
 
     private const int FloatType = 1;
+    private const int FloatAttribute = 1;
 
     /// <summary>No reader of Protocol Buffers takes a longer message.</summary>
     private const long MaximumBytes = int.MaxValue;
@@ -62,7 +63,7 @@ internal static class OnnxModel
 
     private static ProtobufMessage Graph(Network network, bool softmax)
     {
-        IReadOnlyList<Stack.Layer> layers = network.Stack.Layers;
+        IReadOnlyList<StackLayer> layers = network.Stack.Layers;
         List<ProtobufMessage> nodes = [];
         List<ProtobufMessage> initializers = [];
         string value = Features;
@@ -78,7 +79,7 @@ internal static class OnnxModel
             }
 
             value = i == layers.Count - 1 ? Logits : $"{i}.output";
-            nodes.Add(Node($"{i}.{layers[i].Operation.Name}", layers[i].Operation.OnnxOperator, inputs, value));
+            nodes.Add(Node($"{i}.{layers[i].Layer.Name}", layers[i].Layer.OnnxOperator, inputs, value, layers[i].Layer.OnnxAttributes));
         }
 
         if (softmax)
@@ -95,11 +96,15 @@ internal static class OnnxModel
     }
 
     /// <summary>NodeProto.</summary>
-    private static ProtobufMessage Node(string name, string operatorName, IEnumerable<string> inputs, string output)
+    private static ProtobufMessage Node(
+        string name, string operatorName, IEnumerable<string> inputs, string output, params IEnumerable<(string Name, float Value)> attributes)
     {
         ProtobufMessage node = new();
         foreach (string input in inputs) node.Add(1, input);
-        return node.Add(2, output).Add(3, name).Add(4, operatorName);
+        node.Add(2, output).Add(3, name).Add(4, operatorName);
+        foreach ((string attribute, float value) in attributes)
+            node.Add(5, new ProtobufMessage().Add(1, attribute).Add(2, value).Add(20, FloatAttribute));   // AttributeProto
+        return node;
     }
 
     /// <summary>TensorProto: a parameter, its raw bytes little-endian as everywhere in ONNX; biases are a vector.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace NeuralPlugin;
@@ -15,11 +16,19 @@ internal sealed class ProtobufMessage
     {
         Varint = 0,
         LengthDelimited = 2,
+        FixedFourBytes = 5,
     }
 
     public long LengthBytes { get; private set; }
 
     public ProtobufMessage Add(int field, long value) => Append(Varint(Key(field, WireType.Varint))).Append(Varint((ulong)value));
+
+    public ProtobufMessage Add(int field, float value)
+    {
+        byte[] bytes = new byte[sizeof(float)];
+        BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
+        return Append(Varint(Key(field, WireType.FixedFourBytes))).Append(bytes);
+    }
 
     public ProtobufMessage Add(int field, string text) => Add(field, Encoding.UTF8.GetBytes(text));
 

@@ -9,8 +9,8 @@ internal enum MatrixAccess
 }
 
 /// <summary>
-/// A matrix that a dispatch works on. Its kernel is told by name where it lies: one that it reads, at which image unit
-/// (<c>NAME_IMAGE</c>), and one that it writes, at which binding of storage buffers (<c>NAME_BUFFER</c>).
+/// A matrix that a dispatch works on, by the name that its kernel declares it with. What is read lies at an image unit
+/// (<c>name_IMAGE</c>), and what is written at a binding of storage buffers (<c>name_BUFFER</c>): Shaders/Include/matrix.glsl.
 /// </summary>
 internal readonly record struct MatrixBinding(string Name, Operand Operand, MatrixAccess Access)
 {
@@ -18,10 +18,18 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
 
     public bool IsWritten => Access != MatrixAccess.Read;
 
+    /// <summary>Image units and storage buffers that it takes.</summary>
+    public int Count => Access == MatrixAccess.ReadWrite ? 2 : 1;
+
     public static MatrixBinding Read(string name, Operand operand) => new(name, operand, MatrixAccess.Read);
 
     public static MatrixBinding Write(string name, Operand operand) => new(name, operand, MatrixAccess.Write);
+
+    public static MatrixBinding ReadWrite(string name, Operand operand) => new(name, operand, MatrixAccess.ReadWrite);
 }
+
+/// <summary>A texture, or a matrix, that a kernel looks up in through a texture unit (<c>name_UNIT</c>).</summary>
+internal readonly record struct TextureBinding(string Name, Operand Operand);
 
 /// <summary>
 /// How many workgroups run. A dimension is a fixed number, or grows with the rows in use when its RowsPerGroup is set.
@@ -51,15 +59,8 @@ internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX
 }
 
 /// <summary>
-/// What of a plan's run is another in each step: the first sample of its batch, as a position in the order that samples are
-/// drawn in, and the step's number.
-/// </summary>
-internal readonly record struct StepArguments(int FirstSample, int Step);
-
-/// <summary>
-/// One recorded dispatch: kernel, matrices that it reads and writes, textures and matrices that are looked up in (not counted
-/// among the image units, of which there are few) in the order of their units, sizes in the order of their locations, groups, and the
-/// scalars of the step (learning rate and the like), whose array its owner fills before each run.
+/// One recorded dispatch: its kernel, the matrices that it reads and writes, the textures that it looks up in, its sizes and scalars,
+/// each by the name that the kernel declares it with, and its workgroups.
 /// </summary>
 internal sealed class Dispatch
 {
@@ -75,40 +76,49 @@ internal sealed class Dispatch
     /// <summary>Workgroups along one dimension that every driver runs.</summary>
     public const int MaximumGroups = 65_535;
 
-    public Dispatch(KernelSource source, MatrixBinding[] matrices, int[] sizes, DispatchGrid grid, float[]? scalars = null)
+    public Dispatch(
+        KernelSource source, IReadOnlyList<MatrixBinding> matrices, IReadOnlyList<KernelArguments<int>> sizes, DispatchGrid grid,
+        IReadOnlyList<KernelArguments<float>>? scalars = null, IReadOnlyList<TextureBinding>? textures = null)
     {
-        if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MaximumMatrices} matrices and writes at most {MaximumMatrices}.", nameof(matrices));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Length, Kernel.MaximumSizes);
         Source = source;
-        Matrices = matrices;
-        Program = source.With([.. UnitsOf(matrices)]);
-        Sizes = sizes;
+        Matrices = [.. matrices];
+        Textures = [.. textures ?? []];
+        Sizes = [.. sizes];
+        Scalars = [.. scalars ?? []];
         Grid = grid;
-        Scalars = scalars ?? [];
+        if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MaximumMatrices} matrices and writes at most {MaximumMatrices}.", nameof(matrices));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Textures.Length, MaximumTextures, nameof(textures));
+        Program = source.With([.. PlacesOf(Matrices, Textures, Sizes, Scalars)]);
     }
 
     public KernelSource Source { get; }
 
-    /// <summary>The source, told where its matrices lie: what is compiled.</summary>
+    /// <summary>The source, told where its matrices, textures, sizes and scalars lie: what is compiled.</summary>
     public KernelSource Program { get; }
 
     /// <summary>Those that are read lie at the image units in this order, and those that are written at the storage buffers.</summary>
     public MatrixBinding[] Matrices { get; }
 
-    public int[] Sizes { get; }
+    /// <summary>In the order of their units.</summary>
+    public TextureBinding[] Textures { get; }
+
+    public KernelArguments<int>[] Sizes { get; }
+
+    public KernelArguments<float>[] Scalars { get; }
 
     public DispatchGrid Grid { get; }
-
-    public float[] Scalars { get; }
-
-    /// <summary>Textures by their unit; null where it uses none.</summary>
-    public Operand?[] Textures { get; init; } = [];
 
     /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 where it has none.</summary>
     public long FloatingPointOperations { get; init; }
 
     /// <summary>Image units and storage buffers that it takes together.</summary>
-    public int BindingCount => Matrices.Sum(matrix => matrix.Access == MatrixAccess.ReadWrite ? 2 : 1);
+    public int BindingCount => Matrices.Sum(matrix => matrix.Count);
+
+    /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
+    public bool NeedsBarrier { get; set; }
+
+    /// <summary>Set by the plan when it is recorded: the compiled kernel.</summary>
+    public Kernel? Kernel { get; set; }
 
     /// <summary>Whether one dispatch can work on these, where a driver has so many image units and storage buffers for it together.</summary>
     public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, int most = int.MaxValue)
@@ -117,40 +127,31 @@ internal sealed class Dispatch
         return reads <= MaximumMatrices && writes <= MaximumMatrices && reads + writes <= most;
     }
 
-    /// <summary>The same dispatch with other matrices and further constants.</summary>
-    public Dispatch With(MatrixBinding[] matrices, params (string Name, int Value)[] constants)
+    /// <summary>The same dispatch with other matrices, further constants, sizes or textures.</summary>
+    public Dispatch With(
+        IReadOnlyList<MatrixBinding>? matrices = null, IReadOnlyList<(string Name, int Value)>? constants = null,
+        KernelArguments<int>? sizes = null, TextureBinding? texture = null)
     {
-        return new Dispatch(Source.With(constants), matrices, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
+        return new Dispatch(
+            Source.With([.. constants ?? []]), matrices ?? Matrices, sizes is null ? Sizes : [.. Sizes, sizes], Grid, Scalars,
+            texture is { } more ? [.. Textures, more] : Textures)
+        {
+            FloatingPointOperations = FloatingPointOperations,
+        };
     }
 
-    /// <summary>The same dispatch with another kernel that takes the same matrices and sizes.</summary>
-    public Dispatch With(KernelSource source, DispatchGrid grid)
+    private static IEnumerable<(string Name, int Value)> PlacesOf(
+        MatrixBinding[] matrices, TextureBinding[] textures, KernelArguments<int>[] sizes, KernelArguments<float>[] scalars)
     {
-        return new Dispatch(source, Matrices, Sizes, grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = Textures };
-    }
-
-    /// <summary>The same dispatch that looks up in a further texture.</summary>
-    public Dispatch WithTexture(int unit, Operand texture, params (string Name, int Value)[] constants)
-    {
-        Operand?[] textures = new Operand?[Math.Max(Textures.Length, unit + 1)];
-        Textures.CopyTo(textures, 0);
-        textures[unit] = texture;
-        return new Dispatch(Source.With(constants), Matrices, Sizes, Grid, Scalars) { FloatingPointOperations = FloatingPointOperations, Textures = textures };
-    }
-
-    /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
-    public bool NeedsBarrier { get; set; }
-
-    /// <summary>Set by the plan when it is recorded: the compiled kernel.</summary>
-    public Kernel? Kernel { get; set; }
-
-    private static IEnumerable<(string Name, int Value)> UnitsOf(MatrixBinding[] matrices)
-    {
-        int images = 0, buffers = 0;
+        int images = 0, buffers = 0, location = Kernel.FirstArgument;
         foreach (MatrixBinding matrix in matrices)
         {
             if (matrix.IsRead) yield return ($"{matrix.Name}_IMAGE", images++);
             if (matrix.IsWritten) yield return ($"{matrix.Name}_BUFFER", buffers++);
         }
+
+        for (int unit = 0; unit < textures.Length; unit++) yield return ($"{textures[unit].Name}_UNIT", unit);
+        foreach (string name in sizes.SelectMany(arguments => arguments.Names).Concat(scalars.SelectMany(arguments => arguments.Names)))
+            yield return ($"{name}_LOCATION", location++);
     }
 }

@@ -43,18 +43,18 @@ public sealed class WarmUpProgress
 /// <summary>A kernel and what the matrices and textures are like that it works on: drivers compile a program anew for another kind.</summary>
 internal sealed class WarmUpRun
 {
-    private readonly int sizes;
-    private readonly int scalars;
+    private readonly KernelArguments<int>[] sizes;
+    private readonly KernelArguments<float>[] scalars;
 
     public WarmUpRun(Dispatch dispatch)
     {
         Source = dispatch.Source;
         Program = dispatch.Program;
         Matrices = [.. dispatch.Matrices.Select(matrix => (matrix.Name, OperandKind.Of(matrix.Operand), matrix.Access))];
-        Textures = [.. dispatch.Textures.Select(texture => texture is null ? (OperandKind?)null : OperandKind.Of(texture))];
-        sizes = dispatch.Sizes.Length;
-        scalars = dispatch.Scalars.Length;
-        Key = $"{Program.Key} on {string.Join(", ", Matrices.Select(matrix => matrix.Kind))}; {string.Join(", ", Textures)}";
+        Textures = [.. dispatch.Textures.Select(texture => (texture.Name, OperandKind.Of(texture.Operand)))];
+        sizes = [.. dispatch.Sizes.Select(arguments => arguments.Zeros())];
+        scalars = [.. dispatch.Scalars.Select(arguments => arguments.Zeros())];
+        Key = $"{Program.Key} on {string.Join(", ", Matrices.Select(matrix => matrix.Kind))}; {string.Join(", ", Textures.Select(texture => texture.Kind))}";
     }
 
     public string Key { get; }
@@ -68,7 +68,7 @@ internal sealed class WarmUpRun
     public (string Name, OperandKind Kind, MatrixAccess Access)[] Matrices { get; }
 
     /// <summary>What lies on each texture unit.</summary>
-    public OperandKind?[] Textures { get; }
+    public (string Name, OperandKind Kind)[] Textures { get; }
 
     public bool IsDone { get; set; }
 
@@ -76,10 +76,8 @@ internal sealed class WarmUpRun
     public Dispatch On(Func<OperandKind, Operand> textures)
     {
         MatrixBinding[] matrices = [.. Matrices.Select(matrix => new MatrixBinding(matrix.Name, textures(matrix.Kind), matrix.Access))];
-        return new Dispatch(Source, matrices, new int[sizes], new DispatchGrid(1), new float[scalars])
-        {
-            Textures = [.. Textures.Select(kind => kind is { } known ? textures(known) : null)],
-        };
+        return new Dispatch(
+            Source, matrices, sizes, new DispatchGrid(1), scalars, [.. Textures.Select(texture => new TextureBinding(texture.Name, textures(texture.Kind)))]);
     }
 }
 

@@ -111,6 +111,8 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <summary>Matrices that one dispatch may read and write together; one that it does both with counts twice. OpenGL 4.3 guarantees 8.</summary>
     internal int MostMatrices { get; }
 
+    internal DeviceLimits Limits => new() { MostBindings = MostMatrices };
+
     /// <summary>
     /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
     /// on this thread: a hardware device first, else Mesa's surfaceless platform.
@@ -544,8 +546,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         string key = source.Key;
         if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
         using Scope scope = Enter(HostStateParts.None);
-        string text = ShaderLibrary.Assemble(
-            source.FileName, [.. Kernel.SharedConstants, .. storesWideTexels ? WideStores : [], .. source.Constants]);
+        string text = ShaderLibrary.Assemble(source, [.. Kernel.SharedConstants, .. storesWideTexels ? WideStores : []]);
         PendingProgram pending = compiler.Start(key, text);
         compiling.Add(key, (pending, Register(GpuResourceKind.Program, pending.Program, 0)));
         return !compiler.IsDone(pending);
@@ -564,12 +565,12 @@ public sealed unsafe class NeuralDevice : IDisposable
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
         using Scope scope = Enter(HostStateParts.Dispatches);
-        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, default, 0, dispatch.Grid.Lines(rows));
+        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, 0, dispatch.Grid.Lines(rows));
         MakeWritesVisible();
     }
 
     /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
-    internal void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
+    internal void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
         using Scope scope = Enter(HostStateParts.Dispatches);
         Kernel kernel = dispatch.Kernel!;
@@ -579,10 +580,17 @@ public sealed unsafe class NeuralDevice : IDisposable
         kernel.SetInteger(gl, Kernel.RowsLocation, rows);
         kernel.SetInteger(gl, Kernel.FirstGroupXLocation, firstX);
         kernel.SetInteger(gl, Kernel.FirstGroupYLocation, firstY);
-        kernel.SetInteger(gl, Kernel.FirstSampleLocation, arguments.FirstSample);
-        kernel.SetInteger(gl, Kernel.StepLocation, arguments.Step);
-        for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
-        for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
+        int location = Kernel.FirstArgument;
+        foreach (KernelArguments<int> sizes in dispatch.Sizes)
+        {
+            foreach (int size in sizes.Values) kernel.SetInteger(gl, location++, size);
+        }
+
+        foreach (KernelArguments<float> scalars in dispatch.Scalars)
+        {
+            foreach (float scalar in scalars.Values) kernel.SetScalar(gl, location++, scalar);
+        }
+
         uint image = 0, buffer = 0;
         foreach (MatrixBinding matrix in dispatch.Matrices)
         {
@@ -594,7 +602,7 @@ public sealed unsafe class NeuralDevice : IDisposable
 
         for (int i = 0; i < dispatch.Textures.Length; i++)
         {
-            if (dispatch.Textures[i] is not { } texture) continue;
+            Operand texture = dispatch.Textures[i].Operand;
             gl.ActiveTexture(TextureUnit.Texture0 + i);
             gl.BindTexture(texture.BufferName != 0 ? TextureTarget.TextureBuffer : TextureTarget.Texture2D, texture.TextureName);
             if (texture.SamplerName != 0) gl.BindSampler((uint)i, texture.SamplerName);
@@ -603,7 +611,7 @@ public sealed unsafe class NeuralDevice : IDisposable
         gl.DispatchCompute((uint)x, (uint)y, 1);
         for (int i = 0; i < dispatch.Textures.Length; i++)
         {
-            if (dispatch.Textures[i] is { SamplerName: not 0 }) gl.BindSampler((uint)i, 0);   // which all others rely on
+            if (dispatch.Textures[i].Operand.SamplerName != 0) gl.BindSampler((uint)i, 0);   // which all others rely on
         }
     }
 

@@ -6,12 +6,13 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The shaders embedded in this assembly. Puts a kernel's source together: the version, the constants that C# and the
-/// shader share, and the file with its includes, each once.
+/// The shaders embedded in this assembly, and in those of kernel families that others bring. Puts a kernel's source together: the version,
+/// the constants that C# and the shader share, its unrolled macros, and the file with its includes, each once.
 /// </summary>
 internal static class ShaderLibrary
 {
     private const string IncludeDirective = "#include \"";
+    private const string SlotDirective = "#include <";
     private const string Folder = "Shaders/";
 
     private static readonly Lazy<string> LazyFingerprint = new(ComputeFingerprint);
@@ -19,16 +20,20 @@ internal static class ShaderLibrary
     /// <summary>Changes when any shader does.</summary>
     public static string Fingerprint => LazyFingerprint.Value;
 
-    public static string Assemble(string fileName, IEnumerable<(string Name, int Value)> constants)
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="shared">Constants that every kernel of a device is told.</param>
+    public static string Assemble(KernelSource kernel, IEnumerable<(string Name, int Value)> shared)
     {
         StringBuilder source = new("#version 430 core\n");
-        foreach ((string name, int value) in constants)
+        foreach ((string name, int value) in shared.Concat(kernel.Constants))
             source.Append(CultureInfo.InvariantCulture, $"#define {name} {value}\n");
-        Append(source, fileName, []);
+        foreach ((string slot, _) in kernel.Includes) source.Append(CultureInfo.InvariantCulture, $"#define {slot}\n");
+        foreach (UnrolledMacro macro in kernel.Macros) source.Append(CultureInfo.InvariantCulture, $"#define {macro.Signature} {macro.Text}\n");
+        Append(source, kernel, kernel.FileName, []);
         return source.ToString();
     }
 
-    private static void Append(StringBuilder source, string fileName, HashSet<string> included)
+    private static void Append(StringBuilder source, KernelSource kernel, string fileName, HashSet<string> included)
     {
         if (!included.Add(fileName)) return;
         int sourceNumber = included.Count - 1;
@@ -37,16 +42,23 @@ internal static class ShaderLibrary
         foreach (string text in Load(fileName).Split('\n'))
         {
             line++;
-            if (text.StartsWith(IncludeDirective, StringComparison.Ordinal))
-            {
-                Append(source, text[IncludeDirective.Length..text.LastIndexOf('"')], included);
-                source.Append(CultureInfo.InvariantCulture, $"#line {line + 1} {sourceNumber}\n");
-            }
-            else
+            if (!text.StartsWith("#include ", StringComparison.Ordinal))
             {
                 source.Append(text).Append('\n');
+                continue;
             }
+
+            if (IncludedBy(text, kernel) is { } name) Append(source, kernel, name, included);
+            source.Append(CultureInfo.InvariantCulture, $"#line {line + 1} {sourceNumber}\n");
         }
+    }
+
+    /// <summary>The file that a directive includes; null for a slot that this kernel has nothing in.</summary>
+    private static string? IncludedBy(string directive, KernelSource kernel)
+    {
+        if (directive.StartsWith(IncludeDirective, StringComparison.Ordinal)) return directive[IncludeDirective.Length..directive.LastIndexOf('"')];
+        string slot = directive[SlotDirective.Length..directive.LastIndexOf('>')];
+        return kernel.Includes.FirstOrDefault(include => include.Slot == slot).FileName;
     }
 
     private static string ComputeFingerprint()

@@ -2,25 +2,31 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Where the batch of a step comes from, when its kernels draw it by index from all samples that there are, instead of finding
-/// it uploaded: sample i of the batch is the one that <paramref name="Order"/> has at the step's first sample and i.
+/// it uploaded: sample i of the batch is the one that the order has at the step's first sample and i.
 /// </summary>
-/// <param name="Features">The samples' features as a batch.</param>
-/// <param name="Targets">Their targets as a batch.</param>
-/// <param name="Order">Row numbers of samples, four a texel, in the order they are drawn in.</param>
-internal sealed record BatchSource(DrawnRows Features, DrawnRows Targets, Operand Order)
+/// <param name="features">The samples' features as a batch.</param>
+/// <param name="targets">Their targets as a batch.</param>
+/// <param name="order">Row numbers of samples, four a texel, in the order they are drawn in.</param>
+internal sealed class BatchSource(DrawnRows features, DrawnRows targets, Operand order)
 {
-    /// <summary>The texture unit at which kernels look the order up.</summary>
-    public const int OrderUnit = 0;
+    private readonly KernelArguments<int> firstSample = new(("firstSample", 0));
+
+    public DrawnRows Features => features;
+
+    public DrawnRows Targets => targets;
+
+    /// <summary>Says where in the order the batch begins that dispatches draw from now on.</summary>
+    public void BeginBatch(int first) => firstSample["firstSample"] = first;
 
     /// <summary>A dispatch that reads a batch, as one that draws it.</summary>
     public Dispatch Draw(Dispatch dispatch)
     {
         bool readsFeatures = dispatch.Matrices.Any(matrix => matrix.Operand == Features), readsTargets = dispatch.Matrices.Any(matrix => matrix.Operand == Targets);
         if (!readsFeatures && !readsTargets) return dispatch;
-        List<(string, int)> constants = [("ORDER_TEXTURE", OrderUnit)];
+        List<(string, int)> constants = [];
         if (readsFeatures) constants.Add(("DRAWN_INPUTS", 1));
         if (readsTargets) constants.Add(("DRAWN_TARGETS", 1));
-        return dispatch.WithTexture(OrderUnit, Order, [.. constants]);
+        return dispatch.With(constants: constants, sizes: firstSample, texture: new TextureBinding("order", order));
     }
 }
 

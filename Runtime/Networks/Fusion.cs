@@ -1,280 +1,139 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Rewrites the dispatches of a recording into fewer: ReLU into the product before it, its derivative into the product that
+/// Rewrites the computations of a graph into fewer: an activation into the product before it, its derivative into the product that
 /// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
 /// update into the gradient of the weights, the sum of the losses into the last layer's, the layer before the last one into the
-/// last one's where it is narrow, and a small network's whole step into one. The operations know nothing of it, results keep their bits, and matrices that nothing touches any more are
-/// never made.
+/// last one's where it is narrow, and a small network's whole step into one. Layers, losses and optimizers know nothing of it; what a
+/// kernel family has no kernel for, or a driver no room, stays as it is. Results keep their bits, and matrices that nothing touches any more
+/// are never made.
 /// </summary>
 internal sealed class Fusion
 {
-    internal const string RowsFile = "dense_softmax_cross_entropy.comp";
-    internal const string PredictionRowsFile = "dense_softmax_forward.comp";
-    internal const string SmallStepFile = "dense_relu_dense_step.comp";
-
-    /// <summary>Texels of logits that one invocation keeps in registers.</summary>
-    private const int MostClassTexels = 4;
-
-    private const int RowGroupSize = 8;
-
-    /// <summary>What one workgroup does sooner than a chip does five dispatches: the products of a step.</summary>
-    private const long MostOperationsOfOneGroup = 1_000_000;
-
-    private const int StepGroupSize = 32;
-
-    /// <summary>
-    /// What a workgroup takes one after the other where it goes on with the rows of a product; with more of them, each workgroup walks
-    /// along weights that no cache holds: a quarter slower with eight.
-    /// </summary>
-    private const int MostColumnGroups = 2;
-
-    private const string InputGradients = "INPUT_GRADIENTS";
-
-    /// <summary>The samples, both layers before and after the step, what its phases exchange (read and written), and the loss.</summary>
-    private const int BindingsOfSmallStep = 9;
-
-    /// <summary>The gradient, and the committed and pending weights.</summary>
-    private const int MatricesOfStatelessUpdate = 3;
-
-    private readonly Recording recording;
-    private readonly KernelFamily family;
-    private readonly List<RecordedDispatch> dispatches;
+    private readonly ComputationGraph graph;
+    private readonly List<PlannedComputation> plan;
     private readonly HashSet<Operand> wanted;
 
-    private Fusion(Recording recording, IEnumerable<Operand?> wanted)
+    private Fusion(ComputationGraph graph, IEnumerable<Operand?> wanted)
     {
-        this.recording = recording;
-        family = recording.Family;
-        dispatches = [.. recording.Dispatches];
+        this.graph = graph;
+        plan = [.. graph.Computations];
         this.wanted = [.. wanted.OfType<Operand>()];
     }
 
-    /// <param name="recording">Has the plain dispatches, in order.</param>
+    /// <param name="graph">Has the plain computations, in order.</param>
     /// <param name="wanted">The matrices that are looked at after the plan has run, which therefore must be written.</param>
-    public static IReadOnlyList<RecordedDispatch> Fuse(Recording recording, params IEnumerable<Operand?> wanted)
+    public static IReadOnlyList<PlannedComputation> Fuse(ComputationGraph graph, params IEnumerable<Operand?> wanted)
     {
-        Fusion fusion = new(recording, wanted);
-        fusion.FuseEach(Relu.ForwardFile, fusion.ReluIntoProduct);
-        fusion.FuseEach(Relu.BackwardFile, fusion.ReluDerivativeIntoProduct);
-        fusion.FuseEach(Softmax.ForwardFile, fusion.SoftmaxIntoLastLayer);
-        fusion.FuseEach(SoftmaxCrossEntropy.BackwardFile, fusion.LossIntoLastLayer);
-        fusion.FuseEach(Optimizer.UpdateFile, fusion.UpdateIntoGradient);
+        Fusion fusion = new(graph, wanted);
+        fusion.ForEach<ActivationForward>(fusion.ActivationIntoProduct);
+        fusion.ForEach<ActivationBackward>(fusion.DerivativeIntoProduct);
+        fusion.ForEach<SoftmaxForward>(fusion.SoftmaxIntoLastLayer);
+        fusion.ForEach<LossBackward>(fusion.LossIntoLastLayer);
+        fusion.ForEach<ParameterUpdate>(fusion.UpdateIntoGradient);
         fusion.SmallStepIntoOne();
-        fusion.FuseEach(SoftmaxCrossEntropy.SumFile, fusion.SumIntoGradient);
-        fusion.FuseEach(recording.Family.ForwardFile, fusion.LayerIntoRows);
-        return fusion.dispatches;
+        fusion.ForEach<LossSum>(fusion.SumIntoGradient);
+        fusion.ForEach<DenseForward>(fusion.LayerIntoLastLayer);
+        return fusion.plan;
     }
 
-    private void FuseEach(string fileName, Action<RecordedDispatch> rule)
+    private void ForEach<T>(Action<T> rule) where T : Computation
     {
-        foreach (RecordedDispatch dispatch in dispatches.Where(d => d.Dispatch.Source.FileName == fileName).ToArray()) rule(dispatch);
+        foreach (T computation in plan.Select(planned => planned.Computation).OfType<T>().ToArray()) rule(computation);
     }
 
-    private void ReluIntoProduct(RecordedDispatch relu)
+    private void ActivationIntoProduct(ActivationForward activation)
     {
-        (Operand x, Operand y) = (relu.Dispatch.Matrices[0].Operand, relu.Dispatch.Matrices[1].Operand);
-        RecordedDispatch[] derivatives = [.. Readers(x).Where(reader => reader.Dispatch.Source.FileName == Relu.BackwardFile)];
-        if (Producer(x, family.ForwardFile) is not { } product || wanted.Contains(x) || Readers(x).Count() != derivatives.Length + 1) return;
-
-        Replace(product, product.Dispatch.With(
-            [.. product.Dispatch.Matrices[..^1], product.Dispatch.Matrices[^1] with { Operand = y }], (Relu.Constant, 1)));
-        dispatches.Remove(relu);
-
-        // The output of ReLU is above zero where its input is.
-        foreach (RecordedDispatch derivative in derivatives)
-            Replace(derivative, derivative.Dispatch.With([derivative.Dispatch.Matrices[0] with { Operand = y }, .. derivative.Dispatch.Matrices[1..]]));
+        if (Writer(activation.Input) is not DenseForward { Activation: null } product || !IsReadOnlyBy(activation.Input, activation)) return;
+        Replace([product, activation], product with { Output = activation.Output, Activation = activation.Activation });
     }
 
-    private void ReluDerivativeIntoProduct(RecordedDispatch derivative)
+    private void DerivativeIntoProduct(ActivationBackward derivative)
     {
-        (Operand activation, Operand dy, Operand dx) =
-            (derivative.Dispatch.Matrices[0].Operand, derivative.Dispatch.Matrices[1].Operand, derivative.Dispatch.Matrices[2].Operand);
-        if (Producer(dy, family.BackwardInputFile) is not { } product || !IsReadOnlyBy(dy, derivative)) return;
-        Replace(product, product.Dispatch.With(
-            [.. product.Dispatch.Matrices[..^1], product.Dispatch.Matrices[^1] with { Operand = dx }, MatrixBinding.Read("ACTIVATIONS", activation)],
-            (Relu.Constant, 1)));
-        dispatches.Remove(derivative);
+        if (Writer(derivative.OutputGradients) is not DenseBackwardInput { Activation: null } product) return;
+        if (!IsReadOnlyBy(derivative.OutputGradients, derivative)) return;
+        Replace(
+            [product, derivative],
+            product with { InputGradients = derivative.InputGradients, Activation = derivative.Activation, Activations = derivative.Output });
     }
 
-    private void SoftmaxIntoLastLayer(RecordedDispatch softmax)
+    private void SoftmaxIntoLastLayer(SoftmaxForward softmax)
     {
-        Operand logits = softmax.Dispatch.Matrices[0].Operand;
-        if (LastLayer(logits, softmax) is not { } product) return;
-        Operand input = product.Dispatch.Matrices[0].Operand;
-        Replace(softmax, new Dispatch(
-            new KernelSource(PredictionRowsFile, ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow)),
-            [.. LastLayerMatrices(product.Dispatch), softmax.Dispatch.Matrices[1]],
-            [input.Shape.TexelsPerRow, input.Shape.Columns, logits.Shape.Columns],
-            new DispatchGrid(1, RowsPerGroupX: RowGroupSize))
-        {
-            FloatingPointOperations = product.Dispatch.FloatingPointOperations,
-        });
-        dispatches.Remove(product);
+        if (Writer(softmax.Logits) is not DenseForward { Activation: null } product || !IsReadOnlyBy(softmax.Logits, softmax)) return;
+        Replace([softmax, product], new LastLayerSoftmax(null, product.Input, product.Parameters, softmax.Probabilities));
     }
 
-    private void LossIntoLastLayer(RecordedDispatch backward)
+    /// <summary>The loss and its gradient, and the gradient of the last layer's input where it is wanted.</summary>
+    private void LossIntoLastLayer(LossBackward backward)
     {
-        (Operand logits, Operand targets, Operand logitGradients) =
-            (backward.Dispatch.Matrices[0].Operand, backward.Dispatch.Matrices[1].Operand, backward.Dispatch.Matrices[2].Operand);
-        RecordedDispatch forward = Readers(logits).First(reader => reader.Dispatch.Source.FileName == SoftmaxCrossEntropy.ForwardFile);
-        if (LastLayer(logits, forward, backward) is not { } product) return;
-
-        Operand input = product.Dispatch.Matrices[0].Operand;
-        List<MatrixBinding> matrices =
-            [.. LastLayerMatrices(product.Dispatch), backward.Dispatch.Matrices[1], backward.Dispatch.Matrices[2], forward.Dispatch.Matrices[2]];
-        List<(string Name, int Value)> constants =
-        [
-            ("GROUP_SIZE", RowGroupSize), ("CLASS_TEXELS", logits.Shape.TexelsPerRow), TargetLayout.MaskConstant,
-        ];
-        long operations = product.Dispatch.FloatingPointOperations;
-        RecordedDispatch? inputProduct = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardInputFile);
-        if (inputProduct is not null && Array.TrueForAll(inputProduct.Dispatch.Matrices[3..], matrix => matrix.Operand == input))
-        {
-            matrices.Add(inputProduct.Dispatch.Matrices[2] with { Name = "HIDDEN_GRADIENTS" });
-            constants.Add((InputGradients, 1));
-            if (inputProduct.Dispatch.Matrices.Length > 3) constants.Add((Relu.Constant, 1));
-            operations += inputProduct.Dispatch.FloatingPointOperations;
-            dispatches.Remove(inputProduct);
-        }
-
-        Replace(product, new Dispatch(
-            new KernelSource(RowsFile, [.. constants]), [.. matrices],
-            [targets.Shape.TexelsPerRow, input.Shape.TexelsPerRow, input.Shape.Columns],
-            new DispatchGrid(1, RowsPerGroupX: RowGroupSize), backward.Dispatch.Scalars)
-        {
-            FloatingPointOperations = operations,
-        });
-        dispatches.Remove(forward);
-        dispatches.Remove(backward);
+        LossForward forward = Readers(backward.Outputs).OfType<LossForward>().First();
+        if (Writer(backward.Outputs) is not DenseForward { Activation: null } product || !IsReadOnlyBy(backward.Outputs, forward, backward)) return;
+        DenseBackwardInput? inputProduct = Readers(backward.OutputGradients).OfType<DenseBackwardInput>()
+            .FirstOrDefault(candidate => candidate.Activations is null || candidate.Activations == product.Input);
+        LastLayerLoss last = new(
+            null, product.Input, product.Parameters, backward.Loss, backward.Targets, backward.OutputGradients, forward.RowLosses,
+            inputProduct?.InputGradients, inputProduct?.Activation);
+        Replace([product, forward, backward, .. inputProduct is null ? Array.Empty<Computation>() : [inputProduct]], last);
     }
 
-    private void UpdateIntoGradient(RecordedDispatch update)
+    private void UpdateIntoGradient(ParameterUpdate update)
     {
-        Operand gradient = update.Dispatch.Matrices[0].Operand;
-        if (Producer(gradient, family.BackwardWeightsFile) is not { } product || !IsReadOnlyBy(gradient, update)) return;
-        bool hasState = update.Dispatch.Matrices.Length > MatricesOfStatelessUpdate;
-        MatrixBinding[] matrices = product.Dispatch.Matrices;
-        ProductKernel kernel = family.BackwardWeights(matrices[0].Operand.Shape, matrices[1].Operand.Shape, hasState);
-        Replace(product, Optimizer.FuseInto(product.Dispatch.With(kernel.Source, kernel.Grid), update.Dispatch));
-        dispatches.Remove(update);
+        if (Writer(update.Gradients) is not DenseBackwardWeights { Update: null } product || !IsReadOnlyBy(update.Gradients, update)) return;
+        Replace([product, update], product with { Update = update });
     }
 
-    /// <summary>A further row of workgroups of the last layer's gradient, where there is room for its matrices.</summary>
-    private void SumIntoGradient(RecordedDispatch sum)
+    /// <summary>A further row of workgroups of the last layer's gradient.</summary>
+    private void SumIntoGradient(LossSum sum)
     {
-        MatrixBinding[] losses = sum.Dispatch.Matrices;
-        if (Writer(losses[0].Operand) is not { } rows || rows.Dispatch.Source.FileName != RowsFile) return;
-        Operand logitGradients = LogitGradientsOf(rows.Dispatch);
-        RecordedDispatch? gradient = Readers(logitGradients).FirstOrDefault(reader => reader.Dispatch.Source.FileName == family.BackwardWeightsFile);
-        if (gradient?.Dispatch is not { } product || !Dispatch.Fits([.. product.Matrices, .. losses], recording.MostMatrices)) return;
-        Dispatch summed = product.With([.. product.Matrices, .. losses], SoftmaxCrossEntropy.LossPartsConstant);
-        Replace(gradient, summed.With(summed.Source, product.Grid with { Y = product.Grid.Y + 1 }));
-        dispatches.Remove(sum);
+        if (Writer(sum.RowLosses) is not LastLayerLoss last) return;
+        DenseBackwardWeights? gradient = Readers(last.OutputGradients).OfType<DenseBackwardWeights>().FirstOrDefault();
+        if (gradient is not null) Replace([gradient, sum], gradient with { Sum = sum });
     }
 
     /// <summary>The layer before the last one, whose workgroups then have all columns of their rows.</summary>
-    private void LayerIntoRows(RecordedDispatch layer)
+    private void LayerIntoLastLayer(DenseForward layer)
     {
-        Dispatch product = layer.Dispatch;
-        Operand output = product.Matrices[2].Operand;
-        if (!family.GoesOnInGroup || product.Grid is not { X: <= MostColumnGroups, RowsPerGroupY: > 0 } || wanted.Contains(output)) return;
-        RecordedDispatch? recorded = Readers(output).FirstOrDefault(reader => reader.Dispatch.Source.FileName is RowsFile or PredictionRowsFile);
-        if (recorded?.Dispatch is not { } rows || rows.Matrices[0].Operand != output) return;
-        if (rows.Source.Has(InputGradients) && rows.Source.Has(Relu.Constant) != product.Source.Has(Relu.Constant)) return;
-        MatrixBinding[] matrices = [rows.Matrices[0] with { Access = MatrixAccess.ReadWrite }, .. rows.Matrices[1..], .. product.Matrices[..2]];
-        if (!Dispatch.Fits(matrices, recording.MostMatrices - (recording.HasRecord ? StepRecord.BindingsOfLosses : 0))) return;
-        IEnumerable<(string, int)> tile = product.Source.Constants.Where(constant => !rows.Source.Has(constant.Name));
-        Dispatch fused = new(
-            rows.Source.With([.. tile, ("GROUP_ROWS", product.Grid.RowsPerGroupY)]),
-            matrices, [.. rows.Sizes, product.Sizes[0], product.Sizes[2]], product.Grid with { X = 1 }, rows.Scalars)
-        {
-            FloatingPointOperations = rows.FloatingPointOperations + product.FloatingPointOperations,
-        };
-        Replace(recorded, fused);
-        dispatches.Remove(layer);
+        if (wanted.Contains(layer.Output)) return;
+        LastLayer? last = Readers(layer.Output).OfType<LastLayer>().FirstOrDefault(candidate => candidate.Hidden == layer.Output);
+        if (last is null || (last is LastLayerLoss { HiddenGradients: not null } loss && loss.Activation != layer.Activation)) return;
+        Replace([last, layer], last with { Before = layer });
     }
 
-    /// <summary>Dense, ReLU, dense, with SGD: five dispatches that leave each other little to do.</summary>
+    /// <summary>Dense, activation, dense, with an optimizer that keeps no state.</summary>
     private void SmallStepIntoOne()
     {
-        if (dispatches.Select(recorded => recorded.Dispatch).ToArray() is not [var hidden, var rows, var sum, var outputUpdate, var hiddenUpdate] ||
-            !IsFused(hidden, family.ForwardFile, Relu.Constant) || !IsFused(rows, RowsFile, InputGradients) || !rows.Source.Has(Relu.Constant) ||
-            sum.Source.FileName != SoftmaxCrossEntropy.SumFile || !IsUpdate(outputUpdate) || !IsUpdate(hiddenUpdate))
+        if (plan.Select(planned => planned.Computation).ToArray() is not
+            [
+                DenseForward { Activation: not null } hidden, LastLayerLoss { HiddenGradients: not null } last, LossSum sum,
+                DenseBackwardWeights { Update: { State.Count: 0 } outputUpdate }, DenseBackwardWeights { Update: { State.Count: 0 } hiddenUpdate },
+            ] || last.Activation != hidden.Activation)
         {
             return;
         }
 
-        Operand logitGradients = LogitGradientsOf(rows);
-        long operations = dispatches.Sum(recorded => recorded.Dispatch.FloatingPointOperations);
-        if (logitGradients.Shape.Rows > SoftmaxCrossEntropy.LossParts || operations > MostOperationsOfOneGroup) return;
-        if (BindingsOfSmallStep + (recording.HasRecord ? StepRecord.BindingsOfSmallStep : 0) > recording.MostMatrices) return;
-
-        Operand activations = hidden.Matrices[2].Operand;
-        RecordedDispatch last = dispatches[^1];
-        int texels = (2 * activations.Shape.TexelsPerRow) + logitGradients.Shape.TexelsPerRow + 1;
-        Operand scratch = recording.Request(last.Block, last.Pass, texels * MatrixShape.ColumnsPerTexel, "What the phases of a step exchange");
-        Dispatch step = new(
-            new KernelSource(
-                SmallStepFile,
-                ("GROUP_SIZE", StepGroupSize), ("CLASS_TEXELS", logitGradients.Shape.TexelsPerRow), TargetLayout.MaskConstant),
-            [
-                hidden.Matrices[0], rows.Matrices.First(matrix => matrix.Name == "TARGETS"),
-                hiddenUpdate.Matrices[2] with { Name = "HIDDEN_PARAMETERS" }, hiddenUpdate.Matrices[3] with { Name = "PENDING_HIDDEN_PARAMETERS" },
-                outputUpdate.Matrices[2] with { Name = "OUTPUT_PARAMETERS" }, outputUpdate.Matrices[3] with { Name = "PENDING_OUTPUT_PARAMETERS" },
-                new MatrixBinding("SCRATCH", scratch, MatrixAccess.ReadWrite), sum.Matrices[1],
-            ],
-            [
-                rows.Sizes[0], hidden.Sizes[0], hidden.Sizes[2], activations.Shape.TexelsPerRow, activations.Shape.Columns,
-                BitConverter.SingleToInt32Bits(rows.Scalars[0]),
-            ],
-            new DispatchGrid(1), hiddenUpdate.Scalars)
-        {
-            FloatingPointOperations = operations,
-        };
-        dispatches.Clear();
-        dispatches.Add(last with { Dispatch = step });
-
-        static bool IsFused(Dispatch dispatch, string fileName, string constant) =>
-            dispatch.Source.FileName == fileName && dispatch.Source.Has(constant);
-
-        bool IsUpdate(Dispatch dispatch) =>
-            IsFused(dispatch, family.BackwardWeightsFile, Optimizer.UpdateConstant) && dispatch.Matrices.Length == MatricesOfStatelessUpdate + 1;
+        int columns = SmallStep.ScratchTexels(last) * MatrixShape.ColumnsPerTexel;
+        PlannedMatrix scratch = graph.Request(plan[^1].Layer, plan[^1].Pass, columns, "What the phases of a step exchange");
+        Computation[] parts = [.. plan.Select(planned => planned.Computation).Reverse()];
+        Replace(parts, new SmallStep(hidden, last, sum, outputUpdate, hiddenUpdate, scratch));
     }
 
-    /// <summary>What a last layer works on, as the kernels that go on with it call it.</summary>
-    private static MatrixBinding[] LastLayerMatrices(Dispatch product) =>
-        [product.Matrices[0] with { Name = "HIDDEN" }, product.Matrices[1] with { Name = "OUTPUT_PARAMETERS" }];
-
-    private static Operand LogitGradientsOf(Dispatch rows) => rows.Matrices.First(matrix => matrix.Name == "LOGIT_GRADIENTS").Operand;
-
-    private void Replace(RecordedDispatch old, Dispatch fused) => dispatches[dispatches.IndexOf(old)] = old with { Dispatch = fused };
-
-    /// <summary>The dispatch that writes a matrix, if it is of this kernel and not fused with a ReLU yet.</summary>
-    private RecordedDispatch? Producer(Operand matrix, string fileName)
+    /// <summary>Puts one computation in the place of the first of some, if the family has a kernel for it and the driver room for its matrices.</summary>
+    private void Replace(Computation[] parts, Computation fused)
     {
-        RecordedDispatch? writer = Writer(matrix);
-        return writer?.Dispatch.Source is { } source && source.FileName == fileName && !source.Has(Relu.Constant) ? writer : null;
+        int most = graph.Kernels.Limits.MostBindings - (graph.HasLog ? StepLog.BindingsOf(fused) : 0);
+        if (!Dispatch.Fits(fused.Matrices, most) || fused.KernelOf(graph.Kernels) is null) return;
+        int place = plan.FindIndex(planned => ReferenceEquals(planned.Computation, parts[0]));
+        plan[place] = plan[place] with { Computation = fused };
+        plan.RemoveAll(planned => parts.Skip(1).Any(part => ReferenceEquals(part, planned.Computation)));
     }
 
-    private RecordedDispatch? Writer(Operand matrix)
-    {
-        return dispatches.Find(d => d.Dispatch.Matrices.Any(binding => binding.Operand == matrix && binding.IsWritten));
-    }
+    private Computation? Writer(Operand matrix) => plan.Find(planned => planned.Computation.Writes.Contains(matrix))?.Computation;
 
-    /// <summary>The layer that gives logits that only these look at, if they are few enough for registers.</summary>
-    private RecordedDispatch? LastLayer(Operand logits, params RecordedDispatch[] readers)
-    {
-        return logits.Shape.TexelsPerRow <= MostClassTexels && IsReadOnlyBy(logits, readers) ? Producer(logits, family.ForwardFile) : null;
-    }
+    private IEnumerable<Computation> Readers(Operand matrix) =>
+        plan.Select(planned => planned.Computation).Where(computation => computation.Reads.Contains(matrix));
 
-    private IEnumerable<RecordedDispatch> Readers(Operand matrix)
+    private bool IsReadOnlyBy(Operand matrix, params Computation[] readers)
     {
-        return dispatches.Where(d => d.Dispatch.Matrices.Any(binding => binding.Operand == matrix && binding.IsRead));
-    }
-
-    private bool IsReadOnlyBy(Operand matrix, params RecordedDispatch[] readers)
-    {
-        return !wanted.Contains(matrix) && Readers(matrix).All(readers.Contains);
+        return !wanted.Contains(matrix) && Readers(matrix).All(reader => readers.Any(known => ReferenceEquals(known, reader)));
     }
 }

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A stack of operations whose parameters live in textures. Its output is the logits [batch × outputs] of a batch of
+/// A stack of layers whose parameters live in textures. Its output is the logits [batch × outputs] of a batch of
 /// features [batch × inputs], both row-major; its backward pass is derived from the stack by the chain rule.
 /// </summary>
 /// <remarks>
@@ -19,8 +19,8 @@ public sealed class Network : IDisposable
     private bool disposed;
 
     /// <summary>Makes a network with the seed 1.</summary>
-    /// <inheritdoc cref="Network(NeuralDevice, int, int, Operation[])"/>
-    public Network(NeuralDevice device, int inputs, params Operation[] operations) : this(device, 1, inputs, operations)
+    /// <inheritdoc cref="Network(NeuralDevice, int, int, Layer[])"/>
+    public Network(NeuralDevice device, int inputs, params Layer[] layers) : this(device, 1, inputs, layers)
     {
     }
 
@@ -28,18 +28,18 @@ public sealed class Network : IDisposable
     /// <param name="device">Where it lives.</param>
     /// <param name="seed">Chooses the initial weights.</param>
     /// <param name="inputs">Features of a sample.</param>
-    /// <param name="operations">The stack, from the features on: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
+    /// <param name="layers">The stack, from the features on: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The inputs are zero or less.</exception>
-    /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
+    /// <exception cref="ArgumentException">There is no layer, or one is null.</exception>
     /// <exception cref="DeviceLimitException">A weight matrix is too large for this device.</exception>
-    public Network(NeuralDevice device, int seed, int inputs, params Operation[] operations)
+    public Network(NeuralDevice device, int seed, int inputs, params Layer[] layers)
     {
         ArgumentNullException.ThrowIfNull(device);
         Device = device;
-        Stack = new Stack(inputs, operations);
+        Stack = new Stack(inputs, layers);
         using NeuralDevice.Scope scope = device.Enter();
-        KernelFamily = KernelFamily.Of(device);
-        foreach (Stack.Layer layer in Stack.Layers)
+        Kernels = KernelFamily.Of(device).For(device.Limits);
+        foreach (StackLayer layer in Stack.Layers)
         {
             foreach (ParameterDeclaration declaration in layer.Parameters) _ = ShapeOf(declaration);   // all fit, or nothing is made
         }
@@ -48,11 +48,11 @@ public sealed class Network : IDisposable
         int number = 0;
         matrices =
         [
-            .. Stack.Layers.Select((layer, block) => layer.Parameters
-                .Select(declaration => Declare(declaration, number++, block, parameters)).ToArray()),
+            .. Stack.Layers.Select((layer, layerNumber) => layer.Parameters
+                .Select(declaration => Declare(declaration, number++, layerNumber, parameters)).ToArray()),
         ];
         Parameters = parameters;
-        CommittedParameters = [.. matrices.Select(block => block.Select(matrix => matrix.Committed).ToArray())];
+        CommittedParameters = [.. matrices.Select(layer => layer.Select(matrix => matrix.Committed).ToArray())];
         Initialize(seed);
     }
 
@@ -69,7 +69,9 @@ public sealed class Network : IDisposable
     public int ParameterCount => Parameters.Sum(parameter => parameter.Rows * parameter.Columns);
 
     /// <summary>The kernels of its matrix products: those of its device when it was made.</summary>
-    public KernelFamily KernelFamily { get; }
+    public KernelFamily KernelFamily => Kernels.Family;
+
+    internal FamilyKernels Kernels { get; }
 
     internal NeuralDevice Device { get; }
 
@@ -91,19 +93,34 @@ public sealed class Network : IDisposable
     internal IReadOnlyList<IReadOnlyList<PingPongMatrix>> Matrices => matrices;
 
     /// <summary>
-    /// What a training step of a stack costs, without a device and without making it: for every block and the whole, the
+    /// What a training step of a stack costs, without a device and without making it: for every layer and the whole, the
     /// floating-point operations of the matrix products, the bytes moved and the bytes allocated.
     /// </summary>
     /// <param name="batchSize">Samples of a step.</param>
     /// <param name="inputs">Features of a sample.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
-    /// <param name="operations">The stack.</param>
+    /// <param name="layers">The stack.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
-    /// <exception cref="ArgumentException">There is no operation, or one is null.</exception>
+    /// <exception cref="ArgumentException">There is no layer, or one is null.</exception>
     /// <exception cref="DeviceLimitException">A size is beyond any device.</exception>
-    public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Operation[] operations)
+    public static NetworkCost EstimateCost(int batchSize, int inputs, Optimizer? optimizer, params Layer[] layers)
     {
-        return NetworkCost.Of(new Stack(inputs, operations), batchSize, optimizer, fused: true, int.MaxValue);
+        return EstimateCost(KernelFamily.RegisterTiled, batchSize, inputs, optimizer, layers);
+    }
+
+    /// <summary>The same for the kernels of one family.</summary>
+    /// <param name="family">Fusing depends on it.</param>
+    /// <param name="batchSize">Samples of a step.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
+    /// <param name="layers">The stack.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
+    /// <exception cref="ArgumentException">There is no layer, or one is null.</exception>
+    /// <exception cref="DeviceLimitException">A size is beyond any device.</exception>
+    public static NetworkCost EstimateCost(KernelFamily family, int batchSize, int inputs, Optimizer? optimizer, params Layer[] layers)
+    {
+        ArgumentNullException.ThrowIfNull(family);
+        return NetworkCost.Of(new Stack(inputs, layers), batchSize, new SoftmaxCrossEntropy(), optimizer, fused: true, family.For(DeviceLimits.WithoutDevice));
     }
 
     /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
@@ -114,7 +131,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
     {
-        return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.MostMatrices);
+        return NetworkCost.Of(Stack, batchSize, new SoftmaxCrossEntropy(), optimizer, fused, Kernels);
     }
 
     /// <summary>The kernels of predictions of so many rows, and of an optimizer's steps, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing.</summary>
@@ -124,8 +141,8 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
     public KernelSet KernelsFor(int rows, Optimizer? optimizer = null)
     {
-        Recording.RequireCapacity(Requirements.Size(rows, "rows of a batch"));
-        return new KernelSet([.. PredictionWorkspace.KernelsFor(this, rows), .. StepWorkspace.KernelsFor(this, rows, optimizer)]);
+        ComputationGraph.RequireCapacity(Requirements.Size(rows, "rows of a batch"));
+        return new KernelSet([.. PredictionWorkspace.KernelsFor(this, rows), .. StepWorkspace.KernelsFor(this, rows, new SoftmaxCrossEntropy(), optimizer)]);
     }
 
     /// <summary>The logits of a batch. Waits; allocates only when the batch is larger than any before.</summary>
@@ -159,7 +176,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public PredictionRequest RequestPrediction(ReadOnlySpan<float> features)
     {
-        int rows = LabeledBatch.CheckFeatures(features, Inputs);
+        int rows = TrainingBatch.CheckFeatures(features, Inputs);
         using NeuralDevice.Scope scope = Enter();
         requests ??= new PredictionRequests(this);
         return requests.Add(features, rows);
@@ -179,8 +196,8 @@ public sealed class Network : IDisposable
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default,
         ReadOnlySpan<bool> allowedClasses = default, SoftmaxCrossEntropy? loss = null)
     {
-        LabeledBatch batch = LabeledBatch.Check(Inputs, Outputs, features, labels, sampleWeights, allowedClasses);
         loss ??= new SoftmaxCrossEntropy();
+        TrainingBatch batch = TrainingBatch.Check(Inputs, loss.TargetsFor(Outputs), features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
         using NeuralDevice.Scope scope = Enter();
         if (gradients is null || gradients.Capacity < batch.Rows || gradients.Loss != loss)
             Replace(ref gradients, new StepWorkspace(this, batch.Rows, loss));
@@ -200,7 +217,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public void ComputeInputGradients(ReadOnlySpan<float> features, ReadOnlySpan<float> logitGradients, Span<float> featureGradients)
     {
-        int rows = LabeledBatch.CheckFeatures(features, Inputs);
+        int rows = TrainingBatch.CheckFeatures(features, Inputs);
         Requirements.Length(logitGradients.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} logits", nameof(logitGradients));
         Requirements.Finite(logitGradients, "gradients of the logits", nameof(logitGradients));
         Requirements.Length(featureGradients.Length, features.Length, $"{rows} samples × {Inputs} features", nameof(featureGradients));
@@ -217,7 +234,7 @@ public sealed class Network : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         TaskCompletionSource<float[][]> values = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        MatrixTexture[] textures = [.. matrices.SelectMany(block => block).Select(matrix => matrix.CommittedTexture)];
+        MatrixTexture[] textures = [.. matrices.SelectMany(layer => layer).Select(matrix => matrix.CommittedTexture)];
         new Readback(Device, textures.Select(texture => texture.Shape), readback => HandOver(readback, values)).Start(textures);
         return values.Task;
     }
@@ -227,7 +244,7 @@ public sealed class Network : IDisposable
     {
         if (disposed) return;
         disposed = true;
-        foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.Dispose();
+        foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.Dispose();
         prediction?.Dispose();
         requests?.Dispose();
         gradients?.Dispose();
@@ -251,7 +268,7 @@ public sealed class Network : IDisposable
     /// <summary>Makes the textures that updates write, if there are none yet.</summary>
     internal void EnsurePending()
     {
-        foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.EnsurePending();
+        foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.EnsurePending();
     }
 
     /// <summary>What was pending becomes what is committed.</summary>
@@ -271,19 +288,19 @@ public sealed class Network : IDisposable
     /// <summary>Makes the textures that updates write the same as the committed ones.</summary>
     internal void CopyToPending()
     {
-        foreach (PingPongMatrix matrix in matrices.SelectMany(block => block)) matrix.CopyToPending();
+        foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.CopyToPending();
         PendingIsStale = false;
     }
 
     private MatrixShape ShapeOf(ParameterDeclaration declaration) => Device.Shape(declaration.Rows, declaration.Columns, "The parameters of a layer");
 
-    private PingPongMatrix Declare(ParameterDeclaration declaration, int number, int block, List<NetworkParameter> parameters)
+    private PingPongMatrix Declare(ParameterDeclaration declaration, int number, int layer, List<NetworkParameter> parameters)
     {
         PingPongMatrix matrix = new(Device, Clock, ShapeOf(declaration));
         int row = 0;
         foreach (ParameterPart part in declaration.Parts)
         {
-            parameters.Add(new NetworkParameter(this, matrix, number, block, row, part));
+            parameters.Add(new NetworkParameter(this, matrix, number, layer, row, part));
             row += part.Rows;
         }
 
@@ -297,11 +314,7 @@ public sealed class Network : IDisposable
         for (int i = 0; i < parts.Length; i++)
         {
             if (parts[i].InitialBound == 0) continue;
-            SeededRandom random = new((ulong)seed, stream: (ulong)i);
-            float bound = (float)parts[i].InitialBound;
-            float[] values = new float[Parameters[i].Rows * Parameters[i].Columns];
-            for (int j = 0; j < values.Length; j++) values[j] = ((random.NextSingle() * 2) - 1) * bound;
-            Parameters[i].Upload(values);
+            Parameters[i].Upload(parts[i].InitialValues(Parameters[i].Columns, seed, stream: (ulong)i));
         }
     }
 
@@ -329,7 +342,7 @@ public sealed class Network : IDisposable
 
     private void Predict(ReadOnlySpan<float> features, Span<float> result, bool probabilities, string name)
     {
-        int rows = LabeledBatch.CheckFeatures(features, Inputs);
+        int rows = TrainingBatch.CheckFeatures(features, Inputs);
         Requirements.Length(result.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} classes", name);
         using NeuralDevice.Scope scope = Enter();
         if (prediction is null || prediction.Capacity < rows) Replace(ref prediction, new PredictionWorkspace(this, rows));

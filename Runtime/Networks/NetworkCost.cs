@@ -16,58 +16,58 @@ public readonly record struct PassCost(long FloatingPointOperations, long BytesM
     public static PassCost Add(PassCost left, PassCost right) => left + right;
 }
 
-/// <summary>What one block of a network costs: an operation of the stack, or the loss at its end.</summary>
-/// <param name="Name">The number in the stack and the operation: <c>0.dense</c>; the loss has the number after the last.</param>
-/// <param name="Forward">The forward pass; its bytes hold the parameters and the block's output (and the features, in block 0).</param>
+/// <summary>What one layer of a network costs, or the loss at its end.</summary>
+/// <param name="Name">The number in the stack and the layer: <c>0.dense</c>; the loss has the number after the last.</param>
+/// <param name="Forward">The forward pass; its bytes hold the parameters and the layer's output (and the features, in layer 0).</param>
 /// <param name="Backward">The backward pass; its bytes hold the gradients.</param>
 /// <param name="Update">The optimizer's update; its bytes hold the pending parameters and the state. Zero without an optimizer.</param>
-public sealed record BlockCost(string Name, PassCost Forward, PassCost Backward, PassCost Update);
+public sealed record LayerCost(string Name, PassCost Forward, PassCost Backward, PassCost Update);
 
 /// <summary>What training a network on batches of one size costs.</summary>
-/// <param name="Blocks">The operations of the stack in order, then the loss.</param>
-public sealed record NetworkCost(IReadOnlyList<BlockCost> Blocks)
+/// <param name="Layers">The layers of the stack in order, then the loss.</param>
+public sealed record NetworkCost(IReadOnlyList<LayerCost> Layers)
 {
-    /// <summary>The forward pass of all blocks.</summary>
-    public PassCost Forward => Sum(block => block.Forward);
+    /// <summary>The forward pass of all layers.</summary>
+    public PassCost Forward => Sum(layer => layer.Forward);
 
-    /// <summary>The backward pass of all blocks.</summary>
-    public PassCost Backward => Sum(block => block.Backward);
+    /// <summary>The backward pass of all layers.</summary>
+    public PassCost Backward => Sum(layer => layer.Backward);
 
-    /// <summary>The optimizer's update of all blocks.</summary>
-    public PassCost Update => Sum(block => block.Update);
+    /// <summary>The optimizer's update of all layers.</summary>
+    public PassCost Update => Sum(layer => layer.Update);
 
     /// <summary>All passes: one training step. Its bytes are what the device counts for the network and its plan.</summary>
     public PassCost Total => Forward + Backward + Update;
 
-    /// <summary>Records a step, realizes nothing of it, and adds up what it holds.</summary>
-    internal static NetworkCost Of(Stack stack, int batchSize, Optimizer? optimizer, bool fused, int mostMatrices)
+    /// <summary>Takes the graph of a step, realizes nothing of it, and adds up what it holds.</summary>
+    internal static NetworkCost Of(Stack stack, int batchSize, Loss loss, Optimizer? optimizer, bool fused, FamilyKernels kernels)
     {
         Requirements.Size(batchSize, "rows of a batch");
-        List<RecordedMatrix> matrices = [];
-        Recording recording = Recording.OfStep(stack, batchSize, optimizer, KernelFamily.RegisterTiled, matrices, mostMatrices: mostMatrices);   // all families work on the same matrices
-        IReadOnlyList<RecordedDispatch> run = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
-        return new NetworkCost(BlockCosts(stack, recording.Dispatches, run, [.. matrices, .. recording.Matrices]));
+        List<GraphMatrix> matrices = [];
+        ComputationGraph graph = ComputationGraph.OfStep(stack, batchSize, loss, optimizer, kernels, matrices);
+        IReadOnlyList<PlannedComputation> run = fused ? graph.Fuse(keepGradients: optimizer is null) : graph.Computations;
+        return new NetworkCost(LayerCosts(stack, loss, graph.Computations, run, [.. matrices, .. graph.Matrices]));
     }
 
     /// <summary>The products are those of the plain plan; bytes are those of the plan that runs.</summary>
-    private static BlockCost[] BlockCosts(
-        Stack stack, IEnumerable<RecordedDispatch> plain, IReadOnlyList<RecordedDispatch> run, IEnumerable<RecordedMatrix> matrices)
+    private static LayerCost[] LayerCosts(
+        Stack stack, Loss loss, IEnumerable<PlannedComputation> plain, IReadOnlyList<PlannedComputation> run, IEnumerable<GraphMatrix> matrices)
     {
-        PassCost[,] costs = new PassCost[stack.Layers.Count + 1, Enum.GetValues<RecordedPass>().Length];
-        foreach (RecordedDispatch recorded in plain)
-            costs[recorded.Block, (int)recorded.Pass] += new PassCost(recorded.Dispatch.FloatingPointOperations, 0, 0);
-        foreach (RecordedDispatch recorded in run)
-            costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, recorded.Dispatch.Matrices.Sum(matrix => matrix.Operand.Shape.Bytes), 0);
-        HashSet<Operand> used = [.. run.SelectMany(recorded => recorded.Dispatch.Matrices).Select(matrix => matrix.Operand)];
-        foreach (RecordedMatrix recorded in matrices.Where(m => used.Contains(m.Matrix)))
-            costs[recorded.Block, (int)recorded.Pass] += new PassCost(0, 0, recorded.Matrix.Shape.Bytes);
-        IEnumerable<string> names = [.. stack.Layers.Select(layer => layer.Operation.Name), SoftmaxCrossEntropy.Name];
+        PassCost[,] costs = new PassCost[stack.Layers.Count + 1, Enum.GetValues<Pass>().Length];
+        foreach (PlannedComputation planned in plain)
+            costs[planned.Layer, (int)planned.Pass] += new PassCost(planned.Computation.FloatingPointOperations, 0, 0);
+        foreach (PlannedComputation planned in run)
+            costs[planned.Layer, (int)planned.Pass] += new PassCost(0, planned.Computation.Matrices.Sum(matrix => matrix.Operand.Shape.Bytes), 0);
+        HashSet<Operand> used = [.. run.SelectMany(planned => planned.Computation.Matrices).Select(matrix => matrix.Operand)];
+        foreach (GraphMatrix planned in matrices.Where(m => used.Contains(m.Matrix)))
+            costs[planned.Layer, (int)planned.Pass] += new PassCost(0, 0, planned.Matrix.Shape.Bytes);
+        IEnumerable<string> names = [.. stack.Layers.Select(layer => layer.Layer.Name), loss.Name];
         return
         [
-            .. names.Select((name, i) => new BlockCost(
-                $"{i}.{name}", costs[i, (int)RecordedPass.Forward], costs[i, (int)RecordedPass.Backward], costs[i, (int)RecordedPass.Update])),
+            .. names.Select((name, i) => new LayerCost(
+                $"{i}.{name}", costs[i, (int)Pass.Forward], costs[i, (int)Pass.Backward], costs[i, (int)Pass.Update])),
         ];
     }
 
-    private PassCost Sum(Func<BlockCost, PassCost> part) => Blocks.Select(part).Aggregate((a, b) => a + b);
+    private PassCost Sum(Func<LayerCost, PassCost> part) => Layers.Select(part).Aggregate((a, b) => a + b);
 }

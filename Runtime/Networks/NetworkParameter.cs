@@ -9,18 +9,18 @@ public sealed class NetworkParameter
     private readonly PingPongMatrix matrix;
     private readonly int firstRow;
 
-    internal NetworkParameter(Network network, PingPongMatrix matrix, int matrixNumber, int block, int firstRow, ParameterPart part)
+    internal NetworkParameter(Network network, PingPongMatrix matrix, int matrixNumber, int layer, int firstRow, ParameterPart part)
     {
         this.network = network;
         this.matrix = matrix;
         this.firstRow = firstRow;
         MatrixNumber = matrixNumber;
-        Name = $"{block}.{part.Name}";
+        Name = $"{layer}.{part.Name}";
         Rows = part.Rows;
         Columns = matrix.Committed.Shape.Columns;
     }
 
-    /// <summary>The number of its operation in the stack, from 0, and what it is there: <c>0.weight</c>, <c>0.bias</c>.</summary>
+    /// <summary>The number of its layer in the stack, from 0, and what it is there: <c>0.weight</c>, <c>0.bias</c>.</summary>
     public string Name { get; }
 
     /// <summary>Rows: the inputs of a weight matrix, 1 for biases.</summary>

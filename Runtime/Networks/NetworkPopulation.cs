@@ -22,7 +22,8 @@ public sealed class NetworkPopulation : IDisposable
     private readonly PingPongMatrix weights;
     private readonly PingPongMatrix? velocities;
     private readonly MatrixTexture batchLosses;
-    private readonly float[] scalars = new float[4];
+    private readonly KernelArguments<float> scalars;
+    private readonly TargetLayout targetLayout;
     private readonly float[] row;
     private MatrixTexture? features;
     private MatrixTexture? targets;
@@ -62,6 +63,9 @@ public sealed class NetworkPopulation : IDisposable
         this.device = device;
         this.optimizer = optimizer ?? new Sgd(0);
         this.loss = loss ?? new SoftmaxCrossEntropy();
+        scalars = new KernelArguments<float>(
+            ("learningRate", 0), ("momentum", this.optimizer.Momentum), ("weightDecay", this.optimizer.WeightDecay), ("entropyBonus", this.loss.EntropyBonus));
+        targetLayout = this.loss.TargetsFor(classes);
         using NeuralDevice.Scope scope = device.Enter();
         layout = PopulationLayout.For(members, inputs, hidden, classes);
         MatrixShape shape = layout.Shape(device, members);
@@ -69,7 +73,7 @@ public sealed class NetworkPopulation : IDisposable
         MatrixShape lossShape = device.Shape(members, 1, "The losses of a population");
         weights = new PingPongMatrix(device, clock, shape);
         weights.EnsurePending();
-        if (this.optimizer.StateMatrices > 0)
+        if (this.optimizer.State.Count > 0)
         {
             velocities = new PingPongMatrix(device, clock, shape);
             velocities.EnsurePending();
@@ -115,15 +119,15 @@ public sealed class NetworkPopulation : IDisposable
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, Span<float> losses = default,
         ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        LabeledBatch samples = LabeledBatch.Check(Inputs, Classes, features, labels, sampleWeights, allowedClasses);
+        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
         int rows = RowsOfMember(samples.Rows);
         Optimizer.RequireLearningRate(learningRate);
         if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
         using NeuralDevice.Scope scope = Enter();
         PrepareStep(rows);
         this.features!.Upload(samples.Features);
-        UploadTargets(labels, sampleWeights, allowedClasses);
-        scalars[0] = learningRate;
+        UploadTargets(samples.Targets, samples.Rows);
+        scalars["learningRate"] = learningRate;
         RepeatStep();
         if (!losses.IsEmpty) batchLosses.Read(losses);
     }
@@ -136,7 +140,7 @@ public sealed class NetworkPopulation : IDisposable
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities)
     {
-        int samples = LabeledBatch.CheckFeatures(features, Inputs);
+        int samples = TrainingBatch.CheckFeatures(features, Inputs);
         int rows = RowsOfMember(samples);
         Requirements.Length(probabilities.Length, (long)samples * Classes, $"{samples} samples × {Classes} classes", nameof(probabilities));
         using NeuralDevice.Scope scope = Enter();
@@ -232,11 +236,12 @@ public sealed class NetworkPopulation : IDisposable
     internal void TrainWrittenBatch(
         ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
-        LabeledBatch.CheckTargets(Members * stepRows, Classes, labels, sampleWeights, allowedClasses);
+        BatchTargets batchTargets = BatchTargets.OfLabels(labels, sampleWeights, allowedClasses);
+        targetLayout.Check(Members * stepRows, batchTargets);
         Optimizer.RequireLearningRate(learningRate);
         using NeuralDevice.Scope scope = Enter();
-        UploadTargets(labels, sampleWeights, allowedClasses);
-        scalars[0] = learningRate;
+        UploadTargets(batchTargets, Members * stepRows);
+        scalars["learningRate"] = learningRate;
         RepeatStep();
     }
 
@@ -320,9 +325,6 @@ public sealed class NetworkPopulation : IDisposable
         step = [.. StepDispatches(rows, features!, targets!)];
         foreach (Dispatch dispatch in step) device.Compile(dispatch);
         stepRows = rows;
-        scalars[1] = optimizer.Momentum;
-        scalars[2] = optimizer.WeightDecay;
-        scalars[3] = loss.EntropyBonus;
     }
 
     private IEnumerable<Dispatch> StepDispatches(int rows, Operand samples, Operand labels)
@@ -336,19 +338,19 @@ public sealed class NetworkPopulation : IDisposable
         MatrixAccess access = firstRow == 0 ? MatrixAccess.Write : MatrixAccess.ReadWrite;
         List<MatrixBinding> matrices =
         [
-            MatrixBinding.Read("PARAMETERS", weights.Committed), MatrixBinding.Read("FEATURES", samples), MatrixBinding.Read("TARGETS", labels),
-            new("PENDING_PARAMETERS", weights.Pending, access), new("LOSSES", batchLosses, access),
+            MatrixBinding.Read("parameters", weights.Committed), MatrixBinding.Read("features", samples), MatrixBinding.Read("targets", labels),
+            new("pendingParameters", weights.Pending, access), new("losses", batchLosses, access),
         ];
         if (velocities is not null)
         {
-            matrices.Add(MatrixBinding.Read("VELOCITIES", velocities.Committed));
-            matrices.Add(new MatrixBinding("PENDING_VELOCITIES", velocities.Pending, access));
+            matrices.Add(MatrixBinding.Read("velocities", velocities.Committed));
+            matrices.Add(new MatrixBinding("pendingVelocities", velocities.Pending, access));
         }
 
         KernelSource source = Source(
             "network_population_step.comp", rowsPerDispatch,
-            ("TARGET_MASK_WORD", TargetLayout.MaskWord), ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
-        return new Dispatch(source, [.. matrices], [Members, firstRow], new DispatchGrid(Groups), scalars) { NeedsBarrier = firstRow > 0 };
+            LabelTargets.MaskConstant, ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
+        return new Dispatch(source, matrices, [new(("members", Members), ("firstRow", firstRow))], new DispatchGrid(Groups), [scalars]) { NeedsBarrier = firstRow > 0 };
     }
 
     /// <summary>The textures and the dispatch of a prediction of so many rows a member, if they are not those of the last one.</summary>
@@ -370,13 +372,13 @@ public sealed class NetworkPopulation : IDisposable
         int rowsPerGroup = RowsPerDispatch(rows);
         return new Dispatch(
             Source("network_population_forward.comp", rowsPerGroup),
-            [MatrixBinding.Read("PARAMETERS", weights.Committed), MatrixBinding.Read("FEATURES", samples), MatrixBinding.Write("PROBABILITIES", results)],
-            [Members], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
+            [MatrixBinding.Read("parameters", weights.Committed), MatrixBinding.Read("features", samples), MatrixBinding.Write("probabilities", results)],
+            [new(("members", Members))], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
     }
 
     private MatrixShape FeatureShape(int rows) => device.Shape((long)Members * rows, Inputs, "The features of a population");
 
-    private MatrixShape TargetShape(int rows) => device.Shape((long)Members * rows, TargetLayout.WordsPerRow(Classes), "The labels of a population");
+    private MatrixShape TargetShape(int rows) => device.Shape((long)Members * rows, targetLayout.WordsPerRow, "The labels of a population");
 
     private MatrixShape ProbabilityShape(int rows)
     {
@@ -417,12 +419,12 @@ public sealed class NetworkPopulation : IDisposable
         return true;
     }
 
-    private void UploadTargets(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    private void UploadTargets(BatchTargets batchTargets, int rows)
     {
-        int words = labels.Length * targets!.Shape.Columns;
+        int words = rows * targets!.Shape.Columns;
         if (targetWords.Length < words) targetWords = new uint[words];
         Span<uint> packed = targetWords.AsSpan(0, words);
-        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Classes, packed);
+        targetLayout.Pack(batchTargets, packed);
         targets.Upload<uint>(packed);
     }
 }

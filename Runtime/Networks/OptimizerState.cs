@@ -15,15 +15,15 @@ internal sealed class OptimizerState : IDisposable
     {
         this.network = network;
         Optimizer = optimizer;
-        Scalars = new float[optimizer.ScalarCount];
-        foreach (PingPongMatrix weights in network.Matrices.SelectMany(block => block)) network.Device.RequireWritable(weights.Committed.Shape);
+        Scalars = optimizer.MakeScalars();
+        foreach (PingPongMatrix weights in network.Matrices.SelectMany(layer => layer)) network.Device.RequireWritable(weights.Committed.Shape);
         network.EnsurePending();
-        Operands = [.. network.Matrices.Select(block => block.Select(OperandsOf).ToArray())];
+        Operands = [.. network.Matrices.Select(layer => layer.Select(OperandsOf).ToArray())];
     }
 
     public Optimizer Optimizer { get; }
 
-    public float[] Scalars { get; }
+    public KernelArguments<float> Scalars { get; }
 
     public IReadOnlyList<IReadOnlyList<UpdateOperands>> Operands { get; }
 
@@ -56,7 +56,7 @@ internal sealed class OptimizerState : IDisposable
     /// <summary>Its committed values, [matrix of state][parameter of the network], row-major. Waits and allocates.</summary>
     public float[][][] ReadMoments()
     {
-        return [.. Enumerable.Range(0, Optimizer.StateMatrices)
+        return [.. Enumerable.Range(0, Optimizer.State.Count)
             .Select(i => network.Parameters.Select(parameter => parameter.ReadFrom(TextureOf(parameter, i))).ToArray())];
     }
 
@@ -78,12 +78,12 @@ internal sealed class OptimizerState : IDisposable
 
     private MatrixTexture TextureOf(NetworkParameter parameter, int stateMatrix)
     {
-        return matrices[(parameter.MatrixNumber * Optimizer.StateMatrices) + stateMatrix].CommittedTexture;
+        return matrices[(parameter.MatrixNumber * Optimizer.State.Count) + stateMatrix].CommittedTexture;
     }
 
     private UpdateOperands OperandsOf(PingPongMatrix weights)
     {
-        (Operand, Operand)[] state = new (Operand, Operand)[Optimizer.StateMatrices];
+        (Operand, Operand)[] state = new (Operand, Operand)[Optimizer.State.Count];
         for (int i = 0; i < state.Length; i++)
         {
             PingPongMatrix matrix = new(network.Device, clock, weights.Committed.Shape);

@@ -41,7 +41,7 @@ internal sealed class Plan
         {
             dispatch.NeedsBarrier = dispatch.Matrices.Any(
                 matrix => written.Contains(matrix.Operand) || (matrix.IsWritten && read.Contains(matrix.Operand)));
-            dispatch.NeedsBarrier |= dispatch.Textures.Any(texture => texture is not null && written.Contains(texture));
+            dispatch.NeedsBarrier |= dispatch.Textures.Any(texture => written.Contains(texture.Operand));
             if (dispatch.NeedsBarrier)
             {
                 read.Clear();
@@ -54,10 +54,7 @@ internal sealed class Plan
                 if (matrix.IsWritten) written.Add(matrix.Operand);
             }
 
-            foreach (Operand? texture in dispatch.Textures)
-            {
-                if (texture is not null) read.Add(texture);
-            }
+            foreach (TextureBinding texture in dispatch.Textures) read.Add(texture.Operand);
         }
     }
 }

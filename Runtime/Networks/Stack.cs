@@ -1,31 +1,32 @@
 namespace NeuralPlugin;
 
-/// <summary>The shape of a network without a device: its operations, each with its inputs, outputs and parameters.</summary>
+/// <summary>The shape of a network without a device: its layers, each with its inputs, outputs and parameters.</summary>
 internal sealed class Stack
 {
-    public Stack(int inputs, IReadOnlyList<Operation> operations)
+    public Stack(int inputs, IReadOnlyList<Layer> layers)
     {
         Inputs = Requirements.Size(inputs, "inputs");
-        ArgumentNullException.ThrowIfNull(operations);
-        if (operations.Count == 0)
-            throw new ArgumentException("A network needs at least one operation, such as new Dense(10).", nameof(operations));
-        Layer[] layers = new Layer[operations.Count];
-        for (int i = 0; i < layers.Length; i++)
+        ArgumentNullException.ThrowIfNull(layers);
+        if (layers.Count == 0)
+            throw new ArgumentException("A network needs at least one layer, such as new Dense(10).", nameof(layers));
+        StackLayer[] shaped = new StackLayer[layers.Count];
+        for (int i = 0; i < shaped.Length; i++)
         {
-            Operation operation = operations[i] ?? throw new ArgumentException($"Operation {i} is null.", nameof(operations));
-            Operation? next = i + 1 < operations.Count ? operations[i + 1] : null;
-            layers[i] = new Layer(operation, inputs, operation.OutputsFor(inputs), operation.ParametersFor(inputs, next));
-            inputs = layers[i].Outputs;
+            Layer layer = layers[i] ?? throw new ArgumentException($"Layer {i} is null.", nameof(layers));
+            Layer? next = i + 1 < layers.Count ? layers[i + 1] : null;
+            shaped[i] = new StackLayer(layer, inputs, layer.OutputsFor(inputs), layer.ParametersFor(inputs, next));
+            inputs = shaped[i].Outputs;
         }
 
-        Layers = layers;
+        Layers = shaped;
     }
 
     public int Inputs { get; }
 
     public int Outputs => Layers[^1].Outputs;
 
-    public IReadOnlyList<Layer> Layers { get; }
-
-    public sealed record Layer(Operation Operation, int Inputs, int Outputs, ParameterDeclaration[] Parameters);
+    public IReadOnlyList<StackLayer> Layers { get; }
 }
+
+/// <summary>A layer in its place of a stack, with the sizes that it has there.</summary>
+internal sealed record StackLayer(Layer Layer, int Inputs, int Outputs, ParameterDeclaration[] Parameters);

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The matrices of one recording at one capacity, and the plans that run on them. Only those that a plan touches are
+/// The matrices of one graph at one capacity, and the plans that run on them. Only those that a plan touches are
 /// made. If a later one does not fit, those made before are dropped and collected.
 /// </summary>
 internal abstract class Workspace : IDisposable
@@ -10,27 +10,25 @@ internal abstract class Workspace : IDisposable
     {
         Network = network;
         Capacity = capacity;
-        Recording = new Recording(
-            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, source, features, network.Device.MostMatrices);
+        Graph = new ComputationGraph(network.Stack, capacity, network.CommittedParameters, network.Kernels, source, features);
     }
 
     public int Capacity { get; }
 
-    public MatrixTexture Input => ((PlannedMatrix)Recording.Input).Texture;
+    public MatrixTexture Input => ((PlannedMatrix)Graph.Input).Texture;
 
     protected Network Network { get; }
 
-    protected Recording Recording { get; }
+    protected ComputationGraph Graph { get; }
 
     public void Dispose()
     {
-        foreach (RecordedMatrix recorded in Recording.Matrices) recorded.Matrix.Dispose();
+        foreach (GraphMatrix planned in Graph.Matrices) planned.Matrix.Dispose();
     }
 
-    protected Plan PlanOf(IEnumerable<RecordedDispatch> recorded, StepRecord? record = null, bool compile = true)
+    protected Plan PlanOf(IEnumerable<PlannedComputation> computations, StepLog? log = null, bool compile = true)
     {
-        IEnumerable<Dispatch> plain = recorded.Select(r => Recording.FindBatch(r.Dispatch));
-        Dispatch[] dispatches = [.. record is null ? plain : record.Guard(plain)];
+        Dispatch[] dispatches = [.. computations.Select(planned => Graph.ToDispatch(planned.Computation, log))];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
         foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit and can be run, or nothing is made
@@ -52,9 +50,9 @@ internal sealed class PredictionWorkspace : Workspace
 
     public PredictionWorkspace(Network network, int capacity) : base(network, capacity)
     {
-        Recording.RecordProbabilities();
-        logitsPlan = PlanOf(ForLogits(Recording, network.Stack), compile: false);   // which few ask for
-        probabilitiesPlan = PlanOf(ForProbabilities(Recording));
+        Graph.AddProbabilities();
+        logitsPlan = PlanOf(ForLogits(Graph, network.Stack), compile: false);   // which few ask for
+        probabilitiesPlan = PlanOf(ForProbabilities(Graph));
         skippedRow = SkippedRow(network.Outputs);
     }
 
@@ -69,13 +67,13 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>The kernels of both plans, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
     {
-        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, mostMatrices: network.Device.MostMatrices);
-        recording.RecordProbabilities();
-        return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
+        ComputationGraph graph = new(network.Stack, rows, network.CommittedParameters, network.Kernels);
+        graph.AddProbabilities();
+        return ForLogits(graph, network.Stack).Concat(ForProbabilities(graph)).Select(planned => graph.ToDispatch(planned.Computation));
     }
 
     /// <summary>What <see cref="Enqueue"/> finds.</summary>
-    public MatrixTexture Probabilities => Recording.Probabilities!.Texture;
+    public MatrixTexture Probabilities => Graph.Probabilities!.Texture;
 
     /// <summary>
     /// Before <see cref="Enqueue"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
@@ -98,16 +96,16 @@ internal sealed class PredictionWorkspace : Workspace
         if (!probabilities) logitsPlan.Compile();
         Input.Upload(features);
         (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
-        (probabilities ? Recording.Probabilities! : Recording.Logits).Texture.Read(result);
+        (probabilities ? Graph.Probabilities! : Graph.Outputs).Texture.Read(result);
     }
 
-    private static IEnumerable<RecordedDispatch> ForLogits(Recording recording, Stack stack)
+    private static IEnumerable<PlannedComputation> ForLogits(ComputationGraph graph, Stack stack)
     {
-        int lossBlock = stack.Layers.Count;
-        return Fusion.Fuse(recording, recording.Logits).Where(recorded => recorded.Block != lossBlock);
+        int lossLayer = stack.Layers.Count;
+        return Fusion.Fuse(graph, graph.Outputs).Where(planned => planned.Layer != lossLayer);
     }
 
-    private static IReadOnlyList<RecordedDispatch> ForProbabilities(Recording recording) => Fusion.Fuse(recording, recording.Probabilities);
+    private static IReadOnlyList<PlannedComputation> ForProbabilities(ComputationGraph graph) => Fusion.Fuse(graph, graph.Probabilities);
 }
 
 /// <summary>The gradient of the features from a given gradient of the logits.</summary>
@@ -117,17 +115,17 @@ internal sealed class InputGradientWorkspace : Workspace
 
     public InputGradientWorkspace(Network network, int capacity) : base(network, capacity)
     {
-        Recording.RecordGivenLogitGradients();
-        Recording.RecordBackward(inputGradients: true, parameterGradients: false);
-        plan = PlanOf(Fusion.Fuse(Recording, Recording.InputGradients));
+        Graph.AddGivenOutputGradients();
+        Graph.AddBackward(inputGradients: true, parameterGradients: false);
+        plan = PlanOf(Fusion.Fuse(Graph, Graph.InputGradients));
     }
 
     public void Run(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
     {
         Input.Upload(features);
-        Recording.LogitGradients!.Texture.Upload(logitGradients);
+        Graph.OutputGradients!.Texture.Upload(logitGradients);
         plan.Run(rows);
-        Recording.InputGradients!.Texture.Read(inputGradients);
+        Graph.InputGradients!.Texture.Read(inputGradients);
     }
 }
 
@@ -137,81 +135,71 @@ internal sealed class InputGradientWorkspace : Workspace
 internal sealed class StepWorkspace : Workspace
 {
     private readonly Plan plan;
+    private readonly TargetLayout layout;
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
     private uint[] targetWords = [];
 
     public StepWorkspace(
-        Network network, int capacity, SoftmaxCrossEntropy loss, OptimizerState? optimizer = null, bool fused = true,
-        BatchSource? source = null, StepRecord? record = null, TexelFormat features = TexelFormat.Float)
+        Network network, int capacity, Loss loss, OptimizerState? optimizer = null, bool fused = true,
+        BatchSource? source = null, StepLog? log = null, TexelFormat features = TexelFormat.Float)
         : base(network, capacity, source, features)
     {
         Loss = loss;
-        Recording.RecordLoss(loss, record?.Results);
-        Recording.RecordBackward(inputGradients: false);
-        if (optimizer is not null) Recording.RecordUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
-        plan = PlanOf(fused ? Recording.Fuse(keepGradients: optimizer is null) : Recording.Dispatches, record, compile: record is null);
+        layout = loss.TargetsFor(network.Outputs);
+        Graph.AddLoss(loss, log?.Results);
+        Graph.AddBackward(inputGradients: false);
+        if (optimizer is not null) Graph.AddUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
+        plan = PlanOf(fused ? Graph.Fuse(keepGradients: optimizer is null) : Graph.Computations, log, compile: log is null);
     }
 
     /// <summary>The kernels of a plan of these, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(
-        Network network, int rows, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
+        Network network, int rows, Loss loss, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
-        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, [], features, network.Device.MostMatrices);
-        IEnumerable<RecordedDispatch> recorded = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
-        return recorded.Select(r => recording.FindBatch(r.Dispatch));
+        ComputationGraph graph = ComputationGraph.OfStep(network.Stack, rows, loss, optimizer, network.Kernels, [], features);
+        IEnumerable<PlannedComputation> computations = fused ? graph.Fuse(keepGradients: optimizer is null) : graph.Computations;
+        return computations.Select(planned => graph.ToDispatch(planned.Computation));
     }
 
-    public SoftmaxCrossEntropy Loss { get; }
+    public Loss Loss { get; }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
 
-    /// <summary>Compiles the plan of a step that keeps a record, whose trainer warms its kernels up.</summary>
+    /// <summary>Compiles the plan of a step that keeps a log, whose trainer warms its kernels up.</summary>
     public void Compile() => plan.Compile();
 
     /// <summary>Uploads a checked batch, runs the plan and waits for the loss.</summary>
-    public BatchResult Run(LabeledBatch batch)
+    public BatchResult Run(TrainingBatch batch)
     {
         Upload(batch);
         Enqueue(batch.Rows);
-        ((PlannedMatrix)Recording.BatchLoss!).Texture.Read(batchLoss);
+        ((PlannedMatrix)Graph.BatchLoss!).Texture.Read(batchLoss);
         return new BatchResult(batchLoss[0], (int)batchLoss[1]);
     }
 
     /// <summary>Runs the plan on what is uploaded, without waiting.</summary>
     public void Enqueue(int rows) => plan.Run(rows);
 
-    /// <summary>Runs the plan on what is uploaded as a step of a record, without waiting.</summary>
-    public void Enqueue(int rows, StepArguments arguments)
-    {
-        for (int i = 0; i < plan.Dispatches.Count; i++)   // an enumerator would be allocated
-        {
-            Dispatch dispatch = plan.Dispatches[i];
-            Network.Device.Run(dispatch, rows, arguments, 0, dispatch.Grid.Lines(rows));
-        }
-
-        Network.Device.MakeWritesVisible();
-    }
-
     public float[][] ReadGradients()
     {
-        MatrixTexture[] gradients = [.. Recording.ParameterGradients.SelectMany(block => block).Select(gradient => gradient.Texture)];
+        MatrixTexture[] gradients = [.. Graph.ParameterGradients.SelectMany(layer => layer).Select(gradient => gradient.Texture)];
         return [.. Network.Parameters.Select(parameter => parameter.ReadFrom(gradients[parameter.MatrixNumber]))];
     }
 
-    public void Upload(LabeledBatch batch)
+    public void Upload(TrainingBatch batch)
     {
         if (Input.Format == TexelFormat.Byte) Input.Upload(batch.FeatureBytes);
         else Input.Upload(batch.Features);
-        UploadTargets(batch.Labels, batch.SampleWeights, batch.AllowedClasses);
+        UploadTargets(batch.Targets, batch.Rows);
     }
 
-    /// <summary>Uploads what checked samples want, whose features are written on the GPU.</summary>
-    public void UploadTargets(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    /// <summary>Uploads the checked targets of samples whose features are written on the GPU.</summary>
+    public void UploadTargets(BatchTargets targets, int rows)
     {
-        MatrixTexture targets = ((PlannedMatrix)Recording.Targets!).Texture;
-        int words = labels.Length * targets.Shape.Columns;
+        MatrixTexture texture = ((PlannedMatrix)Graph.Targets!).Texture;
+        int words = rows * layout.WordsPerRow;
         if (targetWords.Length < words) targetWords = new uint[words];
-        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Network.Outputs, targetWords.AsSpan(0, words));
-        targets.Upload<uint>(targetWords.AsSpan(0, words));
+        layout.Pack(targets, targetWords.AsSpan(0, words));
+        texture.Upload<uint>(targetWords.AsSpan(0, words));
     }
 }

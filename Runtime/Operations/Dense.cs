@@ -6,7 +6,7 @@ namespace NeuralPlugin;
 /// last row, so that one kernel computes both gradients and one updates both. Its weights start uniform by He's rule where a ReLU follows
 /// and by Glorot's elsewhere, its biases at zero.
 /// </summary>
-public sealed class Dense : Operation
+public sealed class Dense : Layer
 {
     /// <summary>Describes the layer; its parameters are made by the network.</summary>
     /// <param name="units">Its outputs.</param>
@@ -22,43 +22,20 @@ public sealed class Dense : Operation
 
     internal override int OutputsFor(int inputs) => Units;
 
-    internal override ParameterDeclaration[] ParametersFor(int inputs, Operation? next)
+    internal override ParameterDeclaration[] ParametersFor(int inputs, Layer? next)
     {
-        double fan = next?.InitialScaleBefore == InitialScale.He ? inputs : (double)inputs + Units;
+        double fan = next?.InitialFanBefore(inputs, Units) ?? (double)inputs + Units;
         return [new(Units, [new("weight", inputs, Math.Sqrt(6 / fan)), new(ParameterPart.Bias, 1, 0)])];
     }
 
-    internal override IEnumerable<Dispatch> Forward(OperationOperands operands)
+    internal override IEnumerable<Computation> Forward(LayerOperands operands)
     {
-        Operand parameters = operands.Parameters[0];
-        yield return Product(
-            operands.Family.Forward(operands.Input.Shape, operands.Output.Shape), operands,
-            MatrixBinding.Read("INPUTS", operands.Input), MatrixBinding.Read("PARAMETERS", parameters), MatrixBinding.Write("OUTPUTS", operands.Output));
+        yield return new DenseForward(operands.Input, operands.Parameters[0], operands.Output);
     }
 
-    internal override IEnumerable<Dispatch> Backward(OperationOperands operands, GradientOperands gradients)
+    internal override IEnumerable<Computation> Backward(LayerOperands operands, GradientOperands gradients)
     {
-        if (gradients.Input is not null)
-        {
-            yield return Product(
-                operands.Family.BackwardInput(operands.Input.Shape, operands.Output.Shape), operands,
-                MatrixBinding.Read("OUTPUT_GRADIENTS", gradients.Output), MatrixBinding.Read("PARAMETERS", operands.Parameters[0]),
-                MatrixBinding.Write("INPUT_GRADIENTS", gradients.Input));
-        }
-
-        if (gradients.Parameters.Count == 0) yield break;
-        yield return Product(
-            operands.Family.BackwardWeights(operands.Input.Shape, operands.Output.Shape, withState: false), operands,
-            MatrixBinding.Read("INPUTS", operands.Input), MatrixBinding.Read("OUTPUT_GRADIENTS", gradients.Output),
-            MatrixBinding.Write("PARAMETER_GRADIENTS", gradients.Parameters[0]));
-    }
-
-    private static Dispatch Product(ProductKernel kernel, OperationOperands operands, params MatrixBinding[] matrices)
-    {
-        (MatrixShape input, MatrixShape output) = (operands.Input.Shape, operands.Output.Shape);
-        return new Dispatch(kernel.Source, matrices, [input.TexelsPerRow, output.TexelsPerRow, input.Columns], kernel.Grid)
-        {
-            FloatingPointOperations = 2 * input.Elements * output.Columns,
-        };
+        if (gradients.Input is not null) yield return new DenseBackwardInput(gradients.Output, operands.Parameters[0], gradients.Input);
+        if (gradients.Parameters.Count > 0) yield return new DenseBackwardWeights(operands.Input, gradients.Output, gradients.Parameters[0]);
     }
 }

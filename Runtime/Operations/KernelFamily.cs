@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Kernels of the matrix products for one kind of device. All families compute the same operations on the same texture layout
+/// The kernels of networks for one kind of device: all those that have sums. All families compute the same on the same layout of matrices
 /// and are held to the same tests; they differ in where they are fast and in the order of their sums. So the same bits are
 /// promised within a family, and a checkpoint names the one it was made with.
 /// </summary>
@@ -24,18 +24,6 @@ public abstract class KernelFamily
 
     /// <summary>What checkpoints call it: <c>register-tiled</c>.</summary>
     public string Name { get; }
-
-    internal abstract string ForwardFile { get; }
-
-    internal abstract string BackwardInputFile { get; }
-
-    internal abstract string BackwardWeightsFile { get; }
-
-    /// <summary>
-    /// Whether a workgroup may go on with the rows of a product in the same dispatch where it has all columns of them: dense_tile.glsl
-    /// is this family's product then.
-    /// </summary>
-    internal abstract bool GoesOnInGroup { get; }
 
     /// <summary>
     /// The family of a device's networks: the forced one, else the one that <see cref="EnvironmentVariable"/> names, else the
@@ -74,18 +62,6 @@ public abstract class KernelFamily
     /// <inheritdoc/>
     public override string ToString() => Name;
 
-    /// <summary>The kernel of Y = X·W + b.</summary>
-    internal abstract ProductKernel Forward(MatrixShape input, MatrixShape output);
-
-    /// <summary>The kernel of dX = dY·Wᵀ.</summary>
-    internal abstract ProductKernel BackwardInput(MatrixShape input, MatrixShape output);
-
-    /// <summary>The kernel of dW = Xᵀ·dY and db.</summary>
-    /// <param name="input">X.</param>
-    /// <param name="output">dY.</param>
-    /// <param name="withState">An update that keeps state will be fused into it.</param>
-    internal abstract ProductKernel BackwardWeights(MatrixShape input, MatrixShape output, bool withState);
+    /// <summary>Its kernels on a device of these limits.</summary>
+    internal abstract FamilyKernels For(DeviceLimits limits);
 }
-
-/// <summary>The kernel of a product and the workgroups that cover its result.</summary>
-internal readonly record struct ProductKernel(KernelSource Source, DispatchGrid Grid);

@@ -44,9 +44,11 @@ internal static class KernelFamilyProbe
         Dense dense = new(Units);
         Dispatch[] Products(KernelFamily family)
         {
-            OperationOperands operands = new(input, output, [parameters], family);
-            Dispatch[] products =
+            LayerOperands operands = new(input, output, [parameters]);
+            FamilyKernels kernels = family.For(device.Limits);
+            Computation[] computations =
                 [.. dense.Forward(operands), .. dense.Backward(operands, new GradientOperands(output, inputGradients, [parameterGradients]))];
+            Dispatch[] products = [.. computations.Select(computation => computation.ToDispatch(kernels))];
             foreach (Dispatch product in products)
             {
                 device.Compile(product);

@@ -3,7 +3,12 @@ namespace NeuralPlugin;
 /// <summary>Every invocation keeps a tile of the result in registers and loads each texel that it needs itself.</summary>
 internal sealed class RegisterTiledFamily() : KernelFamily("register-tiled")
 {
-    private const int GroupSize = 8;
+    internal override FamilyKernels For(DeviceLimits limits) => new RegisterTiledKernels(this, limits);
+}
+
+/// <summary>The kernels of <see cref="RegisterTiledFamily"/>, and what decides between their tiles.</summary>
+internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
+{
     private const int ForwardRows = 8;
     private const int LargeForwardRows = 16;
     private const int NarrowRows = 2;
@@ -14,40 +19,81 @@ internal sealed class RegisterTiledFamily() : KernelFamily("register-tiled")
     /// <summary>From this batch on the large tile, a sixth faster, is worth the half second more that it takes to compile.</summary>
     private const int LargeBatch = 64;
 
-    internal override string ForwardFile => "dense_forward.comp";
+    /// <summary>Texels of outputs that one invocation keeps in registers.</summary>
+    private const int MostOutputTexels = 4;
 
-    internal override string BackwardInputFile => "dense_backward_input.comp";
-
-    internal override string BackwardWeightsFile => "dense_backward_weights.comp";
-
-    internal override bool GoesOnInGroup => true;
+    /// <summary>Rows that a workgroup of the last layer takes.</summary>
+    private const int RowGroupSize = 8;
 
     /// <summary>
-    /// The large tile, unless its workgroups would not go round: a software driver's processors take one each. The bits are the same.
+    /// Tiles that a workgroup takes one after the other where it goes on with the rows of a product; with more of them, each workgroup walks
+    /// along weights that no cache holds: a quarter slower with eight.
     /// </summary>
-    internal override ProductKernel Forward(MatrixShape input, MatrixShape output)
+    private const int MostColumnGroups = 2;
+
+    /// <summary>What one workgroup does sooner than a chip does five dispatches: the products of a step.</summary>
+    private const long MostOperationsOfOneGroup = 1_000_000;
+
+    private const int StepGroupSize = 32;
+
+    public override KernelChoice Forward(DenseForward computation)
     {
-        bool isLarge = input.Rows >= LargeBatch && MatrixShape.CeilingDivide(input.Rows, LargeForwardRows) >= Environment.ProcessorCount;
-        Tile tile = Tile.For(output.TexelsPerRow, isLarge ? LargeForwardRows : ForwardRows, NarrowRows);
-        return new ProductKernel(tile.Kernel(ForwardFile), tile.GridOverRowsInUse(output.TexelsPerRow));
+        Tile tile = ForwardTile(computation);
+        int texels = computation.Output.Shape.TexelsPerRow;
+        return new KernelChoice(tile.Kernel("dense_forward.comp"), tile.GridOverRowsInUse(texels));
     }
 
-    internal override ProductKernel BackwardInput(MatrixShape input, MatrixShape output)
+    public override KernelChoice BackwardInput(DenseBackwardInput computation)
     {
-        Tile tile = Tile.For(input.TexelsPerRow, BackwardInputRows, NarrowRows, mostTexels: 2);
-        return new ProductKernel(tile.Kernel(BackwardInputFile), tile.GridOverRowsInUse(input.TexelsPerRow));
+        int texels = computation.InputGradients.Shape.TexelsPerRow;
+        Tile tile = Tile.For(texels, BackwardInputRows, NarrowRows, mostTexels: 2);
+        return new KernelChoice(tile.Kernel("dense_backward_input.comp"), tile.GridOverRowsInUse(texels));
     }
 
     /// <summary>
     /// An update with state takes a smaller tile: the text of six loads and stores for each of 32 texels takes long to compile,
     /// that for 16 half a second, and the step is as fast.
     /// </summary>
-    internal override ProductKernel BackwardWeights(MatrixShape input, MatrixShape output, bool withState)
+    public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
     {
-        Tile tile = withState
-            ? Tile.For(output.TexelsPerRow, WeightRowsWithState, MatrixShape.ColumnsPerTexel, mostTexels: 2)
-            : Tile.For(output.TexelsPerRow, WeightRows, MatrixShape.ColumnsPerTexel);
-        return new ProductKernel(tile.Kernel(BackwardWeightsFile), tile.GridOver(input.Columns + 1, output.TexelsPerRow));
+        int texels = computation.OutputGradients.Shape.TexelsPerRow;
+        Tile tile = computation.Update is { State.Count: > 0 }
+            ? Tile.For(texels, WeightRowsWithState, MatrixShape.ColumnsPerTexel, mostTexels: 2)
+            : Tile.For(texels, WeightRows, MatrixShape.ColumnsPerTexel);
+        DispatchGrid grid = tile.GridOver(computation.Input.Shape.Columns + 1, texels);
+        return new KernelChoice(tile.Kernel("dense_backward_weights.comp"), computation.Sum is null ? grid : grid with { Y = grid.Y + 1 });
+    }
+
+    public override KernelChoice? LastLayerLoss(LastLayerLoss computation) => Rows("dense_loss_rows.comp", computation);
+
+    public override KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => Rows("dense_softmax_rows.comp", computation);
+
+    public override KernelChoice? SmallStep(SmallStep computation)
+    {
+        bool isSmall = computation.Scratch.Shape.Rows <= Loss.Parts && computation.FloatingPointOperations <= MostOperationsOfOneGroup;
+        return isSmall ? new KernelChoice(new KernelSource("dense_activation_dense_step.comp", ("GROUP_SIZE", StepGroupSize)), new DispatchGrid(1)) : null;
+    }
+
+    /// <summary>
+    /// The large tile, unless its workgroups would not go round: a software driver's processors take one each. The bits are the same.
+    /// </summary>
+    private static Tile ForwardTile(DenseForward computation)
+    {
+        int rows = computation.Input.Shape.Rows;
+        bool isLarge = rows >= LargeBatch && MatrixShape.CeilingDivide(rows, LargeForwardRows) >= Environment.ProcessorCount;
+        return Tile.For(computation.Output.Shape.TexelsPerRow, isLarge ? LargeForwardRows : ForwardRows, NarrowRows);
+    }
+
+    /// <summary>A workgroup of the last layer has whole rows; where it computes those of the layer before, as many as its tile covers.</summary>
+    private static KernelChoice? Rows(string fileName, LastLayer computation)
+    {
+        if (MatrixShape.Texels(computation.Outputs) > MostOutputTexels) return null;
+        if (computation.Before is not { } before)
+            return new KernelChoice(new KernelSource(fileName, ("GROUP_SIZE", RowGroupSize)), new DispatchGrid(1, RowsPerGroupX: RowGroupSize));
+        Tile tile = ForwardTile(before);
+        DispatchGrid grid = tile.GridOverRowsInUse(before.Output.Shape.TexelsPerRow);
+        return grid.X > MostColumnGroups ? null
+            : new KernelChoice(tile.Kernel(fileName).With(("GROUP_ROWS", grid.RowsPerGroupY)), grid with { X = 1 });
     }
 
     /// <summary>
@@ -56,6 +102,7 @@ internal sealed class RegisterTiledFamily() : KernelFamily("register-tiled")
     /// </summary>
     private readonly record struct Tile(int Rows, int Texels, int ColumnLanes)
     {
+        private const int GroupSize = 8;
         private const int NarrowTexels = 4;
 
         public static Tile For(int resultTexels, int rows, int narrowRows, int mostTexels = 4)
@@ -65,10 +112,17 @@ internal sealed class RegisterTiledFamily() : KernelFamily("register-tiled")
             return new Tile(rows, Math.Min(mostTexels, PowerOfTwo(MatrixShape.CeilingDivide(resultTexels, GroupSize))), GroupSize);
         }
 
+        /// <summary>The macros are those that Shaders/Include/tile.glsl describes.</summary>
         public KernelSource Kernel(string fileName)
         {
-            return new KernelSource(
-                fileName, ("GROUP_SIZE", GroupSize), ("ROWS", Rows), ("TEXELS", Texels), ("COLUMN_LANES", ColumnLanes));
+            return new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS", Rows), ("TEXELS", Texels), ("COLUMN_LANES", ColumnLanes))
+            {
+                Macros =
+                [
+                    new UnrolledMacro("EACH_ROW(F)", "F(#)", Rows), new UnrolledMacro("DOWN(F, t)", "F(#, t)", Rows),
+                    new UnrolledMacro("EACH_TEXEL(F)", "F(#)", Texels), new UnrolledMacro("ACROSS(F, row)", "F(row, #)", Texels),
+                ],
+            };
         }
 
         public DispatchGrid GridOverRowsInUse(int resultTexels) => new(Columns(resultTexels), RowsPerGroupY: RowsPerGroup);

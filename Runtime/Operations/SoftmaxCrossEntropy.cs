@@ -12,50 +12,27 @@ namespace NeuralPlugin;
 /// Source: Goodfellow et al., Deep Learning (2016), sections 4.1 and 6.2.2.3; the entropy bonus: Williams and Peng, 1991.
 /// </remarks>
 /// <param name="EntropyBonus">How much the entropy of the prediction is rewarded; 0 for plain cross-entropy.</param>
-public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0)
+public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
 {
-    private const int GroupSize = 32;
-
     /// <summary>How much the entropy of the prediction is rewarded; 0 for plain cross-entropy.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float EntropyBonus { get; init => field = Required(value); } = Required(EntropyBonus);
 
-    internal const string Name = "softmax_cross_entropy";
-    internal const string ForwardFile = "softmax_cross_entropy_forward.comp";
-    internal const string BackwardFile = "softmax_cross_entropy_backward.comp";
-    internal const string SumFile = "softmax_cross_entropy_sum.comp";
+    internal static LossFormat Format { get; } = new("softmax_cross_entropy", ["entropy_bonus"], number => new SoftmaxCrossEntropy(number("entropy_bonus")));
 
-    /// <summary>The interleaved parts of the sum over a batch.</summary>
-    internal const int LossParts = 64;
+    internal override string Name => Format.Name;
 
-    /// <summary>Tells loss_sum.glsl how many parts the sum has.</summary>
-    internal static (string Name, int Value) LossPartsConstant => ("LOSS_PARTS", LossParts);
+    internal override string Include => "softmax_cross_entropy.glsl";
 
-    /// <summary>Row losses and right predictions, then their sum over the batch.</summary>
-    internal IEnumerable<Dispatch> Forward(Operand logits, Operand targets, Operand rowLosses, Operand batchLoss)
-    {
-        yield return RowByRow(ForwardFile, logits, targets, MatrixBinding.Write("ROW_LOSSES", rowLosses));
-        yield return new Dispatch(
-            new KernelSource(SumFile, ("GROUP_SIZE", LossParts), LossPartsConstant),
-            [MatrixBinding.Read("ROW_LOSSES", rowLosses), MatrixBinding.Write("BATCH_LOSS", batchLoss)],
-            [],
-            new DispatchGrid(1));
-    }
+    internal override IReadOnlyList<(string Name, int Value)> Constants => [LabelTargets.MaskConstant];
 
-    internal IEnumerable<Dispatch> Backward(Operand logits, Operand targets, Operand logitGradients)
-    {
-        yield return RowByRow(BackwardFile, logits, targets, MatrixBinding.Write("LOGIT_GRADIENTS", logitGradients));
-    }
+    internal override IReadOnlyList<(string Name, float Value)> Hyperparameters => [("entropy_bonus", EntropyBonus)];
 
-    private Dispatch RowByRow(string fileName, Operand logits, Operand targets, MatrixBinding result)
-    {
-        return new Dispatch(
-            new KernelSource(fileName, ("GROUP_SIZE", GroupSize), TargetLayout.MaskConstant),
-            [MatrixBinding.Read("LOGITS", logits), MatrixBinding.Read("TARGETS", targets), result],
-            [targets.Shape.TexelsPerRow, logits.Shape.TexelsPerRow],
-            new DispatchGrid(1, RowsPerGroupX: GroupSize),
-            [EntropyBonus]);
-    }
+    internal override IReadOnlyList<KernelArguments<float>> Scalars => [new(("entropyBonus", EntropyBonus))];
+
+    internal override bool CountsCorrect => true;
+
+    internal override TargetLayout TargetsFor(int outputs) => new LabelTargets(outputs);
 
     private static float Required(float value) => Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus));
 }

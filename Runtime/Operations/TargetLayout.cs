@@ -1,35 +1,128 @@
 namespace NeuralPlugin;
 
-/// <summary>
-/// What a batch wants, in an RGBA32UI texture, a row a sample, in words of 32 bits: word 0 the label, word 1 the bits of the
-/// sample's weight, from word 2 on a bit a class that is allowed. Shaders/Include/targets.glsl reads it.
-/// </summary>
-internal static class TargetLayout
+/// <summary>What samples are to give: labels or values, and with each sample the factor of its loss.</summary>
+internal readonly ref struct BatchTargets
 {
-    public const int MaskWord = 2;
+    private BatchTargets(
+        bool areLabels, ReadOnlySpan<int> labels, ReadOnlySpan<float> values, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        AreLabels = areLabels;
+        Labels = labels;
+        Values = values;
+        SampleWeights = sampleWeights;
+        AllowedClasses = allowedClasses;
+    }
+
+    /// <summary>Whether they are labels, and not values.</summary>
+    public bool AreLabels { get; }
+
+    /// <summary>[batch], each a class.</summary>
+    public ReadOnlySpan<int> Labels { get; }
+
+    /// <summary>[batch × outputs].</summary>
+    public ReadOnlySpan<float> Values { get; }
+
+    /// <summary>[batch], or empty for all one.</summary>
+    public ReadOnlySpan<float> SampleWeights { get; }
+
+    /// <summary>[batch × classes], or empty for all.</summary>
+    public ReadOnlySpan<bool> AllowedClasses { get; }
+
+    public static BatchTargets OfLabels(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default) =>
+        new(true, labels, default, sampleWeights, allowedClasses);
+
+    public static BatchTargets OfValues(ReadOnlySpan<float> values, ReadOnlySpan<float> sampleWeights = default) =>
+        new(false, default, values, sampleWeights, default);
+
+    /// <summary>Those of one sample, of so many outputs.</summary>
+    public BatchTargets Row(int row, int outputs) => new(
+        AreLabels, AreLabels ? Labels.Slice(row, 1) : default, AreLabels ? default : Values.Slice(row * outputs, outputs),
+        SampleWeights.IsEmpty ? default : SampleWeights.Slice(row, 1), AllowedClasses.IsEmpty ? default : AllowedClasses.Slice(row * outputs, outputs));
+}
+
+/// <summary>
+/// What the targets of a loss are, in a matrix of 32-bit words, a row a sample. The loss's include reads it. Layouts that are equal hold the
+/// same targets.
+/// </summary>
+internal abstract record TargetLayout(int Outputs)
+{
+    public abstract int WordsPerRow { get; }
+
+    /// <summary>Checks the targets of so many samples.</summary>
+    /// <exception cref="ArgumentException">Lengths do not fit, or they are targets of another loss.</exception>
+    public abstract void Check(int rows, BatchTargets targets);
+
+    /// <summary>Packs checked targets, <see cref="WordsPerRow"/> words for each sample.</summary>
+    public abstract void Pack(BatchTargets targets, Span<uint> words);
+
+    /// <summary>The factors of the samples' losses.</summary>
+    protected static void CheckSampleWeights(int rows, ReadOnlySpan<float> sampleWeights)
+    {
+        if (sampleWeights.IsEmpty) return;
+        Requirements.Length(sampleWeights.Length, rows, "one weight a sample, or none at all", nameof(sampleWeights));
+        Requirements.Finite(sampleWeights, "sample weights", nameof(sampleWeights));
+    }
+}
+
+/// <summary>
+/// Labels: word 0 the label, word 1 the bits of the sample's weight, from word 2 on a bit a class that is allowed.
+/// Shaders/Include/label_targets.glsl reads it.
+/// </summary>
+internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
+{
+    private const int MaskWord = 2;
     private const int BitsPerWord = 32;
 
-    /// <summary>Tells targets.glsl where the mask begins.</summary>
+    /// <summary>Tells label_targets.glsl where the mask begins.</summary>
     public static (string Name, int Value) MaskConstant => ("TARGET_MASK_WORD", MaskWord);
 
-    public static int WordsPerRow(int classes) => MaskWord + MatrixShape.CeilingDivide(classes, BitsPerWord);
+    public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
 
-    /// <summary>Packs checked targets. Empty weights are all one; empty masks allow every class.</summary>
-    public static void Pack(
-        ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses, int classes, Span<uint> words)
+    public override void Check(int rows, BatchTargets targets)
     {
-        int wordsPerRow = WordsPerRow(classes);
-        for (int row = 0; row < labels.Length; row++)
+        if (!targets.AreLabels) throw new ArgumentException("This loss takes labels, one class a sample, but got values. Hand over labels (ints).", nameof(targets));
+        CheckLabels(rows, targets.Labels);
+        CheckSampleWeights(rows, targets.SampleWeights);
+        if (!targets.AllowedClasses.IsEmpty) CheckAllowed(rows, targets.Labels, targets.AllowedClasses);
+    }
+
+    public override void Pack(BatchTargets targets, Span<uint> words)
+    {
+        int wordsPerRow = WordsPerRow;
+        for (int row = 0; row < targets.Labels.Length; row++)
         {
             Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
             target.Clear();
-            target[0] = (uint)labels[row];
-            target[1] = BitConverter.SingleToUInt32Bits(sampleWeights.IsEmpty ? 1f : sampleWeights[row]);
-            for (int j = 0; j < classes; j++)
+            target[0] = (uint)targets.Labels[row];
+            target[1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights.IsEmpty ? 1f : targets.SampleWeights[row]);
+            for (int j = 0; j < Outputs; j++)
             {
-                if (allowedClasses.IsEmpty || allowedClasses[(row * classes) + j])
+                if (targets.AllowedClasses.IsEmpty || targets.AllowedClasses[(row * Outputs) + j])
                     target[MaskWord + (j / BitsPerWord)] |= 1u << (j % BitsPerWord);
             }
+        }
+    }
+
+    private void CheckLabels(int rows, ReadOnlySpan<int> labels)
+    {
+        Requirements.Length(labels.Length, rows, "one label a sample", nameof(labels));
+        for (int i = 0; i < rows; i++)
+        {
+            if ((uint)labels[i] >= (uint)Outputs)
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(labels), labels[i], $"The label of sample {i} must be one of the {Outputs} classes, 0 to {Outputs - 1}.");
+            }
+        }
+    }
+
+    private void CheckAllowed(int rows, ReadOnlySpan<int> labels, ReadOnlySpan<bool> allowedClasses)
+    {
+        Requirements.Length(allowedClasses.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} classes, or none at all", nameof(allowedClasses));
+        for (int i = 0; i < rows; i++)
+        {
+            if (!allowedClasses[(i * Outputs) + labels[i]])
+                throw new ArgumentException($"The label of sample {i}, class {labels[i]}, is not among its allowed classes.", nameof(allowedClasses));
         }
     }
 }

@@ -11,7 +11,8 @@ namespace NeuralPlugin;
 public sealed class BatchTrainer : IDisposable
 {
     private readonly Network network;
-    private readonly SoftmaxCrossEntropy loss;
+    private readonly Loss loss;
+    private readonly TargetLayout layout;
     private readonly Optimizer optimizer;
     private readonly int leastCapacity;
     private readonly bool fused;
@@ -24,21 +25,22 @@ public sealed class BatchTrainer : IDisposable
 
     /// <summary>Makes a trainer; its state is made, its plan recorded and its kernels compiled at the first batch.</summary>
     /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
-    /// <param name="optimizer">How gradients become weights.</param>
-    /// <param name="loss">What is made small; null for plain cross-entropy.</param>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
     /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
     /// <param name="fused">Runs a step in few dispatches; false runs each operation's own kernels, to compare. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
     /// <exception cref="DeviceLimitException">The capacity is beyond what any device runs.</exception>
-    public BatchTrainer(Network network, Optimizer optimizer, SoftmaxCrossEntropy? loss = null, int capacity = 1, bool fused = true)
+    public BatchTrainer(Network network, Optimizer optimizer, Loss? loss = null, int capacity = 1, bool fused = true)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(optimizer);
-        leastCapacity = Recording.RequireCapacity(Requirements.Size(capacity, "rows of a plan"));
+        leastCapacity = ComputationGraph.RequireCapacity(Requirements.Size(capacity, "rows of a plan"));
         this.network = network;
         this.optimizer = optimizer;
         this.fused = fused;
         this.loss = loss ?? new SoftmaxCrossEntropy();
+        layout = this.loss.TargetsFor(network.Outputs);
         LearningRate = optimizer.LearningRate;
         using NeuralDevice.Scope scope = network.Enter();
     }
@@ -66,7 +68,7 @@ public sealed class BatchTrainer : IDisposable
     public BatchResult TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
+        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
         return Train(batch, ref floatSteps, TexelFormat.Float);
     }
 
@@ -87,7 +89,7 @@ public sealed class BatchTrainer : IDisposable
     public BatchResult TrainBatchOfBytes(
         ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
+        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
         return Train(batch, ref byteSteps, TexelFormat.Byte);
     }
 
@@ -101,7 +103,7 @@ public sealed class BatchTrainer : IDisposable
     internal void EnqueueBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        LabeledBatch batch = LabeledBatch.Check(network.Inputs, network.Outputs, features, labels, sampleWeights, allowedClasses);
+        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
         using NeuralDevice.Scope scope = network.Enter();
         PrepareEnqueued(batch.Rows);
         enqueued!.Upload(batch);
@@ -114,10 +116,11 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>One step on a batch that was written into <see cref="EnqueuedFeatures"/> on the GPU, enqueued without waiting; allocates nothing.</summary>
     internal void EnqueueWrittenBatch(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
-        LabeledBatch.CheckTargets(labels.Length, network.Outputs, labels, sampleWeights, allowedClasses);
+        BatchTargets targets = BatchTargets.OfLabels(labels, sampleWeights, allowedClasses);
+        layout.Check(labels.Length, targets);
         using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
-        enqueued!.UploadTargets(labels, sampleWeights, allowedClasses);
+        enqueued!.UploadTargets(targets, labels.Length);
         EnqueueLastBatch();
     }
 
@@ -148,8 +151,8 @@ public sealed class BatchTrainer : IDisposable
     public KernelSet KernelsFor(int rows, SampleFormat features = SampleFormat.Float)
     {
         TexelFormat format = SampleFormats.Texels(features);
-        int capacity = Recording.RequireCapacity(Math.Max(Requirements.Size(rows, "rows of a batch"), leastCapacity));
-        return new KernelSet(StepWorkspace.KernelsFor(network, capacity, optimizer, fused, format));
+        int capacity = ComputationGraph.RequireCapacity(Math.Max(Requirements.Size(rows, "rows of a batch"), leastCapacity));
+        return new KernelSet(StepWorkspace.KernelsFor(network, capacity, loss, optimizer, fused, format));
     }
 
     /// <summary>Whether it trains this network.</summary>
@@ -193,7 +196,7 @@ public sealed class BatchTrainer : IDisposable
         enqueued?.Dispose();
     }
 
-    private BatchResult Train(LabeledBatch batch, ref StepWorkspace? steps, TexelFormat features)
+    private BatchResult Train(TrainingBatch batch, ref StepWorkspace? steps, TexelFormat features)
     {
         using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);

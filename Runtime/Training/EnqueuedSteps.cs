@@ -7,10 +7,10 @@ namespace NeuralPlugin;
 internal sealed class EnqueuedSteps : IDisposable
 {
     private readonly Network network;
-    private readonly SoftmaxCrossEntropy loss;
+    private readonly Loss loss;
     private readonly OptimizerState state;
-    private readonly StepRecord record;
-    private readonly StepRecordCopy found = new();
+    private readonly StepLog record;
+    private readonly StepLogCopy found = new();
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
     private StepWorkspace? workspace;
@@ -20,12 +20,12 @@ internal sealed class EnqueuedSteps : IDisposable
     private long copied;
     private bool isRead = true;
 
-    public EnqueuedSteps(Network network, SoftmaxCrossEntropy loss, OptimizerState state)
+    public EnqueuedSteps(Network network, Loss loss, OptimizerState state)
     {
         this.network = network;
         this.loss = loss;
         this.state = state;
-        record = new StepRecord(network.Device);
+        record = new StepLog(network.Device);
         textures = [record.Texture];
         readback = new Readback(network.Device, [record.Texture.Shape]);
     }
@@ -37,24 +37,24 @@ internal sealed class EnqueuedSteps : IDisposable
     public void Prepare(int capacity)
     {
         if (workspace is not null && workspace.Capacity >= capacity) return;
-        StepWorkspace larger = new(network, capacity, loss, state, record: record);
+        StepWorkspace larger = new(network, capacity, loss, state, log: record);
         larger.Compile();
         workspace?.Dispose();
         workspace = larger;
     }
 
     /// <summary>Takes the batch of the next steps, which a plan was prepared for.</summary>
-    public void Upload(LabeledBatch batch)
+    public void Upload(TrainingBatch batch)
     {
         workspace!.Upload(batch);
         rows = batch.Rows;
     }
 
     /// <summary>Takes the targets of the next steps, whose features are written into <see cref="Features"/>.</summary>
-    public void UploadTargets(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    public void UploadTargets(BatchTargets targets, int count)
     {
-        workspace!.UploadTargets(labels, sampleWeights, allowedClasses);
-        rows = labels.Length;
+        workspace!.UploadTargets(targets, count);
+        rows = count;
     }
 
     /// <summary>The features of a batch, until a larger plan is prepared.</summary>
@@ -65,7 +65,8 @@ internal sealed class EnqueuedSteps : IDisposable
         Notice();
         if (network.PendingIsStale) CopyToPending();   // what a step that is dropped leaves as it is
         state.PrepareStep(learningRate);
-        workspace!.Enqueue(rows, new StepArguments(0, StepRecord.NumberOf(++steps)));
+        record.BeginStep(++steps);
+        workspace!.Enqueue(rows);
         state.Commit();
         if (readback.Status == ReadbackStatus.Pending || !isRead) return;
         stepsWhenRead = steps;
@@ -91,7 +92,7 @@ internal sealed class EnqueuedSteps : IDisposable
         found.Read(readback);
         if (found.DroppedStep == 0) return;
         long dropped = stepsWhenRead;
-        while (StepRecord.NumberOf(dropped) != found.DroppedStep) dropped--;
+        while (StepLog.NumberOf(dropped) != found.DroppedStep) dropped--;
         long lost = steps - Math.Max(dropped - 2, Math.Min(copied, dropped - 1));
         Dropped += lost;
         state.Rewind(state.Steps - lost);

@@ -31,7 +31,7 @@ public sealed class InFrameTrainer : IDisposable
     private readonly TrainingSet samples;
     private readonly WeakReference self;
     private readonly SampleOrder order;
-    private readonly StepRecord record;
+    private readonly StepLog record;
     private readonly OptimizerState state;
     private readonly StepWorkspace workspace;
     private readonly Dispatch[] dispatches;   // that of the order, which few steps need, and those of every step
@@ -39,7 +39,7 @@ public sealed class InFrameTrainer : IDisposable
     private readonly StepCosts callCosts;
     private readonly FrameClock clock;
     private readonly RecordReadback[] readbacks;
-    private readonly StepRecordCopy found = new();
+    private readonly StepLogCopy found = new();
     private WarmUpProgress? warmUp;
     private bool isWarm;
     private OpenStep open;
@@ -84,9 +84,9 @@ public sealed class InFrameTrainer : IDisposable
         LearningRate = options.Optimizer.LearningRate;
         FrameBudget = options.FrameBudget;
         order = new SampleOrder(samples, options.Seed, capacity);
-        record = new StepRecord(network.Device);
+        record = new StepLog(network.Device);
         state = new OptimizerState(network, options.Optimizer);
-        workspace = new StepWorkspace(network, capacity, options.Loss, state, source: order.Source, record: record);
+        workspace = new StepWorkspace(network, capacity, options.Loss, state, source: order.Source, log: record);
         dispatches = [order.Filling, .. workspace.Dispatches];
         gpuCosts = new StepCosts(dispatches, capacity);
         callCosts = new StepCosts(dispatches, capacity);
@@ -222,7 +222,7 @@ public sealed class InFrameTrainer : IDisposable
                 callCosts.LinesWithin(Math.Min(allowed - called, ((Bound * nanoseconds) - called) / SlowMoment), open.Dispatch, left));
             if (lines == 0 && parts == 0 && CostOfALine() <= allowed + credit) lines = 1;
             if (lines == 0 || (lines < left && parts > 0 && (gpuCosts.IsWasteful(open.Dispatch, lines) || callCosts.IsWasteful(open.Dispatch, lines)))) break;
-            network.Device.Run(dispatch, open.Rows, open.Arguments, open.Line, lines);
+            network.Device.Run(dispatch, open.Rows, open.Line, lines);
             callCosts.Observe(open.Dispatch, lines, Stopwatch.GetElapsedTime(start).TotalNanoseconds - called);
             clock.Add(open.Dispatch, lines);
             predicted += gpuCosts.Of(open.Dispatch, lines);
@@ -252,7 +252,9 @@ public sealed class InFrameTrainer : IDisposable
         if (batch.Rows == 0) return false;   // what was added waits for another trainer's open step
         state.PrepareStep(LearningRate);
         network.StepOwner = self;
-        open = Opened(batch.Rows, new StepArguments(batch.FirstSample, StepRecord.NumberOf(enqueued + 1)));
+        order.Source.BeginBatch(batch.FirstSample);
+        record.BeginStep(enqueued + 1);
+        open = Opened(batch.Rows);
         return true;
     }
 
@@ -261,10 +263,10 @@ public sealed class InFrameTrainer : IDisposable
     {
         state.Discard();   // what it has written
         CopyToPending();
-        open = Opened(open.Rows, open.Arguments);
+        open = Opened(open.Rows);
     }
 
-    private OpenStep Opened(int rows, StepArguments arguments) => new(rows, arguments, network.Changes) { Dispatch = order.NeedsFilling ? 0 : 1 };
+    private OpenStep Opened(int rows) => new(rows, network.Changes) { Dispatch = order.NeedsFilling ? 0 : 1 };
 
     private void Abandon()
     {
@@ -339,7 +341,7 @@ public sealed class InFrameTrainer : IDisposable
 
         noticed = lastStep;
         double loss = 0, correct = 0, rows = 0;
-        for (long step = Math.Max(1, lastStep - StepRecord.Slots + 1); step <= lastStep; step++)
+        for (long step = Math.Max(1, lastStep - StepLog.Slots + 1); step <= lastStep; step++)
         {
             if (!found.TryGet(step, out StepResult result) || !float.IsFinite(result.Loss)) continue;
             loss += (double)result.Loss * result.Rows;
@@ -360,16 +362,15 @@ public sealed class InFrameTrainer : IDisposable
         hasDiverged = true;
         Abandon();
         long dropped = noticed;
-        while (StepRecord.NumberOf(dropped) != found.DroppedStep) dropped--;
+        while (StepLog.NumberOf(dropped) != found.DroppedStep) dropped--;
         long good = Math.Max(dropped - 2, Math.Min(copied, dropped - 1));
         state.Rewind(state.Steps - (enqueued - good));
     }
 
     /// <summary>Where a step stands that is open.</summary>
-    private struct OpenStep(int rows, StepArguments arguments, long changes)
+    private struct OpenStep(int rows, long changes)
     {
         public readonly int Rows = rows;
-        public readonly StepArguments Arguments = arguments;
         public readonly long Changes = changes;
         public int Dispatch;
         public int Line;

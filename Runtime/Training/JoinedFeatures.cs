@@ -32,8 +32,12 @@ internal sealed class JoinedFeatures : IDisposable
         observed = new MatrixTexture(device, device.Shape(capacity, columns, "The observations beside textures"));
         dispatch = new Dispatch(
             new KernelSource(JoinFile, ("GROUP_SIZE", GroupSize), ("GROUP_ROWS", GroupRows), ("LIMIT", Limit)),
-            [MatrixBinding.Read("OBSERVED", observed), MatrixBinding.Read("SEEN", seen.Rows), MatrixBinding.Write("FEATURES", features)],
-            [observations, seen.Rows.Shape.Columns, observed.Shape.TexelsPerRow, seen.Rows.Shape.TexelsPerRow, features.Shape.TexelsPerRow],
+            [MatrixBinding.Read("observed", observed), MatrixBinding.Read("seen", seen.Rows), MatrixBinding.Write("features", features)],
+            [
+                new(
+                    ("observations", observations), ("values", seen.Rows.Shape.Columns), ("observedTexels", observed.Shape.TexelsPerRow),
+                    ("seenTexels", seen.Rows.Shape.TexelsPerRow), ("featureTexels", features.Shape.TexelsPerRow)),
+            ],
             new DispatchGrid(MatrixShape.CeilingDivide(features.Shape.TexelsPerRow, GroupSize), RowsPerGroupY: GroupRows))
         {
             NeedsBarrier = true,   // after what still reads the batch before
@@ -56,7 +60,7 @@ internal sealed class JoinedFeatures : IDisposable
         observed.Upload<float>(uploaded.AsSpan(0, looks.Length * columns));
         int lines = dispatch.Grid.Lines(looks.Length);
         for (int first = 0; first < lines; first += Dispatch.MaximumGroups)
-            device.Run(dispatch, looks.Length, default, first, Math.Min(Dispatch.MaximumGroups, lines - first));
+            device.Run(dispatch, looks.Length, first, Math.Min(Dispatch.MaximumGroups, lines - first));
         device.MakeWritesVisible();
     }
 

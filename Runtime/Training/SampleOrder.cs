@@ -41,6 +41,7 @@ internal sealed class SampleOrder : IDisposable
     private readonly int stride;
     private readonly int batchesAhead;
     private readonly MatrixTexture order;
+    private readonly KernelArguments<int> sizes;   // of the filling
     private int generation;
     private long epoch;
     private int count;
@@ -63,9 +64,10 @@ internal sealed class SampleOrder : IDisposable
         int texels = MatrixShape.Texels(batchesAhead * stride);
         MatrixShape shape = device.Shape(texels + Margin, MatrixShape.ColumnsPerTexel, "The order of samples");
         order = new MatrixTexture(device, shape, TexelFormat.UnsignedInteger);
+        sizes = new KernelArguments<int>(
+            ("texels", texels), ("count", 0), ("batchSize", batchSize), ("stride", stride), ("firstBatch", 0), ("seed", seed), ("epochLow", 0), ("epochHigh", 0));
         Filling = new Dispatch(
-            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [MatrixBinding.Write("ORDER", order)],
-            [texels, 0, batchSize, stride, 0, seed, 0, 0], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
+            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [MatrixBinding.Write("order", order)], [sizes], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
         {
             NeedsBarrier = true,   // after what still reads the order of before
         };
@@ -227,9 +229,8 @@ internal sealed class SampleOrder : IDisposable
     private void BeginFilling(int batch)
     {
         (chunkEpoch, chunkCount, chunkBatch) = (epoch, count, batch);
-        int[] sizes = Filling.Sizes;
-        (sizes[1], sizes[4], sizes[5]) = (count, batch, Seed);
-        (sizes[6], sizes[7]) = unchecked(((int)epoch, (int)(epoch >> 32)));
+        (sizes["count"], sizes["firstBatch"], sizes["seed"]) = (count, batch, Seed);
+        (sizes["epochLow"], sizes["epochHigh"]) = unchecked(((int)epoch, (int)(epoch >> 32)));
         NeedsFilling = true;
     }
 }

@@ -25,7 +25,6 @@ internal readonly record struct TextureRegion(int X, int Y, int Width, int Heigh
 internal sealed class TextureFeatures
 {
     private const int GroupSize = 32;
-    private const int SourceUnit = 0;
 
     /// <summary>A common driver ends a loop after as many rounds, those of loops in it included, without a word.</summary>
     private const int MostRounds = 65_535;
@@ -33,6 +32,8 @@ internal sealed class TextureFeatures
     private readonly NeuralDevice device;
     private readonly HostTexture source;
     private readonly Dispatch dispatch;
+    private readonly KernelArguments<int> part = MakePart();
+    private readonly KernelArguments<float> luminance = MakeLuminance();
 
     /// <param name="source">What is written, as <see cref="Take"/> last said.</param>
     /// <param name="width">Pixels side by side.</param>
@@ -44,7 +45,7 @@ internal sealed class TextureFeatures
         device = source.Device;
         this.source = source;
         (Width, Height, Channels) = (width, height, channels);
-        dispatch = DispatchFor(source, width, height, channels, features);
+        dispatch = DispatchFor(source, width, height, channels, features, part, luminance);
         device.Compile(dispatch);
     }
 
@@ -54,17 +55,23 @@ internal sealed class TextureFeatures
 
     public TextureChannels Channels { get; }
 
-    /// <summary>The kernel and what it works on. Size 0 is the row, and sizes 4 to 7 are the part of the texture; the scalars are what luminance is made of.</summary>
+    /// <summary>The kernel and what it works on: some row of the matrix, and all of the texture.</summary>
     public static Dispatch DispatchFor(Operand source, int width, int height, TextureChannels channels, Operand features)
+    {
+        return DispatchFor(source, width, height, channels, features, MakePart(), MakeLuminance());
+    }
+
+    private static Dispatch DispatchFor(
+        Operand source, int width, int height, TextureChannels channels, Operand features, KernelArguments<int> part, KernelArguments<float> luminance)
     {
         (string, int)[] formats = features.Format == TexelFormat.Byte ? [("BYTE_FEATURES", 1)] : [];
         return new Dispatch(
             new KernelSource(
-                "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), ("SOURCE_TEXTURE", SourceUnit), .. formats]),
-            [MatrixBinding.Write("FEATURES", features)], [0, width, height, features.Shape.TexelsPerRow, 0, 0, 0, 0],
-            new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), new float[3])
+                "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), .. formats]),
+            [MatrixBinding.Write("features", features)],
+            [new(("width", width), ("height", height), ("texelsPerRow", features.Shape.TexelsPerRow)), part],
+            new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), [luminance], [new TextureBinding("source", source)])
         {
-            Textures = [source],
             NeedsBarrier = true,   // after what still reads the row
         };
     }
@@ -119,10 +126,15 @@ internal sealed class TextureFeatures
     /// <summary>Enqueues that the features of a part of the source become a row of the matrix.</summary>
     public void Write(int row, TextureRegion region)
     {
-        int[] sizes = dispatch.Sizes;
-        (sizes[0], sizes[4], sizes[5], sizes[6], sizes[7]) = (row, region.X, region.Y, region.Width, region.Height);
-        (dispatch.Scalars[0], dispatch.Scalars[1], dispatch.Scalars[2]) = source.HasGreen ? (0.2126f, 0.7152f, 0.0722f) : (1, 0, 0);
-        device.Run(dispatch, 0, default, 0, dispatch.Grid.Lines(0));
+        (part["row"], part["sourceX"], part["sourceY"], part["sourceWidth"], part["sourceHeight"]) = (row, region.X, region.Y, region.Width, region.Height);
+        (luminance["redWeight"], luminance["greenWeight"], luminance["blueWeight"]) = source.HasGreen ? (0.2126f, 0.7152f, 0.0722f) : (1, 0, 0);
+        device.Run(dispatch, 0, 0, dispatch.Grid.Lines(0));
         device.MakeWritesVisible();
     }
+
+    /// <summary>The row that is written, and the part of the texture that it is written from.</summary>
+    private static KernelArguments<int> MakePart() => new(("row", 0), ("sourceX", 0), ("sourceY", 0), ("sourceWidth", 0), ("sourceHeight", 0));
+
+    /// <summary>What the luminance of a pixel is made of.</summary>
+    private static KernelArguments<float> MakeLuminance() => new(("redWeight", 0), ("greenWeight", 0), ("blueWeight", 0));
 }

@@ -11,9 +11,9 @@ public sealed record TrainerOptions
     /// <exception cref="ArgumentNullException">It is null.</exception>
     public Optimizer Optimizer { get; init => field = value ?? throw new ArgumentNullException(nameof(Optimizer)); } = new Sgd(LearningRate: 0.1f);
 
-    /// <summary>What is made small.</summary>
+    /// <summary>The loss to minimize.</summary>
     /// <exception cref="ArgumentNullException">It is null.</exception>
-    public SoftmaxCrossEntropy Loss { get; init => field = value ?? throw new ArgumentNullException(nameof(Loss)); } = new();
+    public Loss Loss { get; init => field = value ?? throw new ArgumentNullException(nameof(Loss)); } = new SoftmaxCrossEntropy();
 
     /// <summary>How much it does in a frame: a <see cref="TimeSpan"/>, or <see cref="FrameBudget.Steps"/>.</summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>

@@ -49,7 +49,8 @@ public sealed class TrainingSet : IDisposable
         Device = device;
         Format = format;
         MatrixShape features = device.Shape(capacity, inputs, "The features of a training set", texels);
-        MatrixShape targets = device.Shape(capacity, TargetLayout.WordsPerRow(classes), "The targets of a training set");
+        Layout = new LabelTargets(classes);
+        MatrixShape targets = device.Shape(capacity, Layout.WordsPerRow, "The targets of a training set");
         Features = new MatrixTexture(device, features, texels);
         Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
         staging = new SampleStaging(
@@ -73,6 +74,9 @@ public sealed class TrainingSet : IDisposable
     public SampleFormat Format { get; }
 
     internal NeuralDevice Device { get; }
+
+    /// <summary>What the targets of its samples are.</summary>
+    internal TargetLayout Layout { get; }
 
     internal MatrixTexture Features { get; }
 
@@ -130,8 +134,8 @@ public sealed class TrainingSet : IDisposable
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
         RequireFormat(SampleFormat.Float);
-        LabeledBatch.Check(Inputs, Classes, features, labels, sampleWeights, allowedClasses);
-        Stage(MemoryMarshal.AsBytes(features), sizeof(float), labels, sampleWeights, allowedClasses);
+        TrainingBatch batch = TrainingBatch.Check(Inputs, Layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        Stage(MemoryMarshal.AsBytes(features), sizeof(float), batch.Targets, batch.Rows);
     }
 
     /// <summary>Adds samples to a set of bytes, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
@@ -148,9 +152,8 @@ public sealed class TrainingSet : IDisposable
         ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
         RequireFormat(SampleFormat.Bytes);
-        int rows = LabeledBatch.CheckLength(features.Length, Inputs, nameof(features));
-        LabeledBatch.CheckTargets(rows, Classes, labels, sampleWeights, allowedClasses);
-        Stage(features, sizeof(byte), labels, sampleWeights, allowedClasses);
+        TrainingBatch batch = TrainingBatch.Check(Inputs, Layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        Stage(features, sizeof(byte), batch.Targets, batch.Rows);
     }
 
     /// <summary>
@@ -194,13 +197,12 @@ public sealed class TrainingSet : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         TextureFeatures.RequireSize(width, height, channels, Inputs);
-        ReadOnlySpan<int> labels = new(in label);
-        ReadOnlySpan<float> sampleWeights = new(in sampleWeight);
-        LabeledBatch.CheckTargets(1, Classes, labels, sampleWeights, allowedClasses);
+        BatchTargets targets = BatchTargets.OfLabels(new(in label), new(in sampleWeight), allowedClasses);
+        Layout.Check(1, targets);
         textures.Prepare(texture, width, height, channels);
         textures.RemoveFirst(staging.MakeRoom(1));
         textures.Append();
-        TargetLayout.Pack(labels, sampleWeights, allowedClasses, Classes, staging.Append(isTexture: true).Targets.Span);
+        Layout.Pack(targets, staging.Append(isTexture: true).Targets.Span);
     }
 
     /// <summary>The kernel of <see cref="AddTexture"/>, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
@@ -288,19 +290,16 @@ public sealed class TrainingSet : IDisposable
         return rows;
     }
 
-    private void Stage(
-        ReadOnlySpan<byte> features, int bytesPerFeature, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    private void Stage(ReadOnlySpan<byte> features, int bytesPerFeature, BatchTargets targets, int rows)
     {
-        int rows = labels.Length, bytes = Inputs * bytesPerFeature;
+        int bytes = Inputs * bytesPerFeature;
         int kept = Math.Min(rows, Capacity);
         textures.RemoveFirst(staging.MakeRoom(kept));
         for (int i = rows - kept; i < rows; i++)
         {
             (Memory<byte> stagedFeatures, Memory<uint> stagedTargets) = staging.Append();
             features.Slice(i * bytes, bytes).CopyTo(stagedFeatures.Span);   // the padding behind it was never written
-            TargetLayout.Pack(
-                labels.Slice(i, 1), sampleWeights.IsEmpty ? default : sampleWeights.Slice(i, 1),
-                allowedClasses.IsEmpty ? default : allowedClasses.Slice(i * Classes, Classes), Classes, stagedTargets.Span);
+            Layout.Pack(targets.Row(i, Classes), stagedTargets.Span);
         }
     }
 

@@ -5,4 +5,4 @@ namespace NeuralPlugin;
 /// the optimizer's state, [matrix of state][parameter of the network], row-major; <paramref name="Family"/> is that of the network.
 /// </summary>
 internal sealed record TrainingState(
-    Optimizer Optimizer, SoftmaxCrossEntropy Loss, float LearningRate, long Steps, KernelFamily Family, float[][][] Moments);
+    Optimizer Optimizer, Loss Loss, float LearningRate, long Steps, KernelFamily Family, float[][][] Moments);

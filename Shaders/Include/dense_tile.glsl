@@ -1,10 +1,17 @@
-// A tile of a dense layer, and the ReLU that follows it: ROWS rows by TEXELS texels of Y = X . W + b (with RELU: max(Y, 0)) in registers,
-// walking along the inputs, a texel of X (four inputs) at a time. The sum over the inputs has one order, whatever the tile: four
+// A tile of a dense layer, and the activation that follows it: ROWS rows by TEXELS texels of Y = X . W + b (with ACTIVATION: activate(Y)) in
+// registers, walking along the inputs, a texel of X (four inputs) at a time. The sum over the inputs has one order, whatever the tile: four
 // products at a time, in order. What lies outside of Y is not stored.
-// The including kernel includes samples.glsl and defines the images `inputs` [rows x inputs] and `parameters` [inputs + 1 x outputs] (W and, below it, b), the
-// buffer `outputs` [rows x outputs], and inputTexels, outputTexels and inputColumns.
+// The including kernel declares `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b), inputTexels, outputTexels
+// and inputColumns, and defines STORE_TILE(at, values) for Y [rows x outputs].
+#include "samples.glsl"
 #include "tile.glsl"
-#include "relu.glsl"
+#include <ACTIVATION>
+
+#ifdef ACTIVATION
+#define ACTIVATED(x) activate(x)
+#else
+#define ACTIVATED(x) x
+#endif
 
 void computeTile(int firstRow, int firstTexel)
 {
@@ -21,10 +28,10 @@ void computeTile(int firstRow, int firstTexel)
         int weightAt2 = weightAt1 + outputTexels, weightAt3 = weightAt2 + outputTexels;
         vec4 x[ROWS];
         vec4 w0[TEXELS], w1[TEXELS], w2[TEXELS], w3[TEXELS];
-#define LOAD_INPUT(row) x[row] = loadInputs(inputs, inputAt[row] + k);
+#define LOAD_INPUT(row) x[row] = LOAD_INPUTS(inputs, inputAt[row] + k);
 #define LOAD_WEIGHTS(t) \
-        w0[t] = imageLoad(parameters, weightAt0 + t); w1[t] = imageLoad(parameters, weightAt1 + t); \
-        w2[t] = imageLoad(parameters, weightAt2 + t); w3[t] = imageLoad(parameters, weightAt3 + t);
+        w0[t] = LOAD(parameters, weightAt0 + t); w1[t] = LOAD(parameters, weightAt1 + t); \
+        w2[t] = LOAD(parameters, weightAt2 + t); w3[t] = LOAD(parameters, weightAt3 + t);
 #define MULTIPLY(row, t) \
         sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
@@ -34,23 +41,18 @@ void computeTile(int firstRow, int firstTexel)
     }
 
     vec4 bias[TEXELS];
-#define LOAD_BIAS(t) bias[t] = imageLoad(parameters, biasAt + t);
+#define LOAD_BIAS(t) bias[t] = LOAD(parameters, biasAt + t);
     EACH_TEXEL(LOAD_BIAS)
-#ifdef RELU
-#define ACTIVATION(x) relu(x)
-#else
-#define ACTIVATION(x) x
-#endif
-#define STORE(row, t) \
+#define STORE_TEXEL(row, t) \
     { \
-        vec4 y = ACTIVATION(scaleInputs(sum[row * TEXELS + t]) + bias[t]); \
-        if (isInUse && firstTexel + t < outputTexels) outputs[at + t] = asTexel(y); \
+        vec4 y = ACTIVATED(scaleInputs(sum[row * TEXELS + t]) + bias[t]); \
+        if (isInUse && firstTexel + t < outputTexels) STORE_TILE(at + t, y); \
     }
 #define STORE_ROW(row) \
     { \
         int at = matrixTexel(firstRow + row, firstTexel, outputTexels); \
         bool isInUse = firstRow + row < rows; \
-        ACROSS(STORE, row) \
+        ACROSS(STORE_TEXEL, row) \
     }
     EACH_ROW(STORE_ROW)
 }

@@ -1,8 +1,9 @@
 // A dispatch may run in parts, some lines of its workgroups now and the rest in a later frame; these are the numbers that workgroups
 // and invocations, GROUP_SIZE of them along x in a group, have in the whole of it.
+#include "bindings.glsl"
 
-layout(location = FIRST_GROUP_X) uniform int firstGroupX;
-layout(location = FIRST_GROUP_Y) uniform int firstGroupY;
+SIZE(firstGroupX);
+SIZE(firstGroupY);
 
 ivec2 workGroup()
 {

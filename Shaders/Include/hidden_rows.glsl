@@ -1,24 +1,29 @@
 // The rows H [rows x hidden] that a last layer goes on with. An invocation has one of them after the other: from firstRow() on, every
 // GROUP_SIZE rows, below lastRow(). With GROUP_ROWS they are computed here first, by the dense layer before: a workgroup has all columns of
 // GROUP_ROWS rows, tile after tile. Else they are read, and a workgroup has GROUP_SIZE of them.
-// The including kernel defines hiddenTexels and computeRow, what is done with a row; main is here. What uses a row calls lookUpRow of samples.glsl before.
+// COMPUTE_ROWS(computeRow) is the body of the kernel. What uses a row calls lookUpRow of samples.glsl before.
 #include "samples.glsl"
+#include "last_layer.glsl"
 
 #ifdef GROUP_ROWS
 
-layout(binding = HIDDEN_IMAGE, rgba32f) coherent uniform imageBuffer hidden;
-layout(std430, binding = HIDDEN_BUFFER) coherent writeonly buffer Hidden { TEXEL outputs[]; };
-INPUT_LAYOUT(INPUTS_IMAGE) inputs;
-layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;
-layout(location = SIZE_3) uniform int inputTexels;
-layout(location = SIZE_4) uniform int inputColumns;
-#define scaleHidden(sum) (sum)
+EXCHANGE(hidden);
+READ_INPUTS(inputs);
+READ(parameters);
+SIZE(inputTexels);
+SIZE(inputColumns);
 #define outputTexels hiddenTexels
+#define STORE_TILE(at, values) STORE(hidden, at, values)
 #include "dense_tile.glsl"
+
+vec4 scaleHidden(vec4 sum)
+{
+    return sum;
+}
 
 vec4 loadHidden(int row, int texel)
 {
-    return imageLoad(hidden, matrixTexel(row, texel, hiddenTexels));
+    return LOAD(hidden, matrixTexel(row, texel, hiddenTexels));
 }
 
 void computeHidden()
@@ -47,12 +52,16 @@ int lastRow()
 #else
 
 layout(local_size_x = GROUP_SIZE) in;
-INPUT_LAYOUT(HIDDEN_IMAGE) hidden;
-#define scaleHidden(sum) scaleInputs(sum)
+READ_INPUTS(hidden);
+
+vec4 scaleHidden(vec4 sum)
+{
+    return scaleInputs(sum);
+}
 
 vec4 loadHidden(int row, int texel)
 {
-    return loadInputs(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
+    return LOAD_INPUTS(hidden, matrixTexel(foundInputRow(row), texel, hiddenTexels));
 }
 
 #define computeHidden()
@@ -69,16 +78,12 @@ int lastRow()
 
 #endif
 
-void computeRow(int row);
-
-void main()
-{
-    computeHidden();
-    int row = firstRow();
-    do
-    {
-        if (row < lastRow()) computeRow(row);
-        row += GROUP_SIZE;
-    }
+#define COMPUTE_ROWS(computeRow) \
+    computeHidden(); \
+    int row = firstRow(); \
+    do \
+    { \
+        if (row < lastRow()) computeRow(row); \
+        row += GROUP_SIZE; \
+    } \
     while (row < lastRow());
-}

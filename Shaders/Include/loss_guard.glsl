@@ -1,11 +1,14 @@
-// Notes in the record of record.glsl that the loss of a row is not finite, before any update of this step.
-#include "record.glsl"
+// With LOG_SLOTS: notes in the log of step_log.glsl that the loss of a row is not finite, before any update of this step.
+#include "step_log.glsl"
 
-layout(binding = RECORD_IMAGE, rgba32f) uniform imageBuffer stepRecord;
-layout(std430, binding = RECORD_BUFFER) writeonly buffer NotedStepRecord { TEXEL notedStepRecord[]; };
+#ifdef LOG_SLOTS
+READ_WRITE(stepLog);
 
 void noteLoss(float loss)
 {
-    float droppedStep = imageLoad(stepRecord, recordOfDrop()).x;
-    if (!isFinite(loss) && droppedStep == 0.0) notedStepRecord[recordOfDrop()] = asTexel(vec4(float(stepNumber), 0.0, 0.0, 0.0));
+    float droppedStep = LOAD(stepLog, logOfDrop()).x;
+    if (!isFinite(loss) && droppedStep == 0.0) STORE(stepLog, logOfDrop(), vec4(float(stepNumber), 0.0, 0.0, 0.0));
 }
+#else
+#define noteLoss(loss)
+#endif

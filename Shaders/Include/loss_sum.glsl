@@ -1,11 +1,12 @@
-// The mean loss and the number of right predictions of a batch, by the invocations of one workgroup:
-//   [1 x 4] = (sum L_i / rows, sum right_i, 0, 0) from [rows x 4].
-// Where a trainer keeps a record, it is a row of that (record.glsl).
+// The mean loss and the number of correct predictions of a batch, by the invocations of one workgroup:
+//   [1 x 4] = (sum L_i / rows, sum correct_i, 0, 0) from [rows x 4].
+// Where a trainer keeps a log, it is a row of that (step_log.glsl).
 // LOSS_PARTS interleaved parts, part p of rows p, p + LOSS_PARTS, ... in order, then the parts in order: the same bits for any
-// number of invocations. The including kernel defines rowLosses, batchLoss and LOSS_PARTS. Every invocation of the workgroup
-// calls it, since it waits for the others; one whose group is not to sum says so.
+// number of invocations. Every invocation of the workgroup calls it, since it waits for the others; one whose group is not to sum says so.
+#include "step_log.glsl"
 
-#include "record.glsl"
+READ(rowLosses);
+WRITE(batchLoss);
 
 shared vec2 lossParts[LOSS_PARTS];
 
@@ -14,7 +15,7 @@ void sumLosses(int invocation, int invocations, bool isWanted)
     for (int part = isWanted ? invocation : LOSS_PARTS; part < LOSS_PARTS; part += invocations)
     {
         vec2 sum = vec2(0.0);
-        for (int row = part; row < rows; row += LOSS_PARTS) sum += imageLoad(rowLosses, matrixTexel(row, 0, 1)).xy;
+        for (int row = part; row < rows; row += LOSS_PARTS) sum += LOAD(rowLosses, matrixTexel(row, 0, 1)).xy;
         lossParts[part] = sum;
     }
 
@@ -24,6 +25,6 @@ void sumLosses(int invocation, int invocations, bool isWanted)
     {
         vec2 sum = vec2(0.0);
         for (int part = 0; part < LOSS_PARTS; part++) sum += lossParts[part];
-        batchLoss[recordOfStep()] = asTexel(stepResult(sum.x, sum.y));
+        STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
     }
 }

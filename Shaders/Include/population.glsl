@@ -14,9 +14,9 @@
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
-layout(binding = PARAMETERS_IMAGE, rgba32f) readonly uniform imageBuffer parameters;
-layout(binding = FEATURES_IMAGE, rgba32f) readonly uniform imageBuffer features;
-layout(location = SIZE_0) uniform int members;
+READ(parameters);
+READ(features);
+SIZE(members);
 
 const int INPUT_TEXELS = (INPUTS + 3) / 4;
 const int HIDDEN_TEXELS = (HIDDEN + 3) / 4;
@@ -89,16 +89,16 @@ int parameterTexel(int origin, int texel)
 #ifdef INPUT_SLOTS
 #define DECLARE_FEATURES vec4 kept[ROWS * INPUT_SLOTS]; EACH_INPUT(KEEP_INPUT)
 #define KEEP_INPUT(k) if (k < INPUT_TEXELS) { const int keptTexel = k; EACH_ROW(KEEP_FEATURE) }
-#define KEEP_FEATURE(row) kept[row * INPUT_SLOTS + keptTexel] = imageLoad(features, featureAt[row] + keptTexel);
+#define KEEP_FEATURE(row) kept[row * INPUT_SLOTS + keptTexel] = LOAD(features, featureAt[row] + keptTexel);
 #define FEATURE(row, k) kept[row * INPUT_SLOTS + k]
 #else
 #define DECLARE_FEATURES
-#define FEATURE(row, k) imageLoad(features, featureAt[row] + k)
+#define FEATURE(row, k) LOAD(features, featureAt[row] + k)
 #endif
 
 // hidden[row] = b1 + sum over inputs, before the ReLU, for the texel of hidden units whose run begins at the texel `run`.
 #define COMPUTE_HIDDEN \
-    vec4 bias1 = imageLoad(parameters, parameterTexel(origin, run + INPUTS)); \
+    vec4 bias1 = LOAD(parameters, parameterTexel(origin, run + INPUTS)); \
     EACH_ROW(START_HIDDEN) \
     EACH_INPUT(ADD_INPUT)
 #define START_HIDDEN(row) hidden[row] = bias1;
@@ -110,7 +110,7 @@ int parameterTexel(int origin, int texel)
         vec4 w2 = LOAD_WEIGHTS(4 * texel + 2), w3 = LOAD_WEIGHTS(4 * texel + 3); \
         EACH_ROW(ADD_PRODUCTS) \
     }
-#define LOAD_WEIGHTS(i) (i < INPUTS ? imageLoad(parameters, parameterTexel(origin, run + i)) : vec4(0.0))
+#define LOAD_WEIGHTS(i) (i < INPUTS ? LOAD(parameters, parameterTexel(origin, run + i)) : vec4(0.0))
 #define ADD_PRODUCTS(row) \
     { \
         vec4 v = FEATURE(row, texel); \
@@ -132,7 +132,7 @@ int parameterTexel(int origin, int texel)
     if (c < CLASSES) \
     { \
         const int j = c; \
-        float bias2 = imageLoad(parameters, parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + j / 4))[j % 4]; \
+        float bias2 = LOAD(parameters, parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + j / 4))[j % 4]; \
         EACH_ROW(START_LOGIT_ROW) \
     }
 #define START_LOGIT_ROW(row) z[row * CLASS_SLOTS + j] = bias2;
@@ -141,7 +141,7 @@ int parameterTexel(int origin, int texel)
     if (c < CLASSES) \
     { \
         const int j = c; \
-        vec4 w = imageLoad(parameters, parameterTexel(origin, run + INPUTS + 1 + j)); \
+        vec4 w = LOAD(parameters, parameterTexel(origin, run + INPUTS + 1 + j)); \
         EACH_ROW(ADD_CLASS_ROW) \
     }
 #define ADD_CLASS_ROW(row) z[row * CLASS_SLOTS + j] += dot(hidden[row], w);

@@ -2,23 +2,24 @@
 // there are: `order` has row numbers, four a texel, and those of this batch from the position firstSample on, a multiple of four.
 // With BYTE_INPUTS the features are bytes, which stand for value / 255. Kernels sum over values of 0 to 255, where one is INPUT_ONE, and scale
 // the sum: to scale each value would be a twentieth more multiplications.
+#include "matrix.glsl"
 
 #ifdef BYTE_INPUTS
-#define INPUT_LAYOUT(unit) layout(binding = unit, rgba8ui) readonly uniform uimageBuffer
-#define loadInputs(image, at) vec4(ivec4(imageLoad(image, at)))   // signed integers are converted in one instruction
+#define READ_INPUTS(name) READ_BYTES(name)
+#define LOAD_INPUTS(name, at) vec4(ivec4(LOAD(name, at)))   // signed integers are converted in one instruction
 #define INPUT_ONE 255.0
 #define scaleInputs(sum) ((sum) * (1.0 / 255.0))
 #else
-#define INPUT_LAYOUT(unit) layout(binding = unit, rgba32f) readonly uniform imageBuffer
-#define loadInputs(image, at) imageLoad(image, at)
+#define READ_INPUTS(name) READ(name)
+#define LOAD_INPUTS(name, at) LOAD(name, at)
 #define INPUT_ONE 1.0
 #define scaleInputs(sum) (sum)
 #endif
 
 #if defined(DRAWN_INPUTS) || defined(DRAWN_TARGETS)
 
-layout(binding = ORDER_TEXTURE) uniform usamplerBuffer order;
-layout(location = FIRST_SAMPLE) uniform int firstSample;
+LOOK_UP(usamplerBuffer, order);
+SIZE(firstSample);
 
 // The row numbers of four samples, the first one in use and a multiple of four. Past the end of a batch there are some, too.
 ivec4 drawnRows(int row)

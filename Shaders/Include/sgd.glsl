@@ -1,15 +1,9 @@
-// Stochastic gradient descent: g' = g + weightDecay * w;  v' = momentum * v + g' (without momentum g');  w' = w - learningRate * v'.
+// Slot OPTIMIZER: stochastic gradient descent, g' = g + weightDecay * w;  w' = w - learningRate * g'.
+SCALAR(learningRate);
+SCALAR(weightDecay);
 
-layout(location = SCALAR_0) uniform float learningRate;
-layout(location = SCALAR_1) uniform float momentum;
-layout(location = SCALAR_2) uniform float weightDecay;
-
-vec4 decayedGradient(vec4 w, vec4 gradient)
+vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
-    return gradient + weightDecay * w;
-}
-
-vec4 descend(vec4 w, vec4 v)
-{
-    return w - learningRate * v;
+    vec4 g = gradient + weightDecay * w;
+    return w - learningRate * g;
 }

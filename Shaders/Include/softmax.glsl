@@ -1,7 +1,6 @@
 // The softmax of one row of logits over its allowed classes, from the logits less their maximum:
 //   p_j = exp(z_j - m) / s,  m = max z,  s = sum exp(z_j - m),  log p_j = z_j - m - log s
 //   entropy H = -sum p_j log p_j = log s - sum p_j (z_j - m)
-// The including kernel defines `vec4 loadLogits(int row, int texel)`, `bvec4 loadAllowed(int row, int texel)` and classTexels.
 
 const float LOWEST = -3.402823466e38;
 
@@ -13,6 +12,10 @@ struct Softmax
     float entropy;
     int best;      // the first class of the greatest logit
 };
+
+// Defined by the kernel: a texel of the logits of a row, and which of its classes are allowed.
+vec4 networkOutput(int row, int texel);
+bvec4 loadAllowed(int row, int texel);
 
 // z - m, kept finite where logits lie further apart than a float reaches, so that 0 * (z - m) is 0.
 vec4 shiftedLogits(vec4 logits, float maximum)
@@ -26,12 +29,12 @@ vec4 exponentials(vec4 logits, bvec4 allowed, float maximum)
     return mix(vec4(0.0), exp(logits - maximum), allowed);
 }
 
-Softmax softmaxOfRow(int row)
+Softmax softmaxOfRow(int row, int texels)
 {
     Softmax softmax = Softmax(LOWEST, 0.0, 0.0, 0.0, 0);
-    for (int texel = 0; texel < classTexels; texel++)
+    for (int texel = 0; texel < texels; texel++)
     {
-        vec4 logits = mix(vec4(LOWEST), loadLogits(row, texel), loadAllowed(row, texel));
+        vec4 logits = mix(vec4(LOWEST), networkOutput(row, texel), loadAllowed(row, texel));
         for (int i = 0; i < 4; i++)
         {
             bool better = logits[i] > softmax.maximum;
@@ -41,9 +44,9 @@ Softmax softmaxOfRow(int row)
     }
 
     float weighted = 0.0;   // sum exp(z - m) (z - m)
-    for (int texel = 0; texel < classTexels; texel++)
+    for (int texel = 0; texel < texels; texel++)
     {
-        vec4 logits = loadLogits(row, texel);
+        vec4 logits = networkOutput(row, texel);
         bvec4 allowed = loadAllowed(row, texel);
         vec4 terms = exponentials(logits, allowed, softmax.maximum);
         vec4 shifted = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum), allowed);

@@ -1,68 +1,35 @@
-// One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. The
-// including kernel says which optimizer (UPDATE), and calls loadRecord first. Where there is no
-// such texel (isWanted is false), nothing is updated. A step whose loss is not finite stores as record.glsl says.
-//   UPDATE_SGD, UPDATE_MOMENTUM   sgd.glsl
-//   UPDATE_ADAM   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
-//                 w' = w - learningRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
-// Adam: Kingma and Ba, 2015, algorithm 1; its two corrections come as scalars, computed in double.
+// One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. Slot OPTIMIZER has
+//   vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
+// which gives the new weights and leaves the new state; it has STATES matrices of that, which EACH_STATE(F) walks, and STATE_SLOTS is at least 1.
+// The including kernel calls loadDrop first. Where there is no such texel (isWanted is false), nothing is updated. A step whose loss is not
+// finite stores as step_log.glsl says.
+#include "step_log.glsl"
+#include <OPTIMIZER>
 
-#include "record.glsl"
+READ(weights);
+WRITE(pendingWeights);
+#define DECLARE_STATE(i) READ(state##i); WRITE(pendingState##i);
+EACH_STATE(DECLARE_STATE)
 
-#ifdef RECORD_SLOTS
-layout(binding = RECORD_TEXTURE) uniform samplerBuffer stepRecord;
+#ifdef LOG_SLOTS
+LOOK_UP(samplerBuffer, droppedSteps);
 #endif
 
-void loadRecord()
+void loadDrop()
 {
-#ifdef RECORD_SLOTS
-    droppedStep = texelFetch(stepRecord, recordOfDrop()).x;
+#ifdef LOG_SLOTS
+    droppedStep = texelFetch(droppedSteps, logOfDrop()).x;
 #endif
 }
-
-layout(binding = WEIGHTS_IMAGE, rgba32f) readonly uniform imageBuffer weights;
-layout(std430, binding = PENDING_WEIGHTS_BUFFER) writeonly buffer PendingWeights { TEXEL pendingWeights[]; };
-
-#if UPDATE == UPDATE_ADAM
-
-layout(location = SCALAR_0) uniform float learningRate;
-layout(binding = STATE_0_IMAGE, rgba32f) readonly uniform imageBuffer means;
-layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingMeans { TEXEL pendingMeans[]; };
-layout(binding = STATE_1_IMAGE, rgba32f) readonly uniform imageBuffer variances;
-layout(std430, binding = PENDING_STATE_1_BUFFER) writeonly buffer PendingVariances { TEXEL pendingVariances[]; };
-layout(location = SCALAR_1) uniform float beta1;
-layout(location = SCALAR_2) uniform float beta2;
-layout(location = SCALAR_3) uniform float epsilon;
-layout(location = SCALAR_4) uniform float meanCorrection;       // 1 / (1 - beta1^t)
-layout(location = SCALAR_5) uniform float varianceCorrection;   // 1 / (1 - beta2^t)
 
 void update(int at, bool isWanted, vec4 gradient)
 {
-    vec4 w = imageLoad(weights, at), mean = imageLoad(means, at), variance = imageLoad(variances, at);
-    vec4 m = beta1 * mean + (1.0 - beta1) * gradient;
-    vec4 v = beta2 * variance + (1.0 - beta2) * gradient * gradient;
-    STORE_UPDATE(pendingMeans, at, isWanted, mean, m)
-    STORE_UPDATE(pendingVariances, at, isWanted, variance, v)
-    STORE_UPDATE(pendingWeights, at, isWanted, w, w - learningRate * (m * meanCorrection) / (sqrt(v * varianceCorrection) + epsilon))
+    vec4 w = LOAD(weights, at);
+    vec4 old[STATE_SLOTS], new[STATE_SLOTS];
+#define LOAD_STATE(i) old[i] = LOAD(state##i, at); new[i] = old[i];
+    EACH_STATE(LOAD_STATE)
+    vec4 updated = optimize(w, gradient, new);
+#define STORE_STATE(i) STORE_UPDATE(pendingState##i, at, isWanted, old[i], new[i])
+    EACH_STATE(STORE_STATE)
+    STORE_UPDATE(pendingWeights, at, isWanted, w, updated)
 }
-
-#else
-
-#include "sgd.glsl"
-#if UPDATE == UPDATE_MOMENTUM
-layout(binding = STATE_0_IMAGE, rgba32f) readonly uniform imageBuffer velocities;
-layout(std430, binding = PENDING_STATE_0_BUFFER) writeonly buffer PendingVelocities { TEXEL pendingVelocities[]; };
-#endif
-
-void update(int at, bool isWanted, vec4 gradient)
-{
-    vec4 w = imageLoad(weights, at);
-    vec4 v = decayedGradient(w, gradient);
-#if UPDATE == UPDATE_MOMENTUM
-    vec4 velocity = imageLoad(velocities, at);
-    v = momentum * velocity + v;
-    STORE_UPDATE(pendingVelocities, at, isWanted, velocity, v)
-#endif
-    STORE_UPDATE(pendingWeights, at, isWanted, w, descend(w, v))
-}
-
-#endif

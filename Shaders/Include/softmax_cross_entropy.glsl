@@ -1,17 +1,37 @@
-// The loss of one row and its gradient, from softmax.glsl and targets.glsl; the including kernel defines entropyBonus.
+// Slot LOSS: softmax cross-entropy with an entropy bonus, of a row of logits against its label.
+#include "label_targets.glsl"
+#include "softmax.glsl"
+
+SCALAR(entropyBonus);
+
+struct LossRow
+{
+    Target target;
+    Softmax softmax;
+};
+
+LossRow beginLoss(int row, int texels)
+{
+    Target target = loadTarget(row);
+    return LossRow(target, softmaxOfRow(row, texels));
+}
 
 // L = weight * (-log p_label) - entropyBonus * H(p), then 1 if the first greatest logit is the label's, else 0.
-vec4 rowLoss(int row, Target target, Softmax softmax)
+vec4 rowLoss(int row, LossRow begun)
 {
-    float crossEntropy = softmax.logSum - (loadLogits(row, target.label / 4)[target.label % 4] - softmax.maximum);
+    Target target = begun.target;
+    Softmax softmax = begun.softmax;
+    float crossEntropy = softmax.logSum - (networkOutput(row, target.label / 4)[target.label % 4] - softmax.maximum);
     float loss = target.weight * crossEntropy - entropyBonus * softmax.entropy;
     return vec4(loss, softmax.best == target.label ? 1.0 : 0.0, 0.0, 0.0);
 }
 
 // dz_j = (weight * (p_j - [j = label]) + entropyBonus * p_j * (log p_j + H(p))) / rows for allowed classes j, else 0.
-vec4 logitGradient(int row, int texel, Target target, Softmax softmax)
+vec4 outputGradient(int row, int texel, LossRow begun)
 {
-    vec4 logits = loadLogits(row, texel);
+    Target target = begun.target;
+    Softmax softmax = begun.softmax;
+    vec4 logits = networkOutput(row, texel);
     bvec4 allowed = loadAllowed(row, texel);
     vec4 p = exponentials(logits, allowed, softmax.maximum) / softmax.sum;
     vec4 logP = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum) - softmax.logSum, allowed);

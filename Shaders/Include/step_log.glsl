@@ -1,22 +1,23 @@
-// With RECORD_SLOTS: what the steps of a trainer found, [RECORD_SLOTS + 1 x 4]. Row s mod RECORD_SLOTS is (loss, right, rows, s) of
+// With LOG_SLOTS: the log of a trainer's steps, [LOG_SLOTS + 1 x 4]. Row s mod LOG_SLOTS is (loss, correct, rows, s) of
 // step s, and tells whoever reads it that the step has run. The first value of the last row is the first step whose loss was not
 // finite, or 0. That step writes nothing, so that what was pending stays as it was before the last step, whose loss was finite.
 // The steps after it copy. Without: every step counts, and finds its loss in the only row.
+#include "matrix.glsl"
 
-#ifdef RECORD_SLOTS
+#ifdef LOG_SLOTS
 
-layout(location = STEP) uniform int stepNumber;   // from 1
+SIZE(stepNumber);   // from 1
 
 float droppedStep;   // what the last row says; whoever updates loads it first
 
-int recordOfStep()
+int logOfStep()
 {
-    return matrixTexel(stepNumber % RECORD_SLOTS, 0, 1);
+    return matrixTexel(stepNumber % LOG_SLOTS, 0, 1);
 }
 
-int recordOfDrop()
+int logOfDrop()
 {
-    return matrixTexel(RECORD_SLOTS, 0, 1);
+    return matrixTexel(LOG_SLOTS, 0, 1);
 }
 
 bool isFinite(float value)
@@ -24,33 +25,33 @@ bool isFinite(float value)
     return !isnan(value) && !isinf(value);
 }
 
-vec4 stepResult(float lossSum, float right)
+vec4 stepResult(float lossSum, float correct)
 {
-    return vec4(lossSum / float(rows), right, float(rows), float(stepNumber));
+    return vec4(lossSum / float(rows), correct, float(rows), float(stepNumber));
 }
 
 #define STORE_UPDATE(pending, at, isWanted, old, new) \
     { \
         vec4 stored = droppedStep == 0.0 ? new : old; \
-        if (isWanted && droppedStep != float(stepNumber)) pending[at] = asTexel(stored); \
+        if (isWanted && droppedStep != float(stepNumber)) STORE(pending, at, stored); \
     }
 
 #else
 
-int recordOfStep()
+int logOfStep()
 {
     return 0;
 }
 
-vec4 stepResult(float lossSum, float right)
+vec4 stepResult(float lossSum, float correct)
 {
-    return vec4(lossSum / float(rows), right, 0.0, 0.0);
+    return vec4(lossSum / float(rows), correct, 0.0, 0.0);
 }
 
 #define STORE_UPDATE(pending, at, isWanted, old, new) \
     { \
         vec4 stored = new; \
-        if (isWanted) pending[at] = asTexel(stored); \
+        if (isWanted) STORE(pending, at, stored); \
     }
 
 #endif

@@ -1,0 +1,38 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Numbers that a kernel is given by name when it runs: sizes, or scalars such as a learning rate. Their owner keeps the object and
+/// changes its values between runs; every dispatch that has it sees them. Setting a value allocates nothing.
+/// </summary>
+internal sealed class KernelArguments<T> where T : unmanaged
+{
+    private readonly string[] names;
+    private readonly T[] values;
+
+    public KernelArguments(params IReadOnlyList<(string Name, T Value)> arguments)
+    {
+        names = [.. arguments.Select(argument => argument.Name)];
+        values = [.. arguments.Select(argument => argument.Value)];
+    }
+
+    /// <summary>What shaders call them, in the order of <see cref="Values"/>.</summary>
+    public IReadOnlyList<string> Names => names;
+
+    public ReadOnlySpan<T> Values => values;
+
+    /// <exception cref="ArgumentException">There is none of this name.</exception>
+    public T this[string name]
+    {
+        get => values[IndexOf(name)];
+        set => values[IndexOf(name)] = value;
+    }
+
+    /// <summary>The same names with zeros: for a run that only makes a kernel ready.</summary>
+    public KernelArguments<T> Zeros() => new([.. names.Select(name => (name, default(T)))]);
+
+    private int IndexOf(string name)
+    {
+        int index = Array.IndexOf(names, name);
+        return index >= 0 ? index : throw new ArgumentException($"There is no argument '{name}' among {string.Join(", ", names)}.", nameof(name));
+    }
+}

@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// What the steps of a trainer find, kept on the GPU until it is read back: for each of the last <see cref="Slots"/> steps its
+/// loss and its correct predictions, and the first step whose loss was not finite, which keeps itself and all later ones from
+/// changing the weights. Shaders/Include/step_log.glsl says how.
+/// </summary>
+internal sealed class StepLog : IDisposable
+{
+    /// <summary>Steps whose results are kept.</summary>
+    public const int Slots = 64;
+
+    /// <summary>Step numbers come again after so many, so that a float holds each.</summary>
+    public const int Numbers = 1 << 20;
+
+    private readonly MatrixTexture texture;
+    private readonly Part dropped;
+    private readonly KernelArguments<int> stepNumber = new(("stepNumber", 0));
+
+    public StepLog(NeuralDevice device)
+    {
+        texture = new MatrixTexture(device, device.Shape(Slots + 1, MatrixShape.ColumnsPerTexel, "The log of a trainer"));
+        dropped = new Part(texture);
+        Results = new Part(texture);
+    }
+
+    /// <summary>The rows of the steps. Its other part has another owner, so that the one does not wait for the other.</summary>
+    public Operand Results { get; }
+
+    public MatrixTexture Texture => texture;
+
+    /// <summary>The number of a step as kernels get it: from 1 on, never 0.</summary>
+    public static int NumberOf(long step) => (int)((step - 1) % Numbers) + 1;
+
+    /// <summary>The row of a step.</summary>
+    public static int SlotOf(long step) => NumberOf(step) % Slots;
+
+    /// <summary>Image units and storage buffers that <see cref="Guard"/> adds to a computation.</summary>
+    public static int BindingsOf(Computation computation) => !computation.FindsLosses ? 0 : computation.Updates ? 1 : 2;
+
+    /// <summary>Says which step the dispatches that are run from now on belong to; from 1 on.</summary>
+    public void BeginStep(long step) => stepNumber["stepNumber"] = NumberOf(step);
+
+    /// <summary>The dispatch of a computation of a step, so that it keeps the log and heeds it.</summary>
+    public Dispatch Guard(Computation computation, Dispatch dispatch)
+    {
+        List<MatrixBinding> matrices = [.. dispatch.Matrices];
+        int results = matrices.FindIndex(matrix => matrix.Operand == Results);
+        if (results < 0 && !computation.FindsLosses && !computation.Updates) return dispatch;
+        bool isWholeStep = computation.FindsLosses && computation.Updates;
+        if (isWholeStep) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
+        else if (computation.FindsLosses) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
+        TextureBinding? lookUp = computation.Updates && !isWholeStep ? new TextureBinding("droppedSteps", dropped) : null;
+        return dispatch.With(matrices, [("LOG_SLOTS", Slots)], stepNumber, lookUp);
+    }
+
+    /// <summary>No step is dropped any more.</summary>
+    public void ForgetDrop() => texture.Upload<float>(stackalloc float[MatrixShape.ColumnsPerTexel], firstRow: Slots);
+
+    public void Dispose() => texture.Dispose();
+
+    private sealed class Part(Operand whole) : Operand
+    {
+        public override MatrixShape Shape => whole.Shape;
+
+        public override TexelFormat Format => whole.Format;
+
+        public override uint TextureName => whole.TextureName;
+
+        public override uint BufferName => whole.BufferName;
+    }
+}
+
+/// <summary>A copy of a log in memory.</summary>
+internal sealed class StepLogCopy
+{
+    private readonly float[] values = new float[(StepLog.Slots + 1) * MatrixShape.ColumnsPerTexel];
+
+    /// <summary>The number of the step that was dropped; 0 where none was.</summary>
+    public int DroppedStep => (int)values[^MatrixShape.ColumnsPerTexel];
+
+    public void Read(Readback readback) => readback.Read(0, values);
+
+    /// <summary>What a step found; false where it has not run, or was too long ago.</summary>
+    public bool TryGet(long step, out StepResult result)
+    {
+        result = MemoryMarshal.Cast<float, StepResult>(values)[StepLog.SlotOf(step)];
+        return (int)result.Number == StepLog.NumberOf(step);
+    }
+}
+
+/// <summary>A row of a log: the mean loss, the correct predictions, the rows and the number of a step.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct StepResult(float Loss, float Correct, float Rows, float Number);

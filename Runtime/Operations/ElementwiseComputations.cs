@@ -1,0 +1,60 @@
+namespace NeuralPlugin;
+
+/// <summary>Kernels that no family decides: they have no sums, or sums whose order is the same in all families.</summary>
+internal static class CommonKernels
+{
+    private const int GroupSize = 32;
+    private const int RowsPerInvocation = 4;
+
+    /// <summary>An invocation is a row.</summary>
+    public static KernelChoice RowByRow(string fileName) => new(new KernelSource(fileName, ("GROUP_SIZE", GroupSize)), new DispatchGrid(1, RowsPerGroupX: GroupSize));
+
+    /// <summary>An invocation has a texel of some rows.</summary>
+    public static KernelChoice ElementByElement(string fileName, MatrixShape shape) => new(
+        new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)),
+        new DispatchGrid(MatrixShape.CeilingDivide(shape.TexelsPerRow, GroupSize), RowsPerGroupY: RowsPerInvocation));
+}
+
+/// <summary>Y = f(X), element by element.</summary>
+internal sealed record ActivationForward(Activation Activation, Operand Input, Operand Output) : Computation
+{
+    public override IReadOnlyList<MatrixBinding> Matrices => [MatrixBinding.Read("inputs", Input), MatrixBinding.Write("outputs", Output)];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [("texelsPerRow", Input.Shape.TexelsPerRow)];
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => Activation.Scalars;
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => [(KernelSlot.Activation, Activation.Include)];
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) =>
+        CommonKernels.ElementByElement("activation_forward.comp", Input.Shape);
+}
+
+/// <summary>dX = g(dY, Y), element by element.</summary>
+internal sealed record ActivationBackward(Activation Activation, Operand Output, Operand OutputGradients, Operand InputGradients) : Computation
+{
+    public override IReadOnlyList<MatrixBinding> Matrices =>
+    [
+        MatrixBinding.Read("outputs", Output), MatrixBinding.Read("outputGradients", OutputGradients),
+        MatrixBinding.Write("inputGradients", InputGradients),
+    ];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [("texelsPerRow", Output.Shape.TexelsPerRow)];
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => Activation.Scalars;
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => [(KernelSlot.Activation, Activation.Include)];
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) =>
+        CommonKernels.ElementByElement("activation_backward.comp", Output.Shape);
+}
+
+/// <summary>Probabilities from logits, for predictions: p_j = exp(z_j − max z) / Σ exp(z − max z), row by row.</summary>
+internal sealed record SoftmaxForward(Operand Logits, Operand Probabilities) : Computation
+{
+    public override IReadOnlyList<MatrixBinding> Matrices => [MatrixBinding.Read("logits", Logits), MatrixBinding.Write("probabilities", Probabilities)];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [("classTexels", Logits.Shape.TexelsPerRow), ("classes", Logits.Shape.Columns)];
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("softmax_forward.comp");
+}

@@ -1,0 +1,132 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The last dense layer of a row, Z = H·W + b, whose outputs are few enough to stay in registers while a kernel goes on with them.
+/// H is read, or computed in the same dispatch by the layer before.
+/// </summary>
+/// <param name="Before">The layer before, with its activation, where it was fused; its output is H.</param>
+/// <param name="Hidden">H.</param>
+/// <param name="OutputParameters">W and, below it, b.</param>
+internal abstract record LastLayer(DenseForward? Before, Operand Hidden, Operand OutputParameters) : Computation
+{
+    /// <summary>Columns of Z.</summary>
+    public int Outputs => OutputParameters.Shape.Columns;
+
+    public override long FloatingPointOperations => (2 * Hidden.Shape.Elements * Outputs) + (Before?.FloatingPointOperations ?? 0);
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes =>
+    [
+        ("hiddenTexels", Hidden.Shape.TexelsPerRow), ("hiddenColumns", Hidden.Shape.Columns),
+        .. Before is null ? Array.Empty<(string, int)>() : [("inputTexels", Before.Input.Shape.TexelsPerRow), ("inputColumns", Before.Input.Shape.Columns)],
+    ];
+
+    public override IReadOnlyList<(string Name, int Value)> Constants => [("OUTPUT_TEXELS", OutputParameters.Shape.TexelsPerRow)];
+
+    /// <summary>H and the parameters, then what a kernel writes, then what the layer before reads.</summary>
+    protected IReadOnlyList<MatrixBinding> MatricesAround(params IEnumerable<MatrixBinding> own) =>
+    [
+        new("hidden", Hidden, Before is null ? MatrixAccess.Read : MatrixAccess.ReadWrite), MatrixBinding.Read("outputParameters", OutputParameters),
+        .. own,
+        .. Before is null ? Array.Empty<MatrixBinding>() : [MatrixBinding.Read("inputs", Before.Input), MatrixBinding.Read("parameters", Before.Parameters)],
+    ];
+}
+
+/// <summary>P = softmax(Z): a prediction.</summary>
+internal sealed record LastLayerSoftmax(DenseForward? Before, Operand Hidden, Operand OutputParameters, Operand Probabilities)
+    : LastLayer(Before, Hidden, OutputParameters)
+{
+    public override IReadOnlyList<MatrixBinding> Matrices => MatricesAround(MatrixBinding.Write("probabilities", Probabilities));
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [.. base.Sizes, ("classes", Outputs)];
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => Before?.Scalars ?? [];
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => Before?.Includes ?? [];
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.LastLayerSoftmax(this);
+}
+
+/// <summary>The losses of Z, their gradient dZ and, where it is wanted, dH = dZ·Wᵀ, or the gradient before the activation that gave H.</summary>
+/// <param name="Before">The layer before, where it was fused.</param>
+/// <param name="Hidden">H.</param>
+/// <param name="OutputParameters">W and, below it, b.</param>
+/// <param name="Loss">The loss.</param>
+/// <param name="Targets">The targets of the batch.</param>
+/// <param name="OutputGradients">dZ.</param>
+/// <param name="RowLosses">The loss of each row, and whether its prediction is correct.</param>
+/// <param name="HiddenGradients">dH; null where it is not wanted.</param>
+/// <param name="Activation">What gave H, where its derivative is taken; null for none.</param>
+internal sealed record LastLayerLoss(
+    DenseForward? Before, Operand Hidden, Operand OutputParameters, Loss Loss, Operand Targets, Operand OutputGradients, Operand RowLosses,
+    Operand? HiddenGradients, Activation? Activation) : LastLayer(Before, Hidden, OutputParameters)
+{
+    public override IReadOnlyList<MatrixBinding> Matrices => MatricesAround(
+        [
+            MatrixBinding.Read("targets", Targets), MatrixBinding.Write("networkGradients", OutputGradients), MatrixBinding.Write("rowLosses", RowLosses),
+            .. HiddenGradients is null ? Array.Empty<MatrixBinding>() : [MatrixBinding.Write("hiddenGradients", HiddenGradients)],
+        ]);
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [("targetTexels", Targets.Shape.TexelsPerRow), .. base.Sizes];
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => [.. Loss.Scalars, .. (Activation ?? Before?.Activation)?.Scalars ?? []];
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes =>
+        Slots((KernelSlot.Loss, Loss.Include), (KernelSlot.Activation, (Activation ?? Before?.Activation)?.Include));
+
+    public override IReadOnlyList<(string Name, int Value)> Constants =>
+        [.. base.Constants, .. Loss.Constants, .. HiddenGradients is null ? Array.Empty<(string, int)>() : [("INPUT_GRADIENTS", 1)]];
+
+    public override long FloatingPointOperations => base.FloatingPointOperations + (HiddenGradients is null ? 0 : 2 * Hidden.Shape.Elements * Outputs);
+
+    public override bool FindsLosses => true;
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.LastLayerLoss(this);
+}
+
+/// <summary>
+/// A whole step of a small network, dense - activation - dense under a loss and an optimizer without state: five dispatches that leave
+/// each other little to do, in one.
+/// </summary>
+/// <param name="Hidden">The first layer, with its activation.</param>
+/// <param name="Last">The last layer with the loss, which computes the gradient of the first one's output.</param>
+/// <param name="Sum">The sum of the losses.</param>
+/// <param name="OutputUpdate">The update of the last layer.</param>
+/// <param name="HiddenUpdate">The update of the first layer.</param>
+/// <param name="Scratch">What the phases of the step exchange, a row a sample.</param>
+internal sealed record SmallStep(
+    DenseForward Hidden, LastLayerLoss Last, LossSum Sum, ParameterUpdate OutputUpdate, ParameterUpdate HiddenUpdate, Operand Scratch) : Computation
+{
+    /// <summary>Texels of a row of the scratch matrix: H, dH, dZ and the loss.</summary>
+    public static int ScratchTexels(LastLayerLoss last) => (2 * last.Hidden.Shape.TexelsPerRow) + last.OutputGradients.Shape.TexelsPerRow + 1;
+
+    public override IReadOnlyList<MatrixBinding> Matrices =>
+    [
+        MatrixBinding.Read("inputs", Hidden.Input), MatrixBinding.Read("targets", Last.Targets),
+        MatrixBinding.Read("hiddenParameters", HiddenUpdate.Weights.Committed), MatrixBinding.Write("pendingHiddenParameters", HiddenUpdate.Weights.Pending),
+        MatrixBinding.Read("outputParameters", OutputUpdate.Weights.Committed), MatrixBinding.Write("pendingOutputParameters", OutputUpdate.Weights.Pending),
+        MatrixBinding.ReadWrite("scratch", Scratch), MatrixBinding.Write("batchLoss", Sum.BatchLoss),
+    ];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes =>
+    [
+        ("targetTexels", Last.Targets.Shape.TexelsPerRow), ("inputTexels", Hidden.Input.Shape.TexelsPerRow), ("inputColumns", Hidden.Input.Shape.Columns),
+        ("hiddenTexels", Last.Hidden.Shape.TexelsPerRow), ("hiddenColumns", Last.Hidden.Shape.Columns),
+    ];
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => [.. Last.Scalars, .. HiddenUpdate.Scalars];
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => [.. Last.Includes, .. HiddenUpdate.Includes];
+
+    public override IReadOnlyList<(string Name, int Value)> Constants => [.. Last.Constants.Where(constant => constant.Name != "INPUT_GRADIENTS"), .. HiddenUpdate.Constants];
+
+    public override IReadOnlyList<UnrolledMacro> Macros => HiddenUpdate.Macros;
+
+    public override long FloatingPointOperations =>
+        Hidden.FloatingPointOperations + Last.FloatingPointOperations + OutputUpdate.GradientOperations(Last.Hidden) + HiddenUpdate.GradientOperations(Hidden.Input);
+
+    public override bool FindsLosses => true;
+
+    public override bool Updates => true;
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.SmallStep(this);
+}

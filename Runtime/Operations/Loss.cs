@@ -1,0 +1,110 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// What training minimizes: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
+/// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c>, which the kernels of the last layer
+/// take along. It is an immutable description.
+/// </summary>
+public abstract record Loss
+{
+    /// <summary>The interleaved parts of the sum over a batch.</summary>
+    internal const int Parts = 64;
+
+    private protected Loss()
+    {
+    }
+
+    /// <summary>What it is called in files and in a <see cref="NetworkCost"/>.</summary>
+    internal abstract string Name { get; }
+
+    /// <summary>What slot LOSS of a kernel includes.</summary>
+    internal abstract string Include { get; }
+
+    /// <summary>What the include is told.</summary>
+    internal virtual IReadOnlyList<(string Name, int Value)> Constants => [];
+
+    /// <summary>Its hyperparameters, by their names in files; the include declares scalars of the same names in camel case.</summary>
+    internal virtual IReadOnlyList<(string Name, float Value)> Hyperparameters => [];
+
+    /// <summary>The scalars that the include declares.</summary>
+    internal virtual IReadOnlyList<KernelArguments<float>> Scalars => [];
+
+    /// <summary>Whether a prediction is correct or not, so that correct ones can be counted.</summary>
+    internal abstract bool CountsCorrect { get; }
+
+    /// <summary>The targets of samples with so many outputs.</summary>
+    internal abstract TargetLayout TargetsFor(int outputs);
+
+    /// <summary>The losses of rows, then their sum over the batch.</summary>
+    internal IEnumerable<Computation> Forward(Operand outputs, Operand targets, Operand rowLosses, Operand batchLoss)
+    {
+        yield return new LossForward(this, outputs, targets, rowLosses);
+        yield return new LossSum(rowLosses, batchLoss);
+    }
+
+    internal IEnumerable<Computation> Backward(Operand outputs, Operand targets, Operand outputGradients)
+    {
+        yield return new LossBackward(this, outputs, targets, outputGradients);
+    }
+
+    /// <summary>The losses that files can name.</summary>
+    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format];
+}
+
+/// <summary>How a loss is read from a file.</summary>
+/// <param name="Name">What the file calls it.</param>
+/// <param name="Hyperparameters">Their names.</param>
+/// <param name="Make">Makes it from them.</param>
+internal sealed record LossFormat(string Name, IReadOnlyList<string> Hyperparameters, Func<Func<string, float>, Loss> Make);
+
+/// <summary>The loss L_i of each row, and whether its prediction is correct.</summary>
+internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, Operand RowLosses) : Computation
+{
+    public override IReadOnlyList<MatrixBinding> Matrices =>
+        [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("rowLosses", RowLosses)];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Outputs, Targets);
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => [(KernelSlot.Loss, Loss.Include)];
+
+    public override IReadOnlyList<(string Name, int Value)> Constants => Loss.Constants;
+
+    public override bool FindsLosses => true;
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("loss_forward.comp");
+
+    public static IReadOnlyList<(string Name, int Value)> SizesOf(Operand outputs, Operand targets) =>
+        [("targetTexels", targets.Shape.TexelsPerRow), ("networkTexels", outputs.Shape.TexelsPerRow)];
+}
+
+/// <summary>The mean loss of a batch, and its correct predictions.</summary>
+internal sealed record LossSum(Operand RowLosses, Operand BatchLoss) : Computation
+{
+    public override IReadOnlyList<MatrixBinding> Matrices => [MatrixBinding.Read("rowLosses", RowLosses), MatrixBinding.Write("batchLoss", BatchLoss)];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [];
+
+    public override IReadOnlyList<(string Name, int Value)> Constants => [("LOSS_PARTS", Loss.Parts)];
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) =>
+        new(new KernelSource("loss_sum.comp", ("GROUP_SIZE", Loss.Parts)), new DispatchGrid(1));
+}
+
+/// <summary>The gradient of the mean loss by the outputs.</summary>
+internal sealed record LossBackward(Loss Loss, Operand Outputs, Operand Targets, Operand OutputGradients) : Computation
+{
+    public override IReadOnlyList<MatrixBinding> Matrices =>
+        [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("networkGradients", OutputGradients)];
+
+    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Outputs, Targets);
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => [(KernelSlot.Loss, Loss.Include)];
+
+    public override IReadOnlyList<(string Name, int Value)> Constants => Loss.Constants;
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("loss_backward.comp");
+}

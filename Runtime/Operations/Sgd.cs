@@ -1,0 +1,44 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Stochastic gradient descent: g' = g + WeightDecay·w; v' = Momentum·v + g' (v starts at 0); w' = w − LearningRate·v'.
+/// Without momentum v' = g'. Weight decay acts on every parameter, the biases included.
+/// </summary>
+/// <remarks>Source: Sutskever et al., 2013, in the form that PyTorch's SGD has.</remarks>
+/// <param name="LearningRate">The factor of each step.</param>
+/// <param name="Momentum">The share of the last velocity that stays, in [0, 1).</param>
+/// <param name="WeightDecay">The factor of the weights that is added to their gradient.</param>
+public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDecay = 0) : Optimizer(LearningRate)
+{
+    /// <summary>The share of the last velocity that stays, in [0, 1).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
+    public float Momentum { get; init => field = RequireMomentum(value); } = RequireMomentum(Momentum);
+
+    /// <summary>The factor of the weights that is added to their gradient.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
+    public float WeightDecay { get; init => field = RequireWeightDecay(value); } = RequireWeightDecay(WeightDecay);
+
+    internal static OptimizerFormat Format { get; } = new(
+        "sgd", ["momentum", "weight_decay"], [Velocity],
+        (learningRate, number) => new Sgd(learningRate, number("momentum"), number("weight_decay")));
+
+    internal override string Name => Format.Name;
+
+    /// <summary>Plain descent reads and writes less.</summary>
+    internal override string Include => Momentum > 0 ? "sgd_momentum.glsl" : "sgd.glsl";
+
+    internal override IReadOnlyList<OptimizerStateMatrix> State => Momentum > 0 ? [Velocity] : [];
+
+    internal override IReadOnlyList<(string Name, float Value)> Hyperparameters => [("momentum", Momentum), ("weight_decay", WeightDecay)];
+
+    private static OptimizerStateMatrix Velocity => new("velocity");
+
+    internal override KernelArguments<float> MakeScalars() =>
+        new([("learningRate", LearningRate), .. Momentum > 0 ? [("momentum", Momentum)] : Array.Empty<(string, float)>(), ("weightDecay", WeightDecay)]);
+
+    internal override void WriteScalars(KernelArguments<float> scalars, float learningRate, long step) => scalars["learningRate"] = learningRate;
+
+    private static float RequireMomentum(float value) => Requirements.Number(value, "momentum", limit: 1, name: nameof(Momentum));
+
+    private static float RequireWeightDecay(float value) => Requirements.Number(value, "weight decay", name: nameof(WeightDecay));
+}

@@ -1,0 +1,55 @@
+// How a kernel declares what it works on, by name, loads and stores it: the one place that decides how a matrix is stored.
+// C# says where each name lies (name_IMAGE, name_BUFFER, name_UNIT, name_LOCATION): Dispatch.cs.
+//
+//   SIZE(name);  SCALAR(name);     an integer and a float that the dispatch gives
+//   READ(name);  WRITE(name);      a matrix that the kernel reads, or writes
+//   READ_WRITE(name);              both, each texel by one invocation alone
+//   EXCHANGE(name);                both, and invocations read what others have written, behind a barrier
+//   LOAD(name, at)                 the texel of a matrix at an address of matrix.glsl
+//   STORE(name, at, values);
+//   LOOK_UP(type, name);           a texture unit
+// READ_WORDS, WRITE_WORDS and STORE_WORDS are the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes, which
+// are read as integers and stored from values of 0 to 1.
+//
+// A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at a binding of its own: a software
+// driver's store to a buffer takes half as long as one to an image. A matrix that a kernel both reads and writes is not declared readonly,
+// which would let a compiler move its loads over the stores.
+//
+// A store must lie within its buffer, so what lies past the end of a matrix is not stored. The value is computed before that condition,
+// not in it: in a branch a software driver reads each uniform anew for every lane.
+
+#define SIZE(name) layout(location = name##_LOCATION) uniform int name
+#define SCALAR(name) layout(location = name##_LOCATION) uniform float name
+#define LOOK_UP(type, name) layout(binding = name##_UNIT) uniform type name
+
+#define READ(name) layout(binding = name##_IMAGE, rgba32f) readonly uniform imageBuffer name
+#define READ_WORDS(name) layout(binding = name##_IMAGE, rgba32ui) readonly uniform uimageBuffer name
+#define READ_BYTES(name) layout(binding = name##_IMAGE, rgba8ui) readonly uniform uimageBuffer name
+#define WRITE(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { TEXEL name##Texels[]; }
+#define WRITE_WORDS(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uvec4 name##Texels[]; }
+#define WRITE_BYTES(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uint name##Texels[]; }
+#define READ_WRITE(name) \
+    layout(binding = name##_IMAGE, rgba32f) uniform imageBuffer name; \
+    WRITE(name)
+#define EXCHANGE(name) \
+    layout(binding = name##_IMAGE, rgba32f) coherent uniform imageBuffer name; \
+    layout(std430, binding = name##_BUFFER) coherent writeonly buffer name##Buffer { TEXEL name##Texels[]; }
+
+#define LOAD(name, at) imageLoad(name, at)
+#define STORE(name, at, values) name##Texels[at] = asTexel(values)
+#define STORE_WORDS(name, at, words) name##Texels[at] = (words)
+#define STORE_BYTES(name, at, values) name##Texels[at] = packUnorm4x8(values)
+
+// What is stored. With WIDE_STORES the same bits as two numbers of 64 bits, for a driver that stores number by number.
+#ifdef WIDE_STORES
+#define TEXEL dvec2
+
+dvec2 asTexel(vec4 values)
+{
+    uvec4 bits = floatBitsToUint(values);
+    return dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));
+}
+#else
+#define TEXEL vec4
+#define asTexel(values) (values)
+#endif

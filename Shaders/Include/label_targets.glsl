@@ -1,0 +1,28 @@
+// Targets of a classification, a row a sample, in 32-bit words: word 0 the label, word 1 the bits of the sample's weight, from word 2
+// on a bit for each class that is allowed, 32 a word. Bits past the last class are zero. LabelTargets is the same in C#.
+// A kernel calls lookUpRow of samples.glsl before it looks at a row of targets.
+#include "samples.glsl"
+
+READ_WORDS(targets);   // [rows x 4 * targetTexels words]
+SIZE(targetTexels);    // texels of a row of targets
+
+struct Target
+{
+    int label;
+    float weight;
+};
+
+Target loadTarget(int row)
+{
+    uvec4 words = LOAD(targets, matrixTexel(foundTargetRow(row), 0, targetTexels));
+    return Target(int(words.x), uintBitsToFloat(words.y));
+}
+
+// Which of the four classes of a texel are allowed.
+bvec4 loadAllowed(int row, int texel)
+{
+    int word = TARGET_MASK_WORD + texel / 8;
+    uvec4 words = LOAD(targets, matrixTexel(foundTargetRow(row), word / 4, targetTexels));
+    uint bits = words[word % 4] >> uint(texel % 8 * 4);
+    return notEqual(uvec4(bits) & uvec4(1u, 2u, 4u, 8u), uvec4(0u));
+}
