@@ -156,7 +156,7 @@ internal sealed class BadInputTests : IDisposable
     public void TheMostRowsOfAPlanAreTaken()
     {
         using LinearClassifier small = new(TestDevice.Plain, 1, 2);
-        float[] features = new float[Recording.MaximumCapacity];
+        float[] features = new float[ComputationGraph.MaximumCapacity];
         float[] probabilities = [.. Enumerable.Repeat(Unwritten, 2 * features.Length)];
         small.Predict(features, probabilities);
         Assert.That(probabilities, Is.All.EqualTo(0.5f));
@@ -184,7 +184,7 @@ internal sealed class BadInputTests : IDisposable
 
     private static IEnumerable<Case> FeatureCases()
     {
-        const int TooMany = Recording.MaximumCapacity + 1;
+        const int TooMany = ComputationGraph.MaximumCapacity + 1;
         foreach ((string name, Action<BadInputTests, float[], int[]> call) in CallsWithFeatures())
         {
             foreach (int length in new[] { 0, 1, 4, 6, 19, 21 })
@@ -430,7 +430,7 @@ internal sealed class BadInputTests : IDisposable
         yield return Bad<ArgumentOutOfRangeException>("TwoLayerClassifier, 1 class", _ => new TwoLayerClassifier(TestDevice.Plain, 5, 6, 1).Dispose(), "at least 2 classes", "Actual value was 1");
         yield return Bad<ArgumentException>("Network of nothing", _ => new Network(TestDevice.Plain, 5).Dispose(), "at least one operation");
         yield return Bad<ArgumentException>("EstimateCost of nothing", _ => Network.EstimateCost(4, 5, null), "at least one operation");
-        yield return Bad<DeviceLimitException>("Cost of too many samples", test => test.classifier.Network.Cost(Recording.MaximumCapacity + 1), "at most 262140 rows", "262141 came");
+        yield return Bad<DeviceLimitException>("Cost of too many samples", test => test.classifier.Network.Cost(ComputationGraph.MaximumCapacity + 1), "at most 262140 rows", "262141 came");
 
         foreach ((int inputs, int units) in new[] { (300_000, 100_000), (70_000, 70_000), (1, 300_000_000), (2_000_000_000, 4), (4, int.MaxValue), (int.MaxValue, int.MaxValue), (1 << 30, 4) })
         {
@@ -447,8 +447,8 @@ internal sealed class BadInputTests : IDisposable
         yield return Bad<ArgumentNullException>("LinearClassifier on nothing", _ => new LinearClassifier(null!, 5, 3).Dispose(), "device");
         yield return Bad<ArgumentNullException>("TwoLayerClassifier on nothing", _ => new TwoLayerClassifier(null!, 5, 6, 3).Dispose(), "device");
         yield return Bad<ArgumentNullException>("Network on nothing", _ => new Network(null!, 5, new Dense(3)).Dispose(), "device");
-        yield return Bad<ArgumentNullException>("Network of null", _ => new Network(TestDevice.Plain, 5, (Operation[])null!).Dispose(), "operations");
-        yield return Bad<ArgumentException>("Network of a null operation", _ => new Network(TestDevice.Plain, 5, new Dense(3), null!).Dispose(), "Operation 1 is null");
+        yield return Bad<ArgumentNullException>("Network of null", _ => new Network(TestDevice.Plain, 5, (Layer[])null!).Dispose(), "layers");
+        yield return Bad<ArgumentException>("Network of a null layer", _ => new Network(TestDevice.Plain, 5, new Dense(3), null!).Dispose(), "Layer 1 is null");
         yield return Bad<ArgumentNullException>("BatchTrainer of null", _ => new BatchTrainer(null!, new Sgd(1)).Dispose(), "network");
         yield return Bad<ArgumentNullException>("BatchTrainer by null", test => new BatchTrainer(test.classifier.Network, null!).Dispose(), "optimizer");
         yield return Bad<ArgumentNullException>("TrainWith null", test => test.classifier.TrainWith(null!).Dispose(), "optimizer");

@@ -55,10 +55,10 @@ internal sealed class DenseKernelTests
             Kernels.Upload(device, rows, outputs, [.. dy, .. Enumerable.Repeat(float.NaN, 2 * outputs)], capacity);
         using MatrixTexture inputGradients = Kernels.Empty(device, capacity, inputs);
         using MatrixTexture parameterGradients = Kernels.Empty(device, inputs + 1, outputs);
-        OperationOperands operands = new(input, output, [parameters], family);
+        LayerOperands operands = new(input, output, [parameters]);
 
-        Kernels.Run(device, rows, dense.Forward(operands));
-        Kernels.Run(device, rows, dense.Backward(operands, new GradientOperands(outputGradients, inputGradients, [parameterGradients])));
+        Kernels.Run(device, rows, dense.Forward(operands), family);
+        Kernels.Run(device, rows, dense.Backward(operands, new GradientOperands(outputGradients, inputGradients, [parameterGradients])), family);
 
         float[] y = new float[rows * outputs];
         output.Read(y);

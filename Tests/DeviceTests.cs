@@ -468,9 +468,9 @@ internal sealed unsafe class DeviceTests
     public void APlanThatWritesMoreThanTheDriverAllowsIsRefused()
     {
         PlannedMatrix large = new(new MatrixShape(1 << 20, 1 << 12), "test values"), small = new(new MatrixShape(1, 1), "test values");
-        KernelSource source = new("relu_forward.comp");
-        Dispatch writing = new(source, [MatrixBinding.Read("INPUTS", small), MatrixBinding.Write("OUTPUTS", large)], [1], new DispatchGrid(1));
-        Dispatch reading = new(source, [MatrixBinding.Read("INPUTS", large), MatrixBinding.Write("OUTPUTS", small)], [1], new DispatchGrid(1));
+        KernelSource source = new("activation_forward.comp");
+        Dispatch writing = new(source, [MatrixBinding.Read("inputs", small), MatrixBinding.Write("outputs", large)], [new(("texelsPerRow", 1))], new DispatchGrid(1));
+        Dispatch reading = new(source, [MatrixBinding.Read("inputs", large), MatrixBinding.Write("outputs", small)], [new(("texelsPerRow", 1))], new DispatchGrid(1));
         Assert.That(
             () => new Plan(TestDevice.Plain, [reading, writing], compile: false),
             Throws.TypeOf<DeviceLimitException>().With.Message.Contains($"[{1 << 20} × {1 << 12}]").And.Message.Contains("17179869184 bytes"));
@@ -558,7 +558,7 @@ internal sealed unsafe class DeviceTests
         yield return ("TrainBatchOfBytes", () => trainer.TrainBatchOfBytes(new byte[Features.Length], Labels));
         yield return ("TrainBatch of bad features", () => Assert.Throws<NonFiniteValueException>(() => trainer.TrainBatch([1, 2, 3, 4, float.NaN], [0])));
         yield return ("Network.ComputeGradients of too many rows", () => Assert.Throws<DeviceLimitException>(
-            () => classifier.ComputeGradients(new float[(Recording.MaximumCapacity + 1) * Inputs], new int[Recording.MaximumCapacity + 1])));
+            () => classifier.ComputeGradients(new float[(ComputationGraph.MaximumCapacity + 1) * Inputs], new int[ComputationGraph.MaximumCapacity + 1])));
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         yield return ("Save", () => classifier.Save(file));
         yield return ("LoadParameters", () => classifier.LoadParameters(file));

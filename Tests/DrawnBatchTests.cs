@@ -12,7 +12,7 @@ internal sealed class DrawnBatchTests
     private static readonly SoftmaxCrossEntropy Loss = new(EntropyBonus: 0.02f);
 
     /// <summary>A stack, and how it is called.</summary>
-    internal sealed record Case(string Name, int Inputs, params Operation[] Operations)
+    internal sealed record Case(string Name, int Inputs, params Layer[] Layers)
     {
         public override string ToString() => Name;
     }
@@ -46,7 +46,7 @@ internal sealed class DrawnBatchTests
     public void GivesTheBitsOfTheUploadedOne(Case stack, Optimizer optimizer, bool fused, int count, int batchSize)
     {
         NeuralDevice device = TestDevice.Plain;
-        using Network drawing = new(device, Seed, stack.Inputs, stack.Operations), uploading = new(device, Seed, stack.Inputs, stack.Operations);
+        using Network drawing = new(device, Seed, stack.Inputs, stack.Layers), uploading = new(device, Seed, stack.Inputs, stack.Layers);
         Samples samples = Samples.Random(stack.Inputs, drawing.Outputs, count);
         using TrainingSet set = new(device, stack.Inputs, drawing.Outputs, count);
         set.AddRange(samples.Features, samples.Labels, samples.Weights, samples.Allowed);
@@ -73,8 +73,8 @@ internal sealed class DrawnBatchTests
     {
         const int Inputs = 3, Count = 9_001, BatchSize = 33;
         NeuralDevice device = TestDevice.Plain;
-        Operation[] operations = [new Dense(5), new Relu(), new Dense(4)];
-        using Network drawing = new(device, Seed, Inputs, operations), uploading = new(device, Seed, Inputs, operations);
+        Layer[] layers = [new Dense(5), new Relu(), new Dense(4)];
+        using Network drawing = new(device, Seed, Inputs, layers), uploading = new(device, Seed, Inputs, layers);
         Samples samples = Samples.Random(Inputs, drawing.Outputs, Count);
         using TrainingSet set = new(device, Inputs, drawing.Outputs, Count + 7);
         set.AddRange(samples.Features, samples.Labels, samples.Weights, samples.Allowed);
@@ -103,8 +103,8 @@ internal sealed class DrawnBatchTests
         foreach (bool fused in new[] { false, true })
         {
             NeuralDevice device = TestDevice.Plain;
-            using Network drawing = new(device, Seed, stack.Inputs, stack.Operations), uploading = new(device, Seed, stack.Inputs, stack.Operations);
-            using Network uploadingBytes = new(device, Seed, stack.Inputs, stack.Operations);
+            using Network drawing = new(device, Seed, stack.Inputs, stack.Layers), uploading = new(device, Seed, stack.Inputs, stack.Layers);
+            using Network uploadingBytes = new(device, Seed, stack.Inputs, stack.Layers);
             byte[] features = [.. Enumerable.Range(0, Count * stack.Inputs).Select(i => (byte)(i * 37))];
             Samples samples = Samples.Random(stack.Inputs, drawing.Outputs, Count) with { Features = [.. features.Select(value => value / 255f)] };
             using TrainingSet set = new(device, stack.Inputs, drawing.Outputs, Count, SampleFormat.Bytes);
@@ -127,28 +127,6 @@ internal sealed class DrawnBatchTests
             foreach ((NetworkParameter actual, NetworkParameter expected) in drawing.Parameters.Zip(uploading.Parameters))
                 Tolerance.AssertClose(actual.GetValues(), TwinArrays.ToDouble(expected.GetValues()), 1e-5, 1e-5, actual.Name);
         }
-    }
-
-    /// <summary>No plan of ours has this one: the ReLU of drawn features needs no gradient. But its kernel can.</summary>
-    [Test]
-    public void TheDerivativeOfAReluOfDrawnFeatures()
-    {
-        const int Inputs = 9, Count = 13, BatchSize = 7;
-        NeuralDevice device = TestDevice.Plain;
-        Samples samples = Samples.Random(Inputs, 2, Count);
-        using TrainingSet set = new(device, Inputs, 2, Count);
-        set.AddRange(samples.Features, samples.Labels);
-        set.Upload();
-        using SampleOrder order = new(set, Seed, BatchSize);
-        float[] ones = [.. Enumerable.Repeat(1f, BatchSize * Inputs)];
-        using MatrixTexture output = Kernels.Empty(device, BatchSize, Inputs), gradients = Kernels.Empty(device, BatchSize, Inputs);
-        using MatrixTexture outputGradients = Kernels.Upload(device, BatchSize, Inputs, ones);
-        OperationOperands operands = new(order.Source.Features, output, [], KernelFamily.RegisterTiled);
-        Plan plan = new(device, new Relu().Backward(operands, new GradientOperands(outputGradients, gradients, [])).Select(order.Source.Draw));
-        DrawnBatch batch = order.BeginFilledBatch(device);
-        DrawnTrainer.Run(device, plan.Dispatches, batch);
-        float[] expected = [.. samples.Rows(DrawnTrainer.RowsOf(set, order, batch)).Features.Select(x => x > 0 ? 1f : 0f)];
-        Assert.That(gradients.Read(), Is.EqualTo(expected));
     }
 
     private static void AssertSameBits(Network actual, Network expected)
@@ -193,17 +171,10 @@ internal sealed class DrawnBatchTests
                 .Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct().Single(matrix => matrix.Shape.Rows == 1 && matrix.Shape.Columns == 4).Texture;
         }
 
-        public static int[] RowsOf(TrainingSet set, SampleOrder order, DrawnBatch batch)
+        private static int[] RowsOf(TrainingSet set, SampleOrder order, DrawnBatch batch)
         {
             int first = order.State.Position;
             return [.. Enumerable.Range(first, batch.Rows).Select(position => SampleOrder.RowAt(Seed, batch.Epoch, set.Uploaded, position))];
-        }
-
-        public static void Run(NeuralDevice device, IEnumerable<Dispatch> dispatches, DrawnBatch batch)
-        {
-            foreach (Dispatch dispatch in dispatches)
-                device.Run(dispatch, batch.Rows, new StepArguments(batch.FirstSample, 0), 0, dispatch.Grid.Lines(batch.Rows));
-            device.MakeWritesVisible();
         }
 
         public (DrawnBatch Batch, int[] Rows, BatchResult Result) Step()
@@ -211,7 +182,8 @@ internal sealed class DrawnBatchTests
             DrawnBatch batch = order.BeginFilledBatch(network.Device);
             int[] rows = RowsOf(set, order, batch);
             state.PrepareStep(state.Optimizer.LearningRate);
-            Run(network.Device, workspace.Dispatches, batch);
+            order.Source.BeginBatch(batch.FirstSample);
+            workspace.Enqueue(batch.Rows);
             float[] loss = batchLoss.Read();
             state.Commit();
             order.EndBatch();

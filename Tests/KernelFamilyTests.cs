@@ -113,31 +113,39 @@ internal sealed class KernelFamilyTests
         Assert.That(() => KernelFamily.Named("quick"), Throws.ArgumentException.With.Message.Contains("'quick'").And.Message.Contains("register-tiled"));
     }
 
-    /// <summary>The same kernels in tiles of one texel, which load everything many times.</summary>
+    /// <summary>The same kernels in tiles of one texel, which load everything many times; nothing of it is fused into one dispatch with its neighbours.</summary>
     private sealed class SlowFamily() : KernelFamily("slow")
     {
-        internal override string ForwardFile => RegisterTiled.ForwardFile;
+        internal override FamilyKernels For(DeviceLimits limits) => new SlowKernels(this, limits);
+    }
 
-        internal override string BackwardInputFile => RegisterTiled.BackwardInputFile;
-
-        internal override string BackwardWeightsFile => RegisterTiled.BackwardWeightsFile;
-
-        internal override bool GoesOnInGroup => false;
-
-        internal override ProductKernel Forward(MatrixShape input, MatrixShape output) => Product(ForwardFile, 1, input.Rows, output.TexelsPerRow);
-
-        internal override ProductKernel BackwardInput(MatrixShape input, MatrixShape output)
+    private sealed class SlowKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
+    {
+        public override KernelChoice Forward(DenseForward computation)
         {
-            return Product(BackwardInputFile, 1, input.Rows, input.TexelsPerRow);
+            return Product("dense_forward.comp", 1, computation.Input.Shape.Rows, computation.Output.Shape.TexelsPerRow);
         }
 
-        internal override ProductKernel BackwardWeights(MatrixShape input, MatrixShape output, bool withState)
+        public override KernelChoice BackwardInput(DenseBackwardInput computation)
         {
-            return Product(BackwardWeightsFile, 4, input.Columns + 1, output.TexelsPerRow);
+            return Product("dense_backward_input.comp", 1, computation.InputGradients.Shape.Rows, computation.InputGradients.Shape.TexelsPerRow);
         }
 
-        private static ProductKernel Product(string fileName, int rows, int resultRows, int resultTexels) => new(
-            new KernelSource(fileName, ("GROUP_SIZE", 8), ("ROWS", rows), ("TEXELS", 1), ("COLUMN_LANES", 8)),
+        public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
+        {
+            KernelChoice kernel = Product("dense_backward_weights.comp", 4, computation.Input.Shape.Columns + 1, computation.OutputGradients.Shape.TexelsPerRow);
+            return computation.Sum is null ? kernel : kernel with { Grid = kernel.Grid with { Y = kernel.Grid.Y + 1 } };
+        }
+
+        private static KernelChoice Product(string fileName, int rows, int resultRows, int resultTexels) => new(
+            new KernelSource(fileName, ("GROUP_SIZE", 8), ("ROWS", rows), ("TEXELS", 1), ("COLUMN_LANES", 8))
+            {
+                Macros =
+                [
+                    new UnrolledMacro("EACH_ROW(F)", "F(#)", rows), new UnrolledMacro("DOWN(F, t)", "F(#, t)", rows),
+                    new UnrolledMacro("EACH_TEXEL(F)", "F(#)", 1), new UnrolledMacro("ACROSS(F, row)", "F(row, #)", 1),
+                ],
+            },
             new DispatchGrid(MatrixShape.CeilingDivide(resultTexels, 8), MatrixShape.CeilingDivide(resultRows, rows)));
     }
 }

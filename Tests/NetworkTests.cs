@@ -106,10 +106,10 @@ internal sealed class NetworkTests
 
         string[] Kernels(bool asked)
         {
-            Recording recording = new(network.Stack, Rows, network.CommittedParameters, network.KernelFamily);
-            recording.RecordLoss(new SoftmaxCrossEntropy());
-            recording.RecordBackward(asked);
-            return [.. recording.Dispatches.Where(d => d.Block == 0 && d.Pass == RecordedPass.Backward).Select(d => d.Dispatch.Source.FileName)];
+            ComputationGraph graph = new(network.Stack, Rows, network.CommittedParameters, network.Kernels);
+            graph.AddLoss(new SoftmaxCrossEntropy());
+            graph.AddBackward(asked);
+            return [.. graph.Computations.Where(c => c.Layer == 0 && c.Pass == Pass.Backward).Select(c => graph.ToDispatch(c.Computation).Source.FileName)];
         }
 
         Assert.That(Kernels(asked: true), Does.Contain("dense_backward_input.comp"));
@@ -190,20 +190,20 @@ internal sealed class NetworkTests
         const long Batch = 64, Inputs = 784, Hidden = 128, Classes = 10;
         using TwoLayerClassifier classifier = new(TestDevice.Plain, (int)Inputs, (int)Hidden, (int)Classes);
         NetworkCost cost = classifier.Network.Cost((int)Batch, null, fused);
-        Assert.That(cost.Blocks.Select(b => b.Name), Is.EqualTo(new[] { "0.dense", "1.relu", "2.dense", "3.softmax_cross_entropy" }));
-        Assert.That(cost.Blocks[0].Forward.FloatingPointOperations, Is.EqualTo(2 * Batch * Inputs * Hidden));
-        Assert.That(cost.Blocks[0].Backward.FloatingPointOperations, Is.EqualTo(cost.Blocks[0].Forward.FloatingPointOperations), "first block: once");
-        Assert.That(cost.Blocks[2].Backward.FloatingPointOperations, Is.EqualTo(2 * cost.Blocks[2].Forward.FloatingPointOperations), "inner block: twice");
-        Assert.That(cost.Blocks[1].Forward.FloatingPointOperations + cost.Blocks[3].Backward.FloatingPointOperations, Is.Zero);
+        Assert.That(cost.Layers.Select(b => b.Name), Is.EqualTo(new[] { "0.dense", "1.relu", "2.dense", "3.softmax_cross_entropy" }));
+        Assert.That(cost.Layers[0].Forward.FloatingPointOperations, Is.EqualTo(2 * Batch * Inputs * Hidden));
+        Assert.That(cost.Layers[0].Backward.FloatingPointOperations, Is.EqualTo(cost.Layers[0].Forward.FloatingPointOperations), "first layer: once");
+        Assert.That(cost.Layers[2].Backward.FloatingPointOperations, Is.EqualTo(2 * cost.Layers[2].Forward.FloatingPointOperations), "inner layer: twice");
+        Assert.That(cost.Layers[1].Forward.FloatingPointOperations + cost.Layers[3].Backward.FloatingPointOperations, Is.Zero);
         Assert.That(cost.Total.FloatingPointOperations, Is.EqualTo(2 * Batch * ((2 * Inputs * Hidden) + (3 * Hidden * Classes))));
 
         // X is read once, W and b once, the result is written once, in 16-byte texels; 784 and 128 columns fill theirs. Fused, the last
         // layer's dispatch does it, which also has its own W and b, the targets, the losses, dZ, and dH in place of what it read.
         long product = 4 * ((Batch * Inputs) + (Inputs * Hidden) + Hidden + (Batch * Hidden));
         long rows = 4 * (((Hidden + 1) * 12) + (Batch * (4 + 4 + 12 + Hidden)));
-        Assert.That(cost.Blocks[0].Forward.BytesMoved, Is.EqualTo(fused ? 0 : product));
-        if (fused) Assert.That(cost.Blocks[2].Forward.BytesMoved, Is.EqualTo(product + rows));
-        Assert.That(cost.Blocks[0].Forward.BytesAllocated, Is.GreaterThan(4 * ((Batch * Inputs) + (Inputs * Hidden))));
+        Assert.That(cost.Layers[0].Forward.BytesMoved, Is.EqualTo(fused ? 0 : product));
+        if (fused) Assert.That(cost.Layers[2].Forward.BytesMoved, Is.EqualTo(product + rows));
+        Assert.That(cost.Layers[0].Forward.BytesAllocated, Is.GreaterThan(4 * ((Batch * Inputs) + (Inputs * Hidden))));
 
         NetworkCost estimate = Network.EstimateCost((int)Batch, (int)Inputs, null, new Dense((int)Hidden), new Relu(), new Dense((int)Classes));
         Assert.That(estimate.Total, Is.EqualTo(classifier.Network.Cost((int)Batch).Total), "the estimate needs no device");
@@ -217,7 +217,7 @@ internal sealed class NetworkTests
     public void ThePlainPlanHoldsTwiceTheMemoryOfTheForwardPass()
     {
         using TwoLayerClassifier shallow = new(TestDevice.Plain, 784, 128, 10);
-        using Network deep = new(TestDevice.Plain, 128, [.. Enumerable.Range(0, 8).SelectMany(_ => new Operation[] { new Dense(128), new Relu() }), new Dense(128)]);
+        using Network deep = new(TestDevice.Plain, 128, [.. Enumerable.Range(0, 8).SelectMany(_ => new Layer[] { new Dense(128), new Relu() }), new Dense(128)]);
         static double Share(NetworkCost cost) => (double)(cost.Forward.BytesAllocated + cost.Backward.BytesAllocated) / cost.Forward.BytesAllocated;
         Assert.That(Share(shallow.Network.Cost(64, fused: false)), Is.EqualTo(2).Within(0.3));
         Assert.That(Share(deep.Cost(64, fused: false)), Is.EqualTo(2).Within(0.05));
@@ -256,33 +256,33 @@ internal sealed class NetworkTests
         NeuralDevice device = TestDevice.Plain;
         using MatrixTexture a = Kernels.Empty(device, 4, 4), b = Kernels.Empty(device, 4, 4), c = Kernels.Empty(device, 4, 4), d = Kernels.Empty(device, 4, 4);
         Relu relu = new();
-        IEnumerable<Dispatch> Copy(Operand from, Operand to) => relu.Forward(new OperationOperands(from, to, [], KernelFamily.RegisterTiled));
+        IEnumerable<Dispatch> Copy(Operand from, Operand to) => relu.Forward(new LayerOperands(from, to, [])).Select(c => c.ToDispatch(KernelFamily.RegisterTiled.For(device.Limits)));
         Plan plan = new(device, [.. Copy(a, b), .. Copy(a, c), .. Copy(b, d), .. Copy(c, a), .. Copy(a, b)]);
         Assert.That(plan.Dispatches.Select(dispatch => dispatch.NeedsBarrier), Is.EqualTo(new[] { false, false, true, false, true }));
     }
 
     private static (Network Network, NetworkTwin Twin) Pair(NeuralDevice device, int inputs, int[] units, bool relu, int seed)
     {
-        List<Operation> operations = [];
+        List<Layer> stack = [];
         foreach (int count in units)
         {
-            if (relu && operations.Count > 0) operations.Add(new Relu());
-            operations.Add(new Dense(count));
+            if (relu && stack.Count > 0) stack.Add(new Relu());
+            stack.Add(new Dense(count));
         }
 
-        Network network = new(device, seed, inputs, [.. operations]);
+        Network network = new(device, seed, inputs, [.. stack]);
         for (int i = 1; i < network.Parameters.Count; i += 2)
             network.Parameters[i].SetValues(TwinArrays.UniformFloats(seed + i, network.Parameters[i].Columns));
-        return (network, TwinOf(network, operations, inputs));
+        return (network, TwinOf(network, stack, inputs));
     }
 
-    private static NetworkTwin TwinOf(Network network, List<Operation> operations, int inputs)
+    private static NetworkTwin TwinOf(Network network, List<Layer> stack, int inputs)
     {
         Queue<NetworkParameter> parameters = new(network.Parameters);
         List<LayerTwin> layers = [];
-        foreach (Operation operation in operations)
+        foreach (Layer layer in stack)
         {
-            if (operation is Relu)
+            if (layer is Relu)
             {
                 layers.Add(new ReluLayerTwin());
                 continue;

@@ -51,7 +51,7 @@ internal sealed class OnnxTests
     {
         SeededRandom random = new((ulong)seed);
         int inputs = 1 + random.NextInt32(70);
-        List<Operation> operations = [];
+        List<Layer> operations = [];
         for (int left = 1 + random.NextInt32(5); left > 0; left--)
         {
             operations.Add(new Dense(1 + random.NextInt32(50)));

@@ -51,7 +51,7 @@ internal sealed class RegressionTests
     public void ACapacityBeyondTheMostRowsIsRefusedByTheConstructor()
     {
         using LinearClassifier linear = new(TestDevice.Plain, 2, 2);
-        Assert.Throws<DeviceLimitException>(() => _ = new BatchTrainer(linear.Network, new Sgd(1), capacity: Recording.MaximumCapacity + 1));
+        Assert.Throws<DeviceLimitException>(() => _ = new BatchTrainer(linear.Network, new Sgd(1), capacity: ComputationGraph.MaximumCapacity + 1));
     }
 
     [Test]

@@ -101,9 +101,10 @@ internal sealed class RowKernelTests
         NeuralDevice device, float[] logits, int[] labels, int classes, float[] weights, bool[] allowed, float entropyBonus)
     {
         int rows = labels.Length;
-        int words = TargetLayout.WordsPerRow(classes);
+        LabelTargets layout = new(classes);
+        int words = layout.WordsPerRow;
         uint[] packed = new uint[rows * words];
-        TargetLayout.Pack(labels, weights, allowed, classes, packed);
+        layout.Pack(BatchTargets.OfLabels(labels, weights, allowed), packed);
         using MatrixTexture z = Kernels.Upload(device, rows, classes, logits);
         using MatrixTexture targets = new(device, device.Shape(rows, words, "targets"), TexelFormat.UnsignedInteger);
         targets.Upload<uint>(packed);
@@ -130,7 +131,7 @@ internal sealed class RowKernelTests
     {
         using MatrixTexture z = Kernels.Upload(device, rows, classes, logits);
         using MatrixTexture p = Kernels.Empty(device, rows, classes);
-        Kernels.Run(device, rows, [Softmax.Forward(z, p)]);
+        Kernels.Run(device, rows, [new SoftmaxForward(z, p)]);
         return p.Read();
     }
 
@@ -141,7 +142,7 @@ internal sealed class RowKernelTests
         using MatrixTexture outputGradients = Kernels.Upload(device, rows, columns, dy);
         using MatrixTexture inputGradients = Kernels.Empty(device, rows, columns);
         Relu relu = new();
-        OperationOperands operands = new(input, output, [], KernelFamily.RegisterTiled);
+        LayerOperands operands = new(input, output, []);
         Kernels.Run(device, rows, [.. relu.Forward(operands), .. relu.Backward(operands, new GradientOperands(outputGradients, inputGradients, []))]);
         return (output.Read(), inputGradients.Read());
     }

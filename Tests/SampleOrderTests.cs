@@ -181,7 +181,7 @@ internal sealed class SampleOrderTests
     /// <summary>The rows of a batch as the GPU has them.</summary>
     private static int[] RowsOn(SampleOrder order, DrawnBatch batch)
     {
-        MatrixTexture texture = (MatrixTexture)order.Source.Order;
+        MatrixTexture texture = (MatrixTexture)order.Filling.Matrices[0].Operand;
         uint[] words = new uint[texture.Shape.Rows * MatrixShape.ColumnsPerTexel];
         texture.Read(MemoryMarshal.Cast<uint, float>(words.AsSpan()));
         return [.. words.Skip(batch.FirstSample).Take(batch.Rows).Select(row => (int)row)];

@@ -116,7 +116,7 @@ internal sealed class TrainingTests
         const int Inputs = 21;
         byte[] features = [.. Enumerable.Range(0, batch * Inputs).Select(i => (byte)(i * 41))];
         int[] labels = TwinArrays.Labels(711, batch, classes);
-        Operation[] hidden = [.. Enumerable.Range(0, hiddenLayers).SelectMany(i => new Operation[] { new Dense(19 + (14 * i)), new Relu() })];
+        Layer[] hidden = [.. Enumerable.Range(0, hiddenLayers).SelectMany(i => new Layer[] { new Dense(19 + (14 * i)), new Relu() })];
         foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Adam(0.01f) })
         {
             float[][][] results =
@@ -195,7 +195,7 @@ internal sealed class TrainingTests
             [
                 .. new[] { false, true }.Select(fused =>
                 {
-                    Operation[] hidden = [.. Enumerable.Range(0, hiddenLayers).SelectMany(i => new Operation[] { new Dense(19 + (14 * i)), new Relu() })];
+                    Layer[] hidden = [.. Enumerable.Range(0, hiddenLayers).SelectMany(i => new Layer[] { new Dense(19 + (14 * i)), new Relu() })];
                     using Network network = new(TestDevice.Plain, 4, Inputs, [.. hidden, new Dense(classes)]);
                     using BatchTrainer trainer = new(network, optimizer, new SoftmaxCrossEntropy(0.05f), capacity: 1, fused);
                     List<float> losses = [];
@@ -242,13 +242,13 @@ internal sealed class TrainingTests
         using OptimizerState state = new(classifier.Network, new Adam());
         using StepWorkspace fused = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state);
         using StepWorkspace plain = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state, fused: false);
-        using StepRecord steps = new(TestDevice.Plain);
-        using StepWorkspace record = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state, record: steps);
+        using StepLog steps = new(TestDevice.Plain);
+        using StepWorkspace logged = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state, log: steps);
         using TwoLayerClassifier wide = new(TestDevice.Plain, 20, 300, 10);
         using OptimizerState wideState = new(wide.Network, new Adam());
         using StepWorkspace wideStep = new(wide.Network, 8, new SoftmaxCrossEntropy(), wideState);
         Assert.That(fused.Dispatches, Has.Count.EqualTo(3));
-        Assert.That(record.Dispatches, Has.Count.EqualTo(3));
+        Assert.That(logged.Dispatches, Has.Count.EqualTo(3));
         Assert.That(wideStep.Dispatches, Has.Count.EqualTo(4), "too wide for a workgroup");
         Assert.That(fused.Dispatches.Select(dispatch => dispatch.NeedsBarrier), Is.EqualTo(new[] { false, true, false }));
         Assert.That(plain.Dispatches, Has.Count.EqualTo(12));
@@ -312,17 +312,17 @@ internal sealed class TrainingTests
 
     /// <summary>Counted in image units and storage buffers together.</summary>
     [Test]
-    public void NoDispatchTakesMoreThanTheDriverHas([Values(8, 9, 10, 11, 16)] int most, [Values] bool withRecord)
+    public void NoDispatchTakesMoreThanTheDriverHas([Values(8, 9, 10, 11, 16)] int most, [Values] bool withLog)
     {
         using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostMatrices = most });
-        using StepRecord steps = new(device);
+        using StepLog steps = new(device);
         foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Sgd(0.1f, Momentum: 0.5f), new Adam() })
         {
             foreach (int hidden in new[] { 20, 130, 300 })
             {
                 using TwoLayerClassifier classifier = new(device, 30, hidden, 10);
                 using OptimizerState state = new(classifier.Network, optimizer);
-                using StepWorkspace step = new(classifier.Network, 16, new SoftmaxCrossEntropy(), state, record: withRecord ? steps : null);
+                using StepWorkspace step = new(classifier.Network, 16, new SoftmaxCrossEntropy(), state, log: withLog ? steps : null);
                 Assert.That(step.Dispatches.Select(dispatch => dispatch.BindingCount), Is.All.AtMost(most), $"{optimizer}, {hidden}");
                 if (most == 16) Assert.That(step.Dispatches, Has.Count.AtMost(hidden < 300 ? 3 : 4));
             }

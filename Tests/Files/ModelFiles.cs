@@ -19,7 +19,7 @@ internal static class ModelFiles
         int[] lengths = [.. Enumerable.Range(1, sizes.Length - 1).SelectMany(i => new[] { sizes[i - 1] * sizes[i], sizes[i] })];
         TrainingState? training = optimizer is null ? null : new TrainingState(
             optimizer, new SoftmaxCrossEntropy(0.25f), 0.0123456789f, 1_234_567, KernelFamily.RegisterTiled,
-            [.. Enumerable.Range(1, optimizer.StateMatrices).Select(state => Values(seed + state, least: 0))]);
+            [.. Enumerable.Range(1, optimizer.State.Count).Select(state => Values(seed + state, least: 0))]);
         return new ModelContent(sizes, Values(seed, least: -1), training);
 
         float[][] Values(int stream, double least) => [.. lengths.Select((length, i) => TwinArrays.UniformFloats((100 * stream) + i, length, least, 1))];

@@ -16,6 +16,13 @@ internal static class Kernels
 
     public static void Run(NeuralDevice device, int rows, IEnumerable<Dispatch> dispatches) => new Plan(device, dispatches).Run(rows);
 
+    /// <summary>By the kernels of a family; null for that of the device.</summary>
+    public static void Run(NeuralDevice device, int rows, IEnumerable<Computation> computations, KernelFamily? family = null)
+    {
+        FamilyKernels kernels = (family ?? KernelFamily.Of(device)).For(device.Limits);
+        Run(device, rows, computations.Select(computation => computation.ToDispatch(kernels)));
+    }
+
     /// <summary>Everything that a texture holds, with the padding at the end of each row.</summary>
     public static float[] ReadPadded(NeuralDevice device, MatrixTexture texture)
     {

@@ -9,7 +9,7 @@ internal static class SampleOrders
         if (batch.Rows == 0 || !order.NeedsFilling) return batch;
         Dispatch filling = order.Filling;
         filling.Kernel ??= device.GetKernel(filling.Program);
-        device.Run(filling, batch.Rows, default, 0, filling.Grid.Lines(batch.Rows));
+        device.Run(filling, batch.Rows, 0, filling.Grid.Lines(batch.Rows));
         device.MakeWritesVisible();
         order.EndFilling();
         return batch;

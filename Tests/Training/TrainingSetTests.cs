@@ -331,7 +331,7 @@ internal sealed class TrainingSetTests
 
     private static int[] SortedOf(uint[] targets)
     {
-        int words = TargetLayout.WordsPerRow(Classes), stride = MatrixShape.Texels(words) * MatrixShape.ColumnsPerTexel;
+        int words = new LabelTargets(Classes).WordsPerRow, stride = MatrixShape.Texels(words) * MatrixShape.ColumnsPerTexel;
         return [.. Enumerable.Range(0, targets.Length / stride).Select(row => (int)BitConverter.UInt32BitsToSingle(targets[(row * stride) + 1])).Order()];
     }
 
@@ -340,12 +340,12 @@ internal sealed class TrainingSetTests
         Assert.That(samples.Uploaded, Is.EqualTo(numbers.Length), when);
         Assert.That(SetContents.Features(samples), Is.EqualTo(FeaturesOf([.. numbers])), when);
         uint[] targets = SetContents.Targets(samples);
-        int words = TargetLayout.WordsPerRow(Classes), stride = targets.Length / numbers.Length;
+        int words = new LabelTargets(Classes).WordsPerRow, stride = targets.Length / numbers.Length;
         uint[] expected = new uint[words];
         for (int row = 0; row < numbers.Length; row++)
         {
             int number = numbers[row];
-            TargetLayout.Pack([LabelOf(number)], [number], AllowedOf(number), Classes, expected);
+            new LabelTargets(Classes).Pack(BatchTargets.OfLabels([LabelOf(number)], [number], AllowedOf(number)), expected);
             Assert.That(targets.AsSpan(row * stride, words).SequenceEqual(expected), $"{when}, row {row}");
         }
     }

@@ -40,7 +40,8 @@ internal sealed class CostsCommand : Command
     private static double DispatchSeconds(NeuralDevice device)
     {
         using MatrixTexture input = new(device, device.Shape(1, 1, "A row")), output = new(device, input.Shape);
-        Plan plan = new(device, new Relu().Forward(new OperationOperands(input, output, [], KernelFamily.Of(device))));
+        FamilyKernels kernels = KernelFamily.Of(device).For(device.Limits);
+        Plan plan = new(device, new Relu().Forward(new LayerOperands(input, output, [])).Select(computation => computation.ToDispatch(kernels)));
         return BlockTimer.Measure(Seconds, () => plan.Run(1), device.Finish);
     }
 

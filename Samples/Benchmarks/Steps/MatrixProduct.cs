@@ -22,7 +22,9 @@ internal sealed class MatrixProduct : IDisposable
         parameters = new MatrixTexture(device, device.Shape(inputs + 1, outputs, "The right side of a product"));
         output = new MatrixTexture(device, device.Shape(rows, outputs, "A product"));
         parameters.Upload<float>([.. Weights, .. Biases]);
-        plan = new Plan(device, new Dense(outputs).Forward(new OperationOperands(input, output, [parameters], KernelFamily.Of(device))));
+        FamilyKernels kernels = KernelFamily.Of(device).For(device.Limits);
+        plan = new Plan(
+            device, new Dense(outputs).Forward(new LayerOperands(input, output, [parameters])).Select(computation => computation.ToDispatch(kernels)));
         Upload();
     }
 

@@ -98,7 +98,7 @@ public class KernelSuite : DeviceSuite
         foreach ((Optimizer optimizer, bool fused) in new (Optimizer, bool)[] { (new Adam(), false), (new Sgd(ClassifierCase.LearningRate), true) })
         {
             StepWorkspace step = new(network, shape.Batch, new SoftmaxCrossEntropy(), new OptimizerState(network, optimizer), fused);
-            step.Run(LabeledBatch.Check(shape.Inputs, shape.Classes, shape.Features(), shape.Labels(), [], []));
+            step.Run(TrainingBatch.Check(shape.Inputs, new LabelTargets(shape.Classes), shape.Features(), BatchTargets.OfLabels(shape.Labels())));
             yield return step.Dispatches;
 
             ResidentPrediction prediction = new(network, shape.Batch, fused);

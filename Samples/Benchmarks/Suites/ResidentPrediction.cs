@@ -7,8 +7,8 @@ internal sealed class ResidentPrediction : Workspace
 
     public ResidentPrediction(Network network, int capacity, bool fused = true) : base(network, capacity)
     {
-        Recording.RecordProbabilities();
-        plan = PlanOf(fused ? Fusion.Fuse(Recording, Recording.Probabilities) : Recording.Dispatches);
+        Graph.AddProbabilities();
+        plan = PlanOf(fused ? Fusion.Fuse(Graph, Graph.Probabilities) : Graph.Computations);
     }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
@@ -17,5 +17,5 @@ internal sealed class ResidentPrediction : Workspace
 
     public void Run(int rows) => plan.Run(rows);
 
-    public void Read(Span<float> probabilities) => Recording.Probabilities!.Texture.Read(probabilities);
+    public void Read(Span<float> probabilities) => Graph.Probabilities!.Texture.Read(probabilities);
 }
