@@ -428,8 +428,8 @@ internal sealed class BadInputTests : IDisposable
 
         yield return Bad<ArgumentOutOfRangeException>("LinearClassifier, 1 class", _ => new LinearClassifier(TestDevice.Plain, 5, 1).Dispose(), "at least 2 classes", "Actual value was 1");
         yield return Bad<ArgumentOutOfRangeException>("TwoLayerClassifier, 1 class", _ => new TwoLayerClassifier(TestDevice.Plain, 5, 6, 1).Dispose(), "at least 2 classes", "Actual value was 1");
-        yield return Bad<ArgumentException>("Network of nothing", _ => new Network(TestDevice.Plain, 5).Dispose(), "at least one operation");
-        yield return Bad<ArgumentException>("EstimateCost of nothing", _ => Network.EstimateCost(4, 5, null), "at least one operation");
+        yield return Bad<ArgumentException>("Network of nothing", _ => new Network(TestDevice.Plain, 5).Dispose(), "at least one layer");
+        yield return Bad<ArgumentException>("EstimateCost of nothing", _ => Network.EstimateCost(4, 5, null), "at least one layer");
         yield return Bad<DeviceLimitException>("Cost of too many samples", test => test.classifier.Network.Cost(ComputationGraph.MaximumCapacity + 1), "at most 262140 rows", "262141 came");
 
         foreach ((int inputs, int units) in new[] { (300_000, 100_000), (70_000, 70_000), (1, 300_000_000), (2_000_000_000, 4), (4, int.MaxValue), (int.MaxValue, int.MaxValue), (1 << 30, 4) })

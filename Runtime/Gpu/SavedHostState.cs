@@ -141,7 +141,7 @@ internal sealed class SavedHostState(GL gl)
         return value;
     }
 
-    private readonly record struct ImageUnit(int Name, int Level, int Layered, int Layer, int Access, int Format)
+    private readonly record struct ImageUnit(int Name, int Level, int Layered, int LayerIndex, int Access, int Format)
     {
         public static ImageUnit Read(GL gl, uint unit)
         {
@@ -152,7 +152,7 @@ internal sealed class SavedHostState(GL gl)
 
         public void Bind(GL gl, uint unit)
         {
-            gl.BindImageTexture(unit, (uint)Name, Level, Layered != 0, Layer, (BufferAccessARB)Access, (InternalFormat)Format);
+            gl.BindImageTexture(unit, (uint)Name, Level, Layered != 0, LayerIndex, (BufferAccessARB)Access, (InternalFormat)Format);
         }
     }
 

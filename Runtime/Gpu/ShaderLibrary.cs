@@ -29,28 +29,47 @@ internal static class ShaderLibrary
             source.Append(CultureInfo.InvariantCulture, $"#define {name} {value}\n");
         foreach ((string slot, _) in kernel.Includes) source.Append(CultureInfo.InvariantCulture, $"#define {slot}\n");
         foreach (UnrolledMacro macro in kernel.Macros) source.Append(CultureInfo.InvariantCulture, $"#define {macro.Signature} {macro.Text}\n");
-        Append(source, kernel, kernel.FileName, []);
+        Append(source, kernel, kernel.FileName, [], []);
         return source.ToString();
     }
 
-    private static void Append(StringBuilder source, KernelSource kernel, string fileName, HashSet<string> included)
+    /// <summary>
+    /// Appends a file with its includes. What is included within a condition may be left out by the compiler, so that only its guard there knows
+    /// whether a later include of it is the first one.
+    /// </summary>
+    private static void Append(StringBuilder source, KernelSource kernel, string fileName, List<string> files, HashSet<string> surelyIncluded, bool isConditional = false)
     {
-        if (!included.Add(fileName)) return;
-        int sourceNumber = included.Count - 1;
-        source.Append(CultureInfo.InvariantCulture, $"#line 1 {sourceNumber}\n");
-        int line = 0;
+        int sourceNumber = files.IndexOf(fileName);
+        if (sourceNumber < 0)
+        {
+            sourceNumber = files.Count;
+            files.Add(fileName);
+        }
+
+        source.Append(CultureInfo.InvariantCulture, $"#ifndef INCLUDED_{sourceNumber}\n#define INCLUDED_{sourceNumber}\n#line 1 {sourceNumber}\n");
+        int line = 0, conditions = 0;
         foreach (string text in Load(fileName).Split('\n'))
         {
             line++;
+            if (text.StartsWith("#if", StringComparison.Ordinal)) conditions++;
+            if (text.StartsWith("#endif", StringComparison.Ordinal)) conditions--;
             if (!text.StartsWith("#include ", StringComparison.Ordinal))
             {
                 source.Append(text).Append('\n');
                 continue;
             }
 
-            if (IncludedBy(text, kernel) is { } name) Append(source, kernel, name, included);
+            bool isConditionalHere = isConditional || conditions > 0;
+            if (IncludedBy(text, kernel) is { } name && !surelyIncluded.Contains(name))
+            {
+                if (!isConditionalHere) surelyIncluded.Add(name);
+                Append(source, kernel, name, files, surelyIncluded, isConditionalHere);
+            }
+
             source.Append(CultureInfo.InvariantCulture, $"#line {line + 1} {sourceNumber}\n");
         }
+
+        source.Append("#endif\n");
     }
 
     /// <summary>The file that a directive includes; null for a slot that this kernel has nothing in.</summary>

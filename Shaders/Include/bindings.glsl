@@ -25,20 +25,20 @@
 #define READ(name) layout(binding = name##_IMAGE, rgba32f) readonly uniform imageBuffer name
 #define READ_WORDS(name) layout(binding = name##_IMAGE, rgba32ui) readonly uniform uimageBuffer name
 #define READ_BYTES(name) layout(binding = name##_IMAGE, rgba8ui) readonly uniform uimageBuffer name
-#define WRITE(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { TEXEL name##Texels[]; }
-#define WRITE_WORDS(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uvec4 name##Texels[]; }
-#define WRITE_BYTES(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uint name##Texels[]; }
+#define WRITE(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { TEXEL name##Stored[]; }
+#define WRITE_WORDS(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uvec4 name##Stored[]; }
+#define WRITE_BYTES(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uint name##Stored[]; }
 #define READ_WRITE(name) \
     layout(binding = name##_IMAGE, rgba32f) uniform imageBuffer name; \
     WRITE(name)
 #define EXCHANGE(name) \
     layout(binding = name##_IMAGE, rgba32f) coherent uniform imageBuffer name; \
-    layout(std430, binding = name##_BUFFER) coherent writeonly buffer name##Buffer { TEXEL name##Texels[]; }
+    layout(std430, binding = name##_BUFFER) coherent writeonly buffer name##Buffer { TEXEL name##Stored[]; }
 
 #define LOAD(name, at) imageLoad(name, at)
-#define STORE(name, at, values) name##Texels[at] = asTexel(values)
-#define STORE_WORDS(name, at, words) name##Texels[at] = (words)
-#define STORE_BYTES(name, at, values) name##Texels[at] = packUnorm4x8(values)
+#define STORE(name, at, values) name##Stored[at] = asTexel(values)
+#define STORE_WORDS(name, at, words) name##Stored[at] = (words)
+#define STORE_BYTES(name, at, values) name##Stored[at] = packUnorm4x8(values)
 
 // What is stored. With WIDE_STORES the same bits as two numbers of 64 bits, for a driver that stores number by number.
 #ifdef WIDE_STORES
