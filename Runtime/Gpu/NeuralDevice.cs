@@ -95,7 +95,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// own context has no host, and neither saves nor sets anything.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the values.</exception>
-    public HostState HostState
+    public HostStatePolicy HostStatePolicy
     {
         get;
         set => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected Preserve or HostRebinds.");
@@ -138,7 +138,7 @@ public sealed unsafe class NeuralDevice : IDisposable
 
     /// <summary>
     /// Uses the game's own context, which must be current on this thread, and remembers which one it is. The host's OpenGL
-    /// state is after every call what it was before, unless <see cref="HostState"/> says otherwise. The host keeps the context, and disposes the device before it.
+    /// state is after every call what it was before, unless <see cref="HostStatePolicy"/> says otherwise. The host keeps the context, and disposes the device before it.
     /// </summary>
     /// <param name="gl">The Silk.NET binding of the context that is current.</param>
     /// <exception cref="WrongContextException">No context is current on this thread.</exception>
@@ -193,7 +193,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// </summary>
     /// <remarks>
     /// Until then the state belongs to the calls of this package: the host neither sets nor relies on any of what
-    /// <see cref="HostState.HostRebinds"/> lists, and deletes none of the objects that it had bound.
+    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects that it had bound.
     /// </remarks>
     /// <example><code>using (device.BeginFrame()) { device.Update(); classifier.Predict(features, probabilities); }</code></example>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
@@ -318,7 +318,7 @@ public sealed unsafe class NeuralDevice : IDisposable
             RequireContextNotReset();
             isValidating = Validation;
             if (isValidating) errors.ThrowHosts();
-            host?.Begin(HostState);
+            host?.Begin(HostStatePolicy);
             DeleteRetired();
         }
 
