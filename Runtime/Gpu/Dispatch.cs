@@ -65,7 +65,7 @@ internal sealed class Dispatch
 {
     /// <summary>
     /// Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write. How
-    /// many both may be together is the driver's own limit (<see cref="NeuralDevice.MostMatrices"/>).
+    /// many both may be together is the driver's own limit (<see cref="DeviceLimits.MostBindings"/>).
     /// </summary>
     public const int MaximumMatrices = 8;
 

@@ -27,8 +27,6 @@ internal sealed class HostTexture(NeuralDevice device, int width = 0, int height
 
     public override uint BufferName => 0;
 
-    public override uint SamplerName => device.NearestSampler;
-
     /// <summary>Looks at another texture from now on.</summary>
     /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
     public void Take(uint texture)

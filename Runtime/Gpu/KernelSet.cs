@@ -119,7 +119,5 @@ internal sealed class StandInTexture : Operand, IDisposable
 
     public override uint BufferName => 0;
 
-    public override uint SamplerName => device.NearestSampler;
-
     public void Dispose() => device.Retire(resource);
 }

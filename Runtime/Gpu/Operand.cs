@@ -15,9 +15,6 @@ internal abstract class Operand
 
     /// <summary>The buffer that kernels write; 0 for a texture of the host, which they only look up in.</summary>
     public abstract uint BufferName { get; }
-
-    /// <summary>The sampler through which dispatches look up in it; 0 for none.</summary>
-    public virtual uint SamplerName => 0;
 }
 
 /// <summary>Counts the commits of the pairs that belong together (a network's weights, a trainer's optimizer state).</summary>

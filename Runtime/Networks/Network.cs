@@ -114,7 +114,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
     {
-        return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.MostMatrices);
+        return NetworkCost.Of(Stack, batchSize, optimizer, fused, Device.Limits.MostBindings);
     }
 
     /// <summary>The kernels of predictions of so many rows, and of an optimizer's steps, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing.</summary>

@@ -11,7 +11,7 @@ internal abstract class Workspace : IDisposable
         Network = network;
         Capacity = capacity;
         Recording = new Recording(
-            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, source, features, network.Device.MostMatrices);
+            network.Stack, capacity, network.CommittedParameters, network.KernelFamily, source, features, network.Device.Limits.MostBindings);
     }
 
     public int Capacity { get; }
@@ -69,7 +69,7 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>The kernels of both plans, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
     {
-        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, mostMatrices: network.Device.MostMatrices);
+        Recording recording = new(network.Stack, rows, network.CommittedParameters, network.KernelFamily, mostMatrices: network.Device.Limits.MostBindings);
         recording.RecordProbabilities();
         return ForLogits(recording, network.Stack).Concat(ForProbabilities(recording)).Select(recorded => recorded.Dispatch);
     }
@@ -156,7 +156,7 @@ internal sealed class StepWorkspace : Workspace
     public static IEnumerable<Dispatch> KernelsFor(
         Network network, int rows, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
-        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, [], features, network.Device.MostMatrices);
+        Recording recording = Recording.OfStep(network.Stack, rows, optimizer, network.KernelFamily, [], features, network.Device.Limits.MostBindings);
         IEnumerable<RecordedDispatch> recorded = fused ? recording.Fuse(keepGradients: optimizer is null) : recording.Dispatches;
         return recorded.Select(r => recording.FindBatch(r.Dispatch));
     }

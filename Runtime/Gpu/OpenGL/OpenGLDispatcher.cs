@@ -1,0 +1,93 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>Runs dispatches: binds what they work on, sends the numbers that changed, and keeps what is written in order by barriers.</summary>
+internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures hostTextures)
+{
+    private const MemoryBarrierMask ShaderWritesVisibleToShaders =
+        MemoryBarrierMask.ShaderStorageBarrierBit | MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
+
+    private const MemoryBarrierMask ShaderWritesVisibleToAll = ShaderWritesVisibleToShaders | MemoryBarrierMask.BufferUpdateBarrierBit;
+
+    private readonly GL gl = context.Gl;
+
+    /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    public void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
+        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, default, 0, dispatch.Grid.Lines(rows));
+        MakeWritesVisible();
+    }
+
+    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
+    public void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
+        Kernel kernel = dispatch.Kernel!;
+        (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
+        if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
+        gl.UseProgram(kernel.Program);
+        kernel.SetInteger(gl, Kernel.RowsLocation, rows);
+        kernel.SetInteger(gl, Kernel.FirstGroupXLocation, firstX);
+        kernel.SetInteger(gl, Kernel.FirstGroupYLocation, firstY);
+        kernel.SetInteger(gl, Kernel.FirstSampleLocation, arguments.FirstSample);
+        kernel.SetInteger(gl, Kernel.StepLocation, arguments.Step);
+        for (int i = 0; i < dispatch.Sizes.Length; i++) kernel.SetInteger(gl, Kernel.SizesLocation + i, dispatch.Sizes[i]);
+        for (int i = 0; i < dispatch.Scalars.Length; i++) kernel.SetScalar(gl, i, dispatch.Scalars[i]);
+        BindMatrices(dispatch.Matrices);
+        BindTextures(dispatch.Textures);
+        gl.DispatchCompute((uint)x, (uint)y, 1);
+        UnbindSamplers(dispatch.Textures);
+    }
+
+    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    public void MakeWritesVisible()
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
+        gl.MemoryBarrier(ShaderWritesVisibleToAll);
+    }
+
+    /// <summary>Waits until the GPU has finished all that was enqueued.</summary>
+    public void Finish()
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
+        gl.Finish();
+    }
+
+    private void BindMatrices(MatrixBinding[] matrices)
+    {
+        uint image = 0, buffer = 0;
+        foreach (MatrixBinding matrix in matrices)
+        {
+            Operand operand = matrix.Operand;
+            if (matrix.IsRead)
+            {
+                gl.BindImageTexture(
+                    image++, operand.TextureName, 0, false, 0, BufferAccessARB.ReadOnly, (InternalFormat)OpenGLBuffers.FormatOf(operand.Format));
+            }
+
+            if (matrix.IsWritten) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, buffer++, operand.BufferName);
+        }
+    }
+
+    private void BindTextures(Operand?[] textures)
+    {
+        for (int i = 0; i < textures.Length; i++)
+        {
+            if (textures[i] is not { } texture) continue;
+            gl.ActiveTexture(TextureUnit.Texture0 + i);
+            gl.BindTexture(texture.BufferName != 0 ? TextureTarget.TextureBuffer : TextureTarget.Texture2D, texture.TextureName);
+            if (texture.BufferName == 0) gl.BindSampler((uint)i, hostTextures.NearestSampler);
+        }
+    }
+
+    /// <summary>All other dispatches rely on there being none.</summary>
+    private void UnbindSamplers(Operand?[] textures)
+    {
+        for (int i = 0; i < textures.Length; i++)
+        {
+            if (textures[i] is { BufferName: 0 }) gl.BindSampler((uint)i, 0);
+        }
+    }
+}
