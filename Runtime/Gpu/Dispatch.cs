@@ -78,7 +78,7 @@ internal sealed class Dispatch
     public Dispatch(KernelSource source, MatrixBinding[] matrices, int[] sizes, DispatchGrid grid, float[]? scalars = null)
     {
         if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MaximumMatrices} matrices and writes at most {MaximumMatrices}.", nameof(matrices));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Length, Kernel.MaximumSizes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Length, NeuralPlugin.Kernel.MaximumSizes);
         Source = source;
         Matrices = matrices;
         Program = source.With([.. UnitsOf(matrices)]);
@@ -142,7 +142,7 @@ internal sealed class Dispatch
     public bool NeedsBarrier { get; set; }
 
     /// <summary>Set by the plan when it is recorded: the compiled kernel.</summary>
-    public Kernel? Kernel { get; set; }
+    public CompiledKernel? Kernel { get; set; }
 
     private static IEnumerable<(string Name, int Value)> UnitsOf(MatrixBinding[] matrices)
     {

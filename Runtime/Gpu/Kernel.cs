@@ -19,7 +19,7 @@ internal sealed record KernelSource(string FileName, params (string Name, int Va
 /// sizes, the scalars that may change each step, the part of the dispatch that runs, and which step on which samples it is. Values are kept here, so that only changed ones reach the driver; a
 /// location that the program does not use is left alone, since the linker may have given it to an image.
 /// </summary>
-internal sealed class Kernel
+internal sealed class Kernel : CompiledKernel
 {
     public const int RowsLocation = 0;
     public const int SizesLocation = 1;

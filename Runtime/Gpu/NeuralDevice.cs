@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Silk.NET.Core.Contexts;
 using Silk.NET.OpenGL;
@@ -11,32 +12,30 @@ namespace NeuralPlugin;
 /// it may come from another thread. Once the context was reset, every call on the device or on what was made on it throws
 /// <see cref="ContextLostException"/> at once.
 /// </summary>
-public sealed unsafe class NeuralDevice : IDisposable
+public sealed class NeuralDevice : IDisposable
 {
-    private readonly OpenGLBackend backend;
-    private readonly ReadbackQueue readbacks;
     private readonly WarmUpQueue warmUp;
     private byte[] staging = [];
 
-    private NeuralDevice(OpenGLBackend backend)
+    internal NeuralDevice(IComputeBackend backend)
     {
-        this.backend = backend;
-        readbacks = new ReadbackQueue(backend);
+        Backend = backend;
+        Readbacks = new ReadbackQueue(backend);
         warmUp = new WarmUpQueue(this);
-        backend.Ended += readbacks.Fail;
+        backend.Ended += Readbacks.Fail;
     }
 
     /// <summary>The driver's own name of its maker.</summary>
-    public string Vendor => backend.Context.Vendor;
+    public string Vendor => Backend.Vendor;
 
     /// <summary>The driver's own name of what draws and computes: a card, or a software driver such as llvmpipe.</summary>
-    public string Renderer => backend.Context.Renderer;
+    public string Renderer => Backend.Renderer;
 
     /// <summary>The OpenGL version and the driver's own, as the driver gives them.</summary>
-    public string Version => backend.Context.Version;
+    public string Version => Backend.Version;
 
     /// <summary>What is alive on this device now. Objects that were dropped are counted until the next call deletes them.</summary>
-    public DeviceMemory Memory => backend.Context.Resources.Memory;
+    public DeviceMemory Memory => Backend.Memory;
 
     /// <summary>
     /// What calls do about the state of the host whose context this is; it holds from the next call or frame on. A device of its
@@ -45,8 +44,9 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">It is none of the values.</exception>
     public HostStatePolicy HostStatePolicy
     {
-        get => backend.Settings.HostStatePolicy;
-        set => backend.Settings.HostStatePolicy = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected Preserve or HostRebinds.");
+        get => Backend.Settings.HostStatePolicy;
+        set => Backend.Settings.HostStatePolicy = Enum.IsDefined(value)
+            ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected Preserve or HostRebinds.");
     }
 
     /// <summary>
@@ -56,11 +56,22 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// </summary>
     public bool Validation
     {
-        get => backend.Settings.Validation;
-        set => backend.Settings.Validation = value;
+        get => Backend.Settings.Validation;
+        set => Backend.Settings.Validation = value;
     }
 
-    internal DeviceLimits Limits => backend.Limits;
+    internal DeviceLimits Limits => Backend.Limits;
+
+    /// <summary>What it computes on, for the types of this folder; the folders above use those and the members below.</summary>
+    internal IComputeBackend Backend { get; }
+
+    /// <summary>Those that are under way, for <see cref="Readback"/> alone.</summary>
+    internal ReadbackQueue Readbacks { get; }
+
+    /// <summary>The textures of the game that the device is a part of.</summary>
+    /// <exception cref="NotSupportedException">The device shares no textures with a game.</exception>
+    internal IHostTextures HostTextures => Backend.HostTextures ?? throw new NotSupportedException(
+        $"The device {Renderer} shares no textures with a game. Use a device on the game's OpenGL context, or hand over the pixels as features.");
 
     /// <summary>
     /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
@@ -107,7 +118,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">The context is current on another thread.</exception>
     /// <exception cref="ContextLostException">The context was reset.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
-    public void MakeCurrent() => backend.Context.MakeCurrent();
+    public void MakeCurrent() => Backend.MakeCurrent();
 
     /// <summary>
     /// Begins the calls of a frame: the host's OpenGL state is read once and given back once, at the Dispose of the result, however
@@ -122,7 +133,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ContextLostException">The device's context was reset.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
-    public FrameScope BeginFrame() => new(this, backend.Context.BeginFrame());
+    public FrameScope BeginFrame() => new(this, Backend.BeginFrame());
 
     /// <summary>
     /// Hands over what the GPU has finished since the last call (saves under way go on), takes a warm-up one kernel further, and
@@ -136,9 +147,9 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void Update()
     {
-        using Scope scope = Enter(HostStateParts.None);
-        backend.Fences.RequireTheirContext();
-        readbacks.Complete();
+        using Scope scope = Enter(savesHostState: false);
+        Backend.CheckFences();
+        Readbacks.Complete();
         warmUp.Advance();
     }
 
@@ -156,7 +167,7 @@ public sealed unsafe class NeuralDevice : IDisposable
     public WarmUpProgress WarmUp(params ReadOnlySpan<KernelSet> kernels)
     {
         foreach (KernelSet set in kernels) ArgumentNullException.ThrowIfNull(set, nameof(kernels));
-        using Scope scope = Enter(HostStateParts.None);
+        using Scope scope = Enter(savesHostState: false);
         return warmUp.Add(kernels);
     }
 
@@ -188,22 +199,20 @@ public sealed unsafe class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
     /// </exception>
-    public void Dispose() => backend.Dispose();
+    public void Dispose() => Backend.Dispose();
 
     /// <summary>
-    /// Begins a call: checks the device and the context; on the outermost call asks whether the context was reset and deletes
-    /// what was retired; saves the host's state in the parts that the call may change. Nothing of this package reaches the driver
-    /// outside such a scope.
+    /// Begins a call: checks the device and the thread. Nothing of this package reaches the driver outside such a scope. Calls may lie in each other.
     /// </summary>
-    /// <param name="parts">A call that makes others asks for all of theirs at once, or leaves each its own.</param>
-    internal Scope Enter(HostStateParts parts = HostStateParts.All)
+    /// <param name="savesHostState">True for a call that makes others: it saves the host's state for all of them at once. False leaves each its own.</param>
+    internal Scope Enter(bool savesHostState = true)
     {
-        backend.Context.Enter(parts);
-        return new Scope(this);
+        Backend.Enter(savesHostState);
+        return new Scope(Backend);
     }
 
     /// <summary>Ends a frame and those within it; one that has ended is left alone.</summary>
-    internal void EndFrame(long number) => backend.Context.EndFrame(number);
+    internal void EndFrame(long number) => Backend.EndFrame(number);
 
     /// <summary>The shape of a matrix that this device can hold.</summary>
     /// <exception cref="DeviceLimitException">It is too large.</exception>
@@ -239,91 +248,38 @@ public sealed unsafe class NeuralDevice : IDisposable
         dispatch.Kernel ??= GetKernel(dispatch.Program);
     }
 
-    internal (GpuResource Buffer, GpuResource Texture) CreateMatrix(MatrixShape shape, TexelFormat format) => backend.Buffers.CreateMatrix(shape, format);
-
-    internal GpuResource CreateStandIn(int width, int height) => backend.HostTextures.CreateStandIn(width, height);
-
-    internal (int Width, int Height, bool HasGreen) ExtentOfTexture(uint texture) => backend.HostTextures.ExtentOf(texture);
-
-    /// <summary>Retires an object's name; the next call on the device's own thread deletes it. From any thread.</summary>
-    internal void Retire(GpuResource resource) => backend.Context.Resources.Retire(resource);
-
     /// <summary>A buffer for packing rows, kept from call to call.</summary>
     internal Span<T> Staging<T>(int count) where T : unmanaged
     {
-        int bytes = checked(count * sizeof(T));
+        int bytes = checked(count * Unsafe.SizeOf<T>());
         if (staging.Length < bytes) staging = GC.AllocateUninitializedArray<byte>(bytes);
         return MemoryMarshal.Cast<byte, T>(staging.AsSpan(0, bytes));
     }
 
-    internal void Upload(MatrixTexture matrix, int firstRow, ReadOnlySpan<byte> padded) => backend.Buffers.Upload(matrix.BufferName, matrix.OffsetOf(firstRow), padded);
+    /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
+    internal CompiledKernel GetKernel(KernelSource source) => Backend.GetKernel(source);
 
-    internal void Read(MatrixTexture matrix, int firstRow, Span<byte> padded) => backend.Buffers.Read(matrix.BufferName, matrix.OffsetOf(firstRow), padded);
+    /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows) => Backend.Run(dispatches, rows);
 
-    internal GpuResource CreateReadBuffer(long bytes) => backend.Buffers.CreateReadBuffer(bytes);
-
-    /// <summary>
-    /// Enqueues the copy of matrices, or of their first rows, into a buffer, each where it lies behind the whole ones before it, and the
-    /// fence that tells when it is done.
-    /// </summary>
-    internal nint StartReading(Readback readback, GpuResource buffer, IReadOnlyList<MatrixTexture> matrices, int rows)
-    {
-        using Scope scope = Enter(HostStateParts.Copying);
-        nint offset = 0;
-        for (int i = 0; i < matrices.Count; i++)
-        {
-            MatrixTexture matrix = matrices[i];
-            backend.Buffers.Copy(matrix.BufferName, 0, buffer.Name, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
-            offset += matrix.OffsetOf(matrix.Shape.Rows);
-        }
-
-        nint fence = backend.Fences.Insert();
-        readbacks.Add(readback);
-        return fence;
-    }
-
-    internal void CopyOut(GpuResource buffer, long offset, Span<byte> bytes) => backend.Buffers.CopyOut(buffer.Name, offset, bytes);
-
-    internal Kernel GetKernel(KernelSource source) => backend.Kernels.Get(source);
-
-    internal bool StartCompiling(KernelSource source) => backend.Kernels.StartCompiling(source);
-
-    internal bool IsCompiled(KernelSource source) => backend.Kernels.IsCompiled(source);
-
-    internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows) => backend.Dispatcher.Run(dispatches, rows);
-
+    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
     internal void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
     {
-        backend.Dispatcher.Run(dispatch, rows, arguments, firstLine, lines);
+        Backend.Run(dispatch, rows, arguments, firstLine, lines);
     }
 
-    internal GpuResource CreateQuery() => backend.Clock.CreateQuery();
+    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    internal void MakeWritesVisible() => Backend.MakeWritesVisible();
 
-    internal void PrepareTiming() => backend.Clock.Prepare();
+    /// <summary>Waits until the GPU has finished all that was enqueued.</summary>
+    internal void Finish() => Backend.Finish();
 
-    internal void MarkTime(GpuResource query) => backend.Clock.Mark(query);
-
-    internal bool TryReadTime(GpuResource query, out long nanoseconds) => backend.Clock.TryRead(query, out nanoseconds);
-
-    internal void Copy(MatrixTexture source, MatrixTexture destination)
-    {
-        backend.Buffers.Copy(source.BufferName, 0, destination.BufferName, 0, source.OffsetOf(source.Shape.Rows));
-    }
-
-    internal void CopyRow(MatrixTexture source, int sourceRow, MatrixTexture destination, int destinationRow)
-    {
-        backend.Buffers.Copy(source.BufferName, source.OffsetOf(sourceRow), destination.BufferName, destination.OffsetOf(destinationRow), source.OffsetOf(1));
-    }
-
-    internal void MakeWritesVisible() => backend.Dispatcher.MakeWritesVisible();
-
-    internal void Finish() => backend.Dispatcher.Finish();
-
-    private void Leave() => backend.Context.Leave();
+    /// <summary>Lets the clock tell the time of the dispatches of this call.</summary>
+    internal void PrepareTiming() => Backend.PrepareTiming();
 
     /// <summary>The extent of one call; the outermost one gives the host its state back.</summary>
-    internal readonly ref struct Scope(NeuralDevice device)
+    internal readonly ref struct Scope(IComputeBackend backend)
     {
-        public void Dispose() => device.Leave();
+        public void Dispose() => backend.Leave();
     }
 }

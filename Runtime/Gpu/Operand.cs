@@ -10,17 +10,14 @@ internal abstract class Operand
 
     public abstract TexelFormat Format { get; }
 
-    /// <summary>The texture through which kernels read it.</summary>
-    public abstract uint TextureName { get; }
-
-    /// <summary>The buffer that kernels write; 0 for a texture of the host, which they only look up in.</summary>
-    public abstract uint BufferName { get; }
+    /// <summary>What the backend has made for it: of a pair, for the side that it is at this moment.</summary>
+    public abstract MatrixStorage Storage { get; }
 }
 
 /// <summary>Counts the commits of the pairs that belong together (a network's weights, a trainer's optimizer state).</summary>
 internal sealed class CommitClock
 {
-    /// <summary>0 or 1: which texture of each pair holds the committed values.</summary>
+    /// <summary>0 or 1: which matrix of each pair holds the committed values.</summary>
     public int Parity { get; private set; }
 
     /// <summary>What was pending becomes what is committed, for every pair of this clock at once.</summary>
@@ -29,7 +26,7 @@ internal sealed class CommitClock
 
 /// <summary>
 /// A matrix that steps replace as a whole: a step reads <see cref="Committed"/>, writes <see cref="Pending"/>, and the
-/// clock's commit swaps them. The second texture is made when the first step is planned.
+/// clock's commit swaps them. The second one is made when the first step is planned.
 /// </summary>
 internal sealed class PingPongMatrix : IDisposable
 {
@@ -58,7 +55,7 @@ internal sealed class PingPongMatrix : IDisposable
     public void CopyToPending()
     {
         EnsurePending();
-        device.Copy(CommittedTexture, textures[clock.Parity ^ 1]!);
+        CommittedTexture.CopyTo(textures[clock.Parity ^ 1]!);
     }
 
     public void Dispose()
@@ -73,8 +70,6 @@ internal sealed class PingPongMatrix : IDisposable
 
         public override TexelFormat Format => TexelFormat.Float;
 
-        public override uint TextureName => pair.textures[pair.clock.Parity ^ flip]!.TextureName;
-
-        public override uint BufferName => pair.textures[pair.clock.Parity ^ flip]!.BufferName;
+        public override MatrixStorage Storage => pair.textures[pair.clock.Parity ^ flip]!.Storage;
     }
 }

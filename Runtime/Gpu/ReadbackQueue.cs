@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>The readbacks that are under way on a device, in the order of their starts.</summary>
-internal sealed class ReadbackQueue(OpenGLBackend backend)
+internal sealed class ReadbackQueue(IComputeBackend backend)
 {
     private readonly List<Readback> pending = [];
 
@@ -13,7 +13,7 @@ internal sealed class ReadbackQueue(OpenGLBackend backend)
         for (int i = 0; i < pending.Count; i++)
         {
             Readback readback = pending[i];
-            if (!backend.Fences.TryPass(readback.Fence)) continue;
+            if (!backend.TryPass(readback.Fence)) continue;
             pending.RemoveAt(i--);
             readback.Complete();
         }

@@ -17,10 +17,10 @@ internal static class Kernels
     public static void Run(NeuralDevice device, int rows, IEnumerable<Dispatch> dispatches) => new Plan(device, dispatches).Run(rows);
 
     /// <summary>Everything that a texture holds, with the padding at the end of each row.</summary>
-    public static float[] ReadPadded(NeuralDevice device, MatrixTexture texture)
+    public static float[] ReadPadded(MatrixTexture texture)
     {
         float[] padded = new float[texture.Shape.Rows * texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        device.Read(texture, 0, MemoryMarshal.AsBytes(padded.AsSpan()));
+        texture.ReadRows(0, MemoryMarshal.AsBytes(padded.AsSpan()));
         return padded;
     }
 

@@ -11,10 +11,10 @@ internal enum GpuResourceKind
 }
 
 /// <summary>
-/// The name of one OpenGL object, held by the device so that it can free it. It holds nothing that a user sees: the object
-/// that wraps it can be dropped and collected, and its finalizer only retires the name (no OpenGL call).
+/// The name of one OpenGL object, held by the table so that it can free it. The object that wraps it can be dropped and
+/// collected, and its finalizer only retires the name (no OpenGL call).
 /// </summary>
-internal sealed class GpuResource(GpuResourceKind kind, uint name, long bytes)
+internal sealed class GpuResource(ResourceTable table, GpuResourceKind kind, uint name, long bytes) : BackendResource
 {
     private int retired;
 
@@ -24,6 +24,8 @@ internal sealed class GpuResource(GpuResourceKind kind, uint name, long bytes)
 
     public long Bytes { get; } = bytes;
 
-    /// <summary>True for the first caller, from any thread.</summary>
-    public bool TryRetire() => Interlocked.Exchange(ref retired, 1) == 0;
+    public override void Retire()
+    {
+        if (Interlocked.Exchange(ref retired, 1) == 0) table.Retire(this);
+    }
 }

@@ -7,23 +7,12 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
 {
     private readonly GL gl = context.Gl;
 
-    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
-    public static SizedInternalFormat FormatOf(TexelFormat format)
-    {
-        return format switch
-        {
-            TexelFormat.Float => SizedInternalFormat.Rgba32f,
-            TexelFormat.Byte => SizedInternalFormat.Rgba8ui,
-            _ => SizedInternalFormat.Rgba32ui,
-        };
-    }
-
     /// <summary>
     /// A buffer of zeros and the buffer texture through which kernels read it. It has a texel more where its size would be a power of two:
     /// a common driver compiles each kernel anew for buffers of such a size, and so none has one.
     /// </summary>
     /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
-    public (GpuResource Buffer, GpuResource Texture) CreateMatrix(MatrixShape shape, TexelFormat format)
+    public OpenGLMatrix CreateMatrix(MatrixShape shape, TexelFormat format)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying | HostStateParts.Textures);
         long bytes = shape.BytesOf(format);
@@ -32,7 +21,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         uint name = gl.GenTexture();
         gl.BindTexture(TextureTarget.TextureBuffer, name);
         gl.TexBuffer(TextureTarget.TextureBuffer, FormatOf(format), buffer.Name);
-        return (buffer, context.Resources.Register(GpuResourceKind.Texture, name, 0));
+        return new OpenGLMatrix(buffer, context.Resources.Register(GpuResourceKind.Texture, name, 0), (InternalFormat)FormatOf(format));
     }
 
     /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
@@ -42,6 +31,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         return CreateBuffer(bytes, BufferUsageARB.StreamRead);
     }
 
+    /// <summary>Writes bytes at an offset into a buffer.</summary>
     public void Upload(uint buffer, nint offset, ReadOnlySpan<byte> bytes)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
@@ -68,11 +58,11 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
 
     /// <summary>Copies bytes out of a buffer that the GPU has finished.</summary>
     /// <exception cref="InvalidOperationException">The driver lost it.</exception>
-    public void CopyOut(uint buffer, long offset, Span<byte> bytes)
+    public void CopyOut(uint buffer, nint offset, Span<byte> bytes)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
         gl.BindBuffer(BufferTargetARB.CopyReadBuffer, buffer);
-        void* mapped = gl.MapBufferRange(BufferTargetARB.CopyReadBuffer, (nint)offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
+        void* mapped = gl.MapBufferRange(BufferTargetARB.CopyReadBuffer, offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
         bool whole = mapped is not null;
         if (whole)
         {
@@ -81,6 +71,17 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         }
 
         if (!whole) throw new InvalidOperationException($"The driver {context.Renderer} lost a buffer that was read back.");
+    }
+
+    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
+    private static SizedInternalFormat FormatOf(TexelFormat format)
+    {
+        return format switch
+        {
+            TexelFormat.Float => SizedInternalFormat.Rgba32f,
+            TexelFormat.Byte => SizedInternalFormat.Rgba8ui,
+            _ => SizedInternalFormat.Rgba32ui,
+        };
     }
 
     /// <summary>A buffer with no values yet, which is bound for copies into it; the spare bytes are not counted.</summary>

@@ -26,20 +26,20 @@ internal sealed class OpenGLClock(OpenGLContext context)
     }
 
     /// <summary>Lets a query note the GPU's time behind all commands so far. Its last result must have been read.</summary>
-    public void Mark(GpuResource query)
+    public void Mark(uint query)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
-        gl.QueryCounter(query.Name, QueryCounterTarget.Timestamp);
+        gl.QueryCounter(query, QueryCounterTarget.Timestamp);
     }
 
     /// <summary>What a query noted, in nanoseconds; false while the GPU has not come there. Does not wait.</summary>
-    public bool TryRead(GpuResource query, out long nanoseconds)
+    public bool TryRead(uint query, out long nanoseconds)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
-        gl.GetQueryObject(query.Name, QueryObjectParameterName.ResultAvailable, out int available);
+        gl.GetQueryObject(query, QueryObjectParameterName.ResultAvailable, out int available);
         nanoseconds = 0;
         if (available == 0) return false;
-        gl.GetQueryObject(query.Name, QueryObjectParameterName.Result, out nanoseconds);
+        gl.GetQueryObject(query, QueryObjectParameterName.Result, out nanoseconds);
         return true;
     }
 }

@@ -24,7 +24,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     public void Run(Dispatch dispatch, int rows, StepArguments arguments, int firstLine, int lines)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
-        Kernel kernel = dispatch.Kernel!;
+        Kernel kernel = (Kernel)dispatch.Kernel!;
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
         gl.UseProgram(kernel.Program);
@@ -58,16 +58,11 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     private void BindMatrices(MatrixBinding[] matrices)
     {
         uint image = 0, buffer = 0;
-        foreach (MatrixBinding matrix in matrices)
+        foreach (MatrixBinding binding in matrices)
         {
-            Operand operand = matrix.Operand;
-            if (matrix.IsRead)
-            {
-                gl.BindImageTexture(
-                    image++, operand.TextureName, 0, false, 0, BufferAccessARB.ReadOnly, (InternalFormat)OpenGLBuffers.FormatOf(operand.Format));
-            }
-
-            if (matrix.IsWritten) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, buffer++, operand.BufferName);
+            OpenGLMatrix matrix = (OpenGLMatrix)binding.Operand.Storage;
+            if (binding.IsRead) gl.BindImageTexture(image++, matrix.Texture, 0, false, 0, BufferAccessARB.ReadOnly, matrix.Format);
+            if (binding.IsWritten) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, buffer++, matrix.Buffer);
         }
     }
 
@@ -75,10 +70,17 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     {
         for (int i = 0; i < textures.Length; i++)
         {
-            if (textures[i] is not { } texture) continue;
+            if (textures[i] is not { } operand) continue;
             gl.ActiveTexture(TextureUnit.Texture0 + i);
-            gl.BindTexture(texture.BufferName != 0 ? TextureTarget.TextureBuffer : TextureTarget.Texture2D, texture.TextureName);
-            if (texture.BufferName == 0) gl.BindSampler((uint)i, hostTextures.NearestSampler);
+            if (operand.Storage is OpenGLTexture texture)
+            {
+                gl.BindTexture(TextureTarget.Texture2D, texture.Name);
+                gl.BindSampler((uint)i, hostTextures.NearestSampler);
+            }
+            else
+            {
+                gl.BindTexture(TextureTarget.TextureBuffer, ((OpenGLMatrix)operand.Storage).Texture);
+            }
         }
     }
 
@@ -87,7 +89,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     {
         for (int i = 0; i < textures.Length; i++)
         {
-            if (textures[i] is { BufferName: 0 }) gl.BindSampler((uint)i, 0);
+            if (textures[i]?.Storage is OpenGLTexture) gl.BindSampler((uint)i, 0);
         }
     }
 }

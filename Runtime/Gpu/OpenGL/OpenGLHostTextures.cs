@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>Looks at textures of the host by their names.</summary>
-internal sealed class OpenGLHostTextures(OpenGLContext context)
+internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
 {
     private readonly GL gl = context.Gl;
     private GpuResource? nearestSampler;
@@ -26,9 +26,30 @@ internal sealed class OpenGLHostTextures(OpenGLContext context)
         }
     }
 
-    /// <summary>The extent of the first level of a texture of the host, which shaders must see as floats, and whether it has more than red.</summary>
-    /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
-    public (int Width, int Height, bool HasGreen) ExtentOf(uint texture)
+    public MatrixStorage Create() => new OpenGLTexture();
+
+    public (int Width, int Height, bool HasGreen) Take(MatrixStorage storage, uint texture)
+    {
+        (int Width, int Height, bool HasGreen) extent = ExtentOf(texture);
+        ((OpenGLTexture)storage).Name = texture;
+        return extent;
+    }
+
+    public MatrixStorage CreateStandIn(int width, int height, out uint name)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Textures);
+        name = gl.GenTexture();
+        gl.BindTexture(TextureTarget.Texture2D, name);
+        gl.TexStorage2D(TextureTarget.Texture2D, 1, SizedInternalFormat.Rgba32f, (uint)width, (uint)height);
+        return new OpenGLTexture(context.Resources.Register(GpuResourceKind.Texture, name, (long)width * height * MatrixShape.BytesPerTexel));
+    }
+
+    private static ArgumentException NotATexture(uint texture, string why)
+    {
+        return new ArgumentException($"Texture {texture} cannot be taken: {why}. Hand over the name of a two-dimensional color texture.", nameof(texture));
+    }
+
+    private (int Width, int Height, bool HasGreen) ExtentOf(uint texture)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Textures);
         if (!gl.IsTexture(texture)) throw NotATexture(texture, "there is no texture of this name in the device's context");
@@ -46,20 +67,5 @@ internal sealed class OpenGLHostTextures(OpenGLContext context)
         if (width == 0 || height == 0) throw NotATexture(texture, "it has no image of level 0");
         return (GLEnum)red is GLEnum.Float or GLEnum.UnsignedNormalized or GLEnum.SignedNormalized ? (width, height, (GLEnum)green != GLEnum.None)
             : throw NotATexture(texture, "it has no red that shaders see as floats: it is one of depths or of integers");
-    }
-
-    /// <summary>A texture of two dimensions with nothing in it, for a kernel that is run ahead of the first texture of the host.</summary>
-    public GpuResource CreateStandIn(int width, int height)
-    {
-        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Textures);
-        uint name = gl.GenTexture();
-        gl.BindTexture(TextureTarget.Texture2D, name);
-        gl.TexStorage2D(TextureTarget.Texture2D, 1, SizedInternalFormat.Rgba32f, (uint)width, (uint)height);
-        return context.Resources.Register(GpuResourceKind.Texture, name, (long)width * height * MatrixShape.BytesPerTexel);
-    }
-
-    private static ArgumentException NotATexture(uint texture, string why)
-    {
-        return new ArgumentException($"Texture {texture} cannot be taken: {why}. Hand over the name of a two-dimensional color texture.", nameof(texture));
     }
 }

@@ -18,7 +18,7 @@ internal sealed class ResourceTable(GL gl)
 
     public GpuResource Register(GpuResourceKind kind, uint name, long bytes)
     {
-        GpuResource resource = new(kind, name, bytes);
+        GpuResource resource = new(this, kind, name, bytes);
         live.Add(resource);
         Count(resource, 1);
         return resource;
@@ -31,10 +31,10 @@ internal sealed class ResourceTable(GL gl)
         Count(resource, -1);
     }
 
-    /// <summary>From any thread.</summary>
+    /// <summary>From any thread, once for each.</summary>
     public void Retire(GpuResource resource)
     {
-        if (resource.TryRetire() && !isForgotten) retired.Enqueue(resource);
+        if (!isForgotten) retired.Enqueue(resource);
     }
 
     public void DeleteRetired()
