@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a dispatch reads, writes or looks up in: a matrix, one side of a pair of matrices that swap when a step commits, or a texture of
-/// the host. Which it is, is asked when the dispatch runs.
+/// What a dispatch reads, writes or looks up in: a matrix, one side of a pair of matrices that swap when their clock commits, or a
+/// texture of the host. Which it is, is asked when the dispatch runs.
 /// </summary>
 internal abstract class Operand
 {
@@ -14,7 +14,7 @@ internal abstract class Operand
     public abstract MatrixStorage Storage { get; }
 }
 
-/// <summary>Counts the commits of the pairs that belong together (a network's weights, a trainer's optimizer state).</summary>
+/// <summary>Counts the commits of the pairs of matrices that belong together.</summary>
 internal sealed class CommitClock
 {
     /// <summary>0 or 1: which matrix of each pair holds the committed values.</summary>
@@ -25,8 +25,8 @@ internal sealed class CommitClock
 }
 
 /// <summary>
-/// A matrix that steps replace as a whole: a step reads <see cref="Committed"/>, writes <see cref="Pending"/>, and the
-/// clock's commit swaps them. The second one is made when the first step is planned.
+/// A matrix that is replaced as a whole: dispatches read <see cref="Committed"/> and write <see cref="Pending"/>, and the
+/// clock's commit swaps them. The second one is made when somebody first needs it.
 /// </summary>
 internal sealed class PingPongMatrix : IDisposable
 {
@@ -51,7 +51,7 @@ internal sealed class PingPongMatrix : IDisposable
 
     public void EnsurePending() => textures[clock.Parity ^ 1] ??= new MatrixTexture(device, CommittedTexture.Shape);
 
-    /// <summary>Makes what is pending the same as what is committed, so that a step that writes nothing changes nothing.</summary>
+    /// <summary>Makes what is pending the same as what is committed, so that a commit changes nothing where nobody has written meanwhile.</summary>
     public void CopyToPending()
     {
         EnsurePending();
