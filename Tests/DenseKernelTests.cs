@@ -69,12 +69,12 @@ internal sealed class DenseKernelTests
         double[] expected = [.. DenseTwin.DenseBackwardWeights(x64, dy64, rows, inputs, outputs), .. DenseTwin.DenseBackwardBiases(dy64, rows, outputs)];
         Tolerance.AssertClose(parameterGradients.Read(), expected, Absolute, 0, "dense_backward_weights", outputs);
         foreach ((MatrixTexture texture, int columns) in new[] { (output, outputs), (inputGradients, inputs), (parameterGradients, outputs) })
-            AssertPaddingIsZero(device, texture, columns);
+            AssertPaddingIsZero(texture, columns);
     }
 
-    private static void AssertPaddingIsZero(NeuralDevice device, MatrixTexture texture, int columns)
+    private static void AssertPaddingIsZero(MatrixTexture texture, int columns)
     {
-        float[] padded = Kernels.ReadPadded(device, texture);
+        float[] padded = Kernels.ReadPadded(texture);
         int stride = texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         for (int i = 0; i < padded.Length; i++)
         {

@@ -195,10 +195,10 @@ internal sealed class HostStateTests
         using GL hostGl = GL.GetApi(gl.Host);
         RandomHostState state = new(hostGl);
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
-        Assert.That(device.HostState, Is.EqualTo(HostState.Preserve));
+        Assert.That(device.HostStatePolicy, Is.EqualTo(HostStatePolicy.Preserve));
         using PublicCalls calls = new(device);
-        Assert.Throws<ArgumentOutOfRangeException>(() => device.HostState = (HostState)2);
-        device.HostState = HostState.HostRebinds;
+        Assert.Throws<ArgumentOutOfRangeException>(() => device.HostStatePolicy = (HostStatePolicy)2);
+        device.HostStatePolicy = HostStatePolicy.HostRebinds;
         gl.ClearRecords();
         for (ulong seed = 1; seed <= Seeds; seed++)
         {

@@ -35,6 +35,22 @@ internal sealed partial class HouseTests
         Assert.That(naming, Is.EqualTo(new[] { "Gpu" }));
     }
 
+    /// <summary>The seam under <see cref="IComputeBackend"/>: a backend beside OpenGL's is none of their business.</summary>
+    [Test]
+    public void OnlyTheDeviceNamesTheOpenGLBackend()
+    {
+        string[] own = [.. RuntimeSources.Where(IsOfOpenGL)];
+        string[] types = [.. own.SelectMany(file => TopLevelType().Matches(CodeWithoutText(file)).Select(match => match.Groups["name"].Value))];
+        Assert.That(types, Does.Contain(nameof(OpenGLBackend)));
+        string[] naming =
+        [
+            .. RuntimeSources.Where(file => !IsOfOpenGL(file) && Word().Matches(CodeWithoutText(file)).Any(match => types.Contains(match.Value)))
+                .Select(file => Path.GetFileName(file)),
+        ];
+        Assert.That(naming, Is.EqualTo(new[] { "NeuralDevice.cs" }), "which makes it");
+        static bool IsOfOpenGL(string file) => file.Contains($"{Path.DirectorySeparatorChar}OpenGL{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
+    }
+
     [Test]
     public void NothingPointsBackUp()
     {

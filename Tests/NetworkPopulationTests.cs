@@ -111,7 +111,7 @@ internal sealed class NetworkPopulationTests
     public void ABatchThatTheDriverHasNoRoomForIsRefusedAndNothingChanges()
     {
         const int Members = 9, Small = 7, Large = 20, Inputs = 3, Classes = 2;
-        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostMatrices = 8 });
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = 8 });
         using NetworkPopulation population = Make(device), other = Make(device);
         Data small = Data.Of(population, Small, seed: 5, everything: true), large = Data.Of(population, Large, seed: 6, everything: true);
         population.Predict(large.Features, new float[Members * Large * Classes]);   // there is room for its features, then

@@ -327,7 +327,7 @@ internal sealed class TextureFeaturesTests
         using MatrixTexture features = new(device, device.Shape(Rows, expected.Length, "features"));
         features.Upload<float>([.. Enumerable.Repeat(Untouched, Rows * expected.Length)]);
         new TextureFeatures(source, width, height, channels, features).Write(Row);
-        float[] padded = Kernels.ReadPadded(device, features);
+        float[] padded = Kernels.ReadPadded(features);
         int stride = features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         Tolerance.AssertClose(padded.AsSpan(Row * stride, expected.Length), expected, 1e-5, 1e-5, what);
         for (int i = 0; i < padded.Length; i++)
@@ -344,7 +344,7 @@ internal sealed class TextureFeaturesTests
         using MatrixTexture features = new(device, device.Shape(Rows, expected.Length, "features", TexelFormat.Byte), TexelFormat.Byte);
         new TextureFeatures(source, width, height, channels, features).Write(Row);
         byte[] padded = new byte[Rows * features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        device.Read(features, 0, padded);
+        features.ReadRows(0, padded);
         int first = Row * features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         double[] kept = [.. padded.Skip(first).Take(expected.Length).Select(value => value / 255.0)];
         Tolerance.AssertClose(kept, [.. expected.Select(value => Math.Clamp(value, 0, 1))], (0.5 / 255) + 2e-5, 0, $"{what}, bytes");

@@ -274,7 +274,7 @@ internal sealed class TrainingTests
     {
         const int Guaranteed = 8;
         string[] expected = AllKindsOfSteps(TestDevice.Plain);
-        foreach (HeadlessOptions options in new HeadlessOptions[] { new() { MostMatrices = Guaranteed }, new() { StoresWideTexels = false }, new() { StoresWideTexels = true } })
+        foreach (HeadlessOptions options in new HeadlessOptions[] { new() { MostBindings = Guaranteed }, new() { StoresWideTexels = false }, new() { StoresWideTexels = true } })
         {
             using NeuralDevice device = TestDevice.Create(options);
             Assert.That(AllKindsOfSteps(device), Is.EqualTo(expected), $"{options}");
@@ -314,7 +314,7 @@ internal sealed class TrainingTests
     [Test]
     public void NoDispatchTakesMoreThanTheDriverHas([Values(8, 9, 10, 11, 16)] int most, [Values] bool withLog)
     {
-        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostMatrices = most });
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = most });
         using StepLog steps = new(device);
         foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Sgd(0.1f, Momentum: 0.5f), new Adam() })
         {

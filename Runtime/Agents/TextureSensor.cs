@@ -95,7 +95,7 @@ public sealed class TextureSensor
 
         try
         {
-            using NeuralDevice.Scope scope = device.Enter(HostStateParts.None);   // what it does takes its own
+            using NeuralDevice.Scope scope = device.Enter(savesHostState: false);   // what it does takes its own
             (int texelsWide, int texelsHigh) = seen.Take(texture);
             if (!isWhole) RequireWithin(region, texelsWide, texelsHigh, looking);
             (int wide, int high) = isWhole ? (texelsWide, texelsHigh) : (region.Width, region.Height);

@@ -66,12 +66,15 @@ internal sealed class Dispatch
 {
     /// <summary>
     /// Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write. How
-    /// many both may be together is the driver's own limit (<see cref="NeuralDevice.MostMatrices"/>).
+    /// many both may be together is the driver's own limit (<see cref="DeviceLimits.MostBindings"/>).
     /// </summary>
     public const int MaximumMatrices = 8;
 
     /// <summary>Texture units that dispatches look up in.</summary>
     public const int MaximumTextures = 2;
+
+    /// <summary>The place of its first size among the numbers that a kernel is given; those before it are the rows in use and the part that runs.</summary>
+    public const int FirstArgument = 3;
 
     /// <summary>Workgroups along one dimension that every driver runs.</summary>
     public const int MaximumGroups = 65_535;
@@ -118,7 +121,7 @@ internal sealed class Dispatch
     public bool NeedsBarrier { get; set; }
 
     /// <summary>Set by the plan when it is recorded: the compiled kernel.</summary>
-    public Kernel? Kernel { get; set; }
+    public CompiledKernel? Kernel { get; set; }
 
     /// <summary>Whether one dispatch can work on these, where a driver has so many image units and storage buffers for it together.</summary>
     public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, int most = int.MaxValue)
@@ -143,7 +146,7 @@ internal sealed class Dispatch
     private static IEnumerable<(string Name, int Value)> PlacesOf(
         MatrixBinding[] matrices, TextureBinding[] textures, KernelArguments<int>[] sizes, KernelArguments<float>[] scalars)
     {
-        int images = 0, buffers = 0, location = Kernel.FirstArgument;
+        int images = 0, buffers = 0, location = FirstArgument;
         foreach (MatrixBinding matrix in matrices)
         {
             if (matrix.IsRead) yield return ($"{matrix.Name}_IMAGE", images++);

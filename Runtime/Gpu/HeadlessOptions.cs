@@ -50,8 +50,8 @@ public sealed record HeadlessOptions
     /// <summary>Receives the driver's debug messages, on the thread of the call that caused them.</summary>
     public Action<string>? DebugMessage { get; init; }
 
-    /// <summary>Another limit than the driver's own of what a dispatch works on (<see cref="NeuralDevice.MostMatrices"/>), for tests.</summary>
-    internal int? MostMatrices { get; init; }
+    /// <summary>Another limit than the driver's own of what a dispatch may bind (<see cref="DeviceLimits.MostBindings"/>), for tests.</summary>
+    internal int? MostBindings { get; init; }
 
     /// <summary>Whether kernels store two numbers of 64 bits a texel instead of four of 32; null where the driver decides. The bits are the same.</summary>
     internal bool? StoresWideTexels { get; init; }

@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A texture of the host that a dispatch looks up in, through a sampler of ours: how the host filters it does not matter. It keeps
-/// the name alone, which the host may delete or use anew once the dispatch was enqueued.
+/// A texture of the host that a dispatch looks up in, texel by texel: how the host filters it does not matter. The host may delete it
+/// once the dispatch was enqueued.
 /// </summary>
 internal sealed class HostTexture(NeuralDevice device, int width = 0, int height = 0) : Operand
 {
-    private uint name;
+    private MatrixStorage? storage;
 
     public NeuralDevice Device => device;
 
@@ -23,17 +23,14 @@ internal sealed class HostTexture(NeuralDevice device, int width = 0, int height
 
     public override TexelFormat Format => TexelFormat.Float;
 
-    public override uint TextureName => name;
-
-    public override uint BufferName => 0;
-
-    public override uint SamplerName => device.NearestSampler;
+    public override MatrixStorage Storage => storage ?? throw new InvalidOperationException("No texture of the host was taken.");
 
     /// <summary>Looks at another texture from now on.</summary>
     /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
+    /// <exception cref="NotSupportedException">The device shares no textures with a game.</exception>
     public void Take(uint texture)
     {
-        (Width, Height, HasGreen) = device.ExtentOfTexture(texture);
-        name = texture;
+        storage ??= device.HostTextures.Create();
+        (Width, Height, HasGreen) = device.HostTextures.Take(storage, texture);
     }
 }

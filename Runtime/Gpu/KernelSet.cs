@@ -91,33 +91,3 @@ internal readonly record struct OperandKind(TexelFormat Format, bool IsOfHost, b
         ? new OperandKind(texture.Format, true, int.IsPow2(texture.Width), int.IsPow2(texture.Height))
         : new OperandKind(operand.Format, false, false, false);
 }
-
-/// <summary>A small texture in the place of one of the host.</summary>
-internal sealed class StandInTexture : Operand, IDisposable
-{
-    private const int PowerOfTwo = 4;
-    private const int Other = 3;
-
-    private readonly NeuralDevice device;
-    private readonly GpuResource resource;
-
-    public StandInTexture(NeuralDevice device, OperandKind kind)
-    {
-        this.device = device;
-        (int width, int height) = (kind.IsWidthPowerOfTwo ? PowerOfTwo : Other, kind.IsHeightPowerOfTwo ? PowerOfTwo : Other);
-        Shape = new MatrixShape(height, width * MatrixShape.ColumnsPerTexel);
-        resource = device.CreateStandIn(width, height);
-    }
-
-    public override MatrixShape Shape { get; }
-
-    public override TexelFormat Format => TexelFormat.Float;
-
-    public override uint TextureName => resource.Name;
-
-    public override uint BufferName => 0;
-
-    public override uint SamplerName => device.NearestSampler;
-
-    public void Dispose() => device.Retire(resource);
-}

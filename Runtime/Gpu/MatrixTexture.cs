@@ -13,42 +13,39 @@ internal enum TexelFormat
 }
 
 /// <summary>
-/// A matrix in a buffer texture, laid out by <see cref="MatrixShape"/>: kernels read it as a texture, and write its buffer. It starts as
-/// zeros, so its padding is zero; uploads write zeros into the padding again. Dispose may come from any thread; dropping it without is fine too.
+/// A matrix on the device, laid out by <see cref="MatrixShape"/>. It starts as zeros, so its padding is zero; uploads write zeros into
+/// the padding again. Dispose may come from any thread; dropping it without is fine too.
 /// </summary>
 internal sealed class MatrixTexture : Operand, IDisposable
 {
-    private readonly GpuResource buffer;
-    private readonly GpuResource texture;
     private readonly NeuralDevice device;
+    private readonly MatrixStorage storage;
 
     public MatrixTexture(NeuralDevice device, MatrixShape shape, TexelFormat format = TexelFormat.Float)
     {
         this.device = device;
         Shape = shape;
         Format = format;
-        (buffer, texture) = device.CreateMatrix(shape, format);
+        storage = device.Backend.CreateMatrix(shape, format);
     }
 
     ~MatrixTexture()
     {
-        if (texture is not null) Retire();   // null where the constructor threw
+        storage?.Retire();   // null where the constructor threw
     }
 
     public override MatrixShape Shape { get; }
 
     public override TexelFormat Format { get; }
 
-    public override uint TextureName => texture.Name;
+    public override MatrixStorage Storage => storage;
 
-    public override uint BufferName => buffer.Name;
-
-    /// <summary>Where a row begins in the buffer, in bytes.</summary>
+    /// <summary>Where a row begins, in bytes.</summary>
     public nint OffsetOf(int row) => (nint)row * Shape.TexelsPerRow * MatrixShape.BytesPerTexelOf(Format);
 
     public void Dispose()
     {
-        Retire();
+        storage.Retire();
         GC.SuppressFinalize(this);
     }
 
@@ -59,7 +56,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (padded == Shape.Columns)
         {
-            device.Upload(this, firstRow, MemoryMarshal.AsBytes(values));
+            UploadRows(firstRow, MemoryMarshal.AsBytes(values));
             return;
         }
 
@@ -70,7 +67,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
             staging.Slice((row * padded) + Shape.Columns, padded - Shape.Columns).Clear();
         }
 
-        device.Upload(this, firstRow, MemoryMarshal.AsBytes(staging));
+        UploadRows(firstRow, MemoryMarshal.AsBytes(staging));
     }
 
     /// <summary>Reads rows into a row-major span without padding: its length gives their number. Waits.</summary>
@@ -80,18 +77,27 @@ internal sealed class MatrixTexture : Operand, IDisposable
         int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (padded == Shape.Columns)
         {
-            device.Read(this, firstRow, MemoryMarshal.AsBytes(values));
+            ReadRows(firstRow, MemoryMarshal.AsBytes(values));
             return;
         }
 
         Span<float> staging = device.Staging<float>(rows * padded);
-        device.Read(this, firstRow, MemoryMarshal.AsBytes(staging));
+        ReadRows(firstRow, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
     }
 
-    private void Retire()
+    /// <summary>Writes rows whose padding is there already.</summary>
+    public void UploadRows(int firstRow, ReadOnlySpan<byte> padded) => device.Backend.Upload(storage, OffsetOf(firstRow), padded);
+
+    /// <summary>Reads rows with their padding. Waits.</summary>
+    public void ReadRows(int firstRow, Span<byte> padded) => device.Backend.Read(storage, OffsetOf(firstRow), padded);
+
+    /// <summary>Enqueues the copy of all rows into another matrix of the same shape.</summary>
+    public void CopyTo(MatrixTexture destination) => device.Backend.Copy(storage, 0, destination.storage, 0, OffsetOf(Shape.Rows));
+
+    /// <summary>Enqueues the copy of a row into one of another matrix with as many columns.</summary>
+    public void CopyRow(int row, MatrixTexture destination, int destinationRow)
     {
-        device.Retire(texture);
-        device.Retire(buffer);
+        device.Backend.Copy(storage, OffsetOf(row), destination.storage, destination.OffsetOf(destinationRow), OffsetOf(1));
     }
 }

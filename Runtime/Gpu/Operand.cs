@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a dispatch reads, writes or looks up in: a matrix, one side of a pair of matrices that swap when a step commits, or a texture of
-/// the host. Which it is, is asked when the dispatch runs.
+/// What a dispatch reads, writes or looks up in: a matrix, one side of a pair of matrices that swap when their clock commits, or a
+/// texture of the host. Which it is, is asked when the dispatch runs.
 /// </summary>
 internal abstract class Operand
 {
@@ -10,20 +10,14 @@ internal abstract class Operand
 
     public abstract TexelFormat Format { get; }
 
-    /// <summary>The texture through which kernels read it.</summary>
-    public abstract uint TextureName { get; }
-
-    /// <summary>The buffer that kernels write; 0 for a texture of the host, which they only look up in.</summary>
-    public abstract uint BufferName { get; }
-
-    /// <summary>The sampler through which dispatches look up in it; 0 for none.</summary>
-    public virtual uint SamplerName => 0;
+    /// <summary>What the backend has made for it: of a pair, for the side that it is at this moment.</summary>
+    public abstract MatrixStorage Storage { get; }
 }
 
-/// <summary>Counts the commits of the pairs that belong together (a network's weights, a trainer's optimizer state).</summary>
+/// <summary>Counts the commits of the pairs of matrices that belong together.</summary>
 internal sealed class CommitClock
 {
-    /// <summary>0 or 1: which texture of each pair holds the committed values.</summary>
+    /// <summary>0 or 1: which matrix of each pair holds the committed values.</summary>
     public int Parity { get; private set; }
 
     /// <summary>What was pending becomes what is committed, for every pair of this clock at once.</summary>
@@ -31,8 +25,8 @@ internal sealed class CommitClock
 }
 
 /// <summary>
-/// A matrix that steps replace as a whole: a step reads <see cref="Committed"/>, writes <see cref="Pending"/>, and the
-/// clock's commit swaps them. The second texture is made when the first step is planned.
+/// A matrix that is replaced as a whole: dispatches read <see cref="Committed"/> and write <see cref="Pending"/>, and the
+/// clock's commit swaps them. The second one is made when somebody first needs it.
 /// </summary>
 internal sealed class PingPongMatrix : IDisposable
 {
@@ -57,11 +51,11 @@ internal sealed class PingPongMatrix : IDisposable
 
     public void EnsurePending() => textures[clock.Parity ^ 1] ??= new MatrixTexture(device, CommittedTexture.Shape);
 
-    /// <summary>Makes what is pending the same as what is committed, so that a step that writes nothing changes nothing.</summary>
+    /// <summary>Makes what is pending the same as what is committed, so that a commit changes nothing where nobody has written meanwhile.</summary>
     public void CopyToPending()
     {
         EnsurePending();
-        device.Copy(CommittedTexture, textures[clock.Parity ^ 1]!);
+        CommittedTexture.CopyTo(textures[clock.Parity ^ 1]!);
     }
 
     public void Dispose()
@@ -76,8 +70,6 @@ internal sealed class PingPongMatrix : IDisposable
 
         public override TexelFormat Format => TexelFormat.Float;
 
-        public override uint TextureName => pair.textures[pair.clock.Parity ^ flip]!.TextureName;
-
-        public override uint BufferName => pair.textures[pair.clock.Parity ^ flip]!.BufferName;
+        public override MatrixStorage Storage => pair.textures[pair.clock.Parity ^ flip]!.Storage;
     }
 }

@@ -12,9 +12,7 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
 
     public override TexelFormat Format => format;
 
-    public override uint TextureName => Texture.TextureName;
-
-    public override uint BufferName => Texture.BufferName;
+    public override MatrixStorage Storage => Texture.Storage;
 
     public bool IsRealized => texture is not null;
 

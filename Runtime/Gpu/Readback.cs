@@ -18,7 +18,7 @@ internal enum ReadbackStatus
 internal sealed class Readback : IDisposable
 {
     private readonly NeuralDevice device;
-    private readonly GpuResource buffer;
+    private readonly BackendResource buffer;
     private readonly MatrixShape[] shapes;
     private readonly Action<Readback>? ended;
     private volatile bool disposed;
@@ -33,12 +33,12 @@ internal sealed class Readback : IDisposable
         this.device = device;
         this.shapes = [.. shapes];
         this.ended = ended;
-        buffer = device.CreateReadBuffer(this.shapes.Sum(shape => shape.Bytes));
+        buffer = device.Backend.CreateReadBuffer(this.shapes.Sum(shape => shape.Bytes));
     }
 
     ~Readback()
     {
-        if (buffer is not null) device.Retire(buffer);   // null where the constructor threw
+        buffer?.Retire();   // null where the constructor threw
     }
 
     public ReadbackStatus Status { get; private set; }
@@ -46,15 +46,16 @@ internal sealed class Readback : IDisposable
     /// <summary>Why it failed.</summary>
     public Exception? Failure { get; private set; }
 
-    /// <summary>The fence behind the copy while it is pending; the device's own.</summary>
+    /// <summary>The backend's fence behind the copy while it is pending.</summary>
     public nint Fence { get; private set; }
 
     /// <summary>Enqueues the copy of all rows, or of so many of each matrix. Not while it is pending. Allocates nothing.</summary>
     public void Start(IReadOnlyList<MatrixTexture> textures, int rows = int.MaxValue)
     {
         if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
-        Fence = device.StartReading(this, buffer, textures, rows);
+        Fence = device.Backend.StartReading(textures, rows, buffer);
         Status = ReadbackStatus.Pending;
+        device.Readbacks.Add(this);
     }
 
     /// <summary>
@@ -66,10 +67,10 @@ internal sealed class Readback : IDisposable
         MatrixShape shape = shapes[matrix];
         int rows = values.Length / shape.Columns;
         int padded = shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
-        long offset = (long)firstRow * padded * sizeof(float);
-        for (int i = 0; i < matrix; i++) offset += shapes[i].Bytes;
+        nint offset = (nint)firstRow * padded * sizeof(float);
+        for (int i = 0; i < matrix; i++) offset += (nint)shapes[i].Bytes;
         Span<float> staging = device.Staging<float>(rows * padded);
-        device.CopyOut(buffer, offset, MemoryMarshal.AsBytes(staging));
+        device.Backend.ReadBuffer(buffer, offset, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);
     }
 
@@ -77,7 +78,7 @@ internal sealed class Readback : IDisposable
     public void Dispose()
     {
         disposed = true;
-        device.Retire(buffer);
+        buffer.Retire();
         GC.SuppressFinalize(this);
     }
 

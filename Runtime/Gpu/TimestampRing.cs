@@ -7,48 +7,45 @@ namespace NeuralPlugin;
 internal sealed class TimestampRing : IDisposable
 {
     private readonly NeuralDevice device;
-    private readonly GpuResource[] queries;
+    private readonly BackendResource[] timestamps;
     private long marked;
     private long read;
 
     public TimestampRing(NeuralDevice device, int capacity)
     {
         this.device = device;
-        queries = new GpuResource[capacity];
-        for (int i = 0; i < capacity; i++) queries[i] = device.CreateQuery();
+        timestamps = new BackendResource[capacity];
+        for (int i = 0; i < capacity; i++) timestamps[i] = device.Backend.CreateTimestamp();
     }
 
     ~TimestampRing()
     {
-        if (queries is null) return;   // the constructor threw
-        foreach (GpuResource? query in queries)
-        {
-            if (query is not null) device.Retire(query);
-        }
+        if (timestamps is null) return;   // the constructor threw
+        foreach (BackendResource? timestamp in timestamps) timestamp?.Retire();
     }
 
     /// <summary>Points that can be marked before any is read.</summary>
-    public int Free => queries.Length - (int)(marked - read);
+    public int Free => timestamps.Length - (int)(marked - read);
 
     /// <summary>Marks the point behind all commands so far. There must be a free one.</summary>
     public void Mark()
     {
-        if (Free == 0) throw new InvalidOperationException("Every query waits to be read.");
-        device.MarkTime(queries[marked++ % queries.Length]);
+        if (Free == 0) throw new InvalidOperationException("Every timestamp waits to be read.");
+        device.Backend.MarkTime(timestamps[marked++ % timestamps.Length]);
     }
 
     /// <summary>The time of the oldest point that was not read, in nanoseconds of the GPU's own clock; false while it is not there.</summary>
     public bool TryRead(out long nanoseconds)
     {
         nanoseconds = 0;
-        if (read == marked || !device.TryReadTime(queries[read % queries.Length], out nanoseconds)) return false;
+        if (read == marked || !device.Backend.TryReadTime(timestamps[read % timestamps.Length], out nanoseconds)) return false;
         read++;
         return true;
     }
 
     public void Dispose()
     {
-        foreach (GpuResource query in queries) device.Retire(query);
+        foreach (BackendResource timestamp in timestamps) timestamp.Retire();
         GC.SuppressFinalize(this);
     }
 }

@@ -39,9 +39,9 @@ internal sealed class WarmUpQueue(NeuralDevice device)
     {
         if (queue.Count == 0) return;
         bool inBackground = true;
-        while (inBackground && started < queue.Count) inBackground = device.StartCompiling(queue[started++].Program);
+        while (inBackground && started < queue.Count) inBackground = device.Backend.StartCompiling(queue[started++].Program);
         WarmUpRun next = queue[0];
-        if (!device.IsCompiled(next.Program)) return;
+        if (!device.Backend.IsCompiled(next.Program)) return;
         queue.RemoveAt(0);
         started--;
         try

@@ -37,7 +37,5 @@ internal sealed class DrawnRows(Operand samples, int capacity) : Operand
 
     public override TexelFormat Format => samples.Format;
 
-    public override uint TextureName => samples.TextureName;
-
-    public override uint BufferName => samples.BufferName;
+    public override MatrixStorage Storage => samples.Storage;
 }

@@ -259,10 +259,10 @@ public sealed class Network : IDisposable
         for (int i = 0; i < parameters.Length; i++) Parameters[i].Upload(parameters[i].Values);
     }
 
-    internal NeuralDevice.Scope Enter(HostStateParts parts = HostStateParts.All)
+    internal NeuralDevice.Scope Enter(bool savesHostState = true)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return Device.Enter(parts);
+        return Device.Enter(savesHostState);
     }
 
     /// <summary>Makes the textures that updates write, if there are none yet.</summary>

@@ -67,9 +67,7 @@ internal sealed class StepLog : IDisposable
 
         public override TexelFormat Format => whole.Format;
 
-        public override uint TextureName => whole.TextureName;
-
-        public override uint BufferName => whole.BufferName;
+        public override MatrixStorage Storage => whole.Storage;
     }
 }
 

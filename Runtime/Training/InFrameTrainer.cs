@@ -79,7 +79,7 @@ public sealed class InFrameTrainer : IDisposable
         if (!ReferenceEquals(samples.Device, network.Device))
             throw new ArgumentException("The samples live on another device than the network. Make both on one.", nameof(samples));
         int capacity = Math.Min(options.BatchSize, samples.Capacity);
-        using NeuralDevice.Scope scope = network.Enter(HostStateParts.None);
+        using NeuralDevice.Scope scope = network.Enter(savesHostState: false);
         self = new WeakReference(this);
         LearningRate = options.Optimizer.LearningRate;
         FrameBudget = options.FrameBudget;
@@ -185,7 +185,7 @@ public sealed class InFrameTrainer : IDisposable
     private NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return network.Enter(HostStateParts.None);   // each call takes its own
+        return network.Enter(savesHostState: false);   // each call takes its own
     }
 
     private void WarmUp()

@@ -35,7 +35,7 @@ internal sealed class TextureStaging(NeuralDevice device, TexelFormat format, in
     /// <summary>The oldest one goes into a row of the set.</summary>
     public void MoveFirstTo(MatrixTexture destination, int row)
     {
-        device.CopyRow(rows!, first, destination, row);
+        rows!.CopyRow(first, destination, row);
         RemoveFirst(1);
     }
 
@@ -62,7 +62,7 @@ internal sealed class TextureStaging(NeuralDevice device, TexelFormat format, in
     private void Grow()
     {
         MatrixTexture grown = new(device, ShapeOf((int)Math.Min(capacity, Math.Max(LeastRows, 2L * count))), format);
-        for (int i = 0; i < count; i++) device.CopyRow(rows!, (first + i) % count, grown, i);
+        for (int i = 0; i < count; i++) rows!.CopyRow((first + i) % count, grown, i);
         rows?.Dispose();
         (rows, first, features) = (grown, 0, null);
     }

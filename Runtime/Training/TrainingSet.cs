@@ -252,7 +252,7 @@ public sealed class TrainingSet : IDisposable
     internal NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return Device.Enter(HostStateParts.None);   // what it does takes its own
+        return Device.Enter(savesHostState: false);   // what it does takes its own
     }
 
     /// <summary>
@@ -266,8 +266,8 @@ public sealed class TrainingSet : IDisposable
             int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
             if (rows == 0) return;
             if (staging.IsFirstTexture) textures.MoveFirstTo(Features, head);
-            else Device.Upload(Features, head, staging.Features(rows));
-            Device.Upload(Targets, head, staging.Targets(rows));
+            else Features.UploadRows(head, staging.Features(rows));
+            Targets.UploadRows(head, staging.Targets(rows));
             staging.RemoveFirst(rows);
             Uploaded = Math.Max(Uploaded, head + rows);
             head = (head + rows) % Capacity;

@@ -24,10 +24,10 @@ internal static class Kernels
     }
 
     /// <summary>Everything that a texture holds, with the padding at the end of each row.</summary>
-    public static float[] ReadPadded(NeuralDevice device, MatrixTexture texture)
+    public static float[] ReadPadded(MatrixTexture texture)
     {
         float[] padded = new float[texture.Shape.Rows * texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        device.Read(texture, 0, MemoryMarshal.AsBytes(padded.AsSpan()));
+        texture.ReadRows(0, MemoryMarshal.AsBytes(padded.AsSpan()));
         return padded;
     }
 

@@ -13,12 +13,12 @@ internal static class SetContents
         if (samples.Format == SampleFormat.Bytes)
         {
             byte[] bytes = new byte[rows * stride];
-            samples.Device.Read(samples.Features, 0, bytes);
+            samples.Features.ReadRows(0, bytes);
             padded = [.. bytes.Select(value => value / 255f)];
         }
         else
         {
-            samples.Device.Read(samples.Features, 0, MemoryMarshal.AsBytes(padded.AsSpan()));
+            samples.Features.ReadRows(0, MemoryMarshal.AsBytes(padded.AsSpan()));
         }
 
         return [.. Enumerable.Range(0, rows).SelectMany(row => padded.Skip(row * stride).Take(samples.Inputs))];
@@ -28,7 +28,7 @@ internal static class SetContents
     public static uint[] Targets(TrainingSet samples)
     {
         uint[] words = new uint[samples.Uploaded * samples.Targets.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
-        samples.Device.Read(samples.Targets, 0, MemoryMarshal.AsBytes(words.AsSpan()));
+        samples.Targets.ReadRows(0, MemoryMarshal.AsBytes(words.AsSpan()));
         return words;
     }
 }

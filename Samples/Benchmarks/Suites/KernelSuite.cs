@@ -73,7 +73,8 @@ public class KernelSuite : DeviceSuite
     private SeenTextures MakeSeen()
     {
         SeenTextures seen = new(Device, PixelsAside, PixelsAside, TextureChannels.Luminance, Batch);
-        seen.Take(Device.CreateStandIn(TextureSize, TextureSize).Name);
+        Device.HostTextures.CreateStandIn(TextureSize, TextureSize, out uint texture);
+        seen.Take(texture);
         return seen;
     }
 

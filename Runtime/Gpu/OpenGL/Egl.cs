@@ -87,8 +87,6 @@ internal sealed unsafe class Egl
         }
     }
 
-    public string ClientExtensions => Text(queryString(0, Extensions));
-
     public string DisplayExtensions(nint display) => Text(queryString(display, Extensions));
 
     public nint[] Devices()

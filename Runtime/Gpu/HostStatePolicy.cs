@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>What a call does about the OpenGL state of the host whose context it works on.</summary>
-public enum HostState
+public enum HostStatePolicy
 {
     /// <summary>
     /// After every call it is what it was before: what the call changes is read first and given back at its end. A frame that

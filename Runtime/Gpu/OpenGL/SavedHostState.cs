@@ -42,9 +42,9 @@ internal sealed class SavedHostState(GL gl)
     private int drawFramebuffer;
 
     /// <summary>Begins an outermost call.</summary>
-    public void Begin(HostState mode)
+    public void Begin(HostStatePolicy policy)
     {
-        preserve = mode == HostState.Preserve;
+        preserve = policy == HostStatePolicy.Preserve;
         taken = HostStateParts.None;
     }
 

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace NeuralPlugin;
+
+/// <summary>A macro that writes a piece of source out so many times, since drivers do not unroll loops of that length.</summary>
+/// <param name="Signature">As it is defined: <c>EACH_ROW(F)</c>.</param>
+/// <param name="Repeated">What is repeated, with the number in place of the hash: <c>F(#)</c>.</param>
+/// <param name="Count">How often, from 0 on.</param>
+internal sealed record UnrolledMacro(string Signature, string Repeated, int Count)
+{
+    public string Text => string.Join(' ', Enumerable.Range(0, Count).Select(i => Repeated.Replace("#", i.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)));
+}
+
+/// <summary>
+/// A kernel to compile: a file of Shaders/, the constants of this variant of it, the includes that stand where it says
+/// <c>#include &lt;SLOT&gt;</c> (an activation, a loss, an optimizer), and its unrolled macros.
+/// </summary>
+internal sealed record KernelSource(string FileName, params (string Name, int Value)[] Constants)
+{
+    /// <summary>What is included in which slot. A slot that is filled is defined as a macro, too; one that is not includes nothing.</summary>
+    public IReadOnlyList<(string Slot, string FileName)> Includes { get; init; } = [];
+
+    public IReadOnlyList<UnrolledMacro> Macros { get; init; } = [];
+
+    public KernelSource With(params (string Name, int Value)[] more) => more.Length == 0 ? this : this with { Constants = [.. Constants, .. more] };
+
+    /// <summary>Tells variants apart: the file with its includes, constants and macros.</summary>
+    public string Key => string.Join(
+        ' ', [
+            FileName, .. Includes.Select(include => $"{include.Slot}={include.FileName}"),
+            .. Constants.Select(constant => string.Create(CultureInfo.InvariantCulture, $"{constant.Name}={constant.Value}")),
+            .. Macros.Select(macro => string.Create(CultureInfo.InvariantCulture, $"{macro.Signature}*{macro.Count}")),
+        ]);
+}

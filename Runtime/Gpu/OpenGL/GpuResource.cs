@@ -1,0 +1,31 @@
+namespace NeuralPlugin;
+
+internal enum GpuResourceKind
+{
+    Texture,
+    Buffer,
+    Framebuffer,
+    Program,
+    Query,
+    Sampler,
+}
+
+/// <summary>
+/// The name of one OpenGL object, held by the table so that it can free it. The object that wraps it can be dropped and
+/// collected, and its finalizer only retires the name (no OpenGL call).
+/// </summary>
+internal sealed class GpuResource(ResourceTable table, GpuResourceKind kind, uint name, long bytes) : BackendResource
+{
+    private int retired;
+
+    public GpuResourceKind Kind { get; } = kind;
+
+    public uint Name { get; } = name;
+
+    public long Bytes { get; } = bytes;
+
+    public override void Retire()
+    {
+        if (Interlocked.Exchange(ref retired, 1) == 0) table.Retire(this);
+    }
+}

@@ -1,0 +1,162 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>A device that is an OpenGL context: its parts, put together.</summary>
+internal sealed class OpenGLBackend : IComputeBackend
+{
+    private readonly OpenGLContext context;
+    private readonly OpenGLBuffers buffers;
+    private readonly KernelCache kernels;
+    private readonly OpenGLHostTextures hostTextures;
+    private readonly OpenGLDispatcher dispatcher;
+    private readonly OpenGLFences fences;
+    private readonly OpenGLClock clock;
+
+    private OpenGLBackend(GL gl, HeadlessContext? own, ContextIdentity identity, HeadlessOptions options)
+    {
+        context = new OpenGLContext(gl, own, identity, options, Settings);
+        Limits = OpenGLLimits.Read(gl, context.Renderer, options);
+        buffers = new OpenGLBuffers(context);
+        kernels = new KernelCache(context, Limits);
+        hostTextures = new OpenGLHostTextures(context);
+        dispatcher = new OpenGLDispatcher(context, hostTextures);
+        fences = new OpenGLFences(context);
+        clock = new OpenGLClock(context);
+        context.Ended += End;
+    }
+
+    public event Action<Exception>? Ended;
+
+    public string Vendor => context.Vendor;
+
+    public string Renderer => context.Renderer;
+
+    public string Version => context.Version;
+
+    public DeviceLimits Limits { get; }
+
+    public DeviceMemory Memory => context.Resources.Memory;
+
+    public DeviceSettings Settings { get; } = new();
+
+    public IHostTextures HostTextures => hostTextures;
+
+    /// <summary>Makes a context of its own and makes it current.</summary>
+    public static OpenGLBackend CreateHeadless(HeadlessOptions options)
+    {
+        HeadlessContext context = HeadlessContext.Create(options);
+        try
+        {
+            GL gl = GL.GetApi(context);
+            OpenGLRequirements.RequireComputeShaders(gl, "Choose another driver, or another device by the options of CreateHeadless.");
+            return new OpenGLBackend(gl, context, OpenGLRequirements.RequireCurrentContext(), options);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Uses the context of a host, which is current.</summary>
+    public static OpenGLBackend Attach(GL gl)
+    {
+        ContextIdentity identity = OpenGLRequirements.RequireCurrentContext();
+        OpenGLRequirements.RequireComputeShaders(
+            gl,
+            "With Silk.NET.Windowing, which asks for 3.3 unless told, change this line of the window's options: " +
+            "options.API = new GraphicsAPI(ContextAPI.OpenGL, ContextProfile.Core, ContextFlags.ForwardCompatible, new APIVersion(4, 3));");
+        return new OpenGLBackend(gl, null, identity, new HeadlessOptions());
+    }
+
+    public void MakeCurrent() => context.MakeCurrent();
+
+    public void Enter(bool savesHostState) => context.Enter(savesHostState ? HostStateParts.All : HostStateParts.None);
+
+    public void Leave() => context.Leave();
+
+    public long BeginFrame() => context.BeginFrame();
+
+    public void EndFrame(long number) => context.EndFrame(number);
+
+    public MatrixStorage CreateMatrix(MatrixShape shape, TexelFormat format) => buffers.CreateMatrix(shape, format);
+
+    public void Upload(MatrixStorage matrix, nint offset, ReadOnlySpan<byte> bytes) => buffers.Upload(BufferOf(matrix), offset, bytes);
+
+    public void Read(MatrixStorage matrix, nint offset, Span<byte> bytes) => buffers.Read(BufferOf(matrix), offset, bytes);
+
+    public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
+    {
+        buffers.Copy(BufferOf(source), sourceOffset, BufferOf(destination), destinationOffset, bytes);
+    }
+
+    public CompiledKernel GetKernel(KernelSource source) => kernels.Get(source);
+
+    public bool StartCompiling(KernelSource source) => kernels.StartCompiling(source);
+
+    public bool IsCompiled(KernelSource source) => kernels.IsCompiled(source);
+
+    public void Run(ReadOnlySpan<Dispatch> dispatches, int rows) => dispatcher.Run(dispatches, rows);
+
+    public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
+    {
+        dispatcher.Run(dispatch, rows, firstLine, lines);
+    }
+
+    public void MakeWritesVisible() => dispatcher.MakeWritesVisible();
+
+    public void Finish() => dispatcher.Finish();
+
+    public BackendResource CreateReadBuffer(long bytes) => buffers.CreateReadBuffer(bytes);
+
+    public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
+        uint destination = NameOf(buffer);
+        nint offset = 0;
+        for (int i = 0; i < matrices.Count; i++)
+        {
+            MatrixTexture matrix = matrices[i];
+            buffers.Copy(BufferOf(matrix.Storage), 0, destination, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
+            offset += matrix.OffsetOf(matrix.Shape.Rows);
+        }
+
+        return fences.Insert();
+    }
+
+    public void CheckFences() => fences.RequireTheirContext();
+
+    public bool TryPass(nint fence) => fences.TryPass(fence);
+
+    public void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes) => buffers.CopyOut(NameOf(buffer), offset, bytes);
+
+    public BackendResource CreateTimestamp() => clock.CreateQuery();
+
+    public void PrepareTiming() => clock.Prepare();
+
+    public void MarkTime(BackendResource timestamp) => clock.Mark(NameOf(timestamp));
+
+    public bool TryReadTime(BackendResource timestamp, out long nanoseconds) => clock.TryRead(NameOf(timestamp), out nanoseconds);
+
+    public void Dispose()
+    {
+        context.Close(() =>
+        {
+            fences.DeleteAll();
+            context.Resources.DeleteAll();
+        });
+    }
+
+    private static uint BufferOf(MatrixStorage matrix) => ((OpenGLMatrix)matrix).Buffer;
+
+    private static uint NameOf(BackendResource resource) => ((GpuResource)resource).Name;
+
+    /// <summary>Nothing of the context is asked or deleted any more.</summary>
+    private void End(Exception why)
+    {
+        kernels.Forget();
+        fences.Forget();
+        Ended?.Invoke(why);
+    }
+}

@@ -1,0 +1,99 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>Makes the buffers of matrices and of readbacks, and copies into, out of and between them.</summary>
+internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
+{
+    private readonly GL gl = context.Gl;
+
+    /// <summary>
+    /// A buffer of zeros and the buffer texture through which kernels read it. It has a texel more where its size would be a power of two:
+    /// a common driver compiles each kernel anew for buffers of such a size, and so none has one.
+    /// </summary>
+    /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
+    public OpenGLMatrix CreateMatrix(MatrixShape shape, TexelFormat format)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying | HostStateParts.Textures);
+        long bytes = shape.BytesOf(format);
+        GpuResource buffer = CreateBuffer(bytes, BufferUsageARB.DynamicCopy, spareBytes: long.IsPow2(bytes) ? MatrixShape.BytesPerTexelOf(format) : 0);
+        gl.ClearBufferData(GLEnum.CopyWriteBuffer, GLEnum.R32ui, GLEnum.RedInteger, GLEnum.UnsignedInt, null);
+        uint name = gl.GenTexture();
+        gl.BindTexture(TextureTarget.TextureBuffer, name);
+        gl.TexBuffer(TextureTarget.TextureBuffer, FormatOf(format), buffer.Name);
+        return new OpenGLMatrix(buffer, context.Resources.Register(GpuResourceKind.Texture, name, 0), (InternalFormat)FormatOf(format));
+    }
+
+    /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
+    public GpuResource CreateReadBuffer(long bytes)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
+        return CreateBuffer(bytes, BufferUsageARB.StreamRead);
+    }
+
+    /// <summary>Writes bytes at an offset into a buffer.</summary>
+    public void Upload(uint buffer, nint offset, ReadOnlySpan<byte> bytes)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, buffer);
+        gl.BufferSubData(BufferTargetARB.CopyWriteBuffer, offset, bytes);
+    }
+
+    /// <summary>Waits for all that was enqueued and writes the buffer.</summary>
+    public void Read(uint buffer, nint offset, Span<byte> bytes)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, buffer);
+        gl.GetBufferSubData(BufferTargetARB.CopyReadBuffer, offset, bytes);
+    }
+
+    /// <summary>Enqueues a copy from buffer to buffer.</summary>
+    public void Copy(uint source, nint sourceOffset, uint destination, nint destinationOffset, nint bytes)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, source);
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, destination);
+        gl.CopyBufferSubData(CopyBufferSubDataTarget.CopyReadBuffer, CopyBufferSubDataTarget.CopyWriteBuffer, sourceOffset, destinationOffset, (nuint)bytes);
+    }
+
+    /// <summary>Copies bytes out of a buffer that the GPU has finished.</summary>
+    /// <exception cref="InvalidOperationException">The driver lost it.</exception>
+    public void CopyOut(uint buffer, nint offset, Span<byte> bytes)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, buffer);
+        void* mapped = gl.MapBufferRange(BufferTargetARB.CopyReadBuffer, offset, (nuint)bytes.Length, MapBufferAccessMask.ReadBit);
+        bool whole = mapped is not null;
+        if (whole)
+        {
+            new ReadOnlySpan<byte>(mapped, bytes.Length).CopyTo(bytes);
+            whole = gl.UnmapBuffer(BufferTargetARB.CopyReadBuffer);
+        }
+
+        if (!whole) throw new InvalidOperationException($"The driver {context.Renderer} lost a buffer that was read back.");
+    }
+
+    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
+    private static SizedInternalFormat FormatOf(TexelFormat format)
+    {
+        return format switch
+        {
+            TexelFormat.Float => SizedInternalFormat.Rgba32f,
+            TexelFormat.Byte => SizedInternalFormat.Rgba8ui,
+            _ => SizedInternalFormat.Rgba32ui,
+        };
+    }
+
+    /// <summary>A buffer with no values yet, which is bound for copies into it; the spare bytes are not counted.</summary>
+    private GpuResource CreateBuffer(long bytes, BufferUsageARB usage, int spareBytes = 0)
+    {
+        uint name = gl.GenBuffer();
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, name);
+        gl.BufferData(BufferTargetARB.CopyWriteBuffer, (nuint)(bytes + spareBytes), null, usage);
+        gl.GetBufferParameter(BufferTargetARB.CopyWriteBuffer, BufferPNameARB.Size, out long size);
+        if (size == bytes + spareBytes) return context.Resources.Register(GpuResourceKind.Buffer, name, bytes);
+        gl.DeleteBuffer(name);
+        _ = gl.GetError();   // of the storage that was not to be had
+        throw new DeviceLimitException($"The driver {context.Renderer} has no memory for a buffer of {bytes} bytes. Use fewer rows or columns.");
+    }
+}

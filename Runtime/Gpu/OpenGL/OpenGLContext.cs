@@ -1,0 +1,214 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// The context of a device: whose it is, whether it is current and was not reset, and the calls and frames that are open on it. The
+/// outermost call saves the host's state and gives it back. Nothing of this package reaches the driver outside of a call.
+/// </summary>
+internal sealed unsafe class OpenGLContext
+{
+    private readonly HeadlessContext? own;
+    private readonly ContextIdentity identity;
+    private readonly DeviceSettings settings;
+    private readonly SavedHostState? host;
+    private readonly ResetStatus resetStatus;
+    private readonly DriverErrors errors;
+    private readonly DebugProc? debugCallback;
+    private readonly OpenCalls calls = new();
+    private bool isValidating;
+    private volatile bool disposed;
+    private volatile string? lost;
+
+    /// <param name="gl">The context that is current, which has been checked.</param>
+    /// <param name="own">The same where it is the device's own; null where it is a host's.</param>
+    /// <param name="identity">Which one it is.</param>
+    /// <param name="options">Where the driver's messages go.</param>
+    /// <param name="settings">What the user sets.</param>
+    public OpenGLContext(GL gl, HeadlessContext? own, ContextIdentity identity, HeadlessOptions options, DeviceSettings settings)
+    {
+        Gl = gl;
+        this.own = own;
+        this.identity = identity;
+        this.settings = settings;
+        host = own is null ? new SavedHostState(gl) : null;
+        Extensions = new DriverExtensions(gl);
+        resetStatus = new ResetStatus(gl, Extensions);
+        errors = new DriverErrors(gl);
+        Vendor = gl.GetStringS(StringName.Vendor);
+        Renderer = gl.GetStringS(StringName.Renderer);
+        Version = gl.GetStringS(StringName.Version);
+        Resources = new ResourceTable(gl);
+        if (options.Debug && options.DebugMessage is { } receive)
+        {
+            debugCallback = (_, _, _, _, length, message, _) => receive(Marshal.PtrToStringUTF8(message, length));
+            gl.Enable(EnableCap.DebugOutput);
+            gl.Enable(EnableCap.DebugOutputSynchronous);
+            gl.DebugMessageCallback(debugCallback, null);
+        }
+    }
+
+    /// <summary>
+    /// Raised once, when the context was lost or closed, with what every later call fails with. No object, fence or query is asked or
+    /// deleted from then on.
+    /// </summary>
+    public event Action<Exception>? Ended;
+
+    public GL Gl { get; }
+
+    public DriverExtensions Extensions { get; }
+
+    public ResourceTable Resources { get; }
+
+    public string Vendor { get; }
+
+    public string Renderer { get; }
+
+    public string Version { get; }
+
+    public void MakeCurrent()
+    {
+        RequireNotDisposed();
+        RequireNotLost();
+        if (own is null)
+        {
+            throw new InvalidOperationException(
+                "This device is attached to the host's context: make it current with the host's own call (IGLContext.MakeCurrent).");
+        }
+
+        own.MakeCurrent();
+    }
+
+    /// <summary>
+    /// Begins a call: checks the device and the context; on the outermost call asks whether the context was reset and deletes
+    /// what was retired; saves the host's state in the parts that the call may change.
+    /// </summary>
+    /// <param name="parts">A call that makes others asks for all of theirs at once, or leaves each its own.</param>
+    public Scope Enter(HostStateParts parts)
+    {
+        RequireNotDisposed();
+        RequireNotLost();
+        RequireCurrent();
+        if (calls.IsEmpty)
+        {
+            RequireNotReset();
+            isValidating = settings.Validation;
+            if (isValidating) errors.ThrowHosts();
+            host?.Begin(settings.HostStatePolicy);
+            Resources.DeleteRetired();
+        }
+
+        host?.Take(parts);
+        calls.Begin();
+        return new Scope(this);
+    }
+
+    /// <summary>Ends the innermost call; the outermost one gives the host its state back.</summary>
+    public void Leave()
+    {
+        if (!calls.End() || lost is not null) return;
+        host?.GiveBack();
+        if (isValidating) errors.ThrowOurs();
+    }
+
+    /// <summary>Begins a frame, which <see cref="EndFrame"/> ends.</summary>
+    public long BeginFrame()
+    {
+        Enter(HostStateParts.None);
+        return calls.BeginFrame();
+    }
+
+    /// <summary>Ends a frame and those within it; one that has ended is left alone.</summary>
+    public void EndFrame(long number)
+    {
+        if (!calls.IsOpen(number)) return;
+        RequireCurrent();
+        calls.EndFrame(number);
+        Leave();
+    }
+
+    /// <summary>Within a frame the outermost call has asked when it began, which may be long ago.</summary>
+    public void RequireNotResetSinceFrameBegan()
+    {
+        if (calls.IsNested) RequireNotReset();
+    }
+
+    /// <summary>From now on every call fails; what was under way fails now.</summary>
+    [DoesNotReturn]
+    public void Lose(string what)
+    {
+        ContextLostException loss = new(
+            $"The OpenGL context of the driver {Renderer} {what}. All that was on it is gone. Make a new context and a new device on it, and " +
+            "load the last saved weights; Dispose of this device and of its objects does no harm.");
+        lost = loss.Message;
+        End(loss);
+        throw loss;
+    }
+
+    /// <summary>Closes the context, if it was not, and deletes it if it is the device's own. A frame that is still open ends.</summary>
+    /// <param name="deleteObjects">Deletes what is on the context, which is current then; not called where it was lost.</param>
+    public void Close(Action deleteObjects)
+    {
+        if (disposed) return;
+        if (lost is not null)
+        {
+            disposed = true;
+            own?.Dispose();
+        }
+        else if (own is null)
+        {
+            RequireCurrent();
+            Free(deleteObjects);
+        }
+        else
+        {
+            using HeadlessContext.Previous previous = own.MakeCurrentForNow();
+            Free(deleteObjects);
+            own.Dispose();
+        }
+    }
+
+    private void Free(Action deleteObjects)
+    {
+        deleteObjects();
+        if (debugCallback is not null) Gl.DebugMessageCallback(null, null);
+        if (calls.HasFrames) host?.GiveBack();
+        disposed = true;
+        End(new ObjectDisposedException(nameof(NeuralDevice)));
+    }
+
+    private void End(Exception why)
+    {
+        calls.ForgetFrames();
+        Resources.Forget();
+        Ended?.Invoke(why);
+    }
+
+    private void RequireNotDisposed() => ObjectDisposedException.ThrowIf(disposed, typeof(NeuralDevice));
+
+    private void RequireNotLost()
+    {
+        if (lost is { } why) throw new ContextLostException(why);
+    }
+
+    private void RequireNotReset()
+    {
+        if (resetStatus.Read() is { } what) Lose(what);
+    }
+
+    private void RequireCurrent()
+    {
+        if (identity.IsCurrent) return;
+        throw new WrongContextException(identity.IsNoneCurrent
+            ? "No OpenGL context is current on this thread, so the device cannot be used from it. Call from the thread that owns the device's context."
+            : "Another OpenGL context is current on this thread than the one this device was made with. Make the device's context current first.");
+    }
+
+    /// <summary>The extent of one call.</summary>
+    public readonly ref struct Scope(OpenGLContext context)
+    {
+        public void Dispose() => context.Leave();
+    }
+}

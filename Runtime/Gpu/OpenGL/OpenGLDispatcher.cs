@@ -1,0 +1,107 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>Runs dispatches: binds what they work on, sends the numbers that changed, and keeps what is written in order by barriers.</summary>
+internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures hostTextures)
+{
+    private const MemoryBarrierMask ShaderWritesVisibleToShaders =
+        MemoryBarrierMask.ShaderStorageBarrierBit | MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
+
+    private const MemoryBarrierMask ShaderWritesVisibleToAll = ShaderWritesVisibleToShaders | MemoryBarrierMask.BufferUpdateBarrierBit;
+
+    private readonly GL gl = context.Gl;
+
+    /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    public void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
+        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, 0, dispatch.Grid.Lines(rows));
+        MakeWritesVisible();
+    }
+
+    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
+    public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
+        Kernel kernel = (Kernel)dispatch.Kernel!;
+        (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
+        if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
+        gl.UseProgram(kernel.Program);
+        kernel.SetInteger(gl, Kernel.RowsLocation, rows);
+        kernel.SetInteger(gl, Kernel.FirstGroupXLocation, firstX);
+        kernel.SetInteger(gl, Kernel.FirstGroupYLocation, firstY);
+        SetArguments(kernel, dispatch);
+        BindMatrices(dispatch.Matrices);
+        BindTextures(dispatch.Textures);
+        gl.DispatchCompute((uint)x, (uint)y, 1);
+        UnbindSamplers(dispatch.Textures);
+    }
+
+    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    public void MakeWritesVisible()
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
+        gl.MemoryBarrier(ShaderWritesVisibleToAll);
+    }
+
+    /// <summary>Waits until the GPU has finished all that was enqueued.</summary>
+    public void Finish()
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
+        gl.Finish();
+    }
+
+    /// <summary>The sizes and then the scalars, at the locations that <see cref="Dispatch"/> told the kernel.</summary>
+    private void SetArguments(Kernel kernel, Dispatch dispatch)
+    {
+        int location = Kernel.FirstArgument;
+        foreach (KernelArguments<int> sizes in dispatch.Sizes)
+        {
+            foreach (int size in sizes.Values) kernel.SetInteger(gl, location++, size);
+        }
+
+        foreach (KernelArguments<float> scalars in dispatch.Scalars)
+        {
+            foreach (float scalar in scalars.Values) kernel.SetScalar(gl, location++, scalar);
+        }
+    }
+
+    private void BindMatrices(MatrixBinding[] matrices)
+    {
+        uint image = 0, buffer = 0;
+        foreach (MatrixBinding binding in matrices)
+        {
+            OpenGLMatrix matrix = (OpenGLMatrix)binding.Operand.Storage;
+            if (binding.IsRead) gl.BindImageTexture(image++, matrix.Texture, 0, false, 0, BufferAccessARB.ReadOnly, matrix.Format);
+            if (binding.IsWritten) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, buffer++, matrix.Buffer);
+        }
+    }
+
+    private void BindTextures(TextureBinding[] textures)
+    {
+        for (int i = 0; i < textures.Length; i++)
+        {
+            Operand operand = textures[i].Operand;
+            gl.ActiveTexture(TextureUnit.Texture0 + i);
+            if (operand.Storage is OpenGLTexture texture)
+            {
+                gl.BindTexture(TextureTarget.Texture2D, texture.Name);
+                gl.BindSampler((uint)i, hostTextures.NearestSampler);
+            }
+            else
+            {
+                gl.BindTexture(TextureTarget.TextureBuffer, ((OpenGLMatrix)operand.Storage).Texture);
+            }
+        }
+    }
+
+    /// <summary>All other dispatches rely on there being none.</summary>
+    private void UnbindSamplers(TextureBinding[] textures)
+    {
+        for (int i = 0; i < textures.Length; i++)
+        {
+            if (textures[i].Operand.Storage is OpenGLTexture) gl.BindSampler((uint)i, 0);
+        }
+    }
+}

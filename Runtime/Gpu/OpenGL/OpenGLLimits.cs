@@ -1,0 +1,43 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>Asks a driver for the limits of its device.</summary>
+internal static class OpenGLLimits
+{
+    /// <param name="gl">The context that is current.</param>
+    /// <param name="renderer">The driver's name of its device.</param>
+    /// <param name="options">Limits that are set instead of asked for.</param>
+    public static DeviceLimits Read(GL gl, string renderer, HeadlessOptions options)
+    {
+        bool isSoftware = renderer.StartsWith("llvmpipe", StringComparison.Ordinal);
+        return new DeviceLimits
+        {
+            MostBindings = options.MostBindings ?? InInt(gl, GLEnum.MaxCombinedShaderOutputResources),
+            MostTexels = Limit(gl, GLEnum.MaxTextureBufferSize),
+            MostStorageBytes = Limit(gl, GLEnum.MaxShaderStorageBlockSize),
+            MostWorkgroups = Workgroups(gl),
+            MostInvocations = InInt(gl, GLEnum.MaxComputeWorkGroupInvocations),
+            SharedMemoryBytes = InInt(gl, GLEnum.MaxComputeSharedMemorySize),
+            IsSoftware = isSoftware,
+            StoresWideTexels = options.StoresWideTexels ?? isSoftware,
+        };
+    }
+
+    /// <summary>Dispatches have two dimensions; some drivers run more workgroups along the first than along the second.</summary>
+    private static int Workgroups(GL gl)
+    {
+        gl.GetInteger(GLEnum.MaxComputeWorkGroupCount, 0, out int along);
+        gl.GetInteger(GLEnum.MaxComputeWorkGroupCount, 1, out int across);
+        return Math.Min(along, across);
+    }
+
+    private static int InInt(GL gl, GLEnum name) => (int)Math.Min(Limit(gl, name), int.MaxValue);
+
+    /// <summary>One of the driver's limits, some of which are beyond an int; a driver that has none may say so by a number that is none.</summary>
+    private static long Limit(GL gl, GLEnum name)
+    {
+        gl.GetInteger64((GetPName)name, out long value);
+        return value > 0 ? value : long.MaxValue;
+    }
+}

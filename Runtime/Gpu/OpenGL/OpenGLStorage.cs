@@ -1,0 +1,31 @@
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin;
+
+/// <summary>A matrix: the buffer that kernels write, and the buffer texture through which they read it.</summary>
+internal sealed class OpenGLMatrix(GpuResource buffer, GpuResource texture, InternalFormat format) : MatrixStorage
+{
+    public uint Buffer => buffer.Name;
+
+    public uint Texture => texture.Name;
+
+    /// <summary>Of its texels.</summary>
+    public InternalFormat Format => format;
+
+    public override void Retire()
+    {
+        texture.Retire();
+        buffer.Retire();
+    }
+}
+
+/// <summary>
+/// A texture of two dimensions, which dispatches look up in. It keeps the name alone, which a host may delete or use anew once
+/// the dispatch was enqueued.
+/// </summary>
+internal sealed class OpenGLTexture(GpuResource? own = null) : MatrixStorage
+{
+    public uint Name { get; set; } = own?.Name ?? 0;
+
+    public override void Retire() => own?.Retire();
+}
