@@ -7,9 +7,10 @@ namespace NeuralPlugin.Tests;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class AgentBudgetTests : IDisposable
 {
-    private const double Budget = 200_000_000;   // far above what the calls take by the machine's clock
+    private const double Budget = 200_000_000;   // far above what the calls take by their own clock
 
     private readonly TestGl gl = TestGls.Create();
+    private readonly ManualTime time = new() { NanosecondsPerLook = 10_000 };
     private readonly NeuralDevice device;
 
     public AgentBudgetTests()
@@ -112,6 +113,7 @@ internal sealed class AgentBudgetTests : IDisposable
             Brains = brains,
             Learning = new BehaviorCloning { Demonstration = shown },
             FrameBudget = budget,
+            TimeProvider = time,
         });
     }
 
