@@ -13,6 +13,8 @@ namespace NeuralPlugin;
 /// </remarks>
 internal sealed class StepLedger : IDisposable
 {
+    private const int RememberedCopies = 8 * sizeof(ulong);
+
     private readonly Network network;
     private readonly OptimizerState state;
     private readonly StepRecord record;
@@ -23,11 +25,11 @@ internal sealed class StepLedger : IDisposable
     private long taken;
     private long enqueued;
     private long askedFor;     // the steps up to this one will be known, once all copies have come
-    private long known;        // the steps up to this one have their fate
+    private long known;        // of the steps up to this one it is known whether they ran
     private long committed;    // steps that stand in the committed weights, as of the last known one
     private long pending;      // and in those that it read
     private long skipped;      // the last step that was found to be, and not told yet
-    private ulong copies;      // of the last 64 steps, a bit each: whether both sides were made the same before it
+    private ulong copies;      // of the last steps, a bit each: whether both sides were made the same before it
     private bool isCopied;     // before the next one
     private bool isOpen;
     private long changes;      // those of the network when the last step was committed
@@ -183,7 +185,7 @@ internal sealed class StepLedger : IDisposable
     private bool WasCopiedBefore(long step)
     {
         long later = enqueued - step;
-        return later < 64 && ((copies >> (int)later) & 1) != 0;
+        return later < RememberedCopies && ((copies >> (int)later) & 1) != 0;
     }
 
     /// <summary>Brings the better side back where nothing has touched it since, and the optimizer's count to that of the committed side.</summary>

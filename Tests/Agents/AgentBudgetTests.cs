@@ -26,9 +26,10 @@ internal sealed class AgentBudgetTests : IDisposable
     }
 
     [Test]
-    public void WholeStepsFillATimeAndNoMore([Values] BrainSharing brains, [Values(0, 2)] int delayFrames)
+    public void WholeStepsFillATimeAndNoMore([Values] BrainSharing brains, [Values(0, 2)] int delayFrames, [Values] bool isInsideTheCalls)
     {
         gl.DelayFrames = delayFrames;
+        if (isInsideTheCalls) time.Besides = () => gl.Nanoseconds;
         gl.NanosecondsPerGroup = 4_000_000;
         using AgentPopulation agents = Cloning(brains, TimeSpan.FromMilliseconds(200));
         List<double> times = Frames(agents, 60);

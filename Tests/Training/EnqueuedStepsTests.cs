@@ -117,6 +117,19 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(twin.Parameters[0].GetValues()));
     }
 
+    /// <summary>The step after it is dropped: none but itself is lost, since both sides were the same before it.</summary>
+    [Test]
+    public void WeightsThatWereSetBeforeADroppedStepStay()
+    {
+        using BatchTrainer trainer = new(network, new Sgd(0.1f));
+        for (int step = 0; step < 3; step++) Enqueue(trainer, step);
+        network.Parameters[0].SetValues(twin.Parameters[0].GetValues());
+        trainer.EnqueueBatch(Huge(), Labels(0));
+        Assert.That(Wait(trainer), Is.Empty);
+        Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo((3L, 1L)));
+        Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(twin.Parameters[0].GetValues()));
+    }
+
     /// <summary>A loss that is not finite and a step that is skipped: the weights are the last good ones.</summary>
     [Test]
     public void AStepThatIsSkippedBehindADroppedOne([Values(0, 1, 2)] int skipped)
@@ -124,9 +137,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         using BatchTrainer trainer = new(network, new Sgd(0.1f)), steady = new(twin, new Sgd(0.1f));
         for (int step = 0; step < 3; step++) Enqueue(trainer, step);
         for (int step = 0; step < 2; step++) Enqueue(steady, step);
-        float[] huge = new float[Batch * Inputs];
-        Array.Fill(huge, float.MaxValue);
-        trainer.EnqueueBatch(huge, Labels(0));
+        trainer.EnqueueBatch(Huge(), Labels(0));
         gl.DropDispatches = true;
         for (int step = 0; step < skipped; step++) Enqueue(trainer, step);
         gl.DropDispatches = false;
@@ -191,6 +202,9 @@ internal sealed class EnqueuedStepsTests : IDisposable
     private Network Make() => new(device, seed: 4, Inputs, new Dense(6), new Relu(), new Dense(Classes));
 
     private static float[] Features(int step) => TwinArrays.UniformFloats(step, Batch * Inputs, -1, 1);
+
+    /// <summary>Features whose loss is not finite.</summary>
+    private static float[] Huge() => [.. Enumerable.Repeat(float.MaxValue, Batch * Inputs)];
 
     private static int[] Labels(int step) => TwinArrays.Labels(step, Batch, Classes);
 
