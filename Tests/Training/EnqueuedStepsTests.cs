@@ -117,6 +117,21 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(twin.Parameters[0].GetValues()));
     }
 
+    /// <summary>Another trainer has gone on from the weights that were there.</summary>
+    [Test]
+    public void AStepOfAnotherTrainerBehindASkippedOneStays()
+    {
+        using BatchTrainer trainer = new(network, new Sgd(0.1f)), other = new(network, new Sgd(0.1f));
+        for (int step = 0; step < 3; step++) Enqueue(trainer, step);
+        gl.DropDispatches = true;
+        Enqueue(trainer, 3);
+        gl.DropDispatches = false;
+        other.TrainBatch(Features(4), Labels(4));
+        float[] trained = network.Parameters[0].GetValues();
+        Assert.That(Wait(trainer), Has.Count.EqualTo(1));
+        Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(trained));
+    }
+
     /// <summary>The step after it is dropped: none but itself is lost, since both sides were the same before it.</summary>
     [Test]
     public void WeightsThatWereSetBeforeADroppedStepStay()

@@ -122,7 +122,7 @@ internal sealed class FrameTests : IDisposable
     /// What costs twice as much from one dispatch to the next stays within the bound, in the first frame, too.
     /// </summary>
     [Test]
-    public void TheBudgetIsHeldInsideTheCalls([Values(0, 2)] int delayFrames)
+    public void TheBudgetIsHeldInsideTheCalls([Values(0, 2)] int delayFrames, [Values(2_000_000, 15_000_000)] int nanosecondsPerGroup)
     {
         const int FramesBetweenJumps = 15;
         const double Budget = 200_000_000;
@@ -134,7 +134,7 @@ internal sealed class FrameTests : IDisposable
         List<double> times = [];
         for (int jump = 0; jump < 7; jump++)
         {
-            gl.NanosecondsPerGroup = 2_000_000 * (jump % 2 == 0 ? 1 : 2);
+            gl.NanosecondsPerGroup = nanosecondsPerGroup * (jump % 2 == 0 ? 1 : 2);
             for (int frame = 0; frame < FramesBetweenJumps; frame++)
             {
                 long before = gl.Nanoseconds;
@@ -145,7 +145,7 @@ internal sealed class FrameTests : IDisposable
         }
 
         Assert.That(times, Has.All.AtMost(1.15 * Budget));
-        Assert.That(times.Order().ElementAt(times.Count / 2), Is.AtLeast(0.8 * Budget));
+        Assert.That(times.Order().ElementAt(times.Count / 2), Is.AtLeast(0.7 * Budget), "what is left may be less than a row of workgroups");
     }
 
     [Test]
