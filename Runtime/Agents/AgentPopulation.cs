@@ -66,7 +66,7 @@ public sealed class AgentPopulation : IDisposable
             BehaviorCloning cloning => new BehaviorCloningLearner(brains, options, cloning, normalizer),
             _ => null,
         };
-        budget = new StepBudget(device);
+        budget = new StepBudget(device, options.TimeProvider);
         FrameBudget = options.FrameBudget;
         agents = new Agent?[options.Capacity];
         exploration = [.. Enumerable.Range(0, options.Capacity).Select(i => new SeededRandom((ulong)options.Seed, ExplorationStreams + (ulong)i))];
@@ -206,6 +206,7 @@ public sealed class AgentPopulation : IDisposable
         }
 
         Train();
+        if (brains.TakeSkippedStep() is > 0 and var skipped) Note(DispatchesSkippedException.OfStep(skipped, nameof(Update)));
         Progress = Progress with
         {
             TrainingSteps = learner?.Steps ?? 0,

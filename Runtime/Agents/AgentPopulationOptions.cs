@@ -76,6 +76,9 @@ public sealed record AgentPopulationOptions
 
     internal const int MaximumLatency = 16;
 
+    /// <summary>The clock by which learning is held to the budget; a test hands in one of its own.</summary>
+    internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
     /// <summary>Brains that the agents have.</summary>
     internal int BrainCount => Brains == BrainSharing.OneEach ? Capacity : 1;
 }

@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>Where a population of agents stands.</summary>
 /// <param name="Decisions">Decisions that were carried out.</param>
 /// <param name="TrainingSteps">Training steps that were enqueued.</param>
-/// <param name="DroppedSteps">Steps of a shared brain that do not count, since a loss was not finite; they come to be known some frames later.</param>
+/// <param name="DroppedSteps">Steps of a shared brain that do not count, since a loss was not finite, or the driver has skipped them; they come to be known some frames later.</param>
 /// <param name="SkippedDecisions">Decisions that were never learned from, since more were made than the steps of a frame take in.</param>
 /// <param name="Episodes">Episodes that have ended.</param>
 /// <param name="MeanEpisodeReward">The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</param>

@@ -8,8 +8,11 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>Brains; the agents have them by turns of their numbers.</summary>
     public abstract int Count { get; }
 
-    /// <summary>Steps that were dropped because their loss was not finite.</summary>
+    /// <summary>Steps that do not count, since a loss was not finite, or the driver has skipped them.</summary>
     public abstract long DroppedSteps { get; }
+
+    /// <summary>A step that the driver has skipped, the last of those that were not told yet; 0 where none is known.</summary>
+    public abstract long TakeSkippedStep();
 
     /// <summary>What a prediction finds, a row a decision, until the next one.</summary>
     public abstract MatrixTexture Probabilities { get; }
@@ -86,6 +89,8 @@ internal sealed class OwnBrains : Brains
 
     public override long DroppedSteps => 0;
 
+    public override long TakeSkippedStep() => 0;   // their steps keep no record
+
     public override MatrixTexture Probabilities => prediction.Probabilities;
 
     public override MatrixTexture Features => prediction.Features;
@@ -154,7 +159,9 @@ internal sealed class SharedBrain : Brains
 
     public override int Count => 1;
 
-    public override long DroppedSteps => trainer?.DroppedSteps ?? 0;
+    public override long DroppedSteps => trainer?.LostSteps ?? 0;
+
+    public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
 
     public override MatrixTexture Probabilities => prediction.Probabilities;
 

@@ -93,8 +93,15 @@ public sealed class BatchTrainer : IDisposable
         return Train(batch, ref byteSteps, TexelFormat.Byte);
     }
 
-    /// <summary>Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite; known some Updates later.</summary>
-    internal long DroppedSteps => enqueued?.Dropped ?? 0;
+    /// <summary>
+    /// Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite, or the driver has skipped them;
+    /// known some Updates later.
+    /// </summary>
+    internal long LostSteps => enqueued?.Lost ?? 0;
+
+    /// <summary>Takes what has come of the steps of <see cref="EnqueueBatch"/>, without waiting.</summary>
+    /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
+    internal long TakeSkippedStep() => enqueued?.TakeSkippedStep() ?? 0;
 
     /// <summary>
     /// One step on one batch, enqueued without waiting; allocates nothing unless the batch is larger than any before. A step whose

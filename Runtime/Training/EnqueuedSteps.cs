@@ -1,43 +1,34 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The steps of a trainer that are enqueued without waiting for their loss. A record on the GPU keeps a loss that is not finite from
-/// reaching the weights; it is read back, some Updates later, and training goes on from the last good weights.
+/// The steps of a trainer that are enqueued without waiting for their loss. A loss that is not finite does not reach the weights; it is
+/// found some Updates later, as are steps that the driver has skipped (<see cref="StepLedger"/>), and training goes on from the last good weights.
 /// </summary>
 internal sealed class EnqueuedSteps : IDisposable
 {
     private readonly Network network;
     private readonly Loss loss;
     private readonly OptimizerState state;
-    private readonly StepLog record;
-    private readonly StepLogCopy found = new();
-    private readonly Readback readback;
-    private readonly MatrixTexture[] textures;
+    private readonly StepLedger ledger;
     private StepWorkspace? workspace;
     private int rows;
-    private long steps;
-    private long stepsWhenRead;
-    private long copied;
-    private bool isRead = true;
 
     public EnqueuedSteps(Network network, Loss loss, OptimizerState state)
     {
         this.network = network;
         this.loss = loss;
         this.state = state;
-        record = new StepLog(network.Device);
-        textures = [record.Texture];
-        readback = new Readback(network.Device, [record.Texture.Shape]);
+        ledger = new StepLedger(network, state, readbacks: 1);
     }
 
     /// <summary>Steps that do not count.</summary>
-    public long Dropped { get; private set; }
+    public long Lost => ledger.Lost;
 
     /// <summary>Sees to it that there is a compiled plan of at least so many rows.</summary>
     public void Prepare(int capacity)
     {
         if (workspace is not null && workspace.Capacity >= capacity) return;
-        StepWorkspace larger = new(network, capacity, loss, state, log: record);
+        StepWorkspace larger = new(network, capacity, loss, state, log: ledger.Log);
         larger.Compile();
         workspace?.Dispose();
         workspace = larger;
@@ -60,49 +51,28 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>The features of a batch, until a larger plan is prepared.</summary>
     public MatrixTexture Features => workspace!.Input;
 
+    /// <summary>Takes what has come of the steps so far.</summary>
+    /// <returns>The last one that the driver has skipped, of those that were not told yet; 0 where there is none.</returns>
+    public long TakeSkippedStep()
+    {
+        ledger.Read();
+        ledger.StartReading();   // of the last steps, which may have found no free readback
+        return ledger.TakeSkippedStep();
+    }
+
     public void Enqueue(float learningRate)
     {
-        Notice();
-        if (network.PendingIsStale) CopyToPending();   // what a step that is dropped leaves as it is
-        state.PrepareStep(learningRate);
-        record.BeginStep(++steps);
+        ledger.Read();
+        if (ledger.HasDropped) ledger.Resume();
+        ledger.BeginStep(learningRate);
         workspace!.Enqueue(rows);
-        state.Commit();
-        if (readback.Status == ReadbackStatus.Pending || !isRead) return;
-        stepsWhenRead = steps;
-        isRead = false;
-        readback.Start(textures);
+        ledger.CommitStep();
+        ledger.StartReading();
     }
 
     public void Dispose()
     {
         workspace?.Dispose();
-        record.Dispose();
-        readback.Dispose();
-    }
-
-    /// <summary>
-    /// Takes what was read back. Where a step was dropped, none behind it counted, and the weights are those before the step before it,
-    /// or where these were copied, those before itself: it goes on with them.
-    /// </summary>
-    private void Notice()
-    {
-        if (isRead || readback.Status == ReadbackStatus.Pending) return;
-        isRead = true;
-        found.Read(readback);
-        if (found.DroppedStep == 0) return;
-        long dropped = stepsWhenRead;
-        while (StepLog.NumberOf(dropped) != found.DroppedStep) dropped--;
-        long lost = steps - Math.Max(dropped - 2, Math.Min(copied, dropped - 1));
-        Dropped += lost;
-        state.Rewind(state.Steps - lost);
-        record.ForgetDrop();
-        CopyToPending();
-    }
-
-    private void CopyToPending()
-    {
-        state.CopyToPending();
-        copied = steps;
+        ledger.Dispose();
     }
 }

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace NeuralPlugin;
 
 /// <summary>
@@ -18,43 +16,20 @@ public sealed class InFrameTrainer : IDisposable
 {
     private const int MostReadbacks = 4;
 
-    /// <summary>What a budget is filled up to; the rest is for what a frame does besides, and for a moment that is slower than those before.</summary>
-    internal const double Fill = 0.88;
-
-    /// <summary>
-    /// Where the driver works inside the call, a part is no longer than what keeps the frame within so many budgets should it take
-    /// so many times as long as it took before: only behind it is there time to notice.
-    /// </summary>
-    internal const double Bound = 1.15, SlowMoment = 2.5;
-
     private readonly Network network;
     private readonly TrainingSet samples;
     private readonly WeakReference self;
     private readonly SampleOrder order;
-    private readonly StepLog record;
     private readonly OptimizerState state;
+    private readonly StepLedger ledger;
     private readonly StepWorkspace workspace;
     private readonly Dispatch[] dispatches;   // that of the order, which few steps need, and those of every step
-    private readonly StepCosts gpuCosts;
-    private readonly StepCosts callCosts;
-    private readonly FrameClock clock;
-    private readonly RecordReadback[] readbacks;
-    private readonly StepLogCopy found = new();
+    private readonly FrameSpender spender;
     private WarmUpProgress? warmUp;
     private bool isWarm;
     private OpenStep open;
-    private long enqueued;
-    private long copied;
-    private long noticed;
-    private long skipped;
-    private double credit;
-    private int resumed;
     private bool isPaused;
-    private bool hasDiverged;
     private bool disposed;
-    private float windowLoss = float.NaN;
-    private float windowAccuracy = float.NaN;
-    private double callNanoseconds;
 
     /// <summary>Makes a trainer: its state and its plan. Allocates; nothing is compiled or trained yet.</summary>
     /// <param name="network">What it trains.</param>
@@ -84,14 +59,11 @@ public sealed class InFrameTrainer : IDisposable
         LearningRate = options.Optimizer.LearningRate;
         FrameBudget = options.FrameBudget;
         order = new SampleOrder(samples, options.Seed, capacity);
-        record = new StepLog(network.Device);
         state = new OptimizerState(network, options.Optimizer);
-        workspace = new StepWorkspace(network, capacity, options.Loss, state, source: order.Source, log: record);
+        ledger = new StepLedger(network, state, MostReadbacks);
+        workspace = new StepWorkspace(network, capacity, options.Loss, state, source: order.Source, log: ledger.Log);
         dispatches = [order.Filling, .. workspace.Dispatches];
-        gpuCosts = new StepCosts(dispatches, capacity);
-        callCosts = new StepCosts(dispatches, capacity);
-        clock = new FrameClock(network.Device, gpuCosts);
-        readbacks = [.. Enumerable.Range(0, MostReadbacks).Select(_ => new RecordReadback(this))];
+        spender = new FrameSpender(network.Device, dispatches, capacity, options.TimeProvider);
     }
 
     /// <summary>
@@ -123,15 +95,18 @@ public sealed class InFrameTrainer : IDisposable
     public TrainingProgress Tick()
     {
         using NeuralDevice.Scope scope = Enter();
-        long start = Stopwatch.GetTimestamp();
+        spender.BeginCall();
         if (!isWarm) WarmUp();
         network.Device.Update();
-        clock.Read();
+        spender.TakeMeasurements();
+        ledger.Read();
+        if (ledger.HasDropped) Abandon();
         RequireThatStepsRan();
         samples.Upload();
-        int steps = State == TrainerState.Training ? RunFrame(start) : 0;
-        TimeSpan time = TimeSpan.FromMicroseconds((State == TrainerState.Training ? Math.Max(clock.LastNanoseconds, callNanoseconds) : 0) / 1000);
-        Progress = new TrainingProgress(state.Steps, order.Epochs, windowLoss, windowAccuracy, time, steps, State);
+        bool trains = State == TrainerState.Training;
+        if (trains) RunFrame();
+        Progress = new TrainingProgress(
+            ledger.Steps, order.Epochs, ledger.Loss, ledger.Accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0, State);
         return Progress;
     }
 
@@ -151,11 +126,7 @@ public sealed class InFrameTrainer : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         isPaused = false;
-        if (!hasDiverged) return;
-        hasDiverged = false;
-        resumed++;   // what was read back before tells of the old drop
-        record.ForgetDrop();
-        CopyToPending();
+        if (ledger.HasDropped) ledger.Resume();
     }
 
     /// <summary>Frees its buffers at the device's next call; the network and the samples stay. From any thread; a second call does nothing.</summary>
@@ -167,9 +138,8 @@ public sealed class InFrameTrainer : IDisposable
         if (network.StepOwner == self) network.StepOwner = null;
         state.Dispose();
         workspace.Dispose();
-        record.Dispose();
-        clock.Dispose();
-        foreach (RecordReadback readback in readbacks) readback.Dispose();
+        ledger.Dispose();
+        spender.Dispose();
     }
 
     internal static FrameBudget Require(FrameBudget budget)
@@ -179,7 +149,7 @@ public sealed class InFrameTrainer : IDisposable
     }
 
     private TrainerState State =>
-        hasDiverged ? TrainerState.Diverged : isPaused ? TrainerState.Paused : !isWarm ? TrainerState.WarmingUp
+        ledger.HasDropped ? TrainerState.Diverged : isPaused ? TrainerState.Paused : !isWarm ? TrainerState.WarmingUp
             : samples.Uploaded == 0 ? TrainerState.WaitingForSamples : TrainerState.Training;
 
     private NeuralDevice.Scope Enter()
@@ -201,59 +171,38 @@ public sealed class InFrameTrainer : IDisposable
         isWarm = true;
     }
 
-    /// <summary>Enqueues what fits into this frame; returns the steps that became whole.</summary>
-    private int RunFrame(long start)
+    /// <summary>Enqueues what fits into this frame.</summary>
+    private void RunFrame()
     {
-        FrameBudget budget = FrameBudget;
-        double nanoseconds = budget.SharedWith?.Begin(this) ?? budget.Time.TotalNanoseconds;
-        double allowed = Fill * nanoseconds;
-        double predicted = 0;
-        int steps = 0, parts = 0;
-        clock.BeginFrame();
-        while (budget.StepsPerFrame == 0 || steps < budget.StepsPerFrame)
+        spender.BeginFrame(FrameBudget, this);
+        spender.BeginMeasuring();
+        while (spender.AllowsAStep)
         {
             if (!open.IsOpen && !BeginStep()) break;
             if (network.Changes != open.Changes) Restart();
             Dispatch dispatch = dispatches[open.Dispatch];
-            int all = dispatch.Grid.Lines(open.Rows), left = all - open.Line;
-            double called = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
-            int lines = budget.StepsPerFrame > 0 ? left : Math.Min(
-                gpuCosts.LinesWithin(allowed - predicted, open.Dispatch, left),
-                callCosts.LinesWithin(Math.Min(allowed - called, ((Bound * nanoseconds) - called) / SlowMoment), open.Dispatch, left));
-            if (lines == 0 && parts == 0 && CostOfALine() <= allowed + credit) lines = 1;
-            if (lines == 0 || (lines < left && parts > 0 && (gpuCosts.IsWasteful(open.Dispatch, lines) || callCosts.IsWasteful(open.Dispatch, lines)))) break;
+            int all = dispatch.Grid.Lines(open.Rows), lines = spender.LinesThatFit(open.Dispatch, all - open.Line);
+            if (lines == 0) break;
             network.Device.Run(dispatch, open.Rows, open.Line, lines);
-            callCosts.Observe(open.Dispatch, lines, Stopwatch.GetElapsedTime(start).TotalNanoseconds - called);
-            clock.Add(open.Dispatch, lines);
-            predicted += gpuCosts.Of(open.Dispatch, lines);
-            parts++;
-            if (Advance(lines, all)) steps++;
+            spender.Spend(open.Dispatch, lines);
+            Advance(lines, all);
         }
 
-        if (parts > 0) network.Device.MakeWritesVisible();
-        callCosts.EndObservation();
-        clock.EndFrame();
-        StartReading(parts);
-        callNanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
-        credit = parts > 0 || !open.IsOpen ? 0 : Math.Min(credit + nanoseconds, CostOfALine() + callNanoseconds);
-        budget.SharedWith?.Spend((long)Math.Max(callNanoseconds, predicted));
-        return steps;
+        if (spender.Parts > 0) network.Device.MakeWritesVisible();
+        spender.EndMeasuring();
+        ledger.StartReading();
+        spender.EndFrame(open.IsOpen ? open.Dispatch : null);
     }
-
-    /// <summary>What must have been saved up before the smallest part of the open step can run in a budget that it does not fit into.</summary>
-    private double CostOfALine() => Math.Max(gpuCosts.Of(open.Dispatch, 1), callCosts.Of(open.Dispatch, 1));
 
     /// <summary>False where another trainer's step is open on the network, or no sample was uploaded yet.</summary>
     private bool BeginStep()
     {
         if (network.StepOwner is { IsAlive: true } owner && owner != self) return false;
-        if (network.PendingIsStale) CopyToPending();
         DrawnBatch batch = order.BeginBatch();
         if (batch.Rows == 0) return false;   // what was added waits for another trainer's open step
-        state.PrepareStep(LearningRate);
         network.StepOwner = self;
         order.Source.BeginBatch(batch.FirstSample);
-        record.BeginStep(enqueued + 1);
+        ledger.BeginStep(LearningRate);
         open = Opened(batch.Rows);
         return true;
     }
@@ -261,8 +210,7 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>The weights are others than when the step began: it begins anew with them, and the same batch.</summary>
     private void Restart()
     {
-        state.Discard();   // what it has written
-        CopyToPending();
+        ledger.RestartStep();
         open = Opened(open.Rows);
     }
 
@@ -274,14 +222,14 @@ public sealed class InFrameTrainer : IDisposable
         open = default;
         network.StepOwner = null;
         order.AbandonBatch();
-        state.Discard();
+        ledger.AbandonStep();
     }
 
-    /// <summary>True where that was the last of the step, which then counts.</summary>
-    private bool Advance(int lines, int all)
+    /// <summary>Goes on behind lines that were enqueued; behind the last ones the step is whole.</summary>
+    private void Advance(int lines, int all)
     {
         open.Line += lines;
-        if (open.Line < all) return false;
+        if (open.Line < all) return;
         open.Line = 0;
         if (open.Dispatch == 0)
         {
@@ -289,82 +237,20 @@ public sealed class InFrameTrainer : IDisposable
             network.Device.MakeWritesVisible();
         }
 
-        if (++open.Dispatch < dispatches.Length) return false;
+        if (++open.Dispatch < dispatches.Length) return;
         network.Device.MakeWritesVisible();
         open = default;
         network.StepOwner = null;
         order.EndBatch();
-        state.Commit();
-        enqueued++;
-        return true;
-    }
-
-    private void CopyToPending()
-    {
-        state.CopyToPending();
-        copied = enqueued;
-    }
-
-    /// <summary>Lets what the steps found be read back, if anything is new and a readback is free.</summary>
-    private void StartReading(int parts)
-    {
-        if (parts == 0 || enqueued == 0) return;
-        foreach (RecordReadback readback in readbacks)
-        {
-            if (!readback.IsFree) continue;
-            readback.Start(enqueued, resumed);
-            return;
-        }
+        ledger.CommitStep();
+        spender.EndStep();
     }
 
     private void RequireThatStepsRan()
     {
-        if (skipped == 0) return;
-        long lost = skipped;
-        skipped = 0;
+        if (ledger.TakeSkippedStep() is not (> 0 and var step)) return;
         order.Regenerate();
-        throw new DispatchesSkippedException(
-            $"Training step {lost} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
-            "(glBeginConditionalRender). Call Tick before it or after glEndConditionalRender. Training goes on with the next Tick.");
-    }
-
-    /// <summary>Takes what a readback has brought: the record as it was behind its last step.</summary>
-    private void Notice(Readback readback, long lastStep, int since)
-    {
-        if (readback.Status != ReadbackStatus.Ready || since != resumed || disposed) return;
-        found.Read(readback);
-        if (!found.TryGet(lastStep, out _))
-        {
-            skipped = lastStep;
-            return;
-        }
-
-        noticed = lastStep;
-        double loss = 0, correct = 0, rows = 0;
-        for (long step = Math.Max(1, lastStep - StepLog.Slots + 1); step <= lastStep; step++)
-        {
-            if (!found.TryGet(step, out StepResult result) || !float.IsFinite(result.Loss)) continue;
-            loss += (double)result.Loss * result.Rows;
-            correct += result.Correct;
-            rows += result.Rows;
-        }
-
-        if (rows > 0) (windowLoss, windowAccuracy) = ((float)(loss / rows), (float)(correct / rows));
-        if (found.DroppedStep != 0 && !hasDiverged) Diverge();
-    }
-
-    /// <summary>
-    /// The weights are those before the step before the dropped one, or where these were copied, those before the dropped one; the
-    /// steps since then were none.
-    /// </summary>
-    private void Diverge()
-    {
-        hasDiverged = true;
-        Abandon();
-        long dropped = noticed;
-        while (StepLog.NumberOf(dropped) != found.DroppedStep) dropped--;
-        long good = Math.Max(dropped - 2, Math.Min(copied, dropped - 1));
-        state.Rewind(state.Steps - (enqueued - good));
+        throw DispatchesSkippedException.OfStep(step, nameof(Tick));
     }
 
     /// <summary>Where a step stands that is open.</summary>
@@ -376,37 +262,5 @@ public sealed class InFrameTrainer : IDisposable
         public int Line;
 
         public readonly bool IsOpen => Rows > 0;
-    }
-
-    private sealed class RecordReadback : IDisposable
-    {
-        private readonly MatrixTexture[] textures;
-        private readonly Readback readback;
-        private readonly WeakReference<InFrameTrainer> owner;
-        private long lastStep;
-        private int since;
-
-        public RecordReadback(InFrameTrainer trainer)
-        {
-            owner = new WeakReference<InFrameTrainer>(trainer);   // the device holds what is under way, and must not hold the trainer
-            textures = [trainer.record.Texture];
-            readback = new Readback(trainer.network.Device, [textures[0].Shape], Ended);
-        }
-
-        public bool IsFree => readback.Status != ReadbackStatus.Pending;
-
-        public void Start(long step, int resumedBefore)
-        {
-            lastStep = step;
-            since = resumedBefore;
-            readback.Start(textures);
-        }
-
-        public void Dispose() => readback.Dispose();
-
-        private void Ended(Readback ended)
-        {
-            if (owner.TryGetTarget(out InFrameTrainer? trainer)) trainer.Notice(ended, lastStep, since);
-        }
     }
 }

@@ -21,4 +21,7 @@ public sealed record TrainerOptions
 
     /// <summary>Chooses the order of the samples, another one in each epoch.</summary>
     public int Seed { get; init; } = 1;
+
+    /// <summary>The clock by which the calls are held to the budget; a test hands in one of its own.</summary>
+    internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

@@ -25,7 +25,7 @@ public enum TrainerState
 /// <summary>
 /// Where a trainer stands. What the GPU finds comes some frames late, and only what has come is told; nothing is waited for.
 /// </summary>
-/// <param name="Steps">Steps that were enqueued whole, without those that were dropped because a loss was not finite.</param>
+/// <param name="Steps">Steps that were enqueued whole, without those that do not count: a loss was not finite, or the driver has skipped them.</param>
 /// <param name="Epochs">How often all samples were drawn, with the part of the current epoch.</param>
 /// <param name="Loss">The mean loss of a sample over the window: the last steps, at most 64, whose results have come. NaN before the first.</param>
 /// <param name="Accuracy">The share of right predictions over that window, before each step. NaN before the first.</param>
@@ -46,4 +46,11 @@ public sealed class DispatchesSkippedException : InvalidOperationException
 {
     /// <summary>Makes the exception with the sentence that its reader needs.</summary>
     public DispatchesSkippedException(string message) : base(message) { }
+
+    internal static DispatchesSkippedException OfStep(long step, string call)
+    {
+        return new DispatchesSkippedException(
+            $"Training step {step} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
+            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training goes on with the next {call}.");
+    }
 }

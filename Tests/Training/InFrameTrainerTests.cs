@@ -153,6 +153,28 @@ internal sealed class InFrameTrainerTests
         Assert.That(classifier.GetParameters().HiddenWeights, Has.All.Matches<float>(float.IsFinite));
     }
 
+    /// <summary>A step that is cut between its loss and its end is whole before the drop is known.</summary>
+    [Test]
+    public void ALossThatIsNotFiniteInACutStepKeepsTheLastGoodWeights()
+    {
+        using TwoLayerClassifier classifier = new(Device, Inputs, 70, Classes, seed: 3), twin = new(Device, Inputs, 70, Classes, seed: 3);
+        (float[] features, int[] labels) = Samples(300, seed: 5);
+        using TrainingSet samples = new(Device, Inputs, Classes, capacity: 300);
+        samples.AddRange(features, labels);
+        using InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(150, TinyBudget, new Sgd(0.1f))));
+        using InFrameTrainer good = twin.TrainOn(samples, Options(150, FrameBudget.Steps(1), new Sgd(0.1f)));
+        while (trainer.Tick().StepsThisFrame == 0) ;
+        good.Tick();
+        trainer.Pause();   // the next step may have begun, with the learning rate of before
+        trainer.LearningRate = 1e38f;
+        trainer.Resume();
+        int frames = 0;
+        while (trainer.Tick().State != TrainerState.Diverged) Assert.That(++frames, Is.LessThan(MostFrames));
+        Assert.That(frames, Is.GreaterThan(10), "the steps were cut");
+        Assert.That(trainer.Progress.Steps, Is.EqualTo(1));
+        AssertSameWeights(classifier, twin, "the last good weights");
+    }
+
     /// <summary>In the first step there is nothing before; the weights that it began with stay.</summary>
     [Test]
     public void ALossThatIsNotFiniteInTheFirstStepKeepsTheWeightsThatWereSet()
