@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What the agents of a population learn: hands what they decide, earn and show to the learner, as far as it takes that in, and lets it
-/// train within the budget of the frame. Without a learner it does nothing.
+/// Trains the agents of a population: hands their decisions, rewards and demonstrations to the learner, as far as it takes them in, and runs
+/// its training steps within the budget of the frame. Without a learner it does nothing.
 /// </summary>
 internal sealed class AgentTrainer : IDisposable
 {
@@ -33,7 +33,7 @@ internal sealed class AgentTrainer : IDisposable
     /// <summary>Whether the agents are to learn.</summary>
     public bool Learns { get; set; } = true;
 
-    /// <summary>Whether they are to, and can.</summary>
+    /// <summary>Whether they do: they are to, and there is a learner.</summary>
     public bool IsLearning => Learns && Learner is not null;
 
     /// <summary>What training took in the last frame that was measured.</summary>

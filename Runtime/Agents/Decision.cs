@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What an agent observed at a decision, what it chose, and among what. It points to where that is kept and costs nothing; what is to
-/// outlive the call that hands it over copies it, as a <see cref="DecisionQueue"/> does.
+/// One decision of an agent: what it observed, the action that it chose, and the actions that it could choose from. It refers to memory that
+/// somebody else owns, so handing it over copies nothing; a receiver that keeps it copies it, as <see cref="DecisionQueue"/> does.
 /// </summary>
 /// <param name="observed">[observations].</param>
 /// <param name="look">The row of the texture that it saw (<see cref="SeenTextures"/>); -1 for none.</param>

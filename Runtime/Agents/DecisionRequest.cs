@@ -52,13 +52,13 @@ internal sealed class DecisionRequest : IDisposable
     /// <summary>Which actions a row may choose.</summary>
     public ReadOnlySpan<bool> Allowed(int row) => masks.AsSpan(row * actions, actions);
 
-    /// <summary>What a row is with the action that was chosen.</summary>
+    /// <summary>The decision of a row for the action that was chosen.</summary>
     public Decision Decision(int row, int action) => new(Observed(row), looks[row], action, Allowed(row));
 
     /// <summary>Whether it was asked in the episode that its agent is in.</summary>
     public bool IsOfThisEpisode(int row) => Agents[row]!.Episode == episodes[row];
 
-    /// <summary>Begins anew, with nobody's rows.</summary>
+    /// <summary>Empties all rows, for the questions of another frame.</summary>
     public void Clear()
     {
         Array.Clear(Agents);

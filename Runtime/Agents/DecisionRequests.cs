@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The requests under way, one a frame at most. They are answered in their order: exactly so many frames later where there is a
-/// <see cref="AgentPopulationOptions.Latency"/>, else as soon as the answer is there.
+/// The queue of requests under way, at most one a frame. They are answered in order: exactly
+/// <see cref="AgentPopulationOptions.Latency"/> frames later or, where that is null, as soon as the answer is there.
 /// </summary>
 internal sealed class DecisionRequests : IDisposable
 {

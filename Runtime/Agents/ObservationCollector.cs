@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Asks one agent after the other what it observes, sees, may do, and would do by its heuristic, and refuses in words what it may not say.
-/// What an agent said stays until the next one is asked. Made once, it allocates nothing.
+/// Collects what one agent at a time observes: its numbers, its texture, its mask, and what its heuristic would do. Checks each of them, so that
+/// nothing wrong goes further. What was collected stays until the next agent is asked; nothing is allocated.
 /// </summary>
 internal sealed class ObservationCollector
 {
@@ -29,14 +29,14 @@ internal sealed class ObservationCollector
     /// <summary>Which actions it may choose.</summary>
     public ReadOnlySpan<bool> Allowed => mask.Enabled;
 
-    /// <summary>What the agent decides by choosing an action.</summary>
+    /// <summary>The decision of the agent for an action.</summary>
     /// <param name="look">Of <see cref="Collect"/>.</param>
     /// <param name="action">What it chose.</param>
     public Decision Decision(int look, int action) => new(observed, look, action, mask.Enabled);
 
     /// <summary>Asks an agent what it observes, what it may do, and what it sees.</summary>
     /// <returns>The row of what it sees, which the caller releases; -1 for nothing.</returns>
-    /// <exception cref="AgentException">It says what it may not.</exception>
+    /// <exception cref="AgentException">Its script did what it may not.</exception>
     public int Collect(Agent agent)
     {
         sensor.Begin(observed, 0, observed.Length);
