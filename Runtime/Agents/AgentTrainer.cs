@@ -43,7 +43,7 @@ internal sealed class AgentTrainer : IDisposable
     public int StepsThisFrame { get; private set; }
 
     /// <summary>An agent carries a decision out from now on; the one before has brought what it has.</summary>
-    public void Decide(Agent agent, Decision decision)
+    public void Decide(Agent agent, in Decision decision)
     {
         float reward = agent.TakeReward();
         if (!Learns || rewarded is null) return;
@@ -70,7 +70,7 @@ internal sealed class AgentTrainer : IDisposable
     }
 
     /// <summary>An agent shows a decision, with raw observations.</summary>
-    public void Demonstrate(Agent agent, Decision decision)
+    public void Demonstrate(Agent agent, in Decision decision)
     {
         if (!Learns || shown is null) return;
         shown.Demonstrate(agent.Index, decision);

@@ -40,7 +40,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         givenCount = given.Count;
     }
 
-    public void Demonstrate(int agent, Decision decision)
+    public void Demonstrate(int agent, in Decision decision)
     {
         int brain = brains.BrainOf(agent);
         if (shown.Count(brain) == shown.Capacity) timesShown[(brain * actions) + shown[brain, 0].Action]--;

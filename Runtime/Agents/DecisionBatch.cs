@@ -37,7 +37,7 @@ internal sealed class DecisionBatch
 
     /// <summary>Sets a row of a brain.</summary>
     /// <returns>Its observations, which may be changed.</returns>
-    public Span<float> Set(int brain, int i, Decision decision, float weight)
+    public Span<float> Set(int brain, int i, in Decision decision, float weight)
     {
         int row = (brain * Size) + i;
         looks[row] = decision.Look;

@@ -32,7 +32,7 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
     public ref float Weight(int owner, int i) => ref weights[At(owner, i)];
 
     /// <summary>Adds a decision, and keeps what it has seen as long as itself; false where the oldest had to go.</summary>
-    public bool Add(int owner, Decision decision, float weight)
+    public bool Add(int owner, in Decision decision, float weight)
     {
         bool fits = count[owner] < capacity;
         if (!fits) Remove(owner, 1);

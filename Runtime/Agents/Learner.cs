@@ -41,7 +41,7 @@ internal interface ILearnsFromReward
     /// <summary>An agent carries a decision out from now on.</summary>
     /// <param name="agent">Its number.</param>
     /// <param name="decision">What it does; its observations are normalized.</param>
-    void Decide(int agent, Decision decision);
+    void Decide(int agent, in Decision decision);
 
     /// <summary>What the decision that an agent carries out has brought.</summary>
     void Reward(int agent, float reward);
@@ -56,5 +56,5 @@ internal interface ILearnsFromDemonstrations
     /// <summary>An agent showed what to do.</summary>
     /// <param name="agent">Its number.</param>
     /// <param name="decision">What it showed; its observations are raw.</param>
-    void Demonstrate(int agent, Decision decision);
+    void Demonstrate(int agent, in Decision decision);
 }

@@ -40,7 +40,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     /// <summary>What the returns of a brain are compared with.</summary>
     public ref Baseline BaselineOf(int brain) => ref baselines[brain];
 
-    public void Decide(int agent, Decision decision)
+    public void Decide(int agent, in Decision decision)
     {
         if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true);
         underWay.Add(agent, decision, weight: 0);
