@@ -1,6 +1,10 @@
 namespace NeuralPlugin;
 
 /// <summary>How the agents of a population learn: <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>.</summary>
+/// <remarks>
+/// A way to learn is one such record and its <see cref="Learner"/>. The record creates what the population needs of it and says what it
+/// needs of the population; nothing else in the code names the ways to learn.
+/// </remarks>
 public abstract record AgentLearning
 {
     private protected AgentLearning()
@@ -17,7 +21,12 @@ public abstract record AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int BatchSize { get; init => field = Requirements.Size(value, "decisions of a batch"); } = 16;
 
-    internal Sgd OwnOptimizer => Optimizer switch
+    /// <summary>What to learn from besides what agents do and show; null for nothing.</summary>
+    internal virtual Demonstration? Given => null;
+
+    /// <summary>What trains brains of their own.</summary>
+    /// <exception cref="ArgumentException">It is an optimizer by which they cannot learn.</exception>
+    internal virtual Sgd OwnOptimizer => Optimizer switch
     {
         null => new Sgd(0.1f),
         Sgd { Momentum: 0, WeightDecay: 0 } sgd => sgd,
@@ -25,69 +34,23 @@ public abstract record AgentLearning
             "Brains of their own learn by plain stochastic gradient descent. Use an Sgd without momentum and weight decay, or BrainSharing.Shared.", nameof(Optimizer)),
     };
 
-    internal Optimizer SharedOptimizer => Optimizer ?? new Adam(0.003f);
-}
+    /// <summary>What trains the one brain that all share.</summary>
+    internal virtual Optimizer SharedOptimizer => Optimizer ?? new Adam(0.003f);
 
-/// <summary>
-/// Learning from reward: REINFORCE with a running baseline (Williams, 1992). After a decision t came the rewards rₜ, rₜ₊₁, …; its return is
-/// Gₜ = rₜ + Discount·Gₜ₊₁, and its advantage Aₜ = Gₜ − b, with b the running mean of the returns. A training step makes actions of
-/// positive advantage likelier: it is one of weighted cross-entropy, with Aₜ as the weight of the sample, less the entropy bonus.
-/// </summary>
-/// <remarks>
-/// Returns are computed when an episode ends (G after the end is 0) or after <see cref="Horizon"/> decisions (G behind them is the baseline, an
-/// estimate). The baseline, and the variance of the returns, take each return in by max(BaselineRate, 1/n), n returns so far, before the
-/// advantages are computed. Each brain has its own; a shared one has one for all agents. Source: Sutton and Barto, 2018, section 13.4.
-/// </remarks>
-public sealed record PolicyGradient : AgentLearning
-{
-    /// <summary>How much of the next decision's return counts for this one, from 0 (only what it brings at once) to 1.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
-    public float Discount { get; init => field = Share(value, "discount", nameof(Discount)); } = 0.95f;
+    /// <summary>The loss that a training step reduces.</summary>
+    internal abstract SoftmaxCrossEntropy CreateLoss();
 
-    /// <summary>Decisions of an agent after which their returns are computed at the latest.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int Horizon { get; init => field = Requirements.Size(value, "decisions of a horizon"); } = 16;
-
-    /// <summary>The share of each return in the running mean and variance.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
-    public float BaselineRate { get; init => field = Share(value, "rate of the baseline", nameof(BaselineRate)); } = 0.05f;
-
-    /// <summary>Whether advantages are divided by the running standard deviation of the returns, so that the scale of the rewards does not matter.</summary>
-    public bool NormalizeAdvantages { get; init; } = true;
-
-    /// <summary>How much uncertain choices are rewarded, which keeps exploration alive.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
-    public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.01f;
+    /// <summary>What turns the decisions of a population into training steps. Called once for a population, when its brains are there.</summary>
+    /// <param name="brains">What learns.</param>
+    /// <param name="population">What the agents have in common.</param>
+    /// <param name="normalizer">That of the agents' observations; null where they stay raw.</param>
+    /// <exception cref="ArgumentException">The demonstration is of other sizes.</exception>
+    internal abstract Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer);
 
     /// <summary>
-    /// Steps on each batch. Beyond 1 the later ones are off-policy: faster where rewards are rare and frames few, less steady.
+    /// Most decisions that its learner keeps at a time. Where agents see textures, as many of these are kept on the GPU, so that too small a
+    /// number runs out of rows.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int Epochs { get; init => field = Requirements.Size(value, "steps on a batch"); } = 1;
-
-    private static float Share(float value, string what, string name)
-    {
-        return value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"The {what} must be from 0 to 1.");
-    }
-}
-
-/// <summary>
-/// Learning from demonstrations: a training step is one of cross-entropy on decisions that were drawn at random, with replacement,
-/// from what the agents that demonstrate have shown (<see cref="Agent.Demonstrates"/>) and from what was given. A brain that all share
-/// learns from all of them; one of its own from its agent's, and from what was given.
-/// </summary>
-public sealed record BehaviorCloning : AgentLearning
-{
-    /// <summary>What to learn from besides what agents show; null for nothing.</summary>
-    public Demonstration? Demonstration { get; init; }
-
-    /// <summary>Most decisions that are kept of what agents show, of each brain; then the oldest goes.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int Capacity { get; init => field = Requirements.Size(value, "demonstrated decisions"); } = 4096;
-
-    /// <summary>
-    /// Whether each action counts alike, however often it was shown: the weight of a sample is n / (k·nₐ), with nₐ of the n samples
-    /// showing its action, and k actions shown.
-    /// </summary>
-    public bool BalanceActions { get; init; }
+    /// <param name="population">What the agents have in common.</param>
+    internal abstract int MostDecisionsKept(AgentPopulationOptions population);
 }

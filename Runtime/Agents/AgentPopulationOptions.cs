@@ -76,9 +76,25 @@ public sealed record AgentPopulationOptions
 
     internal const int MaximumLatency = 16;
 
+    private const int MostRequests = 4;
+
     /// <summary>The clock by which learning is held to the budget; a test hands in one of its own.</summary>
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Brains that the agents have.</summary>
     internal int BrainCount => Brains == BrainSharing.OneEach ? Capacity : 1;
+
+    /// <summary>Frames whose questions are under way at a time, at most.</summary>
+    internal int RequestCount => Latency is { } latency ? latency + 1 : MostRequests;
+
+    /// <summary>Most textures that are kept at a time: those of questions, of one agent more that is asked, and of what is learned from.</summary>
+    internal int MostLooks => checked((Learning?.MostDecisionsKept(this) ?? 0) + (RequestCount * Capacity) + 1);
+
+    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
+    internal void RequireNoTexturesWithADemonstration()
+    {
+        if (TextureObservations is null || Learning?.Given is null) return;
+        throw new NotSupportedException(
+            "A demonstration has no textures, and the agents see one. Let agents demonstrate in the game (Demonstrates), or declare no TextureObservations.");
+    }
 }

@@ -23,11 +23,23 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>What agents have seen of textures; null where they see none.</summary>
     public SeenTextures? Seen => seen;
 
-    /// <summary>Whether row i of a prediction is that of brain i.</summary>
-    public bool AreOwn => this is OwnBrains;
+    /// <summary>Whether each agent has its own, so that row i of a prediction is that of brain i.</summary>
+    public abstract bool AreOwn { get; }
 
     /// <summary>Measures each question and each step.</summary>
     public SpanClock Clock { get; } = new(device);
+
+    /// <summary>Those that the options ask for. Allocates, and compiles kernels.</summary>
+    /// <param name="device">Where they live.</param>
+    /// <param name="options">What the agents have in common.</param>
+    /// <param name="seen">What agents have seen of textures, which the brains own from now on; null where they see none.</param>
+    public static Brains Create(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen)
+    {
+        return options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, seen) : new SharedBrain(device, options, seen);
+    }
+
+    /// <summary>Which brain is an agent's.</summary>
+    public int BrainOf(int agent) => AreOwn ? agent : 0;
 
     /// <summary>
     /// Before <see cref="Predict"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
@@ -70,11 +82,11 @@ internal sealed class OwnBrains : Brains
     private readonly JoinedFeatures? learned;
     private readonly float learningRate;
 
-    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device, seen)
+    public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
         learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
         population = new NetworkPopulation(
-            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Actions, options.Seed, loss: loss);
+            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Actions, options.Seed, loss: options.Learning?.CreateLoss());
         prediction = population.PlanPrediction();
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Features);
         if (options.Learning is not { } learning) return;
@@ -84,6 +96,8 @@ internal sealed class OwnBrains : Brains
 
     /// <summary>What a training step reads, a batch for each brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
+
+    public override bool AreOwn => true;
 
     public override int Count => population.Members;
 
@@ -145,17 +159,19 @@ internal sealed class SharedBrain : Brains
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
 
-    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SoftmaxCrossEntropy loss, SeenTextures? seen) : base(device, seen)
+    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
         network = new Network(
             device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
         prediction = new PredictionWorkspace(network, options.Capacity);
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;
-        trainer = new BatchTrainer(network, learning.SharedOptimizer, loss, learning.BatchSize);
+        trainer = new BatchTrainer(network, learning.SharedOptimizer, learning.CreateLoss(), learning.BatchSize);
         trainer.PrepareEnqueued(learning.BatchSize);
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
     }
+
+    public override bool AreOwn => false;
 
     public override int Count => 1;
 

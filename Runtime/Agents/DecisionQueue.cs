@@ -16,32 +16,34 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
 
     public int Capacity => capacity;
 
+    /// <summary>A decision, from the oldest on; valid until the queue changes.</summary>
+    public Decision this[int owner, int i]
+    {
+        get
+        {
+            int at = At(owner, i);
+            return new Decision(
+                features.AsSpan(at * observations, observations), seen is null ? -1 : looks[at], taken[at], allowed.AsSpan(at * actions, actions));
+        }
+    }
+
     public int Count(int owner) => count[owner];
-
-    public ReadOnlySpan<float> Features(int owner, int i) => features.AsSpan(At(owner, i) * observations, observations);
-
-    public ReadOnlySpan<bool> Allowed(int owner, int i) => allowed.AsSpan(At(owner, i) * actions, actions);
-
-    /// <summary>The row of the texture that was seen; -1 where none are.</summary>
-    public int Look(int owner, int i) => seen is null ? -1 : looks[At(owner, i)];
-
-    public int Action(int owner, int i) => taken[At(owner, i)];
 
     public ref float Weight(int owner, int i) => ref weights[At(owner, i)];
 
     /// <summary>Adds a decision, and keeps what it has seen as long as itself; false where the oldest had to go.</summary>
-    public bool Add(int owner, ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> mask, float weight)
+    public bool Add(int owner, in Decision decision, float weight)
     {
         bool fits = count[owner] < capacity;
         if (!fits) Remove(owner, 1);
         int at = At(owner, count[owner]++);
-        observed.CopyTo(features.AsSpan(at * observations));
-        mask.CopyTo(allowed.AsSpan(at * actions));
-        taken[at] = action;
+        decision.Observed.CopyTo(features.AsSpan(at * observations));
+        decision.Allowed.CopyTo(allowed.AsSpan(at * actions));
+        taken[at] = decision.Action;
         if (seen is not null)
         {
-            looks[at] = look;
-            seen.Keep(look);
+            looks[at] = decision.Look;
+            seen.Keep(decision.Look);
         }
 
         weights[at] = weight;

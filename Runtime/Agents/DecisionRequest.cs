@@ -3,62 +3,117 @@ namespace NeuralPlugin;
 /// <summary>The decisions that were asked for in one frame: their observations, and what the brains make of them, some frames later.</summary>
 internal sealed class DecisionRequest : IDisposable
 {
+    private readonly Brains brains;
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
-    private readonly float[] probabilities;
+    private readonly float[] features;        // [rows × observations]
+    private readonly bool[] masks;            // [rows × actions]
+    private readonly int[] looks;             // of each row
+    private readonly int[] episodes;          // of each row: in which of its episodes the agent asked
+    private readonly float[] probabilities;   // [rows × actions]
     private readonly int observations;
     private readonly int actions;
 
-    public DecisionRequest(NeuralDevice device, Brains brains, int capacity, int observations, int actions)
+    public DecisionRequest(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
-        this.observations = observations;
-        this.actions = actions;
+        this.brains = brains;
+        observations = options.Observations;
+        actions = options.Actions;
         textures = [brains.Probabilities];
         readback = new Readback(device, [textures[0].Shape]);
-        Features = new float[checked(capacity * observations)];
-        Looks = new int[capacity];
-        Agents = new Agent?[capacity];
-        Episodes = new int[capacity];
-        Masks = new bool[checked(capacity * actions)];
-        probabilities = new float[checked(capacity * actions)];
+        features = new float[checked(options.Capacity * observations)];
+        looks = new int[options.Capacity];
+        Agents = new Agent?[options.Capacity];
+        episodes = new int[options.Capacity];
+        masks = new bool[checked(options.Capacity * actions)];
+        probabilities = new float[checked(options.Capacity * actions)];
     }
 
     /// <summary>When it was asked.</summary>
-    public long Frame { get; set; }
+    public long Frame { get; private set; }
 
     /// <summary>Rows in use.</summary>
-    public int Rows { get; set; }
-
-    /// <summary>[rows × observations].</summary>
-    public float[] Features { get; }
-
-    /// <summary>The row of the texture that each has seen; -1 where none are.</summary>
-    public int[] Looks { get; }
+    public int Rows { get; private set; }
 
     /// <summary>Whose row it is; null for a row that nobody asked for.</summary>
     public Agent?[] Agents { get; }
 
-    /// <summary>In which of its episodes the agent asked.</summary>
-    public int[] Episodes { get; }
-
-    /// <summary>[rows × actions].</summary>
-    public bool[] Masks { get; }
+    /// <summary>Of each row in use, that of the texture that was seen; -1 for none.</summary>
+    public ReadOnlySpan<int> Looks => looks.AsSpan(0, Rows);
 
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
     /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
     public bool WasSkipped => probabilities[0] == PredictionWorkspace.Skipped;
 
-    public Span<float> Observed(int row) => Features.AsSpan(row * observations, observations);
-
-    public Span<bool> Mask(int row) => Masks.AsSpan(row * actions, actions);
-
+    /// <summary>After <see cref="Read"/>: what the brain makes of a row.</summary>
     public ReadOnlySpan<float> Probabilities(int row) => probabilities.AsSpan(row * actions, actions);
 
-    public void Start() => readback.Start(textures);
+    /// <summary>Which actions a row may choose.</summary>
+    public ReadOnlySpan<bool> Allowed(int row) => masks.AsSpan(row * actions, actions);
 
+    /// <summary>The decision of a row for the action that was chosen.</summary>
+    public Decision Decision(int row, int action) => new(Observed(row), looks[row], action, Allowed(row));
+
+    /// <summary>Whether it was asked in the episode that its agent is in.</summary>
+    public bool IsOfThisEpisode(int row) => Agents[row]!.Episode == episodes[row];
+
+    /// <summary>Empties all rows, for the questions of another frame.</summary>
+    public void Clear()
+    {
+        Array.Clear(Agents);
+        Array.Fill(looks, -1);
+    }
+
+    /// <summary>Sets the row of an agent.</summary>
+    public void Set(int row, Agent agent, ObservationCollector collected, int look)
+    {
+        looks[row] = look;
+        collected.Observed.CopyTo(Observed(row));
+        collected.Allowed.CopyTo(masks.AsSpan(row * actions));
+        Agents[row] = agent;
+        episodes[row] = agent.Episode;
+    }
+
+    /// <summary>Normalizes the rows that were set.</summary>
+    /// <param name="normalizer">By what all agents have observed.</param>
+    /// <param name="rows">Rows in use.</param>
+    /// <param name="learns">Whether it takes these rows in first.</param>
+    public void Normalize(ObservationNormalizer normalizer, int rows, bool learns)
+    {
+        if (learns)
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                if (Agents[row] is not null) normalizer.Observe(Observed(row));
+            }
+
+            normalizer.Renew();
+        }
+
+        for (int row = 0; row < rows; row++)
+        {
+            if (Agents[row] is not null) normalizer.Apply(Observed(row));
+        }
+    }
+
+    /// <summary>Enqueues the question.</summary>
+    public void Enqueue(long frame, int rows)
+    {
+        Frame = frame;
+        Rows = rows;
+        brains.MarkSkipped();
+        brains.Clock.BeginSpan();
+        brains.Predict(features.AsSpan(0, rows * observations), Looks);
+        readback.Start(textures);
+        brains.Clock.EndSpan();
+    }
+
+    /// <summary>Reads the answer.</summary>
     /// <exception cref="InvalidOperationException">The driver lost it.</exception>
     public void Read() => readback.Read(0, probabilities.AsSpan(0, Rows * actions));
 
     public void Dispose() => readback.Dispose();
+
+    private Span<float> Observed(int row) => features.AsSpan(row * observations, observations);
 }

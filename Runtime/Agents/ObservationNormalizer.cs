@@ -16,8 +16,6 @@ internal sealed class ObservationNormalizer(int observations)
     private readonly float[] scale = [.. Enumerable.Repeat(1f, observations)];
     private long renewAt = 1;
 
-    public int Observations => observations;
-
     /// <summary>Rows that were observed.</summary>
     public long Count { get; private set; }
 
@@ -25,12 +23,6 @@ internal sealed class ObservationNormalizer(int observations)
     public int Renewals { get; private set; }
 
     public ReadOnlySpan<double> Mean => mean;
-
-    /// <summary>What is subtracted.</summary>
-    public ReadOnlySpan<float> Offset => offset;
-
-    /// <summary>What the difference is multiplied with.</summary>
-    public ReadOnlySpan<float> Scale => scale;
 
     public double Variance(int observation) => Count < 2 ? 0 : squares[observation] / Count;
 
@@ -62,19 +54,5 @@ internal sealed class ObservationNormalizer(int observations)
     public void Apply(Span<float> row)
     {
         for (int i = 0; i < row.Length; i++) row[i] = Math.Clamp((row[i] - offset[i]) * scale[i], -Limit, Limit);
-    }
-
-    /// <summary>Takes the place of another one.</summary>
-    public void Restore(long count, ReadOnlySpan<float> means, ReadOnlySpan<float> variances)
-    {
-        Count = count;
-        for (int i = 0; i < observations; i++)
-        {
-            mean[i] = means[i];
-            squares[i] = (double)variances[i] * count;
-        }
-
-        renewAt = count;
-        if (count > 0) Renew();
     }
 }

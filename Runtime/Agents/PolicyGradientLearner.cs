@@ -4,9 +4,11 @@ namespace NeuralPlugin;
 /// REINFORCE: keeps what each agent decided until its returns can be computed, hands the decisions with their advantages to its brain, and
 /// trains the brains whose batch is full. Brains of their own train together: when half of the agents' are full, or one can wait no longer.
 /// </summary>
-internal sealed class PolicyGradientLearner : Learner
+internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 {
     private readonly PolicyGradient options;
+    private readonly Brains brains;
+    private readonly DecisionBatch batch;
     private readonly DecisionQueue underWay;   // of each agent
     private readonly DecisionQueue ready;      // of each brain
     private readonly Baseline[] baselines;
@@ -16,13 +18,14 @@ internal sealed class PolicyGradientLearner : Learner
     private int epochsLeft;
 
     public PolicyGradientLearner(Brains brains, AgentPopulationOptions population, PolicyGradient options)
-        : base(brains, population.Observations, population.Actions, options.BatchSize)
     {
         this.options = options;
-        underWay = new DecisionQueue(population.Capacity, options.Horizon, Observations, Actions, brains.Seen);
+        this.brains = brains;
+        batch = new DecisionBatch(brains, population, options.BatchSize);
+        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.Observations, population.Actions, brains.Seen);
         int atOnce = brains.AreOwn ? options.Horizon : checked(population.Capacity * options.Horizon);
         mostReady = checked(options.BatchSize + atOnce);
-        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), Observations, Actions, brains.Seen);
+        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.Observations, population.Actions, brains.Seen);
         baselines = new Baseline[brains.Count];
         rewards = new float[options.Horizon];
         returns = new double[options.Horizon];
@@ -37,53 +40,43 @@ internal sealed class PolicyGradientLearner : Learner
     /// <summary>What the returns of a brain are compared with.</summary>
     public ref Baseline BaselineOf(int brain) => ref baselines[brain];
 
-    public override void Decide(int agent, ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> mask)
+    public void Decide(int agent, in Decision decision)
     {
         if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true);
-        underWay.Add(agent, observed, look, action, mask, weight: 0);
+        underWay.Add(agent, decision, weight: 0);
     }
 
-    public override void Reward(int agent, float reward)
+    public void Reward(int agent, float reward)
     {
         int decisions = underWay.Count(agent);
         if (decisions > 0) underWay.Weight(agent, decisions - 1) += reward;   // its reward until it has an advantage
     }
 
-    public override void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
-
-    public override void Demonstrate(int agent, ReadOnlySpan<float> raw, int look, int action, ReadOnlySpan<bool> mask)
-    {
-    }
+    public void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
 
     protected override bool Step(int agents)
     {
         if (epochsLeft > 0)
         {
             epochsLeft--;
-            RepeatStep();
+            batch.EnqueueAgain();
             return true;
         }
 
         if (!IsTimeToLearn(agents)) return false;
-        for (int brain = 0; brain < Brains.Count; brain++)
+        for (int brain = 0; brain < brains.Count; brain++)
         {
-            if (ready.Count(brain) < BatchSize)
+            if (ready.Count(brain) < batch.Size)
             {
-                FillNothing(brain);
+                batch.SetNothing(brain);
                 continue;
             }
 
-            for (int i = 0; i < BatchSize; i++)
-            {
-                Span<float> row = Fill(
-                    brain, i, ready.Look(brain, i), ready.Action(brain, i), ready.Weight(brain, i), ready.Allowed(brain, i));
-                ready.Features(brain, i).CopyTo(row);
-            }
-
-            ready.Remove(brain, BatchSize);
+            for (int i = 0; i < batch.Size; i++) batch.Set(brain, i, ready[brain, i], ready.Weight(brain, i));
+            ready.Remove(brain, batch.Size);
         }
 
-        EnqueueStep();
+        batch.Enqueue();
         epochsLeft = options.Epochs - 1;
         return true;
     }
@@ -91,19 +84,19 @@ internal sealed class PolicyGradientLearner : Learner
     private bool IsTimeToLearn(int agents)
     {
         int full = 0;
-        for (int brain = 0; brain < Brains.Count; brain++)
+        for (int brain = 0; brain < brains.Count; brain++)
         {
             if (ready.Count(brain) >= mostReady) return true;
-            if (ready.Count(brain) >= BatchSize) full++;
+            if (ready.Count(brain) >= batch.Size) full++;
         }
 
-        return full > 0 && 2 * full >= Math.Min(agents, Brains.Count);
+        return full > 0 && 2 * full >= Math.Min(agents, brains.Count);
     }
 
     /// <summary>Computes the returns and advantages of what an agent has decided, and hands them to its brain.</summary>
     private void Finish(int agent, bool isCutOff)
     {
-        int decisions = underWay.Count(agent), brain = Brains.AreOwn ? agent : 0;
+        int decisions = underWay.Count(agent), brain = brains.BrainOf(agent);
         if (decisions == 0) return;
         ref Baseline baseline = ref baselines[brain];
         for (int i = 0; i < decisions; i++) rewards[i] = underWay.Weight(agent, i);
@@ -113,8 +106,7 @@ internal sealed class PolicyGradientLearner : Learner
         {
             // Sums of rewards may be more than a float holds; a step on them is one whose loss is not finite, and is dropped.
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], options.NormalizeAdvantages), float.MinValue, float.MaxValue);
-            bool fits = ready.Add(
-                brain, underWay.Features(agent, i), underWay.Look(agent, i), underWay.Action(agent, i), underWay.Allowed(agent, i), advantage);
+            bool fits = ready.Add(brain, underWay[agent, i], advantage);
             if (!fits) SkippedDecisions++;
         }
 

@@ -1,0 +1,167 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// How the agents of a population come to their actions: asks those whose decision is due what they observe, and their brains or their
+/// heuristic what to do, and lets the actions begin whose answers have come. What was decided or shown goes to the trainer.
+/// </summary>
+internal sealed class AgentDecisions : IDisposable
+{
+    private readonly Brains brains;
+    private readonly AgentTrainer trainer;
+    private readonly FrameErrors errors;
+    private readonly DecisionRequests requests;
+    private readonly ObservationCollector collector;
+    private readonly ActionChooser chooser;
+
+    /// <param name="device">Where the brains are.</param>
+    /// <param name="options">What the agents have in common.</param>
+    /// <param name="brains">What decides.</param>
+    /// <param name="trainer">What learns from it.</param>
+    /// <param name="errors">Takes those of the agents' scripts.</param>
+    public AgentDecisions(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors)
+    {
+        this.brains = brains;
+        this.trainer = trainer;
+        this.errors = errors;
+        requests = new DecisionRequests(device, brains, options);
+        collector = new ObservationCollector(device, options, brains.Seen);
+        chooser = new ActionChooser(options);
+    }
+
+    /// <summary>Decisions that were carried out.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>Whether actions are drawn by the brain's probabilities; false for the most probable one.</summary>
+    public bool Explores
+    {
+        get => chooser.Explores;
+        set => chooser.Explores = value;
+    }
+
+    /// <summary>Where what agents show is kept too, raw; null for nowhere.</summary>
+    public Demonstration? Recording { get; set; }
+
+    /// <summary>Lets the actions begin whose answers are there, or due, in the order in which they were asked for.</summary>
+    /// <param name="population">Whose agents they are.</param>
+    public void Deliver(AgentPopulation population)
+    {
+        while (requests.TakeAnswered(population.Frame) is { } request)
+        {
+            if (request.WasSkipped) errors.Add(Skipped(request.Frame));
+            for (int row = 0; row < request.Rows && !request.WasSkipped; row++)
+            {
+                Agent? agent = request.Agents[row];
+                if (agent is null || agent.Population != population || !request.IsOfThisEpisode(row) || agent.ActsByHeuristic) continue;
+                try
+                {
+                    Begin(agent, request, row);
+                }
+                catch (AgentException exception)
+                {
+                    errors.Add(exception);
+                }
+            }
+
+            foreach (int look in request.Looks) collector.Release(look);
+        }
+    }
+
+    /// <summary>Asks the agents whose decision is due what they observe, and enqueues the question what to do.</summary>
+    /// <param name="agents">The agents by their numbers.</param>
+    /// <param name="frame">This frame.</param>
+    public void Ask(ReadOnlySpan<Agent?> agents, long frame)
+    {
+        DecisionRequest? request = requests.Begin();
+        int questions = 0;
+        foreach (Agent? agent in agents)
+        {
+            if (agent is null || agent.IsEpisodeOver || agent.NextDecision > frame) continue;
+            try
+            {
+                if (agent.ActsByHeuristic)
+                {
+                    DecideByItself(agent, frame);
+                }
+                else if (request is not null)
+                {
+                    Observe(agent, request, brains.AreOwn ? agent.Index : questions, frame);
+                    questions++;
+                }
+            }
+            catch (Exception exception)
+            {
+                errors.Add(exception);   // thrown again at the end of the frame
+            }
+        }
+
+        if (request is null || questions == 0) return;
+        int rows = brains.AreOwn ? agents.Length : questions;
+        if (trainer.Normalizer is { } normalizer) request.Normalize(normalizer, rows, trainer.IsLearning);
+        requests.Enqueue(request, frame, rows);
+    }
+
+    public void Dispose() => requests.Dispose();
+
+    private static DispatchesSkippedException Skipped(long frame)
+    {
+        return new DispatchesSkippedException(
+            $"The questions of frame {frame} were enqueued and not answered: the driver skips dispatches while a conditional render is " +
+            "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents go on with what they did before, and the next decisions count.");
+    }
+
+    /// <summary>An agent carries a decision out from now on.</summary>
+    private void Begin(Agent agent, DecisionRequest request, int row)
+    {
+        int action = chooser.Choose(agent, request.Probabilities(row), request.Allowed(row));
+        trainer.Decide(agent, request.Decision(row, action));
+        agent.Action = action;
+        Count++;
+    }
+
+    /// <summary>Takes an agent's observations and mask into a row of a request, which stays as it was where the agent has an error.</summary>
+    private void Observe(Agent agent, DecisionRequest request, int row, long frame)
+    {
+        int look = collector.Collect(agent);
+        bool isTaken = false;
+        try
+        {
+            if (agent.Demonstrates) Demonstrate(agent, look, collector.AskHeuristic(agent));
+            request.Set(row, agent, collector, look);
+            isTaken = true;
+        }
+        finally
+        {
+            if (!isTaken) collector.Release(look);
+        }
+
+        agent.NextDecision = frame + agent.DecisionPeriod;
+    }
+
+    private void DecideByItself(Agent agent, long frame)
+    {
+        int look = collector.Collect(agent);
+        int action;
+        try
+        {
+            action = collector.AskHeuristic(agent);
+            if (agent.Demonstrates) Demonstrate(agent, look, action);
+        }
+        finally
+        {
+            collector.Release(look);
+        }
+
+        if (trainer.Learns) trainer.CloseDecisions(agent);
+        _ = agent.TakeReward();
+        agent.Action = action;
+        agent.NextDecision = frame + agent.DecisionPeriod;
+        Count++;
+    }
+
+    private void Demonstrate(Agent agent, int look, int action)
+    {
+        Decision shown = collector.Decision(look, action);
+        Recording?.Add(shown.Observed, action, shown.Allowed);
+        trainer.Demonstrate(agent, shown);
+    }
+}

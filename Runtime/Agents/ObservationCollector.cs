@@ -1,0 +1,103 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Collects what one agent at a time observes: its numbers, its texture, its mask, and what its heuristic would do. Checks each of them, so that
+/// nothing wrong goes further. What was collected stays until the next agent is asked; nothing is allocated.
+/// </summary>
+internal sealed class ObservationCollector
+{
+    private readonly VectorSensor sensor = new();
+    private readonly TextureSensor textureSensor;
+    private readonly SeenTextures? seen;
+    private readonly ActionMask mask;
+    private readonly float[] observed;
+
+    /// <param name="device">Where textures are.</param>
+    /// <param name="options">What the agents have in common.</param>
+    /// <param name="seen">Takes what agents see of textures; null where they see none.</param>
+    public ObservationCollector(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen)
+    {
+        this.seen = seen;
+        textureSensor = new TextureSensor(device, options.TextureObservations, seen);
+        mask = new ActionMask(options.Actions);
+        observed = new float[options.Observations];
+    }
+
+    /// <summary>What the agent observed, raw.</summary>
+    public ReadOnlySpan<float> Observed => observed;
+
+    /// <summary>Which actions it may choose.</summary>
+    public ReadOnlySpan<bool> Allowed => mask.Enabled;
+
+    /// <summary>The decision of the agent for an action.</summary>
+    /// <param name="look">Of <see cref="Collect"/>.</param>
+    /// <param name="action">What it chose.</param>
+    public Decision Decision(int look, int action) => new(observed, look, action, mask.Enabled);
+
+    /// <summary>Asks an agent what it observes, what it may do, and what it sees.</summary>
+    /// <returns>The row of what it sees, which the caller releases; -1 for nothing.</returns>
+    /// <exception cref="AgentException">Its script did what it may not.</exception>
+    public int Collect(Agent agent)
+    {
+        sensor.Begin(observed, 0, observed.Length);
+        agent.CollectObservations(sensor);
+        if (sensor.Count != observed.Length)
+        {
+            throw new AgentException(
+                agent.Name,
+                $"CollectObservations added {sensor.Count} observations, and {observed.Length} were declared. Add as many each time, " +
+                "or declare another number (AgentPopulationOptions.Observations). A Vector3 is three, a one-hot as many as its range.");
+        }
+
+        int wrong = Requirements.IndexOfNonFinite(observed);
+        if (wrong >= 0)
+        {
+            throw new AgentException(
+                agent.Name, $"observation {wrong} (from 0) is {observed[wrong]}, and all must be finite. Look for a division by zero or the root of a negative number where it is computed.");
+        }
+
+        mask.Begin(agent);
+        agent.WriteDiscreteActionMask(mask);
+        mask.RequireOne();
+        return Look(agent);
+    }
+
+    /// <summary>Asks the agent what its heuristic would do now.</summary>
+    /// <exception cref="AgentException">It has none, or it is no action that the agent may choose.</exception>
+    public int AskHeuristic(Agent agent)
+    {
+        int action = agent.Heuristic();
+        if ((uint)action >= (uint)mask.Actions)
+            throw new AgentException(agent.Name, $"Heuristic returned action {action}, and the actions are 0 to {mask.Actions - 1}.");
+        if (!mask.Enabled[action])
+            throw new AgentException(agent.Name, $"Heuristic returned action {action}, which WriteDiscreteActionMask has masked. Choose one that is enabled.");
+        return action;
+    }
+
+    /// <summary>Gives a row up that <see cref="Collect"/> returned.</summary>
+    public void Release(int look)
+    {
+        if (look >= 0) seen?.Release(look);
+    }
+
+    /// <summary>Takes the texture that an agent sees.</summary>
+    private int Look(Agent agent)
+    {
+        int look = seen?.Rent() ?? -1;
+        bool isSeen = false;
+        textureSensor.Begin(agent, look);
+        try
+        {
+            agent.CollectTexture(textureSensor);
+            textureSensor.RequireOne();
+            isSeen = true;
+        }
+        finally
+        {
+            textureSensor.End();
+            if (!isSeen) Release(look);
+        }
+
+        return look;
+    }
+}

@@ -1,0 +1,53 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Learning from reward: REINFORCE with a running baseline (Williams, 1992). After a decision t came the rewards rₜ, rₜ₊₁, …; its return is
+/// Gₜ = rₜ + Discount·Gₜ₊₁, and its advantage Aₜ = Gₜ − b, with b the running mean of the returns. A training step makes actions of
+/// positive advantage likelier: it is one of weighted cross-entropy, with Aₜ as the weight of the sample, less the entropy bonus.
+/// </summary>
+/// <remarks>
+/// Returns are computed when an episode ends (G after the end is 0) or after <see cref="Horizon"/> decisions (G behind them is the baseline, an
+/// estimate). The baseline, and the variance of the returns, take each return in by max(BaselineRate, 1/n), n returns so far, before the
+/// advantages are computed. Each brain has its own; a shared one has one for all agents. Source: Sutton and Barto, 2018, section 13.4.
+/// </remarks>
+public sealed record PolicyGradient : AgentLearning
+{
+    /// <summary>How much of the next decision's return counts for this one, from 0 (only what it brings at once) to 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
+    public float Discount { get; init => field = Share(value, "discount", nameof(Discount)); } = 0.95f;
+
+    /// <summary>Decisions of an agent after which their returns are computed at the latest.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int Horizon { get; init => field = Requirements.Size(value, "decisions of a horizon"); } = 16;
+
+    /// <summary>The share of each return in the running mean and variance.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
+    public float BaselineRate { get; init => field = Share(value, "rate of the baseline", nameof(BaselineRate)); } = 0.05f;
+
+    /// <summary>Whether advantages are divided by the running standard deviation of the returns, so that the scale of the rewards does not matter.</summary>
+    public bool NormalizeAdvantages { get; init; } = true;
+
+    /// <summary>How much uncertain choices are rewarded, which keeps exploration alive.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
+    public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.01f;
+
+    /// <summary>
+    /// Steps on each batch. Beyond 1 the later ones are off-policy: faster where rewards are rare and frames few, less steady.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int Epochs { get; init => field = Requirements.Size(value, "steps on a batch"); } = 1;
+
+    internal override SoftmaxCrossEntropy CreateLoss() => new(EntropyBonus);
+
+    internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
+    {
+        return new PolicyGradientLearner(brains, population, this);
+    }
+
+    internal override int MostDecisionsKept(AgentPopulationOptions population) => PolicyGradientLearner.MostKept(population, this);
+
+    private static float Share(float value, string what, string name)
+    {
+        return value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"The {what} must be from 0 to 1.");
+    }
+}
