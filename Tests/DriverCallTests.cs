@@ -134,14 +134,14 @@ internal sealed class DriverCallTests
 
     /// <summary>
     /// Networks by the thousand are made, used, dropped without Dispose and collected: what lives in the driver stays bounded, no
-    /// call comes from a finalizer, and the process does not grow; nor does what the garbage collector keeps, by more than a few bytes a life.
+    /// call comes from a finalizer, and the process does not grow; nor does what the garbage collector keeps, by some dozen bytes a life.
     /// </summary>
     [TestCase(2_000)]
     [TestCase(10_000, Category = Categories.Nightly)]
     public void LivesLeaveNothingBehind(int cycles)
     {
         const int BetweenCollections = 100, Warm = 1_000;
-        const long Growth = 24 << 20, ManagedGrowth = 100 << 10;
+        const long Growth = 24 << 20, ManagedGrowth = 64 << 10;
         using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
         long most = 0, warm = 0, warmManaged = 0;
@@ -151,6 +151,8 @@ internal sealed class DriverCallTests
             if (cycle % BetweenCollections != 0) continue;
             most = Math.Max(most, gl.Living["Textures"]);
             Collect(device);
+            Assert.That(gl.CallsFromOtherThreads, Is.Empty);
+            gl.ClearRecords();   // which grow with every call, and are not what is weighed
             if (cycle == Warm) (warm, warmManaged) = (Environment.WorkingSet, GC.GetTotalMemory(forceFullCollection: true));
         }
 
@@ -164,7 +166,6 @@ internal sealed class DriverCallTests
         Assert.That(gl.Living["Program"], Is.EqualTo(device.Memory.Programs));
         Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory) with { Programs = device.Memory.Programs }));
         Assert.That(most, Is.LessThan(20 * BetweenCollections));
-        Assert.That(gl.CallsFromOtherThreads, Is.Empty);
         Assert.That(managed, Is.LessThan(ManagedGrowth), "managed bytes that stayed");
         Assert.That(grown, Is.LessThan(Growth), "bytes that the process grew by");
     }
