@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What a frame of a game leaves to the garbage collector: nothing.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class AllocationTests
 {
     private const int Inputs = 9;
@@ -16,7 +17,7 @@ internal sealed class AllocationTests
     [Test]
     public void NothingIsAllocatedInAFrame()
     {
-        const int Frames = 10_000;
+        const int Frames = 3_000;
         NeuralDevice plain = TestDevice.Plain;
         using TwoLayerClassifier mind = new(plain, Inputs, hidden: 5, Classes);
         using TrainingSet samples = new(plain, Inputs, Classes, capacity: 64);

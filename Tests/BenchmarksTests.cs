@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What the benchmarks read, conclude and refuse; the figures themselves are no test's business.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class BenchmarksTests
 {
     private static readonly ClassifierCase Case = new(Batch: 12, Inputs: 9, Hidden: 14, Classes: 5);

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>The dense kernels against their twins: every size in every role.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class DenseKernelTests
 {
     private const double Absolute = 2e-5;

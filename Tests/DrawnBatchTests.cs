@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>A batch that kernels draw from a training set gives the bits that the same batch gives when it is uploaded.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class DrawnBatchTests
 {
     private const int Seed = 6;

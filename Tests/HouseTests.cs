@@ -9,6 +9,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>The house rules of Documentation~/design.md, read from the sources themselves.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed partial class HouseTests
 {
     /// <summary>What the root of Runtime/ is called in the design's table.</summary>

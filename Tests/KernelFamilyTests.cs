@@ -106,11 +106,48 @@ internal sealed class KernelFamilyTests
         Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(classifier.GetParameters().HiddenWeights));
     }
 
+    /// <summary>The names are written down: checkpoints and environments hold them, and a family keeps its own for good.</summary>
     [Test]
     public void NamesAreKnown()
     {
+        Assert.That(KernelFamily.Named("register-tiled"), Is.SameAs(KernelFamily.RegisterTiled));
+        Assert.That(KernelFamily.All, Does.Contain(KernelFamily.RegisterTiled));
+        Assert.That(KernelFamily.All.Select(family => family.Name), Is.Unique.And.All.Match("^[a-z0-9]+(-[a-z0-9]+)*$"));
         foreach (KernelFamily family in KernelFamily.All) Assert.That(KernelFamily.Named(family.Name), Is.SameAs(family));
-        Assert.That(() => KernelFamily.Named("quick"), Throws.ArgumentException.With.Message.Contains("'quick'").And.Message.Contains("register-tiled"));
+        foreach (string wrong in new[] { "quick", "register", "Register-Tiled", "" })
+        {
+            string message = Assert.Throws<ArgumentException>(() => KernelFamily.Named(wrong), wrong)!.Message;
+            Assert.That(message, Does.Contain($"'{wrong}'"));
+            foreach (KernelFamily family in KernelFamily.All) Assert.That(message, Does.Contain(family.Name));
+        }
+    }
+
+    /// <summary>What the environment names is chosen without a probe, a wrong name is told, and what is forced wins over both.</summary>
+    [Test]
+    public void TheEnvironmentNamesAFamily()
+    {
+        string? before = Environment.GetEnvironmentVariable(KernelFamily.EnvironmentVariable);
+        try
+        {
+            foreach (KernelFamily family in KernelFamily.All)
+            {
+                Environment.SetEnvironmentVariable(KernelFamily.EnvironmentVariable, family.Name);
+                using NeuralDevice device = TestDevice.Create();
+                Assert.That(KernelFamily.Of(device), Is.SameAs(family));
+            }
+
+            Environment.SetEnvironmentVariable(KernelFamily.EnvironmentVariable, "quick");
+            using NeuralDevice another = TestDevice.Create();
+            Assert.That(() => new LinearClassifier(another, 2, 2), Throws.ArgumentException.With.Message.Contains("'quick'"));
+            KernelFamily.Force(another, Slow);
+            using LinearClassifier classifier = new(another, 2, 2);
+            Assert.That(classifier.Network.KernelFamily, Is.SameAs(Slow));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(KernelFamily.EnvironmentVariable, before);
+            _ = TestDevice.Plain;
+        }
     }
 
     /// <summary>The same kernels in tiles of one texel, which load everything many times; nothing of it is fused into one dispatch with its neighbours.</summary>

@@ -4,6 +4,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What a linear model can learn and what it can't, on the same training.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class LinearLimitsTests
 {
     private const int Samples = 1_000;

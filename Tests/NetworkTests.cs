@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>The stack as a whole: the worked example, the chain rule, what it costs.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class NetworkTests
 {
     private static readonly ClassifierParameters WorkedExample = new(

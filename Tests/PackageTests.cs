@@ -15,7 +15,7 @@ namespace NeuralPlugin.Tests;
 /// The two packages: what is in them, and that a project which has nothing but the NuGet package runs the README's ten lines.
 /// </summary>
 [TestFixture]
-[Category("Package")]
+[Category(Categories.Once)]
 internal sealed partial class PackageTests
 {
     /// <summary>A first restore fetches packages.</summary>

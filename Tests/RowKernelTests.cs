@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>ReLU, softmax and its loss against their twins.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class RowKernelTests
 {
     /// <summary>Rows and classes; 65 and 130 need a second and a third word of the mask, and a second texel of targets.</summary>

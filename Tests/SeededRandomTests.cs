@@ -3,6 +3,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class SeededRandomTests
 {
     /// <summary>The numbers that the authors of pcg32 publish for their demonstration's seed 42 and stream 54.</summary>

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Steps: they follow the twin, they give the same bits, and a bad one is not committed.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class TrainingTests
 {
     public static IEnumerable<TestCaseData> Optimizers()

@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 /// leaves nothing behind.
 /// </summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class WarmUpTests : IDisposable
 {
     private const int Inputs = PublicCalls.Inputs;

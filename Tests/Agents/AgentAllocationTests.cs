@@ -4,6 +4,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What a frame of the agents takes from the memory of a running game: nothing.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class AgentAllocationTests
 {
     [Test]

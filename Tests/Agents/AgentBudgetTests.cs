@@ -4,6 +4,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Agents learn within the budget of a frame, on a GPU with a clock of its own.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class AgentBudgetTests : IDisposable
 {

@@ -4,6 +4,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>A driver whose fences come late: actions are handed out in the order of their questions, and nothing waits unless it was told to.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class AgentLatencyTests : IDisposable
 {
     private const int Actions = 11;

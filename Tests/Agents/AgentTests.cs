@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Each word of the agents' vocabulary does what its documentation says.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class AgentTests
 {
     private static AgentPopulation Make(

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Agents learn what is shown: by their Heuristic, by a player, by a file; and demonstrations are replayed.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class BehaviorCloningTests
 {
     private const int Players = 4;

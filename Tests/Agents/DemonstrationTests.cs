@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Demonstrations: what is added, merged, written and read; and what is refused, without a device.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class DemonstrationTests
 {
     private const int Observations = 3;

@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Returns, baselines and advantages against plain sums in double; learning where there is something to learn; replay.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class PolicyGradientTests
 {
     // ---- returns and baselines ----

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Agents that see a texture: what reaches the network, that they learn from it, and that no pixel comes back.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class TextureSensorTests
 {
     private const int Wide = 9;
@@ -312,7 +313,7 @@ internal sealed class TextureSensorTests
     [Test]
     public void RowsAreGivenUp([Values] bool demonstrates, [Values] BrainSharing brains)
     {
-        using GameTextures textures = TexturesOf(TestDevice.Plain);
+        using GameTextures textures = TexturesOfPlain();
         uint texture = textures.Make(Wide, High, InternalFormat.Rgba8, new float[Wide * High * 4]);
         using AgentPopulation agents = new(TestDevice.Plain, Options() with { Learning = null, Brains = brains });
         SeenTextures seen = agents.Brains.Seen!;
@@ -361,7 +362,7 @@ internal sealed class TextureSensorTests
     [TestCaseSource(nameof(WrongTextures))]
     public void AWrongTextureIsToldWithTheAgentsName(Action<TextureSensor, uint> wrongly, string[] words)
     {
-        using GameTextures textures = TexturesOf(TestDevice.Plain);
+        using GameTextures textures = TexturesOfPlain();
         uint texture = textures.Make(Wide, High, InternalFormat.Rgba8, new float[Wide * High * 4]);
         using AgentPopulation agents = new(TestDevice.Plain, Options());
         ProbeAgent right = new() { Observations = _ => [1, 2], Look = (_, sensor) => sensor.SetTexture(texture) };
@@ -403,7 +404,7 @@ internal sealed class TextureSensorTests
     [Test]
     public void ATextureOutsideOfItsCallIsAnError()
     {
-        using GameTextures textures = TexturesOf(TestDevice.Plain);
+        using GameTextures textures = TexturesOfPlain();
         uint texture = textures.Make(Wide, High, InternalFormat.Rgba8, new float[Wide * High * 4]);
         using AgentPopulation agents = new(TestDevice.Plain, Options());
         TextureSensor? kept = null;
@@ -436,10 +437,10 @@ internal sealed class TextureSensorTests
         Assert.That(() => new TextureObservations(100_000, 100_000), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
-    /// <summary>In the context of a device.</summary>
-    private static GameTextures TexturesOf(NeuralDevice device)
+    /// <summary>In the context of the shared device, which is current from then on.</summary>
+    private static GameTextures TexturesOfPlain()
     {
-        Assert.That(device, Is.Not.Null);
+        _ = TestDevice.Plain;
         return new GameTextures();
     }
 

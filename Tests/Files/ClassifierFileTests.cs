@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Classifiers that are saved, loaded and resumed: the same bits, and nothing changed where a file is bad.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class ClassifierFileTests
 {
     private const int Inputs = 9;

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// Spoiled files by the thousand, and every rejection met. A million: dotnet run -c Release --project Tests -- fuzz 1000000.
 /// </summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class FuzzTests
 {
     private const int Inputs = 20_000;

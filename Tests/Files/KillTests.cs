@@ -5,12 +5,12 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>A process that saves and saves is killed at random moments: the file is always a whole one.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class KillTests
 {
     /// <summary>What the child says when the first file is there.</summary>
     public const string Saving = "saving";
 
-    private const int Kills = 200;
     private const int AtOnce = 4;
     private const int MostMilliseconds = 25;
     private static readonly int[] Sizes = [100, 90, 10];
@@ -31,14 +31,15 @@ internal sealed class KillTests
         return new ModelContent(Sizes, [.. new[] { 9_000, 90, 900, 10 }.Select(length => Enumerable.Repeat((float)version, length).ToArray())]);
     }
 
-    [Test]
-    public void TheFileIsAlwaysTheOldOneOrTheNewOne()
+    [TestCase(40)]
+    [TestCase(200, Category = Categories.Nightly)]
+    public void TheFileIsAlwaysTheOldOneOrTheNewOne(int count)
     {
         SeededRandom random = new(11);
         ModelFile.Save(Target, ModelFiles.TwoLayers, Version(-1));
         HashSet<float> seen = [];
         int leftBeside = 0;
-        for (int kills = 0; kills < Kills; kills += AtOnce)
+        for (int kills = 0; kills < count; kills += AtOnce)
         {
             // Starting takes most of the time: several start at once, each with a file of its own.
             string[] paths = [.. Enumerable.Range(0, AtOnce).Select(i => Path.Combine(folder, $"{kills + i}", "model.safetensors"))];
@@ -64,7 +65,7 @@ internal sealed class KillTests
         }
 
         TestContext.Out.WriteLine($"{seen.Count} different versions, {leftBeside} kills in the midst of a file");
-        Assert.That(seen, Has.Count.GreaterThan(Kills / 20), "the moments differ");
-        Assert.That(leftBeside, Is.GreaterThan(Kills / 20), "many are killed in the midst of a file");
+        Assert.That(seen, Has.Count.GreaterThan(count / 20), "the moments differ");
+        Assert.That(leftBeside, Is.GreaterThan(count / 20), "many are killed in the midst of a file");
     }
 }

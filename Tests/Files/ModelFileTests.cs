@@ -9,6 +9,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>The files of weights and the checkpoints, without a device: what is written, what is read, what is refused and where.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class ModelFileTests
 {
     private static readonly int[][] Sizes =

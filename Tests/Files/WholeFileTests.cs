@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>A file is written whole or not at all, and what hinders is said; what was there before stays.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class WholeFileTests
 {
     private static readonly byte[] Old = [.. Enumerable.Repeat((byte)1, 10_000)];

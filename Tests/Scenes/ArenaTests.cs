@@ -7,9 +7,23 @@ namespace NeuralPlugin.Tests;
 [TestFixture]
 internal sealed class ArenaTests
 {
-    /// <summary>Stops as soon as four have done it or two have not: it takes about a minute.</summary>
+    /// <summary>
+    /// The short form, a third of the creatures for a third of the time: 46 to 51 % of the way with the seeds from 1 to 5, and some 12 %
+    /// with weights that stay as they were drawn.
+    /// </summary>
     [Test]
-    [Category("Slow")]
+    [Category(Categories.Once)]
+    public void AThirdOfTheCreaturesCloseTwoFifthsOfTheGapInAThirdOfTheTime([Values(1, 2)] int seed)
+    {
+        using ArenaTrial trial = Run(ArenaCommand.DefaultCreatures / 3, seed, ArenaCommand.DefaultFrames / 3);
+        TestContext.Out.WriteLine($"seed {seed}: {trial.GapClosed:P1} of the gap");
+        Assert.That(trial.Ceiling.Value, Is.GreaterThan(trial.Floor.Value + 1), "there is a gap");
+        Assert.That(trial.GapClosed, Is.GreaterThanOrEqualTo(0.4));
+    }
+
+    /// <summary>What the arena promises, as it is shown. Stops as soon as four have done it or two have not: it takes about a minute.</summary>
+    [Test]
+    [Category(Categories.Nightly)]
     public void HalfOfTheGapIsClosedInFourOfFiveSeeds()
     {
         const int Seeds = 5;

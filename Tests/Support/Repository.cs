@@ -19,11 +19,16 @@ internal static class Repository
 
     public static string PathOf(string name) => Path.Combine(Root!, name);
 
-    /// <summary>Files that were written by someone, and not by a build.</summary>
-    public static IEnumerable<string> FilesBelow(string folder, string pattern)
+    /// <summary>Files that were written by someone, and not by a build; at least one, so that what holds for each of them holds for something.</summary>
+    public static IReadOnlyList<string> FilesBelow(string folder, string pattern)
     {
-        return Directory.EnumerateFiles(PathOf(folder), pattern, SearchOption.AllDirectories)
-            .Where(file => !Path.GetRelativePath(Root!, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or ".git"));
+        string[] files =
+        [
+            .. Directory.EnumerateFiles(PathOf(folder), pattern, SearchOption.AllDirectories)
+                .Where(file => !Path.GetRelativePath(Root!, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or ".git")),
+        ];
+        Assert.That(files, Is.Not.Empty, $"{pattern} below {folder}");
+        return files;
     }
 
     public static JsonElement Manifest() => JsonDocument.Parse(File.ReadAllText(PathOf("package.json"))).RootElement;

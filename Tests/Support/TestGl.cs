@@ -251,6 +251,13 @@ internal sealed class TestGl : IGLContext
         return last > completedCommands;
     }
 
+    internal void BufferDeleted(uint buffer)
+    {
+        lastUse.Remove(buffer);
+        lastWrite.Remove(buffer);
+        storageBuffers.AsSpan().Replace(buffer, 0u);
+    }
+
     internal void StorageBound(uint index, uint buffer) => storageBuffers[index] = buffer;
 
     internal void Timed(uint query, long nanoseconds) => queries[query] = (Frame, nanoseconds);

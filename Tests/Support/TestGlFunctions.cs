@@ -27,6 +27,7 @@ internal static unsafe class TestGlFunctions
         ["glBindBuffer"] = (nint)(delegate* unmanaged<uint, uint, void>)&BindBuffer,
         ["glBindBufferBase"] = (nint)(delegate* unmanaged<uint, uint, uint, void>)&BindBufferBase,
         ["glBindBufferRange"] = (nint)(delegate* unmanaged<uint, uint, uint, nint, nint, void>)&BindBufferRange,
+        ["glDeleteBuffers"] = (nint)(delegate* unmanaged<uint, uint*, void>)&DeleteBuffers,
         ["glDispatchCompute"] = (nint)(delegate* unmanaged<uint, uint, uint, void>)&DispatchCompute,
         ["glDispatchComputeIndirect"] = (nint)(delegate* unmanaged<nint, void>)&DispatchComputeIndirect,
         ["glQueryCounter"] = (nint)(delegate* unmanaged<uint, uint, void>)&QueryCounter,
@@ -70,6 +71,7 @@ internal static unsafe class TestGlFunctions
     private static delegate* unmanaged<uint, uint, void> bindBuffer;
     private static delegate* unmanaged<uint, uint, uint, void> bindBufferBase;
     private static delegate* unmanaged<uint, uint, uint, nint, nint, void> bindBufferRange;
+    private static delegate* unmanaged<uint, uint*, void> deleteBuffers;
     private static delegate* unmanaged<uint, uint, uint, void> dispatchCompute;
     private static delegate* unmanaged<nint, void> dispatchComputeIndirect;
     private static delegate* unmanaged<uint, uint, void> queryCounter;
@@ -106,6 +108,7 @@ internal static unsafe class TestGlFunctions
         bindBuffer = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glBindBuffer");
         bindBufferBase = (delegate* unmanaged<uint, uint, uint, void>)host.GetProcAddress("glBindBufferBase");
         bindBufferRange = (delegate* unmanaged<uint, uint, uint, nint, nint, void>)host.GetProcAddress("glBindBufferRange");
+        deleteBuffers = (delegate* unmanaged<uint, uint*, void>)host.GetProcAddress("glDeleteBuffers");
         dispatchCompute = (delegate* unmanaged<uint, uint, uint, void>)host.GetProcAddress("glDispatchCompute");
         dispatchComputeIndirect = (delegate* unmanaged<nint, void>)host.GetProcAddress("glDispatchComputeIndirect");
         queryCounter = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glQueryCounter");
@@ -281,6 +284,13 @@ internal static unsafe class TestGlFunctions
     }
 
     // ---- dispatches and the clock ----
+
+    [UnmanagedCallersOnly]
+    private static void DeleteBuffers(uint count, uint* names)
+    {
+        for (uint i = 0; i < count; i++) Gl.BufferDeleted(names[i]);
+        deleteBuffers(count, names);
+    }
 
     [UnmanagedCallersOnly]
     private static void DispatchCompute(uint x, uint y, uint z)

@@ -3,6 +3,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class FrameBudgetTests
 {
     [Test]

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Training in the frames of a game whose GPU is late, has a clock of its own, and loses work.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class FrameTests : IDisposable
 {
@@ -41,7 +42,7 @@ internal sealed class FrameTests : IDisposable
     [Test]
     public void NothingWaits([Values(0, 1, 3, 10)] int delayFrames, [Values] bool hasTimeBudget)
     {
-        const int Frames = 300;
+        const int Frames = 100;
         gl.DelayFrames = delayFrames;
         using InFrameTrainer trainer = Trainer(hasTimeBudget ? TimeSpan.FromMilliseconds(4) : FrameBudget.Steps(2), new Adam(0.01f));
         WarmUp(trainer);
@@ -56,7 +57,7 @@ internal sealed class FrameTests : IDisposable
         Assert.That(gl.WaitingCalls, Is.Empty);
         Assert.That(gl.Calls("glGetError"), Is.Zero);
         Assert.That(trainer.Progress.Steps, Is.GreaterThan(hasTimeBudget ? 50 : Frames));
-        Assert.That(trainer.Progress.Loss, Is.InRange(0, 1.2f), "results came");
+        Assert.That(trainer.Progress.Loss, Is.InRange(0, 0.5f), "results came, and it learns: in the end all samples are the same one");
         Assert.That(trainer.Progress.Accuracy, Is.InRange(0.3f, 1));
         Assert.That(trainer.Progress.GpuTime, Is.GreaterThan(TimeSpan.Zero));
     }
@@ -185,6 +186,7 @@ internal sealed class FrameTests : IDisposable
         using InFrameTrainer trainer = Trainer(FrameBudget.Steps(2), new Sgd(0.1f));
         for (int frame = 0; frame < 10; frame++) Frame();
         long steps = trainer.Progress.Steps;
+        float loss = trainer.Progress.Loss;
         Assert.That(steps, Is.EqualTo(20));
         gl.DropDispatches = true;
         var exception = Assert.Throws<DispatchesSkippedException>(() =>
@@ -206,7 +208,7 @@ internal sealed class FrameTests : IDisposable
 
         for (int frame = 0; frame < 50; frame++) Frame();
         Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
-        Assert.That(trainer.Progress.Loss, Is.LessThan(1.1f), "it goes on learning");
+        Assert.That(trainer.Progress.Loss, Is.LessThan(0.9f * loss), "it goes on learning");
 
         void Frame()
         {

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Training in the frame, on the driver that is here: bits, states, and what happens in between.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class InFrameTrainerTests
 {
     private const int Inputs = 9;
@@ -248,9 +249,10 @@ internal sealed class InFrameTrainerTests
     }
 
     [Test]
+    [Category(Categories.Once)]
     public void NothingIsAllocatedInAFrame()
     {
-        const int Frames = 10_000;
+        const int Frames = 3_000;
         using TwoLayerClassifier classifier = new(Device, Inputs, 6, Classes);
         (float[] features, int[] labels) = Samples(20, seed: 5);
         using TrainingSet samples = new(Device, Inputs, Classes, capacity: 64);

@@ -4,6 +4,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What the controller believes, without a GPU.</summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class StepCostsTests
 {
     private const int Rows = 64;

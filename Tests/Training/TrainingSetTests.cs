@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What lies in a training set: the newest samples, whole, and never another one under an open step.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class TrainingSetTests
 {
     private const int Inputs = 5;

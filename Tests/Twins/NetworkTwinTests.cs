@@ -2,6 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests.Twins;
 
+[Category(Categories.Once)]
 public sealed class NetworkTwinTests
 {
     private const double LeastDistanceFromKink = 1e-3;

@@ -3,6 +3,7 @@ using static NeuralPlugin.Tests.Twins.SoftmaxCrossEntropyTwin;
 
 namespace NeuralPlugin.Tests.Twins;
 
+[Category(Categories.Once)]
 public sealed class SoftmaxCrossEntropyTwinTests
 {
     private static readonly double Log3 = Math.Log(3);

@@ -2,6 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests.Twins;
 
+[Category(Categories.Once)]
 public sealed class SoftmaxTwinTests
 {
     private static readonly double Log3 = Math.Log(3);

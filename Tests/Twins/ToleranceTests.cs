@@ -4,6 +4,7 @@ using NUnit.Framework.Constraints;
 namespace NeuralPlugin.Tests.Twins;
 
 /// <summary>A comparison that cannot fail proves nothing: each way for it to fail.</summary>
+[Category(Categories.Once)]
 public sealed class ToleranceTests
 {
     private static readonly double[] Expected = [1, -2, 0, 100];

@@ -1,0 +1,39 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using NUnit.Framework;
+using static NeuralPlugin.Tests.Repository;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Tests/run filters by names of categories: one that nothing has would let tests through, or none, without a word.</summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed partial class CategoriesTests
+{
+    private static readonly string[] Known =
+        [.. typeof(Categories).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (string)field.GetRawConstantValue()!)];
+
+    [Test]
+    public void TheFiltersOfTestsRunNameTheCategoriesThatThereAre()
+    {
+        RequireSources();
+        MatchCollection named = NamedInAFilter().Matches(File.ReadAllText(PathOf("Tests/run")));
+        Assert.That(named.Select(match => match.Groups["category"].Value).Distinct(), Is.EquivalentTo(Known));
+    }
+
+    [Test]
+    public void EveryCategoryIsOneOfThem()
+    {
+        IEnumerable<MemberInfo> members = typeof(CategoriesTests).Assembly.GetTypes()
+            .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly).Append<MemberInfo>(type));
+        string[] used =
+        [
+            .. members.SelectMany(member => member.GetCustomAttributes<CategoryAttribute>().Select(attribute => attribute.Name)
+                .Concat(member.GetCustomAttributes<TestCaseAttribute>().Select(attribute => attribute.Category).OfType<string>())).Distinct(),
+        ];
+        Assert.That(used, Is.EquivalentTo(Known));
+    }
+
+    [GeneratedRegex(@"TestCategory!?=(?<category>\w+)")]
+    private static partial Regex NamedInAFilter();
+}

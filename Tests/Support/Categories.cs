@@ -1,0 +1,23 @@
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// What Tests/run chooses tests by. It runs the tests several times, in environments that differ, and these say of a test which of
+/// the runs it has something to tell in; a test without a category runs with each OpenGL version.
+/// </summary>
+internal static class Categories
+{
+    /// <summary>
+    /// The long form of a test, whose short form runs always: <c>Tests/run --nightly</c> runs both. The short one finds what breaks at
+    /// once, the long one what needs many cases or much time to be seen.
+    /// </summary>
+    public const string Nightly = "Nightly";
+
+    /// <summary>
+    /// Runs with the driver's own OpenGL version alone: what does not touch OpenGL or starts it in a process of its own, what counts
+    /// managed bytes, and whole scenes, whose parts have tests of their own.
+    /// </summary>
+    public const string Once = "Once";
+
+    /// <summary>Runs again for each kernel family that Tests/run names: kernels, networks, trainers, populations and agents.</summary>
+    public const string EveryFamily = "EveryFamily";
+}
