@@ -9,22 +9,22 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
 
     private readonly GL gl = context.Gl;
     private readonly ProgramCompiler compiler = new(context.Gl, context.Extensions);
-    private readonly Dictionary<string, Kernel> kernels = [];
+    private readonly Dictionary<string, OpenGLKernel> kernels = [];
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
 
     /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
     /// <exception cref="DeviceNotSupportedException">The driver rejected it.</exception>
-    public Kernel Get(KernelSource source)
+    public OpenGLKernel Get(KernelSource source)
     {
         string key = source.Key;
-        if (kernels.TryGetValue(key, out Kernel? kernel)) return kernel;
+        if (kernels.TryGetValue(key, out OpenGLKernel? kernel)) return kernel;
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         _ = StartCompiling(source);
         (PendingProgram pending, GpuResource resource) = compiling[key];
         compiling.Remove(key);
         try
         {
-            kernel = new Kernel(gl, compiler.Finish(pending));
+            kernel = new OpenGLKernel(gl, compiler.Finish(pending));
         }
         catch (DeviceNotSupportedException)
         {
@@ -42,7 +42,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
         string key = source.Key;
         if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
-        string text = ShaderLibrary.Assemble(source, [.. Kernel.SharedConstants, .. limits.StoresWideTexels ? WideStores : []]);
+        string text = ShaderLibrary.Assemble(source, [.. OpenGLKernel.SharedConstants, .. limits.StoresWideTexels ? WideStores : []]);
         PendingProgram pending = compiler.Start(key, text);
         compiling.Add(key, (pending, context.Resources.Register(GpuResourceKind.Program, pending.Program, 0)));
         return !compiler.IsDone(pending);

@@ -24,13 +24,13 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
-        Kernel kernel = (Kernel)dispatch.Kernel!;
+        OpenGLKernel kernel = (OpenGLKernel)dispatch.Kernel!;
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
         gl.UseProgram(kernel.Program);
-        kernel.SetInteger(gl, Kernel.RowsLocation, rows);
-        kernel.SetInteger(gl, Kernel.FirstGroupXLocation, firstX);
-        kernel.SetInteger(gl, Kernel.FirstGroupYLocation, firstY);
+        kernel.SetInteger(gl, OpenGLKernel.RowsLocation, rows);
+        kernel.SetInteger(gl, OpenGLKernel.FirstGroupXLocation, firstX);
+        kernel.SetInteger(gl, OpenGLKernel.FirstGroupYLocation, firstY);
         SetArguments(kernel, dispatch);
         BindMatrices(dispatch.Matrices);
         BindTextures(dispatch.Textures);
@@ -53,9 +53,9 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     }
 
     /// <summary>The sizes and then the scalars, at the locations that <see cref="Dispatch"/> told the kernel.</summary>
-    private void SetArguments(Kernel kernel, Dispatch dispatch)
+    private void SetArguments(OpenGLKernel kernel, Dispatch dispatch)
     {
-        int location = Kernel.FirstArgument;
+        int location = OpenGLKernel.FirstArgument;
         foreach (KernelArguments<int> sizes in dispatch.Sizes)
         {
             foreach (int size in sizes.Values) kernel.SetInteger(gl, location++, size);

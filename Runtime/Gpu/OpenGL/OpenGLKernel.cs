@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// the dispatch that runs, and then the sizes and scalars of the dispatch. Values are kept here, so that only changed ones reach the
 /// driver; a location that the program does not use is left alone, since the linker may have given it to an image.
 /// </summary>
-internal sealed class Kernel : CompiledKernel
+internal sealed class OpenGLKernel : CompiledKernel
 {
     public const int RowsLocation = 0;
     public const int FirstGroupXLocation = 1;
@@ -26,7 +26,7 @@ internal sealed class Kernel : CompiledKernel
         ("rows_LOCATION", RowsLocation), ("firstGroupX_LOCATION", FirstGroupXLocation), ("firstGroupY_LOCATION", FirstGroupYLocation),
     ];
 
-    public Kernel(GL gl, uint program)
+    public OpenGLKernel(GL gl, uint program)
     {
         Program = program;
         gl.GetProgram(program, ProgramPropertyARB.ActiveUniforms, out int count);
