@@ -45,24 +45,24 @@ internal sealed class OnnxTests
         AssertGivesTheSame(classifier.Network, softmax);
     }
 
-    /// <summary>Shapes and orders of operations from a seed: one to five dense layers, ReLUs anywhere and in a row.</summary>
+    /// <summary>Shapes and orders of layers from a seed: one to five dense layers, ReLUs anywhere and in a row.</summary>
     [Test]
     public void AnyStackGivesTheSame([Range(1, 24)] int seed)
     {
         SeededRandom random = new((ulong)seed);
         int inputs = 1 + random.NextInt32(70);
-        List<Layer> operations = [];
+        List<Layer> layers = [];
         for (int left = 1 + random.NextInt32(5); left > 0; left--)
         {
-            operations.Add(new Dense(1 + random.NextInt32(50)));
-            for (int relus = random.NextInt32(3); relus > 0; relus--) operations.Add(new Relu());
+            layers.Add(new Dense(1 + random.NextInt32(50)));
+            for (int relus = random.NextInt32(3); relus > 0; relus--) layers.Add(new Relu());
         }
 
-        if (random.NextInt32(4) == 0) operations.Insert(0, new Relu());
+        if (random.NextInt32(4) == 0) layers.Insert(0, new Relu());
         bool softmax = random.NextInt32(2) == 0;
-        TestContext.Out.WriteLine($"{inputs} inputs, {string.Join(", ", operations.Select(operation => operation is Dense dense ? $"Dense({dense.Units})" : "Relu"))}");
+        TestContext.Out.WriteLine($"{inputs} inputs, {string.Join(", ", layers.Select(layer => layer is Dense dense ? $"Dense({dense.Units})" : "Relu"))}");
 
-        using Network network = new(TestDevice.Plain, seed, inputs, [.. operations]);
+        using Network network = new(TestDevice.Plain, seed, inputs, [.. layers]);
         Randomize(network, seed);
         network.ExportOnnx(FileName, softmax);
         AssertGivesTheSame(network, softmax);

@@ -126,7 +126,7 @@ public sealed class Network : IDisposable
     /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
     /// <param name="batchSize">Samples of a step.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
-    /// <param name="fused">The plan that steps run; false for the plain one, a dispatch an operation.</param>
+    /// <param name="fused">The plan that steps run; false for the plain one, a dispatch a computation.</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is zero or less.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)

@@ -28,7 +28,7 @@ public sealed class BatchTrainer : IDisposable
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
     /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
-    /// <param name="fused">Runs a step in few dispatches; false runs each operation's own kernels, to compare. The bits are the same.</param>
+    /// <param name="fused">Runs a step in few dispatches; false runs each layer's own kernels, to compare. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
     /// <exception cref="DeviceLimitException">The capacity is beyond what any device runs.</exception>
     public BatchTrainer(Network network, Optimizer optimizer, Loss? loss = null, int capacity = 1, bool fused = true)

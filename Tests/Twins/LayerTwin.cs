@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Tests.Twins;
 
-/// <summary>One layer of a <see cref="NetworkTwin"/>: what its operation's twin does, with its parameters.</summary>
+/// <summary>One layer of a <see cref="NetworkTwin"/>: what the twin of its computation does, with its parameters.</summary>
 public abstract class LayerTwin
 {
     /// <summary>The arrays that an optimizer moves, in order; none for a layer without parameters.</summary>
