@@ -1,6 +1,9 @@
 // Slot LOSS: the mean squared error of a row of n outputs y against its values t. Where the outputs are padded, so are the values: both are zero.
 #include "value_targets.glsl"
 
+// Defined by the kernel: a texel of the outputs of a row.
+vec4 networkOutput(int row, int texel);
+
 struct LossRow
 {
     float weight;
