@@ -32,11 +32,14 @@ internal sealed class StandInFamily : KernelFamily
 /// <summary>The kernels of <see cref="StandInFamily"/>. It fuses the loss into the last layer, and has no other kernel that replaces several.</summary>
 internal sealed class StandInKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
 {
-    /// <summary>A workgroup has so many texels of a result side by side.</summary>
-    private const int GroupSize = 2;
+    /// <summary>
+    /// Texels of a result that a workgroup has side by side: all of one that is not wide, so that a line of workgroups, the least that a dispatch is
+    /// cut into, is one.
+    /// </summary>
+    private const int GroupSize = 32;
 
-    /// <summary>And so many rows below each other.</summary>
-    private const int GroupRows = 8;
+    /// <summary>Rows that it has below each other: as few as let the most rows of a batch do with the workgroups that every device runs.</summary>
+    private const int GroupRows = 4;
 
     /// <summary>A workgroup of the last layer: one invocation a row.</summary>
     private const int LastLayerRows = 16;
