@@ -166,6 +166,16 @@ internal sealed partial class HouseTests
         foreach (string file in FilesBelow("Shaders", "*")) Assert.That(File.ReadAllText(file), Does.StartWith("// "), file);
     }
 
+    /// <summary>
+    /// A compiler may turn a negated comparison round, and then it is false for NaN: nothing but the include that tests bits decides what is finite.
+    /// </summary>
+    [Test]
+    public void FinitenessIsTestedByBitsInOnePlace()
+    {
+        foreach (string file in FilesBelow("Shaders", "*").Where(file => Path.GetFileName(file) != "finite.glsl"))
+            Assert.That(Code(file), Does.Not.Match(@"\bisnan\s*\(|\bisinf\s*\(|!\s*\([^()]*(\([^()]*\))?[^()]*[<>]|\b(\w+)\s*!=\s*\2\b|0x7F800000"), file);
+    }
+
     [Test]
     public void EveryKernelIsUsedAndEveryKernelThatIsUsedIsThere()
     {
