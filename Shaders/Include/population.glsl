@@ -11,6 +11,7 @@
 //
 // Short dimensions are written out in the source text; longer ones are loops, where arrays keep to memory. The sums have one
 // order: inputs four products at a time, hidden units four at a time, batch rows and classes in order.
+// The including kernel declares z, the logits, as an array of ROWS * CLASS_SLOTS + 3 numbers.
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
