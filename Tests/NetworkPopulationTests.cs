@@ -266,6 +266,7 @@ internal sealed class NetworkPopulationTests
     [TestCase(784, 16, 10)]
     [TestCase(784, 64, 10)]
     [TestCase(300, 200, 10)]
+    [TestCase(2, 3, 3_800)]   // close to the most iterations of loops that a software driver makes
     public void LargeNetworksLearnToo(int inputs, int hidden, int classes)
     {
         using NetworkPopulation population = new(TestDevice.Plain, 5, inputs, hidden, classes);
