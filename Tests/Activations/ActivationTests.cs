@@ -98,7 +98,7 @@ internal abstract class ActivationTests
             network = Build(stack, Make(), seed);
             twin = TwinOf(network, stack);
             features = TwinArrays.UniformFloats(50 + seed, Rows * network.Inputs, -1, 1);
-            if (twin.DistanceFromKink(TwinArrays.ToDouble(features), Rows) > 1e-5) break;
+            if (DistanceFromKink(twin, TwinArrays.ToDouble(features), Rows) > 1e-5) break;
             network.Dispose();
         }
         while (true);
@@ -228,6 +228,14 @@ internal abstract class ActivationTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>The smallest |x| that a layer with a kink is given, but zeros, which a rectifier before it gives and the kernels agree on.</summary>
+    private static double DistanceFromKink(NetworkTwin twin, double[] features, int rows)
+    {
+        IReadOnlyList<double[]> activations = twin.Activations(features, rows);
+        return twin.Layers.SelectMany((layer, i) => layer.HasKinkAtZero ? activations[i] : [])
+            .Where(x => x != 0).Select(Math.Abs).DefaultIfEmpty(double.PositiveInfinity).Min();
     }
 
     /// <summary>Its kernels, alone: the values, the gradients, and zeros in the padding.</summary>
