@@ -44,9 +44,14 @@ internal abstract class OptimizerTests
     }
 
     /// <summary>The weights, the state and the losses: with a step in one dispatch, in three, with a dispatch for each layer; with floats and with bytes.</summary>
-    [Test]
-    public void AFusedStepHasTheBitsOfThePlainOne(
-        [Values("21-5", "16-32-4", "21-130-10", "21-300-10", "9-19-33-40")] string stack, [Values] bool bytes, [Values(27, 70)] int batch)
+    [TestCase("21-5", 27, false)]
+    [TestCase("16-32-4", 27, false)]
+    [TestCase("16-32-4", 27, true)]
+    [TestCase("16-32-4", 70, false)]
+    [TestCase("21-130-10", 70, true)]
+    [TestCase("21-300-10", 27, false)]
+    [TestCase("9-19-33-40", 27, false)]
+    public void AFusedStepHasTheBitsOfThePlainOne(string stack, int batch, bool bytes)
     {
         float[][][] results =
         [
