@@ -114,6 +114,39 @@ internal abstract class OptimizerTests
         }
     }
 
+    /// <summary>Every member with a state of its own.</summary>
+    [Test]
+    public void MembersOfAPopulationFollowTheTwin()
+    {
+        const int Members = 3, Features = 7, Hidden = 9, Rows = 10;
+        using NetworkPopulation population = new(TestDevice.Plain, Members, Features, Hidden, Classes, seed: 4, Optimizer);
+        NetworkTwin[] twins =
+        [
+            .. Enumerable.Range(0, Members).Select(population.GetParameters).Select(p => new NetworkTwin(
+                Features, new DenseLayerTwin(Features, Hidden, p.HiddenWeights, p.HiddenBiases), new ReluLayerTwin(),
+                new DenseLayerTwin(Hidden, Classes, p.OutputWeights, p.OutputBiases))),
+        ];
+        OptimizerTwin[] optimizers = [.. twins.Select(_ => MakeTwin())];
+        for (int step = 0; step < 10; step++)
+        {
+            float[] features = TwinArrays.UniformFloats(40 + step, Members * Rows * Features, -1, 1);
+            int[] labels = TwinArrays.Labels(60 + step, Members * Rows, Classes);
+            population.TrainBatch(features, labels, Optimizer.LearningRate);
+            for (int member = 0; member < Members; member++)
+            {
+                double[] own = TwinArrays.ToDouble(features.AsSpan(member * Rows * Features, Rows * Features));
+                twins[member].Step(optimizers[member], own, labels.AsSpan(member * Rows, Rows));
+            }
+        }
+
+        for (int member = 0; member < Members; member++)
+        {
+            ClassifierParameters actual = population.GetParameters(member);
+            Tolerance.AssertClose(actual.HiddenWeights, twins[member].Parameters[0], 1e-5, 1e-4, $"hidden weights of member {member}", Hidden);
+            Tolerance.AssertClose(actual.OutputBiases, twins[member].Parameters[3], 1e-5, 1e-4, $"output biases of member {member}");
+        }
+    }
+
     /// <summary>A step whose loss is not finite leaves the weights and the state as they were.</summary>
     [Test]
     public void AStepThatIsDroppedChangesNothing([Values] bool fused)
