@@ -45,6 +45,20 @@ internal sealed class OnnxTests
         AssertGivesTheSame(classifier.Network, softmax);
     }
 
+    /// <summary>Outputs as they are, by their own name.</summary>
+    [Test]
+    public void ARegressorGivesTheSame([Values(1, 9)] int inputs, [Values(7, 128)] int hidden, [Values(1, 10)] int outputs)
+    {
+        using Regressor regressor = new(TestDevice.Plain, inputs, hidden, outputs);
+        Randomize(regressor.Network, seed: 2);
+        regressor.ExportOnnx(FileName);
+        AssertGivesTheSame(regressor.Network, softmax: false);
+        using InferenceSession session = Open();
+        Assert.That(session.OutputMetadata.Keys, Is.EqualTo(new[] { "outputs" }));
+        Assert.That(session.OutputMetadata["outputs"].Dimensions, Is.EqualTo(new[] { -1, outputs }));
+        Assert.That(() => regressor.ExportOnnx(""), Throws.ArgumentException.With.Property("ParamName").EqualTo("path"));
+    }
+
     /// <summary>Shapes and orders of layers from a seed: one to five dense layers, ReLUs anywhere and in a row.</summary>
     [Test]
     public void AnyStackGivesTheSame([Range(1, 24)] int seed)

@@ -20,7 +20,7 @@ public abstract class KernelFamily
     public static KernelFamily RegisterTiled { get; } = new RegisterTiledFamily();
 
     /// <summary>All there are.</summary>
-    public static IReadOnlyList<KernelFamily> All { get; } = [RegisterTiled];
+    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled];
 
     /// <summary>What checkpoints call it: <c>register-tiled</c>.</summary>
     public string Name { get; }
@@ -61,6 +61,17 @@ public abstract class KernelFamily
 
     /// <inheritdoc/>
     public override string ToString() => Name;
+
+    /// <summary>
+    /// Makes a family of another assembly, whose shaders <see cref="ShaderLibrary.AddAssembly"/> finds, one of <see cref="All"/>: names find it and
+    /// probes try it. Before there is a device.
+    /// </summary>
+    /// <exception cref="ArgumentException">There is one of its name already.</exception>
+    internal static void Add(KernelFamily family)
+    {
+        if (All.Any(other => other.Name == family.Name)) throw new ArgumentException($"There is a kernel family '{family.Name}' already.", nameof(family));
+        All = [.. All, family];
+    }
 
     /// <summary>Its kernels on a device of these limits.</summary>
     internal abstract FamilyKernels For(DeviceLimits limits);

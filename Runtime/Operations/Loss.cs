@@ -48,7 +48,7 @@ public abstract record Loss
     }
 
     /// <summary>The losses that files can name.</summary>
-    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format];
+    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format];
 }
 
 /// <summary>How a loss is read from a file.</summary>
@@ -63,7 +63,7 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("rowLosses", RowLosses)];
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Outputs, Targets);
+    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Loss, Outputs);
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
 
@@ -75,8 +75,8 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
 
     public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("loss_forward.comp");
 
-    public static IReadOnlyList<(string Name, int Value)> SizesOf(Operand outputs, Operand targets) =>
-        [("targetTexels", targets.Shape.TexelsPerRow), ("networkTexels", outputs.Shape.TexelsPerRow)];
+    public static IReadOnlyList<(string Name, int Value)> SizesOf(Loss loss, Operand outputs) =>
+        [.. loss.TargetsFor(outputs.Shape.Columns).Sizes, ("networkTexels", outputs.Shape.TexelsPerRow)];
 }
 
 /// <summary>The mean loss of a batch, and its correct predictions.</summary>
@@ -98,7 +98,7 @@ internal sealed record LossBackward(Loss Loss, Operand Outputs, Operand Targets,
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("networkGradients", OutputGradients)];
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Outputs, Targets);
+    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Loss, Outputs);
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
 

@@ -141,7 +141,7 @@ internal abstract class ActivationTests
             string[] Steps(Network of) => FilesOf(StepWorkspace.KernelsFor(of, rows, new SoftmaxCrossEntropy(), optimizer));
         }
 
-        Assert.That(FilesOf(PredictionWorkspace.KernelsFor(network, rows)), Is.EqualTo(FilesOf(PredictionWorkspace.KernelsFor(rectified, rows))));
+        Assert.That(FilesOf(PredictionWorkspace.KernelsFor(network, rows, softmax: true)), Is.EqualTo(FilesOf(PredictionWorkspace.KernelsFor(rectified, rows, softmax: true))));
         static string[] FilesOf(IEnumerable<Dispatch> dispatches) => [.. dispatches.Select(dispatch => dispatch.Source.FileName)];
     }
 

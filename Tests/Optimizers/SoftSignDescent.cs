@@ -6,8 +6,6 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 internal sealed record SoftSignDescent(float LearningRate, float Softness = 0.01f) : Optimizer(LearningRate)
 {
-    static SoftSignDescent() => ShaderLibrary.AddAssembly(typeof(SoftSignDescent).Assembly);
-
     internal override string Name => "soft_sign_descent";
 
     internal override string Include => "soft_sign_descent.glsl";
