@@ -1,6 +1,6 @@
 // One step of an optimizer for one texel of a member's parameters: slot OPTIMIZER, as update.glsl says. A member that keeps what it has
 // stores its weights and state as they were, since the pending matrices become the committed ones for all members at once.
-#include "population_layout.glsl"
+#include "bindings.glsl"
 #include <OPTIMIZER>
 
 WRITE(pendingWeights);

@@ -53,10 +53,13 @@ internal sealed class StandInKernels(KernelFamily family, DeviceLimits limits) :
     public override KernelChoice BackwardInput(DenseBackwardInput computation) =>
         new(Product("stand_in_dense_backward_input.comp"), new DispatchGrid(Columns(computation.InputGradients), RowsPerGroupY: GroupRows));
 
-    /// <summary>Its first workgroup sums the losses too, where it is asked to.</summary>
-    public override KernelChoice BackwardWeights(DenseBackwardWeights computation) => new(
-        Product("stand_in_dense_backward_weights.comp"),
-        new DispatchGrid(Columns(computation.OutputGradients), MatrixShape.CeilingDivide(computation.Input.Shape.Columns + 1, GroupRows)));
+    /// <summary>A further row of workgroups sums the losses, where it is asked to: no loop then turns more often than that over the batch.</summary>
+    public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
+    {
+        int groups = MatrixShape.CeilingDivide(computation.Input.Shape.Columns + 1, GroupRows);
+        DispatchGrid grid = new(Columns(computation.OutputGradients), computation.Sum is null ? groups : groups + 1);
+        return new KernelChoice(Product("stand_in_dense_backward_weights.comp"), grid);
+    }
 
     public override KernelChoice? LastLayerLoss(LastLayerLoss computation)
     {
@@ -66,7 +69,7 @@ internal sealed class StandInKernels(KernelFamily family, DeviceLimits limits) :
     }
 
     /// <summary>Members lie one behind the other, a workgroup each.</summary>
-    public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits, groupSize: 1);
+    public override PopulationKernels Population(PopulationShape shape) => new StandInPopulation(shape, Limits);
 
     private static KernelSource Product(string fileName) => new(fileName, ("GROUP_SIZE", GroupSize), ("GROUP_ROWS", GroupRows));
 

@@ -1,10 +1,10 @@
 // [dW; db] [inputs + 1 x outputs] = transpose([X, 1] [rows x inputs + 1]) . dY [rows x outputs]. An invocation has a texel of it, and walks the
 // batch from its last row in use to the first, one product at a time; a loop turns once for four rows.
-// With UPDATE: the optimizer's update by that gradient instead. With LOSS_PARTS: the first workgroup sums the batch's losses before.
+// With UPDATE: the optimizer's update by that gradient instead. With LOSS_PARTS: the first of a last row of
+// workgroups sums the batch's losses.
 #include "samples.glsl"
-#include "stand_in_sums.glsl"
+#include "stand_in_result.glsl"
 
-layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
 READ_INPUTS(inputs);
 READ(outputGradients);
 #ifdef UPDATE
@@ -27,7 +27,7 @@ float loadInput(int row, int column)
 void main()
 {
 #ifdef LOSS_PARTS
-    sumLosses(int(gl_LocalInvocationIndex), GROUP_SIZE * GROUP_ROWS, workGroup() == ivec2(0));
+    sumLosses(int(gl_LocalInvocationIndex), GROUP_SIZE * GROUP_ROWS, workGroup().x == 0 && workGroup().y * GROUP_ROWS > inputColumns);
 #endif
     int texel = resultTexel().x, column = resultTexel().y;
     if (texel >= outputTexels || column > inputColumns) return;

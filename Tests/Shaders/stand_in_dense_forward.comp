@@ -1,9 +1,9 @@
 // Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs], and with ACTIVATION: activate(Y). An invocation has a texel of Y.
 #include "samples.glsl"
+#include "stand_in_result.glsl"
 #include "stand_in_sums.glsl"
 #include <ACTIVATION>
 
-layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
 READ_INPUTS(inputs);
 READ(parameters);   // [inputs + 1 x outputs]
 WRITE(outputs);
@@ -18,7 +18,7 @@ void main()
 
     int inputAt = matrixTexel(inputRow(row), 0, inputTexels);
 #define LOAD_INPUT(k) LOAD_INPUTS(inputs, inputAt + k)
-    SUM_OF_INPUTS(sum, LOAD_INPUT, inputTexels, parameters, texel, outputTexels)
+    SUM_OF_INPUTS(sum, LOAD_INPUT, inputTexels, parameters, 0, texel, outputTexels)
     vec4 y = scaleInputs(sum) + LOAD(parameters, matrixTexel(inputColumns, texel, outputTexels));
 #ifdef ACTIVATION
     y = activate(y);

@@ -4,11 +4,11 @@
 // Writes dZ [rows x outputs], L with the correct predictions [rows x 4], and dH [rows x hidden]. An invocation is a row.
 #include "samples.glsl"
 #include "loss_guard.glsl"
+#include "stand_in_result.glsl"
 #include "stand_in_sums.glsl"
 #include <LOSS>
 #include <ACTIVATION>
 
-layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;
 READ_INPUTS(hidden);
 READ(outputParameters);   // [hidden + 1 x outputs]
 WRITE(networkGradients);
@@ -36,7 +36,7 @@ void main()
 #define LOAD_HIDDEN(k) LOAD_INPUTS(hidden, hiddenAt + k)
     for (int t = 0; t < OUTPUT_TEXELS; t++)
     {
-        SUM_OF_INPUTS(sum, LOAD_HIDDEN, hiddenTexels, outputParameters, t, OUTPUT_TEXELS)
+        SUM_OF_INPUTS(sum, LOAD_HIDDEN, hiddenTexels, outputParameters, 0, t, OUTPUT_TEXELS)
         z[t] = scaleInputs(sum) + LOAD(outputParameters, matrixTexel(hiddenColumns, t, OUTPUT_TEXELS));
     }
 
@@ -56,7 +56,7 @@ void main()
 #define LOAD_GRADIENT(n) gradients[n]
     for (int h = 0; h < hiddenTexels; h++)
     {
-        SUM_OF_OUTPUTS(sum, LOAD_GRADIENT, OUTPUT_TEXELS, outputParameters, h, hiddenColumns)
+        SUM_OF_OUTPUTS(sum, LOAD_GRADIENT, OUTPUT_TEXELS, outputParameters, 0, h, hiddenColumns)
 #ifdef ACTIVATION
         sum = gradientFromOutput(sum, LOAD_HIDDEN(h));
 #endif
