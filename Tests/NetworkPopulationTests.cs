@@ -392,7 +392,7 @@ internal sealed class NetworkPopulationTests
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 0, 2), "hidden");
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 1), "at least 2 classes");
         Refused<ArgumentNullException>(() => _ = new NetworkPopulation(null!, 1, 1, 1, 2), "device");
-        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new LossOfValues()), "loss of labels, such as SoftmaxCrossEntropy, but got values");
+        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "loss of labels, such as SoftmaxCrossEntropy, but got values");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 100_000, 784, 16, 10), "are too large for this device");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 10_000), KernelFamily.Of(TestDevice.Plain) is StandInFamily ? "shared memory" : "loop iterations");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 600_000, 1, 1, 2), "several populations");
@@ -402,27 +402,6 @@ internal sealed class NetworkPopulationTests
     {
         float[] all = [.. p.HiddenWeights, .. p.HiddenBiases, .. p.OutputWeights, .. p.OutputBiases];
         return Convert.ToHexString(MemoryMarshal.AsBytes<float>(all));
-    }
-
-    /// <summary>One that a population cannot learn by.</summary>
-    private sealed record LossOfValues : Loss
-    {
-        internal override string Name => "values";
-
-        internal override string Include => "softmax_cross_entropy.glsl";
-
-        internal override bool CountsCorrect => false;
-
-        internal override TargetLayout TargetsFor(int outputs) => new Values(outputs);
-
-        private sealed record Values(int Outputs) : TargetLayout(Outputs)
-        {
-            public override int WordsPerRow => Outputs;
-
-            public override void Check(int rows, BatchTargets targets) => throw new NotSupportedException();
-
-            public override void Pack(BatchTargets targets, Span<uint> words) => throw new NotSupportedException();
-        }
     }
 
     /// <summary>Batches of a whole population; without everything, no weights and no masks.</summary>

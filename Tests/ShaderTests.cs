@@ -25,7 +25,7 @@ internal sealed partial class ShaderTests
     {
         Assert.That(includes["matrix.glsl"].Declared, Is.SupersetOf(new[] { "rows", "matrixTexel", "zeroUnless" }));
         Assert.That(includes["hidden_rows.glsl"].Declared, Is.SupersetOf(new[] { "hidden", "computeHidden", "COMPUTE_ROWS" }));
-        IEnumerable<string> writtenByCSharp = FilesBelow("Runtime", "*.cs").SelectMany(file => UnrolledMacroName().Matches(File.ReadAllText(file)).Select(match => match.Groups["name"].Value));
+        IEnumerable<string> writtenByCSharp = FilesBelow("Runtime", "*.cs").SelectMany(file => NameInCSharp().Matches(File.ReadAllText(file)).Select(match => match.Groups["name"].Value));
         HashSet<string> known = [.. includes.Values.SelectMany(include => include.Declared).Except(writtenByCSharp)];
         string[] missing =
         [
@@ -109,8 +109,9 @@ internal sealed partial class ShaderTests
     [GeneratedRegex(@"(?<![.\w])[A-Za-z_]\w*")]
     private static partial Regex Word();
 
-    [GeneratedRegex("\"(?<name>[A-Z_]+)\\([A-Za-z, ]+\\)\"")]
-    private static partial Regex UnrolledMacroName();
+    /// <summary>An unrolled macro or a constant.</summary>
+    [GeneratedRegex("\"(?<name>[A-Z_]+)(\\([A-Za-z, ]+\\)\"|\",)")]
+    private static partial Regex NameInCSharp();
 
     [GeneratedRegex("^Slot (?<slot>[A-Z]+):")]
     private static partial Regex SlotInHead();

@@ -9,6 +9,7 @@
 //   EACH_INPUT_TEXEL(F)     F(0) F(1) ... F(INPUT_TEXELS - 1), or a loop of F
 //   EACH_OUTPUT_TEXEL(F)    the same of OUTPUT_TEXELS
 // With KEEPS_FEATURES, features stay in registers for the whole kernel.
+// The including kernel declares z, an array of ROWS * OUTPUT_TEXELS texels.
 // The sums have one order: inputs four products at a time, hidden units four at a time, batch rows and outputs in order.
 #include "population_layout.glsl"
 #include <ACTIVATION>
