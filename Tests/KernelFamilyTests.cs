@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
@@ -114,6 +115,31 @@ internal sealed class KernelFamilyTests
         Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(before.HiddenWeights));
         other.LoadParameters(path);
         Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(classifier.GetParameters().HiddenWeights));
+    }
+
+    /// <summary>Nobody but the family knows where the parameters of a population lie: members one behind the other have the bits of eight by turns.</summary>
+    [Test]
+    public void APopulationsLayoutIsThatOfItsFamily()
+    {
+        const int Members = 11, Inputs = 5, Hidden = 6, Classes = 3, Batch = 20;
+        List<string> bits = [];
+        foreach ((KernelFamily family, int rows) in new[] { (KernelFamily.RegisterTiled, 2), (Slow, Members) })
+        {
+            using NeuralDevice device = TestDevice.Create();
+            KernelFamily.Force(device, family);
+            Assert.That(family.For(device.Limits).Population(new PopulationShape(Members, Inputs, Hidden, Classes)).ParameterMatrix.Rows, Is.EqualTo(rows));
+            using NetworkPopulation population = new(device, Members, Inputs, Hidden, Classes, seed: 5, new Adam(0.001f));
+            population.SetParameters(9, population.GetParameters(8));
+            float[] features = Twins.TwinArrays.UniformFloats(1, Members * Batch * Inputs), probabilities = new float[Members * Batch * Classes];
+            population.TrainBatch(features, Twins.TwinArrays.Labels(2, Members * Batch, Classes), 0.1f);
+            population.Predict(features, probabilities);
+            ClassifierParameters[] all = [.. Enumerable.Range(0, Members).Select(population.GetParameters)];
+            float[] values = [.. all.SelectMany(p => new[] { p.HiddenWeights, p.HiddenBiases, p.OutputWeights, p.OutputBiases }).SelectMany(array => array)];
+            bits.Add(Convert.ToHexString(MemoryMarshal.AsBytes<float>([.. values, .. probabilities])));
+        }
+
+        _ = TestDevice.Plain;
+        Assert.That(bits[1], Is.EqualTo(bits[0]));
     }
 
     /// <summary>The names are written down: checkpoints and environments hold them, and a family keeps its own for good.</summary>

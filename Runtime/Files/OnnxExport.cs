@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 public static class OnnxExport
 {
     /// <summary>
-    /// Writes the network as an ONNX model of operator set 17. Dense is Gemm, y = x·W + b, and Relu is Relu; the input is
+    /// Writes the network as an ONNX model of operator set 17. Dense is Gemm, y = x·W + b, and an activation the operator of its name; the input is
     /// <c>features</c> [batch × inputs] with a batch of any size, the output <c>logits</c> [batch × outputs], or
     /// <c>probabilities</c> [batch × outputs], their softmax. The parameters have the names of <see cref="Network.Parameters"/>:
     /// weights are [inputs × units], biases [units], as 32-bit floats. Waits for the GPU; allocates twice the parameters' bytes.

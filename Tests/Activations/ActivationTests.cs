@@ -98,7 +98,7 @@ internal abstract class ActivationTests
             network = Build(stack, Make(), seed);
             twin = TwinOf(network, stack);
             features = TwinArrays.UniformFloats(50 + seed, Rows * network.Inputs, -1, 1);
-            if (twin.DistanceFromKink(TwinArrays.ToDouble(features), Rows) > 1e-5) break;
+            if (DistanceFromKink(twin, TwinArrays.ToDouble(features), Rows) > 1e-5) break;
             network.Dispose();
         }
         while (true);
@@ -124,32 +124,10 @@ internal abstract class ActivationTests
     }
 
     [Test]
-    public void AFusedStepHasTheBitsOfThePlainOne([ValueSource(nameof(Stacks))] string stack, [Values] bool bytes)
-    {
-        foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Adam(0.01f) })
-        {
-            float[][][] results =
-            [
-                .. new[] { false, true }.Select(fused =>
-                {
-                    using Network network = Build(stack, Make(), seed: 4);
-                    using BatchTrainer trainer = new(network, optimizer, new SoftmaxCrossEntropy(0.05f), capacity: 1, fused);
-                    List<float> losses = [];
-                    for (int step = 0; step < 4; step++)
-                    {
-                        int rows = 27 - step;
-                        int[] labels = TwinArrays.Labels(700 + step, rows, network.Outputs);
-                        byte[] pixels = [.. Enumerable.Range(0, rows * network.Inputs).Select(i => (byte)((i + step) * 41))];
-                        losses.Add((bytes ? trainer.TrainBatchOfBytes(pixels, labels) : trainer.TrainBatch([.. pixels.Select(value => (value / 128f) - 1)], labels)).Loss);
-                    }
+    public void AFusedStepHasTheBitsOfThePlainOne([ValueSource(nameof(Stacks))] string stack) => AssertFusedIsPlain(stack, bytes: false);
 
-                    return (float[][])[[.. losses], .. network.Parameters.Select(parameter => parameter.GetValues())];
-                }),
-            ];
-            Assert.That(results[1], Is.EqualTo(results[0]), $"{optimizer}");
-            Assert.That(results[1][0], Is.Unique, "it moves");
-        }
-    }
+    [Test]
+    public void AFusedStepOfBytesHasTheBitsOfThePlainOne([Values("13-A-7", "16-32-A-4", "21-130-A-10")] string stack) => AssertFusedIsPlain(stack, bytes: true);
 
     /// <summary>Steps and predictions take the kernels that they take with ReLU in its place, and cost the same.</summary>
     [Test]
@@ -169,7 +147,7 @@ internal abstract class ActivationTests
 
     /// <summary>Batches that the kernels draw, steps that are logged; one dispatch and several.</summary>
     [Test]
-    public void InTheFrameItTrainsAsOnBatchesThatAreHandedOver([Values("16-32-A-4", "9-A-7-A-3", "9-7-T-40-A-5")] string stack)
+    public void InTheFrameItTrainsAsOnBatchesThatAreHandedOver([Values("16-32-A-4", "9-A-7-A-3")] string stack)
     {
         const int Count = 23;
         using Network drawn = Build(stack, Make(), seed: 4), handed = Build(stack, Make(), seed: 4);
@@ -214,20 +192,52 @@ internal abstract class ActivationTests
     }
 
     [Test]
-    public void AnOnnxModelGivesTheSame([ValueSource(nameof(Stacks))] string stack, [Values] bool softmax)
+    public void AnOnnxModelGivesTheSame([ValueSource(nameof(Stacks))] string stack)
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("neuralplugin-activation-");
         try
         {
             using Network network = Build(stack, Make(), seed: 4);
             string file = Path.Combine(folder.FullName, "model.onnx");
-            network.ExportOnnx(file, softmax);
-            OnnxTests.AssertGivesTheSame(file, network, softmax);
+            network.ExportOnnx(file);
+            OnnxTests.AssertGivesTheSame(file, network, softmax: false);
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    private void AssertFusedIsPlain(string stack, bool bytes)
+    {
+        float[][][] results =
+        [
+            .. new[] { false, true }.Select(fused =>
+            {
+                using Network network = Build(stack, Make(), seed: 4);
+                using BatchTrainer trainer = new(network, new Sgd(0.1f), new SoftmaxCrossEntropy(0.05f), capacity: 1, fused);
+                List<float> losses = [];
+                for (int step = 0; step < 4; step++)
+                {
+                    int rows = 27 - step;
+                    int[] labels = TwinArrays.Labels(700 + step, rows, network.Outputs);
+                    byte[] pixels = [.. Enumerable.Range(0, rows * network.Inputs).Select(i => (byte)((i + step) * 41))];
+                    losses.Add((bytes ? trainer.TrainBatchOfBytes(pixels, labels) : trainer.TrainBatch([.. pixels.Select(value => (value / 128f) - 1)], labels)).Loss);
+                }
+
+                return (float[][])[[.. losses], .. network.Parameters.Select(parameter => parameter.GetValues())];
+            }),
+        ];
+        Assert.That(results[1], Is.EqualTo(results[0]));
+        Assert.That(results[1][0], Is.Unique, "it moves");
+    }
+
+    /// <summary>The smallest |x| that a layer with a kink is given, but zeros, which a rectifier before it gives and the kernels agree on.</summary>
+    private static double DistanceFromKink(NetworkTwin twin, double[] features, int rows)
+    {
+        IReadOnlyList<double[]> activations = twin.Activations(features, rows);
+        return twin.Layers.SelectMany((layer, i) => layer.HasKinkAtZero ? activations[i] : [])
+            .Where(x => x != 0).Select(Math.Abs).DefaultIfEmpty(double.PositiveInfinity).Min();
     }
 
     /// <summary>Its kernels, alone: the values, the gradients, and zeros in the padding.</summary>
