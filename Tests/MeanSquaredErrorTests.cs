@@ -132,6 +132,7 @@ internal sealed class MeanSquaredErrorTests
         using Network network = new(Device, 16, new Dense(hidden), new Relu(), new Dense(4));
         using OptimizerState state = new(network, new Sgd(0.1f));
         using StepWorkspace values = new(network, capacity, Loss, state), labels = new(network, capacity, new SoftmaxCrossEntropy(), state);
+        if (network.KernelFamily is StandInFamily) dispatches = 4;   // which fuses the loss into the last layer, and no more
         Assert.That(values.Dispatches, Has.Count.EqualTo(dispatches));
         Assert.That(labels.Dispatches, Has.Count.EqualTo(dispatches));
     }

@@ -138,10 +138,11 @@ internal sealed class NetworkPopulationTests
     [Test]
     public void ABatchThatTheDriverHasNoRoomForIsRefusedAndNothingChanges()
     {
-        const int Members = 9, Small = 7, Large = 20, Inputs = 3, Classes = 2;
+        const int Members = 9, Large = 20, Inputs = 3, Classes = 2;
+        int rowsOfOneDispatch = KernelFamily.Of(TestDevice.Plain) is StandInFamily ? 3 : 7;   // or fewer than that
         using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = 6 });   // fewer than any driver has
         using NetworkPopulation population = Make(device), other = Make(device);
-        Data small = Data.Of(population, Small, seed: 5, everything: true), large = Data.Of(population, Large, seed: 6, everything: true);
+        Data small = Data.Of(population, rowsOfOneDispatch, seed: 5, everything: true), large = Data.Of(population, Large, seed: 6, everything: true);
         population.Predict(large.Features, new float[Members * Large * Classes]);   // there is room for its features, then
         other.Predict(large.Features, new float[Members * Large * Classes]);
         Train(population, small);
@@ -269,6 +270,12 @@ internal sealed class NetworkPopulationTests
     [TestCase(2, 3, 3_800)]   // close to the most iterations of loops that a software driver makes
     public void LargeNetworksLearnToo(int inputs, int hidden, int classes)
     {
+        if (KernelFamily.Of(TestDevice.Plain) is StandInFamily && classes > 1_000)   // whose members keep their outputs in shared memory
+        {
+            Assert.Throws<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 5, inputs, hidden, classes));
+            return;
+        }
+
         using NetworkPopulation population = new(TestDevice.Plain, 5, inputs, hidden, classes);
         Data data = Data.Of(population, 3, seed: 50, everything: true);
         Learner twin = new(population, 4, new Sgd(0), new SoftmaxCrossEntropy());
@@ -392,7 +399,7 @@ internal sealed class NetworkPopulationTests
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 0, 2), "hidden");
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 1), "at least 2 classes");
         Refused<ArgumentNullException>(() => _ = new NetworkPopulation(null!, 1, 1, 1, 2), "device");
-        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "loss of labels, such as SoftmaxCrossEntropy, but got values");
+        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "loss of labels, such as SoftmaxCrossEntropy, but got mean_squared_error");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 100_000, 784, 16, 10), "are too large for this device");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 10_000), KernelFamily.Of(TestDevice.Plain) is StandInFamily ? "shared memory" : "loop iterations");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 600_000, 1, 1, 2), "several populations");
