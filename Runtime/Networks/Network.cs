@@ -83,7 +83,7 @@ public sealed class Network : IDisposable
     internal long Changes { get; private set; }
 
     /// <summary>Whether the pending weights are others than those before the last step: a step that writes nothing would bring them back.</summary>
-    internal bool PendingIsStale { get; set; } = true;
+    internal bool PendingIsStale { get; private set; } = true;
 
     /// <summary>Whose step is open over frames, held weakly; null for nobody's.</summary>
     internal WeakReference? StepOwner { get; set; }
@@ -201,7 +201,7 @@ public sealed class Network : IDisposable
         using NeuralDevice.Scope scope = Enter();
         if (gradients is null || gradients.Capacity < batch.Rows || gradients.Loss != loss)
             Replace(ref gradients, new StepWorkspace(this, batch.Rows, loss));
-        gradients!.Run(batch);
+        if (!gradients!.TryRun(batch, out _)) throw DispatchesSkippedException.OfCall();
         return gradients.ReadGradients();
     }
 
@@ -223,7 +223,7 @@ public sealed class Network : IDisposable
         Requirements.Length(featureGradients.Length, features.Length, $"{rows} samples × {Inputs} features", nameof(featureGradients));
         using NeuralDevice.Scope scope = Enter();
         if (inputGradients is null || inputGradients.Capacity < rows) Replace(ref inputGradients, new InputGradientWorkspace(this, rows));
-        inputGradients!.Run(features, rows, logitGradients, featureGradients);
+        if (!inputGradients!.TryRun(features, rows, logitGradients, featureGradients)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>
@@ -278,8 +278,8 @@ public sealed class Network : IDisposable
         Changes++;
     }
 
-    /// <summary>Committed weights were given from outside.</summary>
-    internal void NoteUpload()
+    /// <summary>Committed weights were given from outside, or pending ones are none: a step that is open over frames begins anew.</summary>
+    internal void MakePendingStale()
     {
         PendingIsStale = true;
         Changes++;
@@ -346,6 +346,6 @@ public sealed class Network : IDisposable
         Requirements.Length(result.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} classes", name);
         using NeuralDevice.Scope scope = Enter();
         if (prediction is null || prediction.Capacity < rows) Replace(ref prediction, new PredictionWorkspace(this, rows));
-        prediction!.Run(features, rows, result, probabilities);
+        if (!prediction!.TryRun(features, rows, result, probabilities)) throw DispatchesSkippedException.OfCall();
     }
 }

@@ -22,6 +22,7 @@ public sealed class NetworkPopulation : IDisposable
     private readonly PingPongMatrix weights;
     private readonly PingPongMatrix? velocities;
     private readonly MatrixTexture batchLosses;
+    private readonly PopulationLedger ledger;
     private readonly KernelArguments<float> scalars;
     private readonly TargetLayout targetLayout;
     private readonly float[] row;
@@ -80,6 +81,7 @@ public sealed class NetworkPopulation : IDisposable
         }
 
         batchLosses = new MatrixTexture(device, lossShape);
+        ledger = new PopulationLedger(device, clock, velocities is null ? [weights] : [weights, velocities], batchLosses);
         row = new float[shape.Columns];
         Initialize(seed);
     }
@@ -124,12 +126,17 @@ public sealed class NetworkPopulation : IDisposable
         Optimizer.RequireLearningRate(learningRate);
         if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
         using NeuralDevice.Scope scope = Enter();
-        PrepareStep(rows);
-        this.features!.Upload(samples.Features);
-        UploadTargets(samples.Targets, samples.Rows);
-        scalars["learningRate"] = learningRate;
-        RepeatStep();
-        if (!losses.IsEmpty) batchLosses.Read(losses);
+        if (TakeSkippedStep() is > 0 and var step) throw DispatchesSkippedException.OfStep(step, nameof(TrainBatch));
+        Upload(samples, rows, learningRate);
+        RunStep();
+        if (losses.IsEmpty || batchLosses.TryRead(losses))
+        {
+            ledger.CommitStep();
+            return;
+        }
+
+        ledger.MakePendingStale();
+        throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>The probabilities of every member's batch, by its own network. Waits; allocates only when the batch size is another than the last one's.</summary>
@@ -146,8 +153,9 @@ public sealed class NetworkPopulation : IDisposable
         using NeuralDevice.Scope scope = Enter();
         PreparePrediction(rows);
         this.features!.Upload(features);
+        SkipMark.Put(device, this.probabilities!);
         device.Run(prediction, rows);
-        this.probabilities!.Read(probabilities);
+        if (!this.probabilities!.TryRead(probabilities)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>
@@ -194,6 +202,7 @@ public sealed class NetworkPopulation : IDisposable
         texture.Read(row, sharedRow);
         layout.Pack(parameters, member, row);
         texture.Upload<float>(row, sharedRow);
+        ledger.MakePendingStale();
     }
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
@@ -204,6 +213,7 @@ public sealed class NetworkPopulation : IDisposable
         weights.Dispose();
         velocities?.Dispose();
         batchLosses.Dispose();
+        ledger.Dispose();
         features?.Dispose();
         targets?.Dispose();
         probabilities?.Dispose();
@@ -227,6 +237,24 @@ public sealed class NetworkPopulation : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         PrepareStep(rows);
+    }
+
+    /// <summary>Steps that do not count, since the driver has skipped them.</summary>
+    internal long LostSteps => ledger.Lost;
+
+    /// <summary>Takes what has come of the steps that nobody waited for, without waiting.</summary>
+    /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
+    internal long TakeSkippedStep() => ledger.TakeSkippedStep();
+
+    /// <summary>A step that is enqueued without waiting, as <see cref="TrainBatch"/> without losses; skipped steps are told by <see cref="TakeSkippedStep"/> alone.</summary>
+    internal void EnqueueBatch(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        int rows = RowsOfMember(samples.Rows);
+        using NeuralDevice.Scope scope = Enter();
+        Upload(samples, rows, learningRate);
+        RepeatStep();
     }
 
     /// <summary>The features of a step's batches, after <see cref="PrepareTraining"/> and until one of more rows.</summary>
@@ -264,8 +292,8 @@ public sealed class NetworkPopulation : IDisposable
     internal void RepeatStep()
     {
         using NeuralDevice.Scope scope = Enter();
-        device.Run(step, stepRows);
-        clock.Commit();
+        RunStep();
+        ledger.CommitStep();
     }
 
     private static void Check(float[] values, int count, string what, string name)
@@ -417,6 +445,20 @@ public sealed class NetworkPopulation : IDisposable
         texture?.Dispose();
         texture = larger;
         return true;
+    }
+
+    private void Upload(TrainingBatch samples, int rows, float learningRate)
+    {
+        PrepareStep(rows);
+        features!.Upload(samples.Features);
+        UploadTargets(samples.Targets, samples.Rows);
+        scalars["learningRate"] = learningRate;
+    }
+
+    private void RunStep()
+    {
+        ledger.BeginStep();
+        device.Run(step, stepRows);
     }
 
     private void UploadTargets(BatchTargets batchTargets, int rows)

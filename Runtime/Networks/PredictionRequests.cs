@@ -23,7 +23,7 @@ internal sealed class PredictionRequests(Network network) : IDisposable
         }
 
         slot.Prepare(network.Device, workspace.Probabilities, rows * network.Outputs);
-        workspace.MarkSkipped();
+        SkipMark.Put(network.Device, workspace.Probabilities);
         workspace.Enqueue(features, rows);
         slot.Start(++asked, rows);
         return new PredictionRequest(this, number, asked);
@@ -111,7 +111,7 @@ internal sealed class PredictionRequests(Network network) : IDisposable
                 return false;   // whoever asked learns of it, and the other readbacks of this Update go on
             }
 
-            return values[0] != PredictionWorkspace.Skipped;
+            return !SkipMark.Is(values[0]);
         }
     }
 }

@@ -41,10 +41,6 @@ internal abstract class Workspace : IDisposable
 /// <summary>Predictions: the forward pass, and the softmax at its end.</summary>
 internal sealed class PredictionWorkspace : Workspace
 {
-    /// <summary>What no softmax gives: it stays where <see cref="MarkSkipped"/> put it and the driver skipped the dispatches.</summary>
-    public const float Skipped = -1;
-
-    private readonly float[] skippedRow;
     private readonly Plan logitsPlan;
     private readonly Plan probabilitiesPlan;
 
@@ -53,15 +49,6 @@ internal sealed class PredictionWorkspace : Workspace
         Graph.AddProbabilities();
         logitsPlan = PlanOf(ForLogits(Graph, network.Stack), compile: false);   // which few ask for
         probabilitiesPlan = PlanOf(ForProbabilities(Graph));
-        skippedRow = SkippedRow(network.Outputs);
-    }
-
-    /// <summary>A row that no softmax gives.</summary>
-    public static float[] SkippedRow(int outputs)
-    {
-        float[] row = new float[outputs];
-        row.AsSpan().Fill(Skipped);
-        return row;
     }
 
     /// <summary>The kernels of both plans, with nothing made.</summary>
@@ -75,12 +62,6 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>What <see cref="Enqueue"/> finds.</summary>
     public MatrixTexture Probabilities => Graph.Probabilities!.Texture;
 
-    /// <summary>
-    /// Before <see cref="Enqueue"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
-    /// the first row is <see cref="Skipped"/>, and not what an earlier batch has left.
-    /// </summary>
-    public void MarkSkipped() => Probabilities.Upload<float>(skippedRow);
-
     /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
     public void Enqueue(ReadOnlySpan<float> features, int rows)
     {
@@ -91,12 +72,16 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>Runs the forward pass on features that were written into the input, without waiting.</summary>
     public void EnqueueWritten(int rows) => probabilitiesPlan.Run(rows);
 
-    public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
+    /// <summary>Uploads a checked batch, runs the forward pass and waits for what it gives; false where the driver skipped it.</summary>
+    public bool TryRun(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
     {
-        if (!probabilities) logitsPlan.Compile();
+        Plan plan = probabilities ? probabilitiesPlan : logitsPlan;
+        MatrixTexture texture = (probabilities ? Graph.Probabilities! : Graph.Outputs).Texture;
+        plan.Compile();
         Input.Upload(features);
-        (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
-        (probabilities ? Graph.Probabilities! : Graph.Outputs).Texture.Read(result);
+        SkipMark.Put(Network.Device, texture);
+        plan.Run(rows);
+        return texture.TryRead(result);
     }
 
     private static IEnumerable<PlannedComputation> ForLogits(ComputationGraph graph, Stack stack)
@@ -120,12 +105,14 @@ internal sealed class InputGradientWorkspace : Workspace
         plan = PlanOf(Fusion.Fuse(Graph, Graph.InputGradients));
     }
 
-    public void Run(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
+    /// <summary>Waits for the gradients; false where the driver skipped what computes them.</summary>
+    public bool TryRun(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
     {
         Input.Upload(features);
         Graph.OutputGradients!.Texture.Upload(logitGradients);
+        SkipMark.Put(Network.Device, Graph.InputGradients!);
         plan.Run(rows);
-        Graph.InputGradients!.Texture.Read(inputGradients);
+        return Graph.InputGradients!.Texture.TryRead(inputGradients);
     }
 }
 
@@ -136,6 +123,7 @@ internal sealed class StepWorkspace : Workspace
 {
     private readonly Plan plan;
     private readonly TargetLayout layout;
+    private readonly Operand lastWritten;
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
     private uint[] targetWords = [];
 
@@ -150,6 +138,8 @@ internal sealed class StepWorkspace : Workspace
         Graph.AddBackward(inputGradients: false);
         if (optimizer is not null) Graph.AddUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
         plan = PlanOf(fused ? Graph.Fuse(keepGradients: optimizer is null) : Graph.Computations, log, compile: log is null);
+        Operand[] written = [.. plan.Dispatches[^1].Matrices.Where(matrix => matrix.IsWritten).Select(matrix => matrix.Operand)];
+        lastWritten = written.Contains(Graph.BatchLoss!) ? Graph.BatchLoss! : written[0];
     }
 
     /// <summary>The kernels of a plan of these, with nothing made.</summary>
@@ -168,13 +158,17 @@ internal sealed class StepWorkspace : Workspace
     /// <summary>Compiles the plan of a step that keeps a log, whose trainer warms its kernels up.</summary>
     public void Compile() => plan.Compile();
 
-    /// <summary>Uploads a checked batch, runs the plan and waits for the loss.</summary>
-    public BatchResult Run(TrainingBatch batch)
+    /// <summary>Uploads a checked batch, runs the plan and waits for it; false where the driver skipped any of it.</summary>
+    public bool TryRun(TrainingBatch batch, out BatchResult result)
     {
+        MatrixTexture loss = ((PlannedMatrix)Graph.BatchLoss!).Texture;
         Upload(batch);
+        SkipMark.Put(Network.Device, loss);
+        if (lastWritten != Graph.BatchLoss) SkipMark.Put(Network.Device, lastWritten);
         Enqueue(batch.Rows);
-        ((PlannedMatrix)Graph.BatchLoss!).Texture.Read(batchLoss);
-        return new BatchResult(batchLoss[0], (int)batchLoss[1]);
+        bool hasRun = loss.TryRead(batchLoss) && (lastWritten == Graph.BatchLoss || !SkipMark.IsIn(Network.Device, lastWritten));
+        result = hasRun ? new BatchResult(batchLoss[0], (int)batchLoss[1]) : default;
+        return hasRun;
     }
 
     /// <summary>Runs the plan on what is uploaded, without waiting.</summary>

@@ -217,9 +217,9 @@ public sealed class BatchTrainer : IDisposable
 
         lastSteps = steps;
         state.PrepareStep(LearningRate);
-        BatchResult result = steps.Run(batch);
-        if (float.IsFinite(result.Loss)) state.Commit();
+        bool hasRun = steps.TryRun(batch, out BatchResult result);
+        if (hasRun && float.IsFinite(result.Loss)) state.Commit();
         else state.Discard();
-        return result;
+        return hasRun ? result : throw DispatchesSkippedException.OfCall();
     }
 }
