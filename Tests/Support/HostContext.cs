@@ -31,8 +31,12 @@ internal sealed class HostContext : IGLContext
         var create = (delegate* unmanaged<nint, nint, nint, int*, nint>)NativeLibrary.GetExport(NativeLibrary.Load("libEGL.so.1"), "eglCreateContext");
         fixed (int* first = attributes) Handle = create(display, egl.ChooseConfig(display), share?.Handle ?? 0, first);
         if (Handle == 0) throw new DeviceNotSupportedException($"No context of OpenGL {major}.{minor} ({egl.LastError()}).");
+        ReportsErrors = reportsErrors;
         MakeCurrent();
     }
+
+    /// <summary>Whether an error is one, and no undefined behavior.</summary>
+    public bool ReportsErrors { get; }
 
     public nint Handle { get; }
 

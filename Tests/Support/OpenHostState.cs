@@ -164,6 +164,7 @@ internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own,
     private uint feedback;
     private uint buffer;
     private uint vertices;
+    private uint framebuffer;
     private int looks;
 
     public override void Open()
@@ -174,6 +175,10 @@ internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own,
         buffer = Gl.GenBuffer();
         vertices = Gl.GenVertexArray();
         Gl.BindVertexArray(vertices);
+        framebuffer = Gl.GenFramebuffer();
+        Gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, framebuffer);
+        Gl.FramebufferParameter(FramebufferTarget.DrawFramebuffer, FramebufferParameterName.Width, 1);
+        Gl.FramebufferParameter(FramebufferTarget.DrawFramebuffer, FramebufferParameterName.Height, 1);
         if (own)
         {
             feedback = Gl.GenTransformFeedback();
@@ -209,7 +214,8 @@ internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own,
         if (paused) Gl.PauseTransformFeedback();
         looks++;
         Gl.GetProgram(program, ProgramPropertyARB.DeleteStatus, out int isDeleted);
-        return ((((active * 2) + isPaused) * 2) + isDeleted) + (Gl.GetError() == GLEnum.NoError ? 0 : 100);
+        GLEnum error = Gl.GetError();
+        return error == GLEnum.NoError ? (((active * 2) + isPaused) * 2) + isDeleted : throw new InvalidOperationException($"The host's draw is {error}.");
     }
 
     public override void Close()
@@ -226,6 +232,7 @@ internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own,
         if (!deleted) Gl.DeleteProgram(program);
         if (own) Gl.DeleteTransformFeedback(feedback);
         Gl.DeleteBuffer(buffer);
+        Gl.DeleteFramebuffer(framebuffer);
         Gl.DeleteVertexArray(vertices);
     }
 }
@@ -408,7 +415,7 @@ internal sealed class ObjectsDeletedElsewhere(HostContext host) : OpenHostState(
     public override void Open()
     {
         BoundObjects objects = new(Gl);
-        using HostContext other = new(share: host);
+        using HostContext other = new(share: host, reportsErrors: host.ReportsErrors);
         objects.Delete(GL.GetApi(other));
         host.MakeCurrent();
     }
