@@ -28,6 +28,7 @@ internal sealed class DrawnBatchTests
         new("9-7-17", 9, new Dense(7), new Relu(), new Dense(17)),
         new("ReLU 9-7", 9, new Relu(), new Dense(7)),
         new("ReLU ReLU 3-9-3", 3, new Relu(), new Relu(), new Dense(9), new Dense(3)),
+        new("Tanh 9-7-LeakyReLU-3", 9, new Tanh(), new Dense(7), new LeakyRelu(0.1f), new Dense(3)),
     ];
 
     private static readonly Optimizer[] Optimizers = [new Sgd(0.1f), new Sgd(0.05f, Momentum: 0.9f), new Adam(0.01f)];

@@ -174,6 +174,9 @@ internal sealed class KernelFamilyTests
             return computation.Sum is null ? kernel : kernel with { Grid = kernel.Grid with { Y = kernel.Grid.Y + 1 } };
         }
 
+        /// <summary>One member behind the other.</summary>
+        public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits, groupSize: 1);
+
         private static KernelChoice Product(string fileName, int rows, int resultRows, int resultTexels) => new(
             new KernelSource(fileName, ("GROUP_SIZE", 8), ("ROWS", rows), ("TEXELS", 1), ("COLUMN_LANES", 8))
             {

@@ -282,10 +282,12 @@ internal sealed class OnnxTests
         }
     }
 
-    private InferenceSession Open()
+    private InferenceSession Open() => Open(FileName);
+
+    private static InferenceSession Open(string fileName)
     {
         using SessionOptions options = new() { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
-        return new InferenceSession(FileName, options);
+        return new InferenceSession(fileName, options);
     }
 
     private static float[] Run(InferenceSession session, float[] features, int rows)
@@ -295,8 +297,10 @@ internal sealed class OnnxTests
         return [.. results.Single().AsTensor<float>()];
     }
 
+    private void AssertGivesTheSame(Network network, bool softmax) => AssertGivesTheSame(FileName, network, softmax);
+
     /// <summary>All samples, in batches of several sizes by the one session.</summary>
-    private void AssertGivesTheSame(Network network, bool softmax)
+    internal static void AssertGivesTheSame(string fileName, Network network, bool softmax)
     {
         float[] features = TwinArrays.UniformFloats(99, Samples * network.Inputs, -1, 1);
         float[] expected = new float[Samples * network.Outputs];
@@ -304,7 +308,7 @@ internal sealed class OnnxTests
         else network.ComputeLogits(features, expected);
 
         List<float> actual = [];
-        using InferenceSession session = Open();
+        using InferenceSession session = Open(fileName);
         int row = 0;
         foreach (int rows in new[] { 1, 2, 7, 64, 333, Samples - 407 })
         {

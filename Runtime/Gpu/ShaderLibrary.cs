@@ -6,8 +6,8 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The shaders embedded in this assembly, and in those of kernel families that others bring. Puts a kernel's source together: the version,
-/// the constants that C# and the shader share, its unrolled macros, and the file with its includes, each once.
+/// The shaders embedded in this assembly, and in those that add kernel families, layers, losses or optimizers of their own. Puts a kernel's
+/// source together: the version, the constants that C# and the shader share, its unrolled macros, and the file with its includes, each once.
 /// </summary>
 internal static class ShaderLibrary
 {
@@ -15,10 +15,22 @@ internal static class ShaderLibrary
     private const string SlotDirective = "#include <";
     private const string Folder = "Shaders/";
 
+    private static readonly Assembly Own = typeof(ShaderLibrary).Assembly;
     private static readonly Lazy<string> LazyFingerprint = new(ComputeFingerprint);
 
-    /// <summary>Changes when any shader does.</summary>
+    private static Assembly[] assemblies = [Own];
+
+    /// <summary>Changes when any shader of this assembly does.</summary>
     public static string Fingerprint => LazyFingerprint.Value;
+
+    /// <summary>
+    /// Looks for shaders in a further assembly too, where they are embedded as here, under Shaders/ and the name of the file. A file of this
+    /// assembly comes before one of the same name there.
+    /// </summary>
+    public static void AddAssembly(Assembly assembly)
+    {
+        if (!assemblies.Contains(assembly)) assemblies = [.. assemblies, assembly];
+    }
 
     /// <param name="kernel">The kernel.</param>
     /// <param name="shared">Constants that every kernel of a device is told.</param>
@@ -83,7 +95,7 @@ internal static class ShaderLibrary
     private static string ComputeFingerprint()
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        IEnumerable<string> shaders = Assembly.GetExecutingAssembly().GetManifestResourceNames()
+        IEnumerable<string> shaders = Own.GetManifestResourceNames()
             .Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
         foreach (string shader in shaders) hash.AppendData(Encoding.UTF8.GetBytes($"{shader}\n{Load(shader[Folder.Length..])}\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
@@ -91,8 +103,9 @@ internal static class ShaderLibrary
 
     private static string Load(string fileName)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Folder + fileName)
-            ?? throw new FileNotFoundException($"The shader {fileName} is not embedded in this assembly.", fileName);
+        using Stream stream = assemblies.Select(assembly => assembly.GetManifestResourceStream(Folder + fileName)).FirstOrDefault(found => found is not null)
+            ?? throw new FileNotFoundException(
+                $"The shader {fileName} is embedded in none of {string.Join(", ", assemblies.Select(assembly => assembly.GetName().Name))}.", fileName);
         using StreamReader reader = new(stream);
         return reader.ReadToEnd();
     }

@@ -151,6 +151,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) => Predict(features, logits, false, nameof(logits));
 
     /// <summary>The probabilities of a batch: the softmax of its logits. Waits; allocates only when the batch is larger than any before.</summary>
@@ -159,6 +160,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Predict(features, probabilities, true, nameof(probabilities));
 
     /// <summary>
@@ -192,6 +194,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public float[][] ComputeGradients(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default,
         ReadOnlySpan<bool> allowedClasses = default, SoftmaxCrossEntropy? loss = null)
@@ -215,6 +218,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a gradient is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeInputGradients(ReadOnlySpan<float> features, ReadOnlySpan<float> logitGradients, Span<float> featureGradients)
     {
         int rows = TrainingBatch.CheckFeatures(features, Inputs);

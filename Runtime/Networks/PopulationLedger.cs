@@ -15,8 +15,7 @@ internal sealed class PopulationLedger : IDisposable
     private const int Slots = 8 * sizeof(ulong);
 
     private readonly NeuralDevice device;
-    private readonly CommitClock clock;
-    private readonly PingPongMatrix[] sides;
+    private readonly PopulationParameters parameters;
     private readonly MatrixTexture losses;
     private readonly MatrixTexture[] log;
     private readonly Readback readback;
@@ -32,14 +31,12 @@ internal sealed class PopulationLedger : IDisposable
     private bool isStale = true;
 
     /// <param name="device">Where the population lives.</param>
-    /// <param name="clock">Of the pairs.</param>
-    /// <param name="sides">What a step reads and writes: weights and velocities.</param>
+    /// <param name="parameters">What steps read and write; its steps are counted here.</param>
     /// <param name="losses">What every step writes, from its first element on.</param>
-    public PopulationLedger(NeuralDevice device, CommitClock clock, PingPongMatrix[] sides, MatrixTexture losses)
+    public PopulationLedger(NeuralDevice device, PopulationParameters parameters, MatrixTexture losses)
     {
         this.device = device;
-        this.clock = clock;
-        this.sides = sides;
+        this.parameters = parameters;
         this.losses = losses;
         log = [new MatrixTexture(device, device.Shape(Slots, losses.Shape.Columns, "The log of a population"))];
         readback = new Readback(device, [log[0].Shape]);
@@ -49,11 +46,12 @@ internal sealed class PopulationLedger : IDisposable
     public long Lost { get; private set; }
 
     /// <summary>Before the dispatches of a step.</summary>
-    public void BeginStep()
+    public void BeginStep(float learningRate)
     {
+        parameters.PrepareStep(learningRate);
         if (isStale)
         {
-            foreach (PingPongMatrix side in sides) side.CopyToPending();   // what a step that is skipped leaves as it is
+            parameters.CopyToPending();   // what a step that is skipped leaves as it is
             (isStale, isCopied) = (false, true);
         }
 
@@ -64,7 +62,7 @@ internal sealed class PopulationLedger : IDisposable
     public void CommitStep()
     {
         losses.CopyRow(0, log[0], (int)(enqueued % Slots));
-        clock.Commit();
+        parameters.Commit();
         enqueued++;
         copies = (copies << 1) | (isCopied ? 1u : 0);
         isCopied = false;
@@ -107,11 +105,14 @@ internal sealed class PopulationLedger : IDisposable
         bool isUntouched = known == enqueued && !isStale;
         if (isUntouched && pending > committed)
         {
-            clock.Commit();
+            parameters.Commit();
+            parameters.Rewind(parameters.Steps - 1);   // no step, a swap
             (committed, pending) = (pending, committed);
         }
 
-        Lost = known - committed;
+        long lost = known - committed;
+        parameters.Rewind(parameters.Steps - (lost - Lost));
+        Lost = lost;
     }
 
     private void Note(long step)

@@ -122,10 +122,9 @@ internal sealed class InputGradientWorkspace : Workspace
 internal sealed class StepWorkspace : Workspace
 {
     private readonly Plan plan;
-    private readonly TargetLayout layout;
+    private readonly TargetStaging targets;
     private readonly Operand lastWritten;
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
-    private uint[] targetWords = [];
 
     public StepWorkspace(
         Network network, int capacity, Loss loss, OptimizerState? optimizer = null, bool fused = true,
@@ -133,7 +132,7 @@ internal sealed class StepWorkspace : Workspace
         : base(network, capacity, source, features)
     {
         Loss = loss;
-        layout = loss.TargetsFor(network.Outputs);
+        targets = new TargetStaging(loss.TargetsFor(network.Outputs));
         Graph.AddLoss(loss, log?.Results);
         Graph.AddBackward(inputGradients: false);
         if (optimizer is not null) Graph.AddUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
@@ -188,12 +187,5 @@ internal sealed class StepWorkspace : Workspace
     }
 
     /// <summary>Uploads the checked targets of samples whose features are written on the GPU.</summary>
-    public void UploadTargets(BatchTargets targets, int rows)
-    {
-        MatrixTexture texture = ((PlannedMatrix)Graph.Targets!).Texture;
-        int words = rows * layout.WordsPerRow;
-        if (targetWords.Length < words) targetWords = new uint[words];
-        layout.Pack(targets, targetWords.AsSpan(0, words));
-        texture.Upload<uint>(targetWords.AsSpan(0, words));
-    }
+    public void UploadTargets(BatchTargets batchTargets, int rows) => targets.Upload(batchTargets, rows, ((PlannedMatrix)Graph.Targets!).Texture);
 }

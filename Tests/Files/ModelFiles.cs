@@ -8,8 +8,12 @@ internal static class ModelFiles
     public static readonly string[] Linear = ["output"];
     public static readonly string[] TwoLayers = ["hidden", "output"];
 
+    /// <summary>Every optimizer that files can name, some of them twice, and none.</summary>
     public static readonly Optimizer?[] Optimizers =
-        [null, new Sgd(0.1f), new Sgd(0.05f, Momentum: 0.9f, WeightDecay: 1e-4f), new Adam(0.003f, 0.8f, 0.99f, 1e-7f)];
+    [
+        null, new Sgd(0.1f), new Sgd(0.05f, Momentum: 0.9f, WeightDecay: 1e-4f), new Adam(0.003f, 0.8f, 0.99f, 1e-7f),
+        .. Optimizer.Formats.Select(format => format.Make(0.02f, _ => 0.25f)),
+    ];
 
     public static string[] LayersOf(int[] sizes) => sizes.Length == 2 ? Linear : TwoLayers;
 

@@ -44,7 +44,7 @@ public sealed class NetworkTwin
     }
 
     /// <summary>
-    /// The smallest |x| that a ReLU is given; +∞ without a ReLU. A gradient is compared only where this is well above the
+    /// The smallest |x| that a ReLU or another layer with a kink is given; +∞ without one. A gradient is compared only where this is well above the
     /// perturbation and the rounding: at the kink the two sides disagree by right.
     /// </summary>
     public double DistanceFromKink(ReadOnlySpan<double> features, int rows)
@@ -53,7 +53,7 @@ public sealed class NetworkTwin
         double smallest = double.PositiveInfinity;
         for (int i = 0; i < Layers.Count; i++)
         {
-            if (Layers[i] is not ReluLayerTwin)
+            if (!Layers[i].HasKinkAtZero)
                 continue;
             foreach (double x in activations[i])
                 smallest = Math.Min(smallest, Math.Abs(x));
