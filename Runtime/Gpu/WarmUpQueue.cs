@@ -26,7 +26,12 @@ internal sealed class WarmUpQueue(NeuralDevice device)
             foreach (WarmUpRun run in set.Runs)
             {
                 bool isKept = known.TryGetValue(run.Key, out WarmUpRun? earlier) && (!earlier.IsDone || device.Backend.IsCompiled(run.Program));
-                if (!isKept) queue.Add(known[run.Key] = run);
+                if (!isKept)
+                {
+                    run.IsDone = false;
+                    queue.Add(known[run.Key] = run);
+                }
+
                 wanted[run.Key] = known[run.Key];
             }
         }

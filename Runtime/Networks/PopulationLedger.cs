@@ -11,7 +11,7 @@ namespace NeuralPlugin;
 /// </remarks>
 internal sealed class PopulationLedger : IDisposable
 {
-    /// <summary>Steps whose record is kept.</summary>
+    /// <summary>Steps whose record is kept. Of more that nobody has heard of, the older ones are taken to have run.</summary>
     private const int Slots = 8 * sizeof(ulong);
 
     private readonly NeuralDevice device;
