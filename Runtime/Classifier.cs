@@ -30,6 +30,7 @@ public abstract class Classifier : NetworkModel
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class, or the learning rate is negative, NaN or infinite.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public float TrainBatch(ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights = default) =>
         DescendBy(learningRate).TrainBatch(features, labels, sampleWeights).Loss;
 
@@ -44,12 +45,14 @@ public abstract class Classifier : NetworkModel
     public KernelSet KernelsFor(int rows, Optimizer? optimizer = null) => Network.KernelsFor(rows, optimizer ?? new Sgd(0));
 
     /// <inheritdoc cref="NeuralPlugin.Network.Predict(ReadOnlySpan{float}, Span{float})"/>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Network.Predict(features, probabilities);
 
     /// <inheritdoc cref="NeuralPlugin.Network.RequestPrediction(ReadOnlySpan{float})"/>
     public PredictionRequest RequestPrediction(ReadOnlySpan<float> features) => Network.RequestPrediction(features);
 
     /// <inheritdoc cref="NeuralPlugin.Network.ComputeLogits(ReadOnlySpan{float}, Span{float})"/>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) => Network.ComputeLogits(features, logits);
 
     /// <summary>The gradients of the mean loss Σ wᵢ·lᵢ / batch by every parameter. Waits and allocates.</summary>
@@ -60,6 +63,7 @@ public abstract class Classifier : NetworkModel
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public ClassifierParameters ComputeGradients(ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default)
     {
         return ToParameters(Network.ComputeGradients(features, labels, sampleWeights));

@@ -52,7 +52,8 @@ public sealed class NeuralDevice : IDisposable
     /// <summary>
     /// Reads the driver's errors where each call or frame begins and ends, and throws <see cref="OpenGLErrorException"/> if there
     /// is one: at the beginning it is the host's, at the end ours. For finding mistakes: reading waits for the driver, and
-    /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on.
+    /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on. A context
+    /// without errors (GL_CONTEXT_FLAG_NO_ERROR_BIT) has none to read.
     /// </summary>
     public bool Validation
     {
@@ -127,7 +128,7 @@ public sealed class NeuralDevice : IDisposable
     /// </summary>
     /// <remarks>
     /// Until then the state belongs to the calls of this package: the host neither sets nor relies on any of what
-    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects that it had bound.
+    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects that it had bound. Transform feedback that is active stays paused until then.
     /// </remarks>
     /// <example><code>using (device.BeginFrame()) { device.Update(); classifier.Predict(features, probabilities); }</code></example>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>

@@ -85,7 +85,7 @@ public sealed class Network : IDisposable
     internal long Changes { get; private set; }
 
     /// <summary>Whether the pending weights are others than those before the last step: a step that writes nothing would bring them back.</summary>
-    internal bool PendingIsStale { get; set; } = true;
+    internal bool PendingIsStale { get; private set; } = true;
 
     /// <summary>Whose step is open over frames, held weakly; null for nobody's.</summary>
     internal WeakReference? StepOwner { get; set; }
@@ -176,6 +176,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeOutputs(ReadOnlySpan<float> features, Span<float> outputs) =>
         this.outputs.Compute(features, outputs, "outputs", nameof(outputs));
 
@@ -226,6 +227,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public float[][] ComputeGradients(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default,
         ReadOnlySpan<bool> allowedClasses = default, Loss? loss = null)
@@ -257,6 +259,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a gradient is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeInputGradients(ReadOnlySpan<float> features, ReadOnlySpan<float> logitGradients, Span<float> featureGradients)
     {
         int rows = TrainingBatch.CheckFeatures(features, Inputs);
@@ -265,7 +268,7 @@ public sealed class Network : IDisposable
         Requirements.Length(featureGradients.Length, features.Length, $"{rows} samples × {Inputs} features", nameof(featureGradients));
         using NeuralDevice.Scope scope = Enter();
         if (inputGradients is null || inputGradients.Capacity < rows) Replace(ref inputGradients, new InputGradientWorkspace(this, rows));
-        inputGradients!.Run(features, rows, logitGradients, featureGradients);
+        if (!inputGradients!.TryRun(features, rows, logitGradients, featureGradients)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>
@@ -320,8 +323,8 @@ public sealed class Network : IDisposable
         Changes++;
     }
 
-    /// <summary>Committed weights were given from outside.</summary>
-    internal void NoteUpload()
+    /// <summary>Committed weights were given from outside, or pending ones are none: a step that is open over frames begins anew.</summary>
+    internal void MakePendingStale()
     {
         PendingIsStale = true;
         Changes++;
@@ -388,7 +391,7 @@ public sealed class Network : IDisposable
         using NeuralDevice.Scope scope = Enter();
         if (gradients is null || gradients.Capacity < batch.Rows || gradients.Loss != loss)
             Replace(ref gradients, new StepWorkspace(this, batch.Rows, loss));
-        gradients!.Run(batch);
+        if (!gradients!.TryRun(batch, out _)) throw DispatchesSkippedException.OfCall();
         return gradients.ReadGradients();
     }
 }

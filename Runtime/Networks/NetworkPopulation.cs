@@ -16,6 +16,7 @@ public sealed class NetworkPopulation : IDisposable
     private readonly TargetLayout targetLayout;
     private readonly PopulationParameters parameters;
     private readonly PopulationWorkspace workspace;
+    private readonly PopulationLedger ledger;
     private float learningRate;
     private bool disposed;
 
@@ -57,6 +58,7 @@ public sealed class NetworkPopulation : IDisposable
         ParameterCount = (int)kernels.Shape.ParameterCount;
         parameters = new PopulationParameters(device, kernels, stack, optimizer ?? new Sgd(0), seed);
         workspace = new PopulationWorkspace(device, family, kernels, parameters, activation, loss);
+        ledger = new PopulationLedger(device, parameters, workspace.Losses);
     }
 
     /// <summary>Networks.</summary>
@@ -90,6 +92,11 @@ public sealed class NetworkPopulation : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class, or the learning rate is negative, NaN or infinite.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
+    /// <exception cref="DispatchesSkippedException">
+    /// A conditional render of the host is open, and the driver skipped the step: no member has changed. A step without losses is told of by a later call,
+    /// once <see cref="NeuralDevice.Update"/> has found it, which then does nothing else; if no step came after it, the weights are what they were, otherwise
+    /// training has gone on, from weights that are at most one step older.
+    /// </exception>
     public void TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, Span<float> losses = default,
         ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
@@ -99,12 +106,19 @@ public sealed class NetworkPopulation : IDisposable
         Optimizer.RequireLearningRate(learningRate);
         if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
         using NeuralDevice.Scope scope = Enter();
-        workspace.PrepareStep(rows);
-        workspace.Features.Upload(samples.Features);
-        workspace.UploadTargets(samples.Targets);
-        this.learningRate = learningRate;
-        RepeatStep();
-        if (!losses.IsEmpty) workspace.Losses.Read(losses);
+        if (TakeSkippedStep() is > 0 and var step) throw DispatchesSkippedException.OfStep(step, nameof(TrainBatch));
+        Upload(samples, rows, learningRate);
+        if (losses.IsEmpty)
+        {
+            RepeatStep();
+            return;
+        }
+
+        ledger.BeginStep(learningRate);
+        bool hasRun = workspace.TryRunStep(losses);
+        if (hasRun) ledger.CommitStep();
+        else ledger.MakePendingStale();
+        if (!hasRun) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>The probabilities of every member's batch, by its own network. Waits; allocates only when the batch size is another than the last one's.</summary>
@@ -113,6 +127,7 @@ public sealed class NetworkPopulation : IDisposable
     /// <exception cref="ArgumentException">Lengths do not fit the population or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the prediction. Nothing is written.</exception>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities)
     {
         int samples = TrainingBatch.CheckFeatures(features, Inputs);
@@ -121,8 +136,7 @@ public sealed class NetworkPopulation : IDisposable
         using NeuralDevice.Scope scope = Enter();
         workspace.PreparePrediction(rows);
         workspace.Features.Upload(features);
-        workspace.RunPrediction();
-        workspace.Probabilities.Read(probabilities);
+        if (!workspace.TryPredict(probabilities)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>
@@ -162,6 +176,7 @@ public sealed class NetworkPopulation : IDisposable
         Check(parameters.OutputBiases, Classes, $"{Classes} output biases", nameof(parameters.OutputBiases));
         using NeuralDevice.Scope scope = Enter();
         this.parameters.Write(member, parameters);
+        ledger.MakePendingStale();
     }
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
@@ -171,6 +186,7 @@ public sealed class NetworkPopulation : IDisposable
         disposed = true;
         parameters.Dispose();
         workspace.Dispose();
+        ledger.Dispose();
     }
 
     /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
@@ -188,6 +204,24 @@ public sealed class NetworkPopulation : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         workspace.PrepareStep(rows);
+    }
+
+    /// <summary>Steps that do not count, since the driver has skipped them.</summary>
+    internal long LostSteps => ledger.Lost;
+
+    /// <summary>Takes what has come of the steps that nobody waited for, without waiting.</summary>
+    /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
+    internal long TakeSkippedStep() => ledger.TakeSkippedStep();
+
+    /// <summary>A step that is enqueued without waiting, as <see cref="TrainBatch"/> without losses; skipped steps are told by <see cref="TakeSkippedStep"/> alone.</summary>
+    internal void EnqueueBatch(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        int rows = RowsOfMember(samples.Rows);
+        using NeuralDevice.Scope scope = Enter();
+        Upload(samples, rows, learningRate);
+        RepeatStep();
     }
 
     /// <summary>The features of a step's batches, after <see cref="PrepareTraining"/> and until one of more rows.</summary>
@@ -225,9 +259,9 @@ public sealed class NetworkPopulation : IDisposable
     internal void RepeatStep()
     {
         using NeuralDevice.Scope scope = Enter();
-        parameters.PrepareStep(learningRate);
+        ledger.BeginStep(learningRate);
         workspace.RunStep();
-        parameters.Commit();
+        ledger.CommitStep();
     }
 
     private static void Check(float[] values, int count, string what, string name)
@@ -241,6 +275,14 @@ public sealed class NetworkPopulation : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         return device.Enter();
+    }
+
+    private void Upload(TrainingBatch samples, int rows, float learningRate)
+    {
+        workspace.PrepareStep(rows);
+        workspace.Features.Upload(samples.Features);
+        workspace.UploadTargets(samples.Targets);
+        this.learningRate = learningRate;
     }
 
     private int RowsOfMember(int samples)

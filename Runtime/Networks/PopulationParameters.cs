@@ -13,7 +13,6 @@ internal sealed class PopulationParameters : IDisposable
     private readonly PingPongMatrix[] state;
     private readonly KernelArguments<float> scalars;
     private readonly float[] row;
-    private long steps;
 
     /// <summary>Makes the networks, whose initial values are those of a <see cref="Network"/> of the stack: member m has the streams that begin at m times the parts of the stack.</summary>
     /// <param name="device">Where they live.</param>
@@ -53,15 +52,31 @@ internal sealed class PopulationParameters : IDisposable
     public ParameterUpdate Update => new(
         optimizer, Gradients, (weights.Committed, weights.Pending), [.. state.Select(matrix => (matrix.Committed, matrix.Pending))], scalars);
 
+    /// <summary>Steps that were committed and, as far as is known, count.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>What the last dispatch of a step writes.</summary>
+    public Operand PendingWeights => weights.Pending;
+
     /// <summary>Sets the scalars of the next step.</summary>
-    public void PrepareStep(float learningRate) => optimizer.WriteScalars(scalars, learningRate, steps + 1);
+    public void PrepareStep(float learningRate) => optimizer.WriteScalars(scalars, learningRate, Steps + 1);
 
     /// <summary>The step is whole.</summary>
     public void Commit()
     {
         clock.Commit();
-        steps++;
+        Steps++;
     }
+
+    /// <summary>Makes what is pending the same as what is committed.</summary>
+    public void CopyToPending()
+    {
+        weights.CopyToPending();
+        foreach (PingPongMatrix matrix in state) matrix.CopyToPending();
+    }
+
+    /// <summary>Says that fewer steps have changed the weights than were committed.</summary>
+    public void Rewind(long steps) => Steps = steps;
 
     /// <summary>A copy of one member's. Waits and allocates.</summary>
     public ClassifierParameters Read(int member)

@@ -79,6 +79,16 @@ internal sealed class PopulationWorkspace : IDisposable
     /// <summary>Runs the step on what is uploaded, without waiting.</summary>
     public void RunStep() => step!.Run(StepRows);
 
+    /// <summary>The same, and waits for the losses; false where the driver skipped any of it.</summary>
+    public bool TryRunStep(Span<float> found)
+    {
+        bool hasParts = step!.Dispatches.Count > 1;
+        if (hasParts) SkipMark.Put(device, parameters.PendingWeights);
+        RunStep();
+        bool isWhole = !hasParts || !SkipMark.IsIn(device, parameters.PendingWeights);
+        return isWhole && losses.TryRead(found);
+    }
+
     /// <summary>Makes and compiles what a prediction of so many rows a member needs, if that is not what the last one needed.</summary>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
     public void PreparePrediction(int rows)
@@ -92,8 +102,13 @@ internal sealed class PopulationWorkspace : IDisposable
         predictionRows = rows;
     }
 
-    /// <summary>Runs the prediction on what is uploaded, without waiting.</summary>
-    public void RunPrediction() => prediction!.Run(predictionRows);
+    /// <summary>Runs the prediction on what is uploaded, and waits for it; false where the driver skipped it.</summary>
+    public bool TryPredict(Span<float> result)
+    {
+        SkipMark.Put(device, Probabilities);
+        prediction!.Run(predictionRows);
+        return Probabilities.TryRead(result);
+    }
 
     /// <summary>A prediction of one sample a member with matrices of its own.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>

@@ -25,7 +25,7 @@ internal sealed class PredictionRequests(Network network, bool softmax) : IDispo
         }
 
         slot.Prepare(network.Device, workspace.Results, rows * network.Outputs);
-        workspace.MarkSkipped();
+        SkipMark.Put(network.Device, workspace.Results);
         workspace.Enqueue(features, rows);
         slot.Start(++asked, rows);
         return new PredictionRequest(this, number, asked);
@@ -113,7 +113,7 @@ internal sealed class PredictionRequests(Network network, bool softmax) : IDispo
                 return false;   // whoever asked learns of it, and the other readbacks of this Update go on
             }
 
-            return !PredictionWorkspace.WasSkipped(values[0]);
+            return !SkipMark.Is(values[0]);
         }
     }
 }

@@ -25,7 +25,7 @@ internal sealed class Predictions(Network network, bool softmax) : IDisposable
             workspace = larger;
         }
 
-        workspace.Run(features, rows, results);
+        if (!workspace.TryRun(features, rows, results)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>Asks for those of a batch, without waiting.</summary>

@@ -41,28 +41,12 @@ internal abstract class Workspace : IDisposable
 /// <summary>Predictions: the forward pass, and the softmax at its end where probabilities are asked for and not the outputs as they are.</summary>
 internal sealed class PredictionWorkspace : Workspace
 {
-    /// <summary>The bits of a NaN that no arithmetic gives: it stays where <see cref="MarkSkipped"/> put it and the driver skipped the dispatches.</summary>
-    private const uint Skipped = 0x7fc5_ca9d;
-
-    private readonly float[] skippedRow;
     private readonly Plan plan;
 
     public PredictionWorkspace(Network network, int capacity, bool softmax = true) : base(network, capacity)
     {
         plan = PlanOf(ComputationsOf(Graph, softmax));
-        skippedRow = SkippedRow(network.Outputs);
     }
-
-    /// <summary>A row that no network gives.</summary>
-    public static float[] SkippedRow(int outputs)
-    {
-        float[] row = new float[outputs];
-        row.AsSpan().Fill(BitConverter.UInt32BitsToSingle(Skipped));
-        return row;
-    }
-
-    /// <summary>Whether the first value of what was read back is still that of <see cref="SkippedRow"/>.</summary>
-    public static bool WasSkipped(float first) => BitConverter.SingleToUInt32Bits(first) == Skipped;
 
     /// <summary>The kernels of its plan, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(Network network, int rows, bool softmax)
@@ -74,12 +58,6 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>What <see cref="Enqueue"/> finds: the probabilities, or the outputs.</summary>
     public MatrixTexture Results => (Graph.Probabilities ?? Graph.Outputs).Texture;
 
-    /// <summary>
-    /// Before <see cref="Enqueue"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
-    /// the first row is that of <see cref="SkippedRow"/>, and not what an earlier batch has left.
-    /// </summary>
-    public void MarkSkipped() => Results.Upload<float>(skippedRow);
-
     /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
     public void Enqueue(ReadOnlySpan<float> features, int rows)
     {
@@ -90,10 +68,13 @@ internal sealed class PredictionWorkspace : Workspace
     /// <summary>Runs the forward pass on features that were written into the input, without waiting.</summary>
     public void EnqueueWritten(int rows) => plan.Run(rows);
 
-    public void Run(ReadOnlySpan<float> features, int rows, Span<float> results)
+    /// <summary>Uploads a checked batch, runs the forward pass and waits for what it gives; false where the driver skipped it.</summary>
+    public bool TryRun(ReadOnlySpan<float> features, int rows, Span<float> results)
     {
-        Enqueue(features, rows);
-        Results.Read(results);
+        Input.Upload(features);
+        SkipMark.Put(Network.Device, Results);
+        plan.Run(rows);
+        return Results.TryRead(results);
     }
 
     private static IReadOnlyList<PlannedComputation> ComputationsOf(ComputationGraph graph, bool softmax)
@@ -115,12 +96,14 @@ internal sealed class InputGradientWorkspace : Workspace
         plan = PlanOf(Fusion.Fuse(Graph, Graph.InputGradients));
     }
 
-    public void Run(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
+    /// <summary>Waits for the gradients; false where the driver skipped what computes them.</summary>
+    public bool TryRun(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
     {
         Input.Upload(features);
         Graph.OutputGradients!.Texture.Upload(logitGradients);
+        SkipMark.Put(Network.Device, Graph.InputGradients!);
         plan.Run(rows);
-        Graph.InputGradients!.Texture.Read(inputGradients);
+        return Graph.InputGradients!.Texture.TryRead(inputGradients);
     }
 }
 
@@ -131,6 +114,7 @@ internal sealed class StepWorkspace : Workspace
 {
     private readonly Plan plan;
     private readonly TargetStaging targets;
+    private readonly Operand lastWritten;
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
 
     public StepWorkspace(
@@ -144,6 +128,8 @@ internal sealed class StepWorkspace : Workspace
         Graph.AddBackward(inputGradients: false);
         if (optimizer is not null) Graph.AddUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
         plan = PlanOf(fused ? Graph.Fuse(keepGradients: optimizer is null) : Graph.Computations, log, compile: log is null);
+        Operand[] written = [.. plan.Dispatches[^1].Matrices.Where(matrix => matrix.IsWritten).Select(matrix => matrix.Operand)];
+        lastWritten = written.Contains(Graph.BatchLoss!) ? Graph.BatchLoss! : written[0];
     }
 
     /// <summary>The kernels of a plan of these, with nothing made.</summary>
@@ -162,13 +148,17 @@ internal sealed class StepWorkspace : Workspace
     /// <summary>Compiles the plan of a step that keeps a log, whose trainer warms its kernels up.</summary>
     public void Compile() => plan.Compile();
 
-    /// <summary>Uploads a checked batch, runs the plan and waits for the loss.</summary>
-    public BatchResult Run(TrainingBatch batch)
+    /// <summary>Uploads a checked batch, runs the plan and waits for it; false where the driver skipped any of it.</summary>
+    public bool TryRun(TrainingBatch batch, out BatchResult result)
     {
+        MatrixTexture loss = ((PlannedMatrix)Graph.BatchLoss!).Texture;
         Upload(batch);
+        SkipMark.Put(Network.Device, loss);
+        if (lastWritten != Graph.BatchLoss) SkipMark.Put(Network.Device, lastWritten);
         Enqueue(batch.Rows);
-        ((PlannedMatrix)Graph.BatchLoss!).Texture.Read(batchLoss);
-        return new BatchResult(batchLoss[0], (int)batchLoss[1]);
+        bool hasRun = loss.TryRead(batchLoss) && (lastWritten == Graph.BatchLoss || !SkipMark.IsIn(Network.Device, lastWritten));
+        result = hasRun ? new BatchResult(batchLoss[0], (int)batchLoss[1]) : default;
+        return hasRun;
     }
 
     /// <summary>Runs the plan on what is uploaded, without waiting.</summary>

@@ -26,7 +26,7 @@ internal static class KernelFamilyProbe
         string key = string.Join(" | ", [device.Renderer, device.Version, .. Fingerprints(families)]);
         Dictionary<string, string> remembered = Read(cacheFile);
         if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
-        KernelFamily fastest = Fastest(device, families);
+        if (Fastest(device, families) is not { } fastest) return families[0];
         remembered[key] = fastest.Name;
         Write(cacheFile, remembered);
         return fastest;
@@ -41,9 +41,9 @@ internal static class KernelFamilyProbe
 
     /// <summary>
     /// Runs the candidates by turns, so that what else the machine does falls on all of them, and takes each one's best round. On a
-    /// busy machine most rounds are spoiled, so there are more than a quiet one would need.
+    /// busy machine most rounds are spoiled, so there are more than a quiet one would need. Null where the driver skipped them.
     /// </summary>
-    private static KernelFamily Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    private static KernelFamily? Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         using NeuralDevice.Scope scope = device.Enter();
         using MatrixTexture input = new(device, device.Shape(Batch, Inputs, "A probe")), inputGradients = new(device, input.Shape);
@@ -67,6 +67,7 @@ internal static class KernelFamilyProbe
         }
 
         Dispatch[][] candidates = [.. families.Select(Products)];
+        SkipMark.Put(device, output);
         double[] best = new double[candidates.Length];
         Array.Fill(best, double.PositiveInfinity);
         for (int round = 0; round <= Rounds; round++)
@@ -81,7 +82,7 @@ internal static class KernelFamilyProbe
             }
         }
 
-        return families[Array.IndexOf(best, best.Min())];
+        return SkipMark.IsIn(device, output) ? null : families[Array.IndexOf(best, best.Min())];
     }
 
     /// <summary>What was found before; nothing where there is no file or it is damaged, since a probe then finds it again.</summary>

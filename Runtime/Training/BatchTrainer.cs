@@ -65,6 +65,7 @@ public sealed class BatchTrainer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public BatchResult TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
@@ -101,6 +102,7 @@ public sealed class BatchTrainer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public BatchResult TrainBatchOfBytes(
         ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
@@ -254,9 +256,9 @@ public sealed class BatchTrainer : IDisposable
 
         lastSteps = steps;
         state.PrepareStep(LearningRate);
-        BatchResult result = steps.Run(batch);
-        if (float.IsFinite(result.Loss)) state.Commit();
+        bool hasRun = steps.TryRun(batch, out BatchResult result);
+        if (hasRun && float.IsFinite(result.Loss)) state.Commit();
         else state.Discard();
-        return result;
+        return hasRun ? result : throw DispatchesSkippedException.OfCall();
     }
 }

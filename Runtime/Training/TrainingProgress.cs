@@ -40,20 +40,3 @@ public enum TrainerState
 /// <param name="State">What it is doing.</param>
 public readonly record struct TrainingProgress(
     long Steps, double Epochs, float Loss, float Accuracy, TimeSpan GpuTime, int StepsThisFrame, TrainerState State);
-
-/// <summary>
-/// Dispatches of a trainer were enqueued and did not run. A conditional render of the host that was open while Tick was
-/// called (glBeginConditionalRender without its end) does that: the driver skips them without an error.
-/// </summary>
-public sealed class DispatchesSkippedException : InvalidOperationException
-{
-    /// <summary>Makes the exception with the sentence that its reader needs.</summary>
-    public DispatchesSkippedException(string message) : base(message) { }
-
-    internal static DispatchesSkippedException OfStep(long step, string call)
-    {
-        return new DispatchesSkippedException(
-            $"Training step {step} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
-            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training goes on with the next {call}.");
-    }
-}

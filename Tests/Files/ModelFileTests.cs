@@ -100,6 +100,8 @@ internal sealed class ModelFileTests
     /// <summary>A file as the format's own library writes it: entries by name, other metadata or none, the data in that order.</summary>
     [TestCase("")]
     [TestCase("\"__metadata__\":{\"format\":\"pt\"},")]
+    [TestCase("\"__metadata__\":{},")]
+    [TestCase("\"__metadata__\":null,")]
     public void AFileOfTheFormatsOwnLibraryIsRead(string metadata)
     {
         string header = $$"""
@@ -178,6 +180,21 @@ internal sealed class ModelFileTests
         Assert.That(exception.Defect, Is.EqualTo(defect));
         Assert.That(exception.Message, Does.Contain(says).And.Contain(string.Create(CultureInfo.InvariantCulture, $"byte {exception.Offset}")));
         Assert.That(exception.Offset, Is.InRange(offset - 80, offset + 80), "near what was changed");
+    }
+
+    /// <summary>Also of an entry that nobody asks for, and whichever way its name is spelled.</summary>
+    [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format comes twice")]
+    [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format comes twice")]
+    [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout comes twice")]
+    [TestCase("\"LONG\":\"\",\"LONG\":\"\"", "very long key of the metadata comes twice")]
+    [TestCase("\"LONG\":\"\",\"LON\\u0047\":\"\"", "very long key of the metadata comes twice")]
+    [TestCase("\"LONGER\":\"\",\"LONG\":\"\"", null)]
+    public void AnEntryOfTheMetadataThatComesTwiceIsRefused(string entries, string? says)
+    {
+        string header = $"{{\"__metadata__\":{{{entries.Replace("LON", new string('n', 600), StringComparison.Ordinal)}}}}}";
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => ModelFiles.Read(FileOf(header, []), ModelFiles.Linear))!;
+        Assert.That(exception.Defect, Is.EqualTo(says is null ? FileDefect.TensorMissing : FileDefect.MetadataTwice));
+        if (says is not null) Assert.That(exception.Message, Does.Contain(says));
     }
 
     /// <summary>A header that asks for much gets nothing: memory is taken for what the file holds.</summary>

@@ -179,6 +179,55 @@ internal sealed class PublicCalls : IDisposable
         yield return ("OnnxExport.ExportOnnx", () => classifier.Network.ExportOnnx(Path.Combine(folder, "model.onnx"), softmax: true));
     }
 
+    /// <summary>All weights are again what <see cref="Fingerprint"/> was first taken of, and no result is there.</summary>
+    public void Reset()
+    {
+        classifier.SetParameters(parameters);
+        sharingAgents.SetBrain(0, memberParameters);
+        for (int member = 0; member < Members; member++)
+        {
+            population.SetParameters(member, memberParameters);
+            agents.SetBrain(member, memberParameters);
+        }
+
+        Array.Clear(results);
+        Array.Clear(losses);
+    }
+
+    /// <summary>All weights, and what the last calls have found.</summary>
+    public float[] Fingerprint()
+    {
+        IEnumerable<ClassifierParameters> networks =
+        [
+            classifier.GetParameters(), sharingAgents.GetBrain(0),
+            .. Enumerable.Range(0, Members).SelectMany(member => (ClassifierParameters[])[population.GetParameters(member), agents.GetBrain(member)]),
+        ];
+        return [.. results, .. losses, .. networks.SelectMany(network => (float[])[.. network.HiddenWeights, .. network.HiddenBiases, .. network.OutputWeights, .. network.OutputBiases])];
+    }
+
+    /// <summary>Some frames in which what was enqueued becomes known; what is told of skipped dispatches meanwhile.</summary>
+    public List<string> RunFrames()
+    {
+        List<string> told = [];
+        for (int frame = 0; frame < 4; frame++)
+        {
+            foreach (Action call in (Action[])[device.Update, () => frameTrainer.Tick(), () => timedTrainer.Tick(), agents.Update, sharingAgents.Update, seeingAgents.Update])
+            {
+                try
+                {
+                    call();
+                }
+                catch (DispatchesSkippedException exception)
+                {
+                    told.Add(exception.Message);
+                }
+            }
+        }
+
+        timedTrainer.Pause();
+        return told;
+    }
+
     /// <summary>A prediction with the weights as they were at the start.</summary>
     public float[] Predict()
     {
