@@ -348,7 +348,7 @@ public sealed class NetworkPopulation : IDisposable
         }
 
         KernelSource source = Source(
-            "network_population_step.comp", rowsPerDispatch,
+            "network_population_step.comp", dispatch => new PopulationStepKernel(dispatch), rowsPerDispatch,
             LabelTargets.MaskConstant, ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
         return new Dispatch(source, matrices, [new(("members", Members), ("firstRow", firstRow))], new DispatchGrid(Groups), [scalars]) { NeedsBarrier = firstRow > 0 };
     }
@@ -371,7 +371,7 @@ public sealed class NetworkPopulation : IDisposable
     {
         int rowsPerGroup = RowsPerDispatch(rows);
         return new Dispatch(
-            Source("network_population_forward.comp", rowsPerGroup),
+            Source("network_population_forward.comp", dispatch => new PopulationForwardKernel(dispatch), rowsPerGroup),
             [MatrixBinding.Read("parameters", weights.Committed), MatrixBinding.Read("features", samples), MatrixBinding.Write("probabilities", results)],
             [new(("members", Members))], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
     }
@@ -392,14 +392,17 @@ public sealed class NetworkPopulation : IDisposable
 
     private static int RowsPerDispatch(int rows) => Math.Min(PopulationLayout.MostRows, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows));
 
-    private KernelSource Source(string fileName, int rows, params ReadOnlySpan<(string Name, int Value)> more)
+    private KernelSource Source(string fileName, Func<Dispatch, ProcessorKernel> method, int rows, params ReadOnlySpan<(string Name, int Value)> more)
     {
         return new KernelSource(
             fileName,
             [
                 ("GROUP_SIZE", PopulationLayout.GroupSize), ("ROWS", rows), ("INPUTS", Inputs), ("HIDDEN", Hidden), ("CLASSES", Classes),
                 .. more,
-            ]);
+            ])
+        {
+            Method = method,
+        };
     }
 
     private void EnsureFeatures(int rows)

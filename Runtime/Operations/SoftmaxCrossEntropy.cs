@@ -34,5 +34,35 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
 
     internal override TargetLayout TargetsFor(int outputs) => new LabelTargets(outputs);
 
+    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int rows, Span<float> gradients)
+    {
+        (int label, float weight) = LabelTargets.Read(target);
+        float maximum = float.MinValue, sum = 0, weighted = 0;
+        int best = 0;
+        for (int j = 0; j < outputs.Length; j++)
+        {
+            if (!LabelTargets.IsAllowed(target, j) || !(outputs[j] > maximum)) continue;
+            (maximum, best) = (outputs[j], j);
+        }
+
+        for (int j = 0; j < outputs.Length; j++)
+        {
+            float term = LabelTargets.IsAllowed(target, j) ? MathF.Exp(outputs[j] - maximum) : 0;
+            if (LabelTargets.IsAllowed(target, j)) weighted += term * Softmax.Shifted(outputs[j], maximum);
+            sum += term;
+            if (!gradients.IsEmpty) gradients[j] = term;
+        }
+
+        float logSum = MathF.Log(sum), entropy = logSum - (weighted / sum);
+        for (int j = 0; j < gradients.Length; j++)
+        {
+            if (!LabelTargets.IsAllowed(target, j)) continue;
+            float p = gradients[j] / sum, logP = Softmax.Shifted(outputs[j], maximum) - logSum;
+            gradients[j] = ((weight * (p - (j == label ? 1 : 0))) + (EntropyBonus * p * (logP + entropy))) / rows;
+        }
+
+        return new RowLoss((weight * (logSum - (outputs[label] - maximum))) - (EntropyBonus * entropy), best == label);
+    }
+
     private static float Required(float value) => Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus));
 }

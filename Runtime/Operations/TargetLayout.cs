@@ -78,6 +78,12 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
 
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
 
+    /// <summary>The label and the weight of a packed target.</summary>
+    public static (int Label, float Weight) Read(ReadOnlySpan<uint> target) => ((int)target[0], BitConverter.UInt32BitsToSingle(target[1]));
+
+    /// <summary>Whether a class is allowed by a packed target; those past the last one are not.</summary>
+    public static bool IsAllowed(ReadOnlySpan<uint> target, int j) => (target[MaskWord + (j / BitsPerWord)] >> (j % BitsPerWord) & 1) != 0;
+
     public override void Check(int rows, BatchTargets targets)
     {
         if (!targets.AreLabels) throw new ArgumentException("This loss takes labels, one class a sample, but got values. Hand over labels (ints).", nameof(targets));
