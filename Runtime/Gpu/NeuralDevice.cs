@@ -87,6 +87,28 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
+    /// Makes the device that is likely the fastest here: an OpenGL context of its own on a graphics card where there is one, else the processor, as
+    /// <see cref="CreateOnProcessor"/>. It takes a software driver of OpenGL, which is a slow way to the processor, only where the environment asks for one
+    /// (<see cref="HeadlessOptions.PlatformVariable"/>).
+    /// </summary>
+    /// <param name="options">For the processor; null for one thread a processor, at most 8.</param>
+    public static NeuralDevice Create(ProcessorOptions? options = null)
+    {
+        try
+        {
+            NeuralDevice device = CreateHeadless();
+            if (!device.Limits.IsSoftware || Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable) is { Length: > 0 }) return device;
+            device.Dispose();
+        }
+        catch (DeviceNotSupportedException)
+        {
+            // no OpenGL here, which is what the processor is for
+        }
+
+        return CreateOnProcessor(options);
+    }
+
+    /// <summary>
     /// Makes a device that is the processor: it needs no OpenGL, no driver and no window. Networks, trainers, populations, agents and files work on it
     /// as on any other, by kernels that are methods, and learn the same, up to the rounding of sums. It shares no textures with a game.
     /// </summary>

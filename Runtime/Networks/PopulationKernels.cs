@@ -146,7 +146,7 @@ internal sealed unsafe class PopulationForwardKernel : PopulationKernel
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         Layout at = LayoutOf(scratch);
-        float* logits = stackalloc float[Classes];
+        float* logits = stackalloc float[ClassStride];
         for (int line = firstLine; line < firstLine + lines; line++)
         {
             int firstRow = line * MostRows, count = Math.Min(MostRows, rows - firstRow);
@@ -159,7 +159,7 @@ internal sealed unsafe class PopulationForwardKernel : PopulationKernel
                     {
                         for (int j = 0; j < Classes; j++) logits[j] = at.Outputs[(((row * Classes) + j) * Group) + m];
                         nint sample = ((nint)((group * Group) + m) * rows) + firstRow + row;
-                        Softmax.Probabilities(new ReadOnlySpan<float>(logits, Classes), new Span<float>(probabilities.Floats + (sample * ClassStride), ClassStride));
+                        Softmax.Probabilities(new ReadOnlySpan<float>(logits, ClassStride), Classes, new Span<float>(probabilities.Floats + (sample * ClassStride), ClassStride));
                     }
                 }
             }

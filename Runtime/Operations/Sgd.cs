@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
@@ -51,11 +52,13 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
             return;
         }
 
+        ref float from = ref MemoryMarshal.GetReference(weights), gradient = ref MemoryMarshal.GetReference(gradients), to = ref MemoryMarshal.GetReference(newWeights);
+        Vector<float> rates = new(rate), decays = new(decay);
         int i = 0;
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> w = new(weights[i..]);
-            (w - (rate * (new Vector<float>(gradients[i..]) + (decay * w)))).CopyTo(newWeights[i..]);
+            Vector<float> w = Vector.LoadUnsafe(ref from, (nuint)i);
+            (w - (rates * (Vector.LoadUnsafe(ref gradient, (nuint)i) + (decays * w)))).StoreUnsafe(ref to, (nuint)i);
         }
 
         for (; i < weights.Length; i++) newWeights[i] = weights[i] - (rate * (gradients[i] + (decay * weights[i])));

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -78,7 +80,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         float** a = (float**)(scratch + PointerRows.Length(capacity));
         float* transposed = scratch + PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows);
         float* gradients = parameterGradients is null ? transposed + (rowsPerLine * capacity) : parameterGradients.Floats + ((nint)firstInput * outputStride);
-        PackInputs(rows, firstInput, count, tiles, (float**)scratch, transposed);
+        PackInputs(rows, firstInput, tiles, (float**)scratch, transposed);
         for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
         {
             int width = Math.Min(MatrixProduct.Columns, outputStride - column), stride = MatrixProduct.PanelWidth(width);
@@ -103,29 +105,43 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     }
 
     /// <summary>Columns of X, six at a time beside each other as a tile reads them, with the input that is always one behind the last.</summary>
-    private void PackInputs(int rows, int firstInput, int count, int tiles, float** found, float* transposed)
+    private void PackInputs(int rows, int firstInput, int tiles, float** found, float* transposed)
     {
         if (!HasByteInputs) FindRows(inputs, inputStride, 0, rows, found);
         for (int tile = 0; tile < tiles; tile++)
         {
             int first = firstInput + (tile * MatrixProduct.TileRows);
-            int width = Math.Min(MatrixProduct.TileRows, inputColumns - first);   // less than a tile where the biases follow
             float* to = transposed + ((nint)tile * MatrixProduct.TileRows * rows);
-            for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
-            {
-                if (HasByteInputs)
-                {
-                    byte* from = inputs.Bytes + ((nint)InputRow(row) * inputStride) + first;
-                    for (int i = 0; i < width; i++) to[i] = from[i];
-                }
-                else
-                {
-                    float* from = found[row] + first;
-                    for (int i = 0; i < width; i++) to[i] = from[i];
-                }
+            if (HasByteInputs) PackBytes(rows, first, to);
+            else if (first + MatrixProduct.TileRows <= inputColumns) PackWhole(rows, first, found, to);
+            else PackLast(rows, first, found, to);
+        }
+    }
 
-                for (int i = width; i < MatrixProduct.TileRows; i++) to[i] = first + i == inputColumns ? (HasByteInputs ? ByteOne : 1) : 0;
-            }
+    private static void PackWhole(int rows, int first, float** found, float* to)
+    {
+        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
+        {
+            float* from = found[row] + first;
+            Vector128.Load(from).Store(to);
+            Vector64.Load(from + Vector128<float>.Count).Store(to + Vector128<float>.Count);
+        }
+    }
+
+    private void PackLast(int rows, int first, float** found, float* to)
+    {
+        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
+        {
+            for (int i = 0; i < MatrixProduct.TileRows; i++) to[i] = first + i < inputColumns ? found[row][first + i] : first + i == inputColumns ? 1 : 0;
+        }
+    }
+
+    private void PackBytes(int rows, int first, float* to)
+    {
+        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
+        {
+            byte* from = inputs.Bytes + ((nint)InputRow(row) * inputStride) + first;
+            for (int i = 0; i < MatrixProduct.TileRows; i++) to[i] = first + i < inputColumns ? from[i] : first + i == inputColumns ? ByteOne : 0;
         }
     }
 }

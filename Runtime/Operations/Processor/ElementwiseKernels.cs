@@ -89,7 +89,7 @@ internal sealed unsafe class SoftmaxForwardKernel : ProcessorKernel
         for (int row = firstLine * rowsPerLine; row < Math.Min((firstLine + lines) * rowsPerLine, rows); row++)
         {
             nint at = (nint)row * stride;
-            Softmax.Probabilities(new ReadOnlySpan<float>(logits.Floats + at, classes), new Span<float>(probabilities.Floats + at, stride));
+            Softmax.Probabilities(new ReadOnlySpan<float>(logits.Floats + at, stride), classes, new Span<float>(probabilities.Floats + at, stride));
         }
     }
 }

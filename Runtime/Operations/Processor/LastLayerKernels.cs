@@ -85,7 +85,7 @@ internal sealed unsafe class LastLayerSoftmaxKernel : LastLayerKernel
         for (int i = 0; i < count; i++)
         {
             Softmax.Probabilities(
-                new ReadOnlySpan<float>(z + (i * OutputStride), classes), new Span<float>(probabilities.Floats + ((nint)(firstRow + i) * OutputStride), OutputStride));
+                new ReadOnlySpan<float>(z + (i * OutputStride), OutputStride), classes, new Span<float>(probabilities.Floats + ((nint)(firstRow + i) * OutputStride), OutputStride));
         }
     }
 }
