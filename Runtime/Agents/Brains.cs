@@ -43,7 +43,7 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
 
     /// <summary>
     /// Before <see cref="Predict"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
-    /// the first probability is <see cref="PredictionWorkspace.Skipped"/>, and not what an earlier question has left.
+    /// the first probability is that of <see cref="PredictionWorkspace.SkippedRow"/>, and not what an earlier question has left.
     /// </summary>
     public void MarkSkipped() => Probabilities.Upload<float>(skippedRow ??= PredictionWorkspace.SkippedRow(Probabilities.Shape.Columns));
 
@@ -179,7 +179,7 @@ internal sealed class SharedBrain : Brains
 
     public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
 
-    public override MatrixTexture Probabilities => prediction.Probabilities;
+    public override MatrixTexture Probabilities => prediction.Results;
 
     public override MatrixTexture Features => prediction.Input;
 
@@ -202,11 +202,11 @@ internal sealed class SharedBrain : Brains
         if (learned is not null)
         {
             learned.Write(features, looks);
-            trainer!.EnqueueWrittenBatch(actions, weights, allowed);
+            trainer!.EnqueueWrittenBatch(actions.Length, BatchTargets.OfLabels(actions, weights, allowed));
             return;
         }
 
-        trainer!.EnqueueBatch(features, actions, weights, allowed);
+        trainer!.EnqueueBatch(features, BatchTargets.OfLabels(actions, weights, allowed));
     }
 
     public override void Repeat() => trainer!.EnqueueLastBatch();

@@ -44,7 +44,7 @@ internal sealed class DecisionRequest : IDisposable
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
     /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
-    public bool WasSkipped => probabilities[0] == PredictionWorkspace.Skipped;
+    public bool WasSkipped => PredictionWorkspace.WasSkipped(probabilities[0]);
 
     /// <summary>After <see cref="Read"/>: what the brain makes of a row.</summary>
     public ReadOnlySpan<float> Probabilities(int row) => probabilities.AsSpan(row * actions, actions);

@@ -30,4 +30,12 @@ public static class OnnxExport
         OnnxModel.Check(network.Stack, classNames);
         WholeFile.Write(path, OnnxModel.Of(network, softmax, classNames).WriteTo);
     }
+
+    /// <summary>Writes a network whose outputs are no logits.</summary>
+    internal static void ExportOutputs(Network network, string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        OnnxModel.Check(network.Stack, classNames: null);
+        WholeFile.Write(path, OnnxModel.Of(network, softmax: false, classNames: null, OnnxModel.Outputs).WriteTo);
+    }
 }

@@ -38,74 +38,69 @@ internal abstract class Workspace : IDisposable
     }
 }
 
-/// <summary>Predictions: the forward pass, and the softmax at its end.</summary>
+/// <summary>Predictions: the forward pass, and the softmax at its end where probabilities are asked for and not the outputs as they are.</summary>
 internal sealed class PredictionWorkspace : Workspace
 {
-    /// <summary>What no softmax gives: it stays where <see cref="MarkSkipped"/> put it and the driver skipped the dispatches.</summary>
-    public const float Skipped = -1;
+    /// <summary>The bits of a NaN that no arithmetic gives: it stays where <see cref="MarkSkipped"/> put it and the driver skipped the dispatches.</summary>
+    private const uint Skipped = 0x7fc5_ca9d;
 
     private readonly float[] skippedRow;
-    private readonly Plan logitsPlan;
-    private readonly Plan probabilitiesPlan;
+    private readonly Plan plan;
 
-    public PredictionWorkspace(Network network, int capacity) : base(network, capacity)
+    public PredictionWorkspace(Network network, int capacity, bool softmax = true) : base(network, capacity)
     {
-        Graph.AddProbabilities();
-        logitsPlan = PlanOf(ForLogits(Graph, network.Stack), compile: false);   // which few ask for
-        probabilitiesPlan = PlanOf(ForProbabilities(Graph));
+        plan = PlanOf(ComputationsOf(Graph, softmax));
         skippedRow = SkippedRow(network.Outputs);
     }
 
-    /// <summary>A row that no softmax gives.</summary>
+    /// <summary>A row that no network gives.</summary>
     public static float[] SkippedRow(int outputs)
     {
         float[] row = new float[outputs];
-        row.AsSpan().Fill(Skipped);
+        row.AsSpan().Fill(BitConverter.UInt32BitsToSingle(Skipped));
         return row;
     }
 
-    /// <summary>The kernels of both plans, with nothing made.</summary>
-    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows)
+    /// <summary>Whether the first value of what was read back is still that of <see cref="SkippedRow"/>.</summary>
+    public static bool WasSkipped(float first) => BitConverter.SingleToUInt32Bits(first) == Skipped;
+
+    /// <summary>The kernels of its plan, with nothing made.</summary>
+    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows, bool softmax)
     {
         ComputationGraph graph = new(network.Stack, rows, network.CommittedParameters, network.Kernels);
-        graph.AddProbabilities();
-        return ForLogits(graph, network.Stack).Concat(ForProbabilities(graph)).Select(planned => graph.ToDispatch(planned.Computation));
+        return ComputationsOf(graph, softmax).Select(planned => graph.ToDispatch(planned.Computation));
     }
 
-    /// <summary>What <see cref="Enqueue"/> finds.</summary>
-    public MatrixTexture Probabilities => Graph.Probabilities!.Texture;
+    /// <summary>What <see cref="Enqueue"/> finds: the probabilities, or the outputs.</summary>
+    public MatrixTexture Results => (Graph.Probabilities ?? Graph.Outputs).Texture;
 
     /// <summary>
     /// Before <see cref="Enqueue"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
-    /// the first row is <see cref="Skipped"/>, and not what an earlier batch has left.
+    /// the first row is that of <see cref="SkippedRow"/>, and not what an earlier batch has left.
     /// </summary>
-    public void MarkSkipped() => Probabilities.Upload<float>(skippedRow);
+    public void MarkSkipped() => Results.Upload<float>(skippedRow);
 
     /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
     public void Enqueue(ReadOnlySpan<float> features, int rows)
     {
         Input.Upload(features);
-        probabilitiesPlan.Run(rows);
+        plan.Run(rows);
     }
 
     /// <summary>Runs the forward pass on features that were written into the input, without waiting.</summary>
-    public void EnqueueWritten(int rows) => probabilitiesPlan.Run(rows);
+    public void EnqueueWritten(int rows) => plan.Run(rows);
 
-    public void Run(ReadOnlySpan<float> features, int rows, Span<float> result, bool probabilities)
+    public void Run(ReadOnlySpan<float> features, int rows, Span<float> results)
     {
-        if (!probabilities) logitsPlan.Compile();
-        Input.Upload(features);
-        (probabilities ? probabilitiesPlan : logitsPlan).Run(rows);
-        (probabilities ? Graph.Probabilities! : Graph.Outputs).Texture.Read(result);
+        Enqueue(features, rows);
+        Results.Read(results);
     }
 
-    private static IEnumerable<PlannedComputation> ForLogits(ComputationGraph graph, Stack stack)
+    private static IReadOnlyList<PlannedComputation> ComputationsOf(ComputationGraph graph, bool softmax)
     {
-        int lossLayer = stack.Layers.Count;
-        return Fusion.Fuse(graph, graph.Outputs).Where(planned => planned.Layer != lossLayer);
+        if (softmax) graph.AddProbabilities();
+        return Fusion.Fuse(graph, softmax ? graph.Probabilities : graph.Outputs);
     }
-
-    private static IReadOnlyList<PlannedComputation> ForProbabilities(ComputationGraph graph) => Fusion.Fuse(graph, graph.Probabilities);
 }
 
 /// <summary>The gradient of the features from a given gradient of the logits.</summary>
@@ -135,9 +130,8 @@ internal sealed class InputGradientWorkspace : Workspace
 internal sealed class StepWorkspace : Workspace
 {
     private readonly Plan plan;
-    private readonly TargetLayout layout;
+    private readonly TargetStaging targets;
     private readonly float[] batchLoss = new float[MatrixShape.ColumnsPerTexel];
-    private uint[] targetWords = [];
 
     public StepWorkspace(
         Network network, int capacity, Loss loss, OptimizerState? optimizer = null, bool fused = true,
@@ -145,7 +139,7 @@ internal sealed class StepWorkspace : Workspace
         : base(network, capacity, source, features)
     {
         Loss = loss;
-        layout = loss.TargetsFor(network.Outputs);
+        targets = new TargetStaging(loss.TargetsFor(network.Outputs));
         Graph.AddLoss(loss, log?.Results);
         Graph.AddBackward(inputGradients: false);
         if (optimizer is not null) Graph.AddUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
@@ -194,12 +188,5 @@ internal sealed class StepWorkspace : Workspace
     }
 
     /// <summary>Uploads the checked targets of samples whose features are written on the GPU.</summary>
-    public void UploadTargets(BatchTargets targets, int rows)
-    {
-        MatrixTexture texture = ((PlannedMatrix)Graph.Targets!).Texture;
-        int words = rows * layout.WordsPerRow;
-        if (targetWords.Length < words) targetWords = new uint[words];
-        layout.Pack(targets, targetWords.AsSpan(0, words));
-        texture.Upload<uint>(targetWords.AsSpan(0, words));
-    }
+    public void UploadTargets(BatchTargets batchTargets, int rows) => targets.Upload(batchTargets, rows, ((PlannedMatrix)Graph.Targets!).Texture);
 }

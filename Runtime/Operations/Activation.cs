@@ -5,6 +5,10 @@ namespace NeuralPlugin;
 /// g(dy, y), so that the layer before it need not store x. On the GPU it is an include with <c>activate</c> and
 /// <c>gradientFromOutput</c>, which kernels of the layers beside it take along.
 /// </summary>
+/// <remarks>
+/// Every activation keeps f(0) = 0, since the padding of a matrix goes through it and stays zero, and f(NaN) = NaN, so that a loss that is not
+/// finite is noticed.
+/// </remarks>
 public abstract class Activation : Layer
 {
     private protected Activation()

@@ -23,7 +23,7 @@ public abstract class KernelFamily
     public static KernelFamily Processor { get; } = new ProcessorFamily();
 
     /// <summary>All there are.</summary>
-    public static IReadOnlyList<KernelFamily> All { get; } = [RegisterTiled, Processor];
+    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled, Processor];
 
     /// <summary>What checkpoints call it: <c>register-tiled</c>.</summary>
     public string Name { get; }
@@ -71,6 +71,17 @@ public abstract class KernelFamily
 
     /// <summary>Whether a device of these limits can run its kernels.</summary>
     internal virtual bool RunsOn(DeviceLimits limits) => !limits.RunsMethods;
+
+    /// <summary>
+    /// Makes a family of another assembly, whose shaders <see cref="ShaderLibrary.AddAssembly"/> finds, one of <see cref="All"/>: names find it and
+    /// probes try it. Before there is a device.
+    /// </summary>
+    /// <exception cref="ArgumentException">There is one of its name already.</exception>
+    internal static void Add(KernelFamily family)
+    {
+        if (All.Any(other => other.Name == family.Name)) throw new ArgumentException($"There is a kernel family '{family.Name}' already.", nameof(family));
+        All = [.. All, family];
+    }
 
     /// <summary>Its kernels on a device of these limits.</summary>
     internal abstract FamilyKernels For(DeviceLimits limits);

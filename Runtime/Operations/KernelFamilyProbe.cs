@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -22,13 +23,20 @@ internal static class KernelFamilyProbe
     public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
     {
         if (families.Count == 1) return families[0];
-        string key = $"{device.Renderer} | {device.Version} | {ShaderLibrary.Fingerprint}";
+        string key = string.Join(" | ", [device.Renderer, device.Version, .. Fingerprints(families)]);
         Dictionary<string, string> remembered = Read(cacheFile);
         if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
         KernelFamily fastest = Fastest(device, families);
         remembered[key] = fastest.Name;
         Write(cacheFile, remembered);
         return fastest;
+    }
+
+    /// <summary>Of all the shaders that the families may be made of: this assembly's, and those of families that others bring.</summary>
+    private static IEnumerable<string> Fingerprints(IReadOnlyList<KernelFamily> families)
+    {
+        IEnumerable<Assembly> others = families.Select(family => family.GetType().Assembly).Where(assembly => assembly != typeof(KernelFamily).Assembly);
+        return [ShaderLibrary.Fingerprint, .. others.Distinct().Select(ShaderLibrary.FingerprintOf)];
     }
 
     /// <summary>

@@ -38,9 +38,10 @@ public abstract record Loss
     /// <summary>The include's counterpart on the processor: the loss of a row and, where they are wanted, the gradients of the mean loss by its outputs.</summary>
     /// <param name="outputs">A row of the network's outputs, with its padding.</param>
     /// <param name="target">Its target, as <see cref="TargetLayout"/> packs it.</param>
+    /// <param name="count">Those outputs that are not padding.</param>
     /// <param name="rows">Rows of the batch, whose mean the loss is.</param>
     /// <param name="gradients">As long as the outputs, written; empty for none.</param>
-    internal abstract RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int rows, Span<float> gradients);
+    internal abstract RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients);
 
     /// <summary>The losses of rows, then their sum over the batch.</summary>
     internal IEnumerable<Computation> Forward(Operand outputs, Operand targets, Operand rowLosses, Operand batchLoss)
@@ -55,7 +56,7 @@ public abstract record Loss
     }
 
     /// <summary>The losses that files can name.</summary>
-    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format];
+    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format];
 }
 
 /// <summary>How a loss is read from a file.</summary>
@@ -70,7 +71,7 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("rowLosses", RowLosses)];
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Outputs, Targets);
+    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Loss, Outputs);
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
 
@@ -82,12 +83,12 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
 
     public override KernelChoice? KernelOf(FamilyKernels kernels)
     {
-        Loss loss = Loss;
-        return CommonKernels.RowByRow("loss_forward.comp", (dispatch, rowsPerLine) => new LossKernel(dispatch, loss, rowsPerLine));
+        (Loss loss, int count) = (Loss, Outputs.Shape.Columns);
+        return CommonKernels.RowByRow("loss_forward.comp", (dispatch, rowsPerLine) => new LossKernel(dispatch, loss, count, rowsPerLine));
     }
 
-    public static IReadOnlyList<(string Name, int Value)> SizesOf(Operand outputs, Operand targets) =>
-        [("targetTexels", targets.Shape.TexelsPerRow), ("networkTexels", outputs.Shape.TexelsPerRow)];
+    public static IReadOnlyList<(string Name, int Value)> SizesOf(Loss loss, Operand outputs) =>
+        [.. loss.TargetsFor(outputs.Shape.Columns).Sizes, ("networkTexels", outputs.Shape.TexelsPerRow)];
 }
 
 /// <summary>The mean loss of a batch, and its correct predictions.</summary>
@@ -109,7 +110,7 @@ internal sealed record LossBackward(Loss Loss, Operand Outputs, Operand Targets,
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("networkGradients", OutputGradients)];
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Outputs, Targets);
+    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Loss, Outputs);
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
 
@@ -119,7 +120,7 @@ internal sealed record LossBackward(Loss Loss, Operand Outputs, Operand Targets,
 
     public override KernelChoice? KernelOf(FamilyKernels kernels)
     {
-        Loss loss = Loss;
-        return CommonKernels.RowByRow("loss_backward.comp", (dispatch, rowsPerLine) => new LossKernel(dispatch, loss, rowsPerLine));
+        (Loss loss, int count) = (Loss, Outputs.Shape.Columns);
+        return CommonKernels.RowByRow("loss_backward.comp", (dispatch, rowsPerLine) => new LossKernel(dispatch, loss, count, rowsPerLine));
     }
 }

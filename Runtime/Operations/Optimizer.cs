@@ -2,17 +2,21 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A rule that turns gradients into new weights, on the GPU. It is an immutable description: its state (velocities, moments)
-/// lives in the trainer. It owns an include with <c>optimize</c>, which the kernels that give gradients take along.
+/// lives in the trainer. It owns an include with <c>optimize</c>, which the kernels that give gradients take along. Of zeros <c>optimize</c>
+/// makes zeros, since the padding of a matrix goes through it and stays zero.
 /// </summary>
 /// <param name="LearningRate">The factor of each step; the trainer may change it between steps.</param>
 public abstract record Optimizer(float LearningRate)
 {
+    /// <summary>The smallest normal number: GPUs may take smaller ones for zero, and 0 / (√0 + 0) is no number.</summary>
+    private protected const float SmallestEpsilon = 1.17549435e-38f;
+
     /// <summary>The factor of each step.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LearningRate { get; init => field = RequireLearningRate(value); } = RequireLearningRate(LearningRate);
 
     /// <summary>The optimizers that files can name.</summary>
-    internal static IReadOnlyList<OptimizerFormat> Formats => [Sgd.Format, Adam.Format];
+    internal static IReadOnlyList<OptimizerFormat> Formats => [Sgd.Format, Adam.Format, AdamW.Format, RmsProp.Format];
 
     /// <summary>What files call it.</summary>
     internal abstract string Name { get; }

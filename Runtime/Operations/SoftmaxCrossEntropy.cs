@@ -37,7 +37,7 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
 
     internal override TargetLayout TargetsFor(int outputs) => new LabelTargets(outputs);
 
-    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int rows, Span<float> gradients)
+    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients)
     {
         const int FewOutputs = 256;
         (int label, float weight) = LabelTargets.Read(target);

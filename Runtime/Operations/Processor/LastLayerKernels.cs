@@ -94,6 +94,7 @@ internal sealed unsafe class LastLayerSoftmaxKernel : LastLayerKernel
 internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
 {
     private readonly Loss loss;
+    private readonly int outputs;
     private readonly Activation? activation;
     private readonly MatrixAddress targets;
     private readonly MatrixAddress networkGradients;
@@ -105,10 +106,12 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
 
     /// <param name="dispatch">The dispatch.</param>
     /// <param name="loss">The loss.</param>
+    /// <param name="outputs">Outputs of a row, without its padding.</param>
     /// <param name="activation">What gave the hidden rows, where its derivative is taken.</param>
-    public LastLayerLossKernel(Dispatch dispatch, Loss loss, Activation? activation) : base(dispatch)
+    public LastLayerLossKernel(Dispatch dispatch, Loss loss, int outputs, Activation? activation) : base(dispatch)
     {
         this.loss = loss;
+        this.outputs = outputs;
         this.activation = activation;
         targets = Matrix("targets");
         networkGradients = Matrix("networkGradients");
@@ -134,7 +137,8 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
             float* gradients = networkGradients.Floats + ((nint)row * OutputStride);
             RowLoss result = loss.ComputeRow(
                 new ReadOnlySpan<float>(z + (i * OutputStride), OutputStride),
-                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), rows, new Span<float>(gradients, OutputStride));
+                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), outputs, rows,
+                new Span<float>(gradients, OutputStride));
             float* to = rowLosses.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
             (to[0], to[1], to[2], to[3]) = (result.Loss, result.IsCorrect ? 1 : 0, 0, 0);
             StepLog.NoteLoss(result.Loss, log);

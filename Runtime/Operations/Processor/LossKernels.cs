@@ -44,6 +44,7 @@ internal sealed unsafe class LossSumKernel : LoggedKernel
 internal sealed unsafe class LossKernel : BatchKernel
 {
     private readonly Loss loss;
+    private readonly int count;
     private readonly int rowsPerLine;
     private readonly MatrixAddress networkOutputs;
     private readonly MatrixAddress targets;
@@ -55,10 +56,12 @@ internal sealed unsafe class LossKernel : BatchKernel
 
     /// <param name="dispatch">Has a matrix for the losses, or one for the gradients.</param>
     /// <param name="loss">The loss.</param>
+    /// <param name="count">Outputs of a row, without its padding.</param>
     /// <param name="rowsPerLine">Of its grid.</param>
-    public LossKernel(Dispatch dispatch, Loss loss, int rowsPerLine) : base(dispatch)
+    public LossKernel(Dispatch dispatch, Loss loss, int count, int rowsPerLine) : base(dispatch)
     {
         this.loss = loss;
+        this.count = count;
         this.rowsPerLine = rowsPerLine;
         networkOutputs = Matrix("networkOutputs");
         targets = Matrix("targets");
@@ -76,7 +79,7 @@ internal sealed unsafe class LossKernel : BatchKernel
             Span<float> gradients = networkGradients is null ? default : new Span<float>(networkGradients.Floats + ((nint)row * stride), stride);
             RowLoss found = loss.ComputeRow(
                 new ReadOnlySpan<float>(networkOutputs.Floats + ((nint)row * stride), stride),
-                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), rows, gradients);
+                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), count, rows, gradients);
             if (rowLosses is not null) Store(found, row);
         }
     }

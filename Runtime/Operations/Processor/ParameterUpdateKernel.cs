@@ -35,24 +35,26 @@ internal sealed unsafe class UpdateAccess
     public void Run(nint first, int length, float* gradients)
     {
         UpdateKind kind = steps.KindOfUpdate(log);
-        if (kind == UpdateKind.None) return;
-        float** from = stackalloc float*[state.Length + 1];
-        float** to = stackalloc float*[state.Length + 1];
+        if (kind == UpdateKind.Copy) Keep(first, length);
+        if (kind != UpdateKind.Update) return;
+        float** from = stackalloc float*[state.Length];
+        float** to = stackalloc float*[state.Length];
         for (int i = 0; i < state.Length; i++)
         {
             from[i] = state[i].Floats + first;
             to[i] = pendingState[i].Floats + first;
         }
 
-        if (kind == UpdateKind.Update)
-        {
-            optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length), scalars);
-            return;
-        }
+        optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length), scalars);
+    }
 
-        from[state.Length] = weights.Floats + first;
-        to[state.Length] = pendingWeights.Floats + first;
-        for (int i = 0; i <= state.Length; i++) new ReadOnlySpan<float>(from[i], length).CopyTo(new Span<float>(to[i], length));
+    /// <summary>What is committed becomes what is pending.</summary>
+    public void Keep(nint first, int length)
+    {
+        Copy(weights, pendingWeights);
+        for (int i = 0; i < state.Length; i++) Copy(state[i], pendingState[i]);
+
+        void Copy(MatrixAddress from, MatrixAddress to) => new ReadOnlySpan<float>(from.Floats + first, length).CopyTo(new Span<float>(to.Floats + first, length));
     }
 }
 

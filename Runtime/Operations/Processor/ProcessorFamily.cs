@@ -46,11 +46,13 @@ internal sealed class ProcessorKernels(KernelFamily family, DeviceLimits limits)
     public override KernelChoice? LastLayerLoss(LastLayerLoss computation)
     {
         if (computation.Before is not null) return null;
-        (Loss loss, Activation? activation) = (computation.Loss, computation.Activation);
+        (Loss loss, int outputs, Activation? activation) = (computation.Loss, computation.Outputs, computation.Activation);
         return new KernelChoice(
-            new KernelSource("dense_loss_rows.comp") { Method = dispatch => new LastLayerLossKernel(dispatch, loss, activation) }, LastLayerKernel.Grid);
+            new KernelSource("dense_loss_rows.comp") { Method = dispatch => new LastLayerLossKernel(dispatch, loss, outputs, activation) }, LastLayerKernel.Grid);
     }
 
     public override KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => computation.Before is not null ? null : new KernelChoice(
         new KernelSource("dense_softmax_rows.comp") { Method = dispatch => new LastLayerSoftmaxKernel(dispatch) }, LastLayerKernel.Grid);
+
+    public override PopulationKernels Population(PopulationShape shape) => new ProcessorPopulation(shape, Limits);
 }
