@@ -30,8 +30,8 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         inputs = Matrix("inputs");
         outputGradients = Matrix("outputGradients");
         parameterGradients = FindMatrix("parameterGradients");
-        if (optimizer is not null) update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), StepLog);
-        if (FindMatrix("rowLosses") is { } losses) sum = new LossSumAccess(losses, Matrix("batchLoss"), StepLog);
+        if (optimizer is not null) update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
+        if (FindMatrix("rowLosses") is { } losses) sum = new LossSumAccess(losses, Matrix("batchLoss"), Log);
         inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
         outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
         inputColumns = Size("inputColumns");

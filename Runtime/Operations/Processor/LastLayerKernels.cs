@@ -141,7 +141,7 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
                 new Span<float>(gradients, OutputStride));
             float* to = rowLosses.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
             (to[0], to[1], to[2], to[3]) = (result.Loss, result.IsCorrect ? 1 : 0, 0, 0);
-            StepLog.NoteLoss(result.Loss, log);
+            Log.NoteLoss(result.Loss, log);
             found[i] = gradients;
         }
 

@@ -32,7 +32,7 @@ internal sealed unsafe class LossSumKernel : LoggedKernel
 {
     private readonly LossSumAccess sum;
 
-    public LossSumKernel(Dispatch dispatch) : base(dispatch) => sum = new LossSumAccess(Matrix("rowLosses"), Matrix("batchLoss"), StepLog);
+    public LossSumKernel(Dispatch dispatch) : base(dispatch) => sum = new LossSumAccess(Matrix("rowLosses"), Matrix("batchLoss"), Log);
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
@@ -88,6 +88,6 @@ internal sealed unsafe class LossKernel : BatchKernel
     {
         float* to = rowLosses!.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
         (to[0], to[1], to[2], to[3]) = (found.Loss, found.IsCorrect ? 1 : 0, 0, 0);
-        StepLog.NoteLoss(found.Loss, log);
+        Log.NoteLoss(found.Loss, log);
     }
 }

@@ -74,7 +74,7 @@ internal sealed unsafe class ParameterUpdateKernel : LoggedKernel
         gradients = Matrix("gradients");
         texels = Size("texels");
         this.lineTexels = lineTexels;
-        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), StepLog);
+        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
     }
 
     public override long WorkOf(int rows) => 8L * texels;

@@ -178,7 +178,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         this.loss = loss;
         targets = Matrix("targets");
         losses = Matrix("losses");
-        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), StepLog);
+        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
         targetStride = Size("targetTexels") * MatrixShape.ColumnsPerTexel;
     }
 

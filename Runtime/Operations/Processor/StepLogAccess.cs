@@ -48,7 +48,7 @@ internal enum UpdateKind
 /// <summary>A kernel of a step, which may keep a log.</summary>
 internal abstract class LoggedKernel : ProcessorKernel
 {
-    protected LoggedKernel(Dispatch dispatch) : base(dispatch) => StepLog = new StepLogAccess(Constant("LOG_SLOTS"), FindSizes("stepNumber"));
+    protected LoggedKernel(Dispatch dispatch) : base(dispatch) => Log = new StepLogAccess(Constant("LOG_SLOTS"), FindSizes("stepNumber"));
 
-    protected StepLogAccess StepLog { get; }
+    protected StepLogAccess Log { get; }
 }
