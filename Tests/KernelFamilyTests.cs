@@ -191,7 +191,7 @@ internal sealed class KernelFamilyTests
         string? before = Environment.GetEnvironmentVariable(KernelFamily.EnvironmentVariable);
         try
         {
-            foreach (KernelFamily family in KernelFamily.All)
+            foreach (KernelFamily family in TestDevice.Families)
             {
                 Environment.SetEnvironmentVariable(KernelFamily.EnvironmentVariable, family.Name);
                 using NeuralDevice device = TestDevice.Create();

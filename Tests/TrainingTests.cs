@@ -239,6 +239,7 @@ internal sealed class TrainingTests
     [Test]
     public void ATwoLayerStepHasThreeDispatchesAndABarrier()
     {
+        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
         using TwoLayerClassifier classifier = new(TestDevice.Plain, 20, 30, 10);
         using OptimizerState state = new(classifier.Network, new Adam());
         using StepWorkspace fused = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state);
@@ -259,6 +260,7 @@ internal sealed class TrainingTests
     [Test]
     public void ASmallStepWithoutStateHasOneDispatch()
     {
+        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
         using TwoLayerClassifier classifier = new(TestDevice.Plain, 16, 32, 4);
         using OptimizerState state = new(classifier.Network, new Sgd(0.1f));
         using StepWorkspace small = new(classifier.Network, 64, new SoftmaxCrossEntropy(), state);
@@ -276,6 +278,7 @@ internal sealed class TrainingTests
     public void WhatADriverAllowsAndHowItStoresChangesNoBit()
     {
         const int Guaranteed = 8;
+        TestDevice.RequireOpenGL();
         string[] expected = AllKindsOfSteps(TestDevice.Plain);
         foreach (HeadlessOptions options in new HeadlessOptions[] { new() { MostBindings = Guaranteed }, new() { StoresWideTexels = false }, new() { StoresWideTexels = true } })
         {
@@ -338,6 +341,7 @@ internal sealed class TrainingTests
     [Test]
     public void TheSameSeedGivesTheSameBitsForAnyNumberOfDriverThreads()
     {
+        TestDevice.RequireOpenGL();
         string expected = TrainingRun.HashOfWeights(TestDevice.Plain, capacity: 1);
         foreach (string threads in new[] { "1", "2" })
         {

@@ -32,6 +32,12 @@ internal sealed record KernelSource(string FileName, params (string Name, int Va
 
     public IReadOnlyList<UnrolledMacro> Macros { get; init; } = [];
 
+    /// <summary>
+    /// The same as a method, for a backend on the processor: makes the kernel of a dispatch. It keeps nothing of a device, as the source does
+    /// not. Null where there is none.
+    /// </summary>
+    public Func<Dispatch, ProcessorKernel>? Method { get; init; }
+
     public KernelSource With(params (string Name, int Value)[] more) => more.Length == 0 ? this : this with { Constants = [.. Constants, .. more] };
 
     /// <summary>Tells variants apart: the file with its includes, constants and macros.</summary>

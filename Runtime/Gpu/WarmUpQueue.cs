@@ -53,7 +53,7 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         try
         {
             single[0] = next.On(OperandOf);
-            single[0].Kernel = device.GetKernel(next.Program);
+            single[0].Kernel = device.GetKernel(single[0]);
             device.Run(single, rows: 0);
         }
         finally

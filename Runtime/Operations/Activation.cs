@@ -18,6 +18,14 @@ public abstract class Activation : Layer
     /// <summary>What slot ACTIVATION of a kernel includes.</summary>
     internal abstract string Include { get; }
 
+    /// <summary>The include's counterpart on the processor: y = f(x) in place. Zero, which paddings are, stays zero.</summary>
+    internal abstract void Activate(Span<float> values);
+
+    /// <summary>dx = g(dy, y) in place.</summary>
+    /// <param name="gradients">dy, which becomes dx.</param>
+    /// <param name="outputs">y.</param>
+    internal abstract void Backward(Span<float> gradients, ReadOnlySpan<float> outputs);
+
     /// <summary>The scalars that the include declares.</summary>
     internal virtual IReadOnlyList<KernelArguments<float>> Scalars => [];
 

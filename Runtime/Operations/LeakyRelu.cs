@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -30,6 +32,31 @@ public sealed class LeakyRelu : Activation
     internal override string Include => "leaky_relu.glsl";
 
     internal override IReadOnlyList<KernelArguments<float>> Scalars => [scalars];
+
+    /// <summary>A NaN is not below zero and stays one, so that a loss that is not finite is noticed.</summary>
+    internal override void Activate(Span<float> values)
+    {
+        int i = 0;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> x = new(values[i..]);
+            Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), NegativeSlope * x, x).CopyTo(values[i..]);
+        }
+
+        for (; i < values.Length; i++) values[i] = values[i] < 0 ? NegativeSlope * values[i] : values[i];
+    }
+
+    internal override void Backward(Span<float> gradients, ReadOnlySpan<float> outputs)
+    {
+        int i = 0;
+        for (; i <= gradients.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> g = new(gradients[i..]);
+            Vector.ConditionalSelect(Vector.GreaterThan(new Vector<float>(outputs[i..]), Vector<float>.Zero), g, NegativeSlope * g).CopyTo(gradients[i..]);
+        }
+
+        for (; i < gradients.Length; i++) gradients[i] = outputs[i] > 0 ? gradients[i] : NegativeSlope * gradients[i];
+    }
 
     /// <summary>He et al., 2015, equation 15: Var(w) = 2 / ((1 + a²)·n) for a slope of a.</summary>
     internal override double InitialFanBefore(int inputs, int outputs) => (1 + ((double)NegativeSlope * NegativeSlope)) * inputs;

@@ -21,4 +21,18 @@ public sealed record MeanSquaredError : Loss
     internal override bool CountsCorrect => false;
 
     internal override TargetLayout TargetsFor(int outputs) => new ValueTargets(outputs);
+
+    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients)
+    {
+        float weight = ValueTargets.WeightOf(target), sum = 0;
+        ReadOnlySpan<float> values = ValueTargets.ValuesOf(target);
+        for (int j = 0; j < outputs.Length; j++)
+        {
+            float difference = outputs[j] - values[j];
+            sum += difference * difference;
+            if (!gradients.IsEmpty) gradients[j] = 2 * weight * difference / ((float)count * rows);
+        }
+
+        return new RowLoss(weight * sum / count, false);
+    }
 }

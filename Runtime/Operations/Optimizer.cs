@@ -39,6 +39,9 @@ public abstract record Optimizer(float LearningRate)
     /// <summary>Sets those scalars that change from step to step. Steps count from 1.</summary>
     internal abstract void WriteScalars(KernelArguments<float> scalars, float learningRate, long step);
 
+    /// <summary>The include's counterpart on the processor: the new values and the new state of neighboring parameters.</summary>
+    internal abstract void Update(ParameterSpan parameters, KernelArguments<float> scalars);
+
     /// <summary>1 / (1 − decayᵗ), by squaring in double: Math.Pow may differ in its last bit from one system to another.</summary>
     private protected static float BiasCorrection(double decay, long step)
     {
@@ -95,9 +98,16 @@ internal sealed record ParameterUpdate(
 
     public override bool Updates => true;
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) => new(
-        new KernelSource("optimizer_update.comp", ("GROUP_SIZE", GroupSize)),
-        new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(Texels, TexelsPerLine), GroupSize), MatrixShape.CeilingDivide(Texels, TexelsPerLine)));
+    public override KernelChoice? KernelOf(FamilyKernels kernels)
+    {
+        Optimizer optimizer = Optimizer;
+        int lines = MatrixShape.CeilingDivide(Texels, TexelsPerLine);
+        KernelSource source = new("optimizer_update.comp", ("GROUP_SIZE", GroupSize))
+        {
+            Method = dispatch => new ParameterUpdateKernel(dispatch, optimizer, lines == 1 ? GroupSize : TexelsPerLine),
+        };
+        return new KernelChoice(source, new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(Texels, TexelsPerLine), GroupSize), lines));
+    }
 
     /// <summary>The floating-point operations of the gradient Xᵀ·dY that it takes.</summary>
     public long GradientOperations(Operand input) => 2 * input.Shape.Elements * Weights.Committed.Shape.Columns;

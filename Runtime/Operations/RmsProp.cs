@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -36,6 +38,28 @@ public sealed record RmsProp(float LearningRate = 0.01f, float Rho = 0.99f, floa
     internal override KernelArguments<float> MakeScalars() => new(("learningRate", LearningRate), ("rho", Rho), ("epsilon", Epsilon));
 
     internal override void WriteScalars(KernelArguments<float> scalars, float learningRate, long step) => scalars["learningRate"] = learningRate;
+
+    internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
+    {
+        float rate = scalars["learningRate"];
+        ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients, square = parameters.State(0);
+        Span<float> newWeights = parameters.NewWeights, newSquare = parameters.NewState(0);
+        Vector<float> epsilon = new(Epsilon);
+        int i = 0;
+        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> g = new(gradients[i..]);
+            Vector<float> v = (Rho * new Vector<float>(square[i..])) + ((1 - Rho) * g * g);
+            v.CopyTo(newSquare[i..]);
+            (new Vector<float>(weights[i..]) - (rate * g / (Vector.SquareRoot(v) + epsilon))).CopyTo(newWeights[i..]);
+        }
+
+        for (; i < weights.Length; i++)
+        {
+            newSquare[i] = (Rho * square[i]) + ((1 - Rho) * gradients[i] * gradients[i]);
+            newWeights[i] = weights[i] - (rate * gradients[i] / (MathF.Sqrt(newSquare[i]) + Epsilon));
+        }
+    }
 
     private static float RequireRho(float value) => Requirements.Number(value, "decay rate of the mean square", limit: 1, name: nameof(Rho));
 

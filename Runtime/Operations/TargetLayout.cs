@@ -91,6 +91,16 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
 
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
 
+    /// <summary>The label and the weight of a packed target.</summary>
+    public static (int Label, float Weight) Read(ReadOnlySpan<uint> target) => ((int)target[0], BitConverter.UInt32BitsToSingle(target[1]));
+
+    /// <summary>Which of the four classes of a texel are allowed by a packed target, a bit each; those past the last one are not.</summary>
+    public static uint AllowedOfTexel(ReadOnlySpan<uint> target, int texel)
+    {
+        const int TexelsPerWord = BitsPerWord / MatrixShape.ColumnsPerTexel;
+        return target[MaskWord + (texel / TexelsPerWord)] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
+    }
+
     public override void Check(int rows, BatchTargets targets)
     {
         if (!targets.AreLabels)

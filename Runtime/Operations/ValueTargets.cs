@@ -18,6 +18,12 @@ internal sealed record ValueTargets(int Outputs) : TargetLayout(Outputs)
 
     public override IReadOnlyList<(string Name, int Value)> Sizes => [.. base.Sizes, ("targetValues", Outputs)];
 
+    /// <summary>The weight of a packed target.</summary>
+    public static float WeightOf(ReadOnlySpan<uint> target) => BitConverter.UInt32BitsToSingle(target[0]);
+
+    /// <summary>The values of a packed target, with the padding of their row.</summary>
+    public static ReadOnlySpan<float> ValuesOf(ReadOnlySpan<uint> target) => MemoryMarshal.Cast<uint, float>(target[FirstValue..]);
+
     public override void Check(int rows, BatchTargets targets)
     {
         if (targets.AreLabels)

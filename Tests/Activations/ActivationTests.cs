@@ -171,6 +171,7 @@ internal abstract class ActivationTests
     [Test]
     public void ALossThatIsNotFiniteIsNoticed([Values("2-3-A-2", "2-130-A-2", "2-300-A-2", "2-3-A-40")] string stack, [Values] bool fused)
     {
+        TestDevice.RequireOpenGL();   // a multiply-add that is rounded once adds what is too large for a number, and stays on one side
         foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Adam() })
         {
             using Network network = Build(stack, Make(), seed: 4);

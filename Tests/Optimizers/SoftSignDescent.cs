@@ -17,4 +17,11 @@ internal sealed record SoftSignDescent(float LearningRate, float Softness = 0.01
     internal override KernelArguments<float> MakeScalars() => new(("learningRate", LearningRate), ("softness", Softness));
 
     internal override void WriteScalars(KernelArguments<float> scalars, float learningRate, long step) => scalars["learningRate"] = learningRate;
+
+    internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
+    {
+        ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients;
+        for (int i = 0; i < weights.Length; i++)
+            parameters.NewWeights[i] = weights[i] - (scalars["learningRate"] * gradients[i] / (MathF.Abs(gradients[i]) + Softness));
+    }
 }
