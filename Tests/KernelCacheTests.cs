@@ -14,7 +14,7 @@ internal sealed class KernelCacheTests
         using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
         using PublicCalls calls = new(device);
-        KernelSource[] variants = Variants(device, KernelCache.Kept + More);
+        Dispatch[] variants = Variants(device, KernelCache.Kept + More);
         Compile(device, variants);
         Collect(device);
         int inUse = device.Memory.Programs;
@@ -23,10 +23,9 @@ internal sealed class KernelCacheTests
 
         gl.ClearRecords();
         Assert.That(calls.Predict(), Is.EqualTo(calls.Expected), "those in use have stayed");
-        _ = device.GetKernel(variants[^1]);
-        _ = device.GetKernel(variants[More + 1]);
+        Compile(device, [variants[^1], variants[More + 1]]);
         Assert.That(gl.Calls("glCreateProgram"), Is.Zero);
-        _ = device.GetKernel(variants[0]);
+        Compile(device, [variants[0]]);
         Assert.That(gl.Calls("glCreateProgram"), Is.EqualTo(1), "the longest unused has gone");
         Assert.That(calls.Predict(), Is.EqualTo(calls.Expected));
     }
@@ -89,18 +88,18 @@ internal sealed class KernelCacheTests
     }
 
     /// <summary>One small kernel, told apart by a constant that it does not use.</summary>
-    private static KernelSource[] Variants(NeuralDevice device, int count)
+    private static Dispatch[] Variants(NeuralDevice device, int count)
     {
         using Network network = new(device, inputs: 2, new Dense(2));
-        KernelSource sum = StepWorkspace.KernelsFor(network, 1, new SoftmaxCrossEntropy(), optimizer: null, fused: false)
-            .First(dispatch => dispatch.Source.FileName == "loss_sum.comp").Program;
-        return [.. Enumerable.Range(0, count).Select(i => sum.With(("VARIANT", i)))];
+        Dispatch sum = StepWorkspace.KernelsFor(network, 1, new SoftmaxCrossEntropy(), optimizer: null, fused: false)
+            .First(dispatch => dispatch.Source.FileName == "loss_sum.comp");
+        return [.. Enumerable.Range(0, count).Select(i => sum.With(constants: [("VARIANT", i)]))];
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Compile(NeuralDevice device, KernelSource[] sources)
+    private static void Compile(NeuralDevice device, Dispatch[] dispatches)
     {
-        foreach (KernelSource source in sources) _ = device.GetKernel(source);
+        foreach (Dispatch dispatch in dispatches) _ = device.GetKernel(dispatch);
     }
 
     private static void Collect(NeuralDevice device)

@@ -44,7 +44,7 @@ internal sealed class FrameTests : IDisposable
     {
         const int Frames = 100;
         gl.DelayFrames = delayFrames;
-        using InFrameTrainer trainer = Trainer(hasTimeBudget ? TimeSpan.FromMilliseconds(4) : FrameBudget.Steps(2), new Adam(0.01f));
+        using InFrameTrainer trainer = Trainer(hasTimeBudget ? TimeSpan.FromMilliseconds(20) : FrameBudget.Steps(2), new Adam(0.01f));
         WarmUp(trainer);
         gl.ClearRecords();
         for (int frame = 0; frame < Frames; frame++)
