@@ -15,7 +15,7 @@ internal sealed class OpenHostStateTests
     [
         "Classifier.TrainBatch", "Classifier.Predict", "Classifier.ComputeLogits", "Classifier.ComputeGradients", "Network.Predict", "Network.ComputeLogits",
         "Network.ComputeGradients", "Network.ComputeInputGradients", "BatchTrainer.TrainBatch", "BatchTrainer.TrainBatchOfBytes", "NetworkPopulation.TrainBatch",
-        "NetworkPopulation.Predict",
+        "NetworkPopulation.Predict", "Network.ComputeOutputs", "Regressor.TrainBatch", "Regressor.Predict", "Regressor.ComputeGradients",
     ];
 
     /// <summary>Calls that enqueue dispatches, of which a later one knows.</summary>
@@ -36,6 +36,40 @@ internal sealed class OpenHostStateTests
     /// <summary>In a context whose errors are undefined behavior, nothing of ours is one, and nothing hangs on reading one.</summary>
     [TestCaseSource(nameof(States))]
     public void SoItDoesInAContextWithoutErrors(Func<HostContext, OpenHostState> make) => Meet(make, reportsErrors: false);
+
+    /// <summary>
+    /// With a host that rebinds nothing is asked, so active transform feedback is not noticed until the driver has refused our programs: there is no
+    /// result, and the host's own program keeps its uniforms.
+    /// </summary>
+    [Test]
+    public void AHostThatRebindsIsToldOfDispatchesThatItsTransformFeedbackKeptFromRunning([Values] bool own, [Values] bool separable)
+    {
+        TestGls.RequireMesa();
+        using HostContext host = new();
+        using GL gl = GL.GetApi(host);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using PublicCalls calls = new(device);
+        calls.Reset();
+        float[] before = calls.Fingerprint();
+        device.HostStatePolicy = HostStatePolicy.HostRebinds;
+        OpenTransformFeedback state = new(gl, paused: false, own, separable, deleted: false);
+        foreach ((string name, Action call) in calls.All(withFiles: false).Where(item => Waiting.Contains(item.Name)))
+        {
+            state.Open();
+            state.Look();
+            Assert.Throws<DispatchesSkippedException>(() => call(), name);
+            while (gl.GetError() != GLEnum.NoError)
+            {
+            }
+
+            state.BindAgain();
+            state.Look();
+            state.Close();
+        }
+
+        Assert.That(calls.Fingerprint(), Is.EqualTo(before));
+        Assert.That(calls.Predict(), Is.EqualTo(calls.Expected), "the numbers that our programs were to get have come");
+    }
 
     /// <summary>A texture that cannot be taken is told without an error of the driver, so that the host's own one stays its own.</summary>
     [Test]

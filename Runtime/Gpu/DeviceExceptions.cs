@@ -82,7 +82,7 @@ public sealed class DispatchesSkippedException : InvalidOperationException
     {
         return new DispatchesSkippedException(
             "The driver did not run the dispatches of this call, which has no result and has changed nothing: it skips them while a conditional render is open " +
-            "(glBeginConditionalRender). Call before it or after glEndConditionalRender.");
+            "(glBeginConditionalRender). Call before it or after glEndConditionalRender; and with HostStatePolicy.HostRebinds, not while transform feedback is active.");
     }
 
     internal static DispatchesSkippedException OfStep(long step, string call)

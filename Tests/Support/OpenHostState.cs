@@ -205,6 +205,9 @@ internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own,
         looks = 0;
     }
 
+    /// <summary>What the host binds for its draws of what our calls may have bound.</summary>
+    public void BindAgain() => Gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, framebuffer);
+
     /// <summary>Active, paused, deleted; and what was captured until now is what the program makes of its own uniforms.</summary>
     public override long Look()
     {

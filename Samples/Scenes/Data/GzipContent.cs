@@ -76,8 +76,11 @@ internal sealed class GzipContent : Stream
             lastUsed = FindLastUsed(file);
         }
 
-        /// <summary>Once the decompression has stopped: whether it has used all, and wanted no more.</summary>
-        public bool WereEnough => file.Position > lastUsed && !wasEndPassed;
+        /// <summary>
+        /// Once the decompression has stopped: whether it has used all, and wanted no more. It looks at a byte after each member, so it has used the last
+        /// one that is not zero only if it has asked for one more.
+        /// </summary>
+        public bool WereEnough => (isEndHandedOut || file.Position > lastUsed + 1) && !wasEndPassed;
 
         public override bool CanRead => true;
 
