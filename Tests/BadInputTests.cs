@@ -152,7 +152,7 @@ internal sealed class BadInputTests : IDisposable
         trainer.LearningRate = 0;
         trainer.TrainBatch([.. GoodFeatures], GoodLabels, [0, -1, -0f, 1e-40f]);
         _ = new Sgd(0, Momentum: MathF.BitDecrement(1), WeightDecay: float.MaxValue);
-        _ = new Adam(0, 0, 0, float.Epsilon);
+        _ = new Adam(0, 0, 0, 1.17549435e-38f);
         _ = new SoftmaxCrossEntropy(float.MaxValue);
         Assert.That(trainer.Steps, Is.EqualTo(2));
     }
@@ -450,7 +450,7 @@ internal sealed class BadInputTests : IDisposable
             yield return BadNumber("Adam with, Beta2", value, _ => (new Adam() with { Beta2 = value }).ToString(), "Beta2", "below 1");
         }
 
-        foreach (float value in new[] { 0f, -1e-8f, float.NaN, float.PositiveInfinity })
+        foreach (float value in new[] { 0f, -1e-8f, float.Epsilon, float.NaN, float.PositiveInfinity })
         {
             yield return BadNumber("Adam, epsilon", value, _ => new Adam(1, Epsilon: value).ToString(), "epsilon");
             yield return BadNumber("Adam with, epsilon", value, _ => (new Adam() with { Epsilon = value }).ToString(), "epsilon");

@@ -10,7 +10,7 @@ namespace NeuralPlugin;
 /// <param name="LearningRate">The factor of each step.</param>
 /// <param name="Beta1">The share of the gradients' running mean that stays, in [0, 1).</param>
 /// <param name="Beta2">The share of the squared gradients' running mean that stays, in [0, 1).</param>
-/// <param name="Epsilon">What keeps the quotient finite; above 0.</param>
+/// <param name="Epsilon">What keeps the quotient finite; at least 1.1754944E-38.</param>
 public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f) : Optimizer(LearningRate)
 {
     /// <summary>The share of the gradients' running mean that stays, in [0, 1).</summary>
@@ -21,8 +21,8 @@ public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Beta2 { get; init => field = RequireBeta(value, nameof(Beta2)); } = RequireBeta(Beta2, nameof(Beta2));
 
-    /// <summary>What keeps the quotient finite; above 0.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, NaN or infinite.</exception>
+    /// <summary>What keeps the quotient finite; at least 1.1754944E-38.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below the smallest normal number, NaN or infinite.</exception>
     public float Epsilon { get; init => field = RequireEpsilon(value); } = RequireEpsilon(Epsilon);
 
     internal static OptimizerFormat Format { get; } = new(
@@ -77,6 +77,4 @@ public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float
     }
 
     private static float RequireBeta(float value, string name) => Requirements.Number(value, "decay rate of a moment", limit: 1, name: name);
-
-    private static float RequireEpsilon(float value) => Requirements.Number(value, "epsilon", least: float.Epsilon, name: nameof(Epsilon));
 }

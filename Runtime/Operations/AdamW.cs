@@ -88,7 +88,5 @@ public sealed record AdamW(
 
     private static float RequireBeta(float value, string name) => Requirements.Number(value, "decay rate of a moment", limit: 1, name: name);
 
-    private static float RequireEpsilon(float value) => Requirements.Number(value, "epsilon", least: SmallestEpsilon, name: nameof(Epsilon));
-
     private static float RequireWeightDecay(float value) => Requirements.Number(value, "weight decay", name: nameof(WeightDecay));
 }

@@ -56,7 +56,7 @@ public abstract record Loss
     }
 
     /// <summary>The losses that files can name.</summary>
-    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format];
+    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format, HuberLoss.Format];
 }
 
 /// <summary>How a loss is read from a file.</summary>

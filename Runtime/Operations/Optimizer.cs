@@ -8,9 +8,6 @@ namespace NeuralPlugin;
 /// <param name="LearningRate">The factor of each step; the trainer may change it between steps.</param>
 public abstract record Optimizer(float LearningRate)
 {
-    /// <summary>The smallest normal number: GPUs may take smaller ones for zero, and 0 / (√0 + 0) is no number.</summary>
-    private protected const float SmallestEpsilon = 1.17549435e-38f;
-
     /// <summary>The factor of each step.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LearningRate { get; init => field = RequireLearningRate(value); } = RequireLearningRate(LearningRate);
@@ -41,6 +38,9 @@ public abstract record Optimizer(float LearningRate)
 
     /// <summary>The include's counterpart on the processor: the new values and the new state of neighboring parameters.</summary>
     internal abstract void Update(ParameterSpan parameters, KernelArguments<float> scalars);
+
+    /// <summary>Not denormal, since GPUs may take such numbers for zero, and 0 / (√0 + 0) is NaN.</summary>
+    private protected static float RequireEpsilon(float value) => Requirements.Number(value, "epsilon", Requirements.LeastNormal, name: "Epsilon");
 
     /// <summary>1 / (1 − decayᵗ), by squaring in double: Math.Pow may differ in its last bit from one system to another.</summary>
     private protected static float BiasCorrection(double decay, long step)

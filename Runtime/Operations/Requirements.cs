@@ -9,6 +9,9 @@ internal static class Requirements
     /// <summary>Larger sizes fit no device, and smaller ones cannot overflow when one is added.</summary>
     private const int MaximumSize = 1 << 30;
 
+    /// <summary>The least float that is not denormal: drivers may take smaller ones for zero.</summary>
+    public const float LeastNormal = 1.17549435e-38f;
+
     public static int Size(int value, string what, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
         if (value <= 0) throw new ArgumentOutOfRangeException(name, value, $"The number of {what} must be at least 1.");

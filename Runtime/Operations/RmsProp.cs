@@ -62,6 +62,4 @@ public sealed record RmsProp(float LearningRate = 0.01f, float Rho = 0.99f, floa
     }
 
     private static float RequireRho(float value) => Requirements.Number(value, "decay rate of the mean square", limit: 1, name: nameof(Rho));
-
-    private static float RequireEpsilon(float value) => Requirements.Number(value, "epsilon", least: SmallestEpsilon, name: nameof(Epsilon));
 }

@@ -45,7 +45,8 @@ internal sealed partial class Fuzzing
         models =
         [
             .. shapes.SelectMany((sizes, i) => ModelFiles.Optimizers.Select(optimizer => (ModelFiles.Write(ModelFiles.Make(i, sizes, optimizer)), ModelFiles.FormatOf(sizes)))),
-            (ModelFiles.Write(ModelFiles.Make(9, [3, 5, 1], new Sgd(0.1f), new MeanSquaredError()), ModelFiles.Regressor), ModelFiles.Regressor),
+            .. new Loss[] { new MeanSquaredError(), new HuberLoss(0.5f) }.Select(loss =>
+                (ModelFiles.Write(ModelFiles.Make(9, [3, 5, 1], new Sgd(0.1f), loss), ModelFiles.Regressor), ModelFiles.Regressor)),
         ];
         byte[] images = [0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4, .. Enumerable.Range(0, 24).Select(i => (byte)i)];
         byte[] labels = [0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 4, 5];

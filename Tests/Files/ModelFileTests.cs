@@ -56,7 +56,7 @@ internal sealed class ModelFileTests
         for (int i = 0; i < 2_000; i++)
         {
             float rate = BitConverter.UInt32BitsToSingle(random.NextUInt32() & 0x7f7f_ffff), share = random.NextSingle();
-            Adam adam = new(rate, share, MathF.BitDecrement(1), MathF.Max(rate, float.Epsilon));
+            Adam adam = new(rate, share, MathF.BitDecrement(1), MathF.Max(rate, 1.17549435e-38f));
             ModelContent read = ModelFiles.Read(ModelFiles.Write(ModelFiles.Make(1, [1, 2], adam)), ModelFiles.Linear);
             Assert.That(read.Training!.Optimizer, Is.EqualTo(adam));
         }
@@ -121,14 +121,17 @@ internal sealed class ModelFileTests
         Assert.That(ModelFiles.Read(ModelFiles.Write(model), ModelFiles.Linear).Parameters, Is.EqualTo(model.Parameters));
     }
 
-    /// <summary>Of one output, too, with a loss that has no hyperparameters.</summary>
+    /// <summary>Of one output, too; a loss without hyperparameters, and one with.</summary>
     [Test]
     public void ARegressorsCheckpointComesBack([Values(1, 3)] int outputs)
     {
-        ModelContent written = ModelFiles.Make(3, [5, 4, outputs], new Adam(0.01f), new MeanSquaredError());
-        ModelContent read = ModelFiles.Read(ModelFiles.Write(written, ModelFiles.Regressor), ModelFiles.Regressor);
-        AssertSameBits(read.Parameters, written.Parameters);
-        Assert.That(read.Training!.Loss, Is.EqualTo(new MeanSquaredError()));
+        foreach (Loss loss in new Loss[] { new MeanSquaredError(), new HuberLoss(0.3f) })
+        {
+            ModelContent written = ModelFiles.Make(3, [5, 4, outputs], new Adam(0.01f), loss);
+            ModelContent read = ModelFiles.Read(ModelFiles.Write(written, ModelFiles.Regressor), ModelFiles.Regressor);
+            AssertSameBits(read.Parameters, written.Parameters);
+            Assert.That(read.Training!.Loss, Is.EqualTo(loss));
+        }
     }
 
     [Test]

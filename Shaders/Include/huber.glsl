@@ -1,0 +1,47 @@
+// Slot LOSS: the Huber loss of a row of n outputs y against its values t. Where the outputs are padded, so are the values: both are zero.
+#include "finite.glsl"
+#include "value_targets.glsl"
+
+SCALAR(huberDelta);
+
+// Defined by the kernel: a texel of the outputs of a row.
+vec4 networkOutput(int row, int texel);
+
+struct LossRow
+{
+    float weight;
+    int texels;   // of the outputs
+};
+
+LossRow beginLoss(int row, int texels)
+{
+    return LossRow(loadWeight(row), texels);
+}
+
+// clamp(d, -delta, delta), and NaN for NaN.
+vec4 clampToDelta(vec4 difference)
+{
+    return mix(difference, huberDelta * sign(difference), isBeyond(difference, huberDelta));
+}
+
+// L = weight * (1 / n) * sum_j c_j * (d_j - c_j / 2), with d = y - t and c = clamp(d, -delta, delta): d^2 / 2 up to delta, and a line beyond.
+vec4 rowLoss(int row, LossRow begun)
+{
+    float sum = 0.0;
+    for (int texel = 0; texel < begun.texels; texel++)
+    {
+        vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
+        vec4 clamped = clampToDelta(difference);
+        vec4 terms = clamped * (difference - 0.5 * clamped);
+        sum += terms.x + terms.y + terms.z + terms.w;
+    }
+
+    return vec4(begun.weight * sum / float(targetValues), 0.0, 0.0, 0.0);
+}
+
+// dy_j = weight * clamp(y_j - t_j, -delta, delta) / (n * rows).
+vec4 outputGradient(int row, int texel, LossRow begun)
+{
+    vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
+    return begun.weight * clampToDelta(difference) / (float(targetValues) * float(rows));
+}

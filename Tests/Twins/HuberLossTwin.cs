@@ -1,0 +1,63 @@
+using static NeuralPlugin.Tests.Twins.TwinArrays;
+
+namespace NeuralPlugin.Tests.Twins;
+
+/// <summary>
+/// The Huber loss in double precision. With n outputs y, the values t that they should have, w the weight of the sample and δ above 0:
+/// <code>rᵢ = wᵢ·(1/n)·Σⱼ h(yᵢⱼ − tᵢⱼ),  h(d) = d²/2 where |d| ≤ δ, else δ·(|d| − δ/2),  loss = Σ rᵢ / B</code>
+/// B is the number of rows, never Σ w.
+/// </summary>
+public static class HuberLossTwin
+{
+    /// <summary>Losses by row, and of the batch.</summary>
+    /// <param name="outputs">y, [rows × columns].</param>
+    /// <param name="targets">t, [rows × columns].</param>
+    /// <param name="columns">n.</param>
+    /// <param name="delta">δ.</param>
+    /// <param name="sampleWeights">w, one a row, zero and negative too; empty for all 1.</param>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static (double[] RowLosses, double Loss) HuberLossForward(
+        ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, double delta, ReadOnlySpan<double> sampleWeights = default)
+    {
+        int rows = RowsOf(outputs, targets, columns, sampleWeights);
+        var rowLosses = new double[rows];
+        for (int row = 0; row < rows; row++)
+        {
+            double sum = 0;
+            for (int j = row * columns; j < (row + 1) * columns; j++)
+            {
+                double distance = Math.Abs(outputs[j] - targets[j]);
+                sum += distance <= delta ? distance * distance / 2 : delta * (distance - (delta / 2));
+            }
+
+            rowLosses[row] = (sampleWeights.IsEmpty ? 1 : sampleWeights[row]) * sum / columns;
+        }
+
+        return (rowLosses, rowLosses.Sum() / rows);
+    }
+
+    /// <summary>
+    /// The gradient of the batch loss by the outputs, [rows × columns], the division by B in it:
+    /// <code>dy[j] = w·clamp(y[j] − t[j], −δ, δ) / (n·B)</code>
+    /// </summary>
+    /// <inheritdoc cref="HuberLossForward"/>
+    public static double[] HuberLossBackward(
+        ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, double delta, ReadOnlySpan<double> sampleWeights = default)
+    {
+        int rows = RowsOf(outputs, targets, columns, sampleWeights);
+        var dOutputs = new double[rows * columns];
+        for (int i = 0; i < dOutputs.Length; i++)
+            dOutputs[i] = (sampleWeights.IsEmpty ? 1 : sampleWeights[i / columns]) * Math.Clamp(outputs[i] - targets[i], -delta, delta) / (columns * rows);
+        return dOutputs;
+    }
+
+    private static int RowsOf(ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, ReadOnlySpan<double> sampleWeights)
+    {
+        int rows = outputs.Length / columns;
+        RequireLength(outputs.Length, rows, columns, "The outputs");
+        RequireLength(targets.Length, rows, columns, "The targets");
+        if (!sampleWeights.IsEmpty)
+            RequireLength(sampleWeights.Length, rows, 1, "The sample weights");
+        return rows;
+    }
+}
