@@ -72,7 +72,7 @@ public abstract class Classifier : NetworkModel
     /// <inheritdoc cref="OnnxExport.ExportOnnx(Network, string, bool, IReadOnlyList{string}?)"/>
     public void ExportOnnx(string path, bool softmax = false, IReadOnlyList<string>? classNames = null) => Network.ExportOnnx(path, softmax, classNames);
 
-    private protected override Loss PlainLoss => new SoftmaxCrossEntropy();
+    private protected override Loss PlainLoss => Loss.OfLabels;
 
     private static Layer[] ForClasses(int classes, Layer[] layers)
     {

@@ -105,5 +105,5 @@ public sealed class Regressor : NetworkModel
 
     private protected override ModelFormat Format => FileFormat;
 
-    private protected override Loss PlainLoss => new MeanSquaredError();
+    private protected override Loss PlainLoss => Loss.OfValues;
 }

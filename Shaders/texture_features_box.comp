@@ -13,7 +13,7 @@ WRITE_BYTES(features);
 WRITE(features);
 #define STORE_FEATURES(at, values) STORE(features, at, values)
 #endif
-LOOK_UP(sampler2D, source);
+GAME_TEXTURE(sampler2D, source);
 SIZE(row);
 SIZE(width);
 SIZE(height);

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>What a frame of a game leaves to the garbage collector: nothing.</summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.EveryFamily)]
 internal sealed class AllocationTests
 {
     private const int Inputs = 9;

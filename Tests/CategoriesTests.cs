@@ -34,6 +34,19 @@ internal sealed partial class CategoriesTests
         Assert.That(used, Is.EquivalentTo(Known));
     }
 
+    /// <summary>The device of the tests chooses one of the families, and the processor's has a run too: all others are named in Tests/run.</summary>
+    [Test]
+    public void EveryFamilyHasARun()
+    {
+        RequireSources();
+        string[] named = FamiliesOfTestsRun().Match(File.ReadAllText(PathOf("Tests/run"))).Groups["families"].Value.Split(' ');
+        IEnumerable<string> families = KernelFamily.All.Except([KernelFamily.RegisterTiled, KernelFamily.Processor]).Select(family => family.Name);
+        Assert.That(named, Is.EquivalentTo(families.Append(StandInFamily.Instance.Name).Distinct()));
+    }
+
+    [GeneratedRegex(@"kernel_families=\((?<families>[\w -]*)\)")]
+    private static partial Regex FamiliesOfTestsRun();
+
     [GeneratedRegex(@"TestCategory!?=(?<category>\w+)")]
     private static partial Regex NamedInAFilter();
 }

@@ -52,6 +52,34 @@ internal sealed partial class HouseTests
         static bool IsOfOpenGL(string file) => file.Contains($"{Path.DirectorySeparatorChar}OpenGL{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
     }
 
+    /// <summary>A method stands beside its shader's name, in Operations; the order of samples has a shader of its own.</summary>
+    [Test]
+    public void OnlyWhatNamesAShaderNamesTheProcessor()
+    {
+        string[] own = [.. RuntimeSources.Where(IsOfTheProcessor)];
+        string[] types = [.. own.SelectMany(file => TopLevelType().Matches(CodeWithoutText(file)).Select(match => match.Groups["name"].Value))];
+        Assert.That(types, Does.Contain(nameof(ProcessorBackend)).And.Contains(nameof(ProcessorKernel)));
+        string[] naming =
+        [
+            .. RuntimeSources.Where(file => !IsOfTheProcessor(file) && FolderOf(file) != "Operations")
+                .Where(file => Word().Matches(CodeWithoutText(file)).Any(match => types.Contains(match.Value)))
+                .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
+        ];
+        Assert.That(naming, Is.EqualTo(new[] { "KernelSource.cs", "NeuralDevice.cs", "SampleOrderKernel.cs" }));
+        static bool IsOfTheProcessor(string file) => file.Contains($"{Path.DirectorySeparatorChar}Processor{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
+    }
+
+    [Test]
+    public void TheGpuFolderKnowsOfNoSamplesAndSteps()
+    {
+        string[] naming =
+        [
+            .. RuntimeSources.Where(file => FolderOf(file) == "Gpu" && Word().Matches(Code(file)).Any(match => match.Value is "sample" or "samples" or "step" or "steps"))
+                .Select(file => Path.GetFileName(file)),
+        ];
+        Assert.That(naming, Is.Empty);
+    }
+
     [Test]
     public void NothingPointsBackUp()
     {

@@ -110,7 +110,7 @@ internal sealed class MeanSquaredErrorTests
     [TestCase(32, 65, 3)]
     public void AStepIsFusedAsThatOfAClassifier(int hidden, int capacity, int dispatches)
     {
-        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
+        TestDevice.RequireOpenGL();
         using Network network = new(Device, 16, new Dense(hidden), new Relu(), new Dense(4));
         using OptimizerState state = new(network, new Sgd(0.1f));
         using StepWorkspace values = new(network, capacity, Loss, state), labels = new(network, capacity, new SoftmaxCrossEntropy(), state);

@@ -189,7 +189,7 @@ internal sealed class NetworkTests
     public void CostCountsTheProductsOfEachBlock([Values] bool fused)
     {
         const long Batch = 64, Inputs = 784, Hidden = 128, Classes = 10;
-        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
+        TestDevice.RequireOpenGL();
         using TwoLayerClassifier classifier = new(TestDevice.Plain, (int)Inputs, (int)Hidden, (int)Classes);
         NetworkCost cost = classifier.Network.Cost((int)Batch, null, fused);
         Assert.That(cost.Layers.Select(b => b.Name), Is.EqualTo(new[] { "0.dense", "1.relu", "2.dense", "3.softmax_cross_entropy" }));

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What failed once: failures that left something behind, and hosts that got in the way.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class RegressionTests
 {
     private static DeviceMemory Clean(NeuralDevice device)

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>The order of samples: a permutation each epoch, the same from the GPU and from its twin, and evenly spread.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class SampleOrderTests
 {
     private static readonly int[] Counts = [1, 2, 3, 7, 9, 785, 60_000];

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Calls whose dispatches the driver skips, all of them or the later ones, and what comes after.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class SkippedDispatchTests : IDisposable
 {
@@ -18,6 +19,9 @@ internal sealed class SkippedDispatchTests : IDisposable
     private readonly NeuralDevice device;
 
     public SkippedDispatchTests() => device = NeuralDevice.Attach(gl.Api);
+
+    [SetUp]
+    public void NeedsADriverThatSkips() => TestDevice.RequireOpenGL();
 
     public void Dispose()
     {

@@ -239,7 +239,7 @@ internal sealed class TrainingTests
     [Test]
     public void ATwoLayerStepHasThreeDispatchesAndABarrier()
     {
-        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
+        TestDevice.RequireOpenGL();
         using TwoLayerClassifier classifier = new(TestDevice.Plain, 20, 30, 10);
         using OptimizerState state = new(classifier.Network, new Adam());
         using StepWorkspace fused = new(classifier.Network, 8, new SoftmaxCrossEntropy(), state);
@@ -260,7 +260,7 @@ internal sealed class TrainingTests
     [Test]
     public void ASmallStepWithoutStateHasOneDispatch()
     {
-        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
+        TestDevice.RequireOpenGL();
         using TwoLayerClassifier classifier = new(TestDevice.Plain, 16, 32, 4);
         using OptimizerState state = new(classifier.Network, new Sgd(0.1f));
         using StepWorkspace small = new(classifier.Network, 64, new SoftmaxCrossEntropy(), state);

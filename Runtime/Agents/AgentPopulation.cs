@@ -183,7 +183,7 @@ public sealed class AgentPopulation : IDisposable
         }
 
         trainer.Train(FrameBudget, Count);
-        if (brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(DispatchesSkippedException.OfStep(skipped, nameof(Update)));
+        if (brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(StepSides.ExceptionOf(skipped, nameof(Update)));
         endOfFrame = new AgentProgress
         {
             TrainingSteps = trainer.Learner?.Steps ?? 0,

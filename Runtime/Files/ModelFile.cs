@@ -204,7 +204,7 @@ internal sealed class ModelFile
     private Loss CheckLoss()
     {
         content.Metadata.TryGetValue(LossKey, out LoadedText? kind);
-        LossFormat format = kind is null ? SoftmaxCrossEntropy.Format : Loss.Formats.FirstOrDefault(known => known.Name == kind.Value) ?? throw Bad(
+        LossFormat format = kind is null ? Loss.UnnamedFormat : Loss.Formats.FirstOrDefault(known => known.Name == kind.Value) ?? throw Bad(
             FileDefect.Loss, kind.Offset, $"the loss is '{kind.Value}', and {Known(Loss.Formats.Select(known => known.Name))} are known.");
         LoadedText? first = format.Hyperparameters.Count > 0 ? Text(HyperparameterOf(LossKey)(format.Hyperparameters[0])) : kind;
         return Checked(first!, () => format.Make(name => Number(HyperparameterOf(LossKey)(name))));

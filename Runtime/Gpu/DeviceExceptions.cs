@@ -84,11 +84,4 @@ public sealed class DispatchesSkippedException : InvalidOperationException
             "The driver did not run the dispatches of this call, which has no result and has changed nothing: it skips them while a conditional render is open " +
             "(glBeginConditionalRender). Call before it or after glEndConditionalRender; and with HostStatePolicy.HostRebinds, not while transform feedback is active.");
     }
-
-    internal static DispatchesSkippedException OfStep(long step, string call)
-    {
-        return new DispatchesSkippedException(
-            $"Training step {step} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
-            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training goes on with the next {call}.");
-    }
 }

@@ -10,7 +10,7 @@ internal enum MatrixAccess
 
 /// <summary>
 /// A matrix that a dispatch works on, by the name that its kernel declares it with. What is read lies at an image unit
-/// (<c>name_IMAGE</c>), and what is written at a binding of storage buffers (<c>name_BUFFER</c>): Shaders/Include/matrix.glsl.
+/// (<c>name_IMAGE</c>), and what is written at a binding of storage buffers (<c>name_BUFFER</c>): Shaders/Include/bindings.glsl.
 /// </summary>
 internal readonly record struct MatrixBinding(string Name, Operand Operand, MatrixAccess Access)
 {
@@ -59,7 +59,7 @@ internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX
 }
 
 /// <summary>
-/// One recorded dispatch: its kernel, the matrices that it reads and writes, the textures that it looks up in, its sizes and scalars,
+/// One dispatch, made once and run often: its kernel, the matrices that it reads and writes, the textures that it looks up in, its sizes and scalars,
 /// each by the name that the kernel declares it with, and its workgroups.
 /// </summary>
 internal sealed class Dispatch
@@ -68,7 +68,7 @@ internal sealed class Dispatch
     /// Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write. How
     /// many both may be together is the driver's own limit (<see cref="DeviceLimits.MostBindings"/>).
     /// </summary>
-    public const int MaximumMatrices = 8;
+    public const int MostBindingsOfAKind = 8;
 
     /// <summary>Texture units that dispatches look up in.</summary>
     public const int MaximumTextures = 2;
@@ -89,7 +89,7 @@ internal sealed class Dispatch
         Sizes = [.. sizes];
         Scalars = [.. scalars ?? []];
         Grid = grid;
-        if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MaximumMatrices} matrices and writes at most {MaximumMatrices}.", nameof(matrices));
+        if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MostBindingsOfAKind} matrices and writes at most {MostBindingsOfAKind}.", nameof(matrices));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Textures.Length, MaximumTextures, nameof(textures));
         Program = source.With([.. PlacesOf(Matrices, Textures, Sizes, Scalars)]);
     }
@@ -120,14 +120,14 @@ internal sealed class Dispatch
     /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
     public bool NeedsBarrier { get; set; }
 
-    /// <summary>Set by the plan when it is recorded: the compiled kernel.</summary>
+    /// <summary>Set by the plan when it is made: the compiled kernel.</summary>
     public CompiledKernel? Kernel { get; set; }
 
     /// <summary>Whether one dispatch can work on these, where a driver has so many image units and storage buffers for it together.</summary>
     public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, int most = int.MaxValue)
     {
         int reads = matrices.Count(matrix => matrix.IsRead), writes = matrices.Count(matrix => matrix.IsWritten);
-        return reads <= MaximumMatrices && writes <= MaximumMatrices && reads + writes <= most;
+        return reads <= MostBindingsOfAKind && writes <= MostBindingsOfAKind && reads + writes <= most;
     }
 
     /// <summary>The same dispatch with other matrices, further constants, sizes or textures.</summary>

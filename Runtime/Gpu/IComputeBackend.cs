@@ -2,8 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// What a device computes on: OpenGL today, and whatever else implements this. <see cref="NeuralDevice"/> and the types beside it
-/// (matrices, readbacks, clocks, the warm-up) are written against it, and the folders above against those, so another backend changes none of
-/// them. Commands take effect in the order of the calls. Nothing waits but what says so, and what is called in a frame allocates nothing.
+/// (matrices, readbacks, clocks, the warm-up) are written against it, and the folders above against those. A backend that runs no shaders also needs
+/// a method beside each shader (<see cref="KernelSource.Method"/>), which is given where the shader is named. Commands take effect in the order of the calls. Nothing waits but what says so, and what is called in a frame allocates nothing.
 /// </summary>
 /// <remarks>
 /// All calls but <see cref="BackendResource.Retire"/> come from one thread at a time, and throw what the device's public calls document: for
@@ -85,7 +85,7 @@ internal interface IComputeBackend : IDisposable
 
     // ---- dispatches ----
 
-    /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    /// <summary>Runs dispatches in order; what they wrote is visible to whatever comes after.</summary>
     void Run(ReadOnlySpan<Dispatch> dispatches, int rows);
 
     /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is there where it says so.</summary>

@@ -272,7 +272,7 @@ public sealed class NeuralDevice : IDisposable
         if (dispatch.BindingCount <= Limits.MostBindings) return;
         throw new DeviceLimitException(
             $"{dispatch.Source.FileName} takes {dispatch.BindingCount} image units and storage buffers together, and the driver {Renderer} has " +
-            $"{Limits.MostBindings} of them. Use smaller batches, or no momentum.");
+            $"{Limits.MostBindings} of them. Use smaller batches, or an optimizer that keeps fewer matrices of state.");
     }
 
     /// <summary>Checks a dispatch and compiles its kernel, if it is not compiled.</summary>
@@ -294,7 +294,7 @@ public sealed class NeuralDevice : IDisposable
     /// <summary>The compiled kernel of a dispatch, compiled at the first request of this variant.</summary>
     internal CompiledKernel GetKernel(Dispatch dispatch) => Backend.GetKernel(dispatch);
 
-    /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    /// <summary>Runs dispatches in order; what they wrote is visible to whatever comes after.</summary>
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows) => Backend.Run(dispatches, rows);
 
     /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>

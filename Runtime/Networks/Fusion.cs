@@ -99,19 +99,20 @@ internal sealed class Fusion
         Replace([last, layer], last with { Before = layer });
     }
 
-    /// <summary>Dense, activation, dense, with an optimizer that keeps no state.</summary>
+    /// <summary>Dense, activation, dense.</summary>
     private void SmallStepIntoOne()
     {
         if (plan.Select(planned => planned.Computation).ToArray() is not
             [
                 DenseForward { Activation: not null } hidden, LastLayerLoss { HiddenGradients: not null } last, LossSum sum,
-                DenseBackwardWeights { Update: { State.Count: 0 } outputUpdate }, DenseBackwardWeights { Update: { State.Count: 0 } hiddenUpdate },
+                DenseBackwardWeights { Update: { } outputUpdate }, DenseBackwardWeights { Update: { } hiddenUpdate },
             ] || last.Activation != hidden.Activation)
         {
             return;
         }
 
-        int columns = SmallStep.ScratchTexels(last) * MatrixShape.ColumnsPerTexel;
+        int columns = graph.Kernels.SmallStepScratchTexels(last) * MatrixShape.ColumnsPerTexel;
+        if (columns == 0) return;
         PlannedMatrix scratch = graph.Request(plan[^1].Layer, plan[^1].Pass, columns, "What the phases of a step exchange");
         Computation[] parts = [.. plan.Select(planned => planned.Computation).Reverse()];
         Replace(parts, new SmallStep(hidden, last, sum, outputUpdate, hiddenUpdate, scratch));

@@ -119,7 +119,7 @@ public sealed class Network : IDisposable
     /// <inheritdoc cref="EstimateCost(int, int, Optimizer?, Layer[])"/>
     public static NetworkCost EstimateCost(KernelFamily family, int batchSize, int inputs, Optimizer? optimizer, params Layer[] layers)
     {
-        return EstimateCost(family, new SoftmaxCrossEntropy(), batchSize, inputs, optimizer, layers);
+        return EstimateCost(family, Loss.OfLabels, batchSize, inputs, optimizer, layers);
     }
 
     /// <summary>The same for the kernels of one family, on another loss.</summary>
@@ -146,7 +146,7 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true, Loss? loss = null)
     {
-        return NetworkCost.Of(Stack, batchSize, loss ?? new SoftmaxCrossEntropy(), optimizer, fused, Kernels);
+        return NetworkCost.Of(Stack, batchSize, loss ?? Loss.OfLabels, optimizer, fused, Kernels);
     }
 
     /// <summary>
@@ -160,9 +160,9 @@ public sealed class Network : IDisposable
     /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
     public KernelSet KernelsFor(int rows, Optimizer? optimizer = null, Loss? loss = null)
     {
-        loss ??= new SoftmaxCrossEntropy();
+        loss ??= Loss.OfLabels;
         ComputationGraph.RequireCapacity(Requirements.Size(rows, "rows of a batch"));
-        IEnumerable<Dispatch> probabilities = loss.CountsCorrect ? PredictionWorkspace.KernelsFor(this, rows, softmax: true) : [];
+        IEnumerable<Dispatch> probabilities = loss.OutputsAreLogits ? PredictionWorkspace.KernelsFor(this, rows, softmax: true) : [];
         return new KernelSet(
             [.. PredictionWorkspace.KernelsFor(this, rows, softmax: false), .. probabilities, .. StepWorkspace.KernelsFor(this, rows, loss, optimizer)]);
     }
@@ -232,7 +232,7 @@ public sealed class Network : IDisposable
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default,
         ReadOnlySpan<bool> allowedClasses = default, Loss? loss = null)
     {
-        return ComputeGradients(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses), loss ?? new SoftmaxCrossEntropy());
+        return ComputeGradients(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses), loss ?? Loss.OfLabels);
     }
 
     /// <summary>The gradients of the loss of a batch with values by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
@@ -246,7 +246,7 @@ public sealed class Network : IDisposable
     public float[][] ComputeGradients(
         ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default, Loss? loss = null)
     {
-        return ComputeGradients(features, BatchTargets.OfValues(targets, sampleWeights), loss ?? new MeanSquaredError());
+        return ComputeGradients(features, BatchTargets.OfValues(targets, sampleWeights), loss ?? Loss.OfValues);
     }
 
     /// <summary>

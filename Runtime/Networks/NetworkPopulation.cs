@@ -48,7 +48,7 @@ public sealed class NetworkPopulation : IDisposable
         if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "A classifier needs at least 2 classes.");
         Classes = classes;
         this.device = device;
-        loss ??= new SoftmaxCrossEntropy();
+        loss ??= Loss.OfLabels;
         targetLayout = RequireLabels(loss, classes);
         Relu activation = new();
         Stack stack = new(inputs, [new Dense(hidden), activation, new Dense(classes)]);
@@ -106,7 +106,7 @@ public sealed class NetworkPopulation : IDisposable
         Optimizer.RequireLearningRate(learningRate);
         if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
         using NeuralDevice.Scope scope = Enter();
-        if (TakeSkippedStep() is > 0 and var step) throw DispatchesSkippedException.OfStep(step, nameof(TrainBatch));
+        if (TakeSkippedStep() is > 0 and var step) throw StepSides.ExceptionOf(step, nameof(TrainBatch));
         Upload(samples, rows, learningRate);
         if (losses.IsEmpty)
         {

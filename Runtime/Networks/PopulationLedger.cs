@@ -5,14 +5,13 @@ namespace NeuralPlugin;
 /// that it is to write and, behind its dispatches, copies that place into a log, which is read back some frames later: copies are not skipped.
 /// </summary>
 /// <remarks>
-/// Committed and pending weights are two sides that swap with every step, whatever became of it on the GPU, so the books say of each side how many
-/// steps stand in it. A skipped one has left the pending side as it was before the last step, and the swap brings that back; where no step came behind
-/// it, the sides swap again.
+/// <see cref="StepSides"/> tells what stands in the committed and in the pending weights. Where no step came after a skipped one, the sides swap again.
+/// A member's loss that is not finite drops no step of the others, so that there are no drops here, unlike in StepLedger.
 /// </remarks>
 internal sealed class PopulationLedger : IDisposable
 {
     /// <summary>Steps whose record is kept. Of more that nobody has heard of, the older ones are taken to have run.</summary>
-    private const int Slots = 8 * sizeof(ulong);
+    private const int Slots = StepSides.Remembered;
 
     private readonly NeuralDevice device;
     private readonly PopulationParameters parameters;
@@ -20,14 +19,10 @@ internal sealed class PopulationLedger : IDisposable
     private readonly MatrixTexture[] log;
     private readonly Readback readback;
     private readonly float[] found = new float[Slots];
-    private long enqueued;
+    private readonly StepSides sides = new();
     private long askedFor;      // the steps up to this one will be known, once the copy of the log has come
     private long known;
-    private long committed;     // steps that stand in the committed side, as of the last known one
-    private long pending;
     private long skipped;       // the last step that was found to be, and not told yet
-    private ulong copies;       // of the last steps, a bit each: whether both sides were made the same before it
-    private bool isCopied;      // before the next one
     private bool isStale = true;
 
     /// <param name="device">Where the population lives.</param>
@@ -52,7 +47,8 @@ internal sealed class PopulationLedger : IDisposable
         if (isStale)
         {
             parameters.CopyToPending();   // what a step that is skipped leaves as it is
-            (isStale, isCopied) = (false, true);
+            isStale = false;
+            sides.MarkCopied();
         }
 
         SkipMark.Put(device, losses);
@@ -61,11 +57,9 @@ internal sealed class PopulationLedger : IDisposable
     /// <summary>All dispatches of the step are enqueued: what is pending becomes what is committed.</summary>
     public void CommitStep()
     {
-        losses.CopyRow(0, log[0], (int)(enqueued % Slots));
+        losses.CopyRow(0, log[0], (int)(sides.Enqueued % Slots));
         parameters.Commit();
-        enqueued++;
-        copies = (copies << 1) | (isCopied ? 1u : 0);
-        isCopied = false;
+        sides.Enqueue();
     }
 
     /// <summary>The step is known to be skipped, or weights were given from outside: what is pending is none.</summary>
@@ -76,10 +70,10 @@ internal sealed class PopulationLedger : IDisposable
     public long TakeSkippedStep()
     {
         if (askedFor > known && readback.Status != ReadbackStatus.Pending) Read();
-        if (askedFor < enqueued && readback.Status != ReadbackStatus.Pending)
+        if (askedFor < sides.Enqueued && readback.Status != ReadbackStatus.Pending)
         {
             readback.Start(log);
-            askedFor = enqueued;
+            askedFor = sides.Enqueued;
         }
 
         long step = skipped;
@@ -102,25 +96,23 @@ internal sealed class PopulationLedger : IDisposable
         }
 
         known = askedFor;
-        bool isUntouched = known == enqueued && !isStale;
-        if (isUntouched && pending > committed)
+        bool isUntouched = known == sides.Enqueued && !isStale;
+        if (isUntouched && sides.Pending > sides.Committed)
         {
             parameters.Commit();
             parameters.Rewind(parameters.Steps - 1);   // no step, a swap
-            (committed, pending) = (pending, committed);
+            sides.Swap();
         }
 
-        long lost = known - committed;
+        long lost = known - sides.Committed;
         parameters.Rewind(parameters.Steps - (lost - Lost));
         Lost = lost;
     }
 
     private void Note(long step)
     {
-        long later = enqueued - step;
-        if (later < Slots && ((copies >> (int)later) & 1) != 0) pending = committed;
         bool wasSkipped = askedFor - step < Slots && SkipMark.Is(found[(step - 1) % Slots]);
         if (wasSkipped) skipped = step;
-        (committed, pending) = (wasSkipped ? pending : committed + 1, committed);
+        sides.Note(step, wasSkipped ? StepOutcome.LeftPending : StepOutcome.Counts);
     }
 }

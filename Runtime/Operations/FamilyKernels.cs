@@ -11,12 +11,17 @@ namespace NeuralPlugin;
 /// <see cref="Computation"/> gives them, and their padding stays zero. Rows past those in use are never looked at, whatever they hold.</item>
 /// <item>The rows in use are a uniform: results do not depend on the capacity of a plan, nor on the parts that a dispatch is cut into
 /// (Shaders/Include/dispatch.glsl), nor on how many invocations run.</item>
+/// <item>A batch may have 262,140 rows (ComputationGraph.MaximumCapacity) on every device: no dispatch takes more than 65,535 workgroups along a
+/// dimension for it, and no loop turns more often.</item>
 /// <item>The batch may be drawn (DRAWN_INPUTS, DRAWN_TARGETS) and its features may be bytes (BYTE_INPUTS): Shaders/Include/samples.glsl.</item>
 /// <item>Activations, losses and optimizers are includes in slots (<see cref="KernelSlot"/>): a product applies the activation before it
 /// stores, and the product that gives the gradient of parameters ends with the optimizer's update where there is one.</item>
 /// <item>The gradient of the last layer sums the losses of the batch beside (LOSS_PARTS), in the order of Shaders/Include/loss_sum.glsl.</item>
 /// <item>The log of steps (LOG_SLOTS): a loss that is not finite is noted before any update of its step, and an update heeds it:
-/// Shaders/Include/step_log.glsl.</item>
+/// Shaders/Include/step_log.glsl. In a population a member whose loss is not finite keeps its weights and its state, and the others take their step.</item>
+/// <item>What is wanted of a kernel is told it in constants: INPUT_GRADIENTS where the gradient of the last layer's input is, UPDATE where the optimizer's
+/// update is, ADDS_TO_SUMS where a part of a population's batch adds to the gradients of the parts before; OUTPUT_TEXELS are those of a row of outputs,
+/// STATE_SLOTS and EACH_STATE(F) the optimizer's matrices of state.</item>
 /// <item>A fused kernel gives the bits of the kernels that it replaces, within the family.</item>
 /// </list>
 /// <para>
@@ -46,7 +51,10 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The last layer with the softmax; with the layer before it where that is there.</summary>
     public virtual KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => null;
 
-    /// <summary>A whole step of a small network.</summary>
+    /// <summary>Texels of a row of the matrix in which the phases of a small network's step leave each other what they found; 0 where a family has no such kernel.</summary>
+    public virtual int SmallStepScratchTexels(LastLayerLoss last) => 0;
+
+    /// <summary>A whole step of a small network, with any optimizer; null for those that the kernel is not for.</summary>
     public virtual KernelChoice? SmallStep(SmallStep computation) => null;
 
     /// <summary>The kernels of populations of one shape, the layout of their parameters, and how many rows a dispatch takes.</summary>

@@ -84,7 +84,7 @@ internal sealed record LastLayerLoss(
 }
 
 /// <summary>
-/// A whole step of a small network, dense - activation - dense under a loss and an optimizer without state: five dispatches that leave
+/// A whole step of a small network, dense - activation - dense under a loss and an optimizer: five dispatches that leave
 /// each other little to do, in one.
 /// </summary>
 /// <param name="Hidden">The first layer, with its activation.</param>
@@ -96,15 +96,13 @@ internal sealed record LastLayerLoss(
 internal sealed record SmallStep(
     DenseForward Hidden, LastLayerLoss Last, LossSum Sum, ParameterUpdate OutputUpdate, ParameterUpdate HiddenUpdate, Operand Scratch) : Computation
 {
-    /// <summary>Texels of a row of the scratch matrix: H, dH, dZ and the loss.</summary>
-    public static int ScratchTexels(LastLayerLoss last) => (2 * last.Hidden.Shape.TexelsPerRow) + last.OutputGradients.Shape.TexelsPerRow + 1;
-
     public override IReadOnlyList<MatrixBinding> Matrices =>
     [
         MatrixBinding.Read("inputs", Hidden.Input), MatrixBinding.Read("targets", Last.Targets),
         MatrixBinding.Read("hiddenParameters", HiddenUpdate.Weights.Committed), MatrixBinding.Write("pendingHiddenParameters", HiddenUpdate.Weights.Pending),
         MatrixBinding.Read("outputParameters", OutputUpdate.Weights.Committed), MatrixBinding.Write("pendingOutputParameters", OutputUpdate.Weights.Pending),
         MatrixBinding.ReadWrite("scratch", Scratch), MatrixBinding.Write("batchLoss", Sum.BatchLoss),
+        .. StateOf(HiddenUpdate, "Hidden"), .. StateOf(OutputUpdate, "Output"),
     ];
 
     public override IReadOnlyList<(string Name, int Value)> Sizes =>
@@ -129,4 +127,9 @@ internal sealed record SmallStep(
     public override bool Updates => true;
 
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.SmallStep(this);
+
+    private static IEnumerable<MatrixBinding> StateOf(ParameterUpdate update, string layer) => update.State.SelectMany((state, i) => new[]
+    {
+        MatrixBinding.Read($"state{layer}{i}", state.Committed), MatrixBinding.Write($"pendingState{layer}{i}", state.Pending),
+    });
 }

@@ -3,7 +3,8 @@ namespace NeuralPlugin;
 /// <summary>
 /// What training minimizes: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
 /// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c>, which the kernels of the last layer
-/// take along. It is an immutable description.
+/// take along. Of a row, <c>rowLoss</c> gives what the record of a step adds up: the loss, and 1 where the prediction is correct; all losses have that
+/// record. It is an immutable description.
 /// </summary>
 public abstract record Loss
 {
@@ -32,6 +33,9 @@ public abstract record Loss
     /// <summary>Whether a prediction is correct or not, so that correct ones can be counted.</summary>
     internal abstract bool CountsCorrect { get; }
 
+    /// <summary>Whether the outputs are logits of classes, so that a prediction is their softmax.</summary>
+    internal virtual bool OutputsAreLogits => false;
+
     /// <summary>The targets of samples with so many outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);
 
@@ -55,8 +59,17 @@ public abstract record Loss
         yield return new LossBackward(this, outputs, targets, outputGradients);
     }
 
+    /// <summary>The loss of labels where none was chosen: plain cross-entropy.</summary>
+    internal static Loss OfLabels { get; } = new SoftmaxCrossEntropy();
+
+    /// <summary>The loss of values where none was chosen: the mean squared error.</summary>
+    internal static Loss OfValues { get; } = new MeanSquaredError();
+
     /// <summary>The losses that files can name.</summary>
     internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format, HuberLoss.Format];
+
+    /// <summary>That of a file that names none, which is older than other losses.</summary>
+    internal static LossFormat UnnamedFormat => SoftmaxCrossEntropy.Format;
 }
 
 /// <summary>How a loss is read from a file.</summary>

@@ -68,26 +68,31 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
 
     public override KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => Rows("dense_softmax_rows.comp", computation);
 
+    /// <summary>H, dH, dZ and the loss.</summary>
+    public override int SmallStepScratchTexels(LastLayerLoss last) => (2 * last.Hidden.Shape.TexelsPerRow) + last.OutputGradients.Shape.TexelsPerRow + 1;
+
+    /// <summary>For optimizers without state: with the matrices of one, the kernel has more bindings than drivers must have.</summary>
     public override KernelChoice? SmallStep(SmallStep computation)
     {
-        bool isSmall = computation.Scratch.Shape.Rows <= Loss.Parts && computation.FloatingPointOperations <= MostOperationsOfOneGroup;
+        bool isSmall = computation.HiddenUpdate.State.Count == 0 && computation.Scratch.Shape.Rows <= Loss.Parts && computation.FloatingPointOperations <= MostOperationsOfOneGroup;
         return isSmall ? new KernelChoice(new KernelSource("dense_activation_dense_step.comp", ("GROUP_SIZE", StepGroupSize)), new DispatchGrid(1)) : null;
     }
 
     public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits);
 
     /// <summary>
-    /// The large tile, unless its workgroups would not go round: a software driver's processors take one each. The bits are the same.
+    /// The large tile for a software driver, unless its workgroups would not go round its processors, which take one each; a card is kept busy by many
+    /// small ones. The bits are the same.
     /// </summary>
-    private static Tile ForwardTile(DenseForward computation)
+    private Tile ForwardTile(DenseForward computation)
     {
         int rows = computation.Input.Shape.Rows;
-        bool isLarge = rows >= LargeBatch && MatrixShape.CeilingDivide(rows, LargeForwardRows) >= Environment.ProcessorCount;
+        bool isLarge = Limits.IsSoftware && rows >= LargeBatch && MatrixShape.CeilingDivide(rows, LargeForwardRows) >= Environment.ProcessorCount;
         return Tile.For(computation.Output.Shape.TexelsPerRow, isLarge ? LargeForwardRows : ForwardRows, NarrowRows);
     }
 
     /// <summary>A workgroup of the last layer has whole rows; where it computes those of the layer before, as many as its tile covers.</summary>
-    private static KernelChoice? Rows(string fileName, LastLayer computation)
+    private KernelChoice? Rows(string fileName, LastLayer computation)
     {
         if (MatrixShape.Texels(computation.Outputs) > MostOutputTexels) return null;
         if (computation.Before is not { } before)

@@ -27,6 +27,7 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
     /// <summary>Texels that an invocation of an update without a step has.</summary>
     private const int UpdatedTexels = 64;
 
+    private readonly DeviceLimits limits;
     private readonly int groupSize;
 
     /// <param name="shape">The population.</param>
@@ -35,6 +36,7 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
     /// <exception cref="DeviceLimitException">One dispatch cannot train it, or its parameters are too large for one matrix.</exception>
     public RegisterTiledPopulation(PopulationShape shape, DeviceLimits limits, int groupSize = SoftwareLanes) : base(shape)
     {
+        this.limits = limits;
         this.groupSize = groupSize;
         string population = $"A population of {shape.Members} networks {shape.Inputs}-{shape.Hidden}-{shape.Outputs}, of {shape.ParameterCount} parameters each,";
         if (LoopIterations > MostLoopIterations)
@@ -44,10 +46,10 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
                 "Use fewer inputs, hidden units or classes.");
         }
 
-        if (Groups > Dispatch.MaximumGroups)
+        if (Groups > limits.MostWorkgroups)
         {
             throw new DeviceLimitException(
-                $"{population} is more than one dispatch runs: {groupSize * Dispatch.MaximumGroups} members. Use several populations.");
+                $"{population} is more than one dispatch runs: {(long)groupSize * limits.MostWorkgroups} members. Use several populations.");
         }
 
         ParameterMatrix = limits.Shape(Groups, MatrixShape.ColumnsPerTexel * TexelsPerMember * groupSize, "The parameters of a population");
@@ -55,7 +57,7 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
 
     public override MatrixShape ParameterMatrix { get; }
 
-    public override int MostPredictedRows => MostRows * Dispatch.MaximumGroups;
+    public override int MostPredictedRows => MostRows * Math.Min(limits.MostWorkgroups, int.MaxValue / MostRows);
 
     private int Groups => MatrixShape.CeilingDivide(Shape.Members, groupSize);
 

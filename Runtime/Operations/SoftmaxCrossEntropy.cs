@@ -35,6 +35,8 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
 
     internal override bool CountsCorrect => true;
 
+    internal override bool OutputsAreLogits => true;
+
     internal override TargetLayout TargetsFor(int outputs) => new LabelTargets(outputs);
 
     internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients)

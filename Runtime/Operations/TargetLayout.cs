@@ -87,7 +87,7 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
 
     public override string Kind => "labels";
 
-    public override Loss PlainLoss => new SoftmaxCrossEntropy();
+    public override Loss PlainLoss => Loss.OfLabels;
 
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
 

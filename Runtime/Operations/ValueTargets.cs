@@ -12,7 +12,7 @@ internal sealed record ValueTargets(int Outputs) : TargetLayout(Outputs)
 
     public override string Kind => "values";
 
-    public override Loss PlainLoss => new MeanSquaredError();
+    public override Loss PlainLoss => Loss.OfValues;
 
     public override int WordsPerRow => FirstValue + Outputs;
 

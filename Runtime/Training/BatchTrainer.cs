@@ -23,7 +23,7 @@ public sealed class BatchTrainer : IDisposable
     private EnqueuedSteps? enqueued;
     private bool disposed;
 
-    /// <summary>Makes a trainer; its state is made, its plan recorded and its kernels compiled at the first batch.</summary>
+    /// <summary>Makes a trainer; its state is made, its plan made and its kernels compiled at the first batch.</summary>
     /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="loss">The loss to minimize, which says whether batches have labels or values; null for plain cross-entropy.</param>
@@ -39,7 +39,7 @@ public sealed class BatchTrainer : IDisposable
         this.network = network;
         this.optimizer = optimizer;
         this.fused = fused;
-        this.loss = loss ?? new SoftmaxCrossEntropy();
+        this.loss = loss ?? Loss.OfLabels;
         layout = this.loss.TargetsFor(network.Outputs);
         LearningRate = optimizer.LearningRate;
         using NeuralDevice.Scope scope = network.Enter();

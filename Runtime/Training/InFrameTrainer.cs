@@ -264,7 +264,7 @@ public sealed class InFrameTrainer : IDisposable
     {
         if (ledger.TakeSkippedStep() is not (> 0 and var step)) return;
         order.Regenerate();
-        throw DispatchesSkippedException.OfStep(step, nameof(Tick));
+        throw StepSides.ExceptionOf(step, nameof(Tick));
     }
 
     /// <summary>Where a step stands that is open.</summary>

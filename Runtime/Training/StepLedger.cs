@@ -6,31 +6,23 @@ namespace NeuralPlugin;
 /// conditional render of the host was open). The optimizer's count of steps follows.
 /// </summary>
 /// <remarks>
-/// Committed and pending weights are two sides that swap when a step is whole, whatever became of it on the GPU. So the books say of each side
-/// how many steps stand in it. A step that ran leaves one more than before on the pending side. One that was skipped or dropped leaves it as it
-/// was: the swap brings the weights before the step before back, so that two steps are lost, and not one. Steps behind a dropped one
-/// copy. A skipped step is repaired where nothing came behind it: the sides swap again.
+/// <see cref="StepSides"/> tells what stands in the committed and in the pending weights. A step that was skipped or dropped leaves the pending ones as
+/// they were, and steps after a dropped one copy. A skipped step is repaired where nothing came after it: the sides swap again.
 /// </remarks>
 internal sealed class StepLedger : IDisposable
 {
-    private const int RememberedCopies = 8 * sizeof(ulong);
-
     private readonly Network network;
     private readonly OptimizerState state;
     private readonly StepLog log;
     private readonly MatrixTexture[] textures;
     private readonly StepLogCopy found = new();
     private readonly LogReadback[] readbacks;
+    private readonly StepSides sides = new();
     private long started;      // of the copies of the log
     private long taken;
-    private long enqueued;
     private long askedFor;     // the steps up to this one will be known, once all copies have come
     private long known;        // of the steps up to this one it is known whether they ran
-    private long committed;    // steps that stand in the committed weights, as of the last known one
-    private long pending;      // and in those that it read
     private long skipped;      // the last step that was found to be, and not told yet
-    private ulong copies;      // of the last steps, a bit each: whether both sides were made the same before it
-    private bool isCopied;     // before the next one
     private bool isOpen;
     private long changes;      // those of the network when the last step was committed
     private int resumed;
@@ -71,7 +63,7 @@ internal sealed class StepLedger : IDisposable
         if (network.PendingIsStale) CopyToPending();   // what a step that is dropped leaves as it is
         state.PrepareStep(learningRate);
         isOpen = true;
-        log.BeginStep(enqueued + 1);
+        log.BeginStep(sides.Enqueued + 1);
     }
 
     /// <summary>The weights are others than when the open step began: what it has written is none, and it begins anew.</summary>
@@ -92,20 +84,19 @@ internal sealed class StepLedger : IDisposable
     public void CommitStep()
     {
         state.Commit();
-        enqueued++;
-        copies = (copies << 1) | (isCopied ? 1u : 0);
-        (isCopied, isOpen) = (false, false);
+        sides.Enqueue();
+        isOpen = false;
         changes = network.Changes;
     }
 
     /// <summary>Lets what the steps found be read back, if anything is new and a readback is free.</summary>
     public void StartReading()
     {
-        if (askedFor == enqueued || started - taken == readbacks.Length) return;
+        if (askedFor == sides.Enqueued || started - taken == readbacks.Length) return;
         LogReadback copy = readbacks[started % readbacks.Length];
-        (copy.LastStep, copy.Resumed) = (enqueued, resumed);
+        (copy.LastStep, copy.Resumed) = (sides.Enqueued, resumed);
         copy.Readback.Start(textures);
-        askedFor = enqueued;
+        askedFor = sides.Enqueued;
         started++;
     }
 
@@ -140,8 +131,8 @@ internal sealed class StepLedger : IDisposable
         resumed++;
         log.ForgetDrop();
         CopyToPending();
-        (known, isCopied) = (enqueued, false);
-        pending = committed;
+        sides.Equalize();
+        known = sides.Enqueued;
     }
 
     public void Dispose()
@@ -153,24 +144,26 @@ internal sealed class StepLedger : IDisposable
     private void CopyToPending()
     {
         state.CopyToPending();
-        isCopied = true;
+        sides.MarkCopied();
     }
 
     /// <summary>What a step that was not known yet has left on either side.</summary>
     private void Note(long step, long lastStep)
     {
-        if (WasCopiedBefore(step)) pending = committed;
-        bool hasRun = HasRun(step, lastStep);
-        if (!hasRun) skipped = step;
-        if (HasDropped && hasRun)
+        if (!HasRun(step, lastStep))
         {
-            pending = committed;
-            return;
+            skipped = step;
+            sides.Note(step, StepOutcome.LeftPending);
         }
-
-        bool counts = hasRun && StepLog.NumberOf(step) != found.DroppedStep;
-        HasDropped |= hasRun && !counts;
-        (committed, pending) = (counts ? committed + 1 : pending, committed);
+        else if (HasDropped)
+        {
+            sides.Note(step, StepOutcome.Copied);
+        }
+        else
+        {
+            HasDropped = StepLog.NumberOf(step) == found.DroppedStep;
+            sides.Note(step, HasDropped ? StepOutcome.LeftPending : StepOutcome.Counts);
+        }
     }
 
     /// <summary>Whether a step has left its row, or a later one has taken its place: then it is taken to have run, too.</summary>
@@ -181,25 +174,19 @@ internal sealed class StepLedger : IDisposable
         return result.Number > 0 && later <= lastStep + 1 - step;   // the open step may have left its row already
     }
 
-    private bool WasCopiedBefore(long step)
-    {
-        long later = enqueued - step;
-        return later < RememberedCopies && ((copies >> (int)later) & 1) != 0;
-    }
-
     /// <summary>Brings the better side back where nothing has touched it since, and the optimizer's count to that of the committed side.</summary>
     private void Settle()
     {
-        bool isUntouched = known == enqueued && !isOpen && !network.PendingIsStale && network.Changes == changes;
-        if (isUntouched && (HasDropped ? pending < committed : pending > committed))
+        bool isUntouched = known == sides.Enqueued && !isOpen && !network.PendingIsStale && network.Changes == changes;
+        if (isUntouched && (HasDropped ? sides.Pending < sides.Committed : sides.Pending > sides.Committed))
         {
             state.Commit();
             state.Rewind(state.Steps - 1);   // no step, a swap
-            (committed, pending) = (pending, committed);
+            sides.Swap();
             changes = network.Changes;
         }
 
-        long lost = enqueued - (HasDropped ? committed : committed + (enqueued - known));
+        long lost = sides.Enqueued - (HasDropped ? sides.Committed : sides.Committed + (sides.Enqueued - known));
         state.Rewind(state.Steps - (lost - Lost));
         Lost = lost;
     }

@@ -16,7 +16,7 @@ public sealed record TrainerOptions
     /// with values; until it is set, this property says cross-entropy.
     /// </summary>
     /// <exception cref="ArgumentNullException">It is null.</exception>
-    public Loss Loss { get => ChosenLoss ?? new SoftmaxCrossEntropy(); init => ChosenLoss = value ?? throw new ArgumentNullException(nameof(Loss)); }
+    public Loss Loss { get => ChosenLoss ?? Loss.OfLabels; init => ChosenLoss = value ?? throw new ArgumentNullException(nameof(Loss)); }
 
     /// <summary>How much it does in a frame: a <see cref="TimeSpan"/>, or <see cref="FrameBudget.Steps"/>.</summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>

@@ -7,8 +7,9 @@
 //   EXCHANGE(name);                both, and invocations read what others have written, behind a barrier
 //   LOAD(name, at)                 the texel of a matrix at an address of matrix.glsl
 //   STORE(name, at, values);
-//   LOOK_UP(type, name);           a texture unit
-// READ_WORDS, WRITE_WORDS and STORE_WORDS are the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes, which
+//   LOOK_UP(name);  FETCH(name, at)   a matrix that many kernels look up beside those that they work on: at a texture unit, of which there are more
+//   GAME_TEXTURE(type, name);      a texture of the game
+// READ_WORDS, LOOK_UP_WORDS, WRITE_WORDS and STORE_WORDS are the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes, which
 // are read as integers and stored from values of 0 to 1.
 //
 // A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at a binding of its own: a software
@@ -20,7 +21,9 @@
 
 #define SIZE(name) layout(location = name##_LOCATION) uniform int name
 #define SCALAR(name) layout(location = name##_LOCATION) uniform float name
-#define LOOK_UP(type, name) layout(binding = name##_UNIT) uniform type name
+#define LOOK_UP(name) layout(binding = name##_UNIT) uniform samplerBuffer name
+#define LOOK_UP_WORDS(name) layout(binding = name##_UNIT) uniform usamplerBuffer name
+#define GAME_TEXTURE(type, name) layout(binding = name##_UNIT) uniform type name
 
 #define READ(name) layout(binding = name##_IMAGE, rgba32f) readonly uniform imageBuffer name
 #define READ_WORDS(name) layout(binding = name##_IMAGE, rgba32ui) readonly uniform uimageBuffer name
@@ -36,6 +39,7 @@
     layout(std430, binding = name##_BUFFER) coherent writeonly buffer name##Buffer { TEXEL name##Stored[]; }
 
 #define LOAD(name, at) imageLoad(name, at)
+#define FETCH(name, at) texelFetch(name, at)
 #define STORE(name, at, values) name##Stored[at] = asTexel(values)
 #define STORE_WORDS(name, at, words) name##Stored[at] = (words)
 #define STORE_BYTES(name, at, values) name##Stored[at] = packUnorm4x8(values)

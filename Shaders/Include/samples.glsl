@@ -18,13 +18,13 @@
 
 #if defined(DRAWN_INPUTS) || defined(DRAWN_TARGETS)
 
-LOOK_UP(usamplerBuffer, order);
+LOOK_UP_WORDS(order);
 SIZE(firstSample);
 
 // The row numbers of four samples, the first one in use and a multiple of four. Past the end of a batch there are some, too.
 ivec4 drawnRows(int row)
 {
-    return ivec4(texelFetch(order, (firstSample + row) / 4));
+    return ivec4(FETCH(order, (firstSample + row) / 4));
 }
 
 int drawnRow(int row)

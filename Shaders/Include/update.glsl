@@ -1,6 +1,6 @@
 // One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. Slot OPTIMIZER has
 //   vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
-// which gives the new weights and leaves the new state; it has STATES matrices of that, which EACH_STATE(F) walks, and STATE_SLOTS is at least 1.
+// which gives the new weights and leaves the new state; EACH_STATE(F) walks the matrices of that, and STATE_SLOTS is their number, but at least 1.
 // The including kernel calls loadDrop first. Where there is no such texel (isWanted is false), nothing is updated. A step whose loss is not
 // finite stores as step_log.glsl says.
 #include "step_log.glsl"
@@ -12,13 +12,13 @@ WRITE(pendingWeights);
 EACH_STATE(DECLARE_STATE)
 
 #ifdef LOG_SLOTS
-LOOK_UP(samplerBuffer, droppedSteps);
+LOOK_UP(droppedSteps);
 #endif
 
 void loadDrop()
 {
 #ifdef LOG_SLOTS
-    droppedStep = texelFetch(droppedSteps, logOfDrop()).x;
+    droppedStep = FETCH(droppedSteps, logOfDrop()).x;
 #endif
 }
 

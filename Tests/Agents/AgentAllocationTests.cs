@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>What a frame of the agents takes from the memory of a running game: nothing.</summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.EveryFamily)]
 internal sealed class AgentAllocationTests
 {
     [Test]

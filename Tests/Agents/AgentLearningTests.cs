@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// A way to learn is a record and its learner. The one below stands in no file of the library, and learns in a population like those that do.
 /// </summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class AgentLearningTests
 {
     private const int Agents = 4;
@@ -62,6 +63,7 @@ internal sealed class AgentLearningTests
     public void ItSaysHowManyTexturesAreKept(BrainSharing sharing, int kept)
     {
         const int Questions = 1;   // of a latency of 0
+        TestDevice.RequireOpenGL();
         using AgentPopulation agents = Make(sharing, new Repetition(), new TextureObservations(2, 2));
         Assert.That(agents.Brains.Seen!.Free, Is.EqualTo(kept + (Questions * Agents) + 1));
     }

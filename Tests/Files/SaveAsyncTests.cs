@@ -11,6 +11,7 @@ namespace NeuralPlugin.Tests;
 /// late, and a test of waiting could not fail on it.
 /// </summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed unsafe class SaveAsyncTests : IDisposable
 {
     private const int Inputs = 9;

@@ -18,6 +18,9 @@ internal static class Categories
     /// </summary>
     public const string Once = "Once";
 
-    /// <summary>Runs again for each kernel family that Tests/run names: kernels, networks, trainers, populations and agents.</summary>
+    /// <summary>
+    /// Runs again for each kernel family that Tests/run names, and on the processor: kernels, networks, trainers, populations and agents. With
+    /// <see cref="Once"/> too, on the processor alone.
+    /// </summary>
     public const string EveryFamily = "EveryFamily";
 }

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Steps of a trainer that does not wait, as a shared brain takes them, on a driver that is late and skips work.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class EnqueuedStepsTests : IDisposable
 {
@@ -23,6 +24,9 @@ internal sealed class EnqueuedStepsTests : IDisposable
         network = Make();
         twin = Make();
     }
+
+    [SetUp]
+    public void NeedsADriverThatSkips() => TestDevice.RequireOpenGL();
 
     public void Dispose()
     {

@@ -12,7 +12,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
 
     private readonly GL gl = context.Gl;
 
-    /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    /// <summary>Runs dispatches in order; what they wrote is visible to whatever comes after.</summary>
     public void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);

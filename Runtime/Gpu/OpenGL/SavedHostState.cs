@@ -34,8 +34,8 @@ internal enum HostStateParts
 internal sealed class SavedHostState(GL gl, ResourceTable resources)
 {
     private readonly HostProgram program = new(gl, resources);
-    private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MaximumMatrices];
-    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MaximumMatrices];
+    private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MostBindingsOfAKind];
+    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MostBindingsOfAKind];
     private readonly (int Texture, int BufferTexture, int Sampler)[] textureUnits = new (int, int, int)[Dispatch.MaximumTextures];
     private HostStateParts taken;
     private bool preserve;
