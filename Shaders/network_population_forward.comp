@@ -1,5 +1,5 @@
 // Probabilities of a population: P [members * rows x classes] = softmax(relu(X . W1 + b1) . W2 + b2), each network of its own
-// rows. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
+// rows. With LOGITS, the outputs before the softmax. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
 
 WRITE(probabilities);
@@ -22,10 +22,14 @@ void main()
         const int r = row, first = row * CLASS_SLOTS; \
         int outputRow = sampleRow[row]; \
         float maximum = LOWEST, sum = 0.0; \
-        EACH_CLASS(FIND_MAXIMUM) \
-        EACH_CLASS(EXPONENTIATE) \
+        NORMALIZE \
         EACH_CLASS(STORE_TEXEL) \
     }
+#if LOGITS
+#define NORMALIZE sum = 1.0;
+#else
+#define NORMALIZE EACH_CLASS(FIND_MAXIMUM) EACH_CLASS(EXPONENTIATE)
+#endif
 #define FIND_MAXIMUM(c) if (c < CLASSES) maximum = max(maximum, z[first + c]);
 #define EXPONENTIATE(c) if (c < CLASSES) { const int j = first + c; z[j] = exp(z[j] - maximum); sum += z[j]; }
 #define STORE_TEXEL(c) \

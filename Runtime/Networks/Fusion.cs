@@ -106,7 +106,7 @@ internal sealed class Fusion
             [
                 DenseForward { Activation: not null } hidden, LastLayerLoss { HiddenGradients: not null } last, LossSum sum,
                 DenseBackwardWeights { Update: { State.Count: 0 } outputUpdate }, DenseBackwardWeights { Update: { State.Count: 0 } hiddenUpdate },
-            ] || last.Activation != hidden.Activation)
+            ] || last.Activation != hidden.Activation || (graph.HasLog && last.Loss.RateGuide is not null))   // which a step in one dispatch cannot heed
         {
             return;
         }

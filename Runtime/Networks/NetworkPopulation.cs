@@ -209,14 +209,14 @@ public sealed class NetworkPopulation : IDisposable
         probabilities?.Dispose();
     }
 
-    /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
+    /// <summary>Makes a forward pass that is enqueued again and again, of one sample a member, with textures of its own.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     internal PopulationPrediction PlanPrediction()
     {
         using NeuralDevice.Scope scope = Enter();
         MatrixTexture own = new(device, device.Shape(Members, Inputs, "The features of a population"));
-        MatrixTexture results = new(device, device.Shape(Members, Classes, "The probabilities of a population"));
-        Dispatch dispatch = PredictionDispatch(1, own, results);
+        MatrixTexture results = new(device, device.Shape(Members, Classes, "The outputs of a population"));
+        Dispatch dispatch = PredictionDispatch(1, own, results, logits: true);
         device.Compile(dispatch);
         return new PopulationPrediction(this, own, results, dispatch);
     }
@@ -367,11 +367,11 @@ public sealed class NetworkPopulation : IDisposable
         predictionRows = rows;
     }
 
-    private Dispatch PredictionDispatch(int rows, Operand samples, Operand results)
+    private Dispatch PredictionDispatch(int rows, Operand samples, Operand results, bool logits = false)
     {
         int rowsPerGroup = RowsPerDispatch(rows);
         return new Dispatch(
-            Source("network_population_forward.comp", rowsPerGroup),
+            Source("network_population_forward.comp", rowsPerGroup, ("LOGITS", logits ? 1 : 0)),
             [MatrixBinding.Read("parameters", weights.Committed), MatrixBinding.Read("features", samples), MatrixBinding.Write("probabilities", results)],
             [new(("members", Members))], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
     }
@@ -430,13 +430,13 @@ public sealed class NetworkPopulation : IDisposable
 }
 
 /// <summary>A prediction of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
-internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture probabilities, Dispatch dispatch) : IDisposable
+internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture outputs, Dispatch dispatch) : IDisposable
 {
     /// <summary>[members × inputs].</summary>
     public MatrixTexture Features => features;
 
-    /// <summary>[members × classes].</summary>
-    public MatrixTexture Probabilities => probabilities;
+    /// <summary>[members × classes], before a softmax.</summary>
+    public MatrixTexture Outputs => outputs;
 
     public Dispatch[] Dispatches { get; } = [dispatch];
 
@@ -449,6 +449,6 @@ internal sealed class PopulationPrediction(NetworkPopulation population, MatrixT
     public void Dispose()
     {
         features.Dispose();
-        probabilities.Dispose();
+        outputs.Dispose();
     }
 }

@@ -108,6 +108,27 @@ internal sealed class PredictionWorkspace : Workspace
     private static IReadOnlyList<PlannedComputation> ForProbabilities(ComputationGraph graph) => Fusion.Fuse(graph, graph.Probabilities);
 }
 
+/// <summary>The outputs of a network as they are, without a softmax, enqueued and left on the GPU: what agents ask for.</summary>
+internal sealed class OutputWorkspace : Workspace
+{
+    private readonly Plan plan;
+
+    public OutputWorkspace(Network network, int capacity) : base(network, capacity) => plan = PlanOf(Fusion.Fuse(Graph, Graph.Outputs));
+
+    /// <summary>What <see cref="Enqueue"/> finds, a row a sample.</summary>
+    public MatrixTexture Outputs => Graph.Outputs.Texture;
+
+    /// <summary>Uploads a checked batch and runs the forward pass.</summary>
+    public void Enqueue(ReadOnlySpan<float> features, int rows)
+    {
+        Input.Upload(features);
+        EnqueueWritten(rows);
+    }
+
+    /// <summary>Runs the forward pass on features that were written into the input.</summary>
+    public void EnqueueWritten(int rows) => plan.Run(rows);
+}
+
 /// <summary>The gradient of the features from a given gradient of the logits.</summary>
 internal sealed class InputGradientWorkspace : Workspace
 {

@@ -32,6 +32,9 @@ public abstract record Loss
     /// <summary>Whether a prediction is correct or not, so that correct ones can be counted.</summary>
     internal abstract bool CountsCorrect { get; }
 
+    /// <summary>How the divergence that it reports beside the loss of a row moves the learning rate; null for a loss that reports none.</summary>
+    internal virtual RateGuide? RateGuide => null;
+
     /// <summary>The targets of samples with so many outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);
 

@@ -94,12 +94,12 @@ public sealed class BatchTrainer : IDisposable
     }
 
     /// <summary>
-    /// Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite, or the driver has skipped them;
+    /// Steps of <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/> that do not count, since their loss or one beside was not finite, or the driver has skipped them;
     /// known some Updates later.
     /// </summary>
     internal long LostSteps => enqueued?.Lost ?? 0;
 
-    /// <summary>Takes what has come of the steps of <see cref="EnqueueBatch"/>, without waiting.</summary>
+    /// <summary>Takes what has come of the steps of <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/>, without waiting.</summary>
     /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
     internal long TakeSkippedStep() => enqueued?.TakeSkippedStep() ?? 0;
 
@@ -110,28 +110,36 @@ public sealed class BatchTrainer : IDisposable
     internal void EnqueueBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        EnqueueBatch(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+    }
+
+    /// <summary>As the other, with the targets that the loss takes.</summary>
+    internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets targets)
+    {
+        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, targets);
         using NeuralDevice.Scope scope = network.Enter();
         PrepareEnqueued(batch.Rows);
         enqueued!.Upload(batch);
         EnqueueLastBatch();
     }
 
+    /// <summary>What the last enqueued steps that are known found, where the loss guides the learning rate; NaN before the first.</summary>
+    internal GuidedStepResult Guided => enqueued?.Guided ?? default;
+
     /// <summary>The features of enqueued batches, after <see cref="PrepareEnqueued"/> and until one of more rows.</summary>
     internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
 
     /// <summary>One step on a batch that was written into <see cref="EnqueuedFeatures"/> on the GPU, enqueued without waiting; allocates nothing.</summary>
-    internal void EnqueueWrittenBatch(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    internal void EnqueueWrittenBatch(int rows, BatchTargets targets)
     {
-        BatchTargets targets = BatchTargets.OfLabels(labels, sampleWeights, allowedClasses);
-        layout.Check(labels.Length, targets);
+        layout.Check(rows, targets);
         using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
-        enqueued!.UploadTargets(targets, labels.Length);
+        enqueued!.UploadTargets(targets, rows);
         EnqueueLastBatch();
     }
 
-    /// <summary>Makes and compiles what <see cref="EnqueueBatch"/> needs for so many rows, so that the first one is as quick as the others.</summary>
+    /// <summary>Makes and compiles what <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/> needs for so many rows, so that the first one is as quick as the others.</summary>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     internal void PrepareEnqueued(int rows)
     {
@@ -142,7 +150,7 @@ public sealed class BatchTrainer : IDisposable
         enqueued.Prepare(Math.Max(rows, leastCapacity));
     }
 
-    /// <summary>One more step on the batch of <see cref="EnqueueBatch"/>.</summary>
+    /// <summary>One more step on the batch of <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/>.</summary>
     internal void EnqueueLastBatch()
     {
         using NeuralDevice.Scope scope = network.Enter();

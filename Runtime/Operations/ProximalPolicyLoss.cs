@@ -1,0 +1,106 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The clipped objective of proximal policy optimization with a value beside the logits: outputs [batch × actions + 1], of which the last
+/// is the value v, against decisions that were made earlier. With p = softmax of the allowed actions' logits, a the action, A its advantage, R the
+/// return, and r = p_a / p_a when it was chosen:
+/// L = (1 / B) · Σ (−min(r·A, clamp(r, 1 ± ClipRange)·A) − EntropyBonus·H(p) + ValueWeight · (v − R)² / 2).
+/// The logarithm of r is held within ±20, so that the loss is finite for any finite logits.
+/// </summary>
+/// <remarks>
+/// Source: Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equations 7 and 9. Beside L each row gives r − 1 − log r, whose mean
+/// estimates the KL divergence of the policy from what it was (Schulman, 2020, "Approximating KL Divergence"), H(p) and (v − R)² / 2.
+/// </remarks>
+/// <param name="Actions">Actions to choose from; the value is the output behind them.</param>
+/// <param name="ClipRange">How far the ratio may move from 1 before the objective has no slope.</param>
+/// <param name="EntropyBonus">How much the entropy of the policy is rewarded.</param>
+/// <param name="ValueWeight">The share of the value's loss.</param>
+/// <param name="Guide">How the learning rate follows the divergence.</param>
+internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float EntropyBonus, float ValueWeight, RateGuide Guide) : Loss
+{
+    internal override string Name => "proximal_policy";
+
+    internal override string Include => "proximal_policy.glsl";
+
+    internal override IReadOnlyList<(string Name, int Value)> Constants => [DecisionTargets.MaskConstant, ("VALUE_OUTPUT", Actions)];
+
+    internal override IReadOnlyList<(string Name, float Value)> Hyperparameters =>
+        [("clip_range", ClipRange), ("entropy_bonus", EntropyBonus), ("value_weight", ValueWeight)];
+
+    internal override IReadOnlyList<KernelArguments<float>> Scalars =>
+        [new(("clipRange", ClipRange), ("entropyBonus", EntropyBonus), ("valueWeight", ValueWeight))];
+
+    internal override bool CountsCorrect => false;
+
+    internal override RateGuide? RateGuide => Guide;
+
+    internal override TargetLayout TargetsFor(int outputs) => outputs == Actions + 1 ? new DecisionTargets(outputs)
+        : throw new ArgumentException($"Expected {Actions + 1} outputs, {Actions} actions and a value, but got {outputs}.", nameof(outputs));
+}
+
+/// <summary>
+/// A learning rate that follows the divergence that a loss reports: a step whose divergence is above twice the target divides the rate of the
+/// next one by 1.5, one below half of it multiplies it by 1.5. The rate stays on the GPU (Shaders/Include/guided_rate.glsl).
+/// </summary>
+/// <remarks>Source: Schulman et al., 2017, section 4, there of the penalty's coefficient.</remarks>
+/// <param name="First">The rate of the first step.</param>
+/// <param name="Least">It falls no further.</param>
+/// <param name="Most">It grows no further.</param>
+/// <param name="TargetDivergence">What the divergence of a step should be; 0 leaves the rate where it is.</param>
+internal sealed record RateGuide(float First, float Least, float Most, float TargetDivergence)
+{
+    /// <summary>What the kernels declare.</summary>
+    public KernelArguments<float> MakeScalars() =>
+        new(("firstRate", First), ("leastRate", Least), ("mostRate", Most), ("targetDivergence", TargetDivergence));
+}
+
+/// <summary>
+/// Decisions: word 0 the action, words 1 to 3 the bits of its advantage, of the logarithm of its probability when it was chosen, and of the return;
+/// from word 4 on a bit an action that was allowed. The last output, the value, has no bit. Shaders/Include/proximal_policy.glsl reads it.
+/// </summary>
+internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
+{
+    private const int MaskWord = 4;
+    private const int BitsPerWord = 32;
+
+    /// <summary>Tells label_targets.glsl where the mask begins.</summary>
+    public static (string Name, int Value) MaskConstant => ("TARGET_MASK_WORD", MaskWord);
+
+    public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
+
+    private int Actions => Outputs - 1;
+
+    public override void Check(int rows, BatchTargets targets)
+    {
+        if (!targets.AreDecisions) throw new ArgumentException("This loss takes decisions, but got other targets.", nameof(targets));
+        Requirements.Length(targets.Labels.Length, rows, "one action a sample", nameof(targets));
+        Requirements.Length(targets.SampleWeights.Length, rows, "one advantage a sample", nameof(targets));
+        Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability a sample", nameof(targets));
+        Requirements.Length(targets.Values.Length, rows, "one return a sample", nameof(targets));
+        Requirements.Length(targets.AllowedClasses.Length, (long)rows * Actions, $"{rows} samples × {Actions} actions", nameof(targets));
+        for (int i = 0; i < rows; i++)
+        {
+            int action = targets.Labels[i];
+            if ((uint)action >= (uint)Actions || !targets.AllowedClasses[(i * Actions) + action])
+                throw new ArgumentException($"The action of sample {i} must be an allowed one of {Actions}, but got {action}.", nameof(targets));
+        }
+    }
+
+    public override void Pack(BatchTargets targets, Span<uint> words)
+    {
+        int wordsPerRow = WordsPerRow;
+        for (int row = 0; row < targets.Labels.Length; row++)
+        {
+            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
+            target.Clear();
+            target[0] = (uint)targets.Labels[row];
+            target[1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights[row]);
+            target[2] = BitConverter.SingleToUInt32Bits(targets.LogProbabilities[row]);
+            target[3] = BitConverter.SingleToUInt32Bits(targets.Values[row]);
+            for (int action = 0; action < Actions; action++)
+            {
+                if (targets.AllowedClasses[(row * Actions) + action]) target[MaskWord + (action / BitsPerWord)] |= 1u << (action % BitsPerWord);
+            }
+        }
+    }
+}
