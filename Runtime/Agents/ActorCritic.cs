@@ -110,6 +110,8 @@ public sealed record ActorCritic : AgentLearning
 
     internal override bool EstimatesValues => true;
 
+    internal override bool NormalizationFollows => true;
+
     /// <summary>Decisions of a brain that are collected before they are learned from, of so many agents.</summary>
     internal int RolloutOf(int agents) => checked(Math.Max(RolloutSize, LeastRolloutPerAgent * agents));
 

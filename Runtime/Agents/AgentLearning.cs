@@ -36,6 +36,9 @@ public abstract record AgentLearning
     /// <summary>Whether brains have an output more, behind the logits: what they expect to come.</summary>
     internal virtual bool EstimatesValues => false;
 
+    /// <summary>Whether observations are normalized by all that was observed until now, and not until some time ago.</summary>
+    internal virtual bool NormalizationFollows => false;
+
     /// <summary>The loss that a training step reduces.</summary>
     /// <param name="population">What the agents have in common.</param>
     internal abstract Loss CreateLoss(AgentPopulationOptions population);

@@ -18,7 +18,7 @@ internal sealed class AgentTrainer : IDisposable
     public AgentTrainer(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
         this.device = device;
-        Normalizer = options.NormalizeObservations ? new ObservationNormalizer(options.Observations) : null;
+        Normalizer = options.NormalizeObservations ? new ObservationNormalizer(options.Observations, options.Learning?.NormalizationFollows ?? false) : null;
         Learner = options.Learning?.CreateLearner(brains, options, Normalizer);
         rewarded = Learner as ILearnsFromReward;
         valued = Learner as ILearnsFromValues;
