@@ -48,7 +48,7 @@ internal sealed class ProximalPolicyTests
 
     // ---- steps whose rate follows the divergence ----
 
-    /// <summary>Steps on one batch, enqueued, are those of Adam in double precision with the rate that the divergences of the steps before give; fused or not.</summary>
+    /// <summary>Steps on one batch, enqueued, are those of Adam in double precision with the rate that their divergences give; fused or not.</summary>
     [TestCase(0.002f, TestName = "TheRateFollowsTheDivergence(falls)")]
     [TestCase(1f, TestName = "TheRateFollowsTheDivergence(grows)")]
     [TestCase(0f, TestName = "TheRateFollowsTheDivergence(stays)")]
@@ -69,9 +69,7 @@ internal sealed class ProximalPolicyTests
         for (int step = 0; step < Steps; step++)
         {
             trainer.EnqueueBatch(features, TargetsOf(decisions));
-            double divergence = StepTwin(twin, optimizer, features, decisions, new ProximalPolicyTwin(Actions, Clip, Bonus, ValueWeight), rate);
-            if (target > 0 && divergence > 2 * target) rate = Math.Max(rate / 1.5, guide.Least);
-            else if (target > 0 && divergence < target / 2) rate = Math.Min(rate * 1.5, guide.Most);
+            rate = StepTwin(twin, optimizer, features, decisions, new ProximalPolicyTwin(Actions, Clip, Bonus, ValueWeight), rate, guide);
             rates.Add(rate);
         }
 
@@ -81,12 +79,12 @@ internal sealed class ProximalPolicyTests
         TestDevice.Plain.Finish();
         TestDevice.Plain.Update();
         _ = trainer.TakeSkippedStep();
-        Assert.That(trainer.Guided.NextRate, Is.EqualTo(rates[^1]).Within(1e-6 * rates[^1]));
+        Assert.That(trainer.Guided.Rate, Is.EqualTo(rates[^1]).Within(1e-6 * rates[^1]));
         Assert.That(rates.Distinct().Count(), target > 0 ? Is.GreaterThan(2) : Is.EqualTo(1));
         for (int i = 0; i < 4; i++) Tolerance.AssertClose(network.Parameters[i].GetValues(), twin.Parameters[i], 2e-4, 2e-3, network.Parameters[i].Name);
     }
 
-    /// <summary>One optimizer that keeps state and one that keeps none: the first step has the first rate, and a fused step has the bits of its parts.</summary>
+    /// <summary>One optimizer that keeps state and one that keeps none: a fused step has the bits of its parts.</summary>
     [Test]
     public void AFusedStepHasTheBitsOfItsParts([Values] bool adam, [Values(1, 6)] int steps)
     {
@@ -172,9 +170,9 @@ internal sealed class ProximalPolicyTests
             inputs, new DenseLayerTwin(inputs, hidden, values[0], values[1]), new ReluLayerTwin(), new DenseLayerTwin(hidden, outputs, values[2], values[3]));
     }
 
-    /// <summary>A step of the twin; gives the divergence of its batch before it.</summary>
+    /// <summary>A step of the twin; gives its rate.</summary>
     private static double StepTwin(
-        NetworkTwin network, AdamTwin optimizer, float[] features, ProximalPolicyTwinDecisions decisions, ProximalPolicyTwin loss, double rate)
+        NetworkTwin network, AdamTwin optimizer, float[] features, ProximalPolicyTwinDecisions decisions, ProximalPolicyTwin loss, double rate, RateGuide guide)
     {
         int rows = decisions.Actions.Length;
         IReadOnlyList<double[]> activations = network.Activations(TwinArrays.ToDouble(features), rows);
@@ -187,8 +185,11 @@ internal sealed class ProximalPolicyTests
             gradient = layer.Input;
         }
 
+        double divergence = Enumerable.Range(0, rows).Average(row => found[(row * 4) + 1]), target = guide.TargetDivergence;
+        if (target > 0 && divergence > 2 * target) rate = Math.Max(rate / 1.5, guide.Least);
+        else if (target > 0 && divergence < target / 2) rate = Math.Min(rate * 1.5, guide.Most);
         optimizer.LearningRate = rate;
         optimizer.Step(network.Parameters, parameters);
-        return Enumerable.Range(0, rows).Average(row => found[(row * 4) + 1]);
+        return rate;
     }
 }

@@ -12,7 +12,7 @@ namespace NeuralPlugin;
 /// A training step has the clipped objective (<see cref="ClipRange"/>), the value's squared error and an entropy bonus. Advantages are brought to mean 0 and
 /// divided by their deviation in the step's decisions. Values are learned as mean + deviation · output, with the last layer rescaled when mean and deviation
 /// of the returns move, so that the scale of the rewards does not matter. The learning rate stays on the GPU and follows the KL divergence
-/// that each step finds.
+/// that each step finds before it.
 /// </para>
 /// <para>
 /// The numbers here are the steady settings: they learn long episodes, rewards that come late, and a policy that stays once it is found. For creatures that
@@ -82,8 +82,8 @@ public sealed record ActorCritic : AgentLearning
     public float ValueWeight { get; init => field = Requirements.Number(value, "weight of the value", name: nameof(ValueWeight)); } = 0.5f;
 
     /// <summary>
-    /// The KL divergence of the policy from the one that had decided at which steps aim: where a step finds more than twice as much, the next one's learning rate is
-    /// a third smaller, and half as large again where it finds less than half. 0 leaves the rate where it is.
+    /// The KL divergence of the policy from the one that had decided at which steps aim: where a step finds more than twice as much, its learning rate is
+    /// a third smaller than the one before, and half as large again where it finds less than half. 0 leaves the rate where it is.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float TargetDivergence { get; init => field = Requirements.Number(value, "target divergence", name: nameof(TargetDivergence)); } = 0.01f;

@@ -206,7 +206,7 @@ public sealed class AgentPopulation : IDisposable
             DroppedSteps = brains.DroppedSteps,
             SkippedDecisions = trainer.Learner?.SkippedDecisions ?? 0,
             LearnedDecisions = statistics.LearnedDecisions,
-            LearningRate = statistics.Steps.NextRate,
+            LearningRate = statistics.Steps.Rate,
             Entropy = statistics.Steps.Entropy,
             Divergence = statistics.Steps.Divergence,
             ValueLoss = statistics.Steps.ValueLoss,

@@ -61,7 +61,8 @@ internal sealed class StepLog : IDisposable
         if (isWholeStep) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
         else if (computation.FindsLosses) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
         bool isGuided = rateScalars is not null && (results >= 0 || computation.Updates);
-        TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", dropped) : null;
+        Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update comes behind the sum that gives its rate
+        TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
         IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), ("GUIDED_RATE", 1)] : [("LOG_SLOTS", Slots)];
         return dispatch.With(matrices, constants, stepNumber, isGuided ? rateScalars : null, lookUp);
     }
@@ -103,9 +104,9 @@ internal sealed class StepLogCopy(RateGuide? guide)
         MemoryMarshal.Cast<float, GuidedStepResult>(values)[StepLog.Slots + 1 + StepLog.SlotOf(step)];
 }
 
-/// <summary>A row of a log whose loss guides the learning rate: the rate of the step behind it, and the means of its batch.</summary>
+/// <summary>A row of a log whose loss guides the learning rate: its rate, and the means of its batch before it.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly record struct GuidedStepResult(float NextRate, float Divergence, float Entropy, float ValueLoss);
+internal readonly record struct GuidedStepResult(float Rate, float Divergence, float Entropy, float ValueLoss);
 
 /// <summary>A row of a log: the mean loss, the correct predictions, the rows and the number of a step.</summary>
 [StructLayout(LayoutKind.Sequential)]

@@ -39,11 +39,12 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
 }
 
 /// <summary>
-/// A learning rate that follows the divergence that a loss reports: a step whose divergence is above twice the target divides the rate of the
-/// next one by 1.5, one below half of it multiplies it by 1.5. The rate stays on the GPU (Shaders/Include/guided_rate.glsl).
+/// A learning rate that follows the divergence that a loss reports: where that of a step's batch is above twice the target, the rate of the step is that of
+/// the one before divided by 1.5, and where it is below half of it, multiplied by 1.5. The rate stays on the GPU (Shaders/Include/guided_rate.glsl). The
+/// divergence of the batch before would save the step a dispatch, but overshoots: a board game is learned half as fast.
 /// </summary>
 /// <remarks>Source: Schulman et al., 2017, section 4, there of the penalty's coefficient.</remarks>
-/// <param name="First">The rate of the first step.</param>
+/// <param name="First">The rate before the first step.</param>
 /// <param name="Least">It falls no further.</param>
 /// <param name="Most">It grows no further.</param>
 /// <param name="TargetDivergence">What the divergence of a step should be; 0 leaves the rate where it is.</param>

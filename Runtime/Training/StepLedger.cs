@@ -214,7 +214,7 @@ internal sealed class StepLedger : IDisposable
     private void Summarize()
     {
         double loss = 0, correct = 0, rows = 0, divergence = 0, entropy = 0, valueLoss = 0;
-        float rate = Guided.NextRate;
+        float rate = Guided.Rate;
         for (long step = Math.Max(1, known - StepLog.Slots + 1); step <= known; step++)
         {
             if (!found.TryGet(step, out StepResult result) || !float.IsFinite(result.Loss)) continue;
@@ -223,7 +223,7 @@ internal sealed class StepLedger : IDisposable
             rows += result.Rows;
             if (guide is null) continue;
             GuidedStepResult guided = found.Guided(step);
-            rate = guided.NextRate;
+            rate = guided.Rate;
             divergence += (double)guided.Divergence * result.Rows;
             entropy += (double)guided.Entropy * result.Rows;
             valueLoss += (double)guided.ValueLoss * result.Rows;

@@ -1,6 +1,6 @@
-// With GUIDED_RATE: the learning rate of a step, which follows the divergence that the steps before have found. The log of step_log.glsl has
-// another LOG_SLOTS rows for it, behind those there: row s mod LOG_SLOTS is (rate of the step after s, divergence, entropy, value loss), the
-// latter three means over the batch of step s. A step reads the row of the step before, so that nothing waits for a sum over itself.
+// With GUIDED_RATE: the learning rate of a step, which follows the divergence that its batch has before it. The log of step_log.glsl has
+// another LOG_SLOTS rows for it, behind those there: row s mod LOG_SLOTS is (rate, divergence, entropy, value loss) of step s, the latter three
+// means over its batch. The sum of the losses writes it, from the rate of the step before, and the updates behind it read it.
 #include "step_log.glsl"
 #include "dropped_steps.glsl"
 
@@ -18,15 +18,15 @@ int logOfRate(int step)
 
 float rateOfStep()
 {
-    float rate = texelFetch(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x;
-    return rate > 0.0 ? rate : firstRate;
+    return texelFetch(droppedSteps, logOfRate(stepNumber)).x;
 }
 
-// From the sums over the batch of (loss, divergence, entropy, value loss).
-vec4 rateAfterStep(vec4 sums)
+// The row of a step, from the sums over its batch of (loss, divergence, entropy, value loss).
+vec4 rateFromSums(vec4 sums)
 {
     vec4 means = sums / float(rows);
-    float rate = rateOfStep();
+    float before = texelFetch(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x;
+    float rate = before > 0.0 ? before : firstRate;
     if (targetDivergence > 0.0 && means.y > 2.0 * targetDivergence) rate = max(rate / RATE_FACTOR, leastRate);
     else if (targetDivergence > 0.0 && means.y < 0.5 * targetDivergence) rate = min(rate * RATE_FACTOR, mostRate);
     return vec4(rate, means.yzw);

@@ -4,7 +4,7 @@
 // LOSS_PARTS interleaved parts, part p of rows p, p + LOSS_PARTS, ... in order, then the parts in order: the same bits for any
 // number of invocations. Every invocation of the workgroup calls it, since it waits for the others; one whose group is not to sum says so.
 //
-// With GUIDED_RATE the sum over rows is of all four values, and the step leaves the rate of the next one (guided_rate.glsl).
+// With GUIDED_RATE the sum over rows is of all four values, and gives the rate of the step (guided_rate.glsl).
 #include "step_log.glsl"
 #ifdef GUIDED_RATE
 #include "guided_rate.glsl"
@@ -37,7 +37,7 @@ void sumLosses(int invocation, int invocations, bool isWanted)
         for (int part = 0; part < LOSS_PARTS; part++) sum += lossParts[part];
 #ifdef GUIDED_RATE
         STORE(batchLoss, logOfStep(), stepResult(sum.x, 0.0));
-        STORE(batchLoss, logOfRate(stepNumber), rateAfterStep(sum));
+        STORE(batchLoss, logOfRate(stepNumber), rateFromSums(sum));
 #else
         STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
 #endif
