@@ -67,7 +67,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>Training steps of an epoch; each takes its share of the rollout.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int Minibatches { get; init => field = Requirements.Size(value, "minibatches of a rollout"); } = 4;
+    public int Minibatches { get; init => field = Requirements.Size(value, "minibatches of a rollout"); } = 8;
 
     /// <summary>How far a decision's probability may move, as a share of what it was, before the decision is no more learned from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>

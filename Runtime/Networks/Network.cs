@@ -288,7 +288,11 @@ public sealed class Network : IDisposable
     /// <summary>Makes the textures that updates write the same as the committed ones.</summary>
     internal void CopyToPending()
     {
-        foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.CopyToPending();
+        foreach (PingPongMatrix[] layer in matrices)
+        {
+            foreach (PingPongMatrix matrix in layer) matrix.CopyToPending();
+        }
+
         PendingIsStale = false;
     }
 

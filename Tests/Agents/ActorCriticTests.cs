@@ -95,7 +95,7 @@ internal sealed class ActorCriticTests
             agents.Add(new ProbeAgent
             {
                 MaxStep = isDeath ? 0 : 4,
-                Observations = self => [1, self.StepCount],
+                Observations = _ => [1, 0],
                 Act = (self, _) =>
                 {
                     self.AddReward(1);
