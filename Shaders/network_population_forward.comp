@@ -1,42 +1,46 @@
-// Probabilities of a population: P [members * rows x classes] = softmax(relu(X . W1 + b1) . W2 + b2), each network of its own
-// rows. With LOGITS, the outputs before the softmax. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
+// A forward pass of a population, each network of its own rows: [members * rows x outputs] = activate(X . W1 + b1) . W2 + b2 and, with SOFTMAX, the
+// softmax of that. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
+#include "softmax.glsl"
 
-WRITE(probabilities);
+WRITE(results);
+
+bvec4 loadAllowed(int row, int texel)
+{
+    return lessThan(4 * texel + ivec4(0, 1, 2, 3), ivec4(OUTPUTS));
+}
 
 void main()
 {
-    int member = int(gl_GlobalInvocationID.x);
-    int firstRow = int(gl_WorkGroupID.y) * ROWS;
+    int member = invocation().x;
+    int firstRow = workGroup().y * ROWS;
     if (member >= members) return;
 
     int origin = parameterOrigin(member);
     DECLARE_SAMPLES(member, firstRow)
     DECLARE_FEATURES
-    float z[ROWS * CLASS_SLOTS + 3];
-    COMPUTE_LOGITS
+    vec4 z[ROWS * OUTPUT_TEXELS];
+    COMPUTE_OUTPUTS
 
-#define SOFTMAX_ROW(row) \
+#define FINISH_ROW(row) \
     if (firstRow + row < rows) \
     { \
-        const int r = row, first = row * CLASS_SLOTS; \
         int outputRow = sampleRow[row]; \
-        float maximum = LOWEST, sum = 0.0; \
-        NORMALIZE \
-        EACH_CLASS(STORE_TEXEL) \
+        TAKE_OUTPUTS(row) \
+        BEGIN_RESULTS \
+        EACH_OUTPUT_TEXEL(STORE_RESULT) \
     }
-#if LOGITS
-#define NORMALIZE sum = 1.0;
-#else
-#define NORMALIZE EACH_CLASS(FIND_MAXIMUM) EACH_CLASS(EXPONENTIATE)
-#endif
-#define FIND_MAXIMUM(c) if (c < CLASSES) maximum = max(maximum, z[first + c]);
-#define EXPONENTIATE(c) if (c < CLASSES) { const int j = first + c; z[j] = exp(z[j] - maximum); sum += z[j]; }
-#define STORE_TEXEL(c) \
-    if (c < CLASSES && c % 4 == 0) \
+#define STORE_RESULT(t) \
     { \
-        const int j = c; \
-        STORE(probabilities, matrixTexel(outputRow, j / 4, CLASS_TEXELS), CLASS_TEXEL(r, j) / sum); \
+        const int texel = t; \
+        STORE(results, matrixTexel(outputRow, texel, OUTPUT_TEXELS), RESULT); \
     }
-    EACH_ROW(SOFTMAX_ROW)
+#ifdef SOFTMAX
+#define BEGIN_RESULTS Softmax softmax = softmaxOfRow(outputRow, OUTPUT_TEXELS);
+#define RESULT exponentials(networkOutput(outputRow, texel), loadAllowed(outputRow, texel), softmax.maximum) / softmax.sum
+#else
+#define BEGIN_RESULTS
+#define RESULT networkOutput(outputRow, texel)
+#endif
+    EACH_ROW(FINISH_ROW)
 }

@@ -113,6 +113,25 @@ internal sealed partial class HouseTests
         Assert.That(members, Is.EqualTo(new[] { "NeuralDevice.Attach" }));
     }
 
+    /// <summary>A reader keeps a file in mind as a whole.</summary>
+    [Test]
+    public void NoFileOfRuntimeIsLong()
+    {
+        const int MostLines = 400;
+        Assert.That(RuntimeSources.Select(file => (Path.GetFileName(file), Lines: File.ReadAllLines(file).Length)).Where(file => file.Lines > MostLines), Is.Empty);
+    }
+
+    /// <summary>Fusing knows computations and asks the family: it recognizes nothing by the name of a file or its place in a list, and names no loss, activation or optimizer.</summary>
+    [Test]
+    public void FusingKnowsComputationsAlone()
+    {
+        string fusion = Code(PathOf("Runtime/Networks/Fusion.cs"));
+        Assert.That(fusion, Does.Not.Match("[.](comp|glsl)\\b").And.Not.Match(@"\b(Matrices|Source)\s*\[").And.Not.Contain("FileName"));
+        Type[] known = [.. typeof(NeuralDevice).Assembly.GetTypes().Where(type => !type.IsAbstract && (type.IsSubclassOf(typeof(Loss)) || type.IsSubclassOf(typeof(Activation)) || type.IsSubclassOf(typeof(Optimizer))))];
+        Assert.That(known, Has.Length.AtLeast(4));
+        foreach (Type type in known) Assert.That(fusion, Does.Not.Match($@"\b{type.Name}\b"));
+    }
+
     // ---- shaders ----
 
     /// <summary>A kernel belongs to a layer, a loss, an optimizer or one of their computations, to a kind of network that runs whole in its own kernels, or to what a training needs besides.</summary>
@@ -145,6 +164,16 @@ internal sealed partial class HouseTests
     public void EveryShaderStartsWithAComment()
     {
         foreach (string file in FilesBelow("Shaders", "*")) Assert.That(File.ReadAllText(file), Does.StartWith("// "), file);
+    }
+
+    /// <summary>
+    /// A compiler may turn a negated comparison round, and then it is false for NaN: nothing but the include that tests bits decides what is finite.
+    /// </summary>
+    [Test]
+    public void FinitenessIsTestedByBitsInOnePlace()
+    {
+        foreach (string file in FilesBelow("Shaders", "*").Where(file => Path.GetFileName(file) != "finite.glsl"))
+            Assert.That(Code(file), Does.Not.Match(@"\bisnan\s*\(|\bisinf\s*\(|!\s*\([^()]*(\([^()]*\))?[^()]*[<>]|\b(\w+)\s*!=\s*\2\b|0x7F800000"), file);
     }
 
     [Test]

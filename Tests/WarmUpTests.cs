@@ -156,14 +156,14 @@ internal sealed class WarmUpTests : IDisposable
     {
         MakeAGame();
         using MatrixTexture matrix = Tests.Kernels.Empty(device, 3, 5);
-        Dispatch wrong = new(new KernelSource("activation_forward.comp", ("rows_LOCATION", -1)), [MatrixBinding.Read("inputs", matrix), MatrixBinding.Write("outputs", matrix)], [new(("texelsPerRow", 1))], new DispatchGrid(1));
+        Dispatch wrong = new(new KernelSource("activation_forward.comp", ("rows_LOCATION", -1), ("DELIBERATELY_WRONG", 1)), [MatrixBinding.Read("inputs", matrix), MatrixBinding.Write("outputs", matrix)], [new(("texelsPerRow", 1))], new DispatchGrid(1));
         int programs = device.Memory.Programs;
         WarmUpProgress progress = device.WarmUp(new KernelSet([wrong]), classifier.KernelsFor(Rows));
         Assert.That(Assert.Throws<DeviceNotSupportedException>(device.Update)!.Message, Does.Contain("activation_forward.comp").And.Contain("rejected"));
         Assert.That(device.Memory.Programs, Is.EqualTo(programs));
         Assert.That(progress.Done, Is.EqualTo(1));
         Finish(progress);
-        Assert.Throws<DeviceNotSupportedException>(() => device.GetKernel(wrong.Program));
+        Assert.Throws<DeviceNotSupportedException>(() => device.GetKernel(wrong));
         Assert.That(gl.Living["Program"], Is.EqualTo(device.Memory.Programs));
     }
 

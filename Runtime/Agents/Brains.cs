@@ -3,14 +3,9 @@ namespace NeuralPlugin;
 /// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
 internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
-    /// <summary>A NaN that no computation gives, so that an output that is none is told from what a diverged brain says.</summary>
-    private const uint SkippedBits = 0x7FC5_A1B2;
-
     private const ulong FirstOutputStream = (1UL << 62) + 1;
     private const float FirstLogitDeviation = 0.01f;
     private const float FirstValueDeviation = 0.1f;
-
-    private float[]? skippedRow;
 
     /// <summary>Brains; the agents have them by turns of their numbers.</summary>
     public abstract int Count { get; }
@@ -50,24 +45,6 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
 
     /// <summary>Which brain is an agent's.</summary>
     public int BrainOf(int agent) => AreOwn ? agent : 0;
-
-    /// <summary>
-    /// Before <see cref="Predict"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
-    /// the first output is one for which <see cref="IsSkipped"/> is true, and not what an earlier question has left.
-    /// </summary>
-    public void MarkSkipped()
-    {
-        if (skippedRow is null)
-        {
-            skippedRow = new float[Outputs.Shape.Columns];
-            skippedRow.AsSpan().Fill(BitConverter.UInt32BitsToSingle(SkippedBits));
-        }
-
-        Outputs.Upload<float>(skippedRow);
-    }
-
-    /// <summary>Whether the first output of an answer is where <see cref="MarkSkipped"/> put it.</summary>
-    public static bool IsSkipped(float firstOutput) => BitConverter.SingleToUInt32Bits(firstOutput) == SkippedBits;
 
     /// <summary>Enqueues the forward pass of these rows.</summary>
     /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
@@ -144,9 +121,9 @@ internal sealed class OwnBrains : Brains
 
     public override int Count => population.Members;
 
-    public override long DroppedSteps => 0;
+    public override long DroppedSteps => population.LostSteps;
 
-    public override long TakeSkippedStep() => 0;   // their steps keep no record
+    public override long TakeSkippedStep() => population.TakeSkippedStep();
 
     public override MatrixTexture Outputs => prediction.Outputs;
 
@@ -168,7 +145,7 @@ internal sealed class OwnBrains : Brains
     {
         if (learned is null)
         {
-            population.TrainBatch(features, targets.Labels, learningRate, default, targets.SampleWeights, targets.AllowedClasses);
+            population.EnqueueBatch(features, targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
             return;
         }
 
@@ -199,7 +176,7 @@ internal sealed class SharedBrain : Brains
 {
     private readonly Network network;
     private readonly BatchTrainer? trainer;
-    private readonly OutputWorkspace prediction;
+    private readonly PredictionWorkspace prediction;
     private readonly OutputRescale? valueRescale;
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
@@ -208,7 +185,7 @@ internal sealed class SharedBrain : Brains
     {
         network = new Network(
             device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
-        prediction = new OutputWorkspace(network, options.Capacity);
+        prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;
         int rows = learning.MostRowsOfAStep(options);
@@ -233,7 +210,7 @@ internal sealed class SharedBrain : Brains
 
     public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
 
-    public override MatrixTexture Outputs => prediction.Outputs;
+    public override MatrixTexture Outputs => prediction.Results;
 
     public override MatrixTexture Features => prediction.Input;
 

@@ -3,6 +3,7 @@ namespace NeuralPlugin;
 /// <summary>The decisions that were asked for in one frame: their observations, and what the brains make of them, some frames later.</summary>
 internal sealed class DecisionRequest : IDisposable
 {
+    private readonly NeuralDevice device;
     private readonly Brains brains;
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
@@ -19,6 +20,7 @@ internal sealed class DecisionRequest : IDisposable
 
     public DecisionRequest(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
+        this.device = device;
         this.brains = brains;
         observations = options.Observations;
         actions = options.Actions;
@@ -50,7 +52,7 @@ internal sealed class DecisionRequest : IDisposable
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
     /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
-    public bool WasSkipped => Brains.IsSkipped(outputs[0]);
+    public bool WasSkipped => SkipMark.Is(outputs[0]);
 
     /// <summary>After <see cref="Read"/>: the brain's logits of a row.</summary>
     public ReadOnlySpan<float> Logits(int row) => outputs.AsSpan(row * outputCount, actions);
@@ -125,7 +127,7 @@ internal sealed class DecisionRequest : IDisposable
     {
         Frame = frame;
         Rows = rows;
-        brains.MarkSkipped();
+        SkipMark.Put(device, textures[0]);
         brains.Clock.BeginSpan();
         brains.Predict(features.AsSpan(0, rows * observations), Looks);
         readback.Start(textures);

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A matrix that a recording asks for. It is a shape until it is realized: a cost needs no more, and what fusing makes
+/// A matrix that a computation graph asks for. It is a shape until it is realized: a cost needs no more, and what fusing makes
 /// needless is never made.
 /// </summary>
 internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat format = TexelFormat.Float) : Operand, IDisposable

@@ -24,7 +24,8 @@ internal sealed class OutputRescale
         dispatches =
         [
             new Dispatch(
-                new KernelSource("dense_output_rescale.comp", ("GROUP_SIZE", GroupSize)), [MatrixBinding.ReadWrite("parameters", parameters)],
+                new KernelSource("dense_output_rescale.comp", ("GROUP_SIZE", GroupSize)) { Method = dispatch => new OutputRescaleKernel(dispatch, GroupSize) },
+                [MatrixBinding.ReadWrite("parameters", parameters)],
                 [new(("outputTexels", parameters.Shape.TexelsPerRow), ("column", output))], new DispatchGrid(1, RowsPerGroupX: GroupSize), [scalars])
             {
                 NeedsBarrier = true,   // after what still reads the parameters
@@ -38,6 +39,6 @@ internal sealed class OutputRescale
         using NeuralDevice.Scope scope = network.Enter();
         (scalars["factor"], scalars["offset"]) = (factor, offset);
         network.Device.Run(dispatches, rows);
-        network.NoteUpload();
+        network.MakePendingStale();
     }
 }

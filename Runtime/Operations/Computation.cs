@@ -7,13 +7,13 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract record Computation
 {
-    /// <summary>Its matrices.</summary>
+    /// <summary>The matrices that it reads and writes.</summary>
     public abstract IReadOnlyList<MatrixBinding> Matrices { get; }
 
-    /// <summary>Its sizes.</summary>
+    /// <summary>The sizes that its kernel is told.</summary>
     public abstract IReadOnlyList<(string Name, int Value)> Sizes { get; }
 
-    /// <summary>Its scalars; their owners change them between runs.</summary>
+    /// <summary>The scalars that its kernel is told; their owners change them between runs.</summary>
     public virtual IReadOnlyList<KernelArguments<float>> Scalars => [];
 
     /// <summary>What its kernel includes in which slot.</summary>
@@ -22,6 +22,7 @@ internal abstract record Computation
     /// <summary>What its kernel is told besides what the family says.</summary>
     public virtual IReadOnlyList<(string Name, int Value)> Constants => [];
 
+    /// <summary>The macros that its kernel repeats text by, besides those of the family.</summary>
     public virtual IReadOnlyList<UnrolledMacro> Macros => [];
 
     /// <summary>Multiplications and additions of matrix products with all rows in use.</summary>
@@ -37,10 +38,11 @@ internal abstract record Computation
 
     public IEnumerable<Operand> Writes => Matrices.Where(matrix => matrix.IsWritten).Select(matrix => matrix.Operand);
 
-    /// <summary>The kernel that a family computes it by; null where the family has none, and the computations that it is fused of run instead.</summary>
+    /// <summary>The kernel that a family has for it; null where it has none, and the computations that were to be fused run one by one.</summary>
     public abstract KernelChoice? KernelOf(FamilyKernels kernels);
 
-    /// <summary>It as a dispatch of a family that has a kernel for it.</summary>
+    /// <summary>The dispatch that runs it, with the kernel that a family has for it.</summary>
+    /// <exception cref="InvalidOperationException">The family has none.</exception>
     public Dispatch ToDispatch(FamilyKernels kernels)
     {
         (KernelSource source, DispatchGrid grid) = KernelOf(kernels)

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -18,6 +21,8 @@ namespace NeuralPlugin;
 /// <param name="Guide">How the learning rate follows the divergence.</param>
 internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float EntropyBonus, float ValueWeight, RateGuide Guide) : Loss
 {
+    private const float MostLogRatio = 20;   // beyond, the ratio stays what it is, so that it is finite
+
     internal override string Name => "proximal_policy";
 
     internal override string Include => "proximal_policy.glsl";
@@ -28,7 +33,7 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
         [("clip_range", ClipRange), ("entropy_bonus", EntropyBonus), ("value_weight", ValueWeight)];
 
     internal override IReadOnlyList<KernelArguments<float>> Scalars =>
-        [new(("clipRange", ClipRange), ("entropyBonus", EntropyBonus), ("valueWeight", ValueWeight))];
+        [new(("clipRange", ClipRange), ("entropyBonus", EntropyBonus), ("valueWeight", ValueWeight), ("mostLogRatio", MostLogRatio))];
 
     internal override bool CountsCorrect => false;
 
@@ -36,6 +41,45 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
 
     internal override TargetLayout TargetsFor(int outputs) => outputs == Actions + 1 ? new DecisionTargets(outputs)
         : throw new ArgumentException($"Expected {Actions + 1} outputs, {Actions} actions and a value, but got {outputs}.", nameof(outputs));
+
+    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients)
+    {
+        const int FewOutputs = 256;
+        PackedDecision decision = DecisionTargets.Read(target);
+        Span<float> terms = !gradients.IsEmpty ? gradients : outputs.Length <= FewOutputs ? stackalloc float[outputs.Length] : new float[outputs.Length];
+        Softmax softmax = Softmax.Of(outputs, DecisionTargets.MaskOf(target), terms);
+        float logP = Math.Max(outputs[decision.Action] - softmax.Maximum, float.MinValue) - softmax.LogSum;
+        float logRatio = Math.Clamp(logP - decision.LogProbability, -MostLogRatio, MostLogRatio), ratio = MathF.Exp(logRatio);
+        float valueError = outputs[Actions] - decision.Return, valueLoss = 0.5f * valueError * valueError;
+        if (!gradients.IsEmpty)
+        {
+            bool isClipped = decision.Advantage >= 0 ? ratio >= 1 + ClipRange : ratio <= 1 - ClipRange;
+            ToGradients(softmax, outputs, target, decision.Action, isClipped ? 0 : decision.Advantage * ratio, ValueWeight * valueError, rows, gradients);
+        }
+
+        float objective = Math.Min(ratio * decision.Advantage, Math.Clamp(ratio, 1 - ClipRange, 1 + ClipRange) * decision.Advantage);
+        return new RowLoss(-objective - (EntropyBonus * softmax.Entropy) + (ValueWeight * valueLoss), ratio - 1 - logRatio, softmax.Entropy, valueLoss);
+    }
+
+    /// <summary>From exp(z − max z) to the gradients: slope · (p − [the action]) + EntropyBonus · p · (log p + H(p)), and that of the value behind them.</summary>
+    private void ToGradients(
+        Softmax softmax, ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int action, float slope, float valueGradient, int rows, Span<float> gradients)
+    {
+        ReadOnlySpan<Vector128<float>> z = MemoryMarshal.Cast<float, Vector128<float>>(outputs);
+        Span<Vector128<float>> dz = MemoryMarshal.Cast<float, Vector128<float>>(gradients);
+        ReadOnlySpan<uint> mask = DecisionTargets.MaskOf(target);
+        Vector128<float> sum = Vector128.Create(softmax.Sum), count = Vector128.Create((float)rows);
+        for (int t = 0; t < dz.Length; t++)
+        {
+            Vector128<float> p = dz[t] / sum;
+            Vector128<float> logP = Softmax.Allowed(mask, t) & (Softmax.Shifted(z[t], softmax.Maximum) - Vector128.Create(softmax.LogSum));
+            Vector128<float> ofPolicy = (slope * (p - At(action, t, 1))) + (EntropyBonus * p * (logP + Vector128.Create(softmax.Entropy)));
+            dz[t] = (ofPolicy + At(Actions, t, valueGradient)) / count;
+        }
+
+        static Vector128<float> At(int column, int texel, float value) => Vector128.ConditionalSelect(
+            Vector128.Equals(Vector128<int>.Indices, Vector128.Create(column - (texel * Vector128<float>.Count))).AsSingle(), Vector128.Create(value), default);
+    }
 }
 
 /// <summary>
@@ -50,10 +94,20 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
 /// <param name="TargetDivergence">What the divergence of a step should be; 0 leaves the rate where it is.</param>
 internal sealed record RateGuide(float First, float Least, float Most, float TargetDivergence)
 {
+    /// <summary>How far a step moves it.</summary>
+    public const float Factor = 1.5f;
+
     /// <summary>What the kernels declare.</summary>
     public KernelArguments<float> MakeScalars() =>
-        new(("firstRate", First), ("leastRate", Least), ("mostRate", Most), ("targetDivergence", TargetDivergence));
+        new(("firstRate", First), ("leastRate", Least), ("mostRate", Most), ("rateFactor", Factor), ("targetDivergence", TargetDivergence));
 }
+
+/// <summary>A decision as its target has it.</summary>
+/// <param name="Action">What was chosen.</param>
+/// <param name="Advantage">How much better it was than expected.</param>
+/// <param name="LogProbability">The logarithm of its probability when it was chosen.</param>
+/// <param name="Return">What the value should have been.</param>
+internal readonly record struct PackedDecision(int Action, float Advantage, float LogProbability, float Return);
 
 /// <summary>
 /// Decisions: word 0 the action, words 1 to 3 the bits of its advantage, of the logarithm of its probability when it was chosen, and of the return;
@@ -67,7 +121,19 @@ internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
     /// <summary>Tells label_targets.glsl where the mask begins.</summary>
     public static (string Name, int Value) MaskConstant => ("TARGET_MASK_WORD", MaskWord);
 
+    public override string Kind => "decisions";
+
+    /// <summary>None: only agents make decisions, and choose the loss.</summary>
+    public override Loss PlainLoss => throw new InvalidOperationException("Decisions have no loss of their own.");
+
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
+
+    /// <summary>What a packed target says.</summary>
+    public static PackedDecision Read(ReadOnlySpan<uint> target) => new(
+        (int)target[0], BitConverter.UInt32BitsToSingle(target[1]), BitConverter.UInt32BitsToSingle(target[2]), BitConverter.UInt32BitsToSingle(target[3]));
+
+    /// <summary>The words of a packed target with a bit for each action.</summary>
+    public static ReadOnlySpan<uint> MaskOf(ReadOnlySpan<uint> target) => target[MaskWord..];
 
     private int Actions => Outputs - 1;
 

@@ -26,9 +26,9 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>Makes a trainer; its state is made, its plan recorded and its kernels compiled at the first batch.</summary>
     /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
+    /// <param name="loss">The loss to minimize, which says whether batches have labels or values; null for plain cross-entropy.</param>
     /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
-    /// <param name="fused">Runs a step in few dispatches; false runs each operation's own kernels, to compare. The bits are the same.</param>
+    /// <param name="fused">Runs a step in few dispatches; false runs each layer's own kernels, to compare. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
     /// <exception cref="DeviceLimitException">The capacity is beyond what any device runs.</exception>
     public BatchTrainer(Network network, Optimizer optimizer, Loss? loss = null, int capacity = 1, bool fused = true)
@@ -53,53 +53,84 @@ public sealed class BatchTrainer : IDisposable
     public long Steps => state?.Steps ?? 0;
 
     /// <summary>
-    /// One step on one batch. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
+    /// One step on one batch with labels. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
     /// loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), zero and negative too; empty for all one.</param>
     /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
     /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public BatchResult TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        return Train(batch, ref floatSteps, TexelFormat.Float);
+        return Train(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
     }
 
     /// <summary>
-    /// <see cref="TrainBatch"/> on features that are bytes, such as the pixels of images: each is seen as value / 255 (between 0 and 1), within a
-    /// rounding of what that float gives. A quarter is uploaded, and nothing has to be converted or searched for NaN. Its name is another one
+    /// One step on one batch with values, for a loss such as <see cref="MeanSquaredError"/>. Waits for the GPU; allocates nothing unless the batch
+    /// is larger than any before. A step whose loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
+    /// </summary>
+    /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <returns>The loss (the mean over the batch) with the weights before the step; <see cref="BatchResult.Correct"/> is 0.</returns>
+    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public BatchResult TrainBatch(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default)
+    {
+        return Train(features, BatchTargets.OfValues(targets, sampleWeights));
+    }
+
+    /// <summary>
+    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{int}, ReadOnlySpan{float}, ReadOnlySpan{bool})"/> on features that are bytes,
+    /// such as the pixels of images: each is seen as value / 255 (between 0 and 1), within a rounding of what that float gives. A quarter is uploaded, and nothing has to be converted or searched for NaN. Its name is another one
     /// so that no literal such as [1, 0] is taken for bytes. Predictions take floats: value / 255.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), zero and negative too; empty for all one.</param>
     /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
     /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public BatchResult TrainBatchOfBytes(
         ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        return Train(batch, ref byteSteps, TexelFormat.Byte);
+        return Train(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
     }
 
     /// <summary>
-    /// Steps of <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/> that do not count, since their loss or one beside was not finite, or the driver has skipped them;
+    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float})"/> on features that are bytes, each seen as value / 255.
+    /// </summary>
+    /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <returns>The loss (the mean over the batch) with the weights before the step; <see cref="BatchResult.Correct"/> is 0.</returns>
+    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="NonFiniteValueException">A target or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public BatchResult TrainBatchOfBytes(ReadOnlySpan<byte> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default)
+    {
+        return Train(features, BatchTargets.OfValues(targets, sampleWeights));
+    }
+
+    /// <summary>
+    /// Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite, or the driver has skipped them;
     /// known some Updates later.
     /// </summary>
     internal long LostSteps => enqueued?.Lost ?? 0;
 
-    /// <summary>Takes what has come of the steps of <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/>, without waiting.</summary>
+    /// <summary>Takes what has come of the steps of <see cref="EnqueueBatch"/>, without waiting.</summary>
     /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
     internal long TakeSkippedStep() => enqueued?.TakeSkippedStep() ?? 0;
 
@@ -107,13 +138,6 @@ public sealed class BatchTrainer : IDisposable
     /// One step on one batch, enqueued without waiting; allocates nothing unless the batch is larger than any before. A step whose
     /// loss is not finite changes nothing, and neither do those behind it, until a later Update of the device has told.
     /// </summary>
-    internal void EnqueueBatch(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
-    {
-        EnqueueBatch(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-    }
-
-    /// <summary>As the other, with the targets that the loss takes.</summary>
     internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets targets)
     {
         TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, targets);
@@ -139,7 +163,7 @@ public sealed class BatchTrainer : IDisposable
         EnqueueLastBatch();
     }
 
-    /// <summary>Makes and compiles what <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/> needs for so many rows, so that the first one is as quick as the others.</summary>
+    /// <summary>Makes and compiles what <see cref="EnqueueBatch"/> needs for so many rows, so that the first one is as quick as the others.</summary>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     internal void PrepareEnqueued(int rows)
     {
@@ -150,7 +174,7 @@ public sealed class BatchTrainer : IDisposable
         enqueued.Prepare(Math.Max(rows, leastCapacity));
     }
 
-    /// <summary>One more step on the batch of <see cref="EnqueueBatch(ReadOnlySpan{float}, BatchTargets)"/>.</summary>
+    /// <summary>One more step on the batch of <see cref="EnqueueBatch"/>.</summary>
     internal void EnqueueLastBatch()
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -160,7 +184,7 @@ public sealed class BatchTrainer : IDisposable
 
     /// <summary>The kernels of its first step of so many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.</summary>
     /// <param name="rows">Samples of a batch. A later batch that is larger may need other kernels.</param>
-    /// <param name="features">What the steps take: floats, or bytes (<see cref="TrainBatchOfBytes"/>), which have kernels of their own.</param>
+    /// <param name="features">What the steps take: floats, or bytes (TrainBatchOfBytes), which have kernels of their own.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less, or the format is none.</exception>
     /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
     public KernelSet KernelsFor(int rows, SampleFormat features = SampleFormat.Float)
@@ -211,6 +235,16 @@ public sealed class BatchTrainer : IDisposable
         enqueued?.Dispose();
     }
 
+    private BatchResult Train(ReadOnlySpan<float> features, BatchTargets targets)
+    {
+        return Train(TrainingBatch.Check(network.Inputs, layout, features, targets), ref floatSteps, TexelFormat.Float);
+    }
+
+    private BatchResult Train(ReadOnlySpan<byte> features, BatchTargets targets)
+    {
+        return Train(TrainingBatch.Check(network.Inputs, layout, features, targets), ref byteSteps, TexelFormat.Byte);
+    }
+
     private BatchResult Train(TrainingBatch batch, ref StepWorkspace? steps, TexelFormat features)
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -225,9 +259,9 @@ public sealed class BatchTrainer : IDisposable
 
         lastSteps = steps;
         state.PrepareStep(LearningRate);
-        BatchResult result = steps.Run(batch);
-        if (float.IsFinite(result.Loss)) state.Commit();
+        bool hasRun = steps.TryRun(batch, out BatchResult result);
+        if (hasRun && float.IsFinite(result.Loss)) state.Commit();
         else state.Discard();
-        return result;
+        return hasRun ? result : throw DispatchesSkippedException.OfCall();
     }
 }

@@ -3,6 +3,7 @@
 //   w' = w - stepRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 // The two corrections come as scalars, computed in double.
 #include "learning_rate.glsl"
+
 SCALAR(beta1);
 SCALAR(beta2);
 SCALAR(epsilon);

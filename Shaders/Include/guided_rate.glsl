@@ -7,9 +7,8 @@
 SCALAR(firstRate);
 SCALAR(leastRate);
 SCALAR(mostRate);
+SCALAR(rateFactor);
 SCALAR(targetDivergence);   // 0: the rate stays
-
-const float RATE_FACTOR = 1.5;
 
 int logOfRate(int step)
 {
@@ -27,7 +26,7 @@ vec4 rateFromSums(vec4 sums)
     vec4 means = sums / float(rows);
     float before = texelFetch(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x;
     float rate = before > 0.0 ? before : firstRate;
-    if (targetDivergence > 0.0 && means.y > 2.0 * targetDivergence) rate = max(rate / RATE_FACTOR, leastRate);
-    else if (targetDivergence > 0.0 && means.y < 0.5 * targetDivergence) rate = min(rate * RATE_FACTOR, mostRate);
+    if (targetDivergence > 0.0 && means.y > 2.0 * targetDivergence) rate = max(rate / rateFactor, leastRate);
+    else if (targetDivergence > 0.0 && means.y < 0.5 * targetDivergence) rate = min(rate * rateFactor, mostRate);
     return vec4(rate, means.yzw);
 }

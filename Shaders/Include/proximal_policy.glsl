@@ -8,8 +8,7 @@
 SCALAR(clipRange);
 SCALAR(entropyBonus);
 SCALAR(valueWeight);
-
-const float MOST_LOG_RATIO = 20.0;   // beyond, the ratio stays what it is, so that it is finite
+SCALAR(mostLogRatio);   // beyond, the ratio stays what it is, so that it is finite
 
 struct LossRow
 {
@@ -31,7 +30,7 @@ LossRow beginLoss(int row, int texels)
     uvec4 words = LOAD(targets, matrixTexel(foundTargetRow(row), 0, targetTexels));
     Softmax softmax = softmaxOfRow(row, texels);
     float logP = max(outputAt(row, target.label) - softmax.maximum, LOWEST) - softmax.logSum;
-    float logRatio = clamp(logP - uintBitsToFloat(words.z), -MOST_LOG_RATIO, MOST_LOG_RATIO);
+    float logRatio = clamp(logP - uintBitsToFloat(words.z), -mostLogRatio, mostLogRatio);
     return LossRow(target, softmax, logRatio, exp(logRatio), outputAt(row, VALUE_OUTPUT) - uintBitsToFloat(words.w));
 }
 

@@ -1,12 +1,14 @@
 // Slot ACTIVATION: the rectified linear unit y = max(x, 0), whose derivative is taken as 0 at zero.
 
+#include "finite.glsl"
+
 // Not max(): a NaN must stay one, so that a loss that is not finite is noticed.
 vec4 activate(vec4 x)
 {
-    return mix(x, vec4(0.0), lessThan(x, vec4(0.0)));
+    return mix(x, vec4(0.0), isNegative(x));
 }
 
-// The input and the output are above zero together.
+// The input and the output are above zero together. Where the output is NaN, so is the loss, and the gradient is not used.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {
     return mix(vec4(0.0), outputGradient, greaterThan(y, vec4(0.0)));

@@ -1,5 +1,6 @@
 // Slot OPTIMIZER: stochastic gradient descent with momentum, g' = g + weightDecay * w;  v' = momentum * v + g';  w' = w - stepRate * v'.
 #include "learning_rate.glsl"
+
 SCALAR(momentum);
 SCALAR(weightDecay);
 

@@ -3,6 +3,7 @@
 // finite, or 0. That step writes nothing, so that what was pending stays as it was before the last step, whose loss was finite.
 // The steps after it copy. Without: every step counts, and finds its loss in the only row.
 #include "matrix.glsl"
+#include "finite.glsl"
 
 #ifdef LOG_SLOTS
 
@@ -18,11 +19,6 @@ int logOfStep()
 int logOfDrop()
 {
     return matrixTexel(LOG_SLOTS, 0, 1);
-}
-
-bool isFinite(float value)
-{
-    return !isnan(value) && !isinf(value);
 }
 
 vec4 stepResult(float lossSum, float correct)

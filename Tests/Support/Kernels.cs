@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Runs single operations on textures, so that each kernel can be compared with its twin alone.</summary>
+/// <summary>Runs single computations on matrices, so that each kernel can be compared with its twin alone.</summary>
 internal static class Kernels
 {
     public static MatrixTexture Upload(NeuralDevice device, int rows, int columns, float[] values, int? capacity = null)
