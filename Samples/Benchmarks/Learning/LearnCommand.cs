@@ -16,13 +16,15 @@ internal sealed class LearnCommand : Command
     private readonly Argument<string[]> rows = new("rows") { Description = $"Which: {string.Join(", ", LearningRow.All.Select(row => row.Name))}; all, where none is named", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<int> seeds = NumberOption.Create("--seeds", "How many each is run with: 1, 2, ...", 1, 1000).WithDefault(DefaultSeeds);
     private readonly Option<bool> json = new("--json") { Description = "Prints the table as JSON" };
+    private readonly Option<string> device = DeviceOption.Create();
 
     public LearnCommand() : base("learn", "Lets agents learn tasks from reward, and checks that they learn what they must.")
     {
         Arguments.Add(rows);
         Options.Add(seeds);
         Options.Add(json);
-        SetAction(arguments => Run(Chosen(arguments.GetValue(rows) ?? []), arguments.GetValue(seeds), arguments.GetValue(json)));
+        Options.Add(device);
+        SetAction(arguments => Run(Chosen(arguments.GetValue(rows) ?? []), arguments.GetValue(seeds), arguments.GetValue(json), arguments.GetValue(device)));
     }
 
     private static IReadOnlyList<LearningRow> Chosen(string[] names)
@@ -36,9 +38,9 @@ internal sealed class LearnCommand : Command
         return [.. LearningRow.All.Where(row => names.Length == 0 || names.Contains(row.Name))];
     }
 
-    private static int Run(IReadOnlyList<LearningRow> chosen, int seeds, bool asJson)
+    private static int Run(IReadOnlyList<LearningRow> chosen, int seeds, bool asJson, string? kind)
     {
-        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        using NeuralDevice device = DeviceOption.Open(kind);
         if (!asJson) Console.WriteLine($"# {DeviceFacts.Describe(device)}");
         List<RowResult> results = [];
         foreach (LearningRow row in chosen)
