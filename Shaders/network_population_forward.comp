@@ -1,9 +1,9 @@
-// Probabilities of a population: P [members * rows x outputs] = softmax(activate(X . W1 + b1) . W2 + b2), each network of its own
-// rows. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
+// A forward pass of a population, each network of its own rows: [members * rows x outputs] = activate(X . W1 + b1) . W2 + b2 and, with SOFTMAX, the
+// softmax of that. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
 #include "softmax.glsl"
 
-WRITE(probabilities);
+WRITE(results);
 
 bvec4 loadAllowed(int row, int texel)
 {
@@ -22,19 +22,25 @@ void main()
     vec4 z[ROWS * OUTPUT_TEXELS];
     COMPUTE_OUTPUTS
 
-#define SOFTMAX_ROW(row) \
+#define FINISH_ROW(row) \
     if (firstRow + row < rows) \
     { \
         int outputRow = sampleRow[row]; \
         TAKE_OUTPUTS(row) \
-        Softmax softmax = softmaxOfRow(outputRow, OUTPUT_TEXELS); \
-        EACH_OUTPUT_TEXEL(STORE_PROBABILITIES) \
+        BEGIN_RESULTS \
+        EACH_OUTPUT_TEXEL(STORE_RESULT) \
     }
-#define STORE_PROBABILITIES(t) \
+#define STORE_RESULT(t) \
     { \
         const int texel = t; \
-        vec4 terms = exponentials(networkOutput(outputRow, texel), loadAllowed(outputRow, texel), softmax.maximum); \
-        STORE(probabilities, matrixTexel(outputRow, texel, OUTPUT_TEXELS), terms / softmax.sum); \
+        STORE(results, matrixTexel(outputRow, texel, OUTPUT_TEXELS), RESULT); \
     }
-    EACH_ROW(SOFTMAX_ROW)
+#ifdef SOFTMAX
+#define BEGIN_RESULTS Softmax softmax = softmaxOfRow(outputRow, OUTPUT_TEXELS);
+#define RESULT exponentials(networkOutput(outputRow, texel), loadAllowed(outputRow, texel), softmax.maximum) / softmax.sum
+#else
+#define BEGIN_RESULTS
+#define RESULT networkOutput(outputRow, texel)
+#endif
+    EACH_ROW(FINISH_ROW)
 }

@@ -52,7 +52,7 @@ internal sealed partial class HouseTests
         static bool IsOfOpenGL(string file) => file.Contains($"{Path.DirectorySeparatorChar}OpenGL{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
     }
 
-    /// <summary>A method stands beside its shader's name, in Operations; the order of samples has a shader of its own.</summary>
+    /// <summary>A method stands beside its shader's name, in Operations; the order of samples and the rescaling of outputs have shaders of their own.</summary>
     [Test]
     public void OnlyWhatNamesAShaderNamesTheProcessor()
     {
@@ -65,7 +65,7 @@ internal sealed partial class HouseTests
                 .Where(file => Word().Matches(CodeWithoutText(file)).Any(match => types.Contains(match.Value)))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
-        Assert.That(naming, Is.EqualTo(new[] { "KernelSource.cs", "NeuralDevice.cs", "SampleOrderKernel.cs" }));
+        Assert.That(naming, Is.EqualTo(new[] { "KernelSource.cs", "NeuralDevice.cs", "OutputRescaleKernel.cs", "SampleOrderKernel.cs" }));
         static bool IsOfTheProcessor(string file) => file.Contains($"{Path.DirectorySeparatorChar}Processor{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
     }
 

@@ -1,6 +1,9 @@
 namespace NeuralPlugin;
 
-/// <summary>Chooses actions by a brain's probabilities. Each place of a population draws from a random stream of its own.</summary>
+/// <summary>
+/// Chooses actions by a brain's logits z: p_j = exp(z_j − max z) / Σ exp(z − max z) over the allowed actions, the probabilities that are learned.
+/// Each place of a population draws from a random stream of its own.
+/// </summary>
 internal sealed class ActionChooser(AgentPopulationOptions options)
 {
     private const ulong ExplorationStreams = 1UL << 61;
@@ -8,43 +11,57 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
     private readonly SeededRandom[] exploration =
         [.. Enumerable.Range(0, options.Capacity).Select(i => new SeededRandom((ulong)options.Seed, ExplorationStreams + (ulong)i))];
 
+    private readonly float[] shares = new float[options.Actions];
     private readonly bool seesTextures = options.TextureObservations is not null;
 
     /// <summary>Whether actions are drawn; false for the most probable one (the first, if several).</summary>
     public bool Explores { get; set; } = true;
 
-    /// <summary>Chooses an action of those that are allowed, by their share of the probabilities.</summary>
-    /// <exception cref="AgentException">The probabilities are not finite.</exception>
-    public int Choose(Agent agent, ReadOnlySpan<float> probabilities, ReadOnlySpan<bool> allowed)
+    /// <summary>Chooses an action of those that are allowed.</summary>
+    /// <param name="agent">Who acts.</param>
+    /// <param name="logits">[actions].</param>
+    /// <param name="allowed">[actions], at least one.</param>
+    /// <param name="logProbability">log p of the action.</param>
+    /// <exception cref="AgentException">The logits are not finite.</exception>
+    public int Choose(Agent agent, ReadOnlySpan<float> logits, ReadOnlySpan<bool> allowed, out float logProbability)
     {
-        float sum = 0;
-        int best = -1;
-        for (int action = 0; action < probabilities.Length; action++)
+        int chosen = -1;
+        for (int action = 0; action < logits.Length; action++)
         {
-            if (!allowed[action]) continue;
-            sum += probabilities[action];
-            if (best < 0 || probabilities[action] > probabilities[best]) best = action;
+            if (!float.IsFinite(logits[action])) throw NotFinite(agent);
+            if (allowed[action] && (chosen < 0 || logits[action] > logits[chosen])) chosen = action;
         }
 
-        if (!float.IsFinite(sum)) throw NotFinite(agent);
-        if (!Explores) return best;
-        float drawn = exploration[agent.Index].NextSingle() * sum;
-        for (int action = 0; action < probabilities.Length; action++)
+        float greatest = logits[chosen], sum = 0;
+        for (int action = 0; action < logits.Length; action++)
         {
-            if (!allowed[action]) continue;
-            drawn -= probabilities[action];
+            shares[action] = allowed[action] ? MathF.Exp(logits[action] - greatest) : 0;
+            sum += shares[action];
+        }
+
+        if (Explores) chosen = Draw(exploration[agent.Index].NextSingle() * sum, chosen);
+        logProbability = logits[chosen] - greatest - MathF.Log(sum);
+        return chosen;
+    }
+
+    /// <summary>The action in whose share a number from 0 to the sum of them falls; the greatest, where rounding leaves it in none.</summary>
+    private int Draw(float drawn, int greatest)
+    {
+        for (int action = 0; action < shares.Length; action++)
+        {
+            drawn -= shares[action];
             if (drawn < 0) return action;
         }
 
-        return best;   // rounding, or all that is allowed has probability 0
+        return greatest;
     }
 
     private AgentException NotFinite(Agent agent)
     {
         return new AgentException(
             agent.Name, seesTextures
-                ? "its brain's probabilities are not finite: the texture that it has seen has values that are not, or its weights have grown without bounds. Look at the texture; " +
+                ? "its brain's outputs are not finite: the texture that it has seen has values that are not, or its weights have grown without bounds. Look at the texture; " +
                   "use a smaller learning rate, and give it other weights (SetBrain)."
-                : "its brain's probabilities are not finite: its weights have grown without bounds. Use a smaller learning rate, and give it other weights (SetBrain).");
+                : "its brain's outputs are not finite: its weights have grown without bounds. Use a smaller learning rate, and give it other weights (SetBrain).");
     }
 }

@@ -49,6 +49,16 @@ public abstract class Agent
     /// </summary>
     public bool Demonstrates { get; set; }
 
+    /// <summary>
+    /// Actions after which its episode is interrupted, as by <see cref="EpisodeInterrupted"/>: a limit that is no part of the task. 0 for none.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public long MaxStep
+    {
+        get;
+        set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The actions of an episode must be 0, for no limit, or more.");
+    }
+
     /// <summary>The population that it is in; null where it is in none.</summary>
     public AgentPopulation? Population { get; internal set; }
 
@@ -63,13 +73,16 @@ public abstract class Agent
     /// <summary>Whether its episode has ended, and the next one not begun.</summary>
     public bool IsEpisodeOver { get; private set; }
 
-    /// <summary>The sum of the rewards of this episode.</summary>
+    /// <summary>Whether the episode that is over was interrupted, and would have gone on.</summary>
+    internal bool IsInterrupted { get; private set; }
+
+    /// <summary>The sum of the rewards of this episode; where that is more than a float holds, the greatest one.</summary>
     public float CumulativeReward { get; private set; }
 
     /// <summary>Episodes that have ended.</summary>
     public int CompletedEpisodes { get; private set; }
 
-    /// <summary>Frames since the episode began.</summary>
+    /// <summary>Actions that it has carried out in this episode, the one under way included: calls of <see cref="OnActionReceived"/>.</summary>
     public long StepCount { get; internal set; }
 
     /// <summary>The frame of its next decision.</summary>
@@ -106,7 +119,10 @@ public abstract class Agent
         throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and has none. Override Heuristic, or leave ActsByHeuristic and Demonstrates false.");
     }
 
-    /// <summary>Prepares a new episode: puts the agent where it begins. Called when it is added, and in the next Update after the end of an episode.</summary>
+    /// <summary>
+    /// Prepares a new episode: puts the agent where it begins. Called when it is added, and after the end of an episode by the Update that asks its next
+    /// question, before that: in the same Update where <see cref="OnActionReceived"/> has ended it, and in the next one where the latency is 0 or it was ended elsewhere.
+    /// </summary>
     public virtual void OnEpisodeBegin()
     {
     }
@@ -127,7 +143,7 @@ public abstract class Agent
     {
         RequireReward(increment);
         reward += increment;
-        CumulativeReward += increment;
+        CumulativeReward = Held(CumulativeReward + increment);
     }
 
     /// <summary>Replaces what was added to the reward of the action that it is taking since it began.</summary>
@@ -136,25 +152,26 @@ public abstract class Agent
     public void SetReward(float value)
     {
         RequireReward(value);
-        CumulativeReward += value - reward;
+        CumulativeReward = Held(CumulativeReward + (float.IsFinite(reward) ? value - reward : value));
         reward = value;
     }
 
     /// <summary>
-    /// Ends the episode: what it is doing now is the last that counts. The next one begins in the next <see cref="AgentPopulation.Update"/>;
-    /// until then rewards are errors. A second call does nothing.
+    /// Ends the episode: what it is doing now is the last that counts, and nothing comes behind it. The next one begins in the
+    /// <see cref="AgentPopulation.Update"/> that asks the next question (<see cref="OnEpisodeBegin"/>); until then rewards are errors. A second call does nothing.
     /// </summary>
     /// <exception cref="AgentException">The agent is in no population.</exception>
-    public void EndEpisode()
-    {
-        if (Population is null) throw new AgentException(Name, "it is in no population, so it has no episode to end. Add it to an AgentPopulation first.");
-        if (IsEpisodeOver) return;
-        IsEpisodeOver = true;
-        CompletedEpisodes++;
-        Episode++;
-    }
+    public void EndEpisode() => End(isInterrupted: false);
 
-    /// <summary>The reward since the last call.</summary>
+    /// <summary>
+    /// Ends the episode as <see cref="EndEpisode"/> does, where it would have gone on: the time was up, or the game needs the agent elsewhere. What would have come is
+    /// estimated, so that the agent does not learn that its last state is bad. For that it is asked once more what it observes, before
+    /// <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does it by itself.
+    /// </summary>
+    /// <exception cref="AgentException">The agent is in no population.</exception>
+    public void EpisodeInterrupted() => End(isInterrupted: true);
+
+    /// <summary>The reward since the last call; infinite where it is more than a float holds.</summary>
     internal float TakeReward()
     {
         float taken = reward;
@@ -165,6 +182,7 @@ public abstract class Agent
     internal void BeginEpisode(long frame)
     {
         IsEpisodeOver = false;
+        IsInterrupted = false;
         CumulativeReward = 0;
         reward = 0;
         Action = -1;
@@ -178,6 +196,17 @@ public abstract class Agent
         Population = null;
         Index = -1;
         Action = -1;
+        Episode++;
+    }
+
+    private static float Held(float sum) => Math.Clamp(sum, float.MinValue, float.MaxValue);
+
+    private void End(bool isInterrupted)
+    {
+        if (Population is null) throw new AgentException(Name, "it is in no population, so it has no episode to end. Add it to an AgentPopulation first.");
+        if (IsEpisodeOver) return;
+        (IsEpisodeOver, IsInterrupted) = (true, isInterrupted);
+        CompletedEpisodes++;
         Episode++;
     }
 

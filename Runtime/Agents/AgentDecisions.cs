@@ -84,8 +84,7 @@ internal sealed class AgentDecisions : IDisposable
                 }
                 else if (request is not null)
                 {
-                    Observe(agent, request, brains.AreOwn ? agent.Index : questions, frame);
-                    questions++;
+                    if (Observe(agent, request, brains.AreOwn ? agent.Index : questions, frame)) questions++;
                 }
             }
             catch (Exception exception)
@@ -112,21 +111,28 @@ internal sealed class AgentDecisions : IDisposable
     /// <summary>An agent carries a decision out from now on.</summary>
     private void Begin(Agent agent, DecisionRequest request, int row)
     {
-        int action = chooser.Choose(agent, request.Probabilities(row), request.Allowed(row));
-        trainer.Decide(agent, request.Decision(row, action));
+        int action = chooser.Choose(agent, request.Logits(row), request.Allowed(row), out float logProbability);
+        trainer.Decide(agent, request.Decision(row, action, logProbability));
         agent.Action = action;
         Count++;
     }
 
-    /// <summary>Takes an agent's observations and mask into a row of a request, which stays as it was where the agent has an error.</summary>
-    private void Observe(Agent agent, DecisionRequest request, int row, long frame)
+    /// <summary>
+    /// Takes an agent's observations and mask into a row of a request, which stays as it was where the agent has an error, or its
+    /// script has ended the episode or removed the agent meanwhile.
+    /// </summary>
+    /// <returns>Whether it asks.</returns>
+    private bool Observe(Agent agent, DecisionRequest request, int row, long frame)
     {
+        AgentPopulation? population = agent.Population;
         int look = collector.Collect(agent);
         bool isTaken = false;
         try
         {
-            if (agent.Demonstrates) Demonstrate(agent, look, collector.AskHeuristic(agent));
-            request.Set(row, agent, collector, look);
+            int shown = agent.Demonstrates && IsStillThere(agent, population) ? collector.AskHeuristic(agent) : 0;
+            if (!IsStillThere(agent, population)) return false;
+            if (agent.Demonstrates) Demonstrate(agent, look, shown);
+            request.Set(row, agent, collector, look, trainer.ScaleOf(agent.Index));
             isTaken = true;
         }
         finally
@@ -135,15 +141,22 @@ internal sealed class AgentDecisions : IDisposable
         }
 
         agent.NextDecision = frame + agent.DecisionPeriod;
+        return true;
     }
+
+    /// <summary>Whether an agent that was asked something is to act on it.</summary>
+    private static bool IsStillThere(Agent agent, AgentPopulation? population) => agent.Population == population && !agent.IsEpisodeOver;
 
     private void DecideByItself(Agent agent, long frame)
     {
+        AgentPopulation? population = agent.Population;
         int look = collector.Collect(agent);
         int action;
         try
         {
+            if (!IsStillThere(agent, population)) return;
             action = collector.AskHeuristic(agent);
+            if (!IsStillThere(agent, population)) return;
             if (agent.Demonstrates) Demonstrate(agent, look, action);
         }
         finally

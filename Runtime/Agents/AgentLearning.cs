@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>How the agents of a population learn: <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>.</summary>
+/// <summary>How the agents of a population learn: <see cref="ActorCritic"/>, <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>.</summary>
 /// <remarks>
 /// A way to learn is one such record and its <see cref="Learner"/>. The record creates what the population needs of it and says what it
 /// needs of the population; nothing else in the code names the ways to learn.
@@ -16,10 +16,6 @@ public abstract record AgentLearning
     /// 0.1 for a brain each. Brains of their own know no other optimizer than plain <see cref="Sgd"/>.
     /// </summary>
     public Optimizer? Optimizer { get; init; }
-
-    /// <summary>Decisions of a training step: of each brain, where each agent has its own; of all agents together, where they share one.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int BatchSize { get; init => field = Requirements.Size(value, "decisions of a batch"); } = 16;
 
     /// <summary>What to learn from besides what agents do and show; null for nothing.</summary>
     internal virtual Demonstration? Given => null;
@@ -37,8 +33,19 @@ public abstract record AgentLearning
     /// <summary>What trains the one brain that all share.</summary>
     internal virtual Optimizer SharedOptimizer => Optimizer ?? new Adam(0.003f);
 
+    /// <summary>Whether brains have an output more, behind the logits: what they expect to come.</summary>
+    internal virtual bool EstimatesValues => false;
+
+    /// <summary>Whether observations are normalized by all that was observed until now, and not until some time ago.</summary>
+    internal virtual bool NormalizationFollows => false;
+
     /// <summary>The loss that a training step reduces.</summary>
-    internal abstract SoftmaxCrossEntropy CreateLoss();
+    /// <param name="population">What the agents have in common.</param>
+    internal abstract Loss CreateLoss(AgentPopulationOptions population);
+
+    /// <summary>Most decisions of each brain that a training step has.</summary>
+    /// <param name="population">What the agents have in common.</param>
+    internal abstract int MostRowsOfAStep(AgentPopulationOptions population);
 
     /// <summary>What turns the decisions of a population into training steps. Called once for a population, when its brains are there.</summary>
     /// <param name="brains">What learns.</param>

@@ -16,10 +16,12 @@ public sealed class AgentPopulation : IDisposable
     private readonly Brains brains;
     private readonly AgentTrainer trainer;
     private readonly AgentDecisions decisions;
+    private readonly FinalValues finalValues;
     private readonly EpisodeStatistics episodes = new();
     private readonly FrameErrors errors = new();
     private readonly Agent?[] agents;
     private AgentProgress endOfFrame;   // what of Progress changes at the end of a frame alone
+    private bool isUpdating;
     private bool disposed;
 
     /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
@@ -41,6 +43,7 @@ public sealed class AgentPopulation : IDisposable
         brains = Brains.Create(device, options, seen);
         trainer = new AgentTrainer(device, brains, options);
         decisions = new AgentDecisions(device, options, brains, trainer, errors);
+        finalValues = new FinalValues(device, options, brains, trainer);
         FrameBudget = options.FrameBudget;
         agents = new Agent?[options.Capacity];
     }
@@ -133,7 +136,7 @@ public sealed class AgentPopulation : IDisposable
         }
         finally
         {
-            if (!begun) Forget(agent);
+            if (!begun && agent.Population == this) Forget(agent);
         }
     }
 
@@ -144,56 +147,74 @@ public sealed class AgentPopulation : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it is to be removed, and is not in this population.");
-        CloseEpisode(agent, isCutOff: !agent.IsEpisodeOver);
+        trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
+        if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward);
         Forget(agent);
     }
 
     /// <summary>
     /// One frame of all agents. In this order: actions whose answers have come begin; <see cref="Agent.OnActionReceived"/> of every agent
-    /// that has an action; episodes that ended begin anew; agents whose decision is due are asked what they observe, and their brains what
+    /// that has an action; episodes that are over begin anew; agents whose decision is due are asked what they observe, and their brains what
     /// to do, in one dispatch; the brains learn, within the <see cref="FrameBudget"/>. With a latency of 0 the
-    /// actions come behind the questions. Waits for the GPU only where a <see cref="AgentPopulationOptions.Latency"/> says so; allocates nothing once
+    /// actions come behind the questions, and an episode that ends with them begins anew in the next call. Waits for the GPU only where a <see cref="AgentPopulationOptions.Latency"/> says so; allocates nothing once
     /// every kind of step has run.
     /// </summary>
     /// <exception cref="AgentException">An agent script did what it may not. All other agents were served; the next call goes on.</exception>
-    /// <exception cref="InvalidOperationException">The driver lost an answer: its context is gone.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The driver lost an answer: its context is gone. Or an agent's script called it, while a call was under way.
+    /// </exception>
     /// <exception cref="DispatchesSkippedException">
     /// What an earlier call enqueued did not run, since a conditional render of the host was open. Its decisions and training are lost; the next call goes on.
     /// </exception>
     public void Update()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        if (isUpdating)
+            throw new InvalidOperationException("AgentPopulation.Update was called while it was under way, by an agent's script. Call it once a frame, from the game's loop.");
+        isUpdating = true;
+        try
+        {
+            RunFrame();
+        }
+        finally
+        {
+            isUpdating = false;
+            if (disposed) Free();
+        }
+
+        errors.Throw();
+    }
+
+    private void RunFrame()
+    {
         device.Update();
         brains.Clock.BeginFrame();
         Frame++;
         errors.BeginFrame();
         bool waits = options.Latency == 0;
-        if (!waits)
-        {
-            decisions.Deliver(this);
-            Act();
-        }
-
+        if (!waits) CarryOut();
         BeginEpisodes();
         decisions.Ask(agents, Frame);
-        if (waits)
-        {
-            decisions.Deliver(this);
-            Act();
-        }
-
+        if (waits) CarryOut();
+        if (disposed) return;
         trainer.Train(FrameBudget, Count);
         if (brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(StepSides.ExceptionOf(skipped, nameof(Update)));
+        LearningStatistics statistics = trainer.Learner?.Statistics ?? LearningStatistics.None;
         endOfFrame = new AgentProgress
         {
             TrainingSteps = trainer.Learner?.Steps ?? 0,
             DroppedSteps = brains.DroppedSteps,
             SkippedDecisions = trainer.Learner?.SkippedDecisions ?? 0,
+            LearnedDecisions = statistics.LearnedDecisions,
+            LearningRate = statistics.Steps.Rate,
+            Entropy = statistics.Steps.Entropy,
+            Divergence = statistics.Steps.Divergence,
+            ValueLoss = statistics.Steps.ValueLoss,
+            ExplainedVariance = statistics.ExplainedVariance,
             TrainingTime = trainer.Time,
             GpuTime = TimeSpan.FromMicroseconds(brains.Clock.LastNanoseconds / 1e3),
             StepsThisFrame = trainer.StepsThisFrame,
         };
-        errors.Throw();
     }
 
     /// <summary>A copy of the parameters of a brain as they are now. Waits and allocates.</summary>
@@ -223,9 +244,8 @@ public sealed class AgentPopulation : IDisposable
         if (disposed) return;
         disposed = true;
         foreach (Agent? agent in agents) agent?.Leave();
-        decisions.Dispose();
-        brains.Dispose();
-        trainer.Dispose();
+        Array.Clear(agents);
+        if (!isUpdating) Free();   // else at the end of the frame, whose agents are gone
     }
 
     internal Brains Brains => brains;
@@ -236,16 +256,20 @@ public sealed class AgentPopulation : IDisposable
 
     // ---- a frame ----
 
-    private void Act()
+    /// <summary>Actions begin whose answers have come, and every agent that has one carries it out.</summary>
+    private void CarryOut()
     {
+        finalValues.Deliver(Frame);
+        decisions.Deliver(this);
         foreach (Agent? agent in agents)
         {
             if (agent is null || agent.IsEpisodeOver) continue;
-            agent.StepCount++;
             if (agent.Action < 0) continue;
+            agent.StepCount++;
             try
             {
                 agent.OnActionReceived(agent.Action);
+                if (agent.Population == this && agent.MaxStep > 0 && agent.StepCount >= agent.MaxStep) agent.EpisodeInterrupted();
             }
             catch (Exception exception)
             {
@@ -256,25 +280,49 @@ public sealed class AgentPopulation : IDisposable
 
     private void BeginEpisodes()
     {
+        finalValues.Begin();
         foreach (Agent? agent in agents)
         {
-            if (agent is null || !agent.IsEpisodeOver) continue;
-            CloseEpisode(agent, isCutOff: false);
+            if (agent is null || !agent.IsEpisodeOver || finalValues.MustWait(agent)) continue;
             try
             {
-                agent.BeginEpisode(Frame);
+                CloseEpisode(agent);
+                if (agent.Population == this) agent.BeginEpisode(Frame);
             }
             catch (Exception exception)
             {
                 errors.Add(exception);
             }
         }
+
+        finalValues.Enqueue(Frame);
     }
 
-    private void CloseEpisode(Agent agent, bool isCutOff)
+    /// <summary>An episode is over: what was decided last gets what it has brought and, where it was interrupted, what would have come.</summary>
+    private void CloseEpisode(Agent agent)
     {
-        trainer.EndEpisode(agent, isCutOff);
-        if (!isCutOff) episodes.Add(agent.CumulativeReward);
+        bool isAsked = false;
+        try
+        {
+            isAsked = finalValues.Ask(agent);
+        }
+        catch (Exception exception)
+        {
+            errors.Add(exception);   // the episode begins anew all the same
+        }
+
+        if (agent.Population != this) return;
+        if (isAsked) trainer.InterruptEpisode(agent, Frame);
+        else trainer.EndEpisode(agent, isCutOff: agent.IsInterrupted);
+        episodes.Add(agent.CumulativeReward);
+    }
+
+    private void Free()
+    {
+        decisions.Dispose();
+        finalValues.Dispose();
+        brains.Dispose();
+        trainer.Dispose();
     }
 
     private void Forget(Agent agent)

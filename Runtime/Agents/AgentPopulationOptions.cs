@@ -43,8 +43,15 @@ public sealed record AgentPopulationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int HiddenUnits { get; init => field = Requirements.Size(value, "hidden units"); } = 32;
 
-    /// <summary>How they learn: <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>; null for not at all.</summary>
-    public AgentLearning? Learning { get; init; } = new PolicyGradient();
+    /// <summary>
+    /// How they learn: <see cref="ActorCritic"/>, <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>; null for not at all. Unless it is
+    /// given, a brain that all share learns by <see cref="ActorCritic"/> with its own defaults, and brains of their own by <see cref="PolicyGradient"/>.
+    /// </summary>
+    public AgentLearning? Learning
+    {
+        get => isLearningGiven ? field : Brains == BrainSharing.Shared ? DefaultOfSharedBrains : DefaultOfOwnBrains;
+        init => (field, isLearningGiven) = (value, true);
+    }
 
     /// <summary>
     /// How much they learn in a frame: a number of training steps, or a time, into which whole steps fit. A step longer than that time
@@ -76,10 +83,18 @@ public sealed record AgentPopulationOptions
 
     internal const int MaximumLatency = 16;
 
+    private static readonly AgentLearning DefaultOfSharedBrains = new ActorCritic();
+    private static readonly AgentLearning DefaultOfOwnBrains = new PolicyGradient();
+
+    private readonly bool isLearningGiven;
+
     private const int MostRequests = 4;
 
     /// <summary>The clock by which learning is held to the budget; a test hands in one of its own.</summary>
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Outputs of a brain: its actions and, where it estimates values, the value.</summary>
+    internal int Outputs => Actions + (EstimatesValues ? 1 : 0);
 
     /// <summary>Brains that the agents have.</summary>
     internal int BrainCount => Brains == BrainSharing.OneEach ? Capacity : 1;
@@ -88,7 +103,9 @@ public sealed record AgentPopulationOptions
     internal int RequestCount => Latency is { } latency ? latency + 1 : MostRequests;
 
     /// <summary>Most textures that are kept at a time: those of questions, of one agent more that is asked, and of what is learned from.</summary>
-    internal int MostLooks => checked((Learning?.MostDecisionsKept(this) ?? 0) + (RequestCount * Capacity) + 1);
+    internal int MostLooks => checked((Learning?.MostDecisionsKept(this) ?? 0) + ((EstimatesValues ? 2 : 1) * RequestCount * Capacity) + 1);
+
+    private bool EstimatesValues => Learning?.EstimatesValues ?? false;
 
     /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
     internal void RequireNoTexturesWithADemonstration()

@@ -15,4 +15,38 @@ namespace NeuralPlugin;
 /// <param name="StepsThisFrame">Training steps of this frame.</param>
 public readonly record struct AgentProgress(
     long Decisions, long TrainingSteps, long DroppedSteps, long SkippedDecisions, long Episodes, float MeanEpisodeReward, TimeSpan TrainingTime,
-    TimeSpan GpuTime, int StepsThisFrame);
+    TimeSpan GpuTime, int StepsThisFrame)
+{
+    /// <summary>Decisions that were learned from at least once, by <see cref="ActorCritic"/>.</summary>
+    public long LearnedDecisions { get; init; }
+
+    /// <summary>
+    /// The learning rate of <see cref="ActorCritic"/>, after the last step that is known, some frames ago; NaN before the first step, as those below.
+    /// </summary>
+    public float LearningRate { get; init; }
+
+    /// <summary>The mean entropy of the policy in its last 64 steps, in nats: from 0, always the same action, to log(<see cref="AgentPopulationOptions.Actions"/>).</summary>
+    public float Entropy { get; init; }
+
+    /// <summary>The mean KL divergence, in those steps, of the policy from the one that had decided.</summary>
+    public float Divergence { get; init; }
+
+    /// <summary>The mean of (v − R)² / 2 in those steps, in deviations of the returns.</summary>
+    public float ValueLoss { get; init; }
+
+    /// <summary>
+    /// How much of the variance of the returns the values foretold in the last decisions that were collected: 1 all of it, 0 none, and less where they
+    /// are worse than the mean.
+    /// </summary>
+    public float ExplainedVariance { get; init; }
+}
+
+/// <summary>What a learner says of its learning beside its steps.</summary>
+/// <param name="LearnedDecisions">Decisions that were learned from at least once.</param>
+/// <param name="ExplainedVariance">1 − Var(R − V) / Var(R) of the last decisions that were collected.</param>
+/// <param name="Steps">What the last steps that are known found.</param>
+internal readonly record struct LearningStatistics(long LearnedDecisions, float ExplainedVariance, GuidedStepResult Steps)
+{
+    /// <summary>Of a learner that says nothing.</summary>
+    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN));
+}

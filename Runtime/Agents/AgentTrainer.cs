@@ -8,6 +8,7 @@ internal sealed class AgentTrainer : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly ILearnsFromReward? rewarded;
+    private readonly ILearnsFromValues? valued;
     private readonly ILearnsFromDemonstrations? shown;
     private readonly StepBudget budget;
 
@@ -17,9 +18,10 @@ internal sealed class AgentTrainer : IDisposable
     public AgentTrainer(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
         this.device = device;
-        Normalizer = options.NormalizeObservations ? new ObservationNormalizer(options.Observations) : null;
+        Normalizer = options.NormalizeObservations ? new ObservationNormalizer(options.Observations, options.Learning?.NormalizationFollows ?? false) : null;
         Learner = options.Learning?.CreateLearner(brains, options, Normalizer);
         rewarded = Learner as ILearnsFromReward;
+        valued = Learner as ILearnsFromValues;
         shown = Learner as ILearnsFromDemonstrations;
         budget = new StepBudget(device, options.TimeProvider);
     }
@@ -35,6 +37,9 @@ internal sealed class AgentTrainer : IDisposable
 
     /// <summary>Whether they do: they are to, and there is a learner.</summary>
     public bool IsLearning => Learns && Learner is not null;
+
+    /// <summary>Whether brains say what they expect to come.</summary>
+    public bool EstimatesValues => valued is not null;
 
     /// <summary>What training took in the last frame that was measured.</summary>
     public TimeSpan Time { get; private set; }
@@ -68,6 +73,20 @@ internal sealed class AgentTrainer : IDisposable
         rewarded.Reward(agent.Index, last);
         rewarded.EndEpisode(agent.Index, isCutOff);
     }
+
+    /// <summary>An agent's episode was interrupted, and the value of what it observes was asked for in this frame.</summary>
+    public void InterruptEpisode(Agent agent, long frame)
+    {
+        float last = agent.TakeReward();
+        valued!.Reward(agent.Index, last);
+        valued.InterruptEpisode(agent.Index, frame);
+    }
+
+    /// <summary>The answer to that question; null where it was lost.</summary>
+    public void TakeValue(int agent, long frame, float? value) => valued!.TakeValue(agent, frame, value);
+
+    /// <summary>What the value output of an agent's brain means now.</summary>
+    public ValueScale ScaleOf(int agent) => valued?.ScaleOf(agent) ?? default;
 
     /// <summary>An agent shows a decision, with raw observations.</summary>
     public void Demonstrate(Agent agent, in Decision decision)

@@ -10,6 +10,10 @@ public sealed record BehaviorCloning : AgentLearning
     /// <summary>What to learn from besides what agents show; null for nothing.</summary>
     public Demonstration? Demonstration { get; init; }
 
+    /// <summary>Decisions of a training step: of each brain, where each agent has its own; of all agents together, where they share one.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int BatchSize { get; init => field = Requirements.Size(value, "decisions of a batch"); } = 16;
+
     /// <summary>Most decisions that are kept of what agents show, of each brain; then the oldest goes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Capacity { get; init => field = Requirements.Size(value, "demonstrated decisions"); } = 4096;
@@ -22,12 +26,14 @@ public sealed record BehaviorCloning : AgentLearning
 
     internal override Demonstration? Given => Demonstration;
 
-    internal override SoftmaxCrossEntropy CreateLoss() => new();
+    internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy();
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
     {
         return new BehaviorCloningLearner(brains, population, this, normalizer);
     }
+
+    internal override int MostRowsOfAStep(AgentPopulationOptions population) => BatchSize;
 
     internal override int MostDecisionsKept(AgentPopulationOptions population) => checked(Capacity * population.BrainCount);
 }

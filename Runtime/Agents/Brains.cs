@@ -3,6 +3,10 @@ namespace NeuralPlugin;
 /// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
 internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
+    private const ulong FirstOutputStream = (1UL << 62) + 1;
+    private const float FirstLogitDeviation = 0.01f;
+    private const float FirstValueDeviation = 0.1f;
+
     /// <summary>Brains; the agents have them by turns of their numbers.</summary>
     public abstract int Count { get; }
 
@@ -12,16 +16,19 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>A step that the driver has skipped, the last of those that were not told yet; 0 where none is known.</summary>
     public abstract long TakeSkippedStep();
 
-    /// <summary>What a prediction finds, a row a decision, until the next one.</summary>
-    public abstract MatrixTexture Probabilities { get; }
+    /// <summary>What a question finds, a row a decision, until the next one: logits and, where brains estimate values, the value output behind them.</summary>
+    public abstract MatrixTexture Outputs { get; }
 
-    /// <summary>What a prediction reads, a row a decision.</summary>
+    /// <summary>What a question reads, a row a decision.</summary>
     public abstract MatrixTexture Features { get; }
 
     /// <summary>What agents have seen of textures; null where they see none.</summary>
     public SeenTextures? Seen => seen;
 
-    /// <summary>Whether each agent has its own, so that row i of a prediction is that of brain i.</summary>
+    /// <summary>What the last steps that are known found, where the loss guides the learning rate; NaN before the first, and where it does not.</summary>
+    public virtual GuidedStepResult Guided => new(float.NaN, float.NaN, float.NaN, float.NaN);
+
+    /// <summary>Whether each agent has its own, so that row i of a question is that of brain i.</summary>
     public abstract bool AreOwn { get; }
 
     /// <summary>Measures each question and each step.</summary>
@@ -45,8 +52,10 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     public abstract void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks);
 
     /// <summary>Enqueues a training step. Where agents have their own brains, the rows are [brains × batch].</summary>
-    public abstract void Train(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed);
+    public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
+
+    /// <summary>Enqueues that the value output v of a brain becomes factor·v + offset.</summary>
+    public abstract void RescaleValue(int brain, float factor, float offset);
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
@@ -63,6 +72,24 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
 
     /// <summary>Observations, and behind them what is seen of a texture.</summary>
     protected static int InputsOf(AgentPopulationOptions options) => checked(options.Observations + (options.TextureObservations?.Values ?? 0));
+
+    /// <summary>
+    /// First output weights [hidden × outputs] of a brain that estimates values: uniform, of a deviation of 0.01/√hidden for logits, so that all
+    /// actions are as likely at first (Andrychowicz et al., 2021, section 3.2), and of 0.1/√hidden for the value.
+    /// </summary>
+    protected static float[] FirstOutputWeights(AgentPopulationOptions options)
+    {
+        SeededRandom random = new((ulong)options.Seed, FirstOutputStream);
+        float[] weights = new float[options.HiddenUnits * options.Outputs];
+        float scale = (float)Math.Sqrt(3.0 / options.HiddenUnits);   // a uniform number within ±√3 has a deviation of 1
+        for (int i = 0; i < weights.Length; i++)
+        {
+            bool isValue = i % options.Outputs == options.Actions;
+            weights[i] = ((random.NextSingle() * 2) - 1) * scale * (isValue ? FirstValueDeviation : FirstLogitDeviation);
+        }
+
+        return weights;
+    }
 }
 
 /// <summary>A brain for each agent.</summary>
@@ -78,11 +105,12 @@ internal sealed class OwnBrains : Brains
     {
         learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
         population = new NetworkPopulation(
-            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Actions, options.Seed, loss: options.Learning?.CreateLoss());
+            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed,
+            loss: options.Learning?.CreateLoss(options) as SoftmaxCrossEntropy);
         prediction = population.PlanPrediction();
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Features);
         if (options.Learning is not { } learning) return;
-        population.PrepareTraining(learning.BatchSize);
+        population.PrepareTraining(learning.MostRowsOfAStep(options));
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
     }
 
@@ -97,7 +125,7 @@ internal sealed class OwnBrains : Brains
 
     public override long TakeSkippedStep() => population.TakeSkippedStep();
 
-    public override MatrixTexture Probabilities => prediction.Probabilities;
+    public override MatrixTexture Outputs => prediction.Outputs;
 
     public override MatrixTexture Features => prediction.Features;
 
@@ -113,18 +141,19 @@ internal sealed class OwnBrains : Brains
         prediction.EnqueueWritten();
     }
 
-    public override void Train(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
+    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
         if (learned is null)
         {
-            population.EnqueueBatch(features, actions, learningRate, weights, allowed);
+            population.EnqueueBatch(features, targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
             return;
         }
 
         learned.Write(features, looks);
-        population.TrainWrittenBatch(actions, learningRate, weights, allowed);
+        population.TrainWrittenBatch(targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
     }
+
+    public override void RescaleValue(int brain, float factor, float offset) => throw new NotSupportedException("Brains of their own estimate no values.");
 
     public override void Repeat() => population.RepeatStep();
 
@@ -148,18 +177,26 @@ internal sealed class SharedBrain : Brains
     private readonly Network network;
     private readonly BatchTrainer? trainer;
     private readonly PredictionWorkspace prediction;
+    private readonly OutputRescale? valueRescale;
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
 
     public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
         network = new Network(
-            device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
-        prediction = new PredictionWorkspace(network, options.Capacity);
+            device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
+        prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;
-        trainer = new BatchTrainer(network, learning.SharedOptimizer, learning.CreateLoss(), learning.BatchSize);
-        trainer.PrepareEnqueued(learning.BatchSize);
+        int rows = learning.MostRowsOfAStep(options);
+        trainer = new BatchTrainer(network, learning.SharedOptimizer, learning.CreateLoss(options), rows);
+        trainer.PrepareEnqueued(rows);
+        if (learning.EstimatesValues)
+        {
+            valueRescale = new OutputRescale(network, options.Actions);
+            network.Parameters[2].SetValues(FirstOutputWeights(options));
+        }
+
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
     }
 
@@ -171,7 +208,9 @@ internal sealed class SharedBrain : Brains
 
     public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
 
-    public override MatrixTexture Probabilities => prediction.Results;
+    public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
+
+    public override MatrixTexture Outputs => prediction.Results;
 
     public override MatrixTexture Features => prediction.Input;
 
@@ -188,18 +227,19 @@ internal sealed class SharedBrain : Brains
         prediction.EnqueueWritten(looks.Length);
     }
 
-    public override void Train(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> looks, ReadOnlySpan<int> actions, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed)
+    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
         if (learned is not null)
         {
             learned.Write(features, looks);
-            trainer!.EnqueueWrittenBatch(actions.Length, BatchTargets.OfLabels(actions, weights, allowed));
+            trainer!.EnqueueWrittenBatch(looks.Length, targets);
             return;
         }
 
-        trainer!.EnqueueBatch(features, BatchTargets.OfLabels(actions, weights, allowed));
+        trainer!.EnqueueBatch(features, targets);
     }
+
+    public override void RescaleValue(int brain, float factor, float offset) => valueRescale!.Enqueue(factor, offset);
 
     public override void Repeat() => trainer!.EnqueueLastBatch();
 

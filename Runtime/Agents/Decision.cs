@@ -21,4 +21,10 @@ internal readonly ref struct Decision(ReadOnlySpan<float> observed, int look, in
 
     /// <summary>[actions]: what could have been chosen.</summary>
     public ReadOnlySpan<bool> Allowed { get; } = allowed;
+
+    /// <summary>The logarithm of the probability that the brain gave the action; 0 where no brain was asked.</summary>
+    public float LogProbability { get; init; }
+
+    /// <summary>What the brain expected to come, in rewards; 0 where it estimates no values.</summary>
+    public float Value { get; init; }
 }

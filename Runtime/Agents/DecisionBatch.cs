@@ -68,7 +68,7 @@ internal sealed class DecisionBatch
     public void Enqueue()
     {
         brains.Clock.BeginSpan();
-        brains.Train(features, looks, actions, weights, allowed);
+        brains.Train(features, looks, BatchTargets.OfLabels(actions, weights, allowed));
         brains.Clock.EndSpan();
     }
 

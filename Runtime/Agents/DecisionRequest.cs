@@ -7,13 +7,16 @@ internal sealed class DecisionRequest : IDisposable
     private readonly Brains brains;
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
-    private readonly float[] features;        // [rows × observations]
-    private readonly bool[] masks;            // [rows × actions]
-    private readonly int[] looks;             // of each row
-    private readonly int[] episodes;          // of each row: in which of its episodes the agent asked
-    private readonly float[] probabilities;   // [rows × actions]
+    private readonly float[] features;      // [rows × observations]
+    private readonly bool[] masks;          // [rows × actions]
+    private readonly int[] looks;           // of each row
+    private readonly int[] places;          // of each row: the agent's number when it asked
+    private readonly int[] episodes;        // of each row: in which of its episodes the agent asked
+    private readonly ValueScale[] scales;   // of each row: what the brain's value meant then
+    private readonly float[] outputs;       // [rows × outputs]
     private readonly int observations;
     private readonly int actions;
+    private readonly int outputCount;
 
     public DecisionRequest(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
@@ -21,14 +24,17 @@ internal sealed class DecisionRequest : IDisposable
         this.brains = brains;
         observations = options.Observations;
         actions = options.Actions;
-        textures = [brains.Probabilities];
+        outputCount = options.Outputs;
+        textures = [brains.Outputs];
         readback = new Readback(device, [textures[0].Shape]);
         features = new float[checked(options.Capacity * observations)];
         looks = new int[options.Capacity];
         Agents = new Agent?[options.Capacity];
+        places = new int[options.Capacity];
         episodes = new int[options.Capacity];
+        scales = new ValueScale[options.Capacity];
         masks = new bool[checked(options.Capacity * actions)];
-        probabilities = new float[checked(options.Capacity * actions)];
+        outputs = new float[checked(options.Capacity * outputCount)];
     }
 
     /// <summary>When it was asked.</summary>
@@ -46,16 +52,26 @@ internal sealed class DecisionRequest : IDisposable
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
     /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
-    public bool WasSkipped => SkipMark.Is(probabilities[0]);
+    public bool WasSkipped => SkipMark.Is(outputs[0]);
 
-    /// <summary>After <see cref="Read"/>: what the brain makes of a row.</summary>
-    public ReadOnlySpan<float> Probabilities(int row) => probabilities.AsSpan(row * actions, actions);
+    /// <summary>After <see cref="Read"/>: the brain's logits of a row.</summary>
+    public ReadOnlySpan<float> Logits(int row) => outputs.AsSpan(row * outputCount, actions);
+
+    /// <summary>After <see cref="Read"/>: what the brain expects to come, in rewards; 0 where it estimates no values.</summary>
+    public float Value(int row) => outputCount > actions ? scales[row].Of(outputs[(row * outputCount) + actions]) : 0;
+
+    /// <summary>The agent's number when it asked.</summary>
+    public int Place(int row) => places[row];
 
     /// <summary>Which actions a row may choose.</summary>
     public ReadOnlySpan<bool> Allowed(int row) => masks.AsSpan(row * actions, actions);
 
     /// <summary>The decision of a row for the action that was chosen.</summary>
-    public Decision Decision(int row, int action) => new(Observed(row), looks[row], action, Allowed(row));
+    /// <param name="row">Of the request.</param>
+    /// <param name="action">What was chosen.</param>
+    /// <param name="logProbability">The logarithm of its probability.</param>
+    public Decision Decision(int row, int action, float logProbability) =>
+        new(Observed(row), looks[row], action, Allowed(row)) { LogProbability = logProbability, Value = Value(row) };
 
     /// <summary>Whether it was asked in the episode that its agent is in.</summary>
     public bool IsOfThisEpisode(int row) => Agents[row]!.Episode == episodes[row];
@@ -68,8 +84,15 @@ internal sealed class DecisionRequest : IDisposable
     }
 
     /// <summary>Sets the row of an agent.</summary>
-    public void Set(int row, Agent agent, ObservationCollector collected, int look)
+    /// <param name="row">Of the request.</param>
+    /// <param name="agent">Who asks.</param>
+    /// <param name="collected">What it observes, and may do.</param>
+    /// <param name="look">What it sees.</param>
+    /// <param name="scale">What its brain's value means now.</param>
+    public void Set(int row, Agent agent, ObservationCollector collected, int look, ValueScale scale)
     {
+        places[row] = agent.Index;
+        scales[row] = scale;
         looks[row] = look;
         collected.Observed.CopyTo(Observed(row));
         collected.Allowed.CopyTo(masks.AsSpan(row * actions));
@@ -113,7 +136,7 @@ internal sealed class DecisionRequest : IDisposable
 
     /// <summary>Reads the answer.</summary>
     /// <exception cref="InvalidOperationException">The driver lost it.</exception>
-    public void Read() => readback.Read(0, probabilities.AsSpan(0, Rows * actions));
+    public void Read() => readback.Read(0, outputs.AsSpan(0, Rows * outputCount));
 
     public void Dispose() => readback.Dispose();
 

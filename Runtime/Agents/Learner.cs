@@ -12,12 +12,16 @@ internal abstract class Learner
     /// <summary>Decisions that were never learned from, since others came faster than steps.</summary>
     public long SkippedDecisions { get; protected set; }
 
+    /// <summary>What it says of its learning besides.</summary>
+    public virtual LearningStatistics Statistics => LearningStatistics.None;
+
     /// <summary>Enqueues steps while there is room for one and something to learn from.</summary>
     /// <param name="budget">That of this frame, which was begun.</param>
     /// <param name="agents">Agents that learn.</param>
     /// <returns>Whether more steps would have found nothing to learn from.</returns>
     public bool Train(StepBudget budget, int agents)
     {
+        BeginFrame(agents);
         while (budget.HasRoom())
         {
             budget.BeginStep();
@@ -27,6 +31,12 @@ internal abstract class Learner
         }
 
         return false;
+    }
+
+    /// <summary>The steps of a frame begin, if there is room for any.</summary>
+    /// <param name="agents">Agents that learn.</param>
+    protected virtual void BeginFrame(int agents)
+    {
     }
 
     /// <summary>Enqueues a step, if there is enough to learn from.</summary>
@@ -48,6 +58,27 @@ internal interface ILearnsFromReward
 
     /// <summary>An agent's episode is over; where it was cut off, what would have come is estimated.</summary>
     void EndEpisode(int agent, bool isCutOff);
+}
+
+/// <summary>
+/// A learner whose brains estimate beside the logits what is to come, in a last output. The value of what an agent observes when its episode is
+/// interrupted is asked for, and comes some frames later.
+/// </summary>
+internal interface ILearnsFromValues : ILearnsFromReward
+{
+    /// <summary>What the value output of an agent's brain means, until the next step.</summary>
+    ValueScale ScaleOf(int agent);
+
+    /// <summary>An agent's episode is over, and would have gone on: <see cref="TakeValue"/> will say what would have come.</summary>
+    /// <param name="agent">Its number.</param>
+    /// <param name="frame">That of the question.</param>
+    void InterruptEpisode(int agent, long frame);
+
+    /// <summary>The value of the last observations of an episode that was interrupted.</summary>
+    /// <param name="agent">Its number.</param>
+    /// <param name="frame">That of the question.</param>
+    /// <param name="value">In rewards; null where the answer was lost.</param>
+    void TakeValue(int agent, long frame, float? value);
 }
 
 /// <summary>A learner that takes in what agents show.</summary>

@@ -39,6 +39,25 @@ internal sealed class ObservationCollector
     /// <exception cref="AgentException">Its script did what it may not.</exception>
     public int Collect(Agent agent)
     {
+        Observe(agent);
+        mask.Begin(agent);
+        agent.WriteDiscreteActionMask(mask);
+        mask.RequireOne();
+        return Look(agent);
+    }
+
+    /// <summary>Asks an agent that will not choose what it observes, and what it sees: at the end of an episode.</summary>
+    /// <returns>As <see cref="Collect"/>.</returns>
+    /// <exception cref="AgentException">Its script did what it may not.</exception>
+    public int CollectObserved(Agent agent)
+    {
+        Observe(agent);
+        mask.Begin(agent);
+        return Look(agent);
+    }
+
+    private void Observe(Agent agent)
+    {
         sensor.Begin(observed, 0, observed.Length);
         agent.CollectObservations(sensor);
         if (sensor.Count != observed.Length)
@@ -55,11 +74,6 @@ internal sealed class ObservationCollector
             throw new AgentException(
                 agent.Name, $"observation {wrong} (from 0) is {observed[wrong]}, and all must be finite. Look for a division by zero or the root of a negative number where it is computed.");
         }
-
-        mask.Begin(agent);
-        agent.WriteDiscreteActionMask(mask);
-        mask.RequireOne();
-        return Look(agent);
     }
 
     /// <summary>Asks the agent what its heuristic would do now.</summary>

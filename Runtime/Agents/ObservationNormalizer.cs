@@ -3,9 +3,11 @@ namespace NeuralPlugin;
 /// <summary>
 /// Brings observations to mean 0 and variance 1: y = clamp((x − mean) / √max(variance, ε), ±5). Mean and variance are running ones
 /// of all that was observed (Welford, 1962); what is applied is renewed each time as many were observed again, so that the network
-/// does not learn on moving ground.
+/// does not learn on moving ground. Or it follows with every row: then no early renewal is far off for as long again, and the ground moves by 1/n a row.
 /// </summary>
-internal sealed class ObservationNormalizer(int observations)
+/// <param name="observations">Numbers of a row.</param>
+/// <param name="follows">Whether what is applied is renewed with every row.</param>
+internal sealed class ObservationNormalizer(int observations, bool follows = false)
 {
     public const float Limit = 5;
     private const double LeastVariance = 1e-8;
@@ -38,11 +40,11 @@ internal sealed class ObservationNormalizer(int observations)
         }
     }
 
-    /// <summary>Applies from now on what was observed so far, where that is twice as much as the last time.</summary>
+    /// <summary>Applies from now on what was observed so far, where it follows or that is twice as much as the last time.</summary>
     public void Renew()
     {
         if (Count < renewAt) return;
-        renewAt = 2 * Count;
+        renewAt = follows ? Count + 1 : 2 * Count;
         Renewals++;
         for (int i = 0; i < observations; i++)
         {

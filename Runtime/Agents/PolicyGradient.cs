@@ -12,9 +12,13 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed record PolicyGradient : AgentLearning
 {
+    /// <summary>Decisions of a training step: of each brain, where each agent has its own; of all agents together, where they share one.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int BatchSize { get; init => field = Requirements.Size(value, "decisions of a batch"); } = 16;
+
     /// <summary>How much of the next decision's return counts for this one, from 0 (only what it brings at once) to 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
-    public float Discount { get; init => field = Share(value, "discount", nameof(Discount)); } = 0.95f;
+    public float Discount { get; init => field = Requirements.Share(value, "discount", nameof(Discount)); } = 0.95f;
 
     /// <summary>Decisions of an agent after which their returns are computed at the latest.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
@@ -22,7 +26,7 @@ public sealed record PolicyGradient : AgentLearning
 
     /// <summary>The share of each return in the running mean and variance.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
-    public float BaselineRate { get; init => field = Share(value, "rate of the baseline", nameof(BaselineRate)); } = 0.05f;
+    public float BaselineRate { get; init => field = Requirements.Share(value, "rate of the baseline", nameof(BaselineRate)); } = 0.05f;
 
     /// <summary>Whether advantages are divided by the running standard deviation of the returns, so that the scale of the rewards does not matter.</summary>
     public bool NormalizeAdvantages { get; init; } = true;
@@ -37,17 +41,14 @@ public sealed record PolicyGradient : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Epochs { get; init => field = Requirements.Size(value, "steps on a batch"); } = 1;
 
-    internal override SoftmaxCrossEntropy CreateLoss() => new(EntropyBonus);
+    internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy(EntropyBonus);
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
     {
         return new PolicyGradientLearner(brains, population, this);
     }
 
-    internal override int MostDecisionsKept(AgentPopulationOptions population) => PolicyGradientLearner.MostKept(population, this);
+    internal override int MostRowsOfAStep(AgentPopulationOptions population) => BatchSize;
 
-    private static float Share(float value, string what, string name)
-    {
-        return value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"The {what} must be from 0 to 1.");
-    }
+    internal override int MostDecisionsKept(AgentPopulationOptions population) => PolicyGradientLearner.MostKept(population, this);
 }

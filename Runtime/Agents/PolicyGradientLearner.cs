@@ -100,6 +100,13 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         if (decisions == 0) return;
         ref Baseline baseline = ref baselines[brain];
         for (int i = 0; i < decisions; i++) rewards[i] = underWay.Weight(agent, i);
+        if (Requirements.IndexOfNonFinite(rewards.AsSpan(0, decisions)) >= 0)   // more than a float holds
+        {
+            SkippedDecisions += decisions;
+            underWay.Remove(agent, decisions);
+            return;
+        }
+
         Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? baseline.Mean : 0, returns);
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
         for (int i = 0; i < decisions; i++)

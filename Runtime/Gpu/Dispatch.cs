@@ -130,13 +130,14 @@ internal sealed class Dispatch
         return reads <= MostBindingsOfAKind && writes <= MostBindingsOfAKind && reads + writes <= most;
     }
 
-    /// <summary>The same dispatch with other matrices, further constants, sizes or textures.</summary>
+    /// <summary>The same dispatch with other matrices, further constants, sizes, scalars or textures.</summary>
     public Dispatch With(
         IReadOnlyList<MatrixBinding>? matrices = null, IReadOnlyList<(string Name, int Value)>? constants = null,
-        KernelArguments<int>? sizes = null, TextureBinding? texture = null)
+        KernelArguments<int>? sizes = null, KernelArguments<float>? scalars = null, TextureBinding? texture = null)
     {
         return new Dispatch(
-            Source.With([.. constants ?? []]), matrices ?? Matrices, sizes is null ? Sizes : [.. Sizes, sizes], Grid, Scalars,
+            Source.With([.. constants ?? []]), matrices ?? Matrices, sizes is null ? Sizes : [.. Sizes, sizes], Grid,
+            scalars is null ? Scalars : [.. Scalars, scalars],
             texture is { } more ? [.. Textures, more] : Textures)
         {
             FloatingPointOperations = FloatingPointOperations,

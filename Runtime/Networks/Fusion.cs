@@ -85,7 +85,7 @@ internal sealed class Fusion
     /// <summary>A further row of workgroups of the last layer's gradient.</summary>
     private void SumIntoGradient(LossSum sum)
     {
-        if (Writer(sum.RowLosses) is not LastLayerLoss last) return;
+        if (Writer(sum.RowLosses) is not LastLayerLoss last || IsGuided(last)) return;
         DenseBackwardWeights? gradient = Readers(last.OutputGradients).OfType<DenseBackwardWeights>().FirstOrDefault();
         if (gradient is not null) Replace([gradient, sum], gradient with { Sum = sum });
     }
@@ -106,7 +106,7 @@ internal sealed class Fusion
             [
                 DenseForward { Activation: not null } hidden, LastLayerLoss { HiddenGradients: not null } last, LossSum sum,
                 DenseBackwardWeights { Update: { } outputUpdate }, DenseBackwardWeights { Update: { } hiddenUpdate },
-            ] || last.Activation != hidden.Activation)
+            ] || last.Activation != hidden.Activation || IsGuided(last))
         {
             return;
         }
@@ -117,6 +117,9 @@ internal sealed class Fusion
         Computation[] parts = [.. plan.Select(planned => planned.Computation).Reverse()];
         Replace(parts, new SmallStep(hidden, last, sum, outputUpdate, hiddenUpdate, scratch));
     }
+
+    /// <summary>Whether the updates of the step wait for the sum of its losses, which gives their learning rate.</summary>
+    private bool IsGuided(LastLayerLoss last) => graph.HasLog && last.Loss.RateGuide is not null;
 
     /// <summary>Puts one computation in the place of the first of some, if the family has a kernel for it and the driver room for its matrices.</summary>
     private void Replace(Computation[] parts, Computation fused)

@@ -333,7 +333,7 @@ public sealed class Network : IDisposable
     /// <summary>Makes the textures that updates write the same as the committed ones.</summary>
     internal void CopyToPending()
     {
-        foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.CopyToPending();
+        foreach (PingPongMatrix[] layer in matrices) Array.ForEach(layer, static matrix => matrix.CopyToPending());
         PendingIsStale = false;
     }
 

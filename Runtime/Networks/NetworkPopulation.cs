@@ -189,13 +189,13 @@ public sealed class NetworkPopulation : IDisposable
         ledger.Dispose();
     }
 
-    /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
+    /// <summary>Makes a forward pass that is enqueued again and again, of one sample a member, with textures of its own.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     internal PopulationPrediction PlanPrediction()
     {
         using NeuralDevice.Scope scope = Enter();
-        (MatrixTexture features, MatrixTexture probabilities, Plan plan) = workspace.PlanPrediction();
-        return new PopulationPrediction(this, features, probabilities, plan);
+        (MatrixTexture features, MatrixTexture outputs, Plan plan) = workspace.PlanPrediction();
+        return new PopulationPrediction(this, features, outputs, plan);
     }
 
     /// <summary>Makes and compiles what a step of so many rows a member needs, so that the first one is as quick as the others.</summary>

@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
-/// <summary>A prediction of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
-internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture probabilities, Plan plan) : IDisposable
+/// <summary>A forward pass of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
+internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture outputs, Plan plan) : IDisposable
 {
     /// <summary>[members × inputs].</summary>
     public MatrixTexture Features => features;
 
-    /// <summary>[members × classes].</summary>
-    public MatrixTexture Probabilities => probabilities;
+    /// <summary>[members × classes], before a softmax.</summary>
+    public MatrixTexture Outputs => outputs;
 
     /// <summary>Uploads a sample a member, checked, and enqueues their forward pass.</summary>
     public void Enqueue(ReadOnlySpan<float> values) => population.Enqueue(this, values);
@@ -21,6 +21,6 @@ internal sealed class PopulationPrediction(NetworkPopulation population, MatrixT
     public void Dispose()
     {
         features.Dispose();
-        probabilities.Dispose();
+        outputs.Dispose();
     }
 }

@@ -110,12 +110,12 @@ internal sealed class PopulationWorkspace : IDisposable
         return Probabilities.TryRead(result);
     }
 
-    /// <summary>A prediction of one sample a member with matrices of its own.</summary>
+    /// <summary>A forward pass of one sample a member with matrices of its own; its results are the outputs, before a softmax.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
-    public (MatrixTexture Features, MatrixTexture Probabilities, Plan Plan) PlanPrediction()
+    public (MatrixTexture Features, MatrixTexture Outputs, Plan Plan) PlanPrediction()
     {
         MatrixTexture samples = new(device, FeatureShape(1)), results = new(device, ProbabilityShape(1));
-        return (samples, results, PlanOf([Forward(1, samples, results)]));
+        return (samples, results, PlanOf([Forward(1, samples, results, softmax: false)]));
     }
 
     public void Dispose()
@@ -151,7 +151,8 @@ internal sealed class PopulationWorkspace : IDisposable
             Shape, activation, loss, parameters.Weights, samples, labels, losses, parameters.Gradients, firstRow, rowsPerStep, Update: null);
     }
 
-    private PopulationForward Forward(int rows, Operand samples, Operand results) => new(Shape, activation, parameters.Weights, samples, results, rows);
+    private PopulationForward Forward(int rows, Operand samples, Operand results, bool softmax = true) =>
+        new(Shape, activation, parameters.Weights, samples, results, rows, softmax);
 
     private MatrixShape FeatureShape(int rows) => device.Shape((long)Shape.Members * rows, Shape.Inputs, "The features of a population");
 

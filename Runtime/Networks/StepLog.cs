@@ -5,7 +5,8 @@ namespace NeuralPlugin;
 /// <summary>
 /// What the steps of a trainer find, kept on the GPU until it is read back: for each of the last <see cref="Slots"/> steps its
 /// loss and its correct predictions, and the first step whose loss was not finite, which keeps itself and all later ones from
-/// changing the weights. Shaders/Include/step_log.glsl says how.
+/// changing the weights. Shaders/Include/step_log.glsl says how. Where the loss guides the learning rate, as many rows more are that of the
+/// steps' rates (Shaders/Include/guided_rate.glsl).
 /// </summary>
 internal sealed class StepLog : IDisposable
 {
@@ -18,10 +19,14 @@ internal sealed class StepLog : IDisposable
     private readonly MatrixTexture texture;
     private readonly Part dropped;
     private readonly KernelArguments<int> stepNumber = new(("stepNumber", 0));
+    private readonly KernelArguments<float>? rateScalars;
 
-    public StepLog(NeuralDevice device)
+    /// <param name="device">Where it is.</param>
+    /// <param name="guide">How the loss guides the learning rate; null where it does not.</param>
+    public StepLog(NeuralDevice device, RateGuide? guide = null)
     {
-        texture = new MatrixTexture(device, device.Shape(Slots + 1, MatrixShape.ColumnsPerTexel, "The log of a trainer"));
+        rateScalars = guide?.MakeScalars();
+        texture = new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer"));
         dropped = new Part(texture);
         Results = new Part(texture);
     }
@@ -40,6 +45,9 @@ internal sealed class StepLog : IDisposable
     /// <summary>Image units and storage buffers that <see cref="Guard"/> adds to a computation.</summary>
     public static int BindingsOf(Computation computation) => !computation.FindsLosses ? 0 : computation.Updates ? 1 : 2;
 
+    /// <summary>Rows of a log.</summary>
+    public static int RowsFor(RateGuide? guide) => Slots + 1 + (guide is null ? 0 : Slots);
+
     /// <summary>Says which step the dispatches that are run from now on belong to; from 1 on.</summary>
     public void BeginStep(long step) => stepNumber["stepNumber"] = NumberOf(step);
 
@@ -52,8 +60,11 @@ internal sealed class StepLog : IDisposable
         bool isWholeStep = computation.FindsLosses && computation.Updates;
         if (isWholeStep) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
         else if (computation.FindsLosses) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
-        TextureBinding? lookUp = computation.Updates && !isWholeStep ? new TextureBinding("droppedSteps", dropped) : null;
-        return dispatch.With(matrices, [("LOG_SLOTS", Slots)], stepNumber, lookUp);
+        bool isGuided = rateScalars is not null && (results >= 0 || computation.Updates);
+        Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update comes behind the sum that gives its rate
+        TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
+        IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), ("GUIDED_RATE", 1)] : [("LOG_SLOTS", Slots)];
+        return dispatch.With(matrices, constants, stepNumber, isGuided ? rateScalars : null, lookUp);
     }
 
     /// <summary>No step is dropped any more.</summary>
@@ -72,12 +83,12 @@ internal sealed class StepLog : IDisposable
 }
 
 /// <summary>A copy of a log in memory.</summary>
-internal sealed class StepLogCopy
+internal sealed class StepLogCopy(RateGuide? guide)
 {
-    private readonly float[] values = new float[(StepLog.Slots + 1) * MatrixShape.ColumnsPerTexel];
+    private readonly float[] values = new float[StepLog.RowsFor(guide) * MatrixShape.ColumnsPerTexel];
 
     /// <summary>The number of the step that was dropped; 0 where none was.</summary>
-    public int DroppedStep => (int)values[^MatrixShape.ColumnsPerTexel];
+    public int DroppedStep => (int)values[StepLog.Slots * MatrixShape.ColumnsPerTexel];
 
     public void Read(Readback readback) => readback.Read(0, values);
 
@@ -87,7 +98,15 @@ internal sealed class StepLogCopy
         result = MemoryMarshal.Cast<float, StepResult>(values)[StepLog.SlotOf(step)];
         return (int)result.Number == StepLog.NumberOf(step);
     }
+
+    /// <summary>What a step found that <see cref="TryGet"/> finds, where its loss guides the learning rate.</summary>
+    public GuidedStepResult Guided(long step) =>
+        MemoryMarshal.Cast<float, GuidedStepResult>(values)[StepLog.Slots + 1 + StepLog.SlotOf(step)];
 }
+
+/// <summary>A row of a log whose loss guides the learning rate: its rate, and the means of its batch before it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct GuidedStepResult(float Rate, float Divergence, float Entropy, float ValueLoss);
 
 /// <summary>A row of a log: the mean loss, the correct predictions, the rows and the number of a step.</summary>
 [StructLayout(LayoutKind.Sequential)]

@@ -53,7 +53,7 @@ public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float
 
     internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
     {
-        (float rate, float meanCorrection, float varianceCorrection) = (scalars["learningRate"], scalars["meanCorrection"], scalars["varianceCorrection"]);
+        (float rate, float meanCorrection, float varianceCorrection) = (parameters.StepRate, scalars["meanCorrection"], scalars["varianceCorrection"]);
         ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients, mean = parameters.State(0), variance = parameters.State(1);
         Span<float> newWeights = parameters.NewWeights, newMean = parameters.NewState(0), newVariance = parameters.NewState(1);
         Vector<float> epsilon = new(Epsilon);

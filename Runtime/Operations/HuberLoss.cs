@@ -45,7 +45,7 @@ public sealed record HuberLoss(float Delta = 1) : Loss
             if (!gradients.IsEmpty) gradients[j] = weight * clamped / ((float)count * rows);
         }
 
-        return new RowLoss(weight * sum / count, false);
+        return new RowLoss(weight * sum / count, 0);
     }
 
     private static float Required(float value) => Requirements.Number(value, "delta of the Huber loss", Requirements.LeastNormal, name: nameof(Delta));

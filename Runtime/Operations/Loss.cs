@@ -3,8 +3,8 @@ namespace NeuralPlugin;
 /// <summary>
 /// What training minimizes: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
 /// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c>, which the kernels of the last layer
-/// take along. Of a row, <c>rowLoss</c> gives what the record of a step adds up: the loss, and 1 where the prediction is correct; all losses have that
-/// record. It is an immutable description.
+/// take along. Of a row, <c>rowLoss</c> gives what the record of a step adds up: the loss, and 1 where the prediction is correct or, with a
+/// <see cref="RateGuide"/>, the divergence. It is an immutable description.
 /// </summary>
 public abstract record Loss
 {
@@ -35,6 +35,9 @@ public abstract record Loss
 
     /// <summary>Whether the outputs are logits of classes, so that a prediction is their softmax.</summary>
     internal virtual bool OutputsAreLogits => false;
+
+    /// <summary>How the divergence that it reports beside the loss of a row moves the learning rate; null for a loss that reports none.</summary>
+    internal virtual RateGuide? RateGuide => null;
 
     /// <summary>The targets of samples with so many outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);

@@ -33,6 +33,6 @@ public sealed record MeanSquaredError : Loss
             if (!gradients.IsEmpty) gradients[j] = 2 * weight * difference / ((float)count * rows);
         }
 
-        return new RowLoss(weight * sum / count, false);
+        return new RowLoss(weight * sum / count, 0);
     }
 }

@@ -91,20 +91,23 @@ internal sealed record PopulationUpdate(PopulationShape Shape, ParameterUpdate U
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.Population(Shape).Update(this);
 }
 
-/// <summary>The probabilities of every member's rows, by its own network.</summary>
+/// <summary>The outputs of every member's rows by its own network, or their softmax.</summary>
 /// <param name="Shape">The population.</param>
 /// <param name="Activation">What follows the first layer.</param>
 /// <param name="Weights">The committed parameters of all members.</param>
 /// <param name="Features">[members · rows × inputs].</param>
-/// <param name="Probabilities">[members · rows × outputs].</param>
+/// <param name="Results">[members · rows × outputs].</param>
 /// <param name="Rows">Rows of each member.</param>
+/// <param name="Softmax">Whether the results are probabilities.</param>
 internal sealed record PopulationForward(
-    PopulationShape Shape, Activation Activation, Operand Weights, Operand Features, Operand Probabilities, int Rows) : Computation
+    PopulationShape Shape, Activation Activation, Operand Weights, Operand Features, Operand Results, int Rows, bool Softmax) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices =>
-        [MatrixBinding.Read("weights", Weights), MatrixBinding.Read("features", Features), MatrixBinding.Write("probabilities", Probabilities)];
+        [MatrixBinding.Read("weights", Weights), MatrixBinding.Read("features", Features), MatrixBinding.Write("results", Results)];
 
     public override IReadOnlyList<(string Name, int Value)> Sizes => [("members", Shape.Members)];
+
+    public override IReadOnlyList<(string Name, int Value)> Constants => Softmax ? [("SOFTMAX", 1)] : [];
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Activation.Scalars;
 

@@ -11,7 +11,7 @@ namespace NeuralPlugin;
 /// follow each other; what is no parameter of any member is zero and stays so.
 /// </para>
 /// <para>
-/// Features, targets, probabilities and losses have the layout that all families share: a row a sample, those of a member below each other, and a row
+/// Features, targets, outputs and losses have the layout that all families share: a row a sample, those of a member below each other, and a row
 /// a member.
 /// </para>
 /// </remarks>
@@ -44,6 +44,6 @@ internal abstract class PopulationKernels(PopulationShape shape)
     /// <summary>The update by the sums of the gradients.</summary>
     public abstract KernelChoice Update(PopulationUpdate computation);
 
-    /// <summary>The probabilities of rows.</summary>
+    /// <summary>The outputs of rows, or their probabilities.</summary>
     public abstract KernelChoice Forward(PopulationForward computation);
 }

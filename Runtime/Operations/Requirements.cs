@@ -19,6 +19,12 @@ internal static class Requirements
             : throw new DeviceLimitException($"The number of {what} is {value}, and no device holds more than {MaximumSize}.", name);
     }
 
+    /// <summary>A part of one.</summary>
+    public static float Share(float value, string what, string name)
+    {
+        return value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"The {what} must be from 0 to 1.");
+    }
+
     /// <summary>A number from <paramref name="least"/> on, and finite; below <paramref name="limit"/> where one is given.</summary>
     public static float Number(
         float value, string what, float least = 0, float limit = float.PositiveInfinity, [CallerArgumentExpression(nameof(value))] string? name = null)

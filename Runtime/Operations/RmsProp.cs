@@ -41,7 +41,7 @@ public sealed record RmsProp(float LearningRate = 0.01f, float Rho = 0.99f, floa
 
     internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
     {
-        float rate = scalars["learningRate"];
+        float rate = parameters.StepRate;
         ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients, square = parameters.State(0);
         Span<float> newWeights = parameters.NewWeights, newSquare = parameters.NewState(0);
         Vector<float> epsilon = new(Epsilon);

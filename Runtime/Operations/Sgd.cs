@@ -43,7 +43,7 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
 
     internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
     {
-        (float rate, float decay) = (scalars["learningRate"], scalars["weightDecay"]);
+        (float rate, float decay) = (parameters.StepRate, scalars["weightDecay"]);
         ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients;
         Span<float> newWeights = parameters.NewWeights;
         if (Momentum > 0)

@@ -44,15 +44,15 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
         const int FewOutputs = 256;
         (int label, float weight) = LabelTargets.Read(target);
         Span<float> terms = !gradients.IsEmpty ? gradients : outputs.Length <= FewOutputs ? stackalloc float[outputs.Length] : new float[outputs.Length];
-        Softmax softmax = Softmax.Of(outputs, target, terms);
-        if (!gradients.IsEmpty) ToGradients(softmax, outputs, target, label, weight, rows, gradients);
+        Softmax softmax = Softmax.Of(outputs, LabelTargets.MaskOf(target), terms);
+        if (!gradients.IsEmpty) ToGradients(softmax, outputs, LabelTargets.MaskOf(target), label, weight, rows, gradients);
         float crossEntropy = softmax.LogSum - (outputs[label] - softmax.Maximum);
-        return new RowLoss((weight * crossEntropy) - (EntropyBonus * softmax.Entropy), softmax.Best == label);
+        return new RowLoss((weight * crossEntropy) - (EntropyBonus * softmax.Entropy), softmax.Best == label ? 1 : 0);
     }
 
     /// <summary>From exp(z − max z) to the gradients.</summary>
     private void ToGradients(
-        Softmax softmax, ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int label, float weight, int rows, Span<float> gradients)
+        Softmax softmax, ReadOnlySpan<float> outputs, ReadOnlySpan<uint> mask, int label, float weight, int rows, Span<float> gradients)
     {
         ReadOnlySpan<Vector128<float>> z = MemoryMarshal.Cast<float, Vector128<float>>(outputs);
         Span<Vector128<float>> dz = MemoryMarshal.Cast<float, Vector128<float>>(gradients);
@@ -66,7 +66,7 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
             Vector128<float> gradient = weight * (p - isLabel);
             if (EntropyBonus != 0)
             {
-                Vector128<float> logP = Softmax.Allowed(target, t) & (Softmax.Shifted(z[t], softmax.Maximum) - Vector128.Create(softmax.LogSum));
+                Vector128<float> logP = Softmax.Allowed(mask, t) & (Softmax.Shifted(z[t], softmax.Maximum) - Vector128.Create(softmax.LogSum));
                 gradient += EntropyBonus * p * (logP + Vector128.Create(softmax.Entropy));
             }
 

@@ -1,20 +1,25 @@
 namespace NeuralPlugin;
 
-/// <summary>What samples are to give: labels or values, and with each sample the factor of its loss.</summary>
+/// <summary>What samples are to give: labels or values, and with each sample the factor of its loss; or decisions that were made.</summary>
 internal readonly ref struct BatchTargets
 {
     private BatchTargets(
-        bool areLabels, ReadOnlySpan<int> labels, ReadOnlySpan<float> values, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+        bool areLabels, ReadOnlySpan<int> labels, ReadOnlySpan<float> values, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses,
+        ReadOnlySpan<float> logProbabilities = default)
     {
         AreLabels = areLabels;
         Labels = labels;
         Values = values;
         SampleWeights = sampleWeights;
         AllowedClasses = allowedClasses;
+        LogProbabilities = logProbabilities;
     }
 
     /// <summary>Whether they are labels, and not values.</summary>
     public bool AreLabels { get; }
+
+    /// <summary>Whether they are decisions: actions for labels, returns for values and advantages for weights.</summary>
+    public bool AreDecisions => !LogProbabilities.IsEmpty;
 
     /// <summary>[batch], each a class.</summary>
     public ReadOnlySpan<int> Labels { get; }
@@ -28,11 +33,18 @@ internal readonly ref struct BatchTargets
     /// <summary>[batch × classes], or empty for all.</summary>
     public ReadOnlySpan<bool> AllowedClasses { get; }
 
+    /// <summary>[batch], of decisions: the logarithm of the probability that the action had when it was chosen; else empty.</summary>
+    public ReadOnlySpan<float> LogProbabilities { get; }
+
     public static BatchTargets OfLabels(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default) =>
         new(true, labels, default, sampleWeights, allowedClasses);
 
     public static BatchTargets OfValues(ReadOnlySpan<float> values, ReadOnlySpan<float> sampleWeights = default) =>
         new(false, default, values, sampleWeights, default);
+
+    public static BatchTargets OfDecisions(
+        ReadOnlySpan<int> actions, ReadOnlySpan<float> advantages, ReadOnlySpan<float> logProbabilities, ReadOnlySpan<float> returns, ReadOnlySpan<bool> allowed) =>
+        new(false, actions, returns, advantages, allowed, logProbabilities);
 
     /// <summary>Those of one sample, of so many outputs.</summary>
     public BatchTargets Row(int row, int outputs) => new(
@@ -94,11 +106,14 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     /// <summary>The label and the weight of a packed target.</summary>
     public static (int Label, float Weight) Read(ReadOnlySpan<uint> target) => ((int)target[0], BitConverter.UInt32BitsToSingle(target[1]));
 
-    /// <summary>Which of the four classes of a texel are allowed by a packed target, a bit each; those past the last one are not.</summary>
-    public static uint AllowedOfTexel(ReadOnlySpan<uint> target, int texel)
+    /// <summary>The words of a packed target with a bit for each class; those past the last one are zero.</summary>
+    public static ReadOnlySpan<uint> MaskOf(ReadOnlySpan<uint> target) => target[MaskWord..];
+
+    /// <summary>Which of the four classes of a texel are allowed by such words, a bit each.</summary>
+    public static uint AllowedOfTexel(ReadOnlySpan<uint> mask, int texel)
     {
         const int TexelsPerWord = BitsPerWord / MatrixShape.ColumnsPerTexel;
-        return target[MaskWord + (texel / TexelsPerWord)] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
+        return mask[texel / TexelsPerWord] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
     }
 
     public override void Check(int rows, BatchTargets targets)

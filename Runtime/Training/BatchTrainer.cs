@@ -147,6 +147,9 @@ public sealed class BatchTrainer : IDisposable
         EnqueueLastBatch();
     }
 
+    /// <summary>What the last enqueued steps that are known found, where the loss guides the learning rate; NaN before the first.</summary>
+    internal GuidedStepResult Guided => enqueued?.Guided ?? default;
+
     /// <summary>The features of enqueued batches, after <see cref="PrepareEnqueued"/> and until one of more rows.</summary>
     internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
 

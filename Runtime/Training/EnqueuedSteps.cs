@@ -18,11 +18,14 @@ internal sealed class EnqueuedSteps : IDisposable
         this.network = network;
         this.loss = loss;
         this.state = state;
-        ledger = new StepLedger(network, state, readbacks: 1);
+        ledger = new StepLedger(network, state, readbacks: 1, loss.RateGuide);
     }
 
     /// <summary>Steps that do not count.</summary>
     public long Lost => ledger.Lost;
+
+    /// <summary>What the last steps that are known found, where the loss guides the learning rate.</summary>
+    public GuidedStepResult Guided => ledger.Guided;
 
     /// <summary>Sees to it that there is a compiled plan of at least so many rows.</summary>
     public void Prepare(int capacity)

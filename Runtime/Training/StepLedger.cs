@@ -15,7 +15,8 @@ internal sealed class StepLedger : IDisposable
     private readonly OptimizerState state;
     private readonly StepLog log;
     private readonly MatrixTexture[] textures;
-    private readonly StepLogCopy found = new();
+    private readonly RateGuide? guide;
+    private readonly StepLogCopy found;
     private readonly LogReadback[] readbacks;
     private readonly StepSides sides = new();
     private long started;      // of the copies of the log
@@ -30,11 +31,14 @@ internal sealed class StepLedger : IDisposable
     /// <param name="network">What is trained.</param>
     /// <param name="state">What the optimizer keeps; its steps are counted here.</param>
     /// <param name="readbacks">Copies of the log that may be under way at a time.</param>
-    public StepLedger(Network network, OptimizerState state, int readbacks)
+    /// <param name="guide">How the loss guides the learning rate; null where it does not.</param>
+    public StepLedger(Network network, OptimizerState state, int readbacks, RateGuide? guide = null)
     {
+        this.guide = guide;
+        found = new StepLogCopy(guide);
         this.network = network;
         this.state = state;
-        log = new StepLog(network.Device);
+        log = new StepLog(network.Device, guide);
         textures = [log.Texture];
         this.readbacks = [.. Enumerable.Range(0, readbacks).Select(_ => new LogReadback(new Readback(network.Device, [log.Texture.Shape])))];
     }
@@ -56,6 +60,9 @@ internal sealed class StepLedger : IDisposable
 
     /// <summary>The share of right predictions over them.</summary>
     public float Accuracy { get; private set; } = float.NaN;
+
+    /// <summary>Means over the same steps, and the latest learning rate, where the loss guides it; NaN before the first.</summary>
+    public GuidedStepResult Guided { get; private set; } = new(float.NaN, float.NaN, float.NaN, float.NaN);
 
     /// <summary>A step begins, from the committed weights.</summary>
     public void BeginStep(float learningRate)
@@ -193,16 +200,25 @@ internal sealed class StepLedger : IDisposable
 
     private void Summarize()
     {
-        double loss = 0, correct = 0, rows = 0;
+        double loss = 0, correct = 0, rows = 0, divergence = 0, entropy = 0, valueLoss = 0;
+        float rate = Guided.Rate;
         for (long step = Math.Max(1, known - StepLog.Slots + 1); step <= known; step++)
         {
             if (!found.TryGet(step, out StepResult result) || !float.IsFinite(result.Loss)) continue;
             loss += (double)result.Loss * result.Rows;
             correct += result.Correct;
             rows += result.Rows;
+            if (guide is null) continue;
+            GuidedStepResult guided = found.Guided(step);
+            rate = guided.Rate;
+            divergence += (double)guided.Divergence * result.Rows;
+            entropy += (double)guided.Entropy * result.Rows;
+            valueLoss += (double)guided.ValueLoss * result.Rows;
         }
 
-        if (rows > 0) (Loss, Accuracy) = ((float)(loss / rows), (float)(correct / rows));
+        if (rows == 0) return;
+        (Loss, Accuracy) = ((float)(loss / rows), (float)(correct / rows));
+        if (guide is not null) Guided = new GuidedStepResult(rate, (float)(divergence / rows), (float)(entropy / rows), (float)(valueLoss / rows));
     }
 
     /// <summary>A copy of the log on its way: as it was behind its last step, and how often training had been resumed.</summary>

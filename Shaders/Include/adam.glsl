@@ -1,10 +1,9 @@
 // Slot OPTIMIZER: Adam (Kingma and Ba, 2015, algorithm 1).
 //   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
-//   w' = w - learningRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
+//   w' = w - stepRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 // The two corrections come as scalars, computed in double.
-#include "bindings.glsl"
+#include "learning_rate.glsl"
 
-SCALAR(learningRate);
 SCALAR(beta1);
 SCALAR(beta2);
 SCALAR(epsilon);
@@ -15,5 +14,5 @@ vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
     state[0] = beta1 * state[0] + (1.0 - beta1) * gradient;
     state[1] = beta2 * state[1] + (1.0 - beta2) * gradient * gradient;
-    return w - learningRate * (state[0] * meanCorrection) / (sqrt(state[1] * varianceCorrection) + epsilon);
+    return w - stepRate * (state[0] * meanCorrection) / (sqrt(state[1] * varianceCorrection) + epsilon);
 }

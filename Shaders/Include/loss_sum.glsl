@@ -3,19 +3,29 @@
 // Where a trainer keeps a log, it is a row of that (step_log.glsl).
 // LOSS_PARTS interleaved parts, part p of rows p, p + LOSS_PARTS, ... in order, then the parts in order: the same bits for any
 // number of invocations. Every invocation of the workgroup calls it, since it waits for the others; one whose group is not to sum says so.
+//
+// With GUIDED_RATE the sum over rows is of all four values, and gives the rate of the step (guided_rate.glsl).
 #include "step_log.glsl"
+#ifdef GUIDED_RATE
+#include "guided_rate.glsl"
+#define SUMS vec4
+#define SUMMED xyzw
+#else
+#define SUMS vec2
+#define SUMMED xy
+#endif
 
 READ(rowLosses);
 WRITE(batchLoss);
 
-shared vec2 lossParts[LOSS_PARTS];
+shared SUMS lossParts[LOSS_PARTS];
 
 void sumLosses(int invocation, int invocations, bool isWanted)
 {
     for (int part = isWanted ? invocation : LOSS_PARTS; part < LOSS_PARTS; part += invocations)
     {
-        vec2 sum = vec2(0.0);
-        for (int row = part; row < rows; row += LOSS_PARTS) sum += LOAD(rowLosses, matrixTexel(row, 0, 1)).xy;
+        SUMS sum = SUMS(0.0);
+        for (int row = part; row < rows; row += LOSS_PARTS) sum += LOAD(rowLosses, matrixTexel(row, 0, 1)).SUMMED;
         lossParts[part] = sum;
     }
 
@@ -23,8 +33,13 @@ void sumLosses(int invocation, int invocations, bool isWanted)
 
     if (isWanted && invocation == 0)
     {
-        vec2 sum = vec2(0.0);
+        SUMS sum = SUMS(0.0);
         for (int part = 0; part < LOSS_PARTS; part++) sum += lossParts[part];
+#ifdef GUIDED_RATE
+        STORE(batchLoss, logOfStep(), stepResult(sum.x, 0.0));
+        STORE(batchLoss, logOfRate(stepNumber), rateFromSums(sum));
+#else
         STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
+#endif
     }
 }

@@ -4,6 +4,9 @@
 // The including kernel calls loadDrop first. Where there is no such texel (isWanted is false), nothing is updated. A step whose loss is not
 // finite stores as step_log.glsl says.
 #include "step_log.glsl"
+#ifdef GUIDED_RATE
+#include "guided_rate.glsl"
+#endif
 #include <OPTIMIZER>
 
 READ(weights);
@@ -12,13 +15,16 @@ WRITE(pendingWeights);
 EACH_STATE(DECLARE_STATE)
 
 #ifdef LOG_SLOTS
-LOOK_UP(droppedSteps);
+#include "dropped_steps.glsl"
 #endif
 
 void loadDrop()
 {
 #ifdef LOG_SLOTS
     droppedStep = FETCH(droppedSteps, logOfDrop()).x;
+#endif
+#ifdef GUIDED_RATE
+    guidedRate = rateOfStep();
 #endif
 }
 

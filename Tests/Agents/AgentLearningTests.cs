@@ -120,6 +120,8 @@ internal sealed class AgentLearningTests
     {
         public const int Kept = 64;
 
+        public const int BatchSize = 16;
+
         public float Rate { get; init; } = 0.1f;
 
         public bool LearnsFromReward { get; init; } = true;
@@ -128,12 +130,14 @@ internal sealed class AgentLearningTests
 
         internal override Optimizer SharedOptimizer => new Sgd(Rate);
 
-        internal override SoftmaxCrossEntropy CreateLoss() => new(EntropyBonus: 0.5f);   // else it repeats the first that paid, and tries no other
+        internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy(EntropyBonus: 0.5f);   // else it repeats the first that paid, and tries no other
 
         internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
         {
             return new RepetitionLearner(brains, population, this);
         }
+
+        internal override int MostRowsOfAStep(AgentPopulationOptions population) => BatchSize;
 
         internal override int MostDecisionsKept(AgentPopulationOptions population) => population.Capacity + (Kept * population.BrainCount);
     }
@@ -141,7 +145,7 @@ internal sealed class AgentLearningTests
     private sealed class RepetitionLearner(Brains brains, AgentPopulationOptions population, Repetition options)
         : Learner, ILearnsFromReward, ILearnsFromDemonstrations
     {
-        private readonly DecisionBatch batch = new(brains, population, options.BatchSize);
+        private readonly DecisionBatch batch = new(brains, population, Repetition.BatchSize);
         private readonly DecisionQueue last = new(population.Capacity, 1, population.Observations, population.Actions, brains.Seen);
         private readonly DecisionQueue good = new(brains.Count, Repetition.Kept, population.Observations, population.Actions, brains.Seen);
 

@@ -254,10 +254,10 @@ internal sealed class AgentTests
         agents.Add(agent);
         for (int frame = 0; frame < 4; frame++) agents.Update();
         Assert.That(recording.Count, Is.EqualTo(4));
-        Assert.That(recording.Observation(3).ToArray(), Is.EqualTo(new float[] { 4, 7 }), "raw");
+        Assert.That(recording.Observation(3).ToArray(), Is.EqualTo(new float[] { 3, 7 }), "raw");
         Assert.That(recording.AllowedActions(3).ToArray(), Is.EqualTo(new[] { true, true, false }));
-        Assert.That(Enumerable.Range(0, 4).Select(recording.Action), Is.EqualTo(new[] { 1, 0, 1, 0 }));
-        Assert.That(agent.ActionsReceived, Is.EqualTo(new[] { 1, 0, 1 }), "without the latency of a brain");
+        Assert.That(Enumerable.Range(0, 4).Select(recording.Action), Is.EqualTo(new[] { 0, 1, 0, 1 }));
+        Assert.That(agent.ActionsReceived, Is.EqualTo(new[] { 0, 1, 0 }), "without the latency of a brain");
     }
 
     // ---- coming and going ----

@@ -279,7 +279,7 @@ internal sealed class TextureSensorTests
             using AgentPopulation agents = MakeQuiet(device, texture, clones, observations, brains);
             for (int frame = 0; frame < 5; frame++) Next(agents);
             gl.ClearRecords();
-            for (int frame = 0; frame < 30; frame++) Next(agents);
+            for (int frame = 0; frame < 40; frame++) Next(agents);
             Assert.That(agents.Progress.TrainingSteps, Is.GreaterThanOrEqualTo(5));
             string[] ofImages = ["glReadPixels", "glGetTexImage", "glGetTextureImage", "glGetTextureSubImage", "glGetBufferSubData"];
             return (gl.Calls("glMapBufferRange"), ofImages.Sum(gl.Calls), gl.WaitingCalls.Count);

@@ -22,6 +22,6 @@ internal sealed record SoftSignDescent(float LearningRate, float Softness = 0.01
     {
         ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients;
         for (int i = 0; i < weights.Length; i++)
-            parameters.NewWeights[i] = weights[i] - (scalars["learningRate"] * gradients[i] / (MathF.Abs(gradients[i]) + Softness));
+            parameters.NewWeights[i] = weights[i] - (parameters.StepRate * gradients[i] / (MathF.Abs(gradients[i]) + Softness));
     }
 }

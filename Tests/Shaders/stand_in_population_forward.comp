@@ -1,9 +1,9 @@
-// Probabilities of a population: P [members * rows x outputs] = softmax(activate(X . W1 + b1) . W2 + b2), each network of its own rows. Each row of
-// workgroups takes ROWS of everyone's.
+// A forward pass of a population, each network of its own rows: [members * rows x outputs] = activate(X . W1 + b1) . W2 + b2 and, with SOFTMAX, the
+// softmax of that. Each row of workgroups takes ROWS of everyone's.
 #include "stand_in_population_rows.glsl"
 #include "softmax.glsl"
 
-WRITE(probabilities);
+WRITE(results);
 
 bvec4 loadAllowed(int row, int texel)
 {
@@ -23,10 +23,14 @@ void main()
 
     computeOutputs(member, row);
     int at = matrixTexel(sampleRow(member, firstRow + row), 0, OUTPUT_TEXELS);
+#ifdef SOFTMAX
     Softmax softmax = softmaxOfRow(row, OUTPUT_TEXELS);
     for (int t = 0; t < OUTPUT_TEXELS; t++)
     {
         vec4 terms = exponentials(networkOutput(row, t), loadAllowed(row, t), softmax.maximum);
-        STORE(probabilities, at + t, terms / softmax.sum);
+        STORE(results, at + t, terms / softmax.sum);
     }
+#else
+    for (int t = 0; t < OUTPUT_TEXELS; t++) STORE(results, at + t, networkOutput(row, t));
+#endif
 }

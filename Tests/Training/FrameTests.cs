@@ -40,6 +40,7 @@ internal sealed class FrameTests : IDisposable
     }
 
     [Test]
+    [Category(Categories.Once)]
     public void NothingWaits([Values(0, 1, 3, 10)] int delayFrames, [Values] bool hasTimeBudget)
     {
         const int Frames = 100;
@@ -89,6 +90,7 @@ internal sealed class FrameTests : IDisposable
     /// calls take by a clock of their own is far below the budget, and the machine's is not looked at, however busy it is.
     /// </summary>
     [Test]
+    [Category(Categories.Once)]
     public void TheBudgetIsHeldWhenCostsJump([Values(0, 1, 2)] int delayFrames, [Values(600_000, 3_000_000)] int nanosecondsPerStep)
     {
         const int FramesBetweenJumps = 20, Settling = 3;

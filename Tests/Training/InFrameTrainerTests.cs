@@ -81,6 +81,7 @@ internal sealed class InFrameTrainerTests
 
     /// <summary>A step of seven billion operations, some milliseconds' worth of it a frame.</summary>
     [Test]
+    [Category(Categories.Once)]
     public void AStepOfHalfASecondUnderTwoMillisecondsAFrameHasTheBitsOfAWholeOne()
     {
         const int Batch = 4_096, Features = 784, Hidden = 512, Digits = 10;

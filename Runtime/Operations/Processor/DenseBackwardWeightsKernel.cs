@@ -30,7 +30,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         inputs = Matrix("inputs");
         outputGradients = Matrix("outputGradients");
         parameterGradients = FindMatrix("parameterGradients");
-        if (optimizer is not null) update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
+        if (optimizer is not null) update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log, GuidedRate);
         if (FindMatrix("rowLosses") is { } losses) sum = new LossSumAccess(losses, Matrix("batchLoss"), Log);
         inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
         outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;

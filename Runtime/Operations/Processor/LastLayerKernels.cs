@@ -139,8 +139,7 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
                 new ReadOnlySpan<float>(z + (i * OutputStride), OutputStride),
                 new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), outputs, rows,
                 new Span<float>(gradients, OutputStride));
-            float* to = rowLosses.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
-            (to[0], to[1], to[2], to[3]) = (result.Loss, result.IsCorrect ? 1 : 0, 0, 0);
+            result.Store(rowLosses, row);
             Log.NoteLoss(result.Loss, log);
             found[i] = gradients;
         }

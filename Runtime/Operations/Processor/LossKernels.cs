@@ -1,13 +1,36 @@
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
-/// <summary>The loss of a row, and whether its prediction is correct.</summary>
-internal readonly record struct RowLoss(float Loss, bool IsCorrect);
+/// <summary>
+/// What a loss finds of a row, as rowLoss of its include gives it: the loss, and 1 where the prediction is correct; where the loss guides the learning
+/// rate, the three numbers beside it of <see cref="GuidedStepResult"/>.
+/// </summary>
+internal readonly record struct RowLoss(float Loss, float Second, float Third = 0, float Fourth = 0)
+{
+    /// <summary>Stores it as a row of a batch's losses.</summary>
+    public unsafe void Store(MatrixAddress rowLosses, int row)
+    {
+        float* to = rowLosses.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
+        (to[0], to[1], to[2], to[3]) = (Loss, Second, Third, Fourth);
+    }
+}
 
 /// <summary>The sum over a batch in interleaved parts: what Shaders/Include/loss_sum.glsl does.</summary>
-internal sealed unsafe class LossSumAccess(MatrixAddress rowLosses, MatrixAddress batchLoss, StepLogAccess steps)
+/// <param name="rowLosses">A row a sample.</param>
+/// <param name="batchLoss">Where the result goes.</param>
+/// <param name="steps">The log.</param>
+/// <param name="guide">The learning rate that the sum moves; null where it moves none.</param>
+internal sealed unsafe class LossSumAccess(MatrixAddress rowLosses, MatrixAddress batchLoss, StepLogAccess steps, GuidedRateAccess? guide = null)
 {
     public void Run(int rows)
     {
+        if (guide is not null)
+        {
+            RunGuided(rows);
+            return;
+        }
+
         float* losses = stackalloc float[Loss.Parts];
         float loss = 0, correct = 0;
         for (int part = 0; part < Loss.Parts; part++)
@@ -25,6 +48,20 @@ internal sealed unsafe class LossSumAccess(MatrixAddress rowLosses, MatrixAddres
         for (int part = 0; part < Loss.Parts; part++) loss += losses[part];
         steps.Write(loss, correct, rows, batchLoss.Floats);
     }
+
+    private void RunGuided(int rows)
+    {
+        Vector128<float> sum = default;
+        for (int part = 0; part < Loss.Parts; part++)
+        {
+            Vector128<float> sumOfPart = default;
+            for (int row = part; row < rows; row += Loss.Parts) sumOfPart += Vector128.Load(rowLosses.Floats + ((nint)row * MatrixShape.ColumnsPerTexel));
+            sum += sumOfPart;
+        }
+
+        steps.Write(sum[0], 0, rows, batchLoss.Floats);
+        guide!.Write(sum, rows, batchLoss);
+    }
 }
 
 /// <summary>loss_sum.comp: the mean loss of a batch, and its correct predictions.</summary>
@@ -32,7 +69,7 @@ internal sealed unsafe class LossSumKernel : LoggedKernel
 {
     private readonly LossSumAccess sum;
 
-    public LossSumKernel(Dispatch dispatch) : base(dispatch) => sum = new LossSumAccess(Matrix("rowLosses"), Matrix("batchLoss"), Log);
+    public LossSumKernel(Dispatch dispatch) : base(dispatch) => sum = new LossSumAccess(Matrix("rowLosses"), Matrix("batchLoss"), Log, GuidedRate);
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
@@ -86,8 +123,7 @@ internal sealed unsafe class LossKernel : BatchKernel
 
     private void Store(RowLoss found, int row)
     {
-        float* to = rowLosses!.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
-        (to[0], to[1], to[2], to[3]) = (found.Loss, found.IsCorrect ? 1 : 0, 0, 0);
+        found.Store(rowLosses!, row);
         Log.NoteLoss(found.Loss, log);
     }
 }

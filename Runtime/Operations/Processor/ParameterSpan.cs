@@ -1,9 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>Neighboring values of a parameter with their gradients and the optimizer's state, for <see cref="Optimizer.Update"/>: what is committed, and what is pending.</summary>
-internal readonly unsafe ref struct ParameterSpan(float* weights, float* gradients, float* newWeights, float** state, float** newState, int length)
+internal readonly unsafe ref struct ParameterSpan(float* weights, float* gradients, float* newWeights, float** state, float** newState, int length, float stepRate)
 {
     public int Length => length;
+
+    /// <summary>The learning rate of the step: that of the optimizer's scalars, or the one that the loss guides.</summary>
+    public float StepRate => stepRate;
 
     public ReadOnlySpan<float> Weights => new(weights, length);
 

@@ -14,16 +14,19 @@ internal sealed unsafe class UpdateAccess
     private readonly MatrixAddress[] pendingState;
     private readonly MatrixAddress? log;
     private readonly StepLogAccess steps;
+    private readonly GuidedRateAccess? guide;
 
     /// <param name="optimizer">The rule.</param>
     /// <param name="find">The kernel's matrices, by name; null where there is none.</param>
     /// <param name="scalars">Those of the optimizer.</param>
     /// <param name="steps">The log.</param>
-    public UpdateAccess(Optimizer optimizer, Func<string, MatrixAddress?> find, KernelArguments<float> scalars, StepLogAccess steps)
+    /// <param name="guide">The learning rate that the loss guides; null for that of the scalars.</param>
+    public UpdateAccess(Optimizer optimizer, Func<string, MatrixAddress?> find, KernelArguments<float> scalars, StepLogAccess steps, GuidedRateAccess? guide)
     {
         this.optimizer = optimizer;
         this.scalars = scalars;
         this.steps = steps;
+        this.guide = guide;
         weights = find("weights")!;
         pendingWeights = find("pendingWeights")!;
         state = [.. Enumerable.Range(0, optimizer.State.Count).Select(i => find($"state{i}")!)];
@@ -45,7 +48,8 @@ internal sealed unsafe class UpdateAccess
             to[i] = pendingState[i].Floats + first;
         }
 
-        optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length), scalars);
+        float rate = guide?.Rate ?? scalars["learningRate"];
+        optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length, rate), scalars);
     }
 
     /// <summary>What is committed becomes what is pending.</summary>
@@ -74,7 +78,7 @@ internal sealed unsafe class ParameterUpdateKernel : LoggedKernel
         gradients = Matrix("gradients");
         texels = Size("texels");
         this.lineTexels = lineTexels;
-        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
+        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log, GuidedRate);
     }
 
     public override long WorkOf(int rows) => 8L * texels;

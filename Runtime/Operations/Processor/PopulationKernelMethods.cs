@@ -124,13 +124,17 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
     }
 }
 
-/// <summary>network_population_forward.comp: probabilities of every member's rows. A line is some rows of a group.</summary>
+/// <summary>network_population_forward.comp: the outputs of every member's rows, or their probabilities. A line is some rows of a group.</summary>
 internal sealed unsafe class PopulationForwardKernel : PopulationMethod
 {
-    private readonly MatrixAddress probabilities;
+    private readonly MatrixAddress results;
+    private readonly bool areProbabilities;
 
-    public PopulationForwardKernel(Dispatch dispatch, PopulationShape shape, Activation activation) : base(dispatch, shape, activation) =>
-        probabilities = Matrix("probabilities");
+    public PopulationForwardKernel(Dispatch dispatch, PopulationShape shape, Activation activation) : base(dispatch, shape, activation)
+    {
+        results = Matrix("results");
+        areProbabilities = Constant("SOFTMAX") != 0;
+    }
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
@@ -155,9 +159,10 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
                 for (int row = 0; row < count; row++)
                 {
                     nint sample = ((nint)((group * Group) + m) * rows) + firstRow + row;
-                    Softmax.Probabilities(
-                        new ReadOnlySpan<float>(at.Outputs + (((m * MostRows) + row) * OutputStride), OutputStride), Outputs,
-                        new Span<float>(probabilities.Floats + (sample * OutputStride), OutputStride));
+                    ReadOnlySpan<float> outputs = new(at.Outputs + (((m * MostRows) + row) * OutputStride), OutputStride);
+                    Span<float> to = new(results.Floats + (sample * OutputStride), OutputStride);
+                    if (areProbabilities) Softmax.Probabilities(outputs, Outputs, to);
+                    else outputs[..Outputs].CopyTo(to);
                 }
             }
         }
@@ -178,7 +183,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         this.loss = loss;
         targets = Matrix("targets");
         losses = Matrix("losses");
-        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
+        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log, GuidedRate);
         targetStride = Size("targetTexels") * MatrixShape.ColumnsPerTexel;
     }
 

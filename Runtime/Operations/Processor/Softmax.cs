@@ -41,19 +41,19 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
 
     /// <summary>The softmax of a row, and exp(z − max z) of its allowed classes, zero for the others.</summary>
     /// <param name="logits">A row with its padding.</param>
-    /// <param name="target">Its target.</param>
+    /// <param name="mask">A bit for each class that is allowed.</param>
     /// <param name="terms">As long as the logits, written.</param>
-    public static Softmax Of(ReadOnlySpan<float> logits, ReadOnlySpan<uint> target, Span<float> terms)
+    public static Softmax Of(ReadOnlySpan<float> logits, ReadOnlySpan<uint> mask, Span<float> terms)
     {
         ReadOnlySpan<Vector128<float>> z = MemoryMarshal.Cast<float, Vector128<float>>(logits);
         Span<Vector128<float>> exponentials = MemoryMarshal.Cast<float, Vector128<float>>(terms);
         Vector128<float> greatest = Lowest, sums = default, weighted = default;
-        for (int t = 0; t < z.Length; t++) greatest = Greater(greatest, Vector128.ConditionalSelect(Allowed(target, t), z[t], Lowest));
+        for (int t = 0; t < z.Length; t++) greatest = Greater(greatest, Vector128.ConditionalSelect(Allowed(mask, t), z[t], Lowest));
         float maximum = GreatestOf(greatest);
         int best = -1;
         for (int t = 0; t < z.Length; t++)
         {
-            Vector128<float> allowed = Allowed(target, t), shifted = Shifted(z[t], maximum);
+            Vector128<float> allowed = Allowed(mask, t), shifted = Shifted(z[t], maximum);
             if (best < 0)
             {
                 uint isBest = (Vector128.Equals(z[t], Vector128.Create(maximum)) & allowed).ExtractMostSignificantBits();
@@ -70,10 +70,10 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
     }
 
     /// <summary>All bits of those of four classes that are allowed.</summary>
-    public static Vector128<float> Allowed(ReadOnlySpan<uint> target, int texel)
+    public static Vector128<float> Allowed(ReadOnlySpan<uint> mask, int texel)
     {
         Vector128<uint> bits = Vector128.Create(1u, 2u, 4u, 8u);
-        return Vector128.Equals(Vector128.Create(LabelTargets.AllowedOfTexel(target, texel)) & bits, bits).AsSingle();
+        return Vector128.Equals(Vector128.Create(LabelTargets.AllowedOfTexel(mask, texel)) & bits, bits).AsSingle();
     }
 
     /// <summary>z − m, kept finite where logits lie further apart than a float reaches, so that 0 · (z − m) is 0.</summary>

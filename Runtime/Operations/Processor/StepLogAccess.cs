@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -29,6 +31,12 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
         return (int)log.Floats[Drop] == Number ? UpdateKind.None : UpdateKind.Copy;
     }
 
+    /// <summary>Where the log has the rate of a step, so many steps after this one.</summary>
+    public int LogOfRate(int after = 0) => (slots + 1 + ((Number + after) % slots)) * MatrixShape.ColumnsPerTexel;
+
+    /// <summary>The same of the step before.</summary>
+    public int LogOfRateBefore => LogOfRate(slots - 1);
+
     private int Drop => slots * MatrixShape.ColumnsPerTexel;
 }
 
@@ -45,10 +53,38 @@ internal enum UpdateKind
     None,
 }
 
+/// <summary>A learning rate that follows the divergence of a step's batch: what Shaders/Include/guided_rate.glsl does.</summary>
+/// <param name="log">The log of steps, as it is looked up.</param>
+/// <param name="scalars">Those of <see cref="RateGuide"/>.</param>
+/// <param name="steps">Which step it is.</param>
+internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments<float> scalars, StepLogAccess steps)
+{
+    /// <summary>That of this step, whose sum is written.</summary>
+    public float Rate => log.Floats[steps.LogOfRate()];
+
+    /// <summary>Writes the row of this step from the sums of its batch.</summary>
+    public void Write(Vector128<float> sums, int rows, MatrixAddress results)
+    {
+        Vector128<float> means = sums / rows;
+        float before = log.Floats[steps.LogOfRateBefore], target = scalars["targetDivergence"];
+        float rate = before > 0 ? before : scalars["firstRate"];
+        if (target > 0 && means[1] > 2 * target) rate = Math.Max(rate / RateGuide.Factor, scalars["leastRate"]);
+        else if (target > 0 && means[1] < 0.5f * target) rate = Math.Min(rate * RateGuide.Factor, scalars["mostRate"]);
+        means.WithElement(0, rate).Store(results.Floats + steps.LogOfRate());
+    }
+}
+
 /// <summary>A kernel of a step, which may keep a log.</summary>
 internal abstract class LoggedKernel : ProcessorKernel
 {
-    protected LoggedKernel(Dispatch dispatch) : base(dispatch) => Log = new StepLogAccess(Constant("LOG_SLOTS"), FindSizes("stepNumber"));
+    protected LoggedKernel(Dispatch dispatch) : base(dispatch)
+    {
+        Log = new StepLogAccess(Constant("LOG_SLOTS"), FindSizes("stepNumber"));
+        if (Constant("GUIDED_RATE") != 0) GuidedRate = new GuidedRateAccess(FindMatrix("droppedSteps")!, ScalarsWith("firstRate"), Log);
+    }
 
     protected StepLogAccess Log { get; }
+
+    /// <summary>The learning rate that the loss guides; null where it guides none.</summary>
+    protected GuidedRateAccess? GuidedRate { get; }
 }

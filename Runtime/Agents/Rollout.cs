@@ -1,0 +1,223 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The decisions that a brain's agents have made since the last rollout, in the order in which they came, with what has come of them. Those whose outcome
+/// is not known yet when it closes begin the next one. Made once, it allocates nothing.
+/// </summary>
+internal sealed class Rollout
+{
+    private readonly SeenTextures? seen;
+    private readonly int observations;
+    private readonly int actionCount;
+    private readonly float[] features;          // [capacity × observations]
+    private readonly bool[] allowed;            // [capacity × actions]
+    private readonly int[] looks;
+    private readonly int[] owners;              // whose decision it is
+    private readonly int[] actions;
+    private readonly float[] logProbabilities;
+    private readonly float[] values;
+    private readonly double[] rewards;
+    private readonly Outcome[] outcomes;
+    private readonly float[] after;             // the value behind the last decision of an episode
+    private readonly long[] questions;          // the frame in which that value was asked for
+    private readonly float[] advantages;
+    private readonly float[] returns;
+    private readonly int[] complete;            // from firstComplete on the decisions whose outcome is known, after Close
+    private readonly int[] open;                // of each agent: its last decision, where it goes on; -1 for none
+    private readonly Successor[] successors;    // of each agent, while advantages are computed
+
+    private int incomplete;
+    private int firstComplete;
+
+    public Rollout(AgentPopulationOptions population, ActorCritic options, SeenTextures? seen)
+    {
+        this.seen = seen;
+        Capacity = CapacityOf(population, options);
+        observations = population.Observations;
+        actionCount = population.Actions;
+        features = new float[checked(Capacity * observations)];
+        allowed = new bool[checked(Capacity * actionCount)];
+        looks = new int[Capacity];
+        owners = new int[Capacity];
+        actions = new int[Capacity];
+        logProbabilities = new float[Capacity];
+        values = new float[Capacity];
+        rewards = new double[Capacity];
+        outcomes = new Outcome[Capacity];
+        after = new float[Capacity];
+        questions = new long[Capacity];
+        advantages = new float[Capacity];
+        returns = new float[Capacity];
+        complete = new int[Capacity];
+        open = new int[population.Capacity];
+        successors = new Successor[population.Capacity];
+        open.AsSpan().Fill(-1);
+    }
+
+    /// <summary>What is known of what came after a decision.</summary>
+    private enum Outcome : byte
+    {
+        /// <summary>The episode goes on, by the next decision of the agent where there is one.</summary>
+        GoesOn,
+
+        /// <summary>The episode was interrupted, and the value behind it is still to come.</summary>
+        Awaits,
+
+        /// <summary>The episode was over, and what would have come is known: nothing, or a value.</summary>
+        IsKnown,
+    }
+
+    /// <summary>Room for decisions.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Decisions in it.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Those whose outcome is known.</summary>
+    public int KnownCount => Count - incomplete;
+
+    /// <summary>After <see cref="Close"/>: the decisions that can be learned from.</summary>
+    public Span<int> Complete => complete.AsSpan(firstComplete, Count - firstComplete);
+
+    /// <summary>After <see cref="Close"/>: those that cannot, since their reward is more than a float holds.</summary>
+    public int LostCount => KnownCount - Complete.Length;
+
+    /// <summary>After <see cref="Close"/>: what each decision brought more than its value.</summary>
+    public ReadOnlySpan<float> Advantages => advantages;
+
+    /// <summary>After <see cref="Close"/>: the sum of a decision's advantage and value.</summary>
+    public ReadOnlySpan<float> Returns => returns;
+
+    /// <summary>What each decision was expected to bring.</summary>
+    public ReadOnlySpan<float> Values => values;
+
+    /// <summary>The logarithm of each decision's probability.</summary>
+    public ReadOnlySpan<float> LogProbabilities => logProbabilities;
+
+    /// <summary>
+    /// Twice what is collected before it is learned from, where the budget is late, and a decision of each agent that goes on or awaits its value.
+    /// </summary>
+    public static int CapacityOf(AgentPopulationOptions population, ActorCritic options)
+    {
+        int agents = population.Brains == BrainSharing.OneEach ? 1 : population.Capacity;
+        return checked((2 * options.RolloutOf(agents)) + (agents * (2 + population.RequestCount)));
+    }
+
+    /// <summary>A decision, valid until the rollout changes.</summary>
+    public Decision this[int i] =>
+        new(features.AsSpan(i * observations, observations), seen is null ? -1 : looks[i], actions[i], allowed.AsSpan(i * actionCount, actionCount));
+
+    /// <summary>Whether an agent has a decision that goes on.</summary>
+    public bool IsOpen(int agent) => open[agent] >= 0;
+
+    /// <summary>What the decision that an agent carries out has brought so far; there is one.</summary>
+    public ref double RewardOf(int agent) => ref rewards[open[agent]];
+
+    /// <summary>An agent carries a decision out from now on; there is room.</summary>
+    public void Add(int agent, in Decision decision)
+    {
+        if (open[agent] < 0) incomplete++;   // else the one before is complete instead
+        int at = Count++;
+        open[agent] = at;
+        decision.Observed.CopyTo(features.AsSpan(at * observations));
+        decision.Allowed.CopyTo(allowed.AsSpan(at * actionCount));
+        looks[at] = decision.Look;
+        seen?.Keep(decision.Look);
+        owners[at] = agent;
+        actions[at] = decision.Action;
+        logProbabilities[at] = decision.LogProbability;
+        values[at] = decision.Value;
+        rewards[at] = 0;
+        outcomes[at] = Outcome.GoesOn;
+    }
+
+    /// <summary>An agent's episode is over, and what would have come is known.</summary>
+    /// <param name="agent">Its number; it has a decision that goes on.</param>
+    /// <param name="valueBehind">What would have come; null for what the decision itself had expected.</param>
+    public void End(int agent, float? valueBehind)
+    {
+        int at = open[agent];
+        outcomes[at] = Outcome.IsKnown;
+        after[at] = valueBehind ?? values[at];
+        open[agent] = -1;
+        incomplete--;
+    }
+
+    /// <summary>An agent's episode is over, and the value of what would have come was asked for.</summary>
+    public void Await(int agent, long question)
+    {
+        int at = open[agent];
+        outcomes[at] = Outcome.Awaits;
+        questions[at] = question;
+        open[agent] = -1;
+    }
+
+    /// <summary>The value that was asked for; null where it was lost. Does nothing where none is awaited.</summary>
+    public void TakeValue(int agent, long question, float? value)
+    {
+        for (int at = Count - 1; at >= 0; at--)
+        {
+            if (outcomes[at] != Outcome.Awaits || owners[at] != agent || questions[at] != question) continue;
+            outcomes[at] = Outcome.IsKnown;
+            after[at] = value ?? values[at];
+            incomplete--;
+            return;
+        }
+    }
+
+    /// <summary>Computes advantages and returns of the decisions whose outcome is known.</summary>
+    public void Close(double discount, double lambda)
+    {
+        Array.Clear(successors);
+        firstComplete = Count;
+        for (int at = Count - 1; at >= 0; at--)
+        {
+            ref Successor next = ref successors[owners[at]];
+            bool isLast = outcomes[at] != Outcome.GoesOn;
+            if (IsIncomplete(at, next.Exists) || !double.IsFinite(rewards[at]))
+            {
+                next = new Successor(true, values[at], 0);
+                continue;
+            }
+
+            double behind = isLast ? after[at] : next.Value, furtherAdvantage = isLast ? 0 : next.Advantage;
+            double advantage = rewards[at] + (discount * behind) - values[at] + (discount * lambda * furtherAdvantage);
+            advantages[at] = (float)advantage;
+            returns[at] = (float)(advantage + values[at]);
+            next = new Successor(true, values[at], advantage);
+            complete[--firstComplete] = at;
+        }
+    }
+
+    /// <summary>Begins anew, with the decisions of a rollout that has closed whose outcome is not known.</summary>
+    public void Continue(Rollout closed)
+    {
+        Clear();
+        for (int at = 0; at < closed.Count; at++)
+        {
+            int agent = closed.owners[at];
+            if (!closed.IsIncomplete(at, hasSuccessor: closed.open[agent] != at)) continue;
+            bool goesOn = closed.outcomes[at] == Outcome.GoesOn;
+            (int wasOpen, open[agent]) = (open[agent], -1);
+            Add(agent, closed[at] with { LogProbability = closed.logProbabilities[at], Value = closed.values[at] });
+            rewards[Count - 1] = closed.rewards[at];
+            outcomes[Count - 1] = closed.outcomes[at];
+            questions[Count - 1] = closed.questions[at];
+            if (!goesOn) open[agent] = wasOpen;
+        }
+    }
+
+    /// <summary>The decisions are learned from, or given up.</summary>
+    public void Clear()
+    {
+        for (int at = 0; seen is not null && at < Count; at++) seen.Release(looks[at]);
+        open.AsSpan().Fill(-1);
+        (Count, incomplete) = (0, 0);
+    }
+
+    private bool IsIncomplete(int at, bool hasSuccessor) =>
+        outcomes[at] == Outcome.Awaits || (outcomes[at] == Outcome.GoesOn && !hasSuccessor);
+
+    /// <summary>What is known of an agent's next decision, walking backward.</summary>
+    private readonly record struct Successor(bool Exists, double Value, double Advantage);
+}

@@ -1,0 +1,30 @@
+namespace NeuralPlugin;
+
+/// <summary>dense_output_rescale.comp: one output of a dense layer on another scale. A line is some rows of the parameters.</summary>
+internal sealed unsafe class OutputRescaleKernel : ProcessorKernel
+{
+    private readonly MatrixAddress parameters;
+    private readonly KernelArguments<float> scalars;
+    private readonly int column;
+    private readonly int stride;
+    private readonly int rowsPerLine;
+
+    public OutputRescaleKernel(Dispatch dispatch, int rowsPerLine) : base(dispatch)
+    {
+        this.rowsPerLine = rowsPerLine;
+        parameters = Matrix("parameters");
+        scalars = ScalarsWith("factor");
+        column = Size("column");
+        stride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
+    }
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        (float factor, float offset) = (scalars["factor"], scalars["offset"]);
+        for (int row = firstLine * rowsPerLine; row < Math.Min((firstLine + lines) * rowsPerLine, rows); row++)
+        {
+            float* value = parameters.Floats + ((nint)row * stride) + column;
+            *value = (factor * *value) + (row == rows - 1 ? offset : 0);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// The clipped objective of proximal policy optimization with a value beside the logits: outputs [batch × actions + 1], of which the last
+/// is the value v, against decisions that were made earlier. With p = softmax of the allowed actions' logits, a the action, A its advantage, R the
+/// return, and r = p_a / p_a when it was chosen:
+/// L = (1 / B) · Σ (−min(r·A, clamp(r, 1 ± ClipRange)·A) − EntropyBonus·H(p) + ValueWeight · (v − R)² / 2).
+/// The logarithm of r is held within ±20, so that the loss is finite for any finite logits.
+/// </summary>
+/// <remarks>
+/// Source: Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equations 7 and 9. Beside L each row gives r − 1 − log r, whose mean
+/// estimates the KL divergence of the policy from what it was (Schulman, 2020, "Approximating KL Divergence"), H(p) and (v − R)² / 2.
+/// </remarks>
+/// <param name="Actions">Actions to choose from; the value is the output behind them.</param>
+/// <param name="ClipRange">How far the ratio may move from 1 before the objective has no slope.</param>
+/// <param name="EntropyBonus">How much the entropy of the policy is rewarded.</param>
+/// <param name="ValueWeight">The share of the value's loss.</param>
+/// <param name="Guide">How the learning rate follows the divergence.</param>
+internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float EntropyBonus, float ValueWeight, RateGuide Guide) : Loss
+{
+    private const float MostLogRatio = 20;   // beyond, the ratio stays what it is, so that it is finite
+
+    internal override string Name => "proximal_policy";
+
+    internal override string Include => "proximal_policy.glsl";
+
+    internal override IReadOnlyList<(string Name, int Value)> Constants => [DecisionTargets.MaskConstant, ("VALUE_OUTPUT", Actions)];
+
+    internal override IReadOnlyList<(string Name, float Value)> Hyperparameters =>
+        [("clip_range", ClipRange), ("entropy_bonus", EntropyBonus), ("value_weight", ValueWeight)];
+
+    internal override IReadOnlyList<KernelArguments<float>> Scalars =>
+        [new(("clipRange", ClipRange), ("entropyBonus", EntropyBonus), ("valueWeight", ValueWeight), ("mostLogRatio", MostLogRatio))];
+
+    internal override bool CountsCorrect => false;
+
+    internal override RateGuide? RateGuide => Guide;
+
+    internal override TargetLayout TargetsFor(int outputs) => outputs == Actions + 1 ? new DecisionTargets(outputs)
+        : throw new ArgumentException($"Expected {Actions + 1} outputs, {Actions} actions and a value, but got {outputs}.", nameof(outputs));
+
+    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients)
+    {
+        const int FewOutputs = 256;
+        PackedDecision decision = DecisionTargets.Read(target);
+        Span<float> terms = !gradients.IsEmpty ? gradients : outputs.Length <= FewOutputs ? stackalloc float[outputs.Length] : new float[outputs.Length];
+        Softmax softmax = Softmax.Of(outputs, DecisionTargets.MaskOf(target), terms);
+        float logP = Math.Max(outputs[decision.Action] - softmax.Maximum, float.MinValue) - softmax.LogSum;
+        float logRatio = Math.Clamp(logP - decision.LogProbability, -MostLogRatio, MostLogRatio), ratio = MathF.Exp(logRatio);
+        float valueError = outputs[Actions] - decision.Return, valueLoss = 0.5f * valueError * valueError;
+        if (!gradients.IsEmpty)
+        {
+            bool isClipped = decision.Advantage >= 0 ? ratio >= 1 + ClipRange : ratio <= 1 - ClipRange;
+            ToGradients(softmax, outputs, target, decision.Action, isClipped ? 0 : decision.Advantage * ratio, ValueWeight * valueError, rows, gradients);
+        }
+
+        float objective = Math.Min(ratio * decision.Advantage, Math.Clamp(ratio, 1 - ClipRange, 1 + ClipRange) * decision.Advantage);
+        return new RowLoss(-objective - (EntropyBonus * softmax.Entropy) + (ValueWeight * valueLoss), ratio - 1 - logRatio, softmax.Entropy, valueLoss);
+    }
+
+    /// <summary>From exp(z − max z) to the gradients: slope · (p − [the action]) + EntropyBonus · p · (log p + H(p)), and that of the value behind them.</summary>
+    private void ToGradients(
+        Softmax softmax, ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int action, float slope, float valueGradient, int rows, Span<float> gradients)
+    {
+        ReadOnlySpan<Vector128<float>> z = MemoryMarshal.Cast<float, Vector128<float>>(outputs);
+        Span<Vector128<float>> dz = MemoryMarshal.Cast<float, Vector128<float>>(gradients);
+        ReadOnlySpan<uint> mask = DecisionTargets.MaskOf(target);
+        Vector128<float> sum = Vector128.Create(softmax.Sum), count = Vector128.Create((float)rows);
+        for (int t = 0; t < dz.Length; t++)
+        {
+            Vector128<float> p = dz[t] / sum;
+            Vector128<float> logP = Softmax.Allowed(mask, t) & (Softmax.Shifted(z[t], softmax.Maximum) - Vector128.Create(softmax.LogSum));
+            Vector128<float> ofPolicy = (slope * (p - At(action, t, 1))) + (EntropyBonus * p * (logP + Vector128.Create(softmax.Entropy)));
+            dz[t] = (ofPolicy + At(Actions, t, valueGradient)) / count;
+        }
+
+        static Vector128<float> At(int column, int texel, float value) => Vector128.ConditionalSelect(
+            Vector128.Equals(Vector128<int>.Indices, Vector128.Create(column - (texel * Vector128<float>.Count))).AsSingle(), Vector128.Create(value), default);
+    }
+}
+
+/// <summary>
+/// A learning rate that follows the divergence that a loss reports: where that of a step's batch is above twice the target, the rate of the step is that of
+/// the one before divided by 1.5, and where it is below half of it, multiplied by 1.5. The rate stays on the GPU (Shaders/Include/guided_rate.glsl). The
+/// divergence of the batch before would save the step a dispatch, but overshoots: a board game is learned half as fast.
+/// </summary>
+/// <remarks>Source: Schulman et al., 2017, section 4, there of the penalty's coefficient.</remarks>
+/// <param name="First">The rate before the first step.</param>
+/// <param name="Least">It falls no further.</param>
+/// <param name="Most">It grows no further.</param>
+/// <param name="TargetDivergence">What the divergence of a step should be; 0 leaves the rate where it is.</param>
+internal sealed record RateGuide(float First, float Least, float Most, float TargetDivergence)
+{
+    /// <summary>How far a step moves it.</summary>
+    public const float Factor = 1.5f;
+
+    /// <summary>What the kernels declare.</summary>
+    public KernelArguments<float> MakeScalars() =>
+        new(("firstRate", First), ("leastRate", Least), ("mostRate", Most), ("rateFactor", Factor), ("targetDivergence", TargetDivergence));
+}
+
+/// <summary>A decision as its target has it.</summary>
+/// <param name="Action">What was chosen.</param>
+/// <param name="Advantage">How much better it was than expected.</param>
+/// <param name="LogProbability">The logarithm of its probability when it was chosen.</param>
+/// <param name="Return">What the value should have been.</param>
+internal readonly record struct PackedDecision(int Action, float Advantage, float LogProbability, float Return);
+
+/// <summary>
+/// Decisions: word 0 the action, words 1 to 3 the bits of its advantage, of the logarithm of its probability when it was chosen, and of the return;
+/// from word 4 on a bit an action that was allowed. The last output, the value, has no bit. Shaders/Include/proximal_policy.glsl reads it.
+/// </summary>
+internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
+{
+    private const int MaskWord = 4;
+    private const int BitsPerWord = 32;
+
+    /// <summary>Tells label_targets.glsl where the mask begins.</summary>
+    public static (string Name, int Value) MaskConstant => ("TARGET_MASK_WORD", MaskWord);
+
+    public override string Kind => "decisions";
+
+    /// <summary>None: only agents make decisions, and choose the loss.</summary>
+    public override Loss PlainLoss => throw new InvalidOperationException("Decisions have no loss of their own.");
+
+    public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
+
+    /// <summary>What a packed target says.</summary>
+    public static PackedDecision Read(ReadOnlySpan<uint> target) => new(
+        (int)target[0], BitConverter.UInt32BitsToSingle(target[1]), BitConverter.UInt32BitsToSingle(target[2]), BitConverter.UInt32BitsToSingle(target[3]));
+
+    /// <summary>The words of a packed target with a bit for each action.</summary>
+    public static ReadOnlySpan<uint> MaskOf(ReadOnlySpan<uint> target) => target[MaskWord..];
+
+    private int Actions => Outputs - 1;
+
+    public override void Check(int rows, BatchTargets targets)
+    {
+        if (!targets.AreDecisions) throw new ArgumentException("This loss takes decisions, but got other targets.", nameof(targets));
+        Requirements.Length(targets.Labels.Length, rows, "one action a sample", nameof(targets));
+        Requirements.Length(targets.SampleWeights.Length, rows, "one advantage a sample", nameof(targets));
+        Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability a sample", nameof(targets));
+        Requirements.Length(targets.Values.Length, rows, "one return a sample", nameof(targets));
+        Requirements.Length(targets.AllowedClasses.Length, (long)rows * Actions, $"{rows} samples × {Actions} actions", nameof(targets));
+        for (int i = 0; i < rows; i++)
+        {
+            int action = targets.Labels[i];
+            if ((uint)action >= (uint)Actions || !targets.AllowedClasses[(i * Actions) + action])
+                throw new ArgumentException($"The action of sample {i} must be an allowed one of {Actions}, but got {action}.", nameof(targets));
+        }
+    }
+
+    public override void Pack(BatchTargets targets, Span<uint> words)
+    {
+        int wordsPerRow = WordsPerRow;
+        for (int row = 0; row < targets.Labels.Length; row++)
+        {
+            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
+            target.Clear();
+            target[0] = (uint)targets.Labels[row];
+            target[1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights[row]);
+            target[2] = BitConverter.SingleToUInt32Bits(targets.LogProbabilities[row]);
+            target[3] = BitConverter.SingleToUInt32Bits(targets.Values[row]);
+            for (int action = 0; action < Actions; action++)
+            {
+                if (targets.AllowedClasses[(row * Actions) + action]) target[MaskWord + (action / BitsPerWord)] |= 1u << (action % BitsPerWord);
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>A row of the table: a task, how it is run, and what its figures must come to.</summary>
+/// <param name="Name">By which it is chosen.</param>
+/// <param name="What">The task in words.</param>
+/// <param name="Run">Runs it with a seed on a device; gives its figures by name.</param>
+/// <param name="Limits">What must hold.</param>
+internal sealed record LearningRow(
+    string Name, string What, Func<NeuralDevice, int, IReadOnlyList<LearningFigure>> Run, IReadOnlyList<LearningLimit> Limits)
+{
+    private const int LongRun = 1_000_000;
+
+    /// <summary>All there are. Nothing is tuned for a task but the discount of 1 for the board game.</summary>
+    public static IReadOnlyList<LearningRow> All { get; } =
+    [
+        CartPole("cart-pole", agents: 32, within: 130_000, medianWithin: 110_000, LongRun),
+        CartPole("cart-pole-4", agents: 4, within: 130_000),
+        CartPole("cart-pole-16", agents: 16, within: 130_000),
+        CartPole("cart-pole-64", agents: 64, within: 200_000),
+        CartPole("cart-pole-128", agents: 128, within: 400_000),
+        new(
+            "grid", "5 x 5 grid, 16 agents: greedy paths of optimal length after 60,000 and 500,000 steps, in percent", Grid,
+            [LearningLimit.AtLeast("at 60,000", 99), LearningLimit.AtLeast("at 500,000", 100), NothingSkipped]),
+        new(
+            "tic-tac-toe", "tic-tac-toe against a random opponent, 32 agents, discount 1: greedy wins and draws after 60,000 games, in percent", TicTacToe,
+            [LearningLimit.AtLeast("wins and draws", 96), LearningLimit.MedianAtLeast("wins and draws", 98), LearningLimit.AtMost("illegal moves", 0), NothingSkipped]),
+        new(
+            "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
+            [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
+    ];
+
+    private static LearningLimit NothingSkipped => LearningLimit.AtMost("skipped", 0);
+
+    private static LearningRow CartPole(string name, int agents, long within, long? medianWithin = null, long until = 0)
+    {
+        List<LearningLimit> limits = [LearningLimit.AtMost("steps to 475", within), NothingSkipped];
+        if (medianWithin is { } median) limits.Add(LearningLimit.MedianAtMost("steps to 475", median));
+        if (until > 0) limits.AddRange([LearningLimit.AtLeast("means above 400", 95), LearningLimit.AtLeast("greedy", 500)]);
+        return new LearningRow(
+            name, $"CartPole-v1, {agents} agents: steps until the mean of 100 episodes is 475",
+            (device, seed) => CartPole(device, seed, agents, Math.Max(within, until), isLong: until > 0), limits);
+    }
+
+    private static List<LearningFigure> CartPole(NeuralDevice device, int seed, int agents, long until, bool isLong)
+    {
+        using TaskRun run = new(device, LearningTask.CartPole, agents, learning: null, seed);
+        long reached = 0, counted = 0, high = 0;
+        while (run.Log.Steps < until && (isLong || reached == 0))
+        {
+            run.Frame();
+            double mean = run.Log.RecentMean;
+            if (reached == 0 && mean >= 475) reached = run.Log.Steps;
+            if (reached == 0) continue;
+            counted++;
+            if (mean > 400) high++;
+        }
+
+        List<LearningFigure> figures = [new("steps to 475", reached == 0 ? double.PositiveInfinity : reached)];
+        if (isLong)
+        {
+            figures.Add(new LearningFigure("means above 400", counted == 0 ? 0 : 100.0 * high / counted));
+            figures.Add(new LearningFigure("greedy", run.MeasureGreedy(50)));
+        }
+
+        figures.Add(Skipped(run));
+        return figures;
+    }
+
+    private static List<LearningFigure> Grid(NeuralDevice device, int seed)
+    {
+        const int Paths = 500;
+        using TaskRun run = new(device, LearningTask.Grid, 16, learning: null, seed);
+        run.UntilSteps(60_000);
+        double early = 100 * run.MeasureGreedy(Paths);
+        run.UntilSteps(500_000);
+        return [new("at 60,000", early), new("at 500,000", 100 * run.MeasureGreedy(Paths)), Skipped(run)];
+    }
+
+    private static List<LearningFigure> TicTacToe(NeuralDevice device, int seed)
+    {
+        using TaskRun run = new(device, LearningTask.TicTacToe, 32, new ActorCritic { Discount = 1 }, seed);
+        run.UntilEpisodes(60_000);
+        double share = run.MeasureGreedy(3000);
+        return [new("wins and draws", 100 * share), new("illegal moves", run.Agents.Cast<TicTacToeAgent>().Sum(agent => agent.IllegalMoves)), Skipped(run)];
+    }
+
+    private static List<LearningFigure> Acrobot(NeuralDevice device, int seed)
+    {
+        using TaskRun run = new(device, LearningTask.Acrobot, 16, learning: null, seed);
+        run.UntilSteps(300_000);
+        return [new("mean return", run.Log.RecentMean), Skipped(run)];
+    }
+
+    private static LearningFigure Skipped(TaskRun run) => new("skipped", run.Progress.SkippedDecisions);
+}
+
+/// <summary>What a run came to.</summary>
+internal sealed record LearningFigure(string Name, double Value);
+
+/// <summary>What the figures of some seeds must come to.</summary>
+/// <param name="Figure">Which one.</param>
+/// <param name="Text">In words.</param>
+/// <param name="Holds">Of the figures of all seeds.</param>
+internal sealed record LearningLimit(string Figure, string Text, Func<IReadOnlyList<double>, bool> Holds)
+{
+    public static LearningLimit AtLeast(string figure, double least) =>
+        new(figure, FormattableString.Invariant($"{figure} at least {least}"), values => values.All(value => value >= least));
+
+    public static LearningLimit AtMost(string figure, double most) =>
+        new(figure, FormattableString.Invariant($"{figure} at most {most}"), values => values.All(value => value <= most));
+
+    public static LearningLimit MedianAtLeast(string figure, double least) =>
+        new(figure, FormattableString.Invariant($"median of {figure} at least {least}"), values => Statistics.Median([.. values]) >= least);
+
+    public static LearningLimit MedianAtMost(string figure, double most) =>
+        new(figure, FormattableString.Invariant($"median of {figure} at most {most}"), values => Statistics.Median([.. values]) <= most);
+}

@@ -1,0 +1,77 @@
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>An agent of a task that learning is measured by. It tells its log what each episode came to.</summary>
+internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
+{
+    /// <summary>Chooses where its episodes begin.</summary>
+    protected SeededRandom Random { get; } = new((ulong)seed, (ulong)number);
+
+    /// <summary>Episodes of it that were measured.</summary>
+    public int MeasuredEpisodes { get; private set; }
+
+    /// <summary>A uniform number within ±bound.</summary>
+    protected float Within(float bound) => ((2 * Random.NextSingle()) - 1) * bound;
+
+    /// <summary>What an episode that ends now comes to.</summary>
+    protected virtual float Score => CumulativeReward;
+
+    /// <summary>Does what an action means, rewards it, and says whether the episode is over by the task's own rules.</summary>
+    protected abstract bool Act(int action);
+
+    public sealed override void OnActionReceived(int action)
+    {
+        log.Steps++;
+        bool isOver = Act(action);
+        if (isOver) EndEpisode();
+        if (!isOver && StepCount != MaxStep) return;   // the limit interrupts it behind this call
+        if (log.IsMeasuring && MeasuredEpisodes == log.EpisodesOfEach) return;
+        log.Add(Score);
+        if (log.IsMeasuring) MeasuredEpisodes++;
+    }
+
+    /// <summary>Begins an episode that is measured.</summary>
+    public void BeginMeasuring()
+    {
+        MeasuredEpisodes = 0;
+        EpisodeInterrupted();
+    }
+}
+
+/// <summary>The scores of the episodes of a task's agents.</summary>
+internal sealed class TaskLog
+{
+    private const int Recently = 100;
+
+    private readonly Queue<float> recent = [];
+
+    /// <summary>Actions of all agents, but for those that are measured.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>Episodes, but for those that are measured.</summary>
+    public long Episodes { get; private set; }
+
+    /// <summary>Whether a policy is measured, and nothing is learned.</summary>
+    public bool IsMeasuring { get; set; }
+
+    /// <summary>Episodes of each agent that are measured.</summary>
+    public int EpisodesOfEach { get; set; }
+
+    /// <summary>The scores that were measured.</summary>
+    public List<float> Measured { get; } = [];
+
+    /// <summary>The mean of the last hundred scores; NaN before there are as many.</summary>
+    public double RecentMean => recent.Count < Recently ? double.NaN : recent.Average();
+
+    public void Add(float score)
+    {
+        if (IsMeasuring)
+        {
+            Measured.Add(score);
+            return;
+        }
+
+        Episodes++;
+        recent.Enqueue(score);
+        if (recent.Count > Recently) recent.Dequeue();
+    }
+}

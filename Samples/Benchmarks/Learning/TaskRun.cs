@@ -1,0 +1,68 @@
+namespace NeuralPlugin.Benchmarks;
+
+/// <summary>A population that learns a task: one brain that all its agents share, with a decision in every frame.</summary>
+internal sealed class TaskRun : IDisposable
+{
+    private readonly AgentPopulation population;
+    private readonly TaskAgent[] agents;
+
+    /// <param name="device">Where the brain lives.</param>
+    /// <param name="task">What is learned.</param>
+    /// <param name="agentCount">How many learn it together.</param>
+    /// <param name="learning">How; null for the default.</param>
+    /// <param name="seed">Of the brain, and of the agents' worlds.</param>
+    public TaskRun(NeuralDevice device, LearningTask task, int agentCount, AgentLearning? learning, int seed)
+    {
+        AgentPopulationOptions options = new()
+        {
+            Observations = task.Observations,
+            Actions = task.Actions,
+            HiddenUnits = 64,
+            Capacity = agentCount,
+            Brains = BrainSharing.Shared,
+            Latency = 0,
+            Seed = seed,
+        };
+        population = new AgentPopulation(device, learning is null ? options : options with { Learning = learning });
+        agents = [.. Enumerable.Range(0, agentCount).Select(i => task.Make(Log, seed, i))];
+        foreach (TaskAgent agent in agents) population.Add(agent);
+    }
+
+    public TaskLog Log { get; } = new();
+
+    public IReadOnlyList<TaskAgent> Agents => agents;
+
+    public AgentProgress Progress => population.Progress;
+
+    /// <summary>A frame, in which each agent acts once.</summary>
+    public void Frame() => population.Update();
+
+    public void UntilSteps(long steps)
+    {
+        while (Log.Steps < steps) Frame();
+    }
+
+    public void UntilEpisodes(long episodes)
+    {
+        while (Log.Episodes < episodes) Frame();
+    }
+
+    /// <summary>The mean score of so many episodes at least, as many of each agent, by the most probable actions and without learning.</summary>
+    public double MeasureGreedy(int episodes)
+    {
+        long steps = Log.Steps;
+        population.Learns = population.Explores = false;
+        Log.EpisodesOfEach = (episodes + agents.Length - 1) / agents.Length;
+        Log.Measured.Clear();
+        foreach (TaskAgent agent in agents) agent.BeginMeasuring();
+        Log.IsMeasuring = true;
+        while (agents.Any(agent => agent.MeasuredEpisodes < Log.EpisodesOfEach)) Frame();
+        foreach (TaskAgent agent in agents) agent.EpisodeInterrupted();
+        Log.IsMeasuring = false;
+        population.Learns = population.Explores = true;
+        Log.Steps = steps;
+        return Log.Measured.Average();
+    }
+
+    public void Dispose() => population.Dispose();
+}

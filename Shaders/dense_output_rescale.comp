@@ -1,0 +1,21 @@
+// One output of a dense layer on another scale: z' = factor * z + offset, by its column of the parameters [W; b] [inputs + 1 x outputs], in
+// place. An invocation is a row of the parameters.
+#include "matrix.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+READ_WRITE(parameters);
+SIZE(outputTexels);
+SIZE(column);
+SCALAR(factor);
+SCALAR(offset);
+
+void main()
+{
+    int row = invocation().x;
+    if (row >= rows) return;
+
+    int at = matrixTexel(row, column / 4, outputTexels);
+    vec4 values = LOAD(parameters, at);
+    values[column % 4] = factor * values[column % 4] + (row == rows - 1 ? offset : 0.0);
+    STORE(parameters, at, values);
+}
