@@ -36,7 +36,7 @@ void main()
         STORE(results, matrixTexel(outputRow, texel, OUTPUT_TEXELS), RESULT); \
     }
 #ifdef SOFTMAX
-#define BEGIN_RESULTS Softmax softmax = softmaxOfRow(outputRow, OUTPUT_TEXELS);
+#define BEGIN_RESULTS Softmax softmax = softmaxOfRow(outputRow, NOT_UNROLLED(OUTPUT_TEXELS));
 #define RESULT exponentials(networkOutput(outputRow, texel), loadAllowed(outputRow, texel), softmax.maximum) / softmax.sum
 #else
 #define BEGIN_RESULTS

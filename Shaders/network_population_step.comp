@@ -60,7 +60,7 @@ void main()
         int targetRow = sampleRow[row]; \
         lookUpRow(targetRow); \
         TAKE_OUTPUTS(row) \
-        LossRow begun = beginLoss(targetRow, OUTPUT_TEXELS); \
+        LossRow begun = beginLoss(targetRow, NOT_UNROLLED(OUTPUT_TEXELS)); \
         loss += inUse ? rowLoss(targetRow, begun).x : 0.0; \
         EACH_OUTPUT_TEXEL(OUTPUT_GRADIENT) \
     }
@@ -87,7 +87,7 @@ void main()
 #define ADD_OUTPUT_BIASES(row) sum += z[row * OUTPUT_TEXELS + texel];
     EACH_OUTPUT_TEXEL(OUTPUT_BIASES)
 
-    for (int h = 0; h < HIDDEN_TEXELS; h++)
+    for (int h = 0; h < NOT_UNROLLED(HIDDEN_TEXELS); h++)
     {
         int run = h * RUN_TEXELS;
         vec4 hidden[ROWS];

@@ -8,11 +8,11 @@ namespace NeuralPlugin;
 /// <param name="Count">How often, from 0 on.</param>
 internal sealed record UnrolledMacro(string Signature, string Repeated, int Count)
 {
-    /// <summary>The variable of a loop, for a count that would make the source too long to compile; null to write it out.</summary>
+    /// <summary>The variable of a loop, for a count that would make the source too long to compile; null to write it out. The loop is NOT_UNROLLED (matrix.glsl).</summary>
     public string? LoopVariable { get; init; }
 
     public string Text => LoopVariable is { } number
-        ? string.Create(CultureInfo.InvariantCulture, $"for (int {number} = 0; {number} < {Count}; {number}++) {{ {With(number)} }}")
+        ? string.Create(CultureInfo.InvariantCulture, $"for (int {number} = 0; {number} < NOT_UNROLLED({Count}); {number}++) {{ {With(number)} }}")
         : string.Join(' ', Enumerable.Range(0, Count).Select(i => With(i.ToString(CultureInfo.InvariantCulture))));
 
     /// <summary>Tells variants of it apart.</summary>

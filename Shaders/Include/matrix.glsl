@@ -5,6 +5,10 @@
 
 SIZE(rows);   // rows of the batch in use; a plan may have room for more
 
+// The bound of a loop that a compiler is not to write out. Some do with up to 32 turns where an array is indexed by them: in a kernel that repeats
+// the loop for each of its rows, compiling then takes a minute.
+#define NOT_UNROLLED(count) ((count) + min(rows, 0))
+
 int matrixTexel(int row, int texel, int texelsPerRow)
 {
     return row * texelsPerRow + texel;

@@ -61,7 +61,7 @@ READ(features);
 // z[row * OUTPUT_TEXELS + t]: the outputs.
 #define COMPUTE_OUTPUTS \
     EACH_OUTPUT_TEXEL(START_OUTPUT) \
-    for (int h = 0; h < HIDDEN_TEXELS; h++) \
+    for (int h = 0; h < NOT_UNROLLED(HIDDEN_TEXELS); h++) \
     { \
         int run = h * RUN_TEXELS; \
         vec4 hidden[ROWS]; \
