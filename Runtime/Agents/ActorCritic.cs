@@ -103,6 +103,8 @@ public sealed record ActorCritic : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float AdvantageFloor { get; init => field = Requirements.Number(value, "floor of the advantages", name: nameof(AdvantageFloor)); } = 0.5f;
 
+    internal override string Name => "actor_critic";
+
     internal override Sgd OwnOptimizer => throw new NotSupportedException(
         "Brains of their own do not learn by ActorCritic. Use BrainSharing.Shared, or PolicyGradient.");
 

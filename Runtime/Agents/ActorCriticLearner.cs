@@ -68,6 +68,29 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 
     public void TakeValue(int agent, long frame, float? value) => collected.TakeValue(agent, frame, value);
 
+    public override void Describe(StateForm form)
+    {
+        base.Describe(form);
+        form.Count($"{StateForm.Learning}learned_decisions", () => learnedDecisions, count => learnedDecisions = count);
+        form.Random($"{StateForm.Learning}shuffle", [random]);
+        DescribeValues(form);
+        statistics.Describe(form);
+        form.Count($"{StateForm.Experience}steps_done", () => stepsDone, count => stepsDone = (int)count, int.MaxValue);
+        collected.Describe(form, $"{StateForm.Experience}collected.", hasClosed: false);
+        learned.Describe(form, $"{StateForm.Experience}learned.", hasClosed: true);
+        form.Then(StateForm.Experience, () =>
+        {
+            steps = StepsOn(learned);
+            stepsDone = Math.Min(stepsDone, steps);
+        });
+    }
+
+    public void DescribeValues(StateForm form)
+    {
+        form.Number($"{StateForm.Values}mean", () => scale.Mean, mean => scale = scale with { Mean = (float)mean }, float.MinValue, float.MaxValue);
+        form.Number($"{StateForm.Values}deviation", () => scale.Deviation, deviation => scale = scale with { Deviation = (float)deviation }, 0, float.MaxValue);
+    }
+
     /// <summary>
     /// When enough is collected, it is learned from. Where the budget of the frames was too small for all steps on the rollout before, the rest of them is given
     /// up once each decision was learned from; until then collecting goes on.
@@ -102,9 +125,11 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         learned.Continue(collected);
         (collected, learned) = (learned, collected);
         Observe();
-        steps = learned.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
+        steps = StepsOn(learned);
         stepsDone = 0;
     }
+
+    private int StepsOn(Rollout rollout) => rollout.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
 
     /// <summary>Brings the scale of the values up to date, and the last layer with it, so that no value changes.</summary>
     private void Observe()

@@ -17,6 +17,9 @@ public abstract record AgentLearning
     /// </summary>
     public Optimizer? Optimizer { get; init; }
 
+    /// <summary>What files call it.</summary>
+    internal abstract string Name { get; }
+
     /// <summary>What to learn from besides what agents do and show; null for nothing.</summary>
     internal virtual Demonstration? Given => null;
 

@@ -13,18 +13,16 @@ public sealed class AgentPopulation : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly AgentPopulationOptions options;
-    private readonly Brains brains;
-    private readonly AgentTrainer trainer;
-    private readonly AgentDecisions decisions;
-    private readonly FinalValues finalValues;
     private readonly EpisodeStatistics episodes = new();
     private readonly FrameErrors errors = new();
     private readonly Agent?[] agents;
-    private AgentProgress endOfFrame;   // what of Progress changes at the end of a frame alone
+    private readonly AgentScripts scripts;
+    private AgentMind mind;
+    private Task saving = Task.CompletedTask;
     private bool isUpdating;
     private bool disposed;
 
-    /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
+    /// <summary>Makes the mind.Brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where the brains live.</param>
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
@@ -36,16 +34,10 @@ public sealed class AgentPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         this.device = device;
         this.options = options;
-        options.RequireNoTexturesWithADemonstration();
-        using NeuralDevice.Scope scope = device.Enter();
-        SeenTextures? seen = options.TextureObservations is { } declared
-            ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
-        brains = Brains.Create(device, options, seen);
-        trainer = new AgentTrainer(device, brains, options);
-        decisions = new AgentDecisions(device, options, brains, trainer, errors);
-        finalValues = new FinalValues(device, options, brains, trainer);
+        mind = new AgentMind(device, options, errors);
         FrameBudget = options.FrameBudget;
         agents = new Agent?[options.Capacity];
+        scripts = new AgentScripts(this, agents, episodes, errors);
     }
 
     /// <summary>Agents that are in it.</summary>
@@ -60,8 +52,8 @@ public sealed class AgentPopulation : IDisposable
     /// <summary>Whether agents draw their actions by the brain's probabilities; false for the most probable one (the first, if several).</summary>
     public bool Explores
     {
-        get => decisions.Explores;
-        set => decisions.Explores = value;
+        get => mind.Decisions.Explores;
+        set => mind.Decisions.Explores = value;
     }
 
     /// <summary>How much they learn in a frame, from the next one on.</summary>
@@ -71,18 +63,18 @@ public sealed class AgentPopulation : IDisposable
     /// <summary>Whether they learn. While false, brains, baselines and the normalization of observations stay as they are.</summary>
     public bool Learns
     {
-        get => trainer.Learns;
+        get => mind.Trainer.Learns;
         set
         {
-            if (trainer.Learns && !value)
+            if (mind.Trainer.Learns && !value)
             {
                 foreach (Agent? agent in agents)
                 {
-                    if (agent is not null) trainer.CloseDecisions(agent);
+                    if (agent is not null) mind.Trainer.CloseDecisions(agent);
                 }
             }
 
-            trainer.Learns = value;
+            mind.Trainer.Learns = value;
         }
     }
 
@@ -91,20 +83,20 @@ public sealed class AgentPopulation : IDisposable
     /// <exception cref="NotSupportedException">The agents see textures, whose pixels stay on the GPU.</exception>
     public Demonstration? Recording
     {
-        get => decisions.Recording;
+        get => mind.Decisions.Recording;
         set
         {
             if (value is not null && options.TextureObservations is not null)
                 throw new NotSupportedException("What agents see of textures stays on the GPU, and cannot be recorded. Declare no TextureObservations, or record nothing.");
             value?.RequireSizes(options.Observations, options.Actions, nameof(value));
-            decisions.Recording = value;
+            mind.Decisions.Recording = value;
         }
     }
 
     /// <summary>Where it stands. Nothing is waited for.</summary>
-    public AgentProgress Progress => endOfFrame with
+    public AgentProgress Progress => mind.Progress with
     {
-        Decisions = decisions.Count,
+        Decisions = mind.Decisions.Count,
         Episodes = episodes.Count,
         MeanEpisodeReward = episodes.MeanReward,
     };
@@ -147,7 +139,7 @@ public sealed class AgentPopulation : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it is to be removed, and is not in this population.");
-        trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
+        mind.Trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
         if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward);
         Forget(agent);
     }
@@ -179,7 +171,7 @@ public sealed class AgentPopulation : IDisposable
         finally
         {
             isUpdating = false;
-            if (disposed) Free();
+            if (disposed) mind.Dispose();
         }
 
         errors.Throw();
@@ -188,33 +180,124 @@ public sealed class AgentPopulation : IDisposable
     private void RunFrame()
     {
         device.Update();
-        brains.Clock.BeginFrame();
+        mind.Brains.Clock.BeginFrame();
         Frame++;
         errors.BeginFrame();
         bool waits = options.Latency == 0;
-        if (!waits) CarryOut();
-        BeginEpisodes();
-        decisions.Ask(agents, Frame);
-        if (waits) CarryOut();
+        if (!waits) scripts.CarryOut(mind);
+        scripts.BeginEpisodes(mind);
+        mind.Decisions.Ask(agents, Frame);
+        if (waits) scripts.CarryOut(mind);
         if (disposed) return;
-        trainer.Train(FrameBudget, Count);
-        if (brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(DispatchesSkippedException.OfStep(skipped, nameof(Update)));
-        LearningStatistics statistics = trainer.Learner?.Statistics ?? LearningStatistics.None;
-        endOfFrame = new AgentProgress
+        mind.Trainer.Train(FrameBudget, Count);
+        if (mind.Brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(DispatchesSkippedException.OfStep(skipped, nameof(Update)));
+    }
+
+    /// <summary>
+    /// How they learn. Changed between two Updates, brains, the normalization of observations and all counters stay, and learning begins anew from there: from a
+    /// player's demonstrations to reward, for example. Waits and allocates; questions that are under way are asked again.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">An agent's script changes it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="ArgumentException">The brains cannot learn so, as the constructor says.</exception>
+    public AgentLearning? Learning
+    {
+        get => mind.Options.Learning;
+        set
         {
-            TrainingSteps = trainer.Learner?.Steps ?? 0,
-            DroppedSteps = brains.DroppedSteps,
-            SkippedDecisions = trainer.Learner?.SkippedDecisions ?? 0,
-            LearnedDecisions = statistics.LearnedDecisions,
-            LearningRate = statistics.Steps.Rate,
-            Entropy = statistics.Steps.Entropy,
-            Divergence = statistics.Steps.Divergence,
-            ValueLoss = statistics.Steps.ValueLoss,
-            ExplainedVariance = statistics.ExplainedVariance,
-            TrainingTime = trainer.Time,
-            GpuTime = TimeSpan.FromMicroseconds(brains.Clock.LastNanoseconds / 1e3),
-            StepsThisFrame = trainer.StepsThisFrame,
-        };
+            RequireBetweenUpdates(nameof(Learning));
+            if (!Equals(value, Learning)) Replace(new AgentMind(device, mind.Options with { Learning = value }, errors));
+        }
+    }
+
+    /// <summary>
+    /// A population that goes on where a saved one stood: with the same options and agents that do the same, with the same bits, as that one would had all its agents
+    /// been removed and added again. What differs in the options decides how much is taken (Documentation~/agents.md). Waits and allocates.
+    /// </summary>
+    /// <param name="device">Where the brains live.</param>
+    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
+    /// <param name="options">What the agents have in common; null for what the file says, to play without learning.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path, or the options are as the constructor refuses them.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
+    public static AgentPopulation Load(NeuralDevice device, string path, AgentPopulationOptions? options = null)
+    {
+        using FileStream stream = AgentStateFile.Open(path);
+        AgentStateFile file = AgentStateFile.Of(stream, path);
+        AgentPopulation population = new(device, options ?? file.Header.ForPlay());
+        try
+        {
+            population.State.Restore(file, brainsAlone: false);
+            return population;
+        }
+        catch
+        {
+            population.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Replaces the brains, the normalization of observations and the scale of values by those of a file; a file of one brain gives it to all. Or, where anything is
+    /// wrong, none. Waits and allocates. Before the agents act: what was collected of other brains is still learned from.
+    /// </summary>
+    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void LoadBrains(string path)
+    {
+        RequireBetweenUpdates(nameof(LoadBrains));
+        using FileStream stream = AgentStateFile.Open(path);
+        State.Restore(AgentStateFile.Of(stream, path), brainsAlone: true);
+    }
+
+    /// <summary>
+    /// Writes all that is learned, and where learning stands: brains, the optimizer's state, normalization, counters, random streams and what was collected and not yet
+    /// learned from, but for what agents see of textures. Waits for the GPU and the disk. <see cref="Load"/> and <see cref="LoadBrains"/> read it.
+    /// </summary>
+    /// <param name="path">The file, new or old. Killed at any moment, it is the old one or the new one, whole.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void Save(string path)
+    {
+        PopulationState state = BeginSaving(path, nameof(Save));
+        FinishSaving();
+        AgentStateFile.Save(path, state.Header, mind.ReadBrains(), state.Capture());
+    }
+
+    /// <summary>As <see cref="Save"/>, without holding up the frame: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on another thread.</summary>
+    /// <param name="path">The file, new or old.</param>
+    /// <returns>Completes when the file is on the disk, on another thread; it fails as <see cref="Save"/> does. Do not wait for it on the device's thread.</returns>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A number of the learner is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public Task SaveAsync(string path)
+    {
+        PopulationState state = BeginSaving(path, nameof(SaveAsync));
+        return saving = AgentStateFile.SaveAfter(saving, Path.GetFullPath(path), state.Header, mind.ReadBrainsAsync(), state.Capture());
+    }
+
+    /// <summary>Writes one brain with the normalization of observations, and nothing of how it learns: to ship it, or to give it to others. Waits.</summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="path">The file, new or old.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void SaveBrain(int brain, string path)
+    {
+        RequireBrain(brain);
+        PopulationState state = BeginSaving(path, nameof(SaveBrain));
+        FinishSaving();
+        AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
     }
 
     /// <summary>A copy of the parameters of a brain as they are now. Waits and allocates.</summary>
@@ -223,7 +306,7 @@ public sealed class AgentPopulation : IDisposable
     public ClassifierParameters GetBrain(int brain)
     {
         RequireBrain(brain);
-        return brains.GetParameters(brain);
+        return mind.Brains.GetParameters(brain);
     }
 
     /// <summary>Replaces the parameters of a brain, all of them or, if one is wrong, none. Waits.</summary>
@@ -235,7 +318,7 @@ public sealed class AgentPopulation : IDisposable
     public void SetBrain(int brain, ClassifierParameters parameters)
     {
         RequireBrain(brain);
-        brains.SetParameters(brain, parameters);
+        mind.Brains.SetParameters(brain, parameters);
     }
 
     /// <summary>Frees the brains at the device's next call, and lets the agents go. From any thread; a second call does nothing.</summary>
@@ -245,84 +328,60 @@ public sealed class AgentPopulation : IDisposable
         disposed = true;
         foreach (Agent? agent in agents) agent?.Leave();
         Array.Clear(agents);
-        if (!isUpdating) Free();   // else at the end of the frame, whose agents are gone
+        if (!isUpdating) mind.Dispose();   // else at the end of the frame, whose agents are gone
     }
 
-    internal Brains Brains => brains;
+    internal BrainsContent ReadBrains() => mind.ReadBrains();
 
-    internal Learner? Learner => trainer.Learner;
+    internal PopulationState State => new(mind, agents, episodes);
 
-    internal ObservationNormalizer? Normalizer => trainer.Normalizer;
+    internal Brains Brains => mind.Brains;
 
-    // ---- a frame ----
+    internal Learner? Learner => mind.Trainer.Learner;
 
-    /// <summary>Actions begin whose answers have come, and every agent that has one carries it out.</summary>
-    private void CarryOut()
+    internal ObservationNormalizer? Normalizer => mind.Trainer.Normalizer;
+
+    /// <summary>Goes on with another mind, which takes over what this one knows.</summary>
+    private void Replace(AgentMind next)
     {
-        finalValues.Deliver(Frame);
-        decisions.Deliver(this);
-        foreach (Agent? agent in agents)
-        {
-            if (agent is null || agent.IsEpisodeOver) continue;
-            if (agent.Action < 0) continue;
-            agent.StepCount++;
-            try
-            {
-                agent.OnActionReceived(agent.Action);
-                if (agent.Population == this && agent.MaxStep > 0 && agent.StepCount >= agent.MaxStep) agent.EpisodeInterrupted();
-            }
-            catch (Exception exception)
-            {
-                errors.Add(exception);   // thrown again at the end of the frame
-            }
-        }
-    }
-
-    private void BeginEpisodes()
-    {
-        finalValues.Begin();
-        foreach (Agent? agent in agents)
-        {
-            if (agent is null || !agent.IsEpisodeOver || finalValues.MustWait(agent)) continue;
-            try
-            {
-                CloseEpisode(agent);
-                if (agent.Population == this) agent.BeginEpisode(Frame);
-            }
-            catch (Exception exception)
-            {
-                errors.Add(exception);
-            }
-        }
-
-        finalValues.Enqueue(Frame);
-    }
-
-    /// <summary>An episode is over: what was decided last gets what it has brought and, where it was interrupted, what would have come.</summary>
-    private void CloseEpisode(Agent agent)
-    {
-        bool isAsked = false;
         try
         {
-            isAsked = finalValues.Ask(agent);
+            PopulationState state = State;
+            new PopulationState(next, agents, episodes).TakeOver(state.Header, mind.ReadBrains(), state.Capture());
         }
-        catch (Exception exception)
+        catch
         {
-            errors.Add(exception);   // the episode begins anew all the same
+            next.Dispose();
+            throw;
         }
 
-        if (agent.Population != this) return;
-        if (isAsked) trainer.InterruptEpisode(agent, Frame);
-        else trainer.EndEpisode(agent, isCutOff: agent.IsInterrupted);
-        episodes.Add(agent.CumulativeReward);
+        (next.Decisions.Explores, next.Decisions.Recording, next.Trainer.Learns) = (Explores, Recording, Learns);
+        mind.Dispose();
+        mind = next;
+        foreach (Agent? agent in agents) agent?.AskAgain(Frame);
     }
 
-    private void Free()
+    private PopulationState BeginSaving(string path, string call)
     {
-        decisions.Dispose();
-        finalValues.Dispose();
-        brains.Dispose();
-        trainer.Dispose();
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        RequireBetweenUpdates(call);
+        return State;
+    }
+
+    /// <summary>Lets what SaveAsync began come to its end, so that an older save does not replace a newer one.</summary>
+    private void FinishSaving()
+    {
+        while (!saving.IsCompleted)
+        {
+            device.Update();
+            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller learns how it ended
+        }
+    }
+
+    private void RequireBetweenUpdates(string call)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called by an agent's script, while Update was under way. Call it between two Updates, from the game's loop.");
     }
 
     private void Forget(Agent agent)
@@ -335,7 +394,7 @@ public sealed class AgentPopulation : IDisposable
     private void RequireBrain(int brain)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        if ((uint)brain >= (uint)brains.Count)
-            throw new ArgumentOutOfRangeException(nameof(brain), brain, $"The brains are 0 to {brains.Count - 1}.");
+        if ((uint)brain >= (uint)mind.Brains.Count)
+            throw new ArgumentOutOfRangeException(nameof(brain), brain, $"The brains are 0 to {mind.Brains.Count - 1}.");
     }
 }

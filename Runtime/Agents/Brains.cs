@@ -60,6 +60,18 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
 
+    /// <summary>What trains them; null for nothing.</summary>
+    public abstract Optimizer? Optimizer { get; }
+
+    /// <summary>What <see cref="ReadContent"/> needs to be read back, as it is now.</summary>
+    public abstract IReadOnlyList<MatrixTexture> StateTextures { get; }
+
+    /// <summary>What they are at this moment, from a later readback of <see cref="StateTextures"/>.</summary>
+    public abstract Func<Readback, BrainsContent> ReadContent();
+
+    /// <summary>Makes them others. Waits for nothing.</summary>
+    public abstract void Restore(BrainsContent content);
+
     public abstract ClassifierParameters GetParameters(int brain);
 
     public abstract void SetParameters(int brain, ClassifierParameters parameters);
@@ -99,11 +111,11 @@ internal sealed class OwnBrains : Brains
     private readonly PopulationPrediction prediction;
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
-    private readonly float learningRate;
+    private readonly Optimizer? optimizer;
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
-        learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
+        optimizer = options.Learning?.OwnOptimizer;
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed,
             loss: options.Learning?.CreateLoss(options) as SoftmaxCrossEntropy);
@@ -145,17 +157,29 @@ internal sealed class OwnBrains : Brains
     {
         if (learned is null)
         {
-            population.EnqueueBatch(features, targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
+            population.EnqueueBatch(features, targets.Labels, optimizer!.LearningRate, targets.SampleWeights, targets.AllowedClasses);
             return;
         }
 
         learned.Write(features, looks);
-        population.TrainWrittenBatch(targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
+        population.TrainWrittenBatch(targets.Labels, optimizer!.LearningRate, targets.SampleWeights, targets.AllowedClasses);
     }
 
     public override void RescaleValue(int brain, float factor, float offset) => throw new NotSupportedException("Brains of their own estimate no values.");
 
     public override void Repeat() => population.RepeatStep();
+
+    public override Optimizer? Optimizer => optimizer;
+
+    public override IReadOnlyList<MatrixTexture> StateTextures => [.. population.StandingTextures];
+
+    public override Func<Readback, BrainsContent> ReadContent()
+    {
+        Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> read = population.ReadStanding();
+        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
+    }
+
+    public override void Restore(BrainsContent content) => population.Restore(content.Parameters, content.Standing);
 
     public override ClassifierParameters GetParameters(int brain) => population.GetParameters(brain);
 
@@ -189,7 +213,8 @@ internal sealed class SharedBrain : Brains
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;
         int rows = learning.MostRowsOfAStep(options);
-        trainer = new BatchTrainer(network, learning.SharedOptimizer, learning.CreateLoss(options), rows);
+        Optimizer = learning.SharedOptimizer;
+        trainer = new BatchTrainer(network, Optimizer, learning.CreateLoss(options), rows);
         trainer.PrepareEnqueued(rows);
         if (learning.EstimatesValues)
         {
@@ -243,6 +268,25 @@ internal sealed class SharedBrain : Brains
 
     public override void Repeat() => trainer!.EnqueueLastBatch();
 
+    public override Optimizer? Optimizer { get; }
+
+    public override IReadOnlyList<MatrixTexture> StateTextures =>
+        [.. network.Matrices.SelectMany(layer => layer).Select(matrix => matrix.CommittedTexture), .. trainer?.StandingTextures ?? []];
+
+    public override Func<Readback, BrainsContent> ReadContent()
+    {
+        int matrices = network.Matrices.Sum(layer => layer.Count);
+        Func<Readback, int, EnqueuedStanding>? standing = trainer?.ReadStanding();
+        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices));
+    }
+
+    public override void Restore(BrainsContent content)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(content.Parameters[i]);
+        if (content.Standing is { } standing) trainer?.Restore(standing);
+    }
+
     public override ClassifierParameters GetParameters(int brain)
     {
         IReadOnlyList<NetworkParameter> parameters = network.Parameters;
@@ -266,3 +310,8 @@ internal sealed class SharedBrain : Brains
         base.Dispose();
     }
 }
+
+/// <summary>What brains are, and where their training stands.</summary>
+/// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each of all brains, one behind the other.</param>
+/// <param name="Standing">The same of the optimizer's state; null where nothing is known of it.</param>
+internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Standing);

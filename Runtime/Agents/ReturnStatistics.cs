@@ -54,5 +54,16 @@ internal sealed class ReturnStatistics(int agents, double discount)
         mean += MeanRate * (rolloutMean - mean);
     }
 
+    /// <summary>Says what files keep of it.</summary>
+    public void Describe(StateForm form)
+    {
+        form.Number($"{StateForm.Learning}returns.count", () => count, value => count = value, 0, StateForm.MostWhole);
+        form.Number($"{StateForm.Learning}returns.sum_mean", () => sumMean, value => sumMean = value, -StateForm.MostSum, StateForm.MostSum);
+        form.Number($"{StateForm.Learning}returns.squares", () => squares, value => squares = value, 0, StateForm.MostSquare);
+        form.Number($"{StateForm.Learning}returns.weight", () => weight, value => weight = value, least: 0, most: 1);
+        form.Number($"{StateForm.Learning}returns.mean", () => mean, value => mean = value, -StateForm.MostSum, StateForm.MostSum);
+        form.Doubles($"{StateForm.Experience}returns.sums", StateRows.Exactly(agents), sums, -StateForm.MostSum, StateForm.MostSum);
+    }
+
     private static float Held(double value) => (float)Math.Clamp(value, float.MinValue, float.MaxValue);
 }

@@ -79,7 +79,7 @@ internal sealed class Rollout
     /// <summary>After <see cref="Close"/>: the decisions that can be learned from.</summary>
     public Span<int> Complete => complete.AsSpan(firstComplete, Count - firstComplete);
 
-    /// <summary>After <see cref="Close"/>: those that cannot, since their reward is more than a float holds.</summary>
+    /// <summary>After <see cref="Close"/>: those that cannot, since their reward or return is more than a float holds.</summary>
     public int LostCount => KnownCount - Complete.Length;
 
     /// <summary>After <see cref="Close"/>: what each decision brought more than its value.</summary>
@@ -182,8 +182,13 @@ internal sealed class Rollout
 
             double behind = isLast ? after[at] : next.Value, furtherAdvantage = isLast ? 0 : next.Advantage;
             double advantage = rewards[at] + (discount * behind) - values[at] + (discount * lambda * furtherAdvantage);
-            advantages[at] = (float)advantage;
-            returns[at] = (float)(advantage + values[at]);
+            (advantages[at], returns[at]) = ((float)advantage, (float)(advantage + values[at]));
+            if (!float.IsFinite(advantages[at]) || !float.IsFinite(returns[at]))
+            {
+                next = new Successor(true, values[at], 0);
+                continue;
+            }
+
             next = new Successor(true, values[at], advantage);
             complete[--firstComplete] = at;
         }
@@ -213,6 +218,55 @@ internal sealed class Rollout
         for (int at = 0; seen is not null && at < Count; at++) seen.Release(looks[at]);
         open.AsSpan().Fill(-1);
         (Count, incomplete) = (0, 0);
+    }
+
+    /// <summary>
+    /// Says what files keep of it: all but what was seen of textures, with which nothing is kept. Values that were asked for and have not come are lost.
+    /// </summary>
+    /// <param name="form">Of the population.</param>
+    /// <param name="prefix">How its names begin.</param>
+    /// <param name="hasClosed">Whether it is learned from.</param>
+    public void Describe(StateForm form, string prefix, bool hasClosed)
+    {
+        StateRows rows = new(Capacity, () => seen is null ? Count : 0, count => Count = count)
+        {
+            FindFault = (value, at) => value($"{prefix}allowed", (at * actionCount) + (int)value($"{prefix}action", at)) == 0 ? "the action is not one of those that were allowed" : null,
+        };
+        form.Floats($"{prefix}observed", rows, observations, features);
+        form.Flags($"{prefix}allowed", rows, actionCount, allowed);
+        form.Integers($"{prefix}agent", rows, owners, open.Length - 1);
+        form.Integers($"{prefix}action", rows, actions, actionCount - 1);
+        form.Floats($"{prefix}log_probability", rows, 1, logProbabilities);
+        form.Floats($"{prefix}value", rows, 1, values);
+        form.Sums($"{prefix}reward", rows, rewards);
+        form.Add(new StateField($"{prefix}outcome", rows, 1, i => (int)outcomes[i], (i, outcome) => outcomes[i] = (Outcome)outcome) { IsWhole = true, Least = 0, Most = (int)Outcome.IsKnown });
+        form.Add(new StateField($"{prefix}value_after", rows, 1, i => outcomes[i] == Outcome.IsKnown ? after[i] : 0, (i, value) => after[i] = (float)value));
+        if (hasClosed) DescribeLearned(form, prefix, rows);
+        else form.Then(StateForm.Experience, Reopen);
+    }
+
+    private void DescribeLearned(StateForm form, string prefix, StateRows rows)
+    {
+        StateRows order = new(Capacity, () => seen is null ? Complete.Length : 0, count => firstComplete = Count - Math.Min(count, Count))
+        {
+            FindFault = (value, i) => value($"{prefix}order", i) >= rows.Read || i >= rows.Read ? "there are not so many decisions" : null,
+        };
+        form.Floats($"{prefix}advantage", rows, 1, advantages);
+        form.Floats($"{prefix}return", rows, 1, returns);
+        form.Add(new StateField($"{prefix}order", order, 1, i => complete[firstComplete + i], (i, at) => complete[firstComplete + i] = (int)at) { IsWide = true, IsWhole = true, Least = 0 });
+    }
+
+    /// <summary>Finds the decisions that go on, which are the last of their agents, and gives up waiting for values.</summary>
+    private void Reopen()
+    {
+        open.AsSpan().Fill(-1);
+        for (int at = 0; at < Count; at++)
+        {
+            if (outcomes[at] == Outcome.Awaits) (outcomes[at], after[at]) = (Outcome.IsKnown, values[at]);
+            open[owners[at]] = outcomes[at] == Outcome.GoesOn ? at : -1;
+        }
+
+        incomplete = open.Count(at => at >= 0);
     }
 
     private bool IsIncomplete(int at, bool hasSuccessor) =>

@@ -264,6 +264,27 @@ public sealed class NetworkPopulation : IDisposable
         ledger.CommitStep();
     }
 
+    /// <summary>What <see cref="ReadStanding"/> needs to be read back, as it is now.</summary>
+    internal IEnumerable<MatrixTexture> StandingTextures => parameters.CommittedTextures;
+
+    /// <summary>Where it stands at this moment: the weights, and the steps with the optimizer's state, from a later readback, whose matrix of this number is the first.</summary>
+    internal Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> ReadStanding()
+    {
+        long steps = parameters.Steps;
+        int states = parameters.StateCount;
+        return (readback, first) => (
+            parameters.Unpack(readback, first),
+            new EnqueuedStanding(steps, [.. Enumerable.Range(1, states).Select(i => parameters.Unpack(readback, first + i))], Rate: 0));
+    }
+
+    /// <summary>Replaces all members' parameters and, where it is given, where their training stands.</summary>
+    internal void Restore(float[][] values, EnqueuedStanding? standing)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        parameters.WriteAll(values, standing?.Moments ?? [], standing?.Steps ?? parameters.Steps);
+        ledger.MakePendingStale();
+    }
+
     private static void Check(float[] values, int count, string what, string name)
     {
         ArgumentNullException.ThrowIfNull(values, name);
