@@ -36,7 +36,15 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         random = new SeededRandom((ulong)population.Seed, ShuffleStream);
     }
 
-    public override LearningStatistics Statistics => new(learnedDecisions, explainedVariance, brains.Guided);
+    public override LearningStatistics Statistics
+    {
+        get
+        {
+            GuidedStepResult steps = brains.Guided;
+            float policyLoss = brains.MeanLoss + (options.EntropyBonus * steps.Entropy) - (options.ValueWeight * steps.ValueLoss);
+            return new LearningStatistics(learnedDecisions, explainedVariance, steps, policyLoss);
+        }
+    }
 
     public ValueScale ScaleOf(int agent) => scale;
 

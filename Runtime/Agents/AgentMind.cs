@@ -56,6 +56,7 @@ internal sealed class AgentMind : IDisposable
                 Entropy = statistics.Steps.Entropy,
                 Divergence = statistics.Steps.Divergence,
                 ValueLoss = statistics.Steps.ValueLoss,
+                PolicyLoss = statistics.PolicyLoss,
                 ExplainedVariance = statistics.ExplainedVariance,
                 TrainingTime = Trainer.Time,
                 GpuTime = TimeSpan.FromMicroseconds(Brains.Clock.LastNanoseconds / 1e3),

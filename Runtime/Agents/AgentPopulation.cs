@@ -9,16 +9,17 @@ namespace NeuralPlugin;
 /// throws. Every call comes from the thread on which the device's context is current, else it throws
 /// <see cref="WrongContextException"/>; with the population or its device disposed, <see cref="ObjectDisposedException"/>.
 /// </remarks>
-public sealed class AgentPopulation : IDisposable
+public sealed partial class AgentPopulation : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly AgentPopulationOptions options;
     private readonly EpisodeStatistics episodes = new();
     private readonly FrameErrors errors = new();
+    private readonly ProgressReports reports;
+    private readonly DecisionRate rate;
     private readonly Agent?[] agents;
     private readonly AgentScripts scripts;
     private AgentMind mind;
-    private Task saving = Task.CompletedTask;
     private bool isUpdating;
     private bool disposed;
 
@@ -36,6 +37,8 @@ public sealed class AgentPopulation : IDisposable
         this.options = options;
         mind = new AgentMind(device, options, errors);
         FrameBudget = options.FrameBudget;
+        reports = new ProgressReports(options.TimeProvider, StatsRecorder, errors);
+        rate = new DecisionRate(options.TimeProvider);
         agents = new Agent?[options.Capacity];
         scripts = new AgentScripts(this, agents, episodes, errors);
     }
@@ -99,7 +102,27 @@ public sealed class AgentPopulation : IDisposable
         Decisions = mind.Decisions.Count,
         Episodes = episodes.Count,
         MeanEpisodeReward = episodes.MeanReward,
+        MeanEpisodeLength = episodes.MeanLength,
+        DecisionsPerSecond = rate.PerSecond,
     };
+
+    /// <summary>Takes numbers of the game's own, which are written beside the progress.</summary>
+    public StatsRecorder StatsRecorder { get; } = new();
+
+    /// <summary>
+    /// Has the progress written, each time as many decisions more were made: in the call of <see cref="Update"/> that makes them, which allocates then and writes to the disk.
+    /// The population disposes the writer with itself. Several may be added. Should one not be able to write, Update throws what the system said, once, and goes on without it.
+    /// </summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="everyDecisions">How many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">That is zero or less.</exception>
+    public void WriteProgress(ProgressWriter writer, long everyDecisions = 10_000)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(everyDecisions);
+        reports.Add(writer, everyDecisions, mind.Decisions.Count);
+    }
 
     /// <summary>Adds an agent, in the first free place, and begins its first episode. Where each has its own brain, it gets that of the place.</summary>
     /// <exception cref="AgentException">It is in a population already.</exception>
@@ -140,7 +163,7 @@ public sealed class AgentPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it is to be removed, and is not in this population.");
         mind.Trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
-        if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward);
+        if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward, agent.StepCount);
         Forget(agent);
     }
 
@@ -190,114 +213,9 @@ public sealed class AgentPopulation : IDisposable
         if (waits) scripts.CarryOut(mind);
         if (disposed) return;
         mind.Trainer.Train(FrameBudget, Count);
+        rate.Note(mind.Decisions.Count);
         if (mind.Brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(DispatchesSkippedException.OfStep(skipped, nameof(Update)));
-    }
-
-    /// <summary>
-    /// How they learn. Changed between two Updates, brains, the normalization of observations and all counters stay, and learning begins anew from there: from a
-    /// player's demonstrations to reward, for example. Waits and allocates; questions that are under way are asked again.
-    /// </summary>
-    /// <exception cref="InvalidOperationException">An agent's script changes it while <see cref="Update"/> is under way.</exception>
-    /// <exception cref="ArgumentException">The brains cannot learn so, as the constructor says.</exception>
-    public AgentLearning? Learning
-    {
-        get => mind.Options.Learning;
-        set
-        {
-            RequireBetweenUpdates(nameof(Learning));
-            if (!Equals(value, Learning)) Replace(new AgentMind(device, mind.Options with { Learning = value }, errors));
-        }
-    }
-
-    /// <summary>
-    /// A population that goes on where a saved one stood: with the same options and agents that do the same, with the same bits, as that one would had all its agents
-    /// been removed and added again. What differs in the options decides how much is taken (Documentation~/agents.md). Waits and allocates.
-    /// </summary>
-    /// <param name="device">Where the brains live.</param>
-    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
-    /// <param name="options">What the agents have in common; null for what the file says, to play without learning.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path, or the options are as the constructor refuses them.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
-    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
-    public static AgentPopulation Load(NeuralDevice device, string path, AgentPopulationOptions? options = null)
-    {
-        using FileStream stream = AgentStateFile.Open(path);
-        AgentStateFile file = AgentStateFile.Of(stream, path);
-        AgentPopulation population = new(device, options ?? file.Header.ForPlay());
-        try
-        {
-            population.State.Restore(file, brainsAlone: false);
-            return population;
-        }
-        catch
-        {
-            population.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// Replaces the brains, the normalization of observations and the scale of values by those of a file; a file of one brain gives it to all. Or, where anything is
-    /// wrong, none. Waits and allocates. Before the agents act: what was collected of other brains is still learned from.
-    /// </summary>
-    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
-    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
-    public void LoadBrains(string path)
-    {
-        RequireBetweenUpdates(nameof(LoadBrains));
-        using FileStream stream = AgentStateFile.Open(path);
-        State.Restore(AgentStateFile.Of(stream, path), brainsAlone: true);
-    }
-
-    /// <summary>
-    /// Writes all that is learned, and where learning stands: brains, the optimizer's state, normalization, counters, random streams and what was collected and not yet
-    /// learned from, but for what agents see of textures. Waits for the GPU and the disk. <see cref="Load"/> and <see cref="LoadBrains"/> read it.
-    /// </summary>
-    /// <param name="path">The file, new or old. Killed at any moment, it is the old one or the new one, whole.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
-    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
-    public void Save(string path)
-    {
-        PopulationState state = BeginSaving(path, nameof(Save));
-        FinishSaving();
-        AgentStateFile.Save(path, state.Header, mind.ReadBrains(), state.Capture());
-    }
-
-    /// <summary>As <see cref="Save"/>, without holding up the frame: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on another thread.</summary>
-    /// <param name="path">The file, new or old.</param>
-    /// <returns>Completes when the file is on the disk, on another thread; it fails as <see cref="Save"/> does. Do not wait for it on the device's thread.</returns>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="NonFiniteValueException">A number of the learner is NaN or infinite.</exception>
-    /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
-    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
-    public Task SaveAsync(string path)
-    {
-        PopulationState state = BeginSaving(path, nameof(SaveAsync));
-        return saving = AgentStateFile.SaveAfter(saving, Path.GetFullPath(path), state.Header, mind.ReadBrainsAsync(), state.Capture());
-    }
-
-    /// <summary>Writes one brain with the normalization of observations, and nothing of how it learns: to ship it, or to give it to others. Waits.</summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
-    /// <param name="path">The file, new or old.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
-    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
-    public void SaveBrain(int brain, string path)
-    {
-        RequireBrain(brain);
-        PopulationState state = BeginSaving(path, nameof(SaveBrain));
-        FinishSaving();
-        AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
+        reports.Write(this);
     }
 
     /// <summary>A copy of the parameters of a brain as they are now. Waits and allocates.</summary>
@@ -328,55 +246,15 @@ public sealed class AgentPopulation : IDisposable
         disposed = true;
         foreach (Agent? agent in agents) agent?.Leave();
         Array.Clear(agents);
+        reports.Dispose();
         if (!isUpdating) mind.Dispose();   // else at the end of the frame, whose agents are gone
     }
-
-    internal BrainsContent ReadBrains() => mind.ReadBrains();
-
-    internal PopulationState State => new(mind, agents, episodes);
 
     internal Brains Brains => mind.Brains;
 
     internal Learner? Learner => mind.Trainer.Learner;
 
     internal ObservationNormalizer? Normalizer => mind.Trainer.Normalizer;
-
-    /// <summary>Goes on with another mind, which takes over what this one knows.</summary>
-    private void Replace(AgentMind next)
-    {
-        try
-        {
-            PopulationState state = State;
-            new PopulationState(next, agents, episodes).TakeOver(state.Header, mind.ReadBrains(), state.Capture());
-        }
-        catch
-        {
-            next.Dispose();
-            throw;
-        }
-
-        (next.Decisions.Explores, next.Decisions.Recording, next.Trainer.Learns) = (Explores, Recording, Learns);
-        mind.Dispose();
-        mind = next;
-        foreach (Agent? agent in agents) agent?.AskAgain(Frame);
-    }
-
-    private PopulationState BeginSaving(string path, string call)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        RequireBetweenUpdates(call);
-        return State;
-    }
-
-    /// <summary>Lets what SaveAsync began come to its end, so that an older save does not replace a newer one.</summary>
-    private void FinishSaving()
-    {
-        while (!saving.IsCompleted)
-        {
-            device.Update();
-            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller learns how it ended
-        }
-    }
 
     private void RequireBetweenUpdates(string call)
     {

@@ -66,6 +66,6 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
         if (agent.Population != population) return;
         if (isAsked) mind.Trainer.InterruptEpisode(agent, population.Frame);
         else mind.Trainer.EndEpisode(agent, isCutOff: agent.IsInterrupted);
-        episodes.Add(agent.CumulativeReward);
+        episodes.Add(agent.CumulativeReward, agent.StepCount);
     }
 }

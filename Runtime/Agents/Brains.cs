@@ -28,6 +28,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>What the last steps that are known found, where the loss guides the learning rate; NaN before the first, and where it does not.</summary>
     public virtual GuidedStepResult Guided => new(float.NaN, float.NaN, float.NaN, float.NaN);
 
+    /// <summary>The mean loss over the same steps; NaN as that.</summary>
+    public virtual float MeanLoss => float.NaN;
+
     /// <summary>Whether each agent has its own, so that row i of a question is that of brain i.</summary>
     public abstract bool AreOwn { get; }
 
@@ -234,6 +237,8 @@ internal sealed class SharedBrain : Brains
     public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
 
     public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
+
+    public override float MeanLoss => trainer?.MeanLoss ?? base.MeanLoss;
 
     public override MatrixTexture Outputs => prediction.Results;
 

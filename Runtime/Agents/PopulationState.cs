@@ -128,7 +128,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
     private void DescribeAgents(StateForm form)
     {
         StateRows places = StateRows.Exactly(agents.Length);
-        double[] rewards = new double[agents.Length], cumulative = new double[agents.Length];
+        double[] rewards = new double[agents.Length], cumulative = new double[agents.Length], lengths = new double[agents.Length];
         Ending[] endings = new Ending[agents.Length];
         string prefix = $"{StateForm.Experience}agents.";
         form.Add(
@@ -139,12 +139,14 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         form.Add(
             new StateField($"{prefix}reward", places, 1, i => StateForm.Held(agents[i]?.PendingReward ?? 0), (i, reward) => rewards[i] = StateForm.Released(reward)) { IsWide = true });
         form.Add(new StateField($"{prefix}cumulative_reward", places, 1, i => agents[i]?.CumulativeReward ?? 0, (i, reward) => cumulative[i] = reward));
+        form.Add(
+            new StateField($"{prefix}steps", places, 1, i => agents[i]?.StepCount ?? 0, (i, steps) => lengths[i] = steps) { IsWide = true, IsWhole = true, Least = 0, Most = StateForm.MostWhole });
         form.Then(StateForm.Experience, () =>
         {
             for (int i = 0; i < endings.Length; i++)
             {
                 mind.Trainer.EndEpisode(i, (float)rewards[i], isCutOff: endings[i] != Ending.Over);
-                if (endings[i] is Ending.Over or Ending.Interrupted) episodes.Add((float)cumulative[i]);
+                if (endings[i] is Ending.Over or Ending.Interrupted) episodes.Add((float)cumulative[i], (long)lengths[i]);
             }
         });
     }

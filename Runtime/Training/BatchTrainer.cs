@@ -150,6 +150,9 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>What the last enqueued steps that are known found, where the loss guides the learning rate; NaN before the first.</summary>
     internal GuidedStepResult Guided => enqueued?.Guided ?? default;
 
+    /// <summary>The mean loss over the same steps; NaN before the first.</summary>
+    internal float MeanLoss => enqueued?.Loss ?? float.NaN;
+
     /// <summary>The features of enqueued batches, after <see cref="PrepareEnqueued"/> and until one of more rows.</summary>
     internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
 

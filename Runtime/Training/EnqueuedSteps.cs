@@ -27,6 +27,9 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>What the last steps that are known found, where the loss guides the learning rate.</summary>
     public GuidedStepResult Guided => ledger.Guided;
 
+    /// <summary>The mean loss over the same steps.</summary>
+    public float Loss => ledger.Loss;
+
     /// <summary>What the steps keep on the GPU.</summary>
     public StepLog Log => ledger.Log;
 

@@ -33,7 +33,7 @@ internal sealed class PublicCalls : IDisposable
         "Regressor.KernelsFor", "TrainingSet.ForValues",             // as new TrainingSet
         "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
-        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose",
+        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
