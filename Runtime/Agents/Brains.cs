@@ -4,6 +4,7 @@ namespace NeuralPlugin;
 internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
     private const ulong FirstOutputStream = (1UL << 62) + 1;
+    private const ulong OutputStreamStep = 4;   // beside streams of other purposes
     private const float FirstLogitDeviation = 0.01f;
     private const float FirstValueDeviation = 0.1f;
 
@@ -57,8 +58,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>Enqueues a training step. Where agents have their own brains, the rows are [brains × batch].</summary>
     public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
 
-    /// <summary>Enqueues that the value output v of a brain becomes factor·v + offset.</summary>
-    public abstract void RescaleValue(int brain, float factor, float offset);
+    /// <summary>Enqueues that the value output v of each brain becomes factor·v + offset.</summary>
+    /// <param name="scales">[brains × 2]: factor and offset.</param>
+    public abstract void RescaleValues(ReadOnlySpan<float> scales);
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
@@ -92,9 +94,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// First output weights [hidden × outputs] of a brain that estimates values: uniform, of a deviation of 0.01/√hidden for logits, so that all
     /// actions are as likely at first (Andrychowicz et al., 2021, section 3.2), and of 0.1/√hidden for the value.
     /// </summary>
-    protected static float[] FirstOutputWeights(AgentPopulationOptions options)
+    protected static float[] FirstOutputWeights(AgentPopulationOptions options, int brain)
     {
-        SeededRandom random = new((ulong)options.Seed, FirstOutputStream);
+        SeededRandom random = new((ulong)options.Seed, FirstOutputStream + (OutputStreamStep * (ulong)brain));
         float[] weights = new float[options.HiddenUnits * options.Outputs];
         float scale = (float)Math.Sqrt(3.0 / options.HiddenUnits);   // a uniform number within ±√3 has a deviation of 1
         for (int i = 0; i < weights.Length; i++)
@@ -115,17 +117,23 @@ internal sealed class OwnBrains : Brains
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
     private readonly Optimizer? optimizer;
+    private readonly PopulationRescale? valueRescale;
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
         optimizer = options.Learning?.OwnOptimizer;
         population = new NetworkPopulation(
-            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed,
-            loss: options.Learning?.CreateLoss(options) as SoftmaxCrossEntropy);
+            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
         prediction = population.PlanPrediction();
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Features);
         if (options.Learning is not { } learning) return;
         population.PrepareTraining(learning.MostRowsOfAStep(options));
+        if (learning.EstimatesValues)
+        {
+            valueRescale = population.PlanRescale(options.Actions);
+            population.SetOutputWeights(brain => FirstOutputWeights(options, brain));
+        }
+
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
     }
 
@@ -160,15 +168,15 @@ internal sealed class OwnBrains : Brains
     {
         if (learned is null)
         {
-            population.EnqueueBatch(features, targets.Labels, optimizer!.LearningRate, targets.SampleWeights, targets.AllowedClasses);
+            population.EnqueueBatch(features, targets, optimizer!.LearningRate);
             return;
         }
 
         learned.Write(features, looks);
-        population.TrainWrittenBatch(targets.Labels, optimizer!.LearningRate, targets.SampleWeights, targets.AllowedClasses);
+        population.TrainWrittenBatch(targets, optimizer!.LearningRate);
     }
 
-    public override void RescaleValue(int brain, float factor, float offset) => throw new NotSupportedException("Brains of their own estimate no values.");
+    public override void RescaleValues(ReadOnlySpan<float> scales) => population.Rescale(valueRescale!, scales);
 
     public override void Repeat() => population.RepeatStep();
 
@@ -193,6 +201,7 @@ internal sealed class OwnBrains : Brains
         asked?.Dispose();
         learned?.Dispose();
         prediction.Dispose();
+        valueRescale?.Dispose();
         population.Dispose();
         base.Dispose();
     }
@@ -222,7 +231,7 @@ internal sealed class SharedBrain : Brains
         if (learning.EstimatesValues)
         {
             valueRescale = new OutputRescale(network, options.Actions);
-            network.Parameters[2].SetValues(FirstOutputWeights(options));
+            network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
         }
 
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
@@ -269,7 +278,7 @@ internal sealed class SharedBrain : Brains
         trainer!.EnqueueBatch(features, targets);
     }
 
-    public override void RescaleValue(int brain, float factor, float offset) => valueRescale!.Enqueue(factor, offset);
+    public override void RescaleValues(ReadOnlySpan<float> scales) => valueRescale!.Enqueue(scales[0], scales[1]);
 
     public override void Repeat() => trainer!.EnqueueLastBatch();
 

@@ -42,6 +42,9 @@ internal sealed class PopulationParameters : IDisposable
         }
     }
 
+    /// <summary>Their layout.</summary>
+    public PopulationKernels Kernels => kernels;
+
     /// <summary>The committed weights.</summary>
     public Operand Weights => weights.Committed;
 
