@@ -72,7 +72,7 @@ internal static class Program
     /// <summary>Hands spoiled files to every reader, and tells how often each rejection was met.</summary>
     private static int Fuzz(string inputs, string seed)
     {
-        Fuzzing fuzzing = new(ulong.Parse(seed, CultureInfo.InvariantCulture));
+        using Fuzzing fuzzing = new(ulong.Parse(seed, CultureInfo.InvariantCulture));
         long start = Stopwatch.GetTimestamp();
         fuzzing.Run(int.Parse(inputs, CultureInfo.InvariantCulture));
         foreach (FileDefect defect in Enum.GetValues<FileDefect>()) Console.WriteLine($"{fuzzing.Defects.GetValueOrDefault(defect),9}  {defect}");

@@ -109,6 +109,75 @@ internal sealed class ProximalPolicyTests
         Assert.That(padded.Where((_, i) => i % (4 * ((outputs + 3) / 4)) >= outputs), Is.All.Zero, "the padding");
     }
 
+    [Test]
+    public void AnOutputOfEveryMemberIsPutOnAScaleOfItsOwn([Values(1, 3, 9)] int members, [Values(2, 5)] int outputs, [Values(1, 6, 17)] int hidden)
+    {
+        const int Inputs = 3;
+        using NetworkPopulation population = new(TestDevice.Plain, members, Inputs, hidden, outputs, seed: 4);
+        ClassifierParameters[] before = [.. Enumerable.Range(0, members).Select(population.GetParameters)];
+        using PopulationRescale rescale = population.PlanRescale(outputs - 1);
+        float[] scales = [.. Enumerable.Range(0, members).SelectMany(member => (float[])[member + 0.5f, member - 2])];
+        population.Rescale(rescale, scales);
+        for (int member = 0; member < members; member++)
+        {
+            ClassifierParameters after = population.GetParameters(member);
+            double factor = scales[2 * member], offset = scales[(2 * member) + 1];
+            Assert.That(after.HiddenWeights, Is.EqualTo(before[member].HiddenWeights));
+            double[] weights = [.. before[member].OutputWeights.Select((w, i) => i % outputs == outputs - 1 ? factor * w : w)];
+            double[] biases = [.. before[member].OutputBiases.Select((b, i) => i % outputs == outputs - 1 ? (factor * b) + offset : b)];
+            Tolerance.AssertClose(after.OutputWeights, weights, 1e-7, 1e-6, $"member {member}");
+            Tolerance.AssertClose(after.OutputBiases, biases, 1e-7, 1e-6, $"member {member}");
+        }
+    }
+
+    /// <summary>Each member's steps are those of a network of its own on its own decisions; one whose returns are no numbers stays as it is, its optimizer's state too.</summary>
+    [Test]
+    public void MembersOfAPopulationStepAsNetworksDo([Values(1, 7, 20)] int rows, [Values] bool adam)
+    {
+        const int Members = 5, Inputs = 4, Hidden = 6, Actions = 3, Outputs = Actions + 1, Idle = 2, Steps = 3;
+        Optimizer optimizer = adam ? new Adam(0.02f) : new Sgd(0.1f);
+        ProximalPolicyLoss loss = new(Actions, Clip, Bonus, ValueWeight, NoGuide with { First = optimizer.LearningRate });
+        using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, Hidden, Outputs, seed: 4, optimizer, loss);
+        float[] features = TwinArrays.UniformFloats(1, Members * rows * Inputs, -1, 1), outputs = TwinArrays.UniformFloats(2, Members * rows * Outputs, -1, 1);
+        ProximalPolicyTwinDecisions decisions = ProximalPolicyTwinDecisions.Make(3, outputs, Members * rows, Actions, isMasked: true);
+        ClassifierParameters[] start = [.. Enumerable.Range(0, Members).Select(population.GetParameters)];
+        float[] returns = [.. decisions.Returns.Select((gain, i) => i / rows == Idle ? float.NaN : (float)gain)];
+        BatchTargets all = TargetsOf(decisions);
+        for (int step = 0; step < Steps; step++)
+            population.EnqueueBatch(features, BatchTargets.OfDecisions(all.Labels, all.SampleWeights, all.LogProbabilities, returns, all.AllowedClasses), optimizer.LearningRate);
+        for (int member = 0; member < Members; member++)
+        {
+            ClassifierParameters after = population.GetParameters(member);
+            if (member == Idle)
+            {
+                Assert.That(after.OutputWeights, Is.EqualTo(start[member].OutputWeights));
+                continue;
+            }
+
+            using Network network = new(TestDevice.Plain, 1, Inputs, new Dense(Hidden), new Relu(), new Dense(Outputs));
+            network.SetParameters(
+                ("hidden weights", start[member].HiddenWeights), ("hidden biases", start[member].HiddenBiases), ("output weights", start[member].OutputWeights),
+                ("output biases", start[member].OutputBiases));
+            using BatchTrainer trainer = new(network, optimizer, loss, rows);
+            int first = member * rows;
+            for (int step = 0; step < Steps; step++)
+            {
+                trainer.EnqueueBatch(
+                    features.AsSpan(first * Inputs, rows * Inputs),
+                    BatchTargets.OfDecisions(
+                        all.Labels.Slice(first, rows), all.SampleWeights.Slice(first, rows), all.LogProbabilities.Slice(first, rows), all.Values.Slice(first, rows),
+                        all.AllowedClasses.Slice(first * Actions, rows * Actions)));
+            }
+
+            float[][] expected = [.. network.Parameters.Select(parameter => parameter.GetValues())];
+            Tolerance.AssertClose(after.HiddenWeights, TwinArrays.ToDouble(expected[0]), 2e-5, 1e-4, $"member {member}");
+            Tolerance.AssertClose(after.HiddenBiases, TwinArrays.ToDouble(expected[1]), 2e-5, 1e-4, $"member {member}");
+            Tolerance.AssertClose(after.OutputWeights, TwinArrays.ToDouble(expected[2]), 2e-5, 1e-4, $"member {member}");
+            Tolerance.AssertClose(after.OutputBiases, TwinArrays.ToDouble(expected[3]), 2e-5, 1e-4, $"member {member}");
+            Assert.That(after.OutputWeights, Is.Not.EqualTo(start[member].OutputWeights));
+        }
+    }
+
     private static float[][] StepsOf(bool adam, int steps, bool isFused)
     {
         const int Rows = 21, Inputs = 6, Actions = 4;

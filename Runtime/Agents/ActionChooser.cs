@@ -6,6 +6,9 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class ActionChooser(AgentPopulationOptions options)
 {
+    /// <summary>What files call the streams: two numbers for each place.</summary>
+    public const string ExplorationName = $"{StateForm.Places}exploration";
+
     private const ulong ExplorationStreams = 1UL << 61;
 
     private readonly SeededRandom[] exploration =
@@ -16,6 +19,9 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
 
     /// <summary>Whether actions are drawn; false for the most probable one (the first, if several).</summary>
     public bool Explores { get; set; } = true;
+
+    /// <summary>Says what files keep of it.</summary>
+    public void Describe(StateForm form) => form.Random(ExplorationName, exploration);
 
     /// <summary>Chooses an action of those that are allowed.</summary>
     /// <param name="agent">Who acts.</param>

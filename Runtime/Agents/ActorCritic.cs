@@ -19,6 +19,10 @@ namespace NeuralPlugin;
 /// are to learn within a minute from rewards that come at once, take <see cref="Quick"/>. Documentation~/agents.md says what each is worth.
 /// </para>
 /// <para>
+/// Brains of their own learn together, each from its agent's decisions, with a rollout of <see cref="RolloutSize"/> of each and a value on a scale of its own. Their learning
+/// rate is that of the optimizer and stays.
+/// </para>
+/// <para>
 /// Sources: Schulman et al., 2017, "Proximal Policy Optimization Algorithms"; Schulman et al., 2016, "High-Dimensional Continuous Control Using
 /// Generalized Advantage Estimation"; van Hasselt et al., 2016, "Learning values across many orders of magnitude"; Pardo et al., 2018, "Time Limits in Reinforcement Learning".
 /// </para>
@@ -83,7 +87,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>
     /// The KL divergence of the policy from the one that had decided at which steps aim: where a step finds more than twice as much, its learning rate is
-    /// a third smaller than the one before, and half as large again where it finds less than half. 0 leaves the rate where it is.
+    /// a third smaller than the one before, and half as large again where it finds less than half. 0 leaves the rate where it is, as it is with brains of their own.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float TargetDivergence { get; init => field = Requirements.Number(value, "target divergence", name: nameof(TargetDivergence)); } = 0.01f;
@@ -103,8 +107,9 @@ public sealed record ActorCritic : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float AdvantageFloor { get; init => field = Requirements.Number(value, "floor of the advantages", name: nameof(AdvantageFloor)); } = 0.5f;
 
-    internal override Sgd OwnOptimizer => throw new NotSupportedException(
-        "Brains of their own do not learn by ActorCritic. Use BrainSharing.Shared, or PolicyGradient.");
+    internal override string Name => "actor_critic";
+
+    internal override Optimizer OwnOptimizer => SharedOptimizer;
 
     internal override Optimizer SharedOptimizer => Optimizer ?? new Adam(DefaultLearningRate, Epsilon: AdamEpsilon);
 
@@ -129,9 +134,8 @@ public sealed record ActorCritic : AgentLearning
         return new ActorCriticLearner(brains, population, this);
     }
 
-    internal override int MostRowsOfAStep(AgentPopulationOptions population) =>
-        MatrixShape.CeilingDivide(Rollout.CapacityOf(population, this), Minibatches);
+    internal override int MostRowsOfAStep(AgentPopulationOptions population) => MatrixShape.CeilingDivide(
+        population.Brains == BrainSharing.OneEach ? RolloutOf(agents: 1) : Rollout.CapacityOf(population, this), Minibatches);
 
-    internal override int MostDecisionsKept(AgentPopulationOptions population) =>
-        checked(2 * Rollout.CapacityOf(population, this) * population.BrainCount);
+    internal override int MostDecisionsKept(AgentPopulationOptions population) => checked(2 * Rollout.CapacityOf(population, this));
 }

@@ -3,13 +3,12 @@ using System.Diagnostics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Proximal policy optimization of one brain that all agents share: collects their decisions to a rollout while it learns from the one before, and
-/// exchanges the two when enough is collected.
+/// Proximal policy optimization: collects decisions to a rollout while it learns from the one before, and exchanges the two when enough is collected. Brains of
+/// their own learn together, each from its agent's decisions.
 /// </summary>
 internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 {
     private const ulong ShuffleStream = (1UL << 62) + 2;
-    private const int Brain = 0;
 
     private readonly ActorCritic options;
     private readonly Brains brains;
@@ -18,7 +17,9 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
     private readonly SeededRandom random;
     private Rollout collected;
     private Rollout learned;
-    private ValueScale scale;        // a deviation of 0: nothing is known of returns, and all values are the mean
+    private readonly ValueScale[] scales;   // of each brain; a deviation of 0: nothing is known of returns, and all values are the mean
+    private readonly float[] rescales;      // [brains × 2]: factor and offset
+    private readonly int[] firstOfBrain;    // of what is learned from, which is in the order of the brains; behind the last, all
     private int steps;               // on the rollout that is learned from, and of these
     private int stepsDone;
     private long learnedDecisions;
@@ -32,13 +33,24 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         collected = new Rollout(population, options, brains.Seen);
         learned = new Rollout(population, options, brains.Seen);
         batch = new RolloutBatch(brains, population, options.MostRowsOfAStep(population));
-        statistics = new ReturnStatistics(population.Capacity, options.Discount);
+        statistics = new ReturnStatistics(population.Capacity, brains.Count, options.Discount);
+        scales = new ValueScale[brains.Count];
+        rescales = new float[2 * brains.Count];
+        firstOfBrain = new int[brains.Count + 1];
         random = new SeededRandom((ulong)population.Seed, ShuffleStream);
     }
 
-    public override LearningStatistics Statistics => new(learnedDecisions, explainedVariance, brains.Guided);
+    public override LearningStatistics Statistics
+    {
+        get
+        {
+            GuidedStepResult steps = brains.Guided;
+            float policyLoss = brains.MeanLoss + (options.EntropyBonus * steps.Entropy) - (options.ValueWeight * steps.ValueLoss);
+            return new LearningStatistics(learnedDecisions, explainedVariance, steps, policyLoss);
+        }
+    }
 
-    public ValueScale ScaleOf(int agent) => scale;
+    public ValueScale ScaleOf(int agent) => scales[brains.BrainOf(agent)];
 
     public void Decide(int agent, in Decision decision)
     {
@@ -68,13 +80,47 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 
     public void TakeValue(int agent, long frame, float? value) => collected.TakeValue(agent, frame, value);
 
+    public override void Describe(StateForm form)
+    {
+        base.Describe(form);
+        form.Count($"{StateForm.Learning}learned_decisions", () => learnedDecisions, count => learnedDecisions = count);
+        form.Random($"{StateForm.Learning}shuffle", [random]);
+        DescribeValues(form);
+        statistics.Describe(form);
+        form.Count($"{StateForm.Experience}steps_done", () => stepsDone, count => stepsDone = (int)count, int.MaxValue);
+        collected.Describe(form, $"{StateForm.Experience}collected.", hasClosed: false);
+        learned.Describe(form, $"{StateForm.Experience}learned.", hasClosed: true);
+        form.Then(StateForm.Experience, () =>
+        {
+            FindBrains();
+            steps = StepsOn(learned);
+            stepsDone = Math.Min(stepsDone, steps);
+        });
+    }
+
+    public void DescribeValues(StateForm form)
+    {
+        StateRows rows = StateRows.Exactly(scales.Length);
+        form.Add(
+            new StateField($"{StateForm.Values}mean", rows, 1, i => scales[i].Mean, (i, mean) => scales[i] = scales[i] with { Mean = (float)mean })
+            {
+                IsWide = true, Least = float.MinValue, Most = float.MaxValue,
+            });
+        form.Add(
+            new StateField($"{StateForm.Values}deviation", rows, 1, i => scales[i].Deviation, (i, deviation) => scales[i] = scales[i] with { Deviation = (float)deviation })
+            {
+                IsWide = true, Least = 0, Most = float.MaxValue,
+            });
+    }
+
     /// <summary>
     /// When enough is collected, it is learned from. Where the budget of the frames was too small for all steps on the rollout before, the rest of them is given
     /// up once each decision was learned from; until then collecting goes on.
     /// </summary>
     protected override void BeginFrame(int agents)
     {
-        if (collected.KnownCount < options.RolloutOf(agents)) return;
+        int wanted = brains.AreOwn ? options.RolloutOf(agents: 1) * agents : options.RolloutOf(agents);
+        if (agents == 0 || collected.KnownCount < wanted) return;
         if (stepsDone < steps) Warn();
         if (stepsDone >= Math.Min(steps, options.Minibatches)) Exchange();
     }
@@ -84,12 +130,43 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         if (stepsDone == steps) return false;
         int part = stepsDone % options.Minibatches;
         Span<int> all = learned.Complete;
-        if (part == 0) random.Shuffle(all);
-        int first = (int)((long)part * all.Length / options.Minibatches), end = (int)((long)(part + 1) * all.Length / options.Minibatches);
-        stepsDone++;
-        if (stepsDone <= options.Minibatches) learnedDecisions += end - first;
-        batch.Enqueue(learned, all[first..end], scale, options.AdvantageFloor);
+        bool isFirst = stepsDone++ < options.Minibatches;
+        for (int brain = 0; brain < brains.Count; brain++)
+        {
+            Span<int> own = all[firstOfBrain[brain]..firstOfBrain[brain + 1]];
+            if (part == 0) random.Shuffle(own);
+            if (brains.AreOwn) AddSome(brain, own, part, isFirst);
+            else AddShare(own, part, isFirst);
+        }
+
+        batch.Enqueue();
         return true;
+    }
+
+    /// <summary>A part of what the one brain learns from.</summary>
+    private void AddShare(ReadOnlySpan<int> own, int part, bool isFirst)
+    {
+        int first = (int)((long)part * own.Length / options.Minibatches), end = (int)((long)(part + 1) * own.Length / options.Minibatches);
+        if (isFirst) learnedDecisions += end - first;
+        batch.Begin(end - first);
+        batch.Set(0, learned, own[first..end], scales[0], options.AdvantageFloor);
+    }
+
+    /// <summary>As many for each brain, from the beginning again where it has fewer; a brain that has none learns nothing.</summary>
+    private void AddSome(int brain, ReadOnlySpan<int> own, int part, bool isFirst)
+    {
+        int rows = batch.Capacity;
+        if (brain == 0) batch.Begin(rows);
+        if (own.IsEmpty)
+        {
+            batch.SetNothing(brain);
+            return;
+        }
+
+        if (isFirst) learnedDecisions += Math.Clamp(own.Length - (part * rows), 0, rows);
+        Span<int> chosen = batch.Chosen;
+        for (int i = 0; i < rows; i++) chosen[i] = own[((part * rows) + i) % own.Length];
+        batch.Set(brain, learned, chosen, scales[brain], options.AdvantageFloor);
     }
 
     /// <summary>Learns from what was collected from now on, and collects anew.</summary>
@@ -101,18 +178,44 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         SkippedDecisions += collected.LostCount;
         learned.Continue(collected);
         (collected, learned) = (learned, collected);
+        FindBrains();
         Observe();
-        steps = learned.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
+        steps = StepsOn(learned);
         stepsDone = 0;
     }
 
-    /// <summary>Brings the scale of the values up to date, and the last layer with it, so that no value changes.</summary>
+    private int StepsOn(Rollout rollout) => rollout.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
+
+    /// <summary>Brings what is learned from into the order of the brains, and finds where each begins.</summary>
+    private void FindBrains()
+    {
+        Span<int> all = learned.Complete;
+        Array.Clear(firstOfBrain);
+        if (brains.AreOwn) learned.SortByOwner();
+        foreach (int at in all) firstOfBrain[brains.BrainOf(learned.Owners[at]) + 1]++;
+        for (int brain = 0; brain < brains.Count; brain++) firstOfBrain[brain + 1] += firstOfBrain[brain];
+    }
+
+    /// <summary>Brings the scales of the values up to date, and the last layer with them, so that no value changes.</summary>
     private void Observe()
     {
+        double variance = 0, unexplained = 0;
+        for (int brain = 0; brain < brains.Count; brain++)
+        {
+            (rescales[2 * brain], rescales[(2 * brain) + 1]) = (1, 0);
+            ReadOnlySpan<int> own = learned.Complete[firstOfBrain[brain]..firstOfBrain[brain + 1]];
+            if (!own.IsEmpty) Observe(brain, own, ref variance, ref unexplained);
+        }
+
+        if (learned.Complete.IsEmpty) return;
+        explainedVariance = variance > 0 ? (float)(1 - (unexplained / variance)) : float.NaN;
+        if (rescales.AsSpan().ContainsAnyExcept(1, 0)) brains.RescaleValues(rescales);
+    }
+
+    private void Observe(int brain, ReadOnlySpan<int> own, ref double variance, ref double unexplained)
+    {
         double sum = 0, squares = 0, errors = 0, squaredErrors = 0;
-        ReadOnlySpan<int> all = learned.Complete;
-        if (all.IsEmpty) return;
-        foreach (int at in all)
+        foreach (int at in own)
         {
             double gain = learned.Returns[at], error = gain - learned.Values[at];
             sum += gain;
@@ -121,14 +224,13 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
             squaredErrors += error * error;
         }
 
-        double variance = (squares / all.Length) - (sum / all.Length * (sum / all.Length));
-        double unexplained = (squaredErrors / all.Length) - (errors / all.Length * (errors / all.Length));
-        explainedVariance = variance > 0 ? (float)(1 - (unexplained / variance)) : float.NaN;
-        statistics.ObserveMean(sum / all.Length);
-        ValueScale next = statistics.Scale;
+        variance += (squares / own.Length) - (sum / own.Length * (sum / own.Length));
+        unexplained += (squaredErrors / own.Length) - (errors / own.Length * (errors / own.Length));
+        statistics.ObserveMean(brain, sum / own.Length);
+        ValueScale scale = scales[brain], next = statistics.ScaleOf(brain);
         if (next.Deviation == 0) next = scale with { Mean = next.Mean };
-        if (scale.Deviation > 0) brains.RescaleValue(Brain, scale.Deviation / next.Deviation, (scale.Mean - next.Mean) / next.Deviation);
-        scale = next;
+        if (scale.Deviation > 0) (rescales[2 * brain], rescales[(2 * brain) + 1]) = (scale.Deviation / next.Deviation, (scale.Mean - next.Mean) / next.Deviation);
+        scales[brain] = next;
     }
 
     private void Warn()

@@ -13,6 +13,7 @@ namespace NeuralPlugin;
 public abstract class Agent
 {
     private float reward;
+    private bool isAsked;   // and has no answer yet
 
     /// <summary>Makes an agent that decides in every frame.</summary>
     protected Agent()
@@ -34,10 +35,15 @@ public abstract class Agent
 
     /// <summary>
     /// It decides in every so many frames. In the frames between, its last action is repeated: <see cref="OnActionReceived"/> is
-    /// called with it again. The first decision of an episode comes at once.
+    /// called with it again. The first decision of an episode comes at once. 0: it decides when <see cref="RequestDecision"/> was called and then alone, and
+    /// carries each decision out once, as games need that take turns.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int DecisionPeriod { get; set => field = Requirements.Size(value, "frames from decision to decision"); } = 1;
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int DecisionPeriod
+    {
+        get;
+        set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The frames from decision to decision must be 1 or more, or 0 for decisions on request alone.");
+    } = 1;
 
     /// <summary>Whether <see cref="Heuristic"/> chooses its actions instead of the brain; at once, without any latency.</summary>
     public bool ActsByHeuristic { get; set; }
@@ -87,6 +93,12 @@ public abstract class Agent
 
     /// <summary>The frame of its next decision.</summary>
     internal long NextDecision { get; set; }
+
+    /// <summary>Whether it waits to be asked, since it has called <see cref="RequestDecision"/>.</summary>
+    internal bool IsDecisionRequested { get; set; }
+
+    /// <summary>Whether it has a decision that it has not carried out yet.</summary>
+    internal bool IsActionNew { get; set; }
 
     /// <summary>Counts the episodes, so that an answer to a question of an earlier one is known as such.</summary>
     internal int Episode { get; private set; }
@@ -171,6 +183,39 @@ public abstract class Agent
     /// <exception cref="AgentException">The agent is in no population.</exception>
     public void EpisodeInterrupted() => End(isInterrupted: true);
 
+    /// <summary>What <see cref="TakeReward"/> would give.</summary>
+    internal float PendingReward => reward;
+
+    /// <summary>
+    /// Asks for a decision in the next question of <see cref="AgentPopulation.Update"/>, besides those of <see cref="DecisionPeriod"/>. In a game that takes
+    /// turns set that to 0, and call this for the agent whose turn it is: what it may do is asked then, and it is the only one that changes the board until it has acted.
+    /// </summary>
+    public void RequestDecision() => IsDecisionRequested = true;
+
+    /// <summary>Whether it is to be asked in a frame.</summary>
+    internal bool IsDue(long frame) => IsDecisionRequested || (DecisionPeriod > 0 && NextDecision <= frame);
+
+    /// <summary>It was asked in a frame.</summary>
+    internal void NoteAsked(long frame)
+    {
+        IsDecisionRequested = false;
+        NextDecision = frame + DecisionPeriod;
+        isAsked = true;
+    }
+
+    /// <summary>It carries an action out from now on.</summary>
+    internal void BeginAction(int action)
+    {
+        (Action, IsActionNew, isAsked) = (action, true, false);
+    }
+
+    /// <summary>What it was asked is not answered any more.</summary>
+    internal void AskAgain(long frame)
+    {
+        NextDecision = Math.Min(NextDecision, frame + 1);
+        if (isAsked && DecisionPeriod == 0) IsDecisionRequested = true;
+    }
+
     /// <summary>The reward since the last call; infinite where it is more than a float holds.</summary>
     internal float TakeReward()
     {
@@ -187,6 +232,7 @@ public abstract class Agent
         reward = 0;
         Action = -1;
         StepCount = 0;
+        (IsDecisionRequested, IsActionNew, isAsked) = (false, false, false);
         NextDecision = frame;
         OnEpisodeBegin();
     }

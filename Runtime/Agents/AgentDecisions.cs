@@ -47,7 +47,12 @@ internal sealed class AgentDecisions : IDisposable
     {
         while (requests.TakeAnswered(population.Frame) is { } request)
         {
-            if (request.WasSkipped) errors.Add(Skipped(request.Frame));
+            if (request.WasSkipped)
+            {
+                errors.Add(Skipped(request.Frame));
+                AskAgain(population, request);
+            }
+
             for (int row = 0; row < request.Rows && !request.WasSkipped; row++)
             {
                 Agent? agent = request.Agents[row];
@@ -75,7 +80,7 @@ internal sealed class AgentDecisions : IDisposable
         int questions = 0;
         foreach (Agent? agent in agents)
         {
-            if (agent is null || agent.IsEpisodeOver || agent.NextDecision > frame) continue;
+            if (agent is null || agent.IsEpisodeOver || !agent.IsDue(frame)) continue;
             try
             {
                 if (agent.ActsByHeuristic)
@@ -99,7 +104,23 @@ internal sealed class AgentDecisions : IDisposable
         requests.Enqueue(request, frame, rows);
     }
 
+    /// <summary>Says what files keep of it.</summary>
+    public void Describe(StateForm form)
+    {
+        form.Count("run.decisions", () => Count, count => Count = count);
+        chooser.Describe(form);
+    }
+
     public void Dispose() => requests.Dispose();
+
+    /// <summary>Those who decide on request alone would wait forever.</summary>
+    private static void AskAgain(AgentPopulation population, DecisionRequest request)
+    {
+        for (int row = 0; row < request.Rows; row++)
+        {
+            if (request.Agents[row] is { DecisionPeriod: 0 } agent && agent.Population == population && request.IsOfThisEpisode(row)) agent.RequestDecision();
+        }
+    }
 
     private static DispatchesSkippedException Skipped(long frame)
     {
@@ -113,7 +134,7 @@ internal sealed class AgentDecisions : IDisposable
     {
         int action = chooser.Choose(agent, request.Logits(row), request.Allowed(row), out float logProbability);
         trainer.Decide(agent, request.Decision(row, action, logProbability));
-        agent.Action = action;
+        agent.BeginAction(action);
         Count++;
     }
 
@@ -140,7 +161,7 @@ internal sealed class AgentDecisions : IDisposable
             if (!isTaken) collector.Release(look);
         }
 
-        agent.NextDecision = frame + agent.DecisionPeriod;
+        agent.NoteAsked(frame);
         return true;
     }
 
@@ -166,8 +187,8 @@ internal sealed class AgentDecisions : IDisposable
 
         if (trainer.Learns) trainer.CloseDecisions(agent);
         _ = agent.TakeReward();
-        agent.Action = action;
-        agent.NextDecision = frame + agent.DecisionPeriod;
+        agent.NoteAsked(frame);
+        agent.BeginAction(action);
         Count++;
     }
 

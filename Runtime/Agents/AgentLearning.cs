@@ -13,16 +13,19 @@ public abstract record AgentLearning
 
     /// <summary>
     /// How gradients become weights. Null: <see cref="Adam"/> of a rate of 0.003 for one brain that all share, plain <see cref="Sgd"/> of
-    /// 0.1 for a brain each. Brains of their own know no other optimizer than plain <see cref="Sgd"/>.
+    /// 0.1 for a brain each; <see cref="ActorCritic"/> has its own. Of brains of their own only <see cref="ActorCritic"/> takes another optimizer than plain <see cref="Sgd"/>.
     /// </summary>
     public Optimizer? Optimizer { get; init; }
+
+    /// <summary>What files call it.</summary>
+    internal abstract string Name { get; }
 
     /// <summary>What to learn from besides what agents do and show; null for nothing.</summary>
     internal virtual Demonstration? Given => null;
 
     /// <summary>What trains brains of their own.</summary>
     /// <exception cref="ArgumentException">It is an optimizer by which they cannot learn.</exception>
-    internal virtual Sgd OwnOptimizer => Optimizer switch
+    internal virtual Optimizer OwnOptimizer => Optimizer switch
     {
         null => new Sgd(0.1f),
         Sgd { Momentum: 0, WeightDecay: 0 } sgd => sgd,

@@ -9,22 +9,21 @@ namespace NeuralPlugin;
 /// throws. Every call comes from the thread on which the device's context is current, else it throws
 /// <see cref="WrongContextException"/>; with the population or its device disposed, <see cref="ObjectDisposedException"/>.
 /// </remarks>
-public sealed class AgentPopulation : IDisposable
+public sealed partial class AgentPopulation : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly AgentPopulationOptions options;
-    private readonly Brains brains;
-    private readonly AgentTrainer trainer;
-    private readonly AgentDecisions decisions;
-    private readonly FinalValues finalValues;
     private readonly EpisodeStatistics episodes = new();
     private readonly FrameErrors errors = new();
+    private readonly ProgressReports reports;
+    private readonly DecisionRate rate;
     private readonly Agent?[] agents;
-    private AgentProgress endOfFrame;   // what of Progress changes at the end of a frame alone
+    private readonly AgentScripts scripts;
+    private AgentMind mind;
     private bool isUpdating;
     private bool disposed;
 
-    /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
+    /// <summary>Makes the mind.Brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where the brains live.</param>
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
@@ -36,16 +35,12 @@ public sealed class AgentPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         this.device = device;
         this.options = options;
-        options.RequireNoTexturesWithADemonstration();
-        using NeuralDevice.Scope scope = device.Enter();
-        SeenTextures? seen = options.TextureObservations is { } declared
-            ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
-        brains = Brains.Create(device, options, seen);
-        trainer = new AgentTrainer(device, brains, options);
-        decisions = new AgentDecisions(device, options, brains, trainer, errors);
-        finalValues = new FinalValues(device, options, brains, trainer);
+        mind = new AgentMind(device, options, errors);
         FrameBudget = options.FrameBudget;
+        reports = new ProgressReports(options.TimeProvider, StatsRecorder, errors);
+        rate = new DecisionRate(options.TimeProvider);
         agents = new Agent?[options.Capacity];
+        scripts = new AgentScripts(this, agents, episodes, errors);
     }
 
     /// <summary>Agents that are in it.</summary>
@@ -60,8 +55,8 @@ public sealed class AgentPopulation : IDisposable
     /// <summary>Whether agents draw their actions by the brain's probabilities; false for the most probable one (the first, if several).</summary>
     public bool Explores
     {
-        get => decisions.Explores;
-        set => decisions.Explores = value;
+        get => mind.Decisions.Explores;
+        set => mind.Decisions.Explores = value;
     }
 
     /// <summary>How much they learn in a frame, from the next one on.</summary>
@@ -71,18 +66,18 @@ public sealed class AgentPopulation : IDisposable
     /// <summary>Whether they learn. While false, brains, baselines and the normalization of observations stay as they are.</summary>
     public bool Learns
     {
-        get => trainer.Learns;
+        get => mind.Trainer.Learns;
         set
         {
-            if (trainer.Learns && !value)
+            if (mind.Trainer.Learns && !value)
             {
                 foreach (Agent? agent in agents)
                 {
-                    if (agent is not null) trainer.CloseDecisions(agent);
+                    if (agent is not null) mind.Trainer.CloseDecisions(agent);
                 }
             }
 
-            trainer.Learns = value;
+            mind.Trainer.Learns = value;
         }
     }
 
@@ -91,23 +86,43 @@ public sealed class AgentPopulation : IDisposable
     /// <exception cref="NotSupportedException">The agents see textures, whose pixels stay on the GPU.</exception>
     public Demonstration? Recording
     {
-        get => decisions.Recording;
+        get => mind.Decisions.Recording;
         set
         {
             if (value is not null && options.TextureObservations is not null)
                 throw new NotSupportedException("What agents see of textures stays on the GPU, and cannot be recorded. Declare no TextureObservations, or record nothing.");
             value?.RequireSizes(options.Observations, options.Actions, nameof(value));
-            decisions.Recording = value;
+            mind.Decisions.Recording = value;
         }
     }
 
     /// <summary>Where it stands. Nothing is waited for.</summary>
-    public AgentProgress Progress => endOfFrame with
+    public AgentProgress Progress => mind.Progress with
     {
-        Decisions = decisions.Count,
+        Decisions = mind.Decisions.Count,
         Episodes = episodes.Count,
         MeanEpisodeReward = episodes.MeanReward,
+        MeanEpisodeLength = episodes.MeanLength,
+        DecisionsPerSecond = rate.PerSecond,
     };
+
+    /// <summary>Takes numbers of the game's own, which are written beside the progress.</summary>
+    public StatsRecorder StatsRecorder { get; } = new();
+
+    /// <summary>
+    /// Has the progress written, each time as many decisions more were made: in the call of <see cref="Update"/> that makes them, which allocates then and writes to the disk.
+    /// The population disposes the writer with itself. Several may be added. Should one not be able to write, Update throws what the system said, once, and goes on without it.
+    /// </summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="everyDecisions">How many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">That is zero or less.</exception>
+    public void WriteProgress(ProgressWriter writer, long everyDecisions = 10_000)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(everyDecisions);
+        reports.Add(writer, everyDecisions, mind.Decisions.Count);
+    }
 
     /// <summary>Adds an agent, in the first free place, and begins its first episode. Where each has its own brain, it gets that of the place.</summary>
     /// <exception cref="AgentException">It is in a population already.</exception>
@@ -147,8 +162,8 @@ public sealed class AgentPopulation : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it is to be removed, and is not in this population.");
-        trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
-        if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward);
+        mind.Trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
+        if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward, agent.StepCount);
         Forget(agent);
     }
 
@@ -179,7 +194,7 @@ public sealed class AgentPopulation : IDisposable
         finally
         {
             isUpdating = false;
-            if (disposed) Free();
+            if (disposed) mind.Dispose();
         }
 
         errors.Throw();
@@ -188,33 +203,19 @@ public sealed class AgentPopulation : IDisposable
     private void RunFrame()
     {
         device.Update();
-        brains.Clock.BeginFrame();
+        mind.Brains.Clock.BeginFrame();
         Frame++;
         errors.BeginFrame();
         bool waits = options.Latency == 0;
-        if (!waits) CarryOut();
-        BeginEpisodes();
-        decisions.Ask(agents, Frame);
-        if (waits) CarryOut();
+        if (!waits) scripts.CarryOut(mind);
+        scripts.BeginEpisodes(mind);
+        mind.Decisions.Ask(agents, Frame);
+        if (waits) scripts.CarryOut(mind);
         if (disposed) return;
-        trainer.Train(FrameBudget, Count);
-        if (brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(StepSides.ExceptionOf(skipped, nameof(Update)));
-        LearningStatistics statistics = trainer.Learner?.Statistics ?? LearningStatistics.None;
-        endOfFrame = new AgentProgress
-        {
-            TrainingSteps = trainer.Learner?.Steps ?? 0,
-            DroppedSteps = brains.DroppedSteps,
-            SkippedDecisions = trainer.Learner?.SkippedDecisions ?? 0,
-            LearnedDecisions = statistics.LearnedDecisions,
-            LearningRate = statistics.Steps.Rate,
-            Entropy = statistics.Steps.Entropy,
-            Divergence = statistics.Steps.Divergence,
-            ValueLoss = statistics.Steps.ValueLoss,
-            ExplainedVariance = statistics.ExplainedVariance,
-            TrainingTime = trainer.Time,
-            GpuTime = TimeSpan.FromMicroseconds(brains.Clock.LastNanoseconds / 1e3),
-            StepsThisFrame = trainer.StepsThisFrame,
-        };
+        mind.Trainer.Train(FrameBudget, Count);
+        rate.Note(mind.Decisions.Count);
+        if (mind.Brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(StepSides.ExceptionOf(skipped, nameof(Update)));
+        reports.Write(this);
     }
 
     /// <summary>A copy of the parameters of a brain as they are now. Waits and allocates.</summary>
@@ -223,7 +224,7 @@ public sealed class AgentPopulation : IDisposable
     public ClassifierParameters GetBrain(int brain)
     {
         RequireBrain(brain);
-        return brains.GetParameters(brain);
+        return mind.Brains.GetParameters(brain);
     }
 
     /// <summary>Replaces the parameters of a brain, all of them or, if one is wrong, none. Waits.</summary>
@@ -235,7 +236,7 @@ public sealed class AgentPopulation : IDisposable
     public void SetBrain(int brain, ClassifierParameters parameters)
     {
         RequireBrain(brain);
-        brains.SetParameters(brain, parameters);
+        mind.Brains.SetParameters(brain, parameters);
     }
 
     /// <summary>Frees the brains at the device's next call, and lets the agents go. From any thread; a second call does nothing.</summary>
@@ -245,84 +246,20 @@ public sealed class AgentPopulation : IDisposable
         disposed = true;
         foreach (Agent? agent in agents) agent?.Leave();
         Array.Clear(agents);
-        if (!isUpdating) Free();   // else at the end of the frame, whose agents are gone
+        reports.Dispose();
+        if (!isUpdating) mind.Dispose();   // else at the end of the frame, whose agents are gone
     }
 
-    internal Brains Brains => brains;
+    internal Brains Brains => mind.Brains;
 
-    internal Learner? Learner => trainer.Learner;
+    internal Learner? Learner => mind.Trainer.Learner;
 
-    internal ObservationNormalizer? Normalizer => trainer.Normalizer;
+    internal ObservationNormalizer? Normalizer => mind.Trainer.Normalizer;
 
-    // ---- a frame ----
-
-    /// <summary>Actions begin whose answers have come, and every agent that has one carries it out.</summary>
-    private void CarryOut()
+    private void RequireBetweenUpdates(string call)
     {
-        finalValues.Deliver(Frame);
-        decisions.Deliver(this);
-        foreach (Agent? agent in agents)
-        {
-            if (agent is null || agent.IsEpisodeOver) continue;
-            if (agent.Action < 0) continue;
-            agent.StepCount++;
-            try
-            {
-                agent.OnActionReceived(agent.Action);
-                if (agent.Population == this && agent.MaxStep > 0 && agent.StepCount >= agent.MaxStep) agent.EpisodeInterrupted();
-            }
-            catch (Exception exception)
-            {
-                errors.Add(exception);   // thrown again at the end of the frame
-            }
-        }
-    }
-
-    private void BeginEpisodes()
-    {
-        finalValues.Begin();
-        foreach (Agent? agent in agents)
-        {
-            if (agent is null || !agent.IsEpisodeOver || finalValues.MustWait(agent)) continue;
-            try
-            {
-                CloseEpisode(agent);
-                if (agent.Population == this) agent.BeginEpisode(Frame);
-            }
-            catch (Exception exception)
-            {
-                errors.Add(exception);
-            }
-        }
-
-        finalValues.Enqueue(Frame);
-    }
-
-    /// <summary>An episode is over: what was decided last gets what it has brought and, where it was interrupted, what would have come.</summary>
-    private void CloseEpisode(Agent agent)
-    {
-        bool isAsked = false;
-        try
-        {
-            isAsked = finalValues.Ask(agent);
-        }
-        catch (Exception exception)
-        {
-            errors.Add(exception);   // the episode begins anew all the same
-        }
-
-        if (agent.Population != this) return;
-        if (isAsked) trainer.InterruptEpisode(agent, Frame);
-        else trainer.EndEpisode(agent, isCutOff: agent.IsInterrupted);
-        episodes.Add(agent.CumulativeReward);
-    }
-
-    private void Free()
-    {
-        decisions.Dispose();
-        finalValues.Dispose();
-        brains.Dispose();
-        trainer.Dispose();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called by an agent's script, while Update was under way. Call it between two Updates, from the game's loop.");
     }
 
     private void Forget(Agent agent)
@@ -335,7 +272,7 @@ public sealed class AgentPopulation : IDisposable
     private void RequireBrain(int brain)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        if ((uint)brain >= (uint)brains.Count)
-            throw new ArgumentOutOfRangeException(nameof(brain), brain, $"The brains are 0 to {brains.Count - 1}.");
+        if ((uint)brain >= (uint)mind.Brains.Count)
+            throw new ArgumentOutOfRangeException(nameof(brain), brain, $"The brains are 0 to {mind.Brains.Count - 1}.");
     }
 }

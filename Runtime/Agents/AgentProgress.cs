@@ -17,6 +17,18 @@ public readonly record struct AgentProgress(
     long Decisions, long TrainingSteps, long DroppedSteps, long SkippedDecisions, long Episodes, float MeanEpisodeReward, TimeSpan TrainingTime,
     TimeSpan GpuTime, int StepsThisFrame)
 {
+    /// <summary>The mean actions of the last 100 episodes that ended; NaN before the first.</summary>
+    public float MeanEpisodeLength { get; init; }
+
+    /// <summary>Decisions that were carried out a second, over the last second or more; NaN in the first one.</summary>
+    public float DecisionsPerSecond { get; init; }
+
+    /// <summary>
+    /// What the last 64 steps of <see cref="ActorCritic"/> made smaller for the policy: the mean of −min(r·A, clamp(r, 1 ± ClipRange)·A), about 0 at the first step on a rollout and
+    /// below it later. It says little of how good the policy is. NaN before the first step.
+    /// </summary>
+    public float PolicyLoss { get; init; }
+
     /// <summary>Decisions that were learned from at least once, by <see cref="ActorCritic"/>.</summary>
     public long LearnedDecisions { get; init; }
 
@@ -45,8 +57,9 @@ public readonly record struct AgentProgress(
 /// <param name="LearnedDecisions">Decisions that were learned from at least once.</param>
 /// <param name="ExplainedVariance">1 − Var(R − V) / Var(R) of the last decisions that were collected.</param>
 /// <param name="Steps">What the last steps that are known found.</param>
-internal readonly record struct LearningStatistics(long LearnedDecisions, float ExplainedVariance, GuidedStepResult Steps)
+/// <param name="PolicyLoss">The policy's share of their loss.</param>
+internal readonly record struct LearningStatistics(long LearnedDecisions, float ExplainedVariance, GuidedStepResult Steps, float PolicyLoss)
 {
     /// <summary>Of a learner that says nothing.</summary>
-    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN));
+    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN), float.NaN);
 }

@@ -74,6 +74,13 @@ internal sealed class AgentTrainer : IDisposable
         rewarded.EndEpisode(agent.Index, isCutOff);
     }
 
+    /// <summary>The episode of an agent that is not there any more is over: a file has what it had brought.</summary>
+    public void EndEpisode(int agent, float lastReward, bool isCutOff)
+    {
+        rewarded?.Reward(agent, lastReward);
+        rewarded?.EndEpisode(agent, isCutOff);
+    }
+
     /// <summary>An agent's episode was interrupted, and the value of what it observes was asked for in this frame.</summary>
     public void InterruptEpisode(Agent agent, long frame)
     {

@@ -24,6 +24,8 @@ public sealed record BehaviorCloning : AgentLearning
     /// </summary>
     public bool BalanceActions { get; init; }
 
+    internal override string Name => "behavior_cloning";
+
     internal override Demonstration? Given => Demonstration;
 
     internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy();

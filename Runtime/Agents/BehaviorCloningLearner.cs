@@ -48,6 +48,25 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         timesShown[(brain * actions) + decision.Action]++;
     }
 
+    public override void Describe(StateForm form)
+    {
+        base.Describe(form);
+        form.Random($"{StateForm.Learning}draw", [random]);
+        shown.Describe(form, $"{StateForm.Experience}shown.");
+        form.Then(StateForm.Experience, CountShown);
+    }
+
+    private void CountShown()
+    {
+        for (int brain = 0; brain < brains.Count; brain++)
+        {
+            Span<int> times = timesShown.AsSpan(brain * actions, actions);
+            times.Clear();
+            for (int i = 0; i < givenCount; i++) times[options.Demonstration!.Action(i)]++;
+            for (int i = 0; i < shown.Count(brain); i++) times[shown[brain, i].Action]++;
+        }
+    }
+
     protected override bool Step(int agents)
     {
         bool any = false;

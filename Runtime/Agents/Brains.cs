@@ -4,6 +4,7 @@ namespace NeuralPlugin;
 internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
     private const ulong FirstOutputStream = (1UL << 62) + 1;
+    private const ulong OutputStreamStep = 4;   // beside streams of other purposes
     private const float FirstLogitDeviation = 0.01f;
     private const float FirstValueDeviation = 0.1f;
 
@@ -27,6 +28,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
 
     /// <summary>What the last steps that are known found, where the loss guides the learning rate; NaN before the first, and where it does not.</summary>
     public virtual GuidedStepResult Guided => new(float.NaN, float.NaN, float.NaN, float.NaN);
+
+    /// <summary>The mean loss over the same steps; NaN as that.</summary>
+    public virtual float MeanLoss => float.NaN;
 
     /// <summary>Whether each agent has its own, so that row i of a question is that of brain i.</summary>
     public abstract bool AreOwn { get; }
@@ -54,11 +58,24 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>Enqueues a training step. Where agents have their own brains, the rows are [brains × batch].</summary>
     public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
 
-    /// <summary>Enqueues that the value output v of a brain becomes factor·v + offset.</summary>
-    public abstract void RescaleValue(int brain, float factor, float offset);
+    /// <summary>Enqueues that the value output v of each brain becomes factor·v + offset.</summary>
+    /// <param name="scales">[brains × 2]: factor and offset.</param>
+    public abstract void RescaleValues(ReadOnlySpan<float> scales);
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
+
+    /// <summary>What trains them; null for nothing.</summary>
+    public abstract Optimizer? Optimizer { get; }
+
+    /// <summary>What <see cref="ReadContent"/> needs to be read back, as it is now.</summary>
+    public abstract IReadOnlyList<MatrixTexture> StateTextures { get; }
+
+    /// <summary>What they are at this moment, from a later readback of <see cref="StateTextures"/>.</summary>
+    public abstract Func<Readback, BrainsContent> ReadContent();
+
+    /// <summary>Makes them others. Waits for nothing.</summary>
+    public abstract void Restore(BrainsContent content);
 
     public abstract ClassifierParameters GetParameters(int brain);
 
@@ -77,9 +94,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// First output weights [hidden × outputs] of a brain that estimates values: uniform, of a deviation of 0.01/√hidden for logits, so that all
     /// actions are as likely at first (Andrychowicz et al., 2021, section 3.2), and of 0.1/√hidden for the value.
     /// </summary>
-    protected static float[] FirstOutputWeights(AgentPopulationOptions options)
+    protected static float[] FirstOutputWeights(AgentPopulationOptions options, int brain)
     {
-        SeededRandom random = new((ulong)options.Seed, FirstOutputStream);
+        SeededRandom random = new((ulong)options.Seed, FirstOutputStream + (OutputStreamStep * (ulong)brain));
         float[] weights = new float[options.HiddenUnits * options.Outputs];
         float scale = (float)Math.Sqrt(3.0 / options.HiddenUnits);   // a uniform number within ±√3 has a deviation of 1
         for (int i = 0; i < weights.Length; i++)
@@ -99,18 +116,24 @@ internal sealed class OwnBrains : Brains
     private readonly PopulationPrediction prediction;
     private readonly JoinedFeatures? asked;
     private readonly JoinedFeatures? learned;
-    private readonly float learningRate;
+    private readonly Optimizer? optimizer;
+    private readonly PopulationRescale? valueRescale;
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
-        learningRate = options.Learning?.OwnOptimizer.LearningRate ?? 0;
+        optimizer = options.Learning?.OwnOptimizer;
         population = new NetworkPopulation(
-            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed,
-            loss: options.Learning?.CreateLoss(options) as SoftmaxCrossEntropy);
+            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
         prediction = population.PlanPrediction();
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Features);
         if (options.Learning is not { } learning) return;
         population.PrepareTraining(learning.MostRowsOfAStep(options));
+        if (learning.EstimatesValues)
+        {
+            valueRescale = population.PlanRescale(options.Actions);
+            population.SetOutputWeights(brain => FirstOutputWeights(options, brain));
+        }
+
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
     }
 
@@ -145,17 +168,29 @@ internal sealed class OwnBrains : Brains
     {
         if (learned is null)
         {
-            population.EnqueueBatch(features, targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
+            population.EnqueueBatch(features, targets, optimizer!.LearningRate);
             return;
         }
 
         learned.Write(features, looks);
-        population.TrainWrittenBatch(targets.Labels, learningRate, targets.SampleWeights, targets.AllowedClasses);
+        population.TrainWrittenBatch(targets, optimizer!.LearningRate);
     }
 
-    public override void RescaleValue(int brain, float factor, float offset) => throw new NotSupportedException("Brains of their own estimate no values.");
+    public override void RescaleValues(ReadOnlySpan<float> scales) => population.Rescale(valueRescale!, scales);
 
     public override void Repeat() => population.RepeatStep();
+
+    public override Optimizer? Optimizer => optimizer;
+
+    public override IReadOnlyList<MatrixTexture> StateTextures => [.. population.StandingTextures];
+
+    public override Func<Readback, BrainsContent> ReadContent()
+    {
+        Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> read = population.ReadStanding();
+        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
+    }
+
+    public override void Restore(BrainsContent content) => population.Restore(content.Parameters, content.Standing);
 
     public override ClassifierParameters GetParameters(int brain) => population.GetParameters(brain);
 
@@ -166,6 +201,7 @@ internal sealed class OwnBrains : Brains
         asked?.Dispose();
         learned?.Dispose();
         prediction.Dispose();
+        valueRescale?.Dispose();
         population.Dispose();
         base.Dispose();
     }
@@ -189,12 +225,13 @@ internal sealed class SharedBrain : Brains
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
         if (options.Learning is not { } learning) return;
         int rows = learning.MostRowsOfAStep(options);
-        trainer = new BatchTrainer(network, learning.SharedOptimizer, learning.CreateLoss(options), rows);
+        Optimizer = learning.SharedOptimizer;
+        trainer = new BatchTrainer(network, Optimizer, learning.CreateLoss(options), rows);
         trainer.PrepareEnqueued(rows);
         if (learning.EstimatesValues)
         {
             valueRescale = new OutputRescale(network, options.Actions);
-            network.Parameters[2].SetValues(FirstOutputWeights(options));
+            network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
         }
 
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
@@ -209,6 +246,8 @@ internal sealed class SharedBrain : Brains
     public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
 
     public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
+
+    public override float MeanLoss => trainer?.MeanLoss ?? base.MeanLoss;
 
     public override MatrixTexture Outputs => prediction.Results;
 
@@ -239,9 +278,28 @@ internal sealed class SharedBrain : Brains
         trainer!.EnqueueBatch(features, targets);
     }
 
-    public override void RescaleValue(int brain, float factor, float offset) => valueRescale!.Enqueue(factor, offset);
+    public override void RescaleValues(ReadOnlySpan<float> scales) => valueRescale!.Enqueue(scales[0], scales[1]);
 
     public override void Repeat() => trainer!.EnqueueLastBatch();
+
+    public override Optimizer? Optimizer { get; }
+
+    public override IReadOnlyList<MatrixTexture> StateTextures =>
+        [.. network.Matrices.SelectMany(layer => layer).Select(matrix => matrix.CommittedTexture), .. trainer?.StandingTextures ?? []];
+
+    public override Func<Readback, BrainsContent> ReadContent()
+    {
+        int matrices = network.Matrices.Sum(layer => layer.Count);
+        Func<Readback, int, EnqueuedStanding>? standing = trainer?.ReadStanding();
+        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices));
+    }
+
+    public override void Restore(BrainsContent content)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(content.Parameters[i]);
+        if (content.Standing is { } standing) trainer?.Restore(standing);
+    }
 
     public override ClassifierParameters GetParameters(int brain)
     {
@@ -266,3 +324,8 @@ internal sealed class SharedBrain : Brains
         base.Dispose();
     }
 }
+
+/// <summary>What brains are, and where their training stands.</summary>
+/// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each of all brains, one behind the other.</param>
+/// <param name="Standing">The same of the optimizer's state; null where nothing is known of it.</param>
+internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Standing);

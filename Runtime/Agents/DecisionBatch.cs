@@ -35,6 +35,9 @@ internal sealed class DecisionBatch
     /// <summary>Decisions of each brain.</summary>
     public int Size { get; }
 
+    /// <summary>Whether a file had its rows.</summary>
+    public bool IsLoaded { get; private set; }
+
     /// <summary>Sets a row of a brain.</summary>
     /// <returns>Its observations, which may be changed.</returns>
     public Span<float> Set(int brain, int i, in Decision decision, float weight)
@@ -62,6 +65,22 @@ internal sealed class DecisionBatch
         Span<bool> masks = allowed.AsSpan(row * actionCount, Size * actionCount);
         masks.Clear();
         for (int i = 0; i < Size; i++) masks[i * actionCount] = true;
+    }
+
+    /// <summary>Says what files keep of it.</summary>
+    /// <param name="form">Of the population.</param>
+    /// <param name="prefix">How its names begin.</param>
+    /// <param name="isNeeded">Whether more steps on it follow.</param>
+    public void Describe(StateForm form, string prefix, Func<bool> isNeeded)
+    {
+        StateRows rows = new(actions.Length, () => isNeeded() ? actions.Length : 0, count => IsLoaded = count == actions.Length)
+        {
+            FindFault = (value, row) => value($"{prefix}allowed", (row * actionCount) + (int)value($"{prefix}action", row)) == 0 ? "the action is not one of those that were allowed" : null,
+        };
+        form.Floats($"{prefix}observed", rows, observations, features);
+        form.Flags($"{prefix}allowed", rows, actionCount, allowed);
+        form.Integers($"{prefix}action", rows, actions, actionCount - 1);
+        form.Floats($"{prefix}weight", rows, 1, weights);
     }
 
     /// <summary>Enqueues a step on the rows that were set.</summary>

@@ -57,5 +57,46 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         count[owner] -= decisions;
     }
 
+    /// <summary>Says what files keep of it, owner by owner, the oldest first; with what was seen of textures nothing is kept.</summary>
+    /// <param name="form">Of the population.</param>
+    /// <param name="prefix">How its names begin.</param>
+    public void Describe(StateForm form, string prefix)
+    {
+        int[] slots = [], ofOwners = new int[owners];
+        StateRows rows = new(checked(owners * capacity), () => (slots = seen is null ? Slots() : []).Length, BeginReading) { FindFault = FindFault };
+        form.Add(
+            new StateField($"{prefix}owner", rows, 1, i => slots[i] / capacity, (i, owner) => slots[i] = ((int)owner * capacity) + count[(int)owner]++)
+            {
+                IsWide = true, IsWhole = true, Least = 0, Most = owners - 1,
+            });
+        form.Add(new StateField($"{prefix}observed", rows, observations, i => features[Of(i, observations)], (i, value) => features[Of(i, observations)] = (float)value));
+        form.Add(
+            new StateField($"{prefix}allowed", rows, actions, i => allowed[Of(i, actions)] ? 1 : 0, (i, flag) => allowed[Of(i, actions)] = flag != 0)
+            {
+                IsWhole = true, Least = 0, Most = 1,
+            });
+        form.Add(new StateField($"{prefix}action", rows, 1, i => taken[slots[i]], (i, action) => taken[slots[i]] = (int)action) { IsWhole = true, Least = 0, Most = actions - 1 });
+        form.Add(new StateField($"{prefix}weight", rows, 1, i => weights[slots[i]], (i, weight) => weights[slots[i]] = (float)weight));
+
+        int Of(int i, int columns) => (slots[i / columns] * columns) + (i % columns);
+
+        void BeginReading(int decisions)
+        {
+            slots = new int[decisions];
+            Array.Clear(first);
+            Array.Clear(count);
+        }
+
+        string? FindFault(Func<string, int, double> value, int row)
+        {
+            if (row == 0) Array.Clear(ofOwners);
+            if (++ofOwners[(int)value($"{prefix}owner", row)] > capacity) return $"its owner has more than {capacity} decisions";
+            return value($"{prefix}allowed", (row * actions) + (int)value($"{prefix}action", row)) == 0 ? "the action is not one of those that were allowed" : null;
+        }
+    }
+
+    /// <summary>Where all decisions are, owner by owner.</summary>
+    private int[] Slots() => [.. Enumerable.Range(0, owners).SelectMany(owner => Enumerable.Range(0, count[owner]).Select(i => At(owner, i)))];
+
     private int At(int owner, int i) => (owner * capacity) + ((first[owner] + i) % capacity);
 }

@@ -1,11 +1,12 @@
 namespace NeuralPlugin;
 
-/// <summary>How the episodes of a population ended: how many, and the mean of the last rewards. Allocates nothing.</summary>
+/// <summary>How the episodes of a population ended: how many, and the means of the last ones. Allocates nothing.</summary>
 internal sealed class EpisodeStatistics
 {
     private const int EpisodesInMean = 100;
 
     private readonly float[] rewards = new float[EpisodesInMean];
+    private readonly float[] lengths = new float[EpisodesInMean];
 
     /// <summary>Episodes that have ended.</summary>
     public long Count { get; private set; }
@@ -13,13 +14,38 @@ internal sealed class EpisodeStatistics
     /// <summary>The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</summary>
     public float MeanReward { get; private set; } = float.NaN;
 
-    /// <summary>An episode has ended with this cumulative reward.</summary>
-    public void Add(float reward)
+    /// <summary>The mean of their actions; NaN before the first.</summary>
+    public float MeanLength { get; private set; } = float.NaN;
+
+    /// <summary>Says what files keep of it.</summary>
+    public void Describe(StateForm form)
     {
-        rewards[Count++ % EpisodesInMean] = reward;
-        double sum = 0;
+        StateRows rows = StateRows.Exactly(EpisodesInMean);
+        form.Count("run.episodes", () => Count, count => Count = count);
+        form.Floats("run.episode_rewards", rows, 1, rewards);
+        form.Floats("run.episode_lengths", rows, 1, lengths, least: 0);
+        form.Then(StateForm.Run, Summarize);
+    }
+
+    /// <summary>An episode has ended with this cumulative reward, after so many actions.</summary>
+    public void Add(float reward, long actions)
+    {
+        int at = (int)(Count++ % EpisodesInMean);
+        (rewards[at], lengths[at]) = (reward, actions);
+        Summarize();
+    }
+
+    private void Summarize()
+    {
+        if (Count == 0) return;
         int counted = (int)Math.Min(Count, EpisodesInMean);
-        for (int i = 0; i < counted; i++) sum += rewards[i];
-        MeanReward = (float)(sum / counted);
+        (MeanReward, MeanLength) = (MeanOf(rewards.AsSpan(0, counted)), MeanOf(lengths.AsSpan(0, counted)));
+    }
+
+    private static float MeanOf(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (float value in values) sum += value;
+        return (float)(sum / values.Length);
     }
 }

@@ -33,6 +33,13 @@ internal abstract class Learner
         return false;
     }
 
+    /// <summary>Says what files keep of it beside its brains and their optimizer.</summary>
+    public virtual void Describe(StateForm form)
+    {
+        form.Count($"{StateForm.Learning}steps", () => Steps, steps => Steps = steps);
+        form.Count($"{StateForm.Learning}skipped_decisions", () => SkippedDecisions, skipped => SkippedDecisions = skipped);
+    }
+
     /// <summary>The steps of a frame begin, if there is room for any.</summary>
     /// <param name="agents">Agents that learn.</param>
     protected virtual void BeginFrame(int agents)
@@ -68,6 +75,9 @@ internal interface ILearnsFromValues : ILearnsFromReward
 {
     /// <summary>What the value output of an agent's brain means, until the next step.</summary>
     ValueScale ScaleOf(int agent);
+
+    /// <summary>Says what files keep of that, so that brains that are loaded alone bring it along.</summary>
+    void DescribeValues(StateForm form);
 
     /// <summary>An agent's episode is over, and would have gone on: <see cref="TakeValue"/> will say what would have come.</summary>
     /// <param name="agent">Its number.</param>

@@ -12,6 +12,9 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
     public const float Limit = 5;
     private const double LeastVariance = 1e-8;
 
+    /// <summary>That of the largest numbers that a float holds.</summary>
+    private const float LeastScale = 1e-39f;
+
     private readonly double[] mean = new double[observations];
     private readonly double[] squares = new double[observations];   // Σ (x − mean)²
     private readonly float[] offset = new float[observations];
@@ -49,8 +52,21 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
         for (int i = 0; i < observations; i++)
         {
             offset[i] = (float)mean[i];
-            scale[i] = (float)(1 / Math.Sqrt(Math.Max(Variance(i), LeastVariance)));
+            scale[i] = Math.Max((float)(1 / Math.Sqrt(Math.Max(Variance(i), LeastVariance))), LeastScale);
         }
+    }
+
+    /// <summary>Says what files keep of it.</summary>
+    public void Describe(StateForm form)
+    {
+        StateRows rows = StateRows.Exactly(observations);
+        form.Count("observations.count", () => Count, count => Count = count);
+        form.Count("observations.renewals", () => Renewals, renewals => Renewals = (int)renewals, int.MaxValue);
+        form.Count("observations.renew_at", () => renewAt, at => renewAt = at);
+        form.Doubles("observations.mean", rows, mean, float.MinValue, float.MaxValue);
+        form.Doubles("observations.squares", rows, squares, 0, StateForm.MostSquare);
+        form.Floats("observations.offset", rows, 1, offset);
+        form.Floats("observations.scale", rows, 1, scale, least: LeastScale);
     }
 
     public void Apply(Span<float> row)

@@ -41,6 +41,8 @@ public sealed record PolicyGradient : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Epochs { get; init => field = Requirements.Size(value, "steps on a batch"); } = 1;
 
+    internal override string Name => "policy_gradient";
+
     internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy(EntropyBonus);
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)

@@ -16,6 +16,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     private readonly double[] returns;
     private readonly int mostReady;
     private int epochsLeft;
+    private bool isBatchLoaded;   // from a file, and not uploaded yet
 
     public PolicyGradientLearner(Brains brains, AgentPopulationOptions population, PolicyGradient options)
     {
@@ -54,12 +55,37 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
     public void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
 
+    public override void Describe(StateForm form)
+    {
+        base.Describe(form);
+        StateRows ofBrains = StateRows.Exactly(baselines.Length);
+        string prefix = StateForm.Experience;
+        form.Add(new StateField($"{prefix}baseline.mean", ofBrains, 1, i => baselines[i].Mean, (i, mean) => baselines[i].Mean = mean) { IsWide = true, Least = -StateForm.MostSum, Most = StateForm.MostSum });
+        form.Add(new StateField($"{prefix}baseline.variance", ofBrains, 1, i => baselines[i].Variance, (i, variance) => baselines[i].Variance = variance) { IsWide = true, Least = 0, Most = StateForm.MostSquare });
+        form.Add(
+            new StateField($"{prefix}baseline.count", ofBrains, 1, i => baselines[i].Count, (i, count) => baselines[i].Count = (long)count)
+            {
+                IsWide = true, IsWhole = true, Least = 0, Most = StateForm.MostWhole,
+            });
+        underWay.Describe(form, $"{prefix}under_way.");
+        ready.Describe(form, $"{prefix}ready.");
+        batch.Describe(form, $"{prefix}batch.", () => epochsLeft > 0 && brains.Seen is null);
+        form.Count($"{prefix}epochs_left", () => brains.Seen is null ? epochsLeft : 0, left => epochsLeft = (int)left, options.Epochs - 1);
+        form.Then(StateForm.Experience, () =>
+        {
+            if (!batch.IsLoaded) epochsLeft = 0;
+            isBatchLoaded = epochsLeft > 0;
+        });
+    }
+
     protected override bool Step(int agents)
     {
         if (epochsLeft > 0)
         {
             epochsLeft--;
-            batch.EnqueueAgain();
+            if (isBatchLoaded) batch.Enqueue();
+            else batch.EnqueueAgain();
+            isBatchLoaded = false;
             return true;
         }
 

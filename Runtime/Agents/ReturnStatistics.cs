@@ -1,10 +1,13 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The scale of a brain's returns: their running mean, by rollouts, and the deviation of the discounted sums of its agents' rewards,
+/// The scale of each brain's returns: their running mean, by rollouts, and the deviation of the discounted sums of its agents' rewards,
 /// gₜ = Discount·gₜ₋₁ + rₜ, over all decisions so far (Welford, 1962). The sums are known at once and vary as the returns do.
 /// </summary>
-internal sealed class ReturnStatistics(int agents, double discount)
+/// <param name="agents">Agents.</param>
+/// <param name="brains">One, or as many.</param>
+/// <param name="discount">That of the returns.</param>
+internal sealed class ReturnStatistics(int agents, int brains, double discount)
 {
     /// <summary>How fast the mean follows, a rollout.</summary>
     private const double MeanRate = 0.1;
@@ -13,21 +16,15 @@ internal sealed class ReturnStatistics(int agents, double discount)
     private const double LeastRelativeDeviation = 1e-6;
 
     private readonly double[] sums = new double[agents];
-    private double count;
-    private double sumMean;
-    private double squares;
-    private double weight;   // of the rollouts in the mean, which starts as the first one's
-    private double mean;
+    private readonly OfBrain[] found = new OfBrain[brains];
 
     /// <summary>The scale as of now; a deviation of 0 as long as no rewards have told one.</summary>
-    public ValueScale Scale
+    public ValueScale ScaleOf(int brain)
     {
-        get
-        {
-            double center = weight > 0 ? mean / weight : 0, deviation = count > 0 ? Math.Sqrt(squares / count) : 0;
-            deviation = Math.Max(deviation, LeastRelativeDeviation * Math.Abs(center));
-            return new ValueScale(Held(center), Held(deviation));
-        }
+        ref OfBrain returns = ref found[brain];
+        double center = returns.Weight > 0 ? returns.Mean / returns.Weight : 0, deviation = returns.Count > 0 ? Math.Sqrt(returns.Squares / returns.Count) : 0;
+        deviation = Math.Max(deviation, LeastRelativeDeviation * Math.Abs(center));
+        return new ValueScale(Held(center), Held(deviation));
     }
 
     /// <summary>A decision of an agent has brought a reward.</summary>
@@ -39,20 +36,47 @@ internal sealed class ReturnStatistics(int agents, double discount)
             return;
         }
 
+        ref OfBrain returns = ref found[found.Length == 1 ? 0 : agent];
         sums[agent] = (sums[agent] * discount) + reward;
-        count++;
-        double difference = sums[agent] - sumMean;
-        sumMean += difference / count;
-        squares += difference * (sums[agent] - sumMean);
+        returns.Count++;
+        double difference = sums[agent] - returns.SumMean;
+        returns.SumMean += difference / returns.Count;
+        returns.Squares += difference * (sums[agent] - returns.SumMean);
         if (endsEpisode) sums[agent] = 0;
     }
 
-    /// <summary>A rollout's returns have this mean.</summary>
-    public void ObserveMean(double rolloutMean)
+    /// <summary>The returns of a brain's rollout have this mean.</summary>
+    public void ObserveMean(int brain, double rolloutMean)
     {
-        weight += MeanRate * (1 - weight);
-        mean += MeanRate * (rolloutMean - mean);
+        ref OfBrain returns = ref found[brain];
+        returns.Weight += MeanRate * (1 - returns.Weight);
+        returns.Mean += MeanRate * (rolloutMean - returns.Mean);
+    }
+
+    /// <summary>Says what files keep of it.</summary>
+    public void Describe(StateForm form)
+    {
+        StateRows rows = StateRows.Exactly(found.Length);
+        void Add(string name, Func<int, double> get, Action<int, double> set, double least, double most) =>
+            form.Add(new StateField($"{StateForm.Learning}returns.{name}", rows, 1, get, set) { IsWide = true, Least = least, Most = most });
+
+        Add("count", i => found[i].Count, (i, value) => found[i].Count = value, 0, StateForm.MostWhole);
+        Add("sum_mean", i => found[i].SumMean, (i, value) => found[i].SumMean = value, -StateForm.MostSum, StateForm.MostSum);
+        Add("squares", i => found[i].Squares, (i, value) => found[i].Squares = value, 0, StateForm.MostSquare);
+        Add("weight", i => found[i].Weight, (i, value) => found[i].Weight = value, 0, 1);
+        Add("mean", i => found[i].Mean, (i, value) => found[i].Mean = value, -StateForm.MostSum, StateForm.MostSum);
+        form.Doubles($"{StateForm.Experience}returns.sums", StateRows.Exactly(agents), sums, -StateForm.MostSum, StateForm.MostSum);
     }
 
     private static float Held(double value) => (float)Math.Clamp(value, float.MinValue, float.MaxValue);
+
+    /// <summary>What is known of a brain's returns.</summary>
+    private struct OfBrain
+    {
+        public double Count;
+        public double SumMean;
+        public double Squares;
+        public double Weight;   // of the rollouts in the mean, which starts as the first one's
+        public double Mean;
+    }
 }

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The decisions that a brain's agents have made since the last rollout, in the order in which they came, with what has come of them. Those whose outcome
+/// The decisions that agents have made since the last rollout, in the order in which they came, with what has come of them. Those whose outcome
 /// is not known yet when it closes begin the next one. Made once, it allocates nothing.
 /// </summary>
 internal sealed class Rollout
@@ -24,6 +24,10 @@ internal sealed class Rollout
     private readonly float[] returns;
     private readonly int[] complete;            // from firstComplete on the decisions whose outcome is known, after Close
     private readonly int[] open;                // of each agent: its last decision, where it goes on; -1 for none
+    private readonly int[] awaiting;            // of each agent: its last decision that awaits a value; -1 for none
+    private readonly int[] awaitingBefore;      // of a decision that awaits one: the one before of its agent
+    private readonly int[] sorted;
+    private readonly int[] counts;
     private readonly Successor[] successors;    // of each agent, while advantages are computed
 
     private int incomplete;
@@ -51,7 +55,12 @@ internal sealed class Rollout
         complete = new int[Capacity];
         open = new int[population.Capacity];
         successors = new Successor[population.Capacity];
+        sorted = new int[Capacity];
+        counts = new int[population.Capacity + 1];
+        awaiting = new int[population.Capacity];
+        awaitingBefore = new int[Capacity];
         open.AsSpan().Fill(-1);
+        awaiting.AsSpan().Fill(-1);
     }
 
     /// <summary>What is known of what came after a decision.</summary>
@@ -79,7 +88,7 @@ internal sealed class Rollout
     /// <summary>After <see cref="Close"/>: the decisions that can be learned from.</summary>
     public Span<int> Complete => complete.AsSpan(firstComplete, Count - firstComplete);
 
-    /// <summary>After <see cref="Close"/>: those that cannot, since their reward is more than a float holds.</summary>
+    /// <summary>After <see cref="Close"/>: those that cannot, since their reward or return is more than a float holds.</summary>
     public int LostCount => KnownCount - Complete.Length;
 
     /// <summary>After <see cref="Close"/>: what each decision brought more than its value.</summary>
@@ -87,6 +96,9 @@ internal sealed class Rollout
 
     /// <summary>After <see cref="Close"/>: the sum of a decision's advantage and value.</summary>
     public ReadOnlySpan<float> Returns => returns;
+
+    /// <summary>Whose decision each is.</summary>
+    public ReadOnlySpan<int> Owners => owners;
 
     /// <summary>What each decision was expected to bring.</summary>
     public ReadOnlySpan<float> Values => values;
@@ -99,8 +111,8 @@ internal sealed class Rollout
     /// </summary>
     public static int CapacityOf(AgentPopulationOptions population, ActorCritic options)
     {
-        int agents = population.Brains == BrainSharing.OneEach ? 1 : population.Capacity;
-        return checked((2 * options.RolloutOf(agents)) + (agents * (2 + population.RequestCount)));
+        int ofBrains = population.BrainCount == 1 ? options.RolloutOf(population.Capacity) : checked(population.BrainCount * options.RolloutOf(agents: 1));
+        return checked((2 * ofBrains) + (population.Capacity * (2 + population.RequestCount)));
     }
 
     /// <summary>A decision, valid until the rollout changes.</summary>
@@ -150,14 +162,15 @@ internal sealed class Rollout
         outcomes[at] = Outcome.Awaits;
         questions[at] = question;
         open[agent] = -1;
+        (awaitingBefore[at], awaiting[agent]) = (awaiting[agent], at);
     }
 
     /// <summary>The value that was asked for; null where it was lost. Does nothing where none is awaited.</summary>
     public void TakeValue(int agent, long question, float? value)
     {
-        for (int at = Count - 1; at >= 0; at--)
+        for (int at = awaiting[agent]; at >= 0; at = awaitingBefore[at])
         {
-            if (outcomes[at] != Outcome.Awaits || owners[at] != agent || questions[at] != question) continue;
+            if (outcomes[at] != Outcome.Awaits || questions[at] != question) continue;
             outcomes[at] = Outcome.IsKnown;
             after[at] = value ?? values[at];
             incomplete--;
@@ -182,11 +195,27 @@ internal sealed class Rollout
 
             double behind = isLast ? after[at] : next.Value, furtherAdvantage = isLast ? 0 : next.Advantage;
             double advantage = rewards[at] + (discount * behind) - values[at] + (discount * lambda * furtherAdvantage);
-            advantages[at] = (float)advantage;
-            returns[at] = (float)(advantage + values[at]);
+            (advantages[at], returns[at]) = ((float)advantage, (float)(advantage + values[at]));
+            if (!float.IsFinite(advantages[at]) || !float.IsFinite(returns[at]))
+            {
+                next = new Successor(true, values[at], 0);
+                continue;
+            }
+
             next = new Successor(true, values[at], advantage);
             complete[--firstComplete] = at;
         }
+    }
+
+    /// <summary>Brings what is complete into the order of the agents, each in the order in which they came. Allocates nothing.</summary>
+    public void SortByOwner()
+    {
+        Span<int> all = Complete;
+        Array.Clear(counts);
+        foreach (int at in all) counts[owners[at] + 1]++;
+        for (int agent = 1; agent < counts.Length; agent++) counts[agent] += counts[agent - 1];
+        foreach (int at in all) sorted[counts[owners[at]]++] = at;
+        sorted.AsSpan(0, all.Length).CopyTo(all);
     }
 
     /// <summary>Begins anew, with the decisions of a rollout that has closed whose outcome is not known.</summary>
@@ -203,7 +232,9 @@ internal sealed class Rollout
             rewards[Count - 1] = closed.rewards[at];
             outcomes[Count - 1] = closed.outcomes[at];
             questions[Count - 1] = closed.questions[at];
-            if (!goesOn) open[agent] = wasOpen;
+            if (goesOn) continue;
+            open[agent] = wasOpen;
+            (awaitingBefore[Count - 1], awaiting[agent]) = (awaiting[agent], Count - 1);
         }
     }
 
@@ -212,7 +243,58 @@ internal sealed class Rollout
     {
         for (int at = 0; seen is not null && at < Count; at++) seen.Release(looks[at]);
         open.AsSpan().Fill(-1);
+        awaiting.AsSpan().Fill(-1);
         (Count, incomplete) = (0, 0);
+    }
+
+    /// <summary>
+    /// Says what files keep of it: all but what was seen of textures, with which nothing is kept. Values that were asked for and have not come are lost.
+    /// </summary>
+    /// <param name="form">Of the population.</param>
+    /// <param name="prefix">How its names begin.</param>
+    /// <param name="hasClosed">Whether it is learned from.</param>
+    public void Describe(StateForm form, string prefix, bool hasClosed)
+    {
+        StateRows rows = new(Capacity, () => seen is null ? Count : 0, count => Count = count)
+        {
+            FindFault = (value, at) => value($"{prefix}allowed", (at * actionCount) + (int)value($"{prefix}action", at)) == 0 ? "the action is not one of those that were allowed" : null,
+        };
+        form.Floats($"{prefix}observed", rows, observations, features);
+        form.Flags($"{prefix}allowed", rows, actionCount, allowed);
+        form.Integers($"{prefix}agent", rows, owners, open.Length - 1);
+        form.Integers($"{prefix}action", rows, actions, actionCount - 1);
+        form.Floats($"{prefix}log_probability", rows, 1, logProbabilities);
+        form.Floats($"{prefix}value", rows, 1, values);
+        form.Sums($"{prefix}reward", rows, rewards);
+        form.Add(new StateField($"{prefix}outcome", rows, 1, i => (int)outcomes[i], (i, outcome) => outcomes[i] = (Outcome)outcome) { IsWhole = true, Least = 0, Most = (int)Outcome.IsKnown });
+        form.Add(new StateField($"{prefix}value_after", rows, 1, i => outcomes[i] == Outcome.IsKnown ? after[i] : 0, (i, value) => after[i] = (float)value));
+        if (hasClosed) DescribeLearned(form, prefix, rows);
+        else form.Then(StateForm.Experience, Reopen);
+    }
+
+    private void DescribeLearned(StateForm form, string prefix, StateRows rows)
+    {
+        StateRows order = new(Capacity, () => seen is null ? Complete.Length : 0, count => firstComplete = Count - Math.Min(count, Count))
+        {
+            FindFault = (value, i) => value($"{prefix}order", i) >= rows.Read || i >= rows.Read ? "there are not so many decisions" : null,
+        };
+        form.Floats($"{prefix}advantage", rows, 1, advantages);
+        form.Floats($"{prefix}return", rows, 1, returns);
+        form.Add(new StateField($"{prefix}order", order, 1, i => complete[firstComplete + i], (i, at) => complete[firstComplete + i] = (int)at) { IsWide = true, IsWhole = true, Least = 0 });
+    }
+
+    /// <summary>Finds the decisions that go on, which are the last of their agents, and gives up waiting for values.</summary>
+    private void Reopen()
+    {
+        open.AsSpan().Fill(-1);
+        awaiting.AsSpan().Fill(-1);
+        for (int at = 0; at < Count; at++)
+        {
+            if (outcomes[at] == Outcome.Awaits) (outcomes[at], after[at]) = (Outcome.IsKnown, values[at]);
+            open[owners[at]] = outcomes[at] == Outcome.GoesOn ? at : -1;
+        }
+
+        incomplete = open.Count(at => at >= 0);
     }
 
     private bool IsIncomplete(int at, bool hasSuccessor) =>

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>The decisions of a training step on a rollout, gathered. Made once, it allocates nothing.</summary>
+/// <summary>The decisions of a training step on a rollout, gathered, as many for each brain. Made once, it allocates nothing.</summary>
 internal sealed class RolloutBatch
 {
     private readonly Brains brains;
@@ -13,61 +13,93 @@ internal sealed class RolloutBatch
     private readonly float[] logProbabilities;
     private readonly float[] advantages;
     private readonly float[] returns;
+    private readonly int[] chosen;
+    private int rows;
 
     /// <param name="brains">What learns.</param>
     /// <param name="population">What the agents have in common.</param>
-    /// <param name="capacity">Most decisions of a step.</param>
+    /// <param name="capacity">Most decisions of each brain in a step.</param>
     public RolloutBatch(Brains brains, AgentPopulationOptions population, int capacity)
     {
         this.brains = brains;
+        Capacity = capacity;
         observations = population.Observations;
         actionCount = population.Actions;
-        features = new float[checked(capacity * observations)];
-        allowed = new bool[checked(capacity * actionCount)];
-        looks = new int[capacity];
-        actions = new int[capacity];
-        logProbabilities = new float[capacity];
-        advantages = new float[capacity];
-        returns = new float[capacity];
+        int most = checked(capacity * brains.Count);
+        features = new float[checked(most * observations)];
+        allowed = new bool[checked(most * actionCount)];
+        looks = new int[most];
+        actions = new int[most];
+        logProbabilities = new float[most];
+        advantages = new float[most];
+        returns = new float[most];
+        chosen = new int[capacity];
     }
 
-    /// <summary>Enqueues a step on some decisions of a rollout.</summary>
+    /// <summary>Most decisions of each brain.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Room for a choice of decisions of one brain.</summary>
+    public Span<int> Chosen => chosen;
+
+    /// <summary>A step begins.</summary>
+    /// <param name="rowsOfEach">Decisions of each brain.</param>
+    public void Begin(int rowsOfEach) => rows = rowsOfEach;
+
+    /// <summary>Sets the rows of a brain.</summary>
+    /// <param name="brain">Which.</param>
     /// <param name="rollout">It has closed.</param>
-    /// <param name="chosen">Which of its decisions.</param>
+    /// <param name="own">Which of its decisions.</param>
     /// <param name="scale">In what returns are learned: (R − mean) / deviation.</param>
     /// <param name="advantageFloor">Advantages are divided by their deviation, but by no less than so many deviations of the returns.</param>
-    public void Enqueue(Rollout rollout, ReadOnlySpan<int> chosen, ValueScale scale, float advantageFloor)
+    public void Set(int brain, Rollout rollout, ReadOnlySpan<int> own, ValueScale scale, float advantageFloor)
     {
         double sum = 0, squares = 0;
-        foreach (int at in chosen)
+        foreach (int at in own)
         {
             double advantage = rollout.Advantages[at];
             sum += advantage;
             squares += advantage * advantage;
         }
 
-        double mean = sum / chosen.Length, deviation = scale.Deviation > 0 ? scale.Deviation : 1;
-        double spread = Math.Max(Math.Sqrt(Math.Max(0, (squares / chosen.Length) - (mean * mean))), advantageFloor * deviation);
+        double mean = sum / own.Length, deviation = scale.Deviation > 0 ? scale.Deviation : 1;
+        double spread = Math.Max(Math.Sqrt(Math.Max(0, (squares / own.Length) - (mean * mean))), advantageFloor * deviation);
         if (spread == 0) spread = deviation;   // all advantages are the same
-        for (int i = 0; i < chosen.Length; i++)
+        for (int i = 0; i < own.Length; i++)
         {
-            int at = chosen[i];
+            int at = own[i], row = (brain * rows) + i;
             Decision decision = rollout[at];
-            decision.Observed.CopyTo(features.AsSpan(i * observations));
-            decision.Allowed.CopyTo(allowed.AsSpan(i * actionCount));
-            looks[i] = decision.Look;
-            actions[i] = decision.Action;
-            logProbabilities[i] = rollout.LogProbabilities[at];
-            advantages[i] = (float)((rollout.Advantages[at] - mean) / spread);
-            returns[i] = (float)((rollout.Returns[at] - scale.Mean) / deviation);
+            decision.Observed.CopyTo(features.AsSpan(row * observations));
+            decision.Allowed.CopyTo(allowed.AsSpan(row * actionCount));
+            looks[row] = decision.Look;
+            actions[row] = decision.Action;
+            logProbabilities[row] = rollout.LogProbabilities[at];
+            advantages[row] = (float)((rollout.Advantages[at] - mean) / spread);
+            returns[row] = (float)((rollout.Returns[at] - scale.Mean) / deviation);
         }
+    }
 
-        int rows = chosen.Length;
+    /// <summary>Rows of a brain from which nothing is learned: their loss is no number, and such a step leaves a brain of its own as it was.</summary>
+    public void SetNothing(int brain)
+    {
+        int first = brain * rows;
+        looks.AsSpan(first, rows).Fill(-1);
+        actions.AsSpan(first, rows).Clear();
+        logProbabilities.AsSpan(first, rows).Clear();
+        advantages.AsSpan(first, rows).Clear();
+        returns.AsSpan(first, rows).Fill(float.NaN);
+        allowed.AsSpan(first * actionCount, rows * actionCount).Fill(true);
+    }
+
+    /// <summary>Enqueues a step on the rows that were set.</summary>
+    public void Enqueue()
+    {
+        int count = rows * brains.Count;
         brains.Clock.BeginSpan();
         brains.Train(
-            features.AsSpan(0, rows * observations), looks.AsSpan(0, rows),
+            features.AsSpan(0, count * observations), looks.AsSpan(0, count),
             BatchTargets.OfDecisions(
-                actions.AsSpan(0, rows), advantages.AsSpan(0, rows), logProbabilities.AsSpan(0, rows), returns.AsSpan(0, rows), allowed.AsSpan(0, rows * actionCount)));
+                actions.AsSpan(0, count), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), allowed.AsSpan(0, count * actionCount)));
         brains.Clock.EndSpan();
     }
 }

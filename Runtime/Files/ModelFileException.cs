@@ -76,4 +76,8 @@ internal enum FileDefect
     NotAFlag,
     NotAnAction,
     ActionMasked,
+
+    // Of populations of agents:
+    NumberRange,
+    WrongRow,
 }

@@ -15,6 +15,7 @@ internal sealed class ProtobufMessage
     private enum WireType
     {
         Varint = 0,
+        FixedEightBytes = 1,
         LengthDelimited = 2,
         FixedFourBytes = 5,
     }
@@ -28,6 +29,13 @@ internal sealed class ProtobufMessage
         byte[] bytes = new byte[sizeof(float)];
         BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
         return Append(Varint(Key(field, WireType.FixedFourBytes))).Append(bytes);
+    }
+
+    public ProtobufMessage Add(int field, double value)
+    {
+        byte[] bytes = new byte[sizeof(double)];
+        BinaryPrimitives.WriteDoubleLittleEndian(bytes, value);
+        return Append(Varint(Key(field, WireType.FixedEightBytes))).Append(bytes);
     }
 
     public ProtobufMessage Add(int field, string text) => Add(field, Encoding.UTF8.GetBytes(text));

@@ -8,10 +8,21 @@ using System.Text.Unicode;
 namespace NeuralPlugin;
 
 /// <summary>A tensor to write: its values are row-major.</summary>
-internal sealed record NamedTensor(string Name, int[] Shape, float[] Values);
+internal sealed record NamedTensor(string Name, int[] Shape, float[] Values)
+{
+    /// <summary>In place of <see cref="Values"/>, where it is one of 64-bit floats.</summary>
+    public double[]? WideValues { get; init; }
+
+    /// <summary>As they lie in a file.</summary>
+    public ReadOnlySpan<byte> Bytes => WideValues is null ? MemoryMarshal.AsBytes<float>(Values) : MemoryMarshal.AsBytes<double>(WideValues);
+}
 
 /// <summary>A tensor that was read, and the byte of the file at which its entry begins.</summary>
-internal sealed record LoadedTensor(int[] Shape, float[] Values, long EntryOffset, long DataOffset);
+internal sealed record LoadedTensor(int[] Shape, float[] Values, long EntryOffset, long DataOffset)
+{
+    /// <summary>In place of <see cref="Values"/>, where it is one of 64-bit floats.</summary>
+    public double[]? WideValues { get; init; }
+}
 
 /// <summary>A value of the metadata, and the byte of the file at which it begins.</summary>
 internal sealed record LoadedText(string Value, long Offset);
@@ -22,7 +33,7 @@ internal sealed record SafetensorsContent(IReadOnlyDictionary<string, LoadedText
 /// <summary>
 /// The safetensors format: eight bytes, the header's length, little-endian; a JSON object, padded with spaces, that gives for each
 /// tensor its element type, its shape and its place in the data, and under __metadata__ texts by name; the data, little-endian,
-/// without gaps. Elements are 32-bit floats here.
+/// without gaps. Elements are floats of 32 bits here, and of 64 where they are asked for.
 /// </summary>
 /// <remarks>Source: the format's own description, https://github.com/huggingface/safetensors#format.</remarks>
 internal static class Safetensors
@@ -35,6 +46,7 @@ internal static class Safetensors
     public const string Metadata = "__metadata__";
     public const string ElementType = "dtype";
     public const string Float32 = "F32";
+    public const string Float64 = "F64";
     public const string Shape = "shape";
     public const string Offsets = "data_offsets";
 
@@ -53,9 +65,9 @@ internal static class Safetensors
             foreach (NamedTensor tensor in tensors)
             {
                 long begin = end;
-                end += (long)tensor.Values.Length * sizeof(float);
+                end += tensor.Bytes.Length;
                 json.WriteStartObject(tensor.Name);
-                json.WriteString(ElementType, Float32);
+                json.WriteString(ElementType, tensor.WideValues is null ? Float32 : Float64);
                 WriteNumbers(json, Shape, tensor.Shape.Select(size => (long)size));
                 WriteNumbers(json, Offsets, [begin, end]);
                 json.WriteEndObject();
@@ -71,7 +83,7 @@ internal static class Safetensors
         BinaryPrimitives.WriteInt64LittleEndian(length, header.WrittenCount);
         stream.Write(length);
         stream.Write(header.WrittenSpan);
-        foreach (NamedTensor tensor in tensors) stream.Write(MemoryMarshal.AsBytes<float>(tensor.Values));
+        foreach (NamedTensor tensor in tensors) stream.Write(tensor.Bytes);
     }
 
     private static void WriteNumbers(Utf8JsonWriter json, string name, IEnumerable<long> numbers)
@@ -98,12 +110,18 @@ internal sealed class SafetensorsReader
     private readonly string path;
     private readonly IReadOnlyCollection<string> tensorNames;
     private readonly IReadOnlyCollection<string> metadataKeys;
+    private readonly IReadOnlyCollection<string> wideNames;
+    private readonly IReadOnlyCollection<string> passedOver;
     private readonly Dictionary<string, LoadedText> metadata = [];
     private readonly Dictionary<string, Entry> entries = [];
     private bool hasMetadata;
 
-    private SafetensorsReader(Stream stream, string path, IReadOnlyCollection<string> tensorNames, IReadOnlyCollection<string> metadataKeys)
+    private SafetensorsReader(
+        Stream stream, string path, IReadOnlyCollection<string> tensorNames, IReadOnlyCollection<string> metadataKeys, IReadOnlyCollection<string> wideNames,
+        IReadOnlyCollection<string> passedOver)
     {
+        this.wideNames = wideNames;
+        this.passedOver = passedOver;
         this.stream = stream;
         this.path = path;
         this.tensorNames = tensorNames;
@@ -111,11 +129,18 @@ internal sealed class SafetensorsReader
     }
 
     /// <summary>Reads a stream from its beginning to its end.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="path">What errors call it.</param>
+    /// <param name="tensorNames">The tensors to read.</param>
+    /// <param name="metadataKeys">The metadata to read.</param>
+    /// <param name="wideNames">Those of the tensors that are of 64-bit floats; null for none.</param>
+    /// <param name="passedOver">How the names of other tensors begin that may be there, of either type; null for none.</param>
     /// <exception cref="ModelFileException">It is not a whole safetensors file, or holds tensors of other names.</exception>
     public static SafetensorsContent Read(
-        Stream stream, string path, IReadOnlyCollection<string> tensorNames, IReadOnlyCollection<string> metadataKeys)
+        Stream stream, string path, IReadOnlyCollection<string> tensorNames, IReadOnlyCollection<string> metadataKeys,
+        IReadOnlyCollection<string>? wideNames = null, IReadOnlyCollection<string>? passedOver = null)
     {
-        return new SafetensorsReader(stream, path, tensorNames, metadataKeys).Read();
+        return new SafetensorsReader(stream, path, tensorNames, metadataKeys, wideNames ?? [], passedOver ?? []).Read();
     }
 
     private SafetensorsContent Read()
@@ -137,7 +162,12 @@ internal sealed class SafetensorsReader
         KeyValuePair<string, Entry>[] inOrder = [.. entries.OrderBy(entry => entry.Value.Begin)];
         RequireNoGaps(inOrder, length - dataStart);
         Dictionary<string, LoadedTensor> tensors = [];
-        foreach ((string name, Entry entry) in inOrder) tensors.Add(name, ReadValues(name, entry, dataStart + entry.Begin));
+        foreach ((string name, Entry entry) in inOrder)
+        {
+            if (entry.IsPassedOver) stream.Seek(entry.End - entry.Begin, SeekOrigin.Current);
+            else tensors.Add(name, ReadValues(name, entry, dataStart + entry.Begin));
+        }
+
         return new SafetensorsContent(metadata, tensors);
     }
 
@@ -188,7 +218,8 @@ internal sealed class SafetensorsReader
     private void ReadEntry(ref Utf8JsonReader json, string? name)
     {
         long offset = OffsetOf(json);
-        if (name is null || !tensorNames.Contains(name))
+        bool isPassedOver = name is not null && !tensorNames.Contains(name) && passedOver.Any(beginning => name.StartsWith(beginning, StringComparison.Ordinal));
+        if (name is null || (!isPassedOver && !tensorNames.Contains(name)))
         {
             throw Bad(
                 FileDefect.UnknownTensor, offset,
@@ -197,7 +228,8 @@ internal sealed class SafetensorsReader
 
         if (entries.ContainsKey(name)) throw Bad(FileDefect.TensorTwice, offset, $"the tensor {name} comes twice.");
         Expect(ref json, JsonTokenType.StartObject, FileDefect.EntryType, $"the entry of {name} must be an object");
-        bool hasType = false;
+        bool isWide = wideNames.Contains(name), hasType = false;
+        string expected = isWide ? Safetensors.Float64 : Safetensors.Float32;
         long[]? shape = null, offsets = null;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
@@ -207,8 +239,10 @@ internal sealed class SafetensorsReader
                 case Safetensors.ElementType when !hasType:
                     hasType = true;
                     Expect(ref json, JsonTokenType.String, FileDefect.ElementType, $"the element type of {name} must be a text");
-                    if (TextOf(ref json) is not Safetensors.Float32)
-                        throw Bad(FileDefect.ElementType, OffsetOf(json), $"the elements of {name} are not {Safetensors.Float32}, which alone is read here. Convert them.");
+                    string? type = TextOf(ref json);
+                    if (isPassedOver && type == Safetensors.Float64) (isWide, expected) = (true, type);
+                    if (type != expected)
+                        throw Bad(FileDefect.ElementType, OffsetOf(json), $"the elements of {name} are not {expected}, which alone is read here. Convert them.");
                     break;
                 case Safetensors.Shape when shape is null:
                     shape = ReadNumbers(ref json, name, 1, MaximumDimensions);
@@ -230,11 +264,12 @@ internal sealed class SafetensorsReader
                 $"the entry of {name} needs {Safetensors.ElementType}, {Safetensors.Shape} and {Safetensors.Offsets}.");
         }
 
-        long bytes = shape.Aggregate((long)sizeof(float), (product, size) => product * size);   // below 2⁶³: two dimensions of 2³⁰
+        long bytes = shape.Aggregate(1L, (product, size) => product * size);   // below 2⁶⁰: two dimensions of 2³⁰
+        bytes *= isWide ? sizeof(double) : sizeof(float);
         if (offsets[1] - offsets[0] != bytes)
             throw Bad(FileDefect.TensorSize, offset, $"{name} [{string.Join(" × ", shape)}] takes {bytes} bytes, and its data goes from {offsets[0]} to {offsets[1]}.");
         if (bytes > int.MaxValue) throw Bad(FileDefect.TensorTooLarge, offset, $"{name} takes {bytes} bytes, and one tensor is at most {int.MaxValue}.");
-        entries.Add(name, new Entry([.. shape.Select(size => (int)size)], offsets[0], offsets[1], offset));
+        entries.Add(name, new Entry([.. shape.Select(size => (int)size)], offsets[0], offsets[1], offset, isWide, isPassedOver));
     }
 
     private long[] ReadNumbers(ref Utf8JsonReader json, string name, int least, int most)
@@ -275,12 +310,23 @@ internal sealed class SafetensorsReader
 
     private LoadedTensor ReadValues(string name, Entry entry, long offset)
     {
+        if (entry.IsWide) return ReadWideValues(name, entry, offset);
         float[] values = new float[(entry.End - entry.Begin) / sizeof(float)];
         RequireRead(MemoryMarshal.AsBytes(values.AsSpan()), offset);
         int wrong = Requirements.IndexOfNonFinite(values);
         if (wrong >= 0)
             throw Bad(FileDefect.NotFinite, offset + ((long)wrong * sizeof(float)), $"value {wrong} of {name} is {values[wrong]}, and all must be finite.");
         return new LoadedTensor(entry.Shape, values, entry.Offset, offset);
+    }
+
+    private LoadedTensor ReadWideValues(string name, Entry entry, long offset)
+    {
+        double[] values = new double[(entry.End - entry.Begin) / sizeof(double)];
+        RequireRead(MemoryMarshal.AsBytes(values.AsSpan()), offset);
+        int wrong = Array.FindIndex(values, value => !double.IsFinite(value));
+        if (wrong >= 0)
+            throw Bad(FileDefect.NotFinite, offset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} is {values[wrong]}, and all must be finite.");
+        return new LoadedTensor(entry.Shape, [], entry.Offset, offset) { WideValues = values };
     }
 
     /// <summary>The length was checked, but another program may cut the file off meanwhile.</summary>
@@ -331,5 +377,5 @@ internal sealed class SafetensorsReader
 
     private ModelFileException Bad(FileDefect defect, long offset, string problem) => new(path, offset, defect, problem);
 
-    private sealed record Entry(int[] Shape, long Begin, long End, long Offset);
+    private sealed record Entry(int[] Shape, long Begin, long End, long Offset, bool IsWide, bool IsPassedOver);
 }

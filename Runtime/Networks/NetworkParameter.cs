@@ -62,10 +62,13 @@ public sealed class NetworkParameter
     }
 
     /// <summary>Its rows of what was read back of all matrices of the network.</summary>
-    internal float[] ReadFrom(Readback readback)
+    internal float[] ReadFrom(Readback readback) => ReadFrom(readback, MatrixNumber);
+
+    /// <summary>Its rows of a matrix of the same shape that was read back.</summary>
+    internal float[] ReadFrom(Readback readback, int matrix)
     {
         float[] values = new float[Rows * Columns];
-        readback.Read(MatrixNumber, values, firstRow);
+        readback.Read(matrix, values, firstRow);
         return values;
     }
 

@@ -214,10 +214,9 @@ public sealed class NetworkPopulation : IDisposable
     internal long TakeSkippedStep() => ledger.TakeSkippedStep();
 
     /// <summary>A step that is enqueued without waiting, as <see cref="TrainBatch"/> without losses; skipped steps are told by <see cref="TakeSkippedStep"/> alone.</summary>
-    internal void EnqueueBatch(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets batchTargets, float learningRate)
     {
-        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, batchTargets);
         int rows = RowsOfMember(samples.Rows);
         using NeuralDevice.Scope scope = Enter();
         Upload(samples, rows, learningRate);
@@ -228,10 +227,8 @@ public sealed class NetworkPopulation : IDisposable
     internal MatrixTexture TrainingFeatures => workspace.Features;
 
     /// <summary>A step on batches that were written into <see cref="TrainingFeatures"/> on the GPU, of as many rows as were prepared; enqueued without waiting.</summary>
-    internal void TrainWrittenBatch(
-        ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    internal void TrainWrittenBatch(BatchTargets batchTargets, float learningRate)
     {
-        BatchTargets batchTargets = BatchTargets.OfLabels(labels, sampleWeights, allowedClasses);
         targetLayout.Check(Members * workspace.StepRows, batchTargets);
         Optimizer.RequireLearningRate(learningRate);
         using NeuralDevice.Scope scope = Enter();
@@ -262,6 +259,50 @@ public sealed class NetworkPopulation : IDisposable
         ledger.BeginStep(learningRate);
         workspace.RunStep();
         ledger.CommitStep();
+    }
+
+    /// <summary>Replaces the output weights of each member, [hidden × classes]. Waits.</summary>
+    internal void SetOutputWeights(Func<int, float[]> weightsOf)
+    {
+        for (int member = 0; member < Members; member++) SetParameters(member, GetParameters(member) with { OutputWeights = weightsOf(member) });
+    }
+
+    /// <summary>Puts one output of every member on another scale, enqueued without waiting; the optimizer's state stays.</summary>
+    /// <param name="rescale">Of this population.</param>
+    /// <param name="scales">[members × 2]: factor and offset.</param>
+    internal void Rescale(PopulationRescale rescale, ReadOnlySpan<float> scales)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        rescale.Run(scales);
+        ledger.MakePendingStale();
+    }
+
+    /// <summary>What rescales an output of every member.</summary>
+    internal PopulationRescale PlanRescale(int output)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        return new PopulationRescale(device, parameters.Kernels, parameters.Weights, output);
+    }
+
+    /// <summary>What <see cref="ReadStanding"/> needs to be read back, as it is now.</summary>
+    internal IEnumerable<MatrixTexture> StandingTextures => parameters.CommittedTextures;
+
+    /// <summary>Where it stands at this moment: the weights, and the steps with the optimizer's state, from a later readback, whose matrix of this number is the first.</summary>
+    internal Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> ReadStanding()
+    {
+        long steps = parameters.Steps;
+        int states = parameters.StateCount;
+        return (readback, first) => (
+            parameters.Unpack(readback, first),
+            new EnqueuedStanding(steps, [.. Enumerable.Range(1, states).Select(i => parameters.Unpack(readback, first + i))], Rate: 0));
+    }
+
+    /// <summary>Replaces all members' parameters and, where it is given, where their training stands.</summary>
+    internal void Restore(float[][] values, EnqueuedStanding? standing)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        parameters.WriteAll(values, standing?.Moments ?? [], standing?.Steps ?? parameters.Steps);
+        ledger.MakePendingStale();
     }
 
     private static void Check(float[] values, int count, string what, string name)
@@ -299,7 +340,7 @@ public sealed class NetworkPopulation : IDisposable
 
     private static TargetLayout RequireLabels(Loss loss, int classes)
     {
-        return loss.TargetsFor(classes) as LabelTargets ?? throw new ArgumentException(
+        return loss.TargetsFor(classes) is { } layout and (LabelTargets or DecisionTargets) ? layout : throw new ArgumentException(
             $"A population learns from labels, so it takes a loss of labels, such as {nameof(SoftmaxCrossEntropy)}, but got {loss.Name}.", nameof(loss));
     }
 }

@@ -60,6 +60,17 @@ internal sealed class OptimizerState : IDisposable
             .Select(i => network.Parameters.Select(parameter => parameter.ReadFrom(TextureOf(parameter, i))).ToArray())];
     }
 
+    /// <summary>What <see cref="ReadMoments(Readback, int)"/> needs, as it is now.</summary>
+    public IEnumerable<MatrixTexture> CommittedTextures => matrices.Select(matrix => matrix.CommittedTexture);
+
+    /// <summary>The same of what was read back, its first matrix being of that number.</summary>
+    public float[][][] ReadMoments(Readback readback, int firstMatrix)
+    {
+        int states = Optimizer.State.Count;
+        return [.. Enumerable.Range(0, states)
+            .Select(i => network.Parameters.Select(parameter => parameter.ReadFrom(readback, firstMatrix + (parameter.MatrixNumber * states) + i)).ToArray())];
+    }
+
     /// <summary>Stands where another one stood that had the same optimizer and the same network.</summary>
     public void Restore(long steps, float[][][] moments)
     {
@@ -95,3 +106,9 @@ internal sealed class OptimizerState : IDisposable
         return new UpdateOperands((weights.Committed, weights.Pending), state);
     }
 }
+
+/// <summary>Where the enqueued steps of a trainer stand.</summary>
+/// <param name="Steps">Those that count.</param>
+/// <param name="Moments">The optimizer's state, [matrix of state][parameter of the network].</param>
+/// <param name="Rate">The learning rate that the loss guides; 0 where it guides none.</param>
+internal sealed record EnqueuedStanding(long Steps, float[][][] Moments, float Rate);

@@ -42,6 +42,9 @@ internal sealed class PopulationParameters : IDisposable
         }
     }
 
+    /// <summary>Their layout.</summary>
+    public PopulationKernels Kernels => kernels;
+
     /// <summary>The committed weights.</summary>
     public Operand Weights => weights.Committed;
 
@@ -82,9 +85,7 @@ internal sealed class PopulationParameters : IDisposable
     public ClassifierParameters Read(int member)
     {
         weights.CommittedTexture.Read(row, kernels.RowOf(member));
-        PopulationShape shape = kernels.Shape;
-        ClassifierParameters parameters = new(
-            new float[shape.Inputs * shape.Hidden], new float[shape.Hidden], new float[shape.Hidden * shape.Outputs], new float[shape.Outputs]);
+        ClassifierParameters parameters = Allocate();
         ForEach(member, parameters, (array, i, column) => array[i] = row[column]);
         return parameters;
     }
@@ -96,6 +97,42 @@ internal sealed class PopulationParameters : IDisposable
         weights.CommittedTexture.Read(row, sharedRow);
         Pack(member, parameters);
         weights.CommittedTexture.Upload<float>(row, sharedRow);
+    }
+
+    /// <summary>The weights and each matrix of the optimizer's state, as they are now.</summary>
+    public IEnumerable<MatrixTexture> CommittedTextures => [weights.CommittedTexture, .. state.Select(matrix => matrix.CommittedTexture)];
+
+    /// <summary>Matrices that the optimizer keeps.</summary>
+    public int StateCount => state.Length;
+
+    /// <summary>What was read back of such a matrix: the four arrays of <see cref="ClassifierParameters"/>, each of all members, one behind the other.</summary>
+    public float[][] Unpack(Readback readback, int matrix)
+    {
+        (int sharedRow, List<ClassifierParameters> members) = (-1, []);
+        for (int member = 0; member < kernels.Shape.Members; member++)
+        {
+            if (kernels.RowOf(member) != sharedRow) readback.Read(matrix, row, sharedRow = kernels.RowOf(member));
+            ClassifierParameters parameters = Allocate();
+            ForEach(member, parameters, (array, i, column) => array[i] = row[column]);
+            members.Add(parameters);
+        }
+
+        return
+        [
+            [.. members.SelectMany(member => member.HiddenWeights)], [.. members.SelectMany(member => member.HiddenBiases)],
+            [.. members.SelectMany(member => member.OutputWeights)], [.. members.SelectMany(member => member.OutputBiases)],
+        ];
+    }
+
+    /// <summary>Replaces the weights of all members, and the optimizer's state where it is given.</summary>
+    /// <param name="parameters">As <see cref="Unpack"/> gives them.</param>
+    /// <param name="moments">The same of each matrix of the state; empty to leave it.</param>
+    /// <param name="steps">Steps that have led there.</param>
+    public void WriteAll(float[][] parameters, float[][][] moments, long steps)
+    {
+        WriteAll(weights.CommittedTexture, parameters);
+        for (int i = 0; i < moments.Length; i++) WriteAll(state[i].CommittedTexture, moments[i]);
+        Steps = steps;
     }
 
     public void Dispose()
@@ -117,6 +154,27 @@ internal sealed class PopulationParameters : IDisposable
             int sharedRow = kernels.RowOf(member);
             if (member + 1 < members && kernels.RowOf(member + 1) == sharedRow) continue;
             weights.CommittedTexture.Upload<float>(row, sharedRow);
+            Array.Clear(row);
+        }
+    }
+
+    private ClassifierParameters Allocate()
+    {
+        PopulationShape shape = kernels.Shape;
+        return new(new float[shape.Inputs * shape.Hidden], new float[shape.Hidden], new float[shape.Hidden * shape.Outputs], new float[shape.Outputs]);
+    }
+
+    private void WriteAll(MatrixTexture texture, float[][] arrays)
+    {
+        int members = kernels.Shape.Members;
+        Array.Clear(row);
+        for (int member = 0; member < members; member++)
+        {
+            float[] Of(int array) => arrays[array].AsSpan(member * (arrays[array].Length / members), arrays[array].Length / members).ToArray();
+            Pack(member, new ClassifierParameters(Of(0), Of(1), Of(2), Of(3)));
+            int sharedRow = kernels.RowOf(member);
+            if (member + 1 < members && kernels.RowOf(member + 1) == sharedRow) continue;
+            texture.Upload<float>(row, sharedRow);
             Array.Clear(row);
         }
     }

@@ -19,12 +19,14 @@ internal sealed class StepLog : IDisposable
     private readonly MatrixTexture texture;
     private readonly Part dropped;
     private readonly KernelArguments<int> stepNumber = new(("stepNumber", 0));
+    private readonly RateGuide? guide;
     private readonly KernelArguments<float>? rateScalars;
 
     /// <param name="device">Where it is.</param>
     /// <param name="guide">How the loss guides the learning rate; null where it does not.</param>
     public StepLog(NeuralDevice device, RateGuide? guide = null)
     {
+        this.guide = guide;
         rateScalars = guide?.MakeScalars();
         texture = new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer"));
         dropped = new Part(texture);
@@ -47,6 +49,18 @@ internal sealed class StepLog : IDisposable
 
     /// <summary>Rows of a log.</summary>
     public static int RowsFor(RateGuide? guide) => Slots + 1 + (guide is null ? 0 : Slots);
+
+    /// <summary>The row that has the learning rate of a step, where the loss guides it.</summary>
+    public static int RowOfRate(long step) => Slots + 1 + SlotOf(step);
+
+    /// <summary>The learning rate before the first step, where the loss guides it; else 0.</summary>
+    public float FirstRate => rateScalars?[RateGuide.FirstRate] ?? 0;
+
+    /// <summary>Begins with another learning rate than the loss's first one, as far as the loss may move it. Before any step.</summary>
+    public void BeginWithRate(float rate)
+    {
+        if (guide is not null) rateScalars![RateGuide.FirstRate] = Math.Clamp(rate, Math.Min(guide.First, guide.Least), guide.Most);
+    }
 
     /// <summary>Says which step the dispatches that are run from now on belong to; from 1 on.</summary>
     public void BeginStep(long step) => stepNumber["stepNumber"] = NumberOf(step);

@@ -97,9 +97,12 @@ internal sealed record RateGuide(float First, float Least, float Most, float Tar
     /// <summary>How far a step moves it.</summary>
     public const float Factor = 1.5f;
 
+    /// <summary>The scalar of the rate before the first step.</summary>
+    public const string FirstRate = "firstRate";
+
     /// <summary>What the kernels declare.</summary>
     public KernelArguments<float> MakeScalars() =>
-        new(("firstRate", First), ("leastRate", Least), ("mostRate", Most), ("rateFactor", Factor), ("targetDivergence", TargetDivergence));
+        new((FirstRate, First), ("leastRate", Least), ("mostRate", Most), ("rateFactor", Factor), ("targetDivergence", TargetDivergence));
 }
 
 /// <summary>A decision as its target has it.</summary>

@@ -23,6 +23,13 @@ public sealed class SeededRandom
         Advance();
     }
 
+    /// <summary>Where in its sequence it stands.</summary>
+    internal ulong State
+    {
+        get => state;
+        set => state = value;
+    }
+
     /// <summary>The next 32 uniform bits.</summary>
     public uint NextUInt32()
     {

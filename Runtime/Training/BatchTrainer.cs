@@ -150,6 +150,9 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>What the last enqueued steps that are known found, where the loss guides the learning rate; NaN before the first.</summary>
     internal GuidedStepResult Guided => enqueued?.Guided ?? default;
 
+    /// <summary>The mean loss over the same steps; NaN before the first.</summary>
+    internal float MeanLoss => enqueued?.Loss ?? float.NaN;
+
     /// <summary>The features of enqueued batches, after <see cref="PrepareEnqueued"/> and until one of more rows.</summary>
     internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
 
@@ -213,6 +216,31 @@ public sealed class BatchTrainer : IDisposable
         LearningRate = other.LearningRate;
         state ??= new OptimizerState(network, optimizer);
         state.Restore(other.Steps, other.Moments);
+    }
+
+    /// <summary>What <see cref="ReadStanding"/> needs to be read back, as it is now, after <see cref="PrepareEnqueued"/>.</summary>
+    internal IEnumerable<MatrixTexture> StandingTextures => [.. state!.CommittedTextures, enqueued!.Log.Texture];
+
+    /// <summary>Where its enqueued steps stand at this moment; what it is of is read from a later readback, whose matrix of this number is the first of them.</summary>
+    internal Func<Readback, int, EnqueuedStanding> ReadStanding()
+    {
+        (OptimizerState ofNow, long steps, int row) = (state!, state!.Steps, enqueued!.RowOfLastRate);
+        int logs = ofNow.CommittedTextures.Count();
+        float first = enqueued.Log.FirstRate;
+        return (readback, firstMatrix) =>
+        {
+            float[] rate = new float[MatrixShape.ColumnsPerTexel];
+            if (row >= 0) readback.Read(firstMatrix + logs, rate, row);
+            return new EnqueuedStanding(steps, ofNow.ReadMoments(readback, firstMatrix), rate[0] > 0 ? rate[0] : first);
+        };
+    }
+
+    /// <summary>Stands where another one stood, before any step.</summary>
+    internal void Restore(EnqueuedStanding standing)
+    {
+        using NeuralDevice.Scope scope = network.Enter();
+        state!.Restore(standing.Steps, standing.Moments);
+        if (standing.Rate > 0) enqueued!.Log.BeginWithRate(standing.Rate);
     }
 
     /// <summary>Enqueues one more step on the batch that the last call uploaded, without waiting: what benchmarks time.</summary>

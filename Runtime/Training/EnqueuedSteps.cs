@@ -27,6 +27,15 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>What the last steps that are known found, where the loss guides the learning rate.</summary>
     public GuidedStepResult Guided => ledger.Guided;
 
+    /// <summary>The mean loss over the same steps.</summary>
+    public float Loss => ledger.Loss;
+
+    /// <summary>What the steps keep on the GPU.</summary>
+    public StepLog Log => ledger.Log;
+
+    /// <summary>As <see cref="StepLedger.RowOfLastRate"/>.</summary>
+    public int RowOfLastRate => ledger.RowOfLastRate;
+
     /// <summary>Sees to it that there is a compiled plan of at least so many rows.</summary>
     public void Prepare(int capacity)
     {

@@ -64,6 +64,9 @@ internal sealed class StepLedger : IDisposable
     /// <summary>Means over the same steps, and the latest learning rate, where the loss guides it; NaN before the first.</summary>
     public GuidedStepResult Guided { get; private set; } = new(float.NaN, float.NaN, float.NaN, float.NaN);
 
+    /// <summary>The row of the log that has the learning rate of the last step; -1 before the first, and where the loss does not guide it.</summary>
+    public int RowOfLastRate => guide is null || enqueued == 0 ? -1 : StepLog.RowOfRate(enqueued);
+
     /// <summary>A step begins, from the committed weights.</summary>
     public void BeginStep(float learningRate)
     {

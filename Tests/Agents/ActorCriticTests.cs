@@ -21,7 +21,6 @@ internal sealed class ActorCriticTests
         Assert.That(options.Learning, Is.EqualTo(new PolicyGradient()));
         Assert.That((options with { Brains = BrainSharing.Shared }).Learning, Is.EqualTo(new ActorCritic()));
         Assert.That((options with { Brains = BrainSharing.Shared, Learning = null }).Learning, Is.Null);
-        Assert.That(() => new AgentPopulation(TestDevice.Plain, options with { Learning = new ActorCritic() }), Throws.TypeOf<NotSupportedException>());
     }
 
     [Test]
@@ -45,6 +44,55 @@ internal sealed class ActorCriticTests
         float scale = (float)Math.Sqrt(3.0 / 16);
         Assert.That(brain.OutputWeights.Where((_, i) => i % 4 < 3).Max(Math.Abs), Is.InRange(0.005 * scale, 0.01 * scale));
         Assert.That(brain.OutputWeights.Where((_, i) => i % 4 == 3).Max(Math.Abs), Is.InRange(0.05 * scale, 0.1 * scale));
+    }
+
+    // ---- brains of their own ----
+
+    /// <summary>Each learns what its own agent is paid for, with Adam, and values of its own scale; places without an agent, and agents that come later, do not disturb.</summary>
+    [Test]
+    public void BrainsOfTheirOwnLearnEachForItself([Values(null, 0, 2)] int? latency)
+    {
+        using AgentPopulation agents = MakeOwn(7, Small with { Optimizer = new Adam(0.003f) }, latency);
+        List<ProbeAgent> all = [];
+        for (int i = 0; i < 5; i++) all.Add(Paid(i % 3, scale: MathF.Pow(10, i)));
+        foreach (ProbeAgent agent in all) agents.Add(agent);
+        ClassifierParameters empty = agents.GetBrain(6);
+        Assert.That(agents.GetBrain(0).OutputWeights, Is.Not.EqualTo(agents.GetBrain(1).OutputWeights));
+        for (int frame = 0; frame < 1200; frame++)
+        {
+            if (frame == 300) agents.Add(Paid(1, scale: 1));
+            agents.Update();
+        }
+
+        agents.Explores = agents.Learns = false;
+        foreach (ProbeAgent agent in all) agent.ActionsReceived.Clear();
+        for (int frame = 0; frame < 20; frame++) agents.Update();
+        for (int i = 0; i < 5; i++) Assert.That(all[i].ActionsReceived.TakeLast(10), Has.All.EqualTo(i % 3), $"agent {i}");
+        Assert.That(agents.GetBrain(6).OutputWeights, Is.EqualTo(empty.OutputWeights), "nobody is there");
+        ActorCriticLearner learner = (ActorCriticLearner)agents.Learner!;
+        Assert.That(learner.ScaleOf(4).Mean, Is.GreaterThan(100 * learner.ScaleOf(1).Mean));
+        Assert.That(agents.Progress.LearnedDecisions, Is.GreaterThan(4000));
+
+        static ProbeAgent Paid(int action, float scale) => new()
+        {
+            MaxStep = 9,
+            Observations = _ => [1, 0],
+            Act = (self, taken) => self.AddReward(taken == action ? scale : 0),
+        };
+    }
+
+    /// <summary>The same seed, the same bits.</summary>
+    [Test]
+    public void BrainsOfTheirOwnAreReplayed()
+    {
+        float[][] runs = [.. Enumerable.Range(0, 2).Select(_ =>
+        {
+            using AgentPopulation agents = MakeOwn(4, Small, latency: 1);
+            for (int i = 0; i < 4; i++) agents.Add(new ProbeAgent { MaxStep = 5, Observations = self => [self.StepCount, 1], Act = (self, action) => self.AddReward(action) });
+            for (int frame = 0; frame < 150; frame++) agents.Update();
+            return agents.GetBrain(3).OutputWeights;
+        })];
+        Assert.That(runs[1], Is.EqualTo(runs[0]));
     }
 
     // ---- choosing ----
@@ -317,6 +365,18 @@ internal sealed class ActorCriticTests
 
         return (population.Progress, [.. written.ToString().Split('\n').Where(line => line.Contains("budget", StringComparison.Ordinal))]);
     }
+
+    private static AgentPopulation MakeOwn(int capacity, ActorCritic learning, int? latency) => new(TestDevice.Plain, new AgentPopulationOptions
+    {
+        Observations = 2,
+        Actions = 3,
+        HiddenUnits = 16,
+        Capacity = capacity,
+        Latency = latency,
+        FrameBudget = FrameBudget.Steps(2),
+        Seed = 3,
+        Learning = learning,
+    });
 
     private static AgentPopulation Make(int agents, int actions, AgentLearning learning, int? latency = 0, int seed = 3) =>
         new(TestDevice.Plain, new AgentPopulationOptions

@@ -126,6 +126,8 @@ internal sealed class AgentLearningTests
 
         public bool LearnsFromReward { get; init; } = true;
 
+        internal override string Name => "repetition";
+
         internal override Sgd OwnOptimizer => new(Rate);
 
         internal override Optimizer SharedOptimizer => new Sgd(Rate);

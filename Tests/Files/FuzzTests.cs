@@ -22,11 +22,12 @@ internal sealed class FuzzTests
     [Test]
     public void EveryReaderRefusesSpoiledFilesInItsOwnWordsAlone()
     {
-        Fuzzing fuzzing = new(seed: 1);
+        using Fuzzing fuzzing = new(seed: 1);
         Assert.That(Task.Run(() => fuzzing.Run(Inputs)).Wait(Patience), "no reader hangs");
         Assert.That(fuzzing.Findings, Is.Empty);
         Assert.That(fuzzing.Accepted, Is.GreaterThan(Inputs / 100), "some are still right");
-        Assert.That(fuzzing.Defects.Keys, Is.EquivalentTo(Enum.GetValues<FileDefect>().Except(DemonstrationTests.Defects)), "every rejection is met");
+        FileDefect[] others = [.. DemonstrationTests.Defects, FileDefect.WrongRow];   // tests of their own meet those
+        Assert.That(fuzzing.Defects.Keys.Except(others), Is.EquivalentTo(Enum.GetValues<FileDefect>().Except(others)), "every rejection is met");
         foreach (string problem in IdxProblems) Assert.That(fuzzing.IdxProblems.Keys, Has.Some.Contains(problem));
         Assert.That(fuzzing.IdxProblems.Keys.Where(met => !IdxProblems.Any(met.Contains)), Is.Empty, "no message that is not listed");
     }

@@ -10,11 +10,13 @@ namespace NeuralPlugin.Tests;
 /// Hands spoiled files to every reader: right ones with their parts exchanged, and right ones with their bytes. A reader may
 /// give a whole content or its own typed exception, soon and without much memory; whatever else it does is a finding.
 /// </summary>
-internal sealed partial class Fuzzing
+internal sealed partial class Fuzzing : IDisposable
 {
-    private const int ModelShare = 4;   // of five inputs
+    private const int ModelShare = 4;   // of six inputs
+    private const int AgentsShare = 1;
     private const int MostMissing = 1_000;
     private const long SpareBytes = 256 * 1024;
+    private const long AgentBytes = 4 * 1024 * 1024;   // texts of rows, and two frames
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private static readonly string[] Values =
@@ -31,12 +33,14 @@ internal sealed partial class Fuzzing
     [
         "hidden.weight", "hidden.bias", "output.weight", "output.bias", "optimizer.velocity.output.bias", "optimizer.first_moment.output.bias",
         Safetensors.Metadata, Safetensors.ElementType, Safetensors.Shape, Safetensors.Offsets, "optimizer", "format_version", "layout",
-        "activation", "model", "trainer.steps", "trainer.kernel_family", "", "x", "\\u0068idden.weight", "\\ud800", new('n', 700),
+        "activation", "model", "trainer.steps", "learning.values.mean", "experience.collected.action", "brain_count", "trainer.kernel_family", "", "x", "\\u0068idden.weight", "\\ud800", new('n', 700),
     ];
 
     private readonly SeededRandom random;
     private readonly (byte[] File, ModelFormat Format)[] models;
     private readonly (byte[] File, bool Images)[] idxFiles;
+    private readonly NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = 1 });
+    private readonly (byte[] File, AgentPopulation Population)[] populations;
 
     public Fuzzing(ulong seed)
     {
@@ -48,6 +52,7 @@ internal sealed partial class Fuzzing
             .. new Loss[] { new MeanSquaredError(), new HuberLoss(0.5f) }.Select(loss =>
                 (ModelFiles.Write(ModelFiles.Make(9, [3, 5, 1], new Sgd(0.1f), loss), ModelFiles.Regressor), ModelFiles.Regressor)),
         ];
+        populations = [.. FuzzedAgents.Ways.Select(options => FuzzedAgents.Make(device, options))];
         byte[] images = [0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4, .. Enumerable.Range(0, 24).Select(i => (byte)i)];
         byte[] labels = [0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 4, 5];
         idxFiles = [(images, true), (labels, false), (Gzip(images), true), (Gzip(labels), false)];
@@ -68,7 +73,9 @@ internal sealed partial class Fuzzing
     {
         for (int i = 0; i < inputs; i++)
         {
-            if (random.NextInt32(ModelShare + 1) == 0) TryIdx();
+            int share = random.NextInt32(ModelShare + AgentsShare + 1);
+            if (share == 0) TryIdx();
+            else if (share <= AgentsShare) TryAgents();
             else TryModel();
         }
     }
@@ -117,6 +124,36 @@ internal sealed partial class Fuzzing
                 IdxProblems[problem] = IdxProblems.GetValueOrDefault(problem) + 1;
             }
         });
+    }
+
+    /// <summary>What is accepted is acted and learned on.</summary>
+    private void TryAgents()
+    {
+        (byte[] file, AgentPopulation population) = Pick(populations);
+        byte[] spoiled = random.NextInt32(4) == 0 ? SpoilBytes(file) : SpoilParts(file);
+        using Stream stream = StreamOf(spoiled, mayEndSooner: true);
+        bool brainsAlone = random.NextInt32(4) == 0;
+        Watch(spoiled, AgentBytes + (64L * spoiled.Length), () =>
+        {
+            try
+            {
+                population.State.Restore(AgentStateFile.Of(stream, "a file"), brainsAlone);
+                Accepted++;
+                FuzzedAgents.Run(population);
+            }
+            catch (ModelFileException exception)
+            {
+                if (exception.Offset < 0 || exception.Offset > spoiled.Length + MostMissing)
+                    throw new InvalidOperationException($"There is no byte {exception.Offset}.", exception);
+                Defects[exception.Defect] = Defects.GetValueOrDefault(exception.Defect) + 1;
+            }
+        });
+    }
+
+    public void Dispose()
+    {
+        foreach ((_, AgentPopulation population) in populations) population.Dispose();
+        device.Dispose();
     }
 
     private void Watch(byte[] input, long mostBytes, Action read)
@@ -212,11 +249,20 @@ internal sealed partial class Fuzzing
         switch (random.NextInt32(3))
         {
             case 0 when values > 0:
-                BitConverter.GetBytes(random.NextInt32(2) == 0 ? float.NaN : -1f).CopyTo(parts.Data, sizeof(float) * random.NextInt32(values));
+                BitConverter.GetBytes(Pick([float.NaN, -1f, 0f])).CopyTo(parts.Data, sizeof(float) * PlaceOfAValue(parts, values));
                 break;
             case 1: parts.Data = [.. parts.Data, .. new byte[1 + random.NextInt32(8)]]; break;
             default: parts.Data = parts.Data[..random.NextInt32(length + 1)]; break;
         }
+    }
+
+    /// <summary>Of a tensor that is drawn, so that small ones are met as often as large ones; else anywhere.</summary>
+    private int PlaceOfAValue(SafetensorsParts parts, int values)
+    {
+        string? offsets = Pick(parts.Members).Fields.Find(field => field.Name == Safetensors.Offsets).Json;
+        long[] places = offsets is null ? [] : [.. Numbers().Matches(offsets).Select(Whole)];
+        bool isThere = places.Length == 2 && places[0] >= 0 && places[1] > places[0] + sizeof(float) && places[1] <= values * (long)sizeof(float);
+        return isThere ? (int)(places[0] / sizeof(float)) + random.NextInt32((int)((places[1] - places[0]) / sizeof(float))) : random.NextInt32(values);
     }
 
     /// <summary>The same JSON with one of its numbers a little or a lot off; the metadata's numbers are texts.</summary>

@@ -17,6 +17,8 @@ internal sealed class ManualTime : TimeProvider
 
     public override long TimestampFrequency => 1_000_000_000;
 
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddTicks(Nanoseconds / 100);
+
     public override long GetTimestamp()
     {
         Nanoseconds += NanosecondsPerLook;

@@ -33,7 +33,7 @@ internal sealed class PublicCalls : IDisposable
         "Regressor.KernelsFor", "TrainingSet.ForValues",             // as new TrainingSet
         "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
-        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose",
+        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
@@ -82,6 +82,7 @@ internal sealed class PublicCalls : IDisposable
         classifier.Save(Weights);
         regressor.Save(RegressorWeights);
         classifier.SaveCheckpoint(Checkpoint, trainer);
+        agents.Save(AgentsFile);
         Expected = new float[Rows * Classes];
         classifier.Predict(Features, Expected);
     }
@@ -94,6 +95,8 @@ internal sealed class PublicCalls : IDisposable
     private string RegressorWeights => Path.Combine(folder, "regressor.safetensors");
 
     private string Checkpoint => Path.Combine(folder, "checkpoint.safetensors");
+
+    private string AgentsFile => Path.Combine(folder, "agents.safetensors");
 
     /// <summary>Public methods that are neither called nor exempt.</summary>
     public static IEnumerable<string> Missing(IEnumerable<string> called)
@@ -174,6 +177,11 @@ internal sealed class PublicCalls : IDisposable
         yield return ("TwoLayerClassifier.Load", () => TwoLayerClassifier.Load(device, Weights).Dispose());
         yield return ("LinearClassifier.Load", () => LoadLinear());
         yield return ("Regressor.Load", () => Regressor.Load(device, RegressorWeights).Dispose());
+        yield return ("AgentPopulation.Save", () => agents.Save(Path.Combine(folder, "saved.safetensors")));
+        yield return ("AgentPopulation.SaveAsync", () => agents.SaveAsync(Path.Combine(folder, "later-agents.safetensors")));
+        yield return ("AgentPopulation.SaveBrain", () => agents.SaveBrain(1, Path.Combine(folder, "saved.safetensors")));
+        yield return ("AgentPopulation.Load", () => AgentPopulation.Load(device, AgentsFile).Dispose());
+        yield return ("AgentPopulation.LoadBrains", () => agents.LoadBrains(AgentsFile));
         yield return ("Regressor.ExportOnnx", () => regressor.ExportOnnx(Path.Combine(folder, "model.onnx")));
         yield return ("Classifier.ExportOnnx", () => classifier.ExportOnnx(Path.Combine(folder, "model.onnx")));
         yield return ("OnnxExport.ExportOnnx", () => classifier.Network.ExportOnnx(Path.Combine(folder, "model.onnx"), softmax: true));

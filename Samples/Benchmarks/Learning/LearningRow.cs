@@ -19,6 +19,9 @@ internal sealed record LearningRow(
         CartPole("cart-pole-64", agents: 64, within: 200_000),
         CartPole("cart-pole-128", agents: 128, within: 400_000),
         new(
+            "cart-pole-own", "CartPole-v1, 100 brains of their own, 50,000 steps each: the median brain's mean of ten episodes, and how many brains are above 350, in percent", OwnBrains,
+            [LearningLimit.AtLeast("median brain", 470), LearningLimit.AtLeast("above 350", 90)]),
+        new(
             "grid", "5 x 5 grid, 16 agents: greedy paths of optimal length after 60,000 and 500,000 steps, in percent", Grid,
             [LearningLimit.AtLeast("at 60,000", 99), LearningLimit.AtLeast("at 500,000", 100), NothingSkipped]),
         new(
@@ -64,6 +67,15 @@ internal sealed record LearningRow(
 
         figures.Add(Skipped(run));
         return figures;
+    }
+
+    private static List<LearningFigure> OwnBrains(NeuralDevice device, int seed)
+    {
+        const int Brains = 100;
+        using TaskRun run = new(device, LearningTask.CartPole, Brains, new ActorCritic(), seed, BrainSharing.OneEach);
+        run.UntilSteps(Brains * 50_000L);
+        double[] means = [.. run.Agents.Select(agent => agent.RecentMean)];
+        return [new("median brain", Statistics.Median(means)), new("above 350", 100.0 * means.Count(mean => mean > 350) / Brains), Skipped(run)];
     }
 
     private static List<LearningFigure> Grid(NeuralDevice device, int seed)

@@ -6,6 +6,13 @@ internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
     /// <summary>Chooses where its episodes begin.</summary>
     protected SeededRandom Random { get; } = new((ulong)seed, (ulong)number);
 
+    private const int RecentEpisodes = 10;
+
+    private readonly Queue<float> recent = [];
+
+    /// <summary>The mean score of its last ten episodes; 0 before there are any.</summary>
+    public double RecentMean => recent.Count == 0 ? 0 : recent.Average();
+
     /// <summary>Episodes of it that were measured.</summary>
     public int MeasuredEpisodes { get; private set; }
 
@@ -26,6 +33,8 @@ internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
         if (!isOver && StepCount != MaxStep) return;   // the limit interrupts it behind this call
         if (log.IsMeasuring && MeasuredEpisodes == log.EpisodesOfEach) return;
         log.Add(Score);
+        recent.Enqueue(Score);
+        if (recent.Count > RecentEpisodes) recent.Dequeue();
         if (log.IsMeasuring) MeasuredEpisodes++;
     }
 

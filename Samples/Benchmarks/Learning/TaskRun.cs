@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A population that learns a task: one brain that all its agents share, with a decision in every frame.</summary>
+/// <summary>A population that learns a task, with a decision in every frame.</summary>
 internal sealed class TaskRun : IDisposable
 {
     private readonly AgentPopulation population;
@@ -11,7 +11,8 @@ internal sealed class TaskRun : IDisposable
     /// <param name="agentCount">How many learn it together.</param>
     /// <param name="learning">How; null for the default.</param>
     /// <param name="seed">Of the brain, and of the agents' worlds.</param>
-    public TaskRun(NeuralDevice device, LearningTask task, int agentCount, AgentLearning? learning, int seed)
+    /// <param name="brains">Whether they share a brain.</param>
+    public TaskRun(NeuralDevice device, LearningTask task, int agentCount, AgentLearning? learning, int seed, BrainSharing brains = BrainSharing.Shared)
     {
         AgentPopulationOptions options = new()
         {
@@ -19,7 +20,7 @@ internal sealed class TaskRun : IDisposable
             Actions = task.Actions,
             HiddenUnits = 64,
             Capacity = agentCount,
-            Brains = BrainSharing.Shared,
+            Brains = brains,
             Latency = 0,
             Seed = seed,
         };

@@ -1,0 +1,112 @@
+namespace NeuralPlugin;
+
+/// <summary>What decides and learns in a population: its brains, how its agents come to actions, and what they learn. Another way to learn is another mind.</summary>
+internal sealed class AgentMind : IDisposable
+{
+    private readonly NeuralDevice device;
+
+    /// <param name="device">Where the brains live.</param>
+    /// <param name="options">What the agents have in common.</param>
+    /// <param name="errors">Takes those of the agents' scripts.</param>
+    public AgentMind(NeuralDevice device, AgentPopulationOptions options, FrameErrors errors)
+    {
+        this.device = device;
+        Options = options;
+        options.RequireNoTexturesWithADemonstration();
+        using NeuralDevice.Scope scope = device.Enter();
+        SeenTextures? seen = options.TextureObservations is { } declared
+            ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
+        Brains = Brains.Create(device, options, seen);
+        Trainer = new AgentTrainer(device, Brains, options);
+        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors);
+        FinalValues = new FinalValues(device, options, Brains, Trainer);
+    }
+
+    public AgentPopulationOptions Options { get; }
+
+    public Brains Brains { get; }
+
+    public AgentTrainer Trainer { get; }
+
+    public AgentDecisions Decisions { get; }
+
+    public FinalValues FinalValues { get; }
+
+    /// <summary>Says what files keep of it beside the brains and their optimizer.</summary>
+    public void Describe(StateForm form)
+    {
+        Trainer.Normalizer?.Describe(form);
+        Decisions.Describe(form);
+        Trainer.Learner?.Describe(form);
+    }
+
+    /// <summary>What of the progress is its own.</summary>
+    public AgentProgress Progress
+    {
+        get
+        {
+            LearningStatistics statistics = Trainer.Learner?.Statistics ?? LearningStatistics.None;
+            return new AgentProgress
+            {
+                TrainingSteps = Trainer.Learner?.Steps ?? 0,
+                DroppedSteps = Brains.DroppedSteps,
+                SkippedDecisions = Trainer.Learner?.SkippedDecisions ?? 0,
+                LearnedDecisions = statistics.LearnedDecisions,
+                LearningRate = statistics.Steps.Rate,
+                Entropy = statistics.Steps.Entropy,
+                Divergence = statistics.Steps.Divergence,
+                ValueLoss = statistics.Steps.ValueLoss,
+                PolicyLoss = statistics.PolicyLoss,
+                ExplainedVariance = statistics.ExplainedVariance,
+                TrainingTime = Trainer.Time,
+                GpuTime = TimeSpan.FromMicroseconds(Brains.Clock.LastNanoseconds / 1e3),
+                StepsThisFrame = Trainer.StepsThisFrame,
+            };
+        }
+    }
+
+    /// <summary>Starts to read the brains back as they are now.</summary>
+    /// <returns>Comes with a later Update of the device.</returns>
+    public Task<BrainsContent> ReadBrainsAsync()
+    {
+        using NeuralDevice.Scope scope = device.Enter();
+        IReadOnlyList<MatrixTexture> textures = Brains.StateTextures;
+        Func<Readback, BrainsContent> read = Brains.ReadContent();
+        TaskCompletionSource<BrainsContent> content = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Readback(device, textures.Select(texture => texture.Shape), readback => HandOver(readback, read, content)).Start(textures);
+        return content.Task;
+    }
+
+    /// <summary>The brains as they are now. Waits.</summary>
+    public BrainsContent ReadBrains()
+    {
+        Task<BrainsContent> reading = ReadBrainsAsync();
+        device.Finish();
+        device.Update();
+        return reading.GetAwaiter().GetResult();
+    }
+
+    public void Dispose()
+    {
+        Decisions.Dispose();
+        FinalValues.Dispose();
+        Brains.Dispose();
+        Trainer.Dispose();
+    }
+
+    private static void HandOver(Readback readback, Func<Readback, BrainsContent> read, TaskCompletionSource<BrainsContent> content)
+    {
+        using (readback)
+        {
+            try
+            {
+                if (readback.Failure is not null) content.SetException(readback.Failure);
+                else content.SetResult(read(readback));
+            }
+            catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
+            {
+                content.SetException(exception);   // the game goes on, and whoever waits learns of it
+            }
+        }
+    }
+}

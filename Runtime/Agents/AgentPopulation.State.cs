@@ -1,0 +1,156 @@
+namespace NeuralPlugin;
+
+/// <content>What is learned is kept: how a population learns may change, and its state goes to files and comes from them.</content>
+public sealed partial class AgentPopulation
+{
+    private Task saving = Task.CompletedTask;
+
+    /// <summary>
+    /// How they learn. Changed between two Updates, brains, the normalization of observations and all counters stay, and learning begins anew from there: from a
+    /// player's demonstrations to reward, for example. Waits and allocates; questions that are under way are asked again.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">An agent's script changes it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="ArgumentException">The brains cannot learn so, as the constructor says.</exception>
+    public AgentLearning? Learning
+    {
+        get => mind.Options.Learning;
+        set
+        {
+            RequireBetweenUpdates(nameof(Learning));
+            if (!Equals(value, Learning)) Replace(new AgentMind(device, mind.Options with { Learning = value }, errors));
+        }
+    }
+
+    /// <summary>
+    /// A population that goes on where a saved one stood: with the same options and agents that do the same, with the same bits, as that one would had all its agents
+    /// been removed and added again. What differs in the options decides how much is taken (Documentation~/agents.md). Waits and allocates.
+    /// </summary>
+    /// <param name="device">Where the brains live.</param>
+    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
+    /// <param name="options">What the agents have in common; null for what the file says, to play without learning.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path, or the options are as the constructor refuses them.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
+    public static AgentPopulation Load(NeuralDevice device, string path, AgentPopulationOptions? options = null)
+    {
+        using FileStream stream = AgentStateFile.Open(path);
+        AgentStateFile file = AgentStateFile.Of(stream, path);
+        AgentPopulation population = new(device, options ?? file.Header.ForPlay());
+        try
+        {
+            population.State.Restore(file, brainsAlone: false);
+            population.rate.Begin(population.mind.Decisions.Count);
+            return population;
+        }
+        catch
+        {
+            population.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Replaces the brains, the normalization of observations and the scale of values by those of a file; a file of one brain gives it to all. Or, where anything is
+    /// wrong, none. Waits and allocates. Before the agents act: what was collected of other brains is still learned from.
+    /// </summary>
+    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void LoadBrains(string path)
+    {
+        RequireBetweenUpdates(nameof(LoadBrains));
+        using FileStream stream = AgentStateFile.Open(path);
+        State.Restore(AgentStateFile.Of(stream, path), brainsAlone: true);
+    }
+
+    /// <summary>
+    /// Writes all that is learned, and where learning stands: brains, the optimizer's state, normalization, counters, random streams and what was collected and not yet
+    /// learned from, but for what agents see of textures. Waits for the GPU and the disk. <see cref="Load"/> and <see cref="LoadBrains"/> read it.
+    /// </summary>
+    /// <param name="path">The file, new or old. Killed at any moment, it is the old one or the new one, whole.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void Save(string path)
+    {
+        PopulationState state = BeginSaving(path, nameof(Save));
+        FinishSaving();
+        AgentStateFile.Save(path, state.Header, mind.ReadBrains(), state.Capture());
+    }
+
+    /// <summary>As <see cref="Save"/>, without holding up the frame: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on another thread.</summary>
+    /// <param name="path">The file, new or old.</param>
+    /// <returns>Completes when the file is on the disk, on another thread; it fails as <see cref="Save"/> does. Do not wait for it on the device's thread.</returns>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A number of the learner is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public Task SaveAsync(string path)
+    {
+        PopulationState state = BeginSaving(path, nameof(SaveAsync));
+        return saving = AgentStateFile.SaveAfter(saving, Path.GetFullPath(path), state.Header, mind.ReadBrainsAsync(), state.Capture());
+    }
+
+    /// <summary>Writes one brain with the normalization of observations, and nothing of how it learns: to ship it, or to give it to others. Waits.</summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="path">The file, new or old.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void SaveBrain(int brain, string path)
+    {
+        RequireBrain(brain);
+        PopulationState state = BeginSaving(path, nameof(SaveBrain));
+        FinishSaving();
+        AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
+    }
+
+    internal PopulationState State => new(mind, agents, episodes);
+
+    internal BrainsContent ReadBrains() => mind.ReadBrains();
+
+    /// <summary>Goes on with another mind, which takes over what this one knows.</summary>
+    private void Replace(AgentMind next)
+    {
+        try
+        {
+            PopulationState state = State;
+            new PopulationState(next, agents, episodes).TakeOver(state.Header, mind.ReadBrains(), state.Capture());
+        }
+        catch
+        {
+            next.Dispose();
+            throw;
+        }
+
+        (next.Decisions.Explores, next.Decisions.Recording, next.Trainer.Learns) = (Explores, Recording, Learns);
+        mind.Dispose();
+        mind = next;
+        foreach (Agent? agent in agents) agent?.AskAgain(Frame);
+    }
+
+    private PopulationState BeginSaving(string path, string call)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        RequireBetweenUpdates(call);
+        return State;
+    }
+
+    /// <summary>Lets what SaveAsync began come to its end, so that an older save does not replace a newer one.</summary>
+    private void FinishSaving()
+    {
+        while (!saving.IsCompleted)
+        {
+            device.Update();
+            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller learns how it ended
+        }
+    }
+}

@@ -1,0 +1,244 @@
+using System.Globalization;
+
+namespace NeuralPlugin;
+
+/// <summary>The state of a population as safetensors; Documentation~/files.md has the names.</summary>
+internal sealed class AgentStateFile
+{
+    private const string FormatVersion = "1";
+    private const string FormatVersionKey = "format_version";
+    private const string ModelKey = "model";
+    private const string Model = "agents";
+    private const string BrainsKey = "brains";
+    private const string SharedBrains = "shared";
+    private const string OwnBrains = "one_each";
+    private const string LearningKey = "learning";
+    private const string OptimizerKey = "optimizer";
+    private const string ObservationsKey = "observations";
+    private const string ActionsKey = "actions";
+    private const string HiddenUnitsKey = "hidden_units";
+    private const string CapacityKey = "capacity";
+    private const string BrainCountKey = "brain_count";
+    private const string NormalizesKey = "normalizes_observations";
+    private const string ValuesKey = "estimates_values";
+    private const string WidthKey = "texture_width";
+    private const string HeightKey = "texture_height";
+    private const string ChannelsKey = "texture_channels";
+    private const string StepsName = $"{StateForm.Learning}optimizer.steps";
+    private const string RateName = $"{StateForm.Learning}optimizer.rate";
+    private const string ExplorationName = ActionChooser.ExplorationName;
+    private const int MostSize = 1 << 24;
+
+    private static readonly string[] Sections = [StateForm.Observations, StateForm.Run, StateForm.Places, StateForm.Learning, StateForm.Experience];
+    private static readonly string[] ParameterNames = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
+
+    private static readonly string[] Keys =
+    [
+        FormatVersionKey, ModelKey, BrainsKey, LearningKey, OptimizerKey, ObservationsKey, ActionsKey, HiddenUnitsKey, CapacityKey, BrainCountKey, NormalizesKey,
+        ValuesKey, WidthKey, HeightKey, ChannelsKey,
+    ];
+
+    private readonly Stream stream;
+    private readonly string path;
+
+    private AgentStateFile(Stream stream, string path)
+    {
+        this.stream = stream;
+        this.path = path;
+        Header = ReadHeader();
+    }
+
+    /// <summary>What the population was.</summary>
+    public AgentStateHeader Header { get; }
+
+    /// <summary>Writes a file whole, or leaves the one that was there.</summary>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite, so that the file could not be loaded.</exception>
+    /// <exception cref="FileWriteException">The file could not be written.</exception>
+    public static void Save(string path, AgentStateHeader header, BrainsContent brains, IReadOnlyList<NamedTensor> fields)
+    {
+        foreach (NamedTensor tensor in TensorsOf(header, brains)) Requirements.Finite(tensor.Values, $"values of {tensor.Name} that are saved", tensor.Name);
+        WholeFile.Write(path, stream => Write(stream, header, brains, fields));
+    }
+
+    public static void Write(Stream stream, AgentStateHeader header, BrainsContent brains, IReadOnlyList<NamedTensor> fields) =>
+        Safetensors.Write(stream, MetadataOf(header), [.. TensorsOf(header, brains), .. fields]);
+
+    /// <summary>The same on another thread, behind an earlier save, when the brains have come.</summary>
+    public static async Task SaveAfter(Task earlier, string path, AgentStateHeader header, Task<BrainsContent> brains, IReadOnlyList<NamedTensor> fields)
+    {
+        await earlier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        Save(path, header, await brains.ConfigureAwait(false), fields);
+    }
+
+    /// <summary>Takes the file that is open, and reads what the population was.</summary>
+    /// <exception cref="ModelFileException">The file is not what it should be.</exception>
+    public static AgentStateFile Of(Stream stream, string path) => new(stream, path);
+
+    /// <summary>Opens a file.</summary>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
+    public static FileStream Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path)) throw new FileNotFoundException($"{path} is a folder. Give the name of a file.", path);
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+    }
+
+    /// <summary>Reads the brains and those numbers that a form asks for, checked.</summary>
+    /// <param name="fields">What is asked for.</param>
+    /// <param name="optimizer">That by which training goes on; null where it does not.</param>
+    /// <exception cref="ModelFileException">The file is not what it should be.</exception>
+    public AgentState Read(IReadOnlyList<StateField> fields, Optimizer? optimizer)
+    {
+        string[] moments = [.. (optimizer?.State ?? []).SelectMany(state => ParameterNames.Select(name => MomentName(state, name)))];
+        string[] ofStanding = optimizer is null ? [] : [StepsName, RateName];
+        stream.Position = 0;
+        SafetensorsContent content = SafetensorsReader.Read(
+            stream, path, [.. ParameterNames, .. moments, .. ofStanding, .. fields.Select(field => field.Name)], Keys,
+            [.. ofStanding, .. fields.Where(field => field.IsWide).Select(field => field.Name)], Sections);
+        float[][] parameters = [.. ParameterNames.Select((name, i) => Array(content, name, i))];
+        EnqueuedStanding? standing = optimizer is null ? null : ReadStanding(content, optimizer);
+        return new AgentState(Header, new BrainsContent(parameters, standing), ReadFields(content, fields));
+    }
+
+    /// <summary>An error of a population that the file does not suit.</summary>
+    public ModelFileException Unsuited(string problem) => Bad(FileDefect.OtherSizes, Safetensors.LengthBytes, problem);
+
+    private static IEnumerable<NamedTensor> TensorsOf(AgentStateHeader header, BrainsContent brains)
+    {
+        foreach ((int i, string name) in ParameterNames.Index()) yield return new NamedTensor(name, ShapeOf(header, i), brains.Parameters[i]);
+        if (brains.Standing is not { } standing) yield break;
+        yield return new NamedTensor(StepsName, [1], []) { WideValues = [standing.Steps] };
+        yield return new NamedTensor(RateName, [1], []) { WideValues = [standing.Rate] };
+        OptimizerFormat format = Optimizer.Formats.First(known => known.Name == header.Optimizer);
+        foreach ((int s, float[][] moment) in standing.Moments.Index())
+        {
+            foreach ((int i, string name) in ParameterNames.Index()) yield return new NamedTensor(MomentName(format.State[s], name), ShapeOf(header, i), moment[i]);
+        }
+    }
+
+    private static string MomentName(OptimizerStateMatrix state, string parameter) => $"{StateForm.Learning}optimizer.{state.Name}.{parameter}";
+
+    /// <summary>Those of all brains, one below the other.</summary>
+    private static int[] ShapeOf(AgentStateHeader header, int parameter)
+    {
+        long rows = parameter switch { 0 => (long)header.Brains * header.Inputs, 2 => (long)header.Brains * header.HiddenUnits, _ => header.Brains };
+        return [(int)Math.Min(rows, int.MaxValue), parameter < 2 ? header.HiddenUnits : header.Outputs];
+    }
+
+    private static IEnumerable<(string Key, string Value)> MetadataOf(AgentStateHeader header)
+    {
+        (string, string)[] texts =
+        [
+            (FormatVersionKey, FormatVersion), ("generator", $"NeuralPlugin {typeof(AgentStateFile).Assembly.GetName().Version!.ToString(3)}"), (ModelKey, Model),
+            (BrainsKey, header.AreShared ? SharedBrains : OwnBrains), (LearningKey, header.Learning), (OptimizerKey, header.Optimizer),
+        ];
+        (string, int)[] numbers =
+        [
+            (ObservationsKey, header.Observations), (ActionsKey, header.Actions), (HiddenUnitsKey, header.HiddenUnits), (CapacityKey, header.Capacity),
+            (BrainCountKey, header.Brains), (NormalizesKey, header.NormalizesObservations ? 1 : 0), (ValuesKey, header.EstimatesValues ? 1 : 0),
+            (WidthKey, header.TextureWidth), (HeightKey, header.TextureHeight), (ChannelsKey, header.TextureChannels),
+        ];
+        return texts.Concat(numbers.Select(number => (number.Item1, number.Item2.ToString(CultureInfo.InvariantCulture))));
+    }
+
+    private AgentStateHeader ReadHeader()
+    {
+        string[] sized = [.. ParameterNames, ExplorationName];   // whose sizes those of the metadata are held to, so that no memory is taken for more than the file holds
+        SafetensorsContent content = SafetensorsReader.Read(stream, path, sized, Keys, [ExplorationName], Sections);
+        LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}: it is no file of a population of agents.");
+        string Choice(string key, FileDefect defect, params string[] choices) => choices.Contains(Text(key).Value) ? Text(key).Value
+            : throw Bad(defect, Text(key).Offset, $"{key} is '{Text(key).Value}', and '{string.Join("' or '", choices)}' is needed. It may be of a newer version of this package, or of another kind of model.");
+        int Number(string key, int least, int most) =>
+            int.TryParse(Text(key).Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value
+            : throw Bad(FileDefect.MetadataNumber, Text(key).Offset, $"{key} is '{Text(key).Value}', and a whole number from {least} to {most} is needed.");
+
+        Choice(FormatVersionKey, FileDefect.FormatVersion, FormatVersion);
+        Choice(ModelKey, FileDefect.Model, Model);
+        bool areShared = Choice(BrainsKey, FileDefect.Model, SharedBrains, OwnBrains) == SharedBrains;
+        int capacity = Number(CapacityKey, 1, MostSize), width = Number(WidthKey, 0, MostSize);
+        AgentStateHeader header = new(
+            Number(ObservationsKey, 1, MostSize), Number(ActionsKey, 2, MostSize), Number(HiddenUnitsKey, 1, MostSize), Number(BrainCountKey, 1, MostSize), capacity,
+            areShared, Number(NormalizesKey, 0, 1) == 1, Number(ValuesKey, 0, 1) == 1, width, Number(HeightKey, width > 0 ? 1 : 0, width > 0 ? MostSize : 0),
+            Number(ChannelsKey, width > 0 ? 1 : 0, width > 0 ? 4 : 0), Text(LearningKey).Value, Text(OptimizerKey).Value);
+        bool isPossible = (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));
+        if (!isPossible) throw Bad(FileDefect.MetadataNumber, Text(BrainCountKey).Offset, "the sizes in the metadata do not fit each other.");
+        foreach ((int i, string name) in ParameterNames.Index()) Tensor(content, name, ShapeOf(header, i));
+        Tensor(content, ExplorationName, [capacity, 2]);
+        return header;
+    }
+
+    private EnqueuedStanding ReadStanding(SafetensorsContent content, Optimizer optimizer)
+    {
+        double Number(string name, double most)
+        {
+            LoadedTensor tensor = Tensor(content, name, [1]);
+            double value = tensor.WideValues![0];
+            return value >= 0 && value <= most ? value : throw Bad(FileDefect.NumberRange, tensor.DataOffset, $"{name} is {value}, and must be from 0 to {most}.");
+        }
+
+        long steps = (long)Number(StepsName, StateForm.MostWhole);
+        float rate = (float)Number(RateName, float.MaxValue);
+        float[][][] moments = [.. optimizer.State.Select(state => ParameterNames.Select((name, i) => Moment(content, state, name, i)).ToArray())];
+        return new EnqueuedStanding(steps, moments, rate);
+    }
+
+    private float[] Moment(SafetensorsContent content, OptimizerStateMatrix state, string parameter, int number)
+    {
+        string name = MomentName(state, parameter);
+        float[] values = Array(content, name, number);
+        int negative = state.IsNonNegative ? values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
+        return negative < 0 ? values : throw Bad(
+            FileDefect.NegativeMoment, content.Tensors[name].DataOffset + ((long)negative * sizeof(float)),
+            $"value {negative} of {name} is {values[negative]}, and a mean of squares is never negative.");
+    }
+
+    private float[] Array(SafetensorsContent content, string name, int parameter) => Tensor(content, name, ShapeOf(Header, parameter)).Values;
+
+    private LoadedTensor Tensor(SafetensorsContent content, string name, int[] shape)
+    {
+        if (!content.Tensors.TryGetValue(name, out LoadedTensor? tensor)) throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {name}.");
+        return tensor.Shape.AsSpan().SequenceEqual(shape) ? tensor
+            : throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} is [{string.Join(" × ", tensor.Shape)}], and must be [{string.Join(" × ", shape)}].");
+    }
+
+    private Dictionary<string, double[]> ReadFields(SafetensorsContent content, IReadOnlyList<StateField> fields)
+    {
+        Dictionary<string, double[]> found = [];
+        foreach (IGrouping<StateRows, StateField> group in fields.GroupBy(field => field.Rows))
+        {
+            StateRows rows = group.Key;
+            bool isThere = rows.IsFixed || group.Any(field => content.Tensors.ContainsKey(field.Name));
+            if (!isThere)
+            {
+                rows.Read = 0;
+                continue;
+            }
+
+            StateField first = group.First();
+            rows.Read = rows.IsFixed ? rows.Most : content.Tensors.TryGetValue(first.Name, out LoadedTensor? tensor) ? tensor.Shape[0]
+                : throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {first.Name}.");
+            foreach (StateField field in group) found.Add(field.Name, ReadField(content, field));
+            for (int row = 0; rows.FindFault is not null && row < rows.Read; row++)
+            {
+                if (rows.FindFault((name, i) => found[name][i], row) is { } fault)
+                    throw Bad(FileDefect.WrongRow, content.Tensors[first.Name].DataOffset, $"row {row} of {first.Name} and what belongs to it is not right: {fault}.");
+            }
+        }
+
+        return found;
+    }
+
+    private double[] ReadField(SafetensorsContent content, StateField field)
+    {
+        LoadedTensor tensor = Tensor(content, field.Name, field.Columns == 1 ? [field.Rows.Read] : [field.Rows.Read, field.Columns]);
+        double[] values = field.IsWide ? tensor.WideValues! : [.. tensor.Values.Select(value => (double)value)];
+        int wrong = field.FindFault(values);
+        return wrong < 0 ? values : throw Bad(
+            FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * (field.IsWide ? sizeof(double) : sizeof(float))),
+            $"value {wrong} of {field.Name} is {values[wrong]}, and must be {(field.IsWhole ? "a whole number" : "a number")} from {field.Least} to {field.Most}.");
+    }
+
+    private ModelFileException Bad(FileDefect defect, long offset, string problem) => new(path, offset, defect, problem);
+}

@@ -1,0 +1,168 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Takes the state of a population and puts one into it. What goes on depends on how much alike the two are: brains and the normalization of observations
+/// always; the optimizer's state and what is known of rewards where they learn in the same way; what was collected and not yet learned from, where they have as many agents too.
+/// </summary>
+/// <param name="mind">Of the population.</param>
+/// <param name="agents">By their places.</param>
+/// <param name="episodes">How episodes have ended.</param>
+internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeStatistics episodes)
+{
+    private readonly AgentStateHeader header = AgentStateHeader.Of(mind.Options, mind.Brains);
+
+    /// <summary>What the population is.</summary>
+    public AgentStateHeader Header => header;
+
+    /// <summary>The numbers beside the brains as they are now.</summary>
+    /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the file could not be loaded.</exception>
+    public NamedTensor[] Capture() => Describe().Capture();
+
+    /// <summary>What a population is that has one of the brains alone.</summary>
+    public AgentStateHeader HeaderOfOne => header with { Brains = 1, Capacity = 1, AreShared = true, Learning = "", Optimizer = "" };
+
+    /// <summary>One of the brains.</summary>
+    public BrainsContent Only(int brain, BrainsContent all) =>
+        new([.. all.Parameters.Select(array => array.AsSpan(brain * (array.Length / header.Brains), array.Length / header.Brains).ToArray())], Standing: null);
+
+    /// <summary>The numbers that it needs beside it.</summary>
+    public NamedTensor[] CaptureOne(int brain)
+    {
+        NamedTensor[] all = Capture();
+        NamedTensor streams = all.Single(tensor => tensor.Name == ActionChooser.ExplorationName);
+        return
+        [
+            .. all.Where(tensor => IsOfBrain(tensor.Name)),
+            streams with { Shape = [1, 2], WideValues = streams.WideValues!.AsSpan(2 * brain, 2).ToArray() },
+        ];
+    }
+
+    /// <summary>Goes on from the state of a file, or, where anything is wrong, stays as it was. Waits.</summary>
+    /// <param name="file">It is open.</param>
+    /// <param name="brainsAlone">Whether only the brains are taken, with what they need to be of use.</param>
+    /// <exception cref="ModelFileException">The file is not what it should be, or that of another population.</exception>
+    public void Restore(AgentStateFile file, bool brainsAlone)
+    {
+        if (FindMisfit(file.Header) is { } misfit) throw file.Unsuited(misfit);
+        StateForm form = Describe();
+        bool learns = Learns(file.Header, brainsAlone), trains = learns && file.Header.Optimizer == header.Optimizer;
+        Predicate<string> isWanted = name => IsWanted(name, file.Header, learns, brainsAlone);
+        AgentState state = file.Read([.. form.Fields.Where(field => isWanted(field.Name))], trains ? mind.Brains.Optimizer : null);
+        Apply(form, state, trains, isWanted);
+    }
+
+    /// <summary>Goes on from the state of the population's former mind, whose learner's experience is given up. Waits.</summary>
+    public void TakeOver(AgentStateHeader from, BrainsContent brains, IReadOnlyList<NamedTensor> fields)
+    {
+        StateForm form = Describe();
+        bool learns = Learns(from, brainsAlone: false), trains = learns && from.Optimizer == header.Optimizer;
+        Predicate<string> isWanted = name => IsWanted(name, from, learns, brainsAlone: false) && !name.StartsWith(StateForm.Experience, StringComparison.Ordinal);
+        Apply(form, new AgentState(from, brains, fields.ToDictionary(field => field.Name, ValuesOf)), trains, isWanted);
+    }
+
+    private static bool IsOfBrain(string name) =>
+        ((string[])[StateForm.Observations, StateForm.Run, StateForm.Values]).Any(section => name.StartsWith(section, StringComparison.Ordinal));
+
+    private static double[] ValuesOf(NamedTensor tensor) => tensor.WideValues ?? [.. tensor.Values.Select(value => (double)value)];
+
+    private bool Learns(AgentStateHeader from, bool brainsAlone) =>
+        !brainsAlone && header.Learning.Length > 0 && from.Learning == header.Learning && from.Brains == header.Brains && from.AreShared == header.AreShared;
+
+    private bool IsWanted(string name, AgentStateHeader from, bool learns, bool brainsAlone)
+    {
+        bool Is(string section) => name.StartsWith(section, StringComparison.Ordinal);
+        if (Is(StateForm.Values)) return learns || (brainsAlone && from.EstimatesValues && header.EstimatesValues);
+        if (Is(StateForm.Observations)) return from.NormalizesObservations;
+        if (brainsAlone) return false;
+        bool hasSamePlaces = from.Capacity == header.Capacity;
+        return Is(StateForm.Run) || (Is(StateForm.Places) && hasSamePlaces) || (Is(StateForm.Learning) && learns) || (Is(StateForm.Experience) && learns && hasSamePlaces);
+    }
+
+    /// <summary>What keeps brains of another population from being of use in this one, and what to do; null for nothing.</summary>
+    private string? FindMisfit(AgentStateHeader from)
+    {
+        string? Differs(string what, object theirs, object ours) => Equals(theirs, ours) ? null
+            : $"its agents have {theirs} {what}, and those of this population {ours}. Make the population with the same AgentPopulationOptions.";
+        string? misfit = Differs("observations", from.Observations, header.Observations) ?? Differs("actions", from.Actions, header.Actions)
+            ?? Differs("hidden units", from.HiddenUnits, header.HiddenUnits)
+            ?? Differs("(width, height, channels) of a texture", (from.TextureWidth, from.TextureHeight, from.TextureChannels), (header.TextureWidth, header.TextureHeight, header.TextureChannels));
+        if (misfit is not null) return misfit;
+        if (from.NormalizesObservations != header.NormalizesObservations)
+            return $"its brains know {(from.NormalizesObservations ? "normalized" : "raw")} observations. Set AgentPopulationOptions.NormalizeObservations to {from.NormalizesObservations}.";
+        return from.Brains == header.Brains || from.Brains == 1 ? null
+            : $"it has {from.Brains} brains, and this population {header.Brains}. Make the population with that Capacity and BrainSharing.OneEach, or save one brain (SaveBrain).";
+    }
+
+    private void Apply(StateForm form, AgentState state, bool trains, Predicate<string> isWanted)
+    {
+        BrainsContent fresh = state.Header.Outputs == header.Outputs ? state.Brains : mind.ReadBrains();
+        mind.Brains.Restore(state.BrainsFor(header, fresh, trains));
+        foreach (IGrouping<StateRows, StateField> group in form.Fields.Where(field => isWanted(field.Name)).GroupBy(field => field.Rows))
+        {
+            StateRows rows = group.Key;
+            int count = state.Fields.TryGetValue(group.First().Name, out double[]? first) ? first.Length / group.First().Columns : 0;
+            bool fits = count <= rows.Most;   // else the settings were others, and it is left out
+            rows.Begin?.Invoke(fits ? count : 0);
+            foreach (StateField field in group)
+            {
+                if (fits && state.Fields.TryGetValue(field.Name, out double[]? values)) field.Apply(values);
+            }
+        }
+
+        foreach ((string section, Action action) in form.Afterwards)
+        {
+            if (isWanted(section)) action();
+        }
+    }
+
+    private StateForm Describe()
+    {
+        StateForm form = new();
+        mind.Describe(form);
+        episodes.Describe(form);
+        DescribeAgents(form);
+        return form;
+    }
+
+    /// <summary>What the agents' last decisions had brought. Agents are added anew, so there is nothing more to it, as where they are removed.</summary>
+    private void DescribeAgents(StateForm form)
+    {
+        StateRows places = StateRows.Exactly(agents.Length);
+        double[] rewards = new double[agents.Length], cumulative = new double[agents.Length], lengths = new double[agents.Length];
+        Ending[] endings = new Ending[agents.Length];
+        string prefix = $"{StateForm.Experience}agents.";
+        form.Add(
+            new StateField($"{prefix}ending", places, 1, i => (int)EndingOf(agents[i]), (i, ending) => endings[i] = (Ending)ending)
+            {
+                IsWhole = true, Least = 0, Most = (int)Ending.Interrupted,
+            });
+        form.Add(
+            new StateField($"{prefix}reward", places, 1, i => StateForm.Held(agents[i]?.PendingReward ?? 0), (i, reward) => rewards[i] = StateForm.Released(reward)) { IsWide = true });
+        form.Add(new StateField($"{prefix}cumulative_reward", places, 1, i => agents[i]?.CumulativeReward ?? 0, (i, reward) => cumulative[i] = reward));
+        form.Add(
+            new StateField($"{prefix}steps", places, 1, i => agents[i]?.StepCount ?? 0, (i, steps) => lengths[i] = steps) { IsWide = true, IsWhole = true, Least = 0, Most = StateForm.MostWhole });
+        form.Then(StateForm.Experience, () =>
+        {
+            for (int i = 0; i < endings.Length; i++)
+            {
+                mind.Trainer.EndEpisode(i, (float)rewards[i], isCutOff: endings[i] != Ending.Over);
+                if (endings[i] is Ending.Over or Ending.Interrupted) episodes.Add((float)cumulative[i], (long)lengths[i]);
+            }
+        });
+    }
+
+    private static Ending EndingOf(Agent? agent) => agent is not { IsEpisodeOver: true } ? Ending.None : agent.IsInterrupted ? Ending.Interrupted : Ending.Over;
+
+    /// <summary>How an agent's episode stood.</summary>
+    private enum Ending
+    {
+        /// <summary>It went on.</summary>
+        None,
+
+        /// <summary>It was over, and the next one not begun.</summary>
+        Over,
+
+        /// <summary>The same, and it was interrupted.</summary>
+        Interrupted,
+    }
+}

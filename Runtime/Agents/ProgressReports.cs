@@ -1,0 +1,80 @@
+namespace NeuralPlugin;
+
+/// <summary>Writes the progress of a population, each time as many decisions more have been made.</summary>
+internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder, FrameErrors errors) : IDisposable
+{
+    private readonly List<Report> reports = [];
+
+    public void Add(ProgressWriter writer, long everyDecisions, long decisions) => reports.Add(new Report(writer, everyDecisions) { Next = decisions + everyDecisions });
+
+    /// <summary>At the end of a frame. A writer that cannot write is given up.</summary>
+    public void Write(AgentPopulation population)
+    {
+        if (reports.Count == 0) return;
+        AgentProgress progress = population.Progress;
+        for (int i = reports.Count - 1; i >= 0; i--)
+        {
+            Report report = reports[i];
+            if (progress.Decisions < report.Next) continue;
+            report.Next = progress.Decisions + report.EveryDecisions;
+            try
+            {
+                report.Writer.Write(progress.Decisions, clock.GetUtcNow(), [.. ValuesOf(progress), .. recorder.TakeMeans(report.Before)]);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException)
+            {
+                reports.RemoveAt(i);
+                errors.Add(exception);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Report report in reports) report.Writer.Dispose();
+        reports.Clear();
+    }
+
+    /// <summary>The names are those of ML-Agents, where it has some.</summary>
+    private static (string Name, float Value)[] ValuesOf(AgentProgress progress) =>
+    [
+        ("Environment/Cumulative Reward", progress.MeanEpisodeReward), ("Environment/Episode Length", progress.MeanEpisodeLength), ("Environment/Episodes", progress.Episodes),
+        ("Losses/Policy Loss", progress.PolicyLoss), ("Losses/Value Loss", progress.ValueLoss), ("Policy/Entropy", progress.Entropy),
+        ("Policy/Learning Rate", progress.LearningRate), ("Policy/Divergence", progress.Divergence), ("Policy/Explained Variance", progress.ExplainedVariance),
+        ("Run/Training Steps", progress.TrainingSteps), ("Run/Dropped Steps", progress.DroppedSteps), ("Run/Learned Decisions", progress.LearnedDecisions),
+        ("Run/Skipped Decisions", progress.SkippedDecisions), ("Run/Decisions per Second", progress.DecisionsPerSecond),
+    ];
+
+    private sealed record Report(ProgressWriter Writer, long EveryDecisions)
+    {
+        /// <summary>The decisions after which the next row is due.</summary>
+        public long Next { get; set; }
+
+        /// <summary>What had been recorded at the last row.</summary>
+        public Dictionary<string, (double Sum, long Count)> Before { get; } = [];
+    }
+}
+
+/// <summary>How many decisions are made in a second, by a clock: a mean over a second at least.</summary>
+internal sealed class DecisionRate(TimeProvider clock)
+{
+    private static readonly TimeSpan Span = TimeSpan.FromSeconds(1);
+
+    private long start = clock.GetTimestamp();
+    private long before;
+
+    /// <summary>NaN in the first second.</summary>
+    public float PerSecond { get; private set; } = float.NaN;
+
+    /// <summary>So many have been made so far.</summary>
+    public void Note(long decisions)
+    {
+        TimeSpan elapsed = clock.GetElapsedTime(start);
+        if (elapsed < Span) return;
+        PerSecond = (float)((decisions - before) / elapsed.TotalSeconds);
+        (start, before) = (clock.GetTimestamp(), decisions);
+    }
+
+    /// <summary>Other decisions were made elsewhere.</summary>
+    public void Begin(long decisions) => before = decisions;
+}

@@ -1,0 +1,172 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// What of a population's state files keep beside the brains: numbers by name, each with where it lies in memory. The parts of a population describe
+/// themselves to it, once for writing and reading, so that neither forgets what the other knows.
+/// </summary>
+/// <remarks>
+/// Where names begin says who needs them: what begins with <see cref="Learning"/> a population that learns in the same way, with
+/// <see cref="Places"/> one of as many agents, with <see cref="Experience"/> one of both; <see cref="Run"/> who goes on, and <see cref="Observations"/> everyone.
+/// </remarks>
+internal sealed class StateForm
+{
+    public const string Learning = "learning.";
+    public const string Places = "places.";
+    public const string Experience = "experience.";
+    public const string Run = "run.";
+    public const string Observations = "observations.";
+    public const string Values = "learning.values.";
+
+    /// <summary>Whole numbers beyond are none that counting has made.</summary>
+    public const long MostWhole = 1L << 53;
+
+    /// <summary>More than any sum of rewards that floats hold, and its square.</summary>
+    public const double MostSum = 1e45;
+    public const double MostSquare = MostSum * MostSum;
+
+    /// <summary>Stands for infinity, which files do not hold.</summary>
+    private const double Overflow = 1e300;
+
+    private const double WordsPerState = 4294967296.0;
+
+    private readonly List<StateField> fields = [];
+    private readonly List<(string Section, Action Action)> afterwards = [];
+
+    /// <summary>All that was described.</summary>
+    public IReadOnlyList<StateField> Fields => fields;
+
+    /// <summary>What is to be done when the fields of a section have their values, in the order in which it was given.</summary>
+    public IReadOnlyList<(string Section, Action Action)> Afterwards => afterwards;
+
+    /// <summary>Adds such a thing.</summary>
+    public void Then(string section, Action action) => afterwards.Add((section, action));
+
+    public void Floats(string name, StateRows rows, int columns, float[] values, double least = float.MinValue) =>
+        fields.Add(new StateField(name, rows, columns, i => values[i], (i, value) => values[i] = (float)value) { Least = least });
+
+    /// <summary>Sums of rewards.</summary>
+    public void Sums(string name, StateRows rows, double[] values) =>
+        fields.Add(new StateField(name, rows, 1, i => Held(values[i]), (i, value) => values[i] = Released(value)) { IsWide = true });
+
+    public void Doubles(string name, StateRows rows, double[] values, double least, double most) =>
+        fields.Add(new StateField(name, rows, 1, i => values[i], (i, value) => values[i] = value) { IsWide = true, Least = least, Most = most });
+
+    public void Integers(string name, StateRows rows, int[] values, long most) =>
+        fields.Add(new StateField(name, rows, 1, i => values[i], (i, value) => values[i] = (int)value) { IsWide = true, IsWhole = true, Least = 0, Most = most });
+
+    public void Flags(string name, StateRows rows, int columns, bool[] values) => fields.Add(
+        new StateField(name, rows, columns, i => values[i] ? 1 : 0, (i, value) => values[i] = value != 0) { IsWhole = true, Least = 0, Most = 1 });
+
+    /// <summary>One number.</summary>
+    public void Number(string name, Func<double> get, Action<double> set, double least = double.MinValue, double most = double.MaxValue) =>
+        fields.Add(new StateField(name, StateRows.Exactly(1), 1, _ => get(), (_, value) => set(value)) { IsWide = true, Least = least, Most = most });
+
+    /// <summary>One whole number.</summary>
+    public void Count(string name, Func<long> get, Action<long> set, long most = MostWhole) =>
+        fields.Add(new StateField(name, StateRows.Exactly(1), 1, _ => get(), (_, value) => set((long)value)) { IsWide = true, IsWhole = true, Least = 0, Most = most });
+
+    /// <summary>Where random streams stand, 32 bits a number: the higher ones, then the lower.</summary>
+    public void Random(string name, SeededRandom[] streams)
+    {
+        fields.Add(
+            new StateField(
+                name, StateRows.Exactly(streams.Length), 2, i => i % 2 == 0 ? streams[i / 2].State >> 32 : (uint)streams[i / 2].State,
+                (i, value) => streams[i / 2].State = i % 2 == 0 ? (ulong)value << 32 : streams[i / 2].State | (ulong)value)
+            {
+                IsWide = true, IsWhole = true, Least = 0, Most = WordsPerState - 1,
+            });
+    }
+
+    /// <summary>Any other numbers.</summary>
+    public void Add(StateField field) => fields.Add(field);
+
+    /// <summary>The fields as they are now, to be written.</summary>
+    /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the file could not be loaded.</exception>
+    public NamedTensor[] Capture() => [.. fields.Where(field => field.Rows.Count() > 0).Select(field => field.Capture())];
+
+    /// <summary>A sum of rewards as files hold it.</summary>
+    public static double Held(double value) => double.IsInfinity(value) ? Math.CopySign(Overflow, value) : value;
+
+    /// <summary>The other way round.</summary>
+    public static double Released(double value) => Math.Abs(value) >= MostSum ? value * double.PositiveInfinity : value;
+}
+
+/// <summary>Rows that fields have in common: always as many, or as many as there are.</summary>
+/// <param name="most">Most of them.</param>
+/// <param name="count">Those there are.</param>
+/// <param name="begin">Is told how many there will be, before their values come; null where there are always as many.</param>
+internal sealed class StateRows(int most, Func<int> count, Action<int>? begin)
+{
+    public int Most => most;
+
+    public Func<int> Count => count;
+
+    public Action<int>? Begin => begin;
+
+    public bool IsFixed => begin is null;
+
+    /// <summary>Those of the file that was checked last.</summary>
+    public int Read { get; set; }
+
+    /// <summary>Says of a row of the fields that were read what is wrong with it; null for nothing. Takes a value by the name of its field and its place.</summary>
+    public Func<Func<string, int, double>, int, string?>? FindFault { get; init; }
+
+    public static StateRows Exactly(int count) => new(count, () => count, begin: null);
+}
+
+/// <summary>Numbers of a state that have a name.</summary>
+/// <param name="name">What files call it.</param>
+/// <param name="rows">Its rows.</param>
+/// <param name="columns">Numbers of a row.</param>
+/// <param name="get">Gives the number of a place, row by row.</param>
+/// <param name="set">Sets it.</param>
+internal sealed class StateField(string name, StateRows rows, int columns, Func<int, double> get, Action<int, double> set)
+{
+    public string Name => name;
+
+    public StateRows Rows => rows;
+
+    public int Columns => columns;
+
+    /// <summary>Whether files have 64 bits of each number.</summary>
+    public bool IsWide { get; init; }
+
+    public bool IsWhole { get; init; }
+
+    public double Least { get; init; } = double.MinValue;
+
+    public double Most { get; init; } = double.MaxValue;
+
+    /// <summary>What it is at this moment.</summary>
+    /// <exception cref="NonFiniteValueException">A number is NaN or infinite.</exception>
+    public NamedTensor Capture()
+    {
+        int count = rows.Count();
+        double[] values = new double[checked(count * columns)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = get(i);
+            if (!double.IsFinite(values[i])) throw new NonFiniteValueException($"The state of a population cannot be saved: value {i} of {name} is {values[i]}.", name);
+        }
+
+        int[] shape = columns == 1 ? [count] : [count, columns];
+        return IsWide ? new NamedTensor(name, shape, []) { WideValues = values } : new NamedTensor(name, shape, [.. values.Select(value => (float)value)]);
+    }
+
+    /// <summary>Puts values into their places.</summary>
+    public void Apply(ReadOnlySpan<double> values)
+    {
+        for (int i = 0; i < values.Length; i++) set(i, values[i]);
+    }
+
+    /// <summary>The first value that is not one it may have, from 0; -1 where there is none.</summary>
+    public int FindFault(ReadOnlySpan<double> values)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (values[i] < Least || values[i] > Most || (IsWhole && values[i] != Math.Truncate(values[i]))) return i;
+        }
+
+        return -1;
+    }
+}

@@ -1,0 +1,97 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Puts one output of every member of a population on another scale, z' = factor·z + offset, each by its own: what <see cref="OutputRescale"/> does for one network. Where the
+/// weights lie it is told by a table, so that it serves every family.
+/// </summary>
+internal sealed class PopulationRescale : IDisposable
+{
+    private const int GroupSize = 32;
+    private const int ScaleColumns = 2;
+
+    private readonly NeuralDevice device;
+    private readonly MatrixTexture places;
+    private readonly MatrixTexture scales;
+    private readonly Dispatch[] dispatches;
+    private readonly int members;
+
+    /// <param name="device">Where the population lives.</param>
+    /// <param name="kernels">The layout of its parameters.</param>
+    /// <param name="weights">The committed ones.</param>
+    /// <param name="output">Which of its outputs.</param>
+    public PopulationRescale(NeuralDevice device, PopulationKernels kernels, Operand weights, int output)
+    {
+        this.device = device;
+        PopulationShape shape = kernels.Shape;
+        members = shape.Members;
+        places = new MatrixTexture(device, device.Shape(members, shape.Hidden + 1, "The places of a population's output weights"), TexelFormat.UnsignedInteger);
+        scales = new MatrixTexture(device, device.Shape(members, ScaleColumns, "The scales of a population's outputs"));
+        uint[] table = new uint[members * (shape.Hidden + 1)];
+        long stride = kernels.ParameterMatrix.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        for (int i = 0; i < table.Length; i++)
+        {
+            int member = i / (shape.Hidden + 1), unit = i % (shape.Hidden + 1);
+            table[i] = (uint)((kernels.RowOf(member) * stride) + kernels.OutputColumn(member, unit, output));
+        }
+
+        places.Upload<uint>(table);
+        dispatches =
+        [
+            new Dispatch(
+                new KernelSource("population_rescale.comp", ("GROUP_SIZE", GroupSize)) { Method = dispatch => new PopulationRescaleKernel(dispatch, GroupSize) },
+                [MatrixBinding.ReadWrite("parameters", weights), MatrixBinding.Read("places", places), MatrixBinding.Read("scales", scales)],
+                [new(("units", shape.Hidden), ("placeTexels", places.Shape.TexelsPerRow))], new DispatchGrid(1, RowsPerGroupX: GroupSize))
+            {
+                NeedsBarrier = true,   // after what still reads the parameters
+            },
+        ];
+        device.Compile(dispatches[0]);
+    }
+
+    public void Run(ReadOnlySpan<float> values)
+    {
+        scales.Upload(values);
+        device.Run(dispatches, members);
+    }
+
+    public void Dispose()
+    {
+        places.Dispose();
+        scales.Dispose();
+    }
+}
+
+/// <summary>population_rescale.comp: one output of every member on another scale. A line is some members.</summary>
+internal sealed unsafe class PopulationRescaleKernel : ProcessorKernel
+{
+    private readonly MatrixAddress parameters;
+    private readonly MatrixAddress places;
+    private readonly MatrixAddress scales;
+    private readonly int units;
+    private readonly int stride;
+    private readonly int membersPerLine;
+
+    public PopulationRescaleKernel(Dispatch dispatch, int membersPerLine) : base(dispatch)
+    {
+        this.membersPerLine = membersPerLine;
+        parameters = Matrix("parameters");
+        places = Matrix("places");
+        scales = Matrix("scales");
+        units = Size("units");
+        stride = Size("placeTexels") * MatrixShape.ColumnsPerTexel;
+    }
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        for (int member = firstLine * membersPerLine; member < Math.Min((firstLine + lines) * membersPerLine, rows); member++)
+        {
+            float* scale = scales.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
+            uint* place = places.Words + ((nint)member * stride);
+            for (int unit = 0; unit <= units; unit++)
+            {
+                float* value = parameters.Floats + place[unit];
+                *value = (scale[0] * *value) + (unit == units ? scale[1] : 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+// One output of every network of a population on another scale, z' = factor * z + offset, by its weights, in place. An invocation is a network. Places
+// [members x units + 1] say where its weights lie, the bias last: which number of the parameters, row by row. Scales [members x 2] are factor and offset.
+#include "matrix.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+READ_WRITE(parameters);
+READ_WORDS(places);
+READ(scales);
+SIZE(units);
+SIZE(placeTexels);
+
+void main()
+{
+    int member = invocation().x;
+    if (member >= rows) return;
+
+    vec4 scale = LOAD(scales, matrixTexel(member, 0, 1));
+    for (int unit = 0; unit <= units; unit++)
+    {
+        int place = int(LOAD(places, matrixTexel(member, unit / 4, placeTexels))[unit % 4]);
+        vec4 values = LOAD(parameters, place / 4);
+        values[place % 4] = scale.x * values[place % 4] + (unit == units ? scale.y : 0.0);
+        STORE(parameters, place / 4, values);
+    }
+}

@@ -1,0 +1,63 @@
+namespace NeuralPlugin.Tests;
+
+/// <summary>Small populations whose files are spoiled, and then act and learn on what was accepted.</summary>
+internal static class FuzzedAgents
+{
+    private const int Frames = 25;
+
+    private static readonly AgentPopulationOptions Common = new()
+    {
+        Observations = 2, Actions = 2, HiddenUnits = 3, Capacity = 2, Latency = 0, FrameBudget = FrameBudget.Steps(2),
+    };
+
+    public static IReadOnlyList<AgentPopulationOptions> Ways { get; } =
+    [
+        Common with { Brains = BrainSharing.Shared, Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 } },
+        Common with { Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
+        Common with { Brains = BrainSharing.Shared, Learning = new BehaviorCloning { BatchSize = 4, Capacity = 6 } },
+    ];
+
+    /// <summary>The file of a population that has learned a little, and the population.</summary>
+    public static (byte[] File, AgentPopulation Population) Make(NeuralDevice device, AgentPopulationOptions options)
+    {
+        AgentPopulation population = new(device, options);
+        for (int i = 0; i < options.Capacity; i++) population.Add(new Stepper { Demonstrates = options.Learning is BehaviorCloning });
+        for (int frame = 0; frame < Frames; frame++) population.Update();
+        using MemoryStream stream = new();
+        BrainsContent brains = population.ReadBrains();
+        AgentStateFile.Write(stream, population.State.Header, brains, population.State.Capture());
+        return (stream.ToArray(), population);
+    }
+
+    /// <summary>Some frames. Brains whose weights are as large as a file may say have no finite outputs, and say so.</summary>
+    public static void Run(AgentPopulation population)
+    {
+        for (int frame = 0; frame < 3; frame++)
+        {
+            try
+            {
+                population.Update();
+            }
+            catch (AgentException exception) when (exception.Message.Contains("not finite", StringComparison.Ordinal))
+            {
+            }
+        }
+    }
+
+    private sealed class Stepper : Agent
+    {
+        public override void CollectObservations(VectorSensor sensor)
+        {
+            sensor.AddObservation(StepCount);
+            sensor.AddObservation(Index);
+        }
+
+        public override int Heuristic() => Index;
+
+        public override void OnActionReceived(int action)
+        {
+            AddReward(action);
+            if (StepCount == 4) EndEpisode();
+        }
+    }
+}
