@@ -125,6 +125,8 @@ internal sealed class OpenGLBackend : IComputeBackend
         return fences.Insert();
     }
 
+    public nint InsertFence() => fences.Insert();
+
     public void CheckFences() => fences.RequireTheirContext();
 
     public bool TryPass(nint fence) => fences.TryPass(fence);
