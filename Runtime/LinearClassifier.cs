@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed class LinearClassifier : Classifier
 {
-    private static readonly string[] LayerNames = ["output"];
+    private static readonly ModelFormat FileFormat = new("classifier", ["output"], LeastClasses);
 
     /// <summary>Makes a classifier; its weights start from the seed by Glorot's rule, its biases at zero.</summary>
     /// <param name="device">Where it lives.</param>
@@ -21,7 +21,7 @@ public sealed class LinearClassifier : Classifier
     {
     }
 
-    /// <summary>Makes a classifier from a file that <see cref="Classifier.Save"/> or <see cref="Classifier.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
+    /// <summary>Makes a classifier from a file that <see cref="NetworkModel.Save"/> or <see cref="NetworkModel.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
     /// <param name="device">Where it lives.</param>
     /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
     /// <exception cref="ArgumentException">The path is empty or no path.</exception>
@@ -32,15 +32,13 @@ public sealed class LinearClassifier : Classifier
     public static LinearClassifier Load(NeuralDevice device, string path)
     {
         ArgumentNullException.ThrowIfNull(device);
-        ModelContent model = ModelFile.Load(path, LayerNames);
+        ModelContent model = ModelFile.Load(path, FileFormat);
         LinearClassifier classifier = new(device, model.Sizes[0], model.Sizes[1]);
         classifier.SetLoaded(model);
         return classifier;
     }
 
-    private protected override string[] Layers => LayerNames;
-
-    private protected override int[] Sizes => [Inputs, Classes];
+    private protected override ModelFormat Format => FileFormat;
 
     private protected override ClassifierParameters ToParameters(float[][] arrays) => new([], [], arrays[0], arrays[1]);
 

@@ -6,7 +6,7 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class TwoLayerClassifier : Classifier
 {
-    private static readonly string[] LayerNames = ["hidden", "output"];
+    private static readonly ModelFormat FileFormat = new("classifier", ["hidden", "output"], LeastClasses);
 
     /// <summary>Makes a classifier; W1 starts from the seed by He's rule, W2 by Glorot's, the biases at zero.</summary>
     /// <param name="device">Where it lives.</param>
@@ -27,7 +27,7 @@ public sealed class TwoLayerClassifier : Classifier
     /// <summary>Hidden units.</summary>
     public int Hidden { get; }
 
-    /// <summary>Makes a classifier from a file that <see cref="Classifier.Save"/> or <see cref="Classifier.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
+    /// <summary>Makes a classifier from a file that <see cref="NetworkModel.Save"/> or <see cref="NetworkModel.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
     /// <param name="device">Where it lives.</param>
     /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
     /// <exception cref="ArgumentException">The path is empty or no path.</exception>
@@ -38,24 +38,11 @@ public sealed class TwoLayerClassifier : Classifier
     public static TwoLayerClassifier Load(NeuralDevice device, string path)
     {
         ArgumentNullException.ThrowIfNull(device);
-        ModelContent model = ModelFile.Load(path, LayerNames);
+        ModelContent model = ModelFile.Load(path, FileFormat);
         TwoLayerClassifier classifier = new(device, model.Sizes[0], model.Sizes[1], model.Sizes[2]);
         classifier.SetLoaded(model);
         return classifier;
     }
 
-    private protected override string[] Layers => LayerNames;
-
-    private protected override int[] Sizes => [Inputs, Hidden, Classes];
-
-    private protected override ClassifierParameters ToParameters(float[][] arrays) => new(arrays[0], arrays[1], arrays[2], arrays[3]);
-
-    private protected override (string Name, float[] Values)[] ToArrays(ClassifierParameters parameters)
-    {
-        return
-        [
-            (nameof(parameters.HiddenWeights), parameters.HiddenWeights), (nameof(parameters.HiddenBiases), parameters.HiddenBiases),
-            (nameof(parameters.OutputWeights), parameters.OutputWeights), (nameof(parameters.OutputBiases), parameters.OutputBiases),
-        ];
-    }
+    private protected override ModelFormat Format => FileFormat;
 }

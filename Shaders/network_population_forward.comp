@@ -1,38 +1,40 @@
-// Probabilities of a population: P [members * rows x classes] = softmax(relu(X . W1 + b1) . W2 + b2), each network of its own
+// Probabilities of a population: P [members * rows x outputs] = softmax(activate(X . W1 + b1) . W2 + b2), each network of its own
 // rows. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
 #include "population.glsl"
+#include "softmax.glsl"
 
 WRITE(probabilities);
 
+bvec4 loadAllowed(int row, int texel)
+{
+    return lessThan(4 * texel + ivec4(0, 1, 2, 3), ivec4(OUTPUTS));
+}
+
 void main()
 {
-    int member = int(gl_GlobalInvocationID.x);
-    int firstRow = int(gl_WorkGroupID.y) * ROWS;
+    int member = invocation().x;
+    int firstRow = workGroup().y * ROWS;
     if (member >= members) return;
 
     int origin = parameterOrigin(member);
     DECLARE_SAMPLES(member, firstRow)
     DECLARE_FEATURES
-    float z[ROWS * CLASS_SLOTS + 3];
-    COMPUTE_LOGITS
+    vec4 z[ROWS * OUTPUT_TEXELS];
+    COMPUTE_OUTPUTS
 
 #define SOFTMAX_ROW(row) \
     if (firstRow + row < rows) \
     { \
-        const int r = row, first = row * CLASS_SLOTS; \
         int outputRow = sampleRow[row]; \
-        float maximum = LOWEST, sum = 0.0; \
-        EACH_CLASS(FIND_MAXIMUM) \
-        EACH_CLASS(EXPONENTIATE) \
-        EACH_CLASS(STORE_TEXEL) \
+        TAKE_OUTPUTS(row) \
+        Softmax softmax = softmaxOfRow(outputRow, OUTPUT_TEXELS); \
+        EACH_OUTPUT_TEXEL(STORE_PROBABILITIES) \
     }
-#define FIND_MAXIMUM(c) if (c < CLASSES) maximum = max(maximum, z[first + c]);
-#define EXPONENTIATE(c) if (c < CLASSES) { const int j = first + c; z[j] = exp(z[j] - maximum); sum += z[j]; }
-#define STORE_TEXEL(c) \
-    if (c < CLASSES && c % 4 == 0) \
+#define STORE_PROBABILITIES(t) \
     { \
-        const int j = c; \
-        STORE(probabilities, matrixTexel(outputRow, j / 4, CLASS_TEXELS), CLASS_TEXEL(r, j) / sum); \
+        const int texel = t; \
+        vec4 terms = exponentials(networkOutput(outputRow, texel), loadAllowed(outputRow, texel), softmax.maximum); \
+        STORE(probabilities, matrixTexel(outputRow, texel, OUTPUT_TEXELS), terms / softmax.sum); \
     }
     EACH_ROW(SOFTMAX_ROW)
 }

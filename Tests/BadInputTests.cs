@@ -27,7 +27,9 @@ internal sealed class BadInputTests : IDisposable
 
     private TwoLayerClassifier classifier = null!;
     private LinearClassifier linear = null!;
+    private Regressor regressor = null!;
     private BatchTrainer trainer = null!;
+    private BatchTrainer valueTrainer = null!;
     private float[] result = [];
 
     /// <summary>What is called, and how it fails.</summary>
@@ -55,6 +57,8 @@ internal sealed class BadInputTests : IDisposable
         trainer.TrainBatch(GoodFeatures, GoodLabels);
         classifier.TrainBatch(GoodFeatures, GoodLabels, 0.1f);
         linear.TrainBatch(GoodFeatures, GoodLabels, 0.1f);
+        regressor = new Regressor(TestDevice.Plain, Inputs, Hidden, Classes, seed: 5);
+        valueTrainer = regressor.TrainWith(new Sgd(0.1f, Momentum: 0.9f));
         result = [.. Enumerable.Repeat(Unwritten, Rows * Inputs * Classes)];
     }
 
@@ -62,6 +66,8 @@ internal sealed class BadInputTests : IDisposable
     public void Dispose()
     {
         trainer?.Dispose();
+        valueTrainer?.Dispose();
+        regressor?.Dispose();
         classifier?.Dispose();
         linear?.Dispose();
     }
@@ -69,7 +75,7 @@ internal sealed class BadInputTests : IDisposable
     public static IEnumerable<Case> Cases() =>
     [
         .. FeatureCases(), .. LabelCases(), .. SampleWeightCases(), .. MaskCases(), .. ResultCases(), .. ParameterCases(),
-        .. RateCases(), .. SizeCases(), .. NullCases(),
+        .. RateCases(), .. SizeCases(), .. NullCases(), .. ValueCases(),
     ];
 
     [TestCaseSource(nameof(Cases))]
@@ -293,6 +299,50 @@ internal sealed class BadInputTests : IDisposable
         }
     }
 
+    /// <summary>Of a regression.</summary>
+    private static IEnumerable<Case> ValueCases()
+    {
+        (string, Action<BadInputTests, float[], float[]>)[] calls =
+        [
+            ("Regressor.TrainBatch", (test, targets, weights) => test.regressor.TrainBatch(GoodFeatures, targets, 0.1f, weights)),
+            ("Regressor.ComputeGradients", (test, targets, weights) => test.regressor.ComputeGradients(GoodFeatures, targets, weights)),
+            ("BatchTrainer.TrainBatch", (test, targets, weights) => test.valueTrainer.TrainBatch(GoodFeatures, targets, weights)),
+            ("BatchTrainer.TrainBatchOfBytes", (test, targets, weights) => test.valueTrainer.TrainBatchOfBytes(new byte[Rows * Inputs], targets, weights)),
+        ];
+        foreach ((string name, Action<BadInputTests, float[], float[]> call) in calls)
+        {
+            foreach (int length in new[] { 0, Rows, (Rows * Classes) - 1, (Rows * Classes) + 1 })
+            {
+                yield return Bad<ArgumentException>(
+                    $"{name}, {length} targets", test => call(test, new float[length], []), "Expected 12 values", "4 samples × 3 outputs", $"{length} came");
+            }
+
+            foreach (float value in NotFinite)
+            {
+                yield return Bad<NonFiniteValueException>(
+                    $"{name}, target {value}", test => call(test, With(new float[Rows * Classes], 5, value), []), "target values must be finite", $"value 5 is {value}");
+                yield return Bad<NonFiniteValueException>(
+                    $"{name}, weight {value} of a value", test => call(test, new float[Rows * Classes], With(new float[Rows], 3, value)),
+                    "sample weights must be finite", $"value 3 is {value}");
+            }
+
+            yield return Bad<ArgumentException>(
+                $"{name}, a weight too few", test => call(test, new float[Rows * Classes], new float[Rows - 1]), "one weight a sample", "3 came");
+        }
+
+        yield return Bad<ArgumentException>("TrainBatch, values for labels", test => test.trainer.TrainBatch(GoodFeatures, new float[Rows * Classes]), "Expected labels");
+        yield return Bad<ArgumentException>("TrainBatch, labels for values", test => test.valueTrainer.TrainBatch(GoodFeatures, GoodLabels), "Expected values");
+        yield return Bad<ArgumentException>("Regressor.Predict into too little", test => test.regressor.Predict(GoodFeatures, test.ResultOf(Rows)), "4 samples × 3 outputs");
+        yield return Bad<ArgumentException>("Regressor.RequestPrediction of nothing", test => test.regressor.RequestPrediction([]), "at least one");
+        yield return Bad<ArgumentOutOfRangeException>("Regressor.TrainBatch, learning rate", test => test.regressor.TrainBatch(GoodFeatures, new float[Rows * Classes], -1), "learning rate");
+        foreach (int size in new[] { 0, -1 })
+        {
+            yield return Bad<ArgumentOutOfRangeException>($"Regressor, {size} inputs", _ => new Regressor(TestDevice.Plain, size, 6, 1).Dispose(), "inputs must be at least 1");
+            yield return Bad<ArgumentOutOfRangeException>($"Regressor, {size} hidden", _ => new Regressor(TestDevice.Plain, 5, size, 1).Dispose(), "hidden units must be at least 1");
+            yield return Bad<ArgumentOutOfRangeException>($"Regressor, {size} outputs", _ => new Regressor(TestDevice.Plain, 5, 6, size).Dispose(), "outputs must be at least 1");
+        }
+    }
+
     private static IEnumerable<Case> ResultCases()
     {
         foreach (int length in new[] { 0, 1, (Rows * Classes) - 1, (Rows * Classes) + 1, Rows * Classes * 2 })
@@ -481,7 +531,7 @@ internal sealed class BadInputTests : IDisposable
 
     private string HashOfWeights()
     {
-        IEnumerable<float> all = classifier.Network.Parameters.Concat(linear.Network.Parameters).SelectMany(parameter => parameter.GetValues());
+        IEnumerable<float> all = classifier.Network.Parameters.Concat(linear.Network.Parameters).Concat(regressor.Network.Parameters).SelectMany(parameter => parameter.GetValues());
         return Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes<float>(all.ToArray())));
     }
 }

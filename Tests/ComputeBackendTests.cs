@@ -26,10 +26,11 @@ internal sealed class ComputeBackendTests
         float[] weights = [.. Enumerable.Range(0, Inputs * Hidden).Select(i => (float)i)];
         classifier.SetParameters(classifier.GetParameters() with { HiddenWeights = weights });
         Assert.That(classifier.GetParameters().HiddenWeights, Is.EqualTo(weights));
-        Assert.That(classifier.TrainBatch(Features, Labels, 0.1f), Is.Zero, "no kernel wrote a loss");
-        classifier.Predict(Features, new float[Batch * Classes]);
+        Assert.Throws<DispatchesSkippedException>(() => classifier.TrainBatch(Features, Labels, 0.1f), "no kernel wrote a loss");
+        Assert.Throws<DispatchesSkippedException>(() => classifier.Predict(Features, new float[Batch * Classes]), "nor probabilities");
         using BatchTrainer adam = classifier.TrainWith(new Adam());
-        adam.TrainBatch(Features, Labels);
+        Assert.Throws<DispatchesSkippedException>(() => adam.TrainBatch(Features, Labels));
+        Assert.That(classifier.GetParameters().HiddenWeights, Is.EqualTo(weights));
         Assert.That(backend.Ran, Is.Not.Empty);
         Assert.That(device.Memory.Buffers, Is.Positive);
     }
@@ -89,7 +90,8 @@ internal sealed class ComputeBackendTests
         for (int frame = 0; frame < 100; frame++) device.Update();
         Assert.That(warmUp.IsDone);
         using NetworkPopulation population = new(device, members: 3, Inputs, Hidden, Classes);
-        population.TrainBatch([.. Features, .. Features, .. Features], [.. Labels, .. Labels, .. Labels], 0.1f, new float[3]);
+        Assert.Throws<DispatchesSkippedException>(
+            () => population.TrainBatch([.. Features, .. Features, .. Features], [.. Labels, .. Labels, .. Labels], 0.1f, new float[3]), "no kernel wrote losses");
         using AgentPopulation agents = new(device, new AgentPopulationOptions { Observations = Inputs, Actions = Classes, Capacity = 2 });
         agents.Add(new IdleAgent());
         Assert.Throws<DispatchesSkippedException>(() =>

@@ -18,7 +18,7 @@ internal sealed class DenseKernelTests
     /// </summary>
     public static IEnumerable<TestCaseData> Shapes()
     {
-        return KernelFamily.All.SelectMany(ShapesOf);
+        return TestDevice.Families.SelectMany(ShapesOf);
     }
 
     private static IEnumerable<TestCaseData> ShapesOf(KernelFamily family)

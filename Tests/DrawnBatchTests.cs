@@ -28,6 +28,7 @@ internal sealed class DrawnBatchTests
         new("9-7-17", 9, new Dense(7), new Relu(), new Dense(17)),
         new("ReLU 9-7", 9, new Relu(), new Dense(7)),
         new("ReLU ReLU 3-9-3", 3, new Relu(), new Relu(), new Dense(9), new Dense(3)),
+        new("Tanh 9-7-LeakyReLU-3", 9, new Tanh(), new Dense(7), new LeakyRelu(0.1f), new Dense(3)),
     ];
 
     private static readonly Optimizer[] Optimizers = [new Sgd(0.1f), new Sgd(0.05f, Momentum: 0.9f), new Adam(0.01f)];
@@ -130,6 +131,31 @@ internal sealed class DrawnBatchTests
         }
     }
 
+    [Test]
+    public void ABatchWithValuesGivesTheBitsOfTheUploadedOne([ValueSource(nameof(Stacks))] Case stack, [Values] bool fused)
+    {
+        const int Count = 45, BatchSize = 7;
+        MeanSquaredError loss = new();
+        NeuralDevice device = TestDevice.Plain;
+        using Network drawing = new(device, Seed, stack.Inputs, stack.Layers), uploading = new(device, Seed, stack.Inputs, stack.Layers);
+        float[] features = TwinArrays.UniformFloats(20, Count * stack.Inputs, -1, 1), weights = TwinArrays.UniformFloats(22, Count, -0.5, 1.5);
+        float[] values = TwinArrays.UniformFloats(21, Count * drawing.Outputs, -2, 2);
+        using TrainingSet set = TrainingSet.ForValues(device, stack.Inputs, drawing.Outputs, Count);
+        set.AddRange(features, values, weights);
+        set.Upload();
+        using BatchTrainer reference = new(uploading, Optimizers[2], loss, BatchSize, fused);
+        using DrawnTrainer trainer = new(drawing, set, Optimizers[2], BatchSize, fused, loss);
+        for (int step = 0; step < 8; step++)
+        {
+            (_, int[] rows, BatchResult result) = trainer.Step();
+            Assert.That(
+                reference.TrainBatch(Of(features, stack.Inputs), Of(values, drawing.Outputs), [.. rows.Select(row => weights[row])]), Is.EqualTo(result), $"step {step}");
+            float[] Of(float[] all, int columns) => [.. rows.SelectMany(row => all.Skip(row * columns).Take(columns))];
+        }
+
+        AssertSameBits(drawing, uploading);
+    }
+
     private static void AssertSameBits(Network actual, Network expected)
     {
         foreach ((NetworkParameter mine, NetworkParameter theirs) in actual.Parameters.Zip(expected.Parameters))
@@ -161,13 +187,13 @@ internal sealed class DrawnBatchTests
         private readonly StepWorkspace workspace;
         private readonly MatrixTexture batchLoss;
 
-        public DrawnTrainer(Network network, TrainingSet set, Optimizer optimizer, int batchSize, bool fused)
+        public DrawnTrainer(Network network, TrainingSet set, Optimizer optimizer, int batchSize, bool fused, Loss? loss = null)
         {
             this.network = network;
             this.set = set;
             order = new SampleOrder(set, Seed, batchSize);
             state = new OptimizerState(network, optimizer);
-            workspace = new StepWorkspace(network, batchSize, Loss, state, fused, order.Source);
+            workspace = new StepWorkspace(network, batchSize, loss ?? Loss, state, fused, order.Source);
             batchLoss = workspace.Dispatches.SelectMany(dispatch => dispatch.Matrices).Where(matrix => matrix.Access == MatrixAccess.Write)
                 .Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct().Single(matrix => matrix.Shape.Rows == 1 && matrix.Shape.Columns == 4).Texture;
         }

@@ -28,6 +28,7 @@ internal sealed class DriverCallTests
             "glFenceSync", "glClientWaitSync", "glDeleteSync", "glFlush", "glFinish", "glMemoryBarrier", "glDispatchCompute",
             "glCreateShader", "glCreateProgram", "glGenTextures", "glGenBuffers", "glGenFramebuffers",
             "glGenQueries", "glGetQueryObjectiv", "glGetQueryObjecti64v", "glGenSamplers", "glIsTexture",
+            "glIsBuffer", "glIsSampler", "glGetTextureParameteriv",
         ]),
         ("none: of an object of ours alone",
         [
@@ -36,9 +37,9 @@ internal sealed class DriverCallTests
             "glDeleteBuffers", "glBufferData(CopyWriteBuffer)", "glClearBufferData", "glBufferSubData(CopyWriteBuffer)",
             "glGetBufferSubData", "glCopyBufferSubData", "glMapBufferRange(CopyReadBuffer)", "glUnmapBuffer(CopyReadBuffer)",
             "glDeleteFramebuffers", "glQueryCounter", "glDeleteQueries",
-            "glSamplerParameteri", "glDeleteSamplers",
+            "glSamplerParameteri", "glDeleteSamplers", "glProgramUniform1i", "glProgramUniform1f",
+            "glGenProgramPipelines", "glActiveShaderProgram", "glDeleteProgramPipelines",
         ]),
-        ("none: of the program in use, which is ours", ["glUniform1i", "glUniform1f"]),
         ("the host's error, in the validation mode alone, which says so", ["glGetError"]),
         (nameof(HostStateParts.Textures),
         [
@@ -47,7 +48,7 @@ internal sealed class DriverCallTests
         (nameof(HostStateParts.Copying), ["glBindBuffer(CopyReadBuffer)", "glBindBuffer(CopyWriteBuffer)"]),
         (nameof(HostStateParts.Computing),
         [
-            "glUseProgram", "glBindFramebuffer(DrawFramebuffer)",
+            "glUseProgram", "glBindFramebuffer(DrawFramebuffer)", "glPauseTransformFeedback", "glResumeTransformFeedback",
             "glBindImageTexture(0)", "glBindImageTexture(1)", "glBindImageTexture(2)", "glBindImageTexture(3)",
             "glBindImageTexture(4)", "glBindImageTexture(5)", "glBindImageTexture(6)", "glBindImageTexture(7)",
             "glBindBufferBase(ShaderStorageBuffer)", "glBindBufferRange(ShaderStorageBuffer)", "glBindBuffer(ShaderStorageBuffer)",
@@ -55,7 +56,11 @@ internal sealed class DriverCallTests
     ];
 
     /// <summary>Rows for calls that only another driver, or a failure, makes.</summary>
-    private static readonly string[] Rare = ["glGetProgramInfoLog", "glGetShaderInfoLog", "glGetShaderiv", "glFinish"];
+    private static readonly string[] Rare =
+    [
+        "glGetProgramInfoLog", "glGetShaderInfoLog", "glGetShaderiv", "glFinish",
+        "glPauseTransformFeedback", "glResumeTransformFeedback", "glGenProgramPipelines", "glActiveShaderProgram", "glDeleteProgramPipelines",
+    ];
 
     [Test]
     public void EveryFunctionThatWeCallHasItsRow()

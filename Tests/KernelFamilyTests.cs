@@ -6,7 +6,8 @@ namespace NeuralPlugin.Tests;
 [TestFixture]
 internal sealed class KernelFamilyTests
 {
-    private static readonly SlowFamily Slow = new();
+    /// <summary>Many times slower than the register-tiled one.</summary>
+    private static readonly KernelFamily Slow = StandInFamily.Instance;
 
     private string folder = "";
 
@@ -34,14 +35,19 @@ internal sealed class KernelFamilyTests
         KernelFamily[] families = [Slow, KernelFamily.RegisterTiled];
         KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile);
         string text = File.ReadAllText(CacheFile);
-        Assert.That(text, Does.Contain(KernelFamily.RegisterTiled.Name).And.Contain(ShaderLibrary.Fingerprint));
+        string fingerprintOfTests = ShaderLibrary.FingerprintOf(typeof(StandInFamily).Assembly);
+        Assert.That(text, Does.Contain(KernelFamily.RegisterTiled.Name).And.Contain(ShaderLibrary.Fingerprint).And.Contain(fingerprintOfTests));
 
         // Only a file that is believed can make the slow one win.
         File.WriteAllText(CacheFile, text.Replace(KernelFamily.RegisterTiled.Name, Slow.Name, StringComparison.Ordinal));
         Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(Slow));
 
-        File.WriteAllText(CacheFile, File.ReadAllText(CacheFile).Replace(ShaderLibrary.Fingerprint, new string('0', 64), StringComparison.Ordinal));
-        Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(KernelFamily.RegisterTiled), "other kernels");
+        string believed = File.ReadAllText(CacheFile);
+        foreach (string fingerprint in new[] { ShaderLibrary.Fingerprint, fingerprintOfTests })
+        {
+            File.WriteAllText(CacheFile, believed.Replace(fingerprint, new string('0', 64), StringComparison.Ordinal));
+            Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(KernelFamily.RegisterTiled), "other kernels");
+        }
     }
 
     [TestCase("")]
@@ -74,6 +80,7 @@ internal sealed class KernelFamilyTests
     public void AForcedOneIsThatOfNetworksMadeFromThenOn()
     {
         using NeuralDevice device = TestDevice.Create();
+        KernelFamily.Force(device, KernelFamily.RegisterTiled);
         using TwoLayerClassifier before = new(device, 20, 30, 3);
         KernelFamily.Force(device, Slow);
         using TwoLayerClassifier after = new(device, 20, 30, 3);
@@ -83,8 +90,10 @@ internal sealed class KernelFamilyTests
         for (int step = 0; step < 3; step++)
         {
             float expected = before.TrainBatch(features, [0, 1, 2, 1, 0], 0.1f);
-            Assert.That(after.TrainBatch(features, [0, 1, 2, 1, 0], 0.1f), Is.EqualTo(expected), "this family's sums have the same order");
+            Assert.That(after.TrainBatch(features, [0, 1, 2, 1, 0], 0.1f), Is.EqualTo(expected).Within(1e-5f), "the same numbers");
         }
+
+        Assert.That(after.GetParameters().HiddenWeights, Is.Not.EqualTo(before.GetParameters().HiddenWeights), "from sums of another order");
     }
 
     /// <summary>A checkpoint goes on only with the kernels that it was made with.</summary>
@@ -93,6 +102,7 @@ internal sealed class KernelFamilyTests
     {
         string path = Path.Combine(folder, "checkpoint.safetensors");
         using NeuralDevice device = TestDevice.Create();
+        KernelFamily.Force(device, KernelFamily.RegisterTiled);
         using TwoLayerClassifier classifier = new(device, 3, 4, 2);
         using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f, 0.9f));
         trainer.TrainBatch([1, 2, 3], [0]);
@@ -100,10 +110,35 @@ internal sealed class KernelFamilyTests
         KernelFamily.Force(device, Slow);
         using TwoLayerClassifier other = new(device, 3, 4, 2);
         ClassifierParameters before = other.GetParameters();
-        Assert.That(() => other.ResumeFrom(path), Throws.ArgumentException.With.Message.Contains("'register-tiled'").And.Message.Contains("'slow'"));
+        Assert.That(() => other.ResumeFrom(path), Throws.ArgumentException.With.Message.Contains("'register-tiled'").And.Message.Contains("'stand-in'"));
         Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(before.HiddenWeights));
         other.LoadParameters(path);
         Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(classifier.GetParameters().HiddenWeights));
+    }
+
+    /// <summary>Nobody but the family knows where the parameters of a population lie: members one behind the other learn what eight by turns do, but for the order of the family's sums.</summary>
+    [Test]
+    public void APopulationsLayoutIsThatOfItsFamily()
+    {
+        const int Members = 11, Inputs = 5, Hidden = 6, Classes = 3, Batch = 20;
+        List<float[]> found = [];
+        foreach ((KernelFamily family, int rows) in new[] { (KernelFamily.RegisterTiled, 2), (Slow, Members) })
+        {
+            using NeuralDevice device = TestDevice.Create();
+            KernelFamily.Force(device, family);
+            Assert.That(family.For(device.Limits).Population(new PopulationShape(Members, Inputs, Hidden, Classes)).ParameterMatrix.Rows, Is.EqualTo(rows));
+            using NetworkPopulation population = new(device, Members, Inputs, Hidden, Classes, seed: 5, new Sgd(0, Momentum: 0.5f));
+            population.SetParameters(9, population.GetParameters(8));
+            float[] features = Twins.TwinArrays.UniformFloats(1, Members * Batch * Inputs), probabilities = new float[Members * Batch * Classes];
+            population.TrainBatch(features, Twins.TwinArrays.Labels(2, Members * Batch, Classes), 0.1f);
+            population.Predict(features, probabilities);
+            ClassifierParameters[] all = [.. Enumerable.Range(0, Members).Select(population.GetParameters)];
+            float[] values = [.. all.SelectMany(p => new[] { p.HiddenWeights, p.HiddenBiases, p.OutputWeights, p.OutputBiases }).SelectMany(array => array)];
+            found.Add([.. values, .. probabilities]);
+        }
+
+        _ = TestDevice.Plain;
+        Twins.Tolerance.AssertClose(found[1], Twins.TwinArrays.ToDouble(found[0]), 1e-5, 1e-5, "the population of another family");
     }
 
     /// <summary>The names are written down: checkpoints and environments hold them, and a family keeps its own for good.</summary>
@@ -122,6 +157,33 @@ internal sealed class KernelFamilyTests
         }
     }
 
+    /// <summary>A family of another assembly is known where the environment names it and the assembly's start adds it; elsewhere users see none.</summary>
+    [Test]
+    public void AFamilyIsAddedOnce()
+    {
+        bool isNamed = Environment.GetEnvironmentVariable(KernelFamily.EnvironmentVariable) == StandInFamily.Instance.Name;
+        Assert.That(KernelFamily.All.Contains(StandInFamily.Instance), Is.EqualTo(isNamed));
+        Assert.That(() => KernelFamily.Add(KernelFamily.RegisterTiled), Throws.ArgumentException.With.Message.Contains("'register-tiled'"));
+        ShaderLibrary.AddAssembly(typeof(StandInFamily).Assembly);   // again
+    }
+
+    /// <summary>In a process of its own, since this one's families are as they are.</summary>
+    [Test]
+    public void AChildProcessTrainsWithTheFamilyThatItsEnvironmentNames()
+    {
+        _ = TestDevice.Plain;
+        static string HashOfWeights(KernelFamily family)
+        {
+            ChildResult result = ChildProcess.Run("train", (KernelFamily.EnvironmentVariable, family.Name));
+            Assert.That(result.ExitCode, Is.Zero, result.Output);
+            return result.Output;
+        }
+
+        string standIn = HashOfWeights(StandInFamily.Instance);
+        Assert.That(HashOfWeights(StandInFamily.Instance), Is.EqualTo(standIn));
+        Assert.That(HashOfWeights(KernelFamily.RegisterTiled), Is.Not.EqualTo(standIn), "from sums of another order");
+    }
+
     /// <summary>What the environment names is chosen without a probe, a wrong name is told, and what is forced wins over both.</summary>
     [Test]
     public void TheEnvironmentNamesAFamily()
@@ -129,7 +191,7 @@ internal sealed class KernelFamilyTests
         string? before = Environment.GetEnvironmentVariable(KernelFamily.EnvironmentVariable);
         try
         {
-            foreach (KernelFamily family in KernelFamily.All)
+            foreach (KernelFamily family in TestDevice.Families)
             {
                 Environment.SetEnvironmentVariable(KernelFamily.EnvironmentVariable, family.Name);
                 using NeuralDevice device = TestDevice.Create();
@@ -148,41 +210,5 @@ internal sealed class KernelFamilyTests
             Environment.SetEnvironmentVariable(KernelFamily.EnvironmentVariable, before);
             _ = TestDevice.Plain;
         }
-    }
-
-    /// <summary>The same kernels in tiles of one texel, which load everything many times; nothing of it is fused into one dispatch with its neighbours.</summary>
-    private sealed class SlowFamily() : KernelFamily("slow")
-    {
-        internal override FamilyKernels For(DeviceLimits limits) => new SlowKernels(this, limits);
-    }
-
-    private sealed class SlowKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
-    {
-        public override KernelChoice Forward(DenseForward computation)
-        {
-            return Product("dense_forward.comp", 1, computation.Input.Shape.Rows, computation.Output.Shape.TexelsPerRow);
-        }
-
-        public override KernelChoice BackwardInput(DenseBackwardInput computation)
-        {
-            return Product("dense_backward_input.comp", 1, computation.InputGradients.Shape.Rows, computation.InputGradients.Shape.TexelsPerRow);
-        }
-
-        public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
-        {
-            KernelChoice kernel = Product("dense_backward_weights.comp", 4, computation.Input.Shape.Columns + 1, computation.OutputGradients.Shape.TexelsPerRow);
-            return computation.Sum is null ? kernel : kernel with { Grid = kernel.Grid with { Y = kernel.Grid.Y + 1 } };
-        }
-
-        private static KernelChoice Product(string fileName, int rows, int resultRows, int resultTexels) => new(
-            new KernelSource(fileName, ("GROUP_SIZE", 8), ("ROWS", rows), ("TEXELS", 1), ("COLUMN_LANES", 8))
-            {
-                Macros =
-                [
-                    new UnrolledMacro("EACH_ROW(F)", "F(#)", rows), new UnrolledMacro("DOWN(F, t)", "F(#, t)", rows),
-                    new UnrolledMacro("EACH_TEXEL(F)", "F(#)", 1), new UnrolledMacro("ACROSS(F, row)", "F(row, #)", 1),
-                ],
-            },
-            new DispatchGrid(MatrixShape.CeilingDivide(resultTexels, 8), MatrixShape.CeilingDivide(resultRows, rows)));
     }
 }

@@ -45,6 +45,20 @@ internal sealed class OnnxTests
         AssertGivesTheSame(classifier.Network, softmax);
     }
 
+    /// <summary>Outputs as they are, by their own name.</summary>
+    [Test]
+    public void ARegressorGivesTheSame([Values(1, 9)] int inputs, [Values(7, 128)] int hidden, [Values(1, 10)] int outputs)
+    {
+        using Regressor regressor = new(TestDevice.Plain, inputs, hidden, outputs);
+        Randomize(regressor.Network, seed: 2);
+        regressor.ExportOnnx(FileName);
+        AssertGivesTheSame(regressor.Network, softmax: false);
+        using InferenceSession session = Open();
+        Assert.That(session.OutputMetadata.Keys, Is.EqualTo(new[] { "outputs" }));
+        Assert.That(session.OutputMetadata["outputs"].Dimensions, Is.EqualTo(new[] { -1, outputs }));
+        Assert.That(() => regressor.ExportOnnx(""), Throws.ArgumentException.With.Property("ParamName").EqualTo("path"));
+    }
+
     /// <summary>Shapes and orders of layers from a seed: one to five dense layers, ReLUs anywhere and in a row.</summary>
     [Test]
     public void AnyStackGivesTheSame([Range(1, 24)] int seed)
@@ -282,10 +296,12 @@ internal sealed class OnnxTests
         }
     }
 
-    private InferenceSession Open()
+    private InferenceSession Open() => Open(FileName);
+
+    private static InferenceSession Open(string fileName)
     {
         using SessionOptions options = new() { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
-        return new InferenceSession(FileName, options);
+        return new InferenceSession(fileName, options);
     }
 
     private static float[] Run(InferenceSession session, float[] features, int rows)
@@ -295,8 +311,10 @@ internal sealed class OnnxTests
         return [.. results.Single().AsTensor<float>()];
     }
 
+    private void AssertGivesTheSame(Network network, bool softmax) => AssertGivesTheSame(FileName, network, softmax);
+
     /// <summary>All samples, in batches of several sizes by the one session.</summary>
-    private void AssertGivesTheSame(Network network, bool softmax)
+    internal static void AssertGivesTheSame(string fileName, Network network, bool softmax)
     {
         float[] features = TwinArrays.UniformFloats(99, Samples * network.Inputs, -1, 1);
         float[] expected = new float[Samples * network.Outputs];
@@ -304,7 +322,7 @@ internal sealed class OnnxTests
         else network.ComputeLogits(features, expected);
 
         List<float> actual = [];
-        using InferenceSession session = Open();
+        using InferenceSession session = Open(fileName);
         int row = 0;
         foreach (int rows in new[] { 1, 2, 7, 64, 333, Samples - 407 })
         {

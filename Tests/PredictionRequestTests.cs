@@ -70,6 +70,61 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(copy, Is.EqualTo(request));
     }
 
+    /// <summary>The outputs as they are: of a regressor, and the logits of a classifier beside its probabilities.</summary>
+    [Test]
+    public void OutputsHaveTheBitsOfThoseThatAreWaitedFor([Values(0, 3)] int delayFrames)
+    {
+        using Regressor regressor = new(device, Inputs, hidden: 5, Classes, seed: 2);
+        float[] expectedValues = new float[7 * Classes], expectedLogits = new float[7 * Classes], expectedProbabilities = new float[7 * Classes];
+        regressor.Predict(Features, expectedValues);
+        classifier.ComputeLogits(Features, expectedLogits);
+        classifier.Predict(Features, expectedProbabilities);
+        gl.DelayFrames = delayFrames;
+        PredictionRequest values = regressor.RequestPrediction(Features), logits = classifier.Network.RequestOutputs(Features);
+        PredictionRequest probabilities = classifier.RequestPrediction(Features);
+        regressor.SetParameters(regressor.GetParameters() with { OutputBiases = [1, 2, 3] });
+        for (int frame = 0; frame <= delayFrames; frame++)
+        {
+            gl.NextFrame();
+            device.Update();
+        }
+
+        Assert.That(Found(values), Is.EqualTo(expectedValues).And.EqualTo(expectedLogits), "the same stack from the same seed");
+        Assert.That(Found(logits), Is.EqualTo(expectedLogits));
+        Assert.That(Found(probabilities), Is.EqualTo(expectedProbabilities));
+        Assert.That(() => values.TryGet(new float[2]), Throws.ArgumentException.With.Message.Contains("7 samples × 3 outputs"));
+
+        static float[] Found(PredictionRequest request)
+        {
+            float[] found = new float[7 * Classes];
+            Assert.That(request.TryGet(found), Is.True);
+            return found;
+        }
+    }
+
+    /// <summary>Any number may be an output, below zero, infinite or NaN: only what the driver has skipped has failed.</summary>
+    [Test]
+    public void NoOutputIsTakenForOneThatWasSkipped()
+    {
+        using Regressor regressor = new(device, 1, hidden: 1, outputs: 1);
+        foreach ((float weight, float bias) in new[] { (0f, -1f), (0f, -0f), (3e38f, 0f), (3e38f, -3e38f), (-3e38f, 3e38f) })
+        {
+            regressor.SetParameters(new ClassifierParameters([1], [3e38f], [weight], [bias]));
+            float[] expected = new float[1], found = new float[1];
+            regressor.Predict([3e38f], expected);   // relu(∞) · weight + bias
+            PredictionRequest request = regressor.RequestPrediction([3e38f]);
+            device.Update();
+            Assert.That(request.TryGet(found), $"{weight}, {bias}: {request.Status}");
+            Assert.That(found, Is.EqualTo(expected));
+        }
+
+        gl.DropDispatches = true;
+        PredictionRequest skipped = regressor.RequestPrediction([1]);
+        gl.DropDispatches = false;
+        device.Update();
+        Assert.That(skipped.Status, Is.EqualTo(PredictionStatus.Failed));
+    }
+
     [Test]
     public void AnswersComeInTheOrderOfTheRequests()
     {

@@ -163,7 +163,7 @@ internal sealed class WarmUpTests : IDisposable
         Assert.That(device.Memory.Programs, Is.EqualTo(programs));
         Assert.That(progress.Done, Is.EqualTo(1));
         Finish(progress);
-        Assert.Throws<DeviceNotSupportedException>(() => device.GetKernel(wrong.Program));
+        Assert.Throws<DeviceNotSupportedException>(() => device.GetKernel(wrong));
         Assert.That(gl.Living["Program"], Is.EqualTo(device.Memory.Programs));
     }
 

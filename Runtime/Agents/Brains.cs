@@ -3,8 +3,6 @@ namespace NeuralPlugin;
 /// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
 internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
-    private float[]? skippedRow;
-
     /// <summary>Brains; the agents have them by turns of their numbers.</summary>
     public abstract int Count { get; }
 
@@ -40,12 +38,6 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
 
     /// <summary>Which brain is an agent's.</summary>
     public int BrainOf(int agent) => AreOwn ? agent : 0;
-
-    /// <summary>
-    /// Before <see cref="Predict"/>: the driver skips dispatches, not uploads, while a conditional render of the host is open, and then
-    /// the first probability is <see cref="PredictionWorkspace.Skipped"/>, and not what an earlier question has left.
-    /// </summary>
-    public void MarkSkipped() => Probabilities.Upload<float>(skippedRow ??= PredictionWorkspace.SkippedRow(Probabilities.Shape.Columns));
 
     /// <summary>Enqueues the forward pass of these rows.</summary>
     /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
@@ -101,9 +93,9 @@ internal sealed class OwnBrains : Brains
 
     public override int Count => population.Members;
 
-    public override long DroppedSteps => 0;
+    public override long DroppedSteps => population.LostSteps;
 
-    public override long TakeSkippedStep() => 0;   // their steps keep no record
+    public override long TakeSkippedStep() => population.TakeSkippedStep();
 
     public override MatrixTexture Probabilities => prediction.Probabilities;
 
@@ -126,7 +118,7 @@ internal sealed class OwnBrains : Brains
     {
         if (learned is null)
         {
-            population.TrainBatch(features, actions, learningRate, default, weights, allowed);
+            population.EnqueueBatch(features, actions, learningRate, weights, allowed);
             return;
         }
 
@@ -179,7 +171,7 @@ internal sealed class SharedBrain : Brains
 
     public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
 
-    public override MatrixTexture Probabilities => prediction.Probabilities;
+    public override MatrixTexture Probabilities => prediction.Results;
 
     public override MatrixTexture Features => prediction.Input;
 
@@ -202,11 +194,11 @@ internal sealed class SharedBrain : Brains
         if (learned is not null)
         {
             learned.Write(features, looks);
-            trainer!.EnqueueWrittenBatch(actions, weights, allowed);
+            trainer!.EnqueueWrittenBatch(actions.Length, BatchTargets.OfLabels(actions, weights, allowed));
             return;
         }
 
-        trainer!.EnqueueBatch(features, actions, weights, allowed);
+        trainer!.EnqueueBatch(features, BatchTargets.OfLabels(actions, weights, allowed));
     }
 
     public override void Repeat() => trainer!.EnqueueLastBatch();

@@ -3,6 +3,7 @@ namespace NeuralPlugin;
 /// <summary>The decisions that were asked for in one frame: their observations, and what the brains make of them, some frames later.</summary>
 internal sealed class DecisionRequest : IDisposable
 {
+    private readonly NeuralDevice device;
     private readonly Brains brains;
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
@@ -16,6 +17,7 @@ internal sealed class DecisionRequest : IDisposable
 
     public DecisionRequest(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
+        this.device = device;
         this.brains = brains;
         observations = options.Observations;
         actions = options.Actions;
@@ -44,7 +46,7 @@ internal sealed class DecisionRequest : IDisposable
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
     /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
-    public bool WasSkipped => probabilities[0] == PredictionWorkspace.Skipped;
+    public bool WasSkipped => SkipMark.Is(probabilities[0]);
 
     /// <summary>After <see cref="Read"/>: what the brain makes of a row.</summary>
     public ReadOnlySpan<float> Probabilities(int row) => probabilities.AsSpan(row * actions, actions);
@@ -102,7 +104,7 @@ internal sealed class DecisionRequest : IDisposable
     {
         Frame = frame;
         Rows = rows;
-        brains.MarkSkipped();
+        SkipMark.Put(device, textures[0]);
         brains.Clock.BeginSpan();
         brains.Predict(features.AsSpan(0, rows * observations), Looks);
         readback.Start(textures);

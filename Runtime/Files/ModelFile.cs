@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace NeuralPlugin;
 
-/// <summary>What the file of a classifier holds.</summary>
-/// <param name="Sizes">Units from the inputs to the classes: [784, 128, 10] for two layers.</param>
+/// <summary>What the file of a classifier or a regressor holds.</summary>
+/// <param name="Sizes">Units from the inputs to the outputs: [784, 128, 10] for two layers.</param>
 /// <param name="Parameters">Of each layer the weights [inputs × units] and the biases [units], row-major.</param>
 /// <param name="Training">Where a trainer stood; null where the file holds weights alone.</param>
 internal sealed record ModelContent(int[] Sizes, float[][] Parameters, TrainingState? Training = null);
 
 /// <summary>
-/// Weights and checkpoints of a classifier as safetensors; Documentation~/files.md has the names. A checkpoint is a file of
+/// Weights and checkpoints of a classifier or a regressor as safetensors; Documentation~/files.md has the names. A checkpoint is a file of
 /// weights with more in it, and loads as one.
 /// </summary>
 internal sealed class ModelFile
@@ -17,6 +17,7 @@ internal sealed class ModelFile
     private const string FormatVersion = "1";
     private const string RowMajor = "row-major [inputs, units]";
     private const string FormatVersionKey = "format_version";
+    private const string ModelKey = "model";
     private const string LayoutKey = "layout";
     private const string ActivationKey = "activation";
     private const string OptimizerKey = "optimizer";
@@ -30,77 +31,77 @@ internal sealed class ModelFile
 
     private static readonly string[] Keys =
     [
-        FormatVersionKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, LossKey, LearningRateKey, StepsKey, KernelFamilyKey,
+        FormatVersionKey, ModelKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, LossKey, LearningRateKey, StepsKey, KernelFamilyKey,
         .. Optimizer.Formats.SelectMany(format => format.Hyperparameters).Select(HyperparameterOf(OptimizerKey)).Distinct(),
         .. Loss.Formats.SelectMany(format => format.Hyperparameters).Select(HyperparameterOf(LossKey)).Distinct(),
     ];
 
     private readonly string path;
-    private readonly string[] layers;
+    private readonly ModelFormat format;
     private readonly SafetensorsContent content;
 
-    private ModelFile(string path, string[] layers, SafetensorsContent content)
+    private ModelFile(string path, ModelFormat format, SafetensorsContent content)
     {
         this.path = path;
-        this.layers = layers;
+        this.format = format;
         this.content = content;
     }
 
     /// <summary>Writes a file whole, or leaves the one that was there.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="layers">The names of the dense layers, from the inputs on.</param>
+    /// <param name="format">Of which kind of model it is.</param>
     /// <param name="model">What to write.</param>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite, so that the file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written.</exception>
-    public static void Save(string path, string[] layers, ModelContent model)
+    public static void Save(string path, ModelFormat format, ModelContent model)
     {
-        foreach (NamedTensor tensor in TensorsOf(layers, model))
+        foreach (NamedTensor tensor in TensorsOf(format, model))
             Requirements.Finite(tensor.Values, $"values of {tensor.Name} that are saved", tensor.Name);
-        WholeFile.Write(path, stream => Write(stream, layers, model));
+        WholeFile.Write(path, stream => Write(stream, format, model));
     }
 
-    public static void Write(Stream stream, string[] layers, ModelContent model)
+    public static void Write(Stream stream, ModelFormat format, ModelContent model)
     {
-        Safetensors.Write(stream, MetadataOf(layers, model.Training), [.. TensorsOf(layers, model)]);
+        Safetensors.Write(stream, MetadataOf(format, model.Training), [.. TensorsOf(format, model)]);
     }
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="layers">The names of the dense layers, from the inputs on.</param>
+    /// <param name="format">Of which kind of model it is.</param>
     /// <param name="sizes">What <see cref="ModelContent.Sizes"/> must be; null for any.</param>
     /// <param name="checkpoint">Whether there must be <see cref="ModelContent.Training"/>.</param>
     /// <exception cref="ArgumentException">The path is empty or no path.</exception>
     /// <exception cref="ModelFileException">The file is not what it should be.</exception>
     /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
-    public static ModelContent Load(string path, string[] layers, int[]? sizes = null, bool checkpoint = false)
+    public static ModelContent Load(string path, ModelFormat format, int[]? sizes = null, bool checkpoint = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) throw new FileNotFoundException($"{path} is a folder. Give the name of a file.", path);
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-        return Read(stream, path, layers, sizes, checkpoint);
+        return Read(stream, path, format, sizes, checkpoint);
     }
 
-    public static ModelContent Read(Stream stream, string path, string[] layers, int[]? sizes = null, bool checkpoint = false)
+    public static ModelContent Read(Stream stream, string path, ModelFormat format, int[]? sizes = null, bool checkpoint = false)
     {
-        string[] parameters = ParameterNames(layers);
-        IEnumerable<string> kinds = Optimizer.Formats.SelectMany(format => format.State).Select(state => state.Name).Distinct();
+        string[] parameters = ParameterNames(format);
+        IEnumerable<string> kinds = Optimizer.Formats.SelectMany(optimizer => optimizer.State).Select(state => state.Name).Distinct();
         string[] states = [.. kinds.SelectMany(state => parameters.Select(parameter => StateName(state, parameter)))];
         SafetensorsContent content = SafetensorsReader.Read(stream, path, [.. parameters, .. states], Keys);
-        return new ModelFile(path, layers, content).Check(sizes, checkpoint);
+        return new ModelFile(path, format, content).Check(sizes, checkpoint);
     }
 
-    private static string[] ParameterNames(string[] layers) => [.. layers.SelectMany(layer => new[] { $"{layer}.weight", $"{layer}.bias" })];
+    private static string[] ParameterNames(ModelFormat format) => [.. format.Layers.SelectMany(layer => new[] { $"{layer}.weight", $"{layer}.bias" })];
 
     private static string StateName(string state, string parameter) => $"{OptimizerKey}.{state}.{parameter}";
 
     /// <summary>The key of a hyperparameter of the optimizer, or of the loss.</summary>
     private static Func<string, string> HyperparameterOf(string owner) => name => $"{owner}.{name}";
 
-    private static string ActivationOf(string[] layers) => layers.Length > 1 ? "relu" : "none";
+    private static string ActivationOf(ModelFormat format) => format.Layers.Length > 1 ? "relu" : "none";
 
-    private static IEnumerable<NamedTensor> TensorsOf(string[] layers, ModelContent model)
+    private static IEnumerable<NamedTensor> TensorsOf(ModelFormat format, ModelContent model)
     {
-        string[] names = ParameterNames(layers);
+        string[] names = ParameterNames(format);
         int[][] shapes = [.. names.Select((_, i) => ShapeOf(model.Sizes, i))];
         foreach ((int i, string name) in names.Index()) yield return new NamedTensor(name, shapes[i], model.Parameters[i]);
         if (model.Training is not { } training) yield break;
@@ -116,12 +117,13 @@ internal sealed class ModelFile
         return parameter % 2 == 0 ? [sizes[layer], sizes[layer + 1]] : [sizes[layer + 1]];
     }
 
-    private static IEnumerable<(string Key, string Value)> MetadataOf(string[] layers, TrainingState? training)
+    private static IEnumerable<(string Key, string Value)> MetadataOf(ModelFormat format, TrainingState? training)
     {
         yield return (FormatVersionKey, FormatVersion);
         yield return ("generator", $"NeuralPlugin {typeof(ModelFile).Assembly.GetName().Version!.ToString(3)}");
+        yield return (ModelKey, format.Model);
         yield return (LayoutKey, RowMajor);
-        yield return (ActivationKey, ActivationOf(layers));
+        yield return (ActivationKey, ActivationOf(format));
         if (training is null) yield break;
         yield return (OptimizerKey, training.Optimizer.Name);
         yield return (LossKey, training.Loss.Name);
@@ -139,19 +141,25 @@ internal sealed class ModelFile
     private ModelContent Check(int[]? sizes, bool checkpoint)
     {
         RequireText(FormatVersionKey, FormatVersion, FileDefect.FormatVersion, "It may be of a newer version of this package: update it.");
+        RequireText(ModelKey, format.Model, FileDefect.Model, "It is of another kind of model: load it into one of its own.");
         RequireText(LayoutKey, RowMajor, FileDefect.Layout, "Write the weights in that layout.");
-        RequireText(ActivationKey, ActivationOf(layers), FileDefect.Activation, "It is of another kind of classifier.");
-        string[] names = ParameterNames(layers);
+        RequireText(ActivationKey, ActivationOf(format), FileDefect.Activation, "It is of another kind of network.");
+        string[] names = ParameterNames(format);
         LoadedTensor[] tensors = [.. names.Select(Tensor)];
-        int[] found = [tensors[0].Shape[0], .. layers.Select((_, layer) => tensors[2 * layer].Shape[^1])];
+        int[] found = [tensors[0].Shape[0], .. format.Layers.Select((_, layer) => tensors[2 * layer].Shape[^1])];
         foreach ((int i, string name) in names.Index()) RequireShape(name, tensors[i], ShapeOf(found, i));
-        if (found[^1] < 2)
-            throw Bad(FileDefect.TooFewClasses, tensors[^1].EntryOffset, "there is one class, and a classifier needs at least 2.");
+        if (found[^1] < format.LeastOutputs)
+        {
+            throw Bad(
+                FileDefect.TooFewClasses, tensors[^1].EntryOffset,
+                $"the number of outputs is {found[^1]}, and a {format.Model} needs at least {format.LeastOutputs}.");
+        }
+
         if (sizes is not null && !found.AsSpan().SequenceEqual(sizes))
         {
             throw Bad(
                 FileDefect.OtherSizes, tensors[0].EntryOffset,
-                $"the sizes, from the inputs to the classes, are {Join(found)}, and this classifier has {Join(sizes)}. Load it into one of its own sizes.");
+                $"the sizes, from the inputs to the outputs, are {Join(found)}, and this {format.Model} has {Join(sizes)}. Load it into one of its own sizes.");
         }
 
         TrainingState? training = CheckTraining(names, found);

@@ -55,6 +55,7 @@ internal enum FileDefect
     DataEnds,
     NotFinite,
     FormatVersion,
+    Model,
     Layout,
     Activation,
     TensorMissing,

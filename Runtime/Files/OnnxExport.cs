@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 public static class OnnxExport
 {
     /// <summary>
-    /// Writes the network as an ONNX model of operator set 17. Dense is Gemm, y = x·W + b, and Relu is Relu; the input is
+    /// Writes the network as an ONNX model of operator set 17. Dense is Gemm, y = x·W + b, and an activation the operator of its name; the input is
     /// <c>features</c> [batch × inputs] with a batch of any size, the output <c>logits</c> [batch × outputs], or
     /// <c>probabilities</c> [batch × outputs], their softmax. The parameters have the names of <see cref="Network.Parameters"/>:
     /// weights are [inputs × units], biases [units], as 32-bit floats. Waits for the GPU; allocates twice the parameters' bytes.
@@ -29,5 +29,13 @@ public static class OnnxExport
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         OnnxModel.Check(network.Stack, classNames);
         WholeFile.Write(path, OnnxModel.Of(network, softmax, classNames).WriteTo);
+    }
+
+    /// <summary>Writes a network whose outputs are no logits.</summary>
+    internal static void ExportOutputs(Network network, string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        OnnxModel.Check(network.Stack, classNames: null);
+        WholeFile.Write(path, OnnxModel.Of(network, softmax: false, classNames: null, OnnxModel.Outputs).WriteTo);
     }
 }

@@ -14,6 +14,7 @@ internal static class OnnxModel
     public const int OperatorSet = 17;
     public const string Features = "features";
     public const string Logits = "logits";
+    public const string Outputs = "outputs";
     public const string Probabilities = "probabilities";
     public const string BatchAxis = "batch";
     public const string ClassNamesKey = "classes";
@@ -48,20 +49,24 @@ internal static class OnnxModel
     }
 
     /// <summary>The model of a network that <see cref="Check"/> let through. Waits for the GPU.</summary>
-    public static ProtobufMessage Of(Network network, bool softmax, IReadOnlyList<string>? classNames)
+    /// <param name="network">What is written.</param>
+    /// <param name="softmax">Whether the model ends with a softmax.</param>
+    /// <param name="classNames">What goes into its metadata; null for nothing.</param>
+    /// <param name="outputs">What the output of the last layer is called.</param>
+    public static ProtobufMessage Of(Network network, bool softmax, IReadOnlyList<string>? classNames, string outputs = Logits)
     {
         ProtobufMessage model = new ProtobufMessage()
             .Add(1, IrVersion)
             .Add(2, nameof(NeuralPlugin))   // producer_name
             .Add(3, typeof(OnnxModel).Assembly.GetName().Version!.ToString(3))   // producer_version
-            .Add(7, Graph(network, softmax))
+            .Add(7, Graph(network, softmax, outputs))
             .Add(8, new ProtobufMessage().Add(2, OperatorSet));   // the version; without a domain it is ONNX's own set
         if (classNames is not null) model.Add(14, new ProtobufMessage().Add(1, ClassNamesKey).Add(2, Json(classNames)));   // metadata_props
         CheckSize(model.LengthBytes);
         return model;
     }
 
-    private static ProtobufMessage Graph(Network network, bool softmax)
+    private static ProtobufMessage Graph(Network network, bool softmax, string outputs)
     {
         IReadOnlyList<StackLayer> layers = network.Stack.Layers;
         List<ProtobufMessage> nodes = [];
@@ -78,7 +83,7 @@ internal static class OnnxModel
                 inputs.Add(parameter.Name);
             }
 
-            value = i == layers.Count - 1 ? Logits : $"{i}.output";
+            value = i == layers.Count - 1 ? outputs : $"{i}.output";
             nodes.Add(Node($"{i}.{layers[i].Layer.Name}", layers[i].Layer.OnnxOperator, inputs, value, layers[i].Layer.OnnxAttributes));
         }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -167,16 +168,20 @@ internal sealed class SafetensorsReader
     {
         if (hasMetadata) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{Safetensors.Metadata} comes twice.");
         hasMetadata = true;
-        Expect(ref json, JsonTokenType.StartObject, FileDefect.MetadataType, $"{Safetensors.Metadata} must be an object of texts");
+        json.Read();
+        if (json.TokenType == JsonTokenType.Null) return;   // how some writers say that there is none
+        if (json.TokenType != JsonTokenType.StartObject) throw Bad(FileDefect.MetadataType, OffsetOf(json), $"{Safetensors.Metadata} must be an object of texts.");
+        HashSet<string> keys = [];
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             string? key = TextOf(ref json);
+            if (!keys.Add(key ?? DigestOf(ref json))) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{key ?? "a very long key of the metadata"} comes twice.");
             Expect(ref json, JsonTokenType.String, FileDefect.MetadataType, "a value of the metadata must be a text");
             if (key is null || !metadataKeys.Contains(key)) continue;
             long offset = OffsetOf(json);
             string value = TextOf(ref json)
                 ?? throw Bad(FileDefect.TextTooLong, offset, $"the value of {key} has more than {MaximumTextBytes} bytes.");
-            if (!metadata.TryAdd(key, new LoadedText(value, offset))) throw Bad(FileDefect.MetadataTwice, offset, $"{key} comes twice.");
+            metadata.Add(key, new LoadedText(value, offset));
         }
     }
 
@@ -301,7 +306,24 @@ internal sealed class SafetensorsReader
         }
         catch (InvalidOperationException)   // half a surrogate pair, as an escape
         {
-            throw Bad(FileDefect.Text, OffsetOf(json), "a text has an escape that is no character.");
+            throw BadText(json);
+        }
+    }
+
+    private ModelFileException BadText(in Utf8JsonReader json) => Bad(FileDefect.Text, OffsetOf(json), "a text has an escape that is no character.");
+
+    /// <summary>Stands for a name that is too long to keep. The same name may be spelled with escapes or without.</summary>
+    private string DigestOf(ref Utf8JsonReader json)
+    {
+        if (!json.ValueIsEscaped) return Convert.ToHexString(SHA256.HashData(json.ValueSpan));
+        byte[] name = new byte[json.ValueSpan.Length];
+        try
+        {
+            return Convert.ToHexString(SHA256.HashData(name.AsSpan(0, json.CopyString(name))));
+        }
+        catch (InvalidOperationException)
+        {
+            throw BadText(json);
         }
     }
 

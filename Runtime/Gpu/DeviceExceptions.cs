@@ -66,3 +66,29 @@ public sealed class NonFiniteValueException : ArgumentException
     /// <summary>Makes the exception with the sentence that its reader needs and the parameter's name.</summary>
     public NonFiniteValueException(string message, string? paramName = null) : base(message, paramName) { }
 }
+
+/// <summary>
+/// The driver skipped dispatches, without an error. A conditional render of the host does that that is open during a call (glBeginConditionalRender
+/// without its end) and whose query found nothing; with <see cref="HostStatePolicy.HostRebinds"/>, active transform feedback does too. A call that waits
+/// throws it at once, and has changed nothing; in a frame it is known some frames later.
+/// </summary>
+public sealed class DispatchesSkippedException : InvalidOperationException
+{
+    /// <summary>Makes the exception with the sentence that its reader needs.</summary>
+    public DispatchesSkippedException(string message) : base(message) { }
+
+    /// <summary>Of a call that waits, which has noticed it.</summary>
+    internal static DispatchesSkippedException OfCall()
+    {
+        return new DispatchesSkippedException(
+            "The driver did not run the dispatches of this call, which has no result and has changed nothing: it skips them while a conditional render is open " +
+            "(glBeginConditionalRender). Call before it or after glEndConditionalRender; and with HostStatePolicy.HostRebinds, not while transform feedback is active.");
+    }
+
+    internal static DispatchesSkippedException OfStep(long step, string call)
+    {
+        return new DispatchesSkippedException(
+            $"Training step {step} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
+            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training goes on with the next {call}.");
+    }
+}

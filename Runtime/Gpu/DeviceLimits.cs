@@ -33,6 +33,9 @@ internal sealed record DeviceLimits
     /// <summary>Whether kernels run on the processor, as a software driver's do.</summary>
     public bool IsSoftware { get; init; }
 
+    /// <summary>Whether kernels are methods (<see cref="KernelSource.Method"/>), and not shaders.</summary>
+    public bool RunsMethods { get; init; }
+
     /// <summary>Whether kernels store two numbers of 64 bits a texel instead of four of 32. The bits are the same.</summary>
     public bool StoresWideTexels { get; init; }
 

@@ -32,7 +32,7 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
 internal readonly record struct TextureBinding(string Name, Operand Operand);
 
 /// <summary>
-/// How many workgroups run. A dimension is a fixed number, or grows with the rows in use when its RowsPerGroup is set.
+/// How many workgroups run. A dimension is a fixed number, or so many for each RowsPerGroup of the rows in use where that is set.
 /// </summary>
 internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX = 0, int RowsPerGroupY = 0)
 {
@@ -54,8 +54,8 @@ internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX
     }
 
     public (int X, int Y) Groups(int rows) => (
-        RowsPerGroupX > 0 ? MatrixShape.CeilingDivide(rows, RowsPerGroupX) : X,
-        RowsPerGroupY > 0 ? MatrixShape.CeilingDivide(rows, RowsPerGroupY) : Y);
+        RowsPerGroupX > 0 ? X * MatrixShape.CeilingDivide(rows, RowsPerGroupX) : X,
+        RowsPerGroupY > 0 ? Y * MatrixShape.CeilingDivide(rows, RowsPerGroupY) : Y);
 }
 
 /// <summary>

@@ -69,9 +69,13 @@ internal interface IComputeBackend : IDisposable
 
     // ---- kernels ----
 
-    /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
+    /// <summary>
+    /// The compiled kernel of a dispatch. A backend that tells dispatches of one kernel apart when they run compiles it at the first request of this
+    /// variant; one that looks their matrices up beforehand has a kernel for each.
+    /// </summary>
     /// <exception cref="DeviceNotSupportedException">It cannot be compiled.</exception>
-    CompiledKernel GetKernel(KernelSource source);
+    /// <exception cref="NotSupportedException">The backend has no such kernel.</exception>
+    CompiledKernel GetKernel(Dispatch dispatch);
 
     /// <summary>Begins to compile a kernel, if nobody has; false if it was compiled inside the call.</summary>
     bool StartCompiling(KernelSource source);

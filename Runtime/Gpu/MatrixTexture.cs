@@ -86,6 +86,18 @@ internal sealed class MatrixTexture : Operand, IDisposable
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
     }
 
+    /// <summary>Reads rows from the first one on, as <see cref="Read"/>, unless a <see cref="SkipMark"/> is there: then nothing is written. Waits.</summary>
+    public bool TryRead(Span<float> values)
+    {
+        int rows = values.Length / Shape.Columns;
+        int padded = Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        Span<float> staging = device.Staging<float>(rows * padded);
+        ReadRows(0, MemoryMarshal.AsBytes(staging));
+        if (SkipMark.Is(staging[0])) return false;
+        for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
+        return true;
+    }
+
     /// <summary>Writes rows whose padding is there already.</summary>
     public void UploadRows(int firstRow, ReadOnlySpan<byte> padded) => device.Backend.Upload(storage, OffsetOf(firstRow), padded);
 

@@ -52,7 +52,8 @@ public sealed class NeuralDevice : IDisposable
     /// <summary>
     /// Reads the driver's errors where each call or frame begins and ends, and throws <see cref="OpenGLErrorException"/> if there
     /// is one: at the beginning it is the host's, at the end ours. For finding mistakes: reading waits for the driver, and
-    /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on.
+    /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on. A context
+    /// without errors (GL_CONTEXT_FLAG_NO_ERROR_BIT) has none to read.
     /// </summary>
     public bool Validation
     {
@@ -85,6 +86,40 @@ public sealed class NeuralDevice : IDisposable
     {
         return new NeuralDevice(OpenGLBackend.CreateHeadless(options ?? new HeadlessOptions()));
     }
+
+    /// <summary>
+    /// Makes the device that is likely the fastest here: an OpenGL context of its own on a graphics card where there is one, else the processor, as
+    /// <see cref="CreateOnProcessor"/>. It takes a software driver of OpenGL, which is a slow way to the processor, only where the environment asks for one
+    /// (<see cref="HeadlessOptions.PlatformVariable"/>).
+    /// </summary>
+    /// <param name="options">For the processor; null for one thread a processor, at most 8.</param>
+    public static NeuralDevice Create(ProcessorOptions? options = null)
+    {
+        try
+        {
+            NeuralDevice device = CreateHeadless();
+            if (!device.Limits.IsSoftware || Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable) is { Length: > 0 }) return device;
+            device.Dispose();
+        }
+        catch (DeviceNotSupportedException)
+        {
+            // no OpenGL here, which is what the processor is for
+        }
+
+        return CreateOnProcessor(options);
+    }
+
+    /// <summary>
+    /// Makes a device that is the processor: it needs no OpenGL, no driver and no window. Networks, trainers, populations, agents and files work on it
+    /// as on any other, by kernels that are methods, and learn the same, up to the rounding of sums. It shares no textures with a game.
+    /// </summary>
+    /// <remarks>
+    /// It is not bound to a thread: its calls may come from any, but from one at a time. So none of them throws <see cref="WrongContextException"/> or
+    /// <see cref="ContextLostException"/>; one that comes while another thread is inside a call or a frame throws <see cref="InvalidOperationException"/>.
+    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a budget of a frame is held as on a GPU.
+    /// </remarks>
+    /// <param name="options">How many threads; null for one a processor, at most 8.</param>
+    public static NeuralDevice CreateOnProcessor(ProcessorOptions? options = null) => new(new ProcessorBackend(options ?? new ProcessorOptions()));
 
     /// <summary>
     /// Uses the game's own context, which must be current on this thread, and remembers which one it is. The host's OpenGL
@@ -127,7 +162,7 @@ public sealed class NeuralDevice : IDisposable
     /// </summary>
     /// <remarks>
     /// Until then the state belongs to the calls of this package: the host neither sets nor relies on any of what
-    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects that it had bound.
+    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects that it had bound. Transform feedback that is active stays paused until then.
     /// </remarks>
     /// <example><code>using (device.BeginFrame()) { device.Update(); classifier.Predict(features, probabilities); }</code></example>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
@@ -245,7 +280,7 @@ public sealed class NeuralDevice : IDisposable
     internal void Compile(Dispatch dispatch)
     {
         RequireRunnable(dispatch);
-        dispatch.Kernel ??= GetKernel(dispatch.Program);
+        dispatch.Kernel ??= GetKernel(dispatch);
     }
 
     /// <summary>A buffer for packing rows, kept from call to call.</summary>
@@ -256,8 +291,8 @@ public sealed class NeuralDevice : IDisposable
         return MemoryMarshal.Cast<byte, T>(staging.AsSpan(0, bytes));
     }
 
-    /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
-    internal CompiledKernel GetKernel(KernelSource source) => Backend.GetKernel(source);
+    /// <summary>The compiled kernel of a dispatch, compiled at the first request of this variant.</summary>
+    internal CompiledKernel GetKernel(Dispatch dispatch) => Backend.GetKernel(dispatch);
 
     /// <summary>Runs recorded dispatches in order; what they wrote is visible to whatever comes after.</summary>
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows) => Backend.Run(dispatches, rows);

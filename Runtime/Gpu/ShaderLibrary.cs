@@ -6,7 +6,7 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The shaders embedded in this assembly, and in those of kernel families that others bring. Puts a kernel's source together: the version,
+/// The shaders embedded in this assembly, and in those that bring kernels of their own. Puts a kernel's source together: the version,
 /// the constants that C# and the shader share, its unrolled macros, and the file with its includes, each once.
 /// </summary>
 internal static class ShaderLibrary
@@ -15,10 +15,37 @@ internal static class ShaderLibrary
     private const string SlotDirective = "#include <";
     private const string Folder = "Shaders/";
 
-    private static readonly Lazy<string> LazyFingerprint = new(ComputeFingerprint);
+    private static readonly Assembly Own = typeof(ShaderLibrary).Assembly;
+    private static readonly Lazy<string> LazyFingerprint = new(() => FingerprintOf(Own));
+    private static readonly Lock Adding = new();
+    private static volatile Assembly[] assemblies = [Own];
 
-    /// <summary>Changes when any shader does.</summary>
+    /// <summary>Changes when any shader of this assembly does.</summary>
     public static string Fingerprint => LazyFingerprint.Value;
+
+    /// <summary>
+    /// Finds the shaders of a further assembly too, for kernels and for includes of any other: its resources <c>Shaders/FILE</c>. Adding it again changes
+    /// nothing.
+    /// </summary>
+    /// <exception cref="ArgumentException">A file has the name of one that is known already, which would hide one of the two.</exception>
+    public static void AddAssembly(Assembly assembly)
+    {
+        lock (Adding)
+        {
+            if (assemblies.Contains(assembly)) return;
+            string? twice = NamesIn(assembly).FirstOrDefault(name => assemblies.Any(known => known.GetManifestResourceInfo(name) is not null));
+            if (twice is not null) throw new ArgumentException($"{assembly.GetName().Name} has {twice}, and so has another assembly. Give it a name of its own.", nameof(assembly));
+            assemblies = [.. assemblies, assembly];
+        }
+    }
+
+    /// <summary>Changes when any shader of an assembly does.</summary>
+    public static string FingerprintOf(Assembly assembly)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string name in NamesIn(assembly).Order(StringComparer.Ordinal)) hash.AppendData(Encoding.UTF8.GetBytes($"{name}\n{Read(assembly, name)}\n"));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     /// <param name="kernel">The kernel.</param>
     /// <param name="shared">Constants that every kernel of a device is told.</param>
@@ -80,20 +107,20 @@ internal static class ShaderLibrary
         return kernel.Includes.FirstOrDefault(include => include.Slot == slot).FileName;
     }
 
-    private static string ComputeFingerprint()
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        IEnumerable<string> shaders = Assembly.GetExecutingAssembly().GetManifestResourceNames()
-            .Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
-        foreach (string shader in shaders) hash.AppendData(Encoding.UTF8.GetBytes($"{shader}\n{Load(shader[Folder.Length..])}\n"));
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
+    private static IEnumerable<string> NamesIn(Assembly assembly) =>
+        assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal));
 
     private static string Load(string fileName)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Folder + fileName)
-            ?? throw new FileNotFoundException($"The shader {fileName} is not embedded in this assembly.", fileName);
-        using StreamReader reader = new(stream);
+        string name = Folder + fileName;
+        Assembly assembly = assemblies.FirstOrDefault(known => known.GetManifestResourceInfo(name) is not null) ?? throw new FileNotFoundException(
+            $"The shader {fileName} is not embedded in any of these assemblies: {string.Join(", ", assemblies.Select(known => known.GetName().Name))}.", fileName);
+        return Read(assembly, name);
+    }
+
+    private static string Read(Assembly assembly, string name)
+    {
+        using StreamReader reader = new(assembly.GetManifestResourceStream(name)!);
         return reader.ReadToEnd();
     }
 }

@@ -17,7 +17,7 @@ internal sealed class WarmUpQueue(NeuralDevice device)
     private readonly Dispatch[] single = new Dispatch[1];
     private int started;
 
-    /// <summary>Adds what is not there yet; what is, counts for both.</summary>
+    /// <summary>Adds what is not there yet, or not any more; what is, counts for both.</summary>
     public WarmUpProgress Add(ReadOnlySpan<KernelSet> sets)
     {
         Dictionary<string, WarmUpRun> wanted = [];
@@ -25,7 +25,13 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         {
             foreach (WarmUpRun run in set.Runs)
             {
-                if (known.TryAdd(run.Key, run)) queue.Add(run);
+                bool isKept = known.TryGetValue(run.Key, out WarmUpRun? earlier) && (!earlier.IsDone || device.Backend.IsCompiled(run.Program));
+                if (!isKept)
+                {
+                    run.IsDone = false;
+                    queue.Add(known[run.Key] = run);
+                }
+
                 wanted[run.Key] = known[run.Key];
             }
         }
@@ -47,7 +53,7 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         try
         {
             single[0] = next.On(OperandOf);
-            single[0].Kernel = device.GetKernel(next.Program);
+            single[0].Kernel = device.GetKernel(single[0]);
             device.Run(single, rows: 0);
         }
         finally

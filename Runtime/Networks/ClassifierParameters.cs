@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The parameters of a classifier, or their gradients, as row-major arrays. A linear classifier has no hidden layer: its
-/// hidden arrays are empty, and its output weights are [inputs × classes].
+/// The parameters of a classifier, a regressor or an agent's brain, or their gradients, as row-major arrays. A linear classifier has no hidden
+/// layer: its hidden arrays are empty, and its output weights are [inputs × classes]. The outputs of a regressor stand where classes are said.
 /// </summary>
 /// <param name="HiddenWeights">[inputs × hidden].</param>
 /// <param name="HiddenBiases">[hidden].</param>

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A stack of layers whose parameters live in textures. Its output is the logits [batch × outputs] of a batch of
-/// features [batch × inputs], both row-major; its backward pass is derived from the stack by the chain rule.
+/// A stack of layers whose parameters live in textures. It maps a batch of features [batch × inputs] to outputs [batch × outputs], both
+/// row-major: the logits of a classification, the values of a regression. Its backward pass is derived from the stack by the chain rule.
 /// </summary>
 /// <remarks>
 /// All calls wait for the GPU and come from the thread on which the device's context is current. Every one of them throws
@@ -12,10 +12,10 @@ namespace NeuralPlugin;
 public sealed class Network : IDisposable
 {
     private readonly PingPongMatrix[][] matrices;
-    private PredictionWorkspace? prediction;
+    private readonly Predictions predictions;
+    private readonly Predictions outputs;
     private StepWorkspace? gradients;
     private InputGradientWorkspace? inputGradients;
-    private PredictionRequests? requests;
     private bool disposed;
 
     /// <summary>Makes a network with the seed 1.</summary>
@@ -52,6 +52,8 @@ public sealed class Network : IDisposable
                 .Select(declaration => Declare(declaration, number++, layerNumber, parameters)).ToArray()),
         ];
         Parameters = parameters;
+        predictions = new Predictions(this, softmax: true);
+        outputs = new Predictions(this, softmax: false);
         CommittedParameters = [.. matrices.Select(layer => layer.Select(matrix => matrix.Committed).ToArray())];
         Initialize(seed);
     }
@@ -59,7 +61,7 @@ public sealed class Network : IDisposable
     /// <summary>Features of a sample.</summary>
     public int Inputs => Stack.Inputs;
 
-    /// <summary>Logits of a sample.</summary>
+    /// <summary>Outputs of a sample: the classes of a classification, the values of a regression.</summary>
     public int Outputs => Stack.Outputs;
 
     /// <summary>The parameters in the order of the stack.</summary>
@@ -83,7 +85,7 @@ public sealed class Network : IDisposable
     internal long Changes { get; private set; }
 
     /// <summary>Whether the pending weights are others than those before the last step: a step that writes nothing would bring them back.</summary>
-    internal bool PendingIsStale { get; set; } = true;
+    internal bool PendingIsStale { get; private set; } = true;
 
     /// <summary>Whose step is open over frames, held weakly; null for nobody's.</summary>
     internal WeakReference? StepOwner { get; set; }
@@ -93,7 +95,7 @@ public sealed class Network : IDisposable
     internal IReadOnlyList<IReadOnlyList<PingPongMatrix>> Matrices => matrices;
 
     /// <summary>
-    /// What a training step of a stack costs, without a device and without making it: for every layer and the whole, the
+    /// What a training step of a stack on cross-entropy costs, without a device and without making it: for every layer and the whole, the
     /// floating-point operations of the matrix products, the bytes moved and the bytes allocated.
     /// </summary>
     /// <param name="batchSize">Samples of a step.</param>
@@ -114,52 +116,83 @@ public sealed class Network : IDisposable
     /// <param name="inputs">Features of a sample.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
     /// <param name="layers">The stack.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
-    /// <exception cref="ArgumentException">There is no layer, or one is null.</exception>
-    /// <exception cref="DeviceLimitException">A size is beyond any device.</exception>
+    /// <inheritdoc cref="EstimateCost(int, int, Optimizer?, Layer[])"/>
     public static NetworkCost EstimateCost(KernelFamily family, int batchSize, int inputs, Optimizer? optimizer, params Layer[] layers)
     {
+        return EstimateCost(family, new SoftmaxCrossEntropy(), batchSize, inputs, optimizer, layers);
+    }
+
+    /// <summary>The same for the kernels of one family, on another loss.</summary>
+    /// <param name="family">Fusing depends on it.</param>
+    /// <param name="loss">The loss to minimize.</param>
+    /// <param name="batchSize">Samples of a step.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
+    /// <param name="layers">The stack.</param>
+    /// <inheritdoc cref="EstimateCost(int, int, Optimizer?, Layer[])"/>
+    public static NetworkCost EstimateCost(KernelFamily family, Loss loss, int batchSize, int inputs, Optimizer? optimizer, params Layer[] layers)
+    {
         ArgumentNullException.ThrowIfNull(family);
-        return NetworkCost.Of(new Stack(inputs, layers), batchSize, new SoftmaxCrossEntropy(), optimizer, fused: true, family.For(DeviceLimits.WithoutDevice));
+        ArgumentNullException.ThrowIfNull(loss);
+        return NetworkCost.Of(new Stack(inputs, layers), batchSize, loss, optimizer, fused: true, family.For(DeviceLimits.WithoutDevice));
     }
 
     /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
     /// <param name="batchSize">Samples of a step.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
     /// <param name="fused">The plan that steps run; false for the plain one, a dispatch a computation.</param>
+    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is zero or less.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
-    public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true)
+    public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true, Loss? loss = null)
     {
-        return NetworkCost.Of(Stack, batchSize, new SoftmaxCrossEntropy(), optimizer, fused, Kernels);
+        return NetworkCost.Of(Stack, batchSize, loss ?? new SoftmaxCrossEntropy(), optimizer, fused, Kernels);
     }
 
-    /// <summary>The kernels of predictions of so many rows, and of an optimizer's steps, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing.</summary>
+    /// <summary>
+    /// The kernels of predictions of so many rows (of probabilities, too, where the loss is one of classes), and of an optimizer's steps, for
+    /// <see cref="NeuralDevice.WarmUp"/>. Makes nothing.
+    /// </summary>
     /// <param name="rows">Samples of a batch: those of the first one, or the capacity of the trainer.</param>
-    /// <param name="optimizer">How gradients become weights; null for the kernels of <see cref="ComputeGradients"/>.</param>
+    /// <param name="optimizer">The optimizer; null for the kernels that compute gradients alone.</param>
+    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
     /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
-    public KernelSet KernelsFor(int rows, Optimizer? optimizer = null)
+    public KernelSet KernelsFor(int rows, Optimizer? optimizer = null, Loss? loss = null)
     {
+        loss ??= new SoftmaxCrossEntropy();
         ComputationGraph.RequireCapacity(Requirements.Size(rows, "rows of a batch"));
-        return new KernelSet([.. PredictionWorkspace.KernelsFor(this, rows), .. StepWorkspace.KernelsFor(this, rows, new SoftmaxCrossEntropy(), optimizer)]);
+        IEnumerable<Dispatch> probabilities = loss.CountsCorrect ? PredictionWorkspace.KernelsFor(this, rows, softmax: true) : [];
+        return new KernelSet(
+            [.. PredictionWorkspace.KernelsFor(this, rows, softmax: false), .. probabilities, .. StepWorkspace.KernelsFor(this, rows, loss, optimizer)]);
     }
 
-    /// <summary>The logits of a batch. Waits; allocates only when the batch is larger than any before.</summary>
+    /// <summary>
+    /// The outputs of a batch as they are: the values of a regression, the logits of a classification. Waits; allocates only when the batch is
+    /// larger than any before.
+    /// </summary>
     /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
-    /// <param name="logits">[batch × outputs], written.</param>
+    /// <param name="outputs">[batch × outputs], written.</param>
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
-    public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) => Predict(features, logits, false, nameof(logits));
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
+    public void ComputeOutputs(ReadOnlySpan<float> features, Span<float> outputs) =>
+        this.outputs.Compute(features, outputs, "outputs", nameof(outputs));
+
+    /// <summary>The logits of a batch: what <see cref="ComputeOutputs"/> gives, by the name that a classification has for it.</summary>
+    /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
+    /// <param name="logits">[batch × outputs], written.</param>
+    /// <inheritdoc cref="ComputeOutputs"/>
+    public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) =>
+        outputs.Compute(features, logits, "classes", nameof(logits));
 
     /// <summary>The probabilities of a batch: the softmax of its logits. Waits; allocates only when the batch is larger than any before.</summary>
     /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
     /// <param name="probabilities">[batch × outputs], written; each row sums to 1.</param>
-    /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
-    /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
-    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
-    public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) => Predict(features, probabilities, true, nameof(probabilities));
+    /// <inheritdoc cref="ComputeOutputs"/>
+    public void Predict(ReadOnlySpan<float> features, Span<float> probabilities) =>
+        predictions.Compute(features, probabilities, "classes", nameof(probabilities));
 
     /// <summary>
     /// Asks for the probabilities of a batch, by the weights as they are now, without waiting: the answer, with the bits of
@@ -174,40 +207,51 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The length does not fit the network.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
-    public PredictionRequest RequestPrediction(ReadOnlySpan<float> features)
-    {
-        int rows = TrainingBatch.CheckFeatures(features, Inputs);
-        using NeuralDevice.Scope scope = Enter();
-        requests ??= new PredictionRequests(this);
-        return requests.Add(features, rows);
-    }
+    public PredictionRequest RequestPrediction(ReadOnlySpan<float> features) => predictions.Request(features);
 
-    /// <summary>The gradients of the loss of a batch by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
+    /// <summary>
+    /// Asks for the outputs of a batch as they are, by the weights as they are now, without waiting: the answer, with the bits of
+    /// <see cref="ComputeOutputs"/>, is there some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
+    /// </summary>
+    /// <remarks>As with <see cref="RequestPrediction"/>, in as many places of its own.</remarks>
+    /// <inheritdoc cref="RequestPrediction"/>
+    public PredictionRequest RequestOutputs(ReadOnlySpan<float> features) => outputs.Request(features);
+
+    /// <summary>The gradients of the loss of a batch with labels by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
     /// <param name="features">[batch × inputs].</param>
     /// <param name="labels">[batch], each in [0, outputs).</param>
     /// <param name="sampleWeights">[batch], or empty for all one.</param>
     /// <param name="allowedClasses">[batch × outputs], or empty for all allowed.</param>
     /// <param name="loss">The loss; null for plain cross-entropy.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public float[][] ComputeGradients(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default,
-        ReadOnlySpan<bool> allowedClasses = default, SoftmaxCrossEntropy? loss = null)
+        ReadOnlySpan<bool> allowedClasses = default, Loss? loss = null)
     {
-        loss ??= new SoftmaxCrossEntropy();
-        TrainingBatch batch = TrainingBatch.Check(Inputs, loss.TargetsFor(Outputs), features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        using NeuralDevice.Scope scope = Enter();
-        if (gradients is null || gradients.Capacity < batch.Rows || gradients.Loss != loss)
-            Replace(ref gradients, new StepWorkspace(this, batch.Rows, loss));
-        gradients!.Run(batch);
-        return gradients.ReadGradients();
+        return ComputeGradients(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses), loss ?? new SoftmaxCrossEntropy());
+    }
+
+    /// <summary>The gradients of the loss of a batch with values by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
+    /// <param name="features">[batch × inputs].</param>
+    /// <param name="targets">[batch × outputs], the values that the outputs should have.</param>
+    /// <param name="sampleWeights">[batch], or empty for all one.</param>
+    /// <param name="loss">The loss; null for <see cref="MeanSquaredError"/>.</param>
+    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public float[][] ComputeGradients(
+        ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default, Loss? loss = null)
+    {
+        return ComputeGradients(features, BatchTargets.OfValues(targets, sampleWeights), loss ?? new MeanSquaredError());
     }
 
     /// <summary>
-    /// The gradient of the features, given that of the logits: for each sample dx = Jᵀ·dz, with J the derivative of its logits
-    /// by its features. Waits.
+    /// The gradient of the features, given that of the outputs (the logits of a classification): for each sample dx = Jᵀ·dz, with J the
+    /// derivative of its outputs by its features. Waits.
     /// </summary>
     /// <param name="features">[batch × inputs].</param>
     /// <param name="logitGradients">[batch × outputs].</param>
@@ -215,6 +259,7 @@ public sealed class Network : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a gradient is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeInputGradients(ReadOnlySpan<float> features, ReadOnlySpan<float> logitGradients, Span<float> featureGradients)
     {
         int rows = TrainingBatch.CheckFeatures(features, Inputs);
@@ -223,7 +268,7 @@ public sealed class Network : IDisposable
         Requirements.Length(featureGradients.Length, features.Length, $"{rows} samples × {Inputs} features", nameof(featureGradients));
         using NeuralDevice.Scope scope = Enter();
         if (inputGradients is null || inputGradients.Capacity < rows) Replace(ref inputGradients, new InputGradientWorkspace(this, rows));
-        inputGradients!.Run(features, rows, logitGradients, featureGradients);
+        if (!inputGradients!.TryRun(features, rows, logitGradients, featureGradients)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>
@@ -245,8 +290,8 @@ public sealed class Network : IDisposable
         if (disposed) return;
         disposed = true;
         foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.Dispose();
-        prediction?.Dispose();
-        requests?.Dispose();
+        predictions.Dispose();
+        outputs.Dispose();
         gradients?.Dispose();
         inputGradients?.Dispose();
     }
@@ -278,8 +323,8 @@ public sealed class Network : IDisposable
         Changes++;
     }
 
-    /// <summary>Committed weights were given from outside.</summary>
-    internal void NoteUpload()
+    /// <summary>Committed weights were given from outside, or pending ones are none: a step that is open over frames begins anew.</summary>
+    internal void MakePendingStale()
     {
         PendingIsStale = true;
         Changes++;
@@ -340,12 +385,13 @@ public sealed class Network : IDisposable
         workspace = larger;
     }
 
-    private void Predict(ReadOnlySpan<float> features, Span<float> result, bool probabilities, string name)
+    private float[][] ComputeGradients(ReadOnlySpan<float> features, BatchTargets targets, Loss loss)
     {
-        int rows = TrainingBatch.CheckFeatures(features, Inputs);
-        Requirements.Length(result.Length, (long)rows * Outputs, $"{rows} samples × {Outputs} classes", name);
+        TrainingBatch batch = TrainingBatch.Check(Inputs, loss.TargetsFor(Outputs), features, targets);
         using NeuralDevice.Scope scope = Enter();
-        if (prediction is null || prediction.Capacity < rows) Replace(ref prediction, new PredictionWorkspace(this, rows));
-        prediction!.Run(features, rows, result, probabilities);
+        if (gradients is null || gradients.Capacity < batch.Rows || gradients.Loss != loss)
+            Replace(ref gradients, new StepWorkspace(this, batch.Rows, loss));
+        if (!gradients!.TryRun(batch, out _)) throw DispatchesSkippedException.OfCall();
+        return gradients.ReadGradients();
     }
 }

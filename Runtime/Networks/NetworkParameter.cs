@@ -72,7 +72,7 @@ public sealed class NetworkParameter
     internal void Upload(ReadOnlySpan<float> values)
     {
         UploadTo(matrix.CommittedTexture, values);
-        network.NoteUpload();
+        network.MakePendingStale();
     }
 
     /// <summary>Writes its rows of a texture of the same shape.</summary>

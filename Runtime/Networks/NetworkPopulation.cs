@@ -12,27 +12,12 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed class NetworkPopulation : IDisposable
 {
-    private const int Matrices = 4;   // W1, b1, W2 and b2: streams of the initial values
-
     private readonly NeuralDevice device;
-    private readonly PopulationLayout layout;
-    private readonly Sgd optimizer;
-    private readonly SoftmaxCrossEntropy loss;
-    private readonly CommitClock clock = new();
-    private readonly PingPongMatrix weights;
-    private readonly PingPongMatrix? velocities;
-    private readonly MatrixTexture batchLosses;
-    private readonly KernelArguments<float> scalars;
     private readonly TargetLayout targetLayout;
-    private readonly float[] row;
-    private MatrixTexture? features;
-    private MatrixTexture? targets;
-    private MatrixTexture? probabilities;
-    private Dispatch[] step = [];
-    private Dispatch[] prediction = [];
-    private int stepRows;
-    private int predictionRows;
-    private uint[] targetWords = [];
+    private readonly PopulationParameters parameters;
+    private readonly PopulationWorkspace workspace;
+    private readonly PopulationLedger ledger;
+    private float learningRate;
     private bool disposed;
 
     /// <summary>
@@ -46,13 +31,15 @@ public sealed class NetworkPopulation : IDisposable
     /// <param name="classes">Classes to choose from, at least 2.</param>
     /// <param name="seed">Chooses the initial weights.</param>
     /// <param name="optimizer">
-    /// Momentum and weight decay of every step; null for neither. The learning rate is that of each call, not the optimizer's.
+    /// The optimizer of every step, with a state of its own for each member; null for plain <see cref="Sgd"/>. The learning rate is that of each call,
+    /// not the optimizer's.
     /// </param>
-    /// <param name="loss">What is made small; null for plain cross-entropy.</param>
+    /// <param name="loss">The loss to minimize, one of labels; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
+    /// <exception cref="ArgumentException">The loss takes no labels.</exception>
     /// <exception cref="DeviceLimitException">The networks are too large for one matrix of this device, or more than it runs.</exception>
     public NetworkPopulation(
-        NeuralDevice device, int members, int inputs, int hidden, int classes, int seed = 1, Sgd? optimizer = null, SoftmaxCrossEntropy? loss = null)
+        NeuralDevice device, int members, int inputs, int hidden, int classes, int seed = 1, Optimizer? optimizer = null, Loss? loss = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         Members = Requirements.Size(members, "members");
@@ -61,27 +48,17 @@ public sealed class NetworkPopulation : IDisposable
         if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "A classifier needs at least 2 classes.");
         Classes = classes;
         this.device = device;
-        this.optimizer = optimizer ?? new Sgd(0);
-        this.loss = loss ?? new SoftmaxCrossEntropy();
-        scalars = new KernelArguments<float>(
-            ("learningRate", 0), ("momentum", this.optimizer.Momentum), ("weightDecay", this.optimizer.WeightDecay), ("entropyBonus", this.loss.EntropyBonus));
-        targetLayout = this.loss.TargetsFor(classes);
+        loss ??= new SoftmaxCrossEntropy();
+        targetLayout = RequireLabels(loss, classes);
+        Relu activation = new();
+        Stack stack = new(inputs, [new Dense(hidden), activation, new Dense(classes)]);
         using NeuralDevice.Scope scope = device.Enter();
-        layout = PopulationLayout.For(members, inputs, hidden, classes);
-        MatrixShape shape = layout.Shape(device, members);
-        device.RequireWritable(shape);
-        MatrixShape lossShape = device.Shape(members, 1, "The losses of a population");
-        weights = new PingPongMatrix(device, clock, shape);
-        weights.EnsurePending();
-        if (this.optimizer.State.Count > 0)
-        {
-            velocities = new PingPongMatrix(device, clock, shape);
-            velocities.EnsurePending();
-        }
-
-        batchLosses = new MatrixTexture(device, lossShape);
-        row = new float[shape.Columns];
-        Initialize(seed);
+        FamilyKernels family = KernelFamily.Of(device).For(device.Limits);
+        PopulationKernels kernels = family.Population(new PopulationShape(members, inputs, hidden, classes));
+        ParameterCount = (int)kernels.Shape.ParameterCount;
+        parameters = new PopulationParameters(device, kernels, stack, optimizer ?? new Sgd(0), seed);
+        workspace = new PopulationWorkspace(device, family, kernels, parameters, activation, loss);
+        ledger = new PopulationLedger(device, parameters, workspace.Losses);
     }
 
     /// <summary>Networks.</summary>
@@ -97,12 +74,12 @@ public sealed class NetworkPopulation : IDisposable
     public int Classes { get; }
 
     /// <summary>Numbers that one member learns: (inputs + 1) · hidden + (hidden + 1) · classes.</summary>
-    public int ParameterCount => (int)layout.ParameterCount;
+    public int ParameterCount { get; }
 
     /// <summary>
-    /// One step of stochastic gradient descent for every member, each on its own batch; all batches have the same size. As
-    /// <see cref="Sgd"/>, with the loss of <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy −
-    /// entropyBonus · entropy). A member whose loss is not finite keeps its weights (and its velocity); the others learn.
+    /// One step of the optimizer for every member, each on its own batch; all batches have the same size. The loss is that of
+    /// <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy − entropyBonus · entropy), or the one that the population was made with.
+    /// A member whose loss is not finite keeps its weights and the optimizer's state of them; the others learn, and the step counts for all.
     /// Waits for the GPU only where losses are asked for; allocates only when the batch size is another than the last one's.
     /// </summary>
     /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
@@ -115,6 +92,11 @@ public sealed class NetworkPopulation : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class, or the learning rate is negative, NaN or infinite.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
+    /// <exception cref="DispatchesSkippedException">
+    /// A conditional render of the host is open, and the driver skipped the step: no member has changed. A step without losses is told of by a later call,
+    /// once <see cref="NeuralDevice.Update"/> has found it, which then does nothing else; if no step came after it, the weights are what they were, otherwise
+    /// training has gone on, from weights that are at most one step older.
+    /// </exception>
     public void TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, Span<float> losses = default,
         ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
@@ -124,12 +106,19 @@ public sealed class NetworkPopulation : IDisposable
         Optimizer.RequireLearningRate(learningRate);
         if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
         using NeuralDevice.Scope scope = Enter();
-        PrepareStep(rows);
-        this.features!.Upload(samples.Features);
-        UploadTargets(samples.Targets, samples.Rows);
-        scalars["learningRate"] = learningRate;
-        RepeatStep();
-        if (!losses.IsEmpty) batchLosses.Read(losses);
+        if (TakeSkippedStep() is > 0 and var step) throw DispatchesSkippedException.OfStep(step, nameof(TrainBatch));
+        Upload(samples, rows, learningRate);
+        if (losses.IsEmpty)
+        {
+            RepeatStep();
+            return;
+        }
+
+        ledger.BeginStep(learningRate);
+        bool hasRun = workspace.TryRunStep(losses);
+        if (hasRun) ledger.CommitStep();
+        else ledger.MakePendingStale();
+        if (!hasRun) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>The probabilities of every member's batch, by its own network. Waits; allocates only when the batch size is another than the last one's.</summary>
@@ -138,16 +127,16 @@ public sealed class NetworkPopulation : IDisposable
     /// <exception cref="ArgumentException">Lengths do not fit the population or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the prediction. Nothing is written.</exception>
     public void Predict(ReadOnlySpan<float> features, Span<float> probabilities)
     {
         int samples = TrainingBatch.CheckFeatures(features, Inputs);
         int rows = RowsOfMember(samples);
         Requirements.Length(probabilities.Length, (long)samples * Classes, $"{samples} samples × {Classes} classes", nameof(probabilities));
         using NeuralDevice.Scope scope = Enter();
-        PreparePrediction(rows);
-        this.features!.Upload(features);
-        device.Run(prediction, rows);
-        this.probabilities!.Read(probabilities);
+        workspace.PreparePrediction(rows);
+        workspace.Features.Upload(features);
+        if (!workspace.TryPredict(probabilities)) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>
@@ -159,9 +148,7 @@ public sealed class NetworkPopulation : IDisposable
     public KernelSet KernelsFor(int rows)
     {
         Requirements.Size(rows, "rows of a batch");
-        PlannedMatrix samples = new(FeatureShape(rows), "Features"), labels = new(TargetShape(rows), "Labels", TexelFormat.UnsignedInteger);
-        PlannedMatrix results = new(ProbabilityShape(rows), "Probabilities");
-        return new KernelSet([.. StepDispatches(rows, samples, labels), PredictionDispatch(rows, samples, results)]);
+        return new KernelSet(workspace.KernelsFor(rows));
     }
 
     /// <summary>A copy of one member's parameters as they are now. Waits and allocates.</summary>
@@ -170,11 +157,10 @@ public sealed class NetworkPopulation : IDisposable
     {
         RequireMember(member);
         using NeuralDevice.Scope scope = Enter();
-        weights.CommittedTexture.Read(row, member / PopulationLayout.GroupSize);
-        return layout.Unpack(member, row);
+        return parameters.Read(member);
     }
 
-    /// <summary>Replaces one member's parameters, all of them or, if one is wrong, none. Its velocity, if any, stays. Waits.</summary>
+    /// <summary>Replaces one member's parameters, all of them or, if one is wrong, none. The optimizer's state of them stays. Waits.</summary>
     /// <param name="member">Which, from 0.</param>
     /// <param name="parameters">Arrays of the lengths that <see cref="GetParameters"/> gives.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
@@ -189,11 +175,8 @@ public sealed class NetworkPopulation : IDisposable
         Check(parameters.OutputWeights, Hidden * Classes, $"{Hidden} × {Classes} output weights", nameof(parameters.OutputWeights));
         Check(parameters.OutputBiases, Classes, $"{Classes} output biases", nameof(parameters.OutputBiases));
         using NeuralDevice.Scope scope = Enter();
-        MatrixTexture texture = weights.CommittedTexture;
-        int sharedRow = member / PopulationLayout.GroupSize;
-        texture.Read(row, sharedRow);
-        layout.Pack(parameters, member, row);
-        texture.Upload<float>(row, sharedRow);
+        this.parameters.Write(member, parameters);
+        ledger.MakePendingStale();
     }
 
     /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
@@ -201,12 +184,9 @@ public sealed class NetworkPopulation : IDisposable
     {
         if (disposed) return;
         disposed = true;
-        weights.Dispose();
-        velocities?.Dispose();
-        batchLosses.Dispose();
-        features?.Dispose();
-        targets?.Dispose();
-        probabilities?.Dispose();
+        parameters.Dispose();
+        workspace.Dispose();
+        ledger.Dispose();
     }
 
     /// <summary>Makes a prediction that is enqueued again and again, of one sample a member, with textures of its own.</summary>
@@ -214,11 +194,8 @@ public sealed class NetworkPopulation : IDisposable
     internal PopulationPrediction PlanPrediction()
     {
         using NeuralDevice.Scope scope = Enter();
-        MatrixTexture own = new(device, device.Shape(Members, Inputs, "The features of a population"));
-        MatrixTexture results = new(device, device.Shape(Members, Classes, "The probabilities of a population"));
-        Dispatch dispatch = PredictionDispatch(1, own, results);
-        device.Compile(dispatch);
-        return new PopulationPrediction(this, own, results, dispatch);
+        (MatrixTexture features, MatrixTexture probabilities, Plan plan) = workspace.PlanPrediction();
+        return new PopulationPrediction(this, features, probabilities, plan);
     }
 
     /// <summary>Makes and compiles what a step of so many rows a member needs, so that the first one is as quick as the others.</summary>
@@ -226,22 +203,40 @@ public sealed class NetworkPopulation : IDisposable
     internal void PrepareTraining(int rows)
     {
         using NeuralDevice.Scope scope = Enter();
-        PrepareStep(rows);
+        workspace.PrepareStep(rows);
+    }
+
+    /// <summary>Steps that do not count, since the driver has skipped them.</summary>
+    internal long LostSteps => ledger.Lost;
+
+    /// <summary>Takes what has come of the steps that nobody waited for, without waiting.</summary>
+    /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
+    internal long TakeSkippedStep() => ledger.TakeSkippedStep();
+
+    /// <summary>A step that is enqueued without waiting, as <see cref="TrainBatch"/> without losses; skipped steps are told by <see cref="TakeSkippedStep"/> alone.</summary>
+    internal void EnqueueBatch(
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    {
+        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        int rows = RowsOfMember(samples.Rows);
+        using NeuralDevice.Scope scope = Enter();
+        Upload(samples, rows, learningRate);
+        RepeatStep();
     }
 
     /// <summary>The features of a step's batches, after <see cref="PrepareTraining"/> and until one of more rows.</summary>
-    internal MatrixTexture TrainingFeatures => features!;
+    internal MatrixTexture TrainingFeatures => workspace.Features;
 
     /// <summary>A step on batches that were written into <see cref="TrainingFeatures"/> on the GPU, of as many rows as were prepared; enqueued without waiting.</summary>
     internal void TrainWrittenBatch(
         ReadOnlySpan<int> labels, float learningRate, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
     {
         BatchTargets batchTargets = BatchTargets.OfLabels(labels, sampleWeights, allowedClasses);
-        targetLayout.Check(Members * stepRows, batchTargets);
+        targetLayout.Check(Members * workspace.StepRows, batchTargets);
         Optimizer.RequireLearningRate(learningRate);
         using NeuralDevice.Scope scope = Enter();
-        UploadTargets(batchTargets, Members * stepRows);
-        scalars["learningRate"] = learningRate;
+        workspace.UploadTargets(batchTargets);
+        this.learningRate = learningRate;
         RepeatStep();
     }
 
@@ -257,15 +252,16 @@ public sealed class NetworkPopulation : IDisposable
     internal void EnqueueWritten(PopulationPrediction planned)
     {
         using NeuralDevice.Scope scope = Enter();
-        device.Run(planned.Dispatches, 1);
+        planned.Run();
     }
 
-    /// <summary>Enqueues a step on the batches that the last call of <see cref="TrainBatch"/> uploaded, without waiting: what benchmarks time.</summary>
+    /// <summary>Enqueues a step on the batches that the last one had, at its learning rate, without waiting.</summary>
     internal void RepeatStep()
     {
         using NeuralDevice.Scope scope = Enter();
-        device.Run(step, stepRows);
-        clock.Commit();
+        ledger.BeginStep(learningRate);
+        workspace.RunStep();
+        ledger.CommitStep();
     }
 
     private static void Check(float[] values, int count, string what, string name)
@@ -281,6 +277,14 @@ public sealed class NetworkPopulation : IDisposable
         return device.Enter();
     }
 
+    private void Upload(TrainingBatch samples, int rows, float learningRate)
+    {
+        workspace.PrepareStep(rows);
+        workspace.Features.Upload(samples.Features);
+        workspace.UploadTargets(samples.Targets);
+        this.learningRate = learningRate;
+    }
+
     private int RowsOfMember(int samples)
     {
         return samples % Members == 0 ? samples / Members : throw new ArgumentException(
@@ -293,162 +297,9 @@ public sealed class NetworkPopulation : IDisposable
             throw new ArgumentOutOfRangeException(nameof(member), member, $"The members are 0 to {Members - 1}.");
     }
 
-    private void Initialize(int seed)
+    private static TargetLayout RequireLabels(Loss loss, int classes)
     {
-        ClassifierParameters start = layout.Allocate();
-        float hiddenBound = (float)Math.Sqrt(6.0 / Inputs), outputBound = (float)Math.Sqrt(6.0 / ((double)Hidden + Classes));
-        for (int member = 0; member < Members; member++)
-        {
-            Fill(start.HiddenWeights, new SeededRandom((ulong)seed, (ulong)member * Matrices), hiddenBound);
-            Fill(start.OutputWeights, new SeededRandom((ulong)seed, ((ulong)member * Matrices) + 2), outputBound);
-            layout.Pack(start, member, row);
-            bool last = member == Members - 1;
-            if (!last && (member + 1) % PopulationLayout.GroupSize != 0) continue;
-            weights.CommittedTexture.Upload<float>(row, member / PopulationLayout.GroupSize);
-            Array.Clear(row);
-        }
-
-        static void Fill(float[] values, SeededRandom random, float bound)
-        {
-            for (int i = 0; i < values.Length; i++) values[i] = ((random.NextSingle() * 2) - 1) * bound;
-        }
-    }
-
-    /// <summary>The textures and dispatches of a step of so many rows a member, if they are not those of the last one.</summary>
-    private void PrepareStep(int rows)
-    {
-        if (stepRows == rows && targets is not null) return;
-        MatrixShape targetShape = TargetShape(rows);
-        stepRows = 0;   // until those of so many rows are whole
-        EnsureFeatures(rows);
-        Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
-        step = [.. StepDispatches(rows, features!, targets!)];
-        foreach (Dispatch dispatch in step) device.Compile(dispatch);
-        stepRows = rows;
-    }
-
-    private IEnumerable<Dispatch> StepDispatches(int rows, Operand samples, Operand labels)
-    {
-        int rowsPerDispatch = RowsPerDispatch(rows);
-        for (int firstRow = 0; firstRow < rows; firstRow += rowsPerDispatch) yield return StepDispatch(firstRow, rowsPerDispatch, samples, labels);
-    }
-
-    private Dispatch StepDispatch(int firstRow, int rowsPerDispatch, Operand samples, Operand labels)
-    {
-        MatrixAccess access = firstRow == 0 ? MatrixAccess.Write : MatrixAccess.ReadWrite;
-        List<MatrixBinding> matrices =
-        [
-            MatrixBinding.Read("parameters", weights.Committed), MatrixBinding.Read("features", samples), MatrixBinding.Read("targets", labels),
-            new("pendingParameters", weights.Pending, access), new("losses", batchLosses, access),
-        ];
-        if (velocities is not null)
-        {
-            matrices.Add(MatrixBinding.Read("velocities", velocities.Committed));
-            matrices.Add(new MatrixBinding("pendingVelocities", velocities.Pending, access));
-        }
-
-        KernelSource source = Source(
-            "network_population_step.comp", rowsPerDispatch,
-            LabelTargets.MaskConstant, ("MOMENTUM", velocities is null ? 0 : 1), ("MORE", firstRow == 0 ? 0 : 1));
-        return new Dispatch(source, matrices, [new(("members", Members), ("firstRow", firstRow))], new DispatchGrid(Groups), [scalars]) { NeedsBarrier = firstRow > 0 };
-    }
-
-    /// <summary>The textures and the dispatch of a prediction of so many rows a member, if they are not those of the last one.</summary>
-    private void PreparePrediction(int rows)
-    {
-        if (predictionRows == rows) return;
-        MatrixShape shape = ProbabilityShape(rows);
-        predictionRows = 0;
-        EnsureFeatures(rows);
-        Grow(ref probabilities, shape);
-        Dispatch dispatch = PredictionDispatch(rows, features!, probabilities!);
-        device.Compile(dispatch);
-        prediction = [dispatch];
-        predictionRows = rows;
-    }
-
-    private Dispatch PredictionDispatch(int rows, Operand samples, Operand results)
-    {
-        int rowsPerGroup = RowsPerDispatch(rows);
-        return new Dispatch(
-            Source("network_population_forward.comp", rowsPerGroup),
-            [MatrixBinding.Read("parameters", weights.Committed), MatrixBinding.Read("features", samples), MatrixBinding.Write("probabilities", results)],
-            [new(("members", Members))], new DispatchGrid(Groups, RowsPerGroupY: rowsPerGroup));
-    }
-
-    private MatrixShape FeatureShape(int rows) => device.Shape((long)Members * rows, Inputs, "The features of a population");
-
-    private MatrixShape TargetShape(int rows) => device.Shape((long)Members * rows, targetLayout.WordsPerRow, "The labels of a population");
-
-    private MatrixShape ProbabilityShape(int rows)
-    {
-        MatrixShape shape = device.Shape((long)Members * rows, Classes, "The probabilities of a population");
-        int rowsPerGroup = RowsPerDispatch(rows);
-        return MatrixShape.CeilingDivide(rows, rowsPerGroup) <= Dispatch.MaximumGroups ? shape
-            : throw new DeviceLimitException($"{rows} rows a member are more than one dispatch runs: {rowsPerGroup * Dispatch.MaximumGroups}.");
-    }
-
-    private int Groups => MatrixShape.CeilingDivide(Members, PopulationLayout.GroupSize);
-
-    private static int RowsPerDispatch(int rows) => Math.Min(PopulationLayout.MostRows, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows));
-
-    private KernelSource Source(string fileName, int rows, params ReadOnlySpan<(string Name, int Value)> more)
-    {
-        return new KernelSource(
-            fileName,
-            [
-                ("GROUP_SIZE", PopulationLayout.GroupSize), ("ROWS", rows), ("INPUTS", Inputs), ("HIDDEN", Hidden), ("CLASSES", Classes),
-                .. more,
-            ]);
-    }
-
-    private void EnsureFeatures(int rows)
-    {
-        if (!Grow(ref features, FeatureShape(rows))) return;
-        stepRows = 0;
-        predictionRows = 0;
-    }
-
-    /// <summary>A texture of at least this shape's rows; true if it is a new one.</summary>
-    private bool Grow(ref MatrixTexture? texture, MatrixShape shape, TexelFormat format = TexelFormat.Float)
-    {
-        if (texture is not null && texture.Shape.Rows >= shape.Rows) return false;
-        MatrixTexture larger = new(device, shape, format);
-        texture?.Dispose();
-        texture = larger;
-        return true;
-    }
-
-    private void UploadTargets(BatchTargets batchTargets, int rows)
-    {
-        int words = rows * targets!.Shape.Columns;
-        if (targetWords.Length < words) targetWords = new uint[words];
-        Span<uint> packed = targetWords.AsSpan(0, words);
-        targetLayout.Pack(batchTargets, packed);
-        targets.Upload<uint>(packed);
-    }
-}
-
-/// <summary>A prediction of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
-internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture probabilities, Dispatch dispatch) : IDisposable
-{
-    /// <summary>[members × inputs].</summary>
-    public MatrixTexture Features => features;
-
-    /// <summary>[members × classes].</summary>
-    public MatrixTexture Probabilities => probabilities;
-
-    public Dispatch[] Dispatches { get; } = [dispatch];
-
-    /// <summary>Uploads a sample a member, checked, and enqueues their forward pass.</summary>
-    public void Enqueue(ReadOnlySpan<float> values) => population.Enqueue(this, values);
-
-    /// <summary>The same on what was written into <see cref="Features"/> on the GPU.</summary>
-    public void EnqueueWritten() => population.EnqueueWritten(this);
-
-    public void Dispose()
-    {
-        features.Dispose();
-        probabilities.Dispose();
+        return loss.TargetsFor(classes) as LabelTargets ?? throw new ArgumentException(
+            $"A population learns from labels, so it takes a loss of labels, such as {nameof(SoftmaxCrossEntropy)}, but got {loss.Name}.", nameof(loss));
     }
 }

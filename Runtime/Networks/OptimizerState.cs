@@ -41,7 +41,7 @@ internal sealed class OptimizerState : IDisposable
     }
 
     /// <summary>The step is not to count: what it wrote is no weights.</summary>
-    public void Discard() => network.PendingIsStale = true;
+    public void Discard() => network.MakePendingStale();
 
     /// <summary>Makes the other side of every pair the same as the committed one, that of the weights too.</summary>
     public void CopyToPending()

@@ -27,7 +27,7 @@ internal sealed class Plan
     /// <summary>Compiles what is not compiled yet.</summary>
     public void Compile()
     {
-        foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch.Program);
+        foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch);
     }
 
     public void Run(int rows) => device.Run(dispatches, rows);

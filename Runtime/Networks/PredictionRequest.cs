@@ -6,7 +6,7 @@ public enum PredictionStatus
     /// <summary>The GPU has not finished it, or no Update or Tick has found that it has.</summary>
     Pending,
 
-    /// <summary>The probabilities are there to be read.</summary>
+    /// <summary>The answer is there to be read.</summary>
     Ready,
 
     /// <summary>Its place was given to a later request, the network was disposed, or it was never asked (default).</summary>
@@ -20,12 +20,12 @@ public enum PredictionStatus
 }
 
 /// <summary>
-/// A prediction that was asked for (<see cref="Network.RequestPrediction"/>) and comes some frames later. A small value: keep it, copy it, drop it.
+/// A prediction that was asked for (<see cref="Network.RequestPrediction"/>, <see cref="Network.RequestOutputs"/>) and comes some frames later. A small value: keep it, copy it, drop it.
 /// It answers from any frame on, but only on the device's thread, and neither waits nor makes an OpenGL call.
 /// </summary>
 public readonly record struct PredictionRequest
 {
-    /// <summary>Requests of one network that are kept.</summary>
+    /// <summary>Requests of one network that are kept: of probabilities, and as many of outputs.</summary>
     public const int Capacity = 64;
 
     private readonly PredictionRequests? requests;
@@ -42,9 +42,9 @@ public readonly record struct PredictionRequest
     /// <summary>What has become of it.</summary>
     public PredictionStatus Status => requests?.StatusOf(slot, generation) ?? PredictionStatus.Expired;
 
-    /// <summary>The probabilities, if they are there. They stay until the request expires, so they may be read again.</summary>
-    /// <param name="probabilities">[batch × outputs], written where the answer is true, else left alone.</param>
+    /// <summary>The probabilities or the outputs, if they are there. They stay until the request expires, so they may be read again.</summary>
+    /// <param name="results">[batch × outputs], written where the answer is true, else left alone.</param>
     /// <returns>Whether the request is <see cref="PredictionStatus.Ready"/>.</returns>
     /// <exception cref="ArgumentException">The length does not fit the batch that was asked for.</exception>
-    public bool TryGet(Span<float> probabilities) => requests is not null && requests.TryGet(slot, generation, probabilities);
+    public bool TryGet(Span<float> results) => requests is not null && requests.TryGet(slot, generation, results);
 }

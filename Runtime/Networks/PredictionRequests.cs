@@ -1,7 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>The predictions of one network that were asked for without waiting, in places that are used over and over.</summary>
-internal sealed class PredictionRequests(Network network) : IDisposable
+/// <param name="network">The network.</param>
+/// <param name="softmax">Whether probabilities are asked for, and not the outputs as they are.</param>
+internal sealed class PredictionRequests(Network network, bool softmax) : IDisposable
 {
     private readonly Slot[] slots = [.. Enumerable.Range(0, PredictionRequest.Capacity).Select(_ => new Slot())];
     private PredictionWorkspace? workspace;
@@ -17,13 +19,13 @@ internal sealed class PredictionRequests(Network network) : IDisposable
         if (slot.Status == PredictionStatus.Pending) return default;
         if (workspace is null || workspace.Capacity < rows)
         {
-            PredictionWorkspace larger = new(network, rows);
+            PredictionWorkspace larger = new(network, rows, softmax);
             workspace?.Dispose();
             workspace = larger;
         }
 
-        slot.Prepare(network.Device, workspace.Probabilities, rows * network.Outputs);
-        workspace.MarkSkipped();
+        slot.Prepare(network.Device, workspace.Results, rows * network.Outputs);
+        SkipMark.Put(network.Device, workspace.Results);
         workspace.Enqueue(features, rows);
         slot.Start(++asked, rows);
         return new PredictionRequest(this, number, asked);
@@ -34,13 +36,13 @@ internal sealed class PredictionRequests(Network network) : IDisposable
         return !disposed && slots[slot].Generation == generation ? slots[slot].Status : PredictionStatus.Expired;
     }
 
-    public bool TryGet(int slot, long generation, Span<float> probabilities)
+    public bool TryGet(int slot, long generation, Span<float> results)
     {
         if (StatusOf(slot, generation) is not (PredictionStatus.Pending or PredictionStatus.Ready)) return false;
         int values = slots[slot].Count, outputs = network.Outputs;
-        Requirements.Length(probabilities.Length, values, $"{values / outputs} samples × {outputs} classes", nameof(probabilities));
+        Requirements.Length(results.Length, values, $"{values / outputs} samples × {outputs} {(softmax ? "classes" : "outputs")}", nameof(results));
         if (slots[slot].Status == PredictionStatus.Pending) return false;
-        slots[slot].Values.CopyTo(probabilities);
+        slots[slot].Values.CopyTo(results);
         return true;
     }
 
@@ -66,14 +68,14 @@ internal sealed class PredictionRequests(Network network) : IDisposable
 
         public ReadOnlySpan<float> Values => values.AsSpan(0, Count);
 
-        public void Prepare(NeuralDevice device, MatrixTexture probabilities, int count)
+        public void Prepare(NeuralDevice device, MatrixTexture results, int count)
         {
-            if (!ReferenceEquals(source[0], probabilities))
+            if (!ReferenceEquals(source[0], results))
             {
-                Readback larger = new(device, [probabilities.Shape], End);
+                Readback larger = new(device, [results.Shape], End);
                 readback?.Dispose();
                 readback = larger;
-                source[0] = probabilities;
+                source[0] = results;
             }
 
             if (values.Length < count) values = new float[count];
@@ -111,7 +113,7 @@ internal sealed class PredictionRequests(Network network) : IDisposable
                 return false;   // whoever asked learns of it, and the other readbacks of this Update go on
             }
 
-            return values[0] != PredictionWorkspace.Skipped;
+            return !SkipMark.Is(values[0]);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -47,6 +49,31 @@ public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float
         scalars["learningRate"] = learningRate;
         scalars["meanCorrection"] = BiasCorrection(Beta1, step);
         scalars["varianceCorrection"] = BiasCorrection(Beta2, step);
+    }
+
+    internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
+    {
+        (float rate, float meanCorrection, float varianceCorrection) = (scalars["learningRate"], scalars["meanCorrection"], scalars["varianceCorrection"]);
+        ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients, mean = parameters.State(0), variance = parameters.State(1);
+        Span<float> newWeights = parameters.NewWeights, newMean = parameters.NewState(0), newVariance = parameters.NewState(1);
+        Vector<float> epsilon = new(Epsilon);
+        int i = 0;
+        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> g = new(gradients[i..]);
+            Vector<float> m = (Beta1 * new Vector<float>(mean[i..])) + ((1 - Beta1) * g);
+            Vector<float> v = (Beta2 * new Vector<float>(variance[i..])) + ((1 - Beta2) * g * g);
+            m.CopyTo(newMean[i..]);
+            v.CopyTo(newVariance[i..]);
+            (new Vector<float>(weights[i..]) - (rate * (m * meanCorrection) / (Vector.SquareRoot(v * varianceCorrection) + epsilon))).CopyTo(newWeights[i..]);
+        }
+
+        for (; i < weights.Length; i++)
+        {
+            newMean[i] = (Beta1 * mean[i]) + ((1 - Beta1) * gradients[i]);
+            newVariance[i] = (Beta2 * variance[i]) + ((1 - Beta2) * gradients[i] * gradients[i]);
+            newWeights[i] = weights[i] - (rate * (newMean[i] * meanCorrection) / (MathF.Sqrt(newVariance[i] * varianceCorrection) + Epsilon));
+        }
     }
 
     private static float RequireBeta(float value, string name) => Requirements.Number(value, "decay rate of a moment", limit: 1, name: name);

@@ -3,8 +3,8 @@ namespace NeuralPlugin;
 /// <summary>
 /// A dense (fully connected) layer: Y = X·W + b, with X [batch × inputs], W [inputs × units], b [units], Y [batch × units].
 /// Backward: dX = dY·Wᵀ, dW = Xᵀ·dY, db = the column sums of dY. Both live in one matrix [inputs + 1 × units], the biases as its
-/// last row, so that one kernel computes both gradients and one updates both. Its weights start uniform by He's rule where a ReLU follows
-/// and by Glorot's elsewhere, its biases at zero.
+/// last row, so that one kernel computes both gradients and one updates both. Its weights start uniform by He's rule where a rectifier
+/// (<see cref="Relu"/>, <see cref="LeakyRelu"/>) follows and by Glorot's elsewhere, its biases at zero.
 /// </summary>
 public sealed class Dense : Layer
 {

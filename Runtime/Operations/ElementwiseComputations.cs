@@ -7,11 +7,17 @@ internal static class CommonKernels
     private const int RowsPerInvocation = 4;
 
     /// <summary>An invocation is a row.</summary>
-    public static KernelChoice RowByRow(string fileName) => new(new KernelSource(fileName, ("GROUP_SIZE", GroupSize)), new DispatchGrid(1, RowsPerGroupX: GroupSize));
+    /// <param name="fileName">The shader.</param>
+    /// <param name="method">The same as a method, of so many rows a line.</param>
+    public static KernelChoice RowByRow(string fileName, Func<Dispatch, int, ProcessorKernel> method) => new(
+        new KernelSource(fileName, ("GROUP_SIZE", GroupSize)) { Method = dispatch => method(dispatch, GroupSize) }, new DispatchGrid(1, RowsPerGroupX: GroupSize));
 
     /// <summary>An invocation has a texel of some rows.</summary>
-    public static KernelChoice ElementByElement(string fileName, MatrixShape shape) => new(
-        new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)),
+    /// <param name="fileName">The shader.</param>
+    /// <param name="shape">Of the matrices.</param>
+    /// <param name="method">The same as a method, of so many rows a line.</param>
+    public static KernelChoice ElementByElement(string fileName, MatrixShape shape, Func<Dispatch, int, ProcessorKernel> method) => new(
+        new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)) { Method = dispatch => method(dispatch, RowsPerInvocation) },
         new DispatchGrid(MatrixShape.CeilingDivide(shape.TexelsPerRow, GroupSize), RowsPerGroupY: RowsPerInvocation));
 }
 
@@ -26,8 +32,12 @@ internal sealed record ActivationForward(Activation Activation, Operand Input, O
 
     public override IReadOnlyList<(string Slot, string FileName)> Includes => [(KernelSlot.Activation, Activation.Include)];
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) =>
-        CommonKernels.ElementByElement("activation_forward.comp", Input.Shape);
+    public override KernelChoice? KernelOf(FamilyKernels kernels)
+    {
+        Activation activation = Activation;
+        return CommonKernels.ElementByElement(
+            "activation_forward.comp", Input.Shape, (dispatch, rowsPerLine) => new ActivationForwardKernel(dispatch, activation, rowsPerLine));
+    }
 }
 
 /// <summary>dX = g(dY, Y), element by element.</summary>
@@ -45,8 +55,12 @@ internal sealed record ActivationBackward(Activation Activation, Operand Output,
 
     public override IReadOnlyList<(string Slot, string FileName)> Includes => [(KernelSlot.Activation, Activation.Include)];
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) =>
-        CommonKernels.ElementByElement("activation_backward.comp", Output.Shape);
+    public override KernelChoice? KernelOf(FamilyKernels kernels)
+    {
+        Activation activation = Activation;
+        return CommonKernels.ElementByElement(
+            "activation_backward.comp", Output.Shape, (dispatch, rowsPerLine) => new ActivationBackwardKernel(dispatch, activation, rowsPerLine));
+    }
 }
 
 /// <summary>Probabilities from logits, for predictions: p_j = exp(z_j − max z) / Σ exp(z − max z), row by row.</summary>
@@ -56,5 +70,6 @@ internal sealed record SoftmaxForward(Operand Logits, Operand Probabilities) : C
 
     public override IReadOnlyList<(string Name, int Value)> Sizes => [("classTexels", Logits.Shape.TexelsPerRow), ("classes", Logits.Shape.Columns)];
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("softmax_forward.comp");
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow(
+        "softmax_forward.comp", (dispatch, rowsPerLine) => new SoftmaxForwardKernel(dispatch, rowsPerLine));
 }

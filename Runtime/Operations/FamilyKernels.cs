@@ -48,4 +48,8 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
 
     /// <summary>A whole step of a small network.</summary>
     public virtual KernelChoice? SmallStep(SmallStep computation) => null;
+
+    /// <summary>The kernels of populations of one shape, the layout of their parameters, and how many rows a dispatch takes.</summary>
+    /// <exception cref="DeviceLimitException">The networks are too large for one matrix of the device, or more than its kernels run.</exception>
+    public abstract PopulationKernels Population(PopulationShape shape);
 }

@@ -9,7 +9,7 @@ namespace NeuralPlugin;
 /// </summary>
 public abstract class KernelFamily
 {
-    /// <summary>An environment variable with the name of a family, which is then chosen on every device.</summary>
+    /// <summary>An environment variable with the name of a family, which is then chosen on every device that can run it.</summary>
     public const string EnvironmentVariable = "NEURALPLUGIN_KERNEL_FAMILY";
 
     private static readonly ConditionalWeakTable<NeuralDevice, KernelFamily> Chosen = [];
@@ -19,15 +19,18 @@ public abstract class KernelFamily
     /// <summary>Tiles of the result in each invocation's registers, no shared memory: for software drivers, and right everywhere.</summary>
     public static KernelFamily RegisterTiled { get; } = new RegisterTiledFamily();
 
+    /// <summary>Methods in place of shaders: for a device on the processor, which has no other ones.</summary>
+    public static KernelFamily Processor { get; } = new ProcessorFamily();
+
     /// <summary>All there are.</summary>
-    public static IReadOnlyList<KernelFamily> All { get; } = [RegisterTiled];
+    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled, Processor];
 
     /// <summary>What checkpoints call it: <c>register-tiled</c>.</summary>
     public string Name { get; }
 
     /// <summary>
-    /// The family of a device's networks: the forced one, else the one that <see cref="EnvironmentVariable"/> names, else the
-    /// fastest. Where there are several, the first call on a machine times them for some milliseconds, waiting for the GPU, and
+    /// The family of a device's networks: the forced one, else the one that <see cref="EnvironmentVariable"/> names, where the device can run
+    /// it, else the fastest. Where there are several, the first call on a machine times them for some milliseconds, waiting for the GPU, and
     /// remembers the winner in a file of the user's local application data, by renderer, driver and kernels.
     /// </summary>
     /// <param name="device">The device; every network on it that is made from then on has this family.</param>
@@ -37,17 +40,21 @@ public abstract class KernelFamily
     {
         ArgumentNullException.ThrowIfNull(device);
         if (Chosen.TryGetValue(device, out KernelFamily? family)) return family;
-        family = Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } name
-            ? Named(name) : KernelFamilyProbe.Choose(device, All, KernelFamilyProbe.DefaultCacheFile);
+        KernelFamily? named = Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } name ? Named(name) : null;
+        family = named?.RunsOn(device.Limits) ?? false
+            ? named : KernelFamilyProbe.Choose(device, [.. All.Where(candidate => candidate.RunsOn(device.Limits))], KernelFamilyProbe.DefaultCacheFile);
         Chosen.AddOrUpdate(device, family);
         return family;
     }
 
     /// <summary>Decides for a device; networks that are there already keep theirs.</summary>
+    /// <exception cref="ArgumentException">The device cannot run the family: its kernels are shaders, and the device is the processor, or the other way round.</exception>
     public static void Force(NeuralDevice device, KernelFamily family)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(family);
+        if (!family.RunsOn(device.Limits))
+            throw new ArgumentException($"The kernel family {family.Name} does not run on {device.Renderer}. Choose one that does, or none.", nameof(family));
         Chosen.AddOrUpdate(device, family);
     }
 
@@ -61,6 +68,20 @@ public abstract class KernelFamily
 
     /// <inheritdoc/>
     public override string ToString() => Name;
+
+    /// <summary>Whether a device of these limits can run its kernels.</summary>
+    internal virtual bool RunsOn(DeviceLimits limits) => !limits.RunsMethods;
+
+    /// <summary>
+    /// Makes a family of another assembly, whose shaders <see cref="ShaderLibrary.AddAssembly"/> finds, one of <see cref="All"/>: names find it and
+    /// probes try it. Before there is a device.
+    /// </summary>
+    /// <exception cref="ArgumentException">There is one of its name already.</exception>
+    internal static void Add(KernelFamily family)
+    {
+        if (All.Any(other => other.Name == family.Name)) throw new ArgumentException($"There is a kernel family '{family.Name}' already.", nameof(family));
+        All = [.. All, family];
+    }
 
     /// <summary>Its kernels on a device of these limits.</summary>
     internal abstract FamilyKernels For(DeviceLimits limits);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -22,20 +23,27 @@ internal static class KernelFamilyProbe
     public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
     {
         if (families.Count == 1) return families[0];
-        string key = $"{device.Renderer} | {device.Version} | {ShaderLibrary.Fingerprint}";
+        string key = string.Join(" | ", [device.Renderer, device.Version, .. Fingerprints(families)]);
         Dictionary<string, string> remembered = Read(cacheFile);
         if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
-        KernelFamily fastest = Fastest(device, families);
+        if (Fastest(device, families) is not { } fastest) return families[0];
         remembered[key] = fastest.Name;
         Write(cacheFile, remembered);
         return fastest;
     }
 
+    /// <summary>Of all the shaders that the families may be made of: this assembly's, and those of families that others bring.</summary>
+    private static IEnumerable<string> Fingerprints(IReadOnlyList<KernelFamily> families)
+    {
+        IEnumerable<Assembly> others = families.Select(family => family.GetType().Assembly).Where(assembly => assembly != typeof(KernelFamily).Assembly);
+        return [ShaderLibrary.Fingerprint, .. others.Distinct().Select(ShaderLibrary.FingerprintOf)];
+    }
+
     /// <summary>
     /// Runs the candidates by turns, so that what else the machine does falls on all of them, and takes each one's best round. On a
-    /// busy machine most rounds are spoiled, so there are more than a quiet one would need.
+    /// busy machine most rounds are spoiled, so there are more than a quiet one would need. Null where the driver skipped them.
     /// </summary>
-    private static KernelFamily Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    private static KernelFamily? Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         using NeuralDevice.Scope scope = device.Enter();
         using MatrixTexture input = new(device, device.Shape(Batch, Inputs, "A probe")), inputGradients = new(device, input.Shape);
@@ -59,6 +67,7 @@ internal static class KernelFamilyProbe
         }
 
         Dispatch[][] candidates = [.. families.Select(Products)];
+        SkipMark.Put(device, output);
         double[] best = new double[candidates.Length];
         Array.Fill(best, double.PositiveInfinity);
         for (int round = 0; round <= Rounds; round++)
@@ -73,7 +82,7 @@ internal static class KernelFamilyProbe
             }
         }
 
-        return families[Array.IndexOf(best, best.Min())];
+        return SkipMark.IsIn(device, output) ? null : families[Array.IndexOf(best, best.Min())];
     }
 
     /// <summary>What was found before; nothing where there is no file or it is damaged, since a probe then finds it again.</summary>

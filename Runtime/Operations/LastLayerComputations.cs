@@ -66,7 +66,7 @@ internal sealed record LastLayerLoss(
             .. HiddenGradients is null ? Array.Empty<MatrixBinding>() : [MatrixBinding.Write("hiddenGradients", HiddenGradients)],
         ]);
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => [("targetTexels", Targets.Shape.TexelsPerRow), .. base.Sizes];
+    public override IReadOnlyList<(string Name, int Value)> Sizes => [.. Loss.TargetsFor(Outputs).Sizes, .. base.Sizes];
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => [.. Loss.Scalars, .. (Activation ?? Before?.Activation)?.Scalars ?? []];
 
@@ -109,7 +109,7 @@ internal sealed record SmallStep(
 
     public override IReadOnlyList<(string Name, int Value)> Sizes =>
     [
-        ("targetTexels", Last.Targets.Shape.TexelsPerRow), ("inputTexels", Hidden.Input.Shape.TexelsPerRow), ("inputColumns", Hidden.Input.Shape.Columns),
+        .. Last.Loss.TargetsFor(Last.Outputs).Sizes, ("inputTexels", Hidden.Input.Shape.TexelsPerRow), ("inputColumns", Hidden.Input.Shape.Columns),
         ("hiddenTexels", Last.Hidden.Shape.TexelsPerRow), ("hiddenColumns", Last.Hidden.Shape.Columns),
     ];
 

@@ -35,6 +35,14 @@ public abstract record Loss
     /// <summary>The targets of samples with so many outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);
 
+    /// <summary>The include's counterpart on the processor: the loss of a row and, where they are wanted, the gradients of the mean loss by its outputs.</summary>
+    /// <param name="outputs">A row of the network's outputs, with its padding.</param>
+    /// <param name="target">Its target, as <see cref="TargetLayout"/> packs it.</param>
+    /// <param name="count">Those outputs that are not padding.</param>
+    /// <param name="rows">Rows of the batch, whose mean the loss is.</param>
+    /// <param name="gradients">As long as the outputs, written; empty for none.</param>
+    internal abstract RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients);
+
     /// <summary>The losses of rows, then their sum over the batch.</summary>
     internal IEnumerable<Computation> Forward(Operand outputs, Operand targets, Operand rowLosses, Operand batchLoss)
     {
@@ -48,7 +56,7 @@ public abstract record Loss
     }
 
     /// <summary>The losses that files can name.</summary>
-    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format];
+    internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format];
 }
 
 /// <summary>How a loss is read from a file.</summary>
@@ -63,7 +71,7 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("rowLosses", RowLosses)];
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Outputs, Targets);
+    public override IReadOnlyList<(string Name, int Value)> Sizes => SizesOf(Loss, Outputs);
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
 
@@ -73,10 +81,14 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
 
     public override bool FindsLosses => true;
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("loss_forward.comp");
+    public override KernelChoice? KernelOf(FamilyKernels kernels)
+    {
+        (Loss loss, int count) = (Loss, Outputs.Shape.Columns);
+        return CommonKernels.RowByRow("loss_forward.comp", (dispatch, rowsPerLine) => new LossKernel(dispatch, loss, count, rowsPerLine));
+    }
 
-    public static IReadOnlyList<(string Name, int Value)> SizesOf(Operand outputs, Operand targets) =>
-        [("targetTexels", targets.Shape.TexelsPerRow), ("networkTexels", outputs.Shape.TexelsPerRow)];
+    public static IReadOnlyList<(string Name, int Value)> SizesOf(Loss loss, Operand outputs) =>
+        [.. loss.TargetsFor(outputs.Shape.Columns).Sizes, ("networkTexels", outputs.Shape.TexelsPerRow)];
 }
 
 /// <summary>The mean loss of a batch, and its correct predictions.</summary>
@@ -89,7 +101,7 @@ internal sealed record LossSum(Operand RowLosses, Operand BatchLoss) : Computati
     public override IReadOnlyList<(string Name, int Value)> Constants => [("LOSS_PARTS", Loss.Parts)];
 
     public override KernelChoice? KernelOf(FamilyKernels kernels) =>
-        new(new KernelSource("loss_sum.comp", ("GROUP_SIZE", Loss.Parts)), new DispatchGrid(1));
+        new(new KernelSource("loss_sum.comp", ("GROUP_SIZE", Loss.Parts)) { Method = dispatch => new LossSumKernel(dispatch) }, new DispatchGrid(1));
 }
 
 /// <summary>The gradient of the mean loss by the outputs.</summary>
@@ -98,7 +110,7 @@ internal sealed record LossBackward(Loss Loss, Operand Outputs, Operand Targets,
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("networkOutputs", Outputs), MatrixBinding.Read("targets", Targets), MatrixBinding.Write("networkGradients", OutputGradients)];
 
-    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Outputs, Targets);
+    public override IReadOnlyList<(string Name, int Value)> Sizes => LossForward.SizesOf(Loss, Outputs);
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Loss.Scalars;
 
@@ -106,5 +118,9 @@ internal sealed record LossBackward(Loss Loss, Operand Outputs, Operand Targets,
 
     public override IReadOnlyList<(string Name, int Value)> Constants => Loss.Constants;
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) => CommonKernels.RowByRow("loss_backward.comp");
+    public override KernelChoice? KernelOf(FamilyKernels kernels)
+    {
+        (Loss loss, int count) = (Loss, Outputs.Shape.Columns);
+        return CommonKernels.RowByRow("loss_backward.comp", (dispatch, rowsPerLine) => new LossKernel(dispatch, loss, count, rowsPerLine));
+    }
 }

@@ -2,17 +2,21 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A rule that turns gradients into new weights, on the GPU. It is an immutable description: its state (velocities, moments)
-/// lives in the trainer. It owns an include with <c>optimize</c>, which the kernels that give gradients take along.
+/// lives in the trainer. It owns an include with <c>optimize</c>, which the kernels that give gradients take along. Of zeros <c>optimize</c>
+/// makes zeros, since the padding of a matrix goes through it and stays zero.
 /// </summary>
 /// <param name="LearningRate">The factor of each step; the trainer may change it between steps.</param>
 public abstract record Optimizer(float LearningRate)
 {
+    /// <summary>The smallest normal number: GPUs may take smaller ones for zero, and 0 / (√0 + 0) is no number.</summary>
+    private protected const float SmallestEpsilon = 1.17549435e-38f;
+
     /// <summary>The factor of each step.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LearningRate { get; init => field = RequireLearningRate(value); } = RequireLearningRate(LearningRate);
 
     /// <summary>The optimizers that files can name.</summary>
-    internal static IReadOnlyList<OptimizerFormat> Formats => [Sgd.Format, Adam.Format];
+    internal static IReadOnlyList<OptimizerFormat> Formats => [Sgd.Format, Adam.Format, AdamW.Format, RmsProp.Format];
 
     /// <summary>What files call it.</summary>
     internal abstract string Name { get; }
@@ -34,6 +38,9 @@ public abstract record Optimizer(float LearningRate)
 
     /// <summary>Sets those scalars that change from step to step. Steps count from 1.</summary>
     internal abstract void WriteScalars(KernelArguments<float> scalars, float learningRate, long step);
+
+    /// <summary>The include's counterpart on the processor: the new values and the new state of neighboring parameters.</summary>
+    internal abstract void Update(ParameterSpan parameters, KernelArguments<float> scalars);
 
     /// <summary>1 / (1 − decayᵗ), by squaring in double: Math.Pow may differ in its last bit from one system to another.</summary>
     private protected static float BiasCorrection(double decay, long step)
@@ -91,9 +98,16 @@ internal sealed record ParameterUpdate(
 
     public override bool Updates => true;
 
-    public override KernelChoice? KernelOf(FamilyKernels kernels) => new(
-        new KernelSource("optimizer_update.comp", ("GROUP_SIZE", GroupSize)),
-        new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(Texels, TexelsPerLine), GroupSize), MatrixShape.CeilingDivide(Texels, TexelsPerLine)));
+    public override KernelChoice? KernelOf(FamilyKernels kernels)
+    {
+        Optimizer optimizer = Optimizer;
+        int lines = MatrixShape.CeilingDivide(Texels, TexelsPerLine);
+        KernelSource source = new("optimizer_update.comp", ("GROUP_SIZE", GroupSize))
+        {
+            Method = dispatch => new ParameterUpdateKernel(dispatch, optimizer, lines == 1 ? GroupSize : TexelsPerLine),
+        };
+        return new KernelChoice(source, new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(Texels, TexelsPerLine), GroupSize), lines));
+    }
 
     /// <summary>The floating-point operations of the gradient Xᵀ·dY that it takes.</summary>
     public long GradientOperations(Operand input) => 2 * input.Shape.Elements * Weights.Committed.Shape.Columns;

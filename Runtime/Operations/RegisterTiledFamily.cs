@@ -74,6 +74,8 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
         return isSmall ? new KernelChoice(new KernelSource("dense_activation_dense_step.comp", ("GROUP_SIZE", StepGroupSize)), new DispatchGrid(1)) : null;
     }
 
+    public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits);
+
     /// <summary>
     /// The large tile, unless its workgroups would not go round: a software driver's processors take one each. The bits are the same.
     /// </summary>

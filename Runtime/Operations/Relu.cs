@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -11,6 +13,31 @@ public sealed class Relu : Activation
     internal override string OnnxOperator => "Relu";
 
     internal override string Include => "relu.glsl";
+
+    /// <summary>Not the maximum: a NaN must stay one, so that a loss that is not finite is noticed.</summary>
+    internal override void Activate(Span<float> values)
+    {
+        int i = 0;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> x = new(values[i..]);
+            Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), Vector<float>.Zero, x).CopyTo(values[i..]);
+        }
+
+        for (; i < values.Length; i++) values[i] = values[i] < 0 ? 0 : values[i];
+    }
+
+    internal override void Backward(Span<float> gradients, ReadOnlySpan<float> outputs)
+    {
+        int i = 0;
+        for (; i <= gradients.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<int> isPositive = Vector.GreaterThan(new Vector<float>(outputs[i..]), Vector<float>.Zero);
+            Vector.ConditionalSelect(isPositive, new Vector<float>(gradients[i..]), Vector<float>.Zero).CopyTo(gradients[i..]);
+        }
+
+        for (; i < gradients.Length; i++) gradients[i] = outputs[i] > 0 ? gradients[i] : 0;
+    }
 
     /// <summary>He et al., 2015.</summary>
     internal override double InitialFanBefore(int inputs, int outputs) => inputs;

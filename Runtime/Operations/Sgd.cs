@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -37,6 +40,50 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
         new([("learningRate", LearningRate), .. Momentum > 0 ? [("momentum", Momentum)] : Array.Empty<(string, float)>(), ("weightDecay", WeightDecay)]);
 
     internal override void WriteScalars(KernelArguments<float> scalars, float learningRate, long step) => scalars["learningRate"] = learningRate;
+
+    internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
+    {
+        (float rate, float decay) = (scalars["learningRate"], scalars["weightDecay"]);
+        ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients;
+        Span<float> newWeights = parameters.NewWeights;
+        if (Momentum > 0)
+        {
+            UpdateWithMomentum(parameters, rate, scalars["momentum"], decay);
+            return;
+        }
+
+        ref float from = ref MemoryMarshal.GetReference(weights), gradient = ref MemoryMarshal.GetReference(gradients), to = ref MemoryMarshal.GetReference(newWeights);
+        Vector<float> rates = new(rate), decays = new(decay);
+        int i = 0;
+        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> w = Vector.LoadUnsafe(ref from, (nuint)i);
+            (w - (rates * (Vector.LoadUnsafe(ref gradient, (nuint)i) + (decays * w)))).StoreUnsafe(ref to, (nuint)i);
+        }
+
+        for (; i < weights.Length; i++) newWeights[i] = weights[i] - (rate * (gradients[i] + (decay * weights[i])));
+    }
+
+    private static void UpdateWithMomentum(ParameterSpan parameters, float rate, float momentum, float decay)
+    {
+        ReadOnlySpan<float> weights = parameters.Weights, gradients = parameters.Gradients, velocity = parameters.State(0);
+        Span<float> newWeights = parameters.NewWeights, newVelocity = parameters.NewState(0);
+        int i = 0;
+        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> w = new(weights[i..]);
+            Vector<float> v = (momentum * new Vector<float>(velocity[i..])) + (new Vector<float>(gradients[i..]) + (decay * w));
+            v.CopyTo(newVelocity[i..]);
+            (w - (rate * v)).CopyTo(newWeights[i..]);
+        }
+
+        for (; i < weights.Length; i++)
+        {
+            float v = (momentum * velocity[i]) + (gradients[i] + (decay * weights[i]));
+            newVelocity[i] = v;
+            newWeights[i] = weights[i] - (rate * v);
+        }
+    }
 
     private static float RequireMomentum(float value) => Requirements.Number(value, "momentum", limit: 1, name: nameof(Momentum));
 

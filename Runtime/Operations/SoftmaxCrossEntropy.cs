@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -33,6 +36,41 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
     internal override bool CountsCorrect => true;
 
     internal override TargetLayout TargetsFor(int outputs) => new LabelTargets(outputs);
+
+    internal override RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients)
+    {
+        const int FewOutputs = 256;
+        (int label, float weight) = LabelTargets.Read(target);
+        Span<float> terms = !gradients.IsEmpty ? gradients : outputs.Length <= FewOutputs ? stackalloc float[outputs.Length] : new float[outputs.Length];
+        Softmax softmax = Softmax.Of(outputs, target, terms);
+        if (!gradients.IsEmpty) ToGradients(softmax, outputs, target, label, weight, rows, gradients);
+        float crossEntropy = softmax.LogSum - (outputs[label] - softmax.Maximum);
+        return new RowLoss((weight * crossEntropy) - (EntropyBonus * softmax.Entropy), softmax.Best == label);
+    }
+
+    /// <summary>From exp(z − max z) to the gradients.</summary>
+    private void ToGradients(
+        Softmax softmax, ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int label, float weight, int rows, Span<float> gradients)
+    {
+        ReadOnlySpan<Vector128<float>> z = MemoryMarshal.Cast<float, Vector128<float>>(outputs);
+        Span<Vector128<float>> dz = MemoryMarshal.Cast<float, Vector128<float>>(gradients);
+        Vector128<float> sum = Vector128.Create(softmax.Sum), count = Vector128.Create((float)rows);
+        for (int t = 0; t < dz.Length; t++)
+        {
+            Vector128<float> p = dz[t] / sum;
+            int first = t * Vector128<float>.Count;
+            Vector128<float> isLabel = Vector128.ConditionalSelect(
+                Vector128.Equals(Vector128<int>.Indices, Vector128.Create(label - first)).AsSingle(), Vector128<float>.One, default);
+            Vector128<float> gradient = weight * (p - isLabel);
+            if (EntropyBonus != 0)
+            {
+                Vector128<float> logP = Softmax.Allowed(target, t) & (Softmax.Shifted(z[t], softmax.Maximum) - Vector128.Create(softmax.LogSum));
+                gradient += EntropyBonus * p * (logP + Vector128.Create(softmax.Entropy));
+            }
+
+            dz[t] = gradient / count;
+        }
+    }
 
     private static float Required(float value) => Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus));
 }

@@ -46,7 +46,16 @@ internal readonly ref struct BatchTargets
 /// </summary>
 internal abstract record TargetLayout(int Outputs)
 {
+    /// <summary>What the targets are, as a sentence has it: <c>labels</c>, or <c>values</c>.</summary>
+    public abstract string Kind { get; }
+
+    /// <summary>The loss of such targets where none is chosen.</summary>
+    public abstract Loss PlainLoss { get; }
+
     public abstract int WordsPerRow { get; }
+
+    /// <summary>The sizes that the include declares.</summary>
+    public virtual IReadOnlyList<(string Name, int Value)> Sizes => [("targetTexels", MatrixShape.Texels(WordsPerRow))];
 
     /// <summary>Checks the targets of so many samples.</summary>
     /// <exception cref="ArgumentException">Lengths do not fit, or they are targets of another loss.</exception>
@@ -76,11 +85,31 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     /// <summary>Tells label_targets.glsl where the mask begins.</summary>
     public static (string Name, int Value) MaskConstant => ("TARGET_MASK_WORD", MaskWord);
 
+    public override string Kind => "labels";
+
+    public override Loss PlainLoss => new SoftmaxCrossEntropy();
+
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
+
+    /// <summary>The label and the weight of a packed target.</summary>
+    public static (int Label, float Weight) Read(ReadOnlySpan<uint> target) => ((int)target[0], BitConverter.UInt32BitsToSingle(target[1]));
+
+    /// <summary>Which of the four classes of a texel are allowed by a packed target, a bit each; those past the last one are not.</summary>
+    public static uint AllowedOfTexel(ReadOnlySpan<uint> target, int texel)
+    {
+        const int TexelsPerWord = BitsPerWord / MatrixShape.ColumnsPerTexel;
+        return target[MaskWord + (texel / TexelsPerWord)] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
+    }
 
     public override void Check(int rows, BatchTargets targets)
     {
-        if (!targets.AreLabels) throw new ArgumentException("This loss takes labels, one class a sample, but got values. Hand over labels (ints).", nameof(targets));
+        if (!targets.AreLabels)
+        {
+            throw new ArgumentException(
+                "Expected labels (ints), one class for each sample, but got values. Hand over labels, or choose a loss that takes values, such as " +
+                $"{nameof(MeanSquaredError)}.", nameof(targets));
+        }
+
         CheckLabels(rows, targets.Labels);
         CheckSampleWeights(rows, targets.SampleWeights);
         if (!targets.AllowedClasses.IsEmpty) CheckAllowed(rows, targets.Labels, targets.AllowedClasses);

@@ -26,7 +26,7 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>Makes a trainer; its state is made, its plan recorded and its kernels compiled at the first batch.</summary>
     /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
+    /// <param name="loss">The loss to minimize, which says whether batches have labels or values; null for plain cross-entropy.</param>
     /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
     /// <param name="fused">Runs a step in few dispatches; false runs each layer's own kernels, to compare. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
@@ -53,44 +53,75 @@ public sealed class BatchTrainer : IDisposable
     public long Steps => state?.Steps ?? 0;
 
     /// <summary>
-    /// One step on one batch. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
+    /// One step on one batch with labels. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
     /// loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), zero and negative too; empty for all one.</param>
     /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
     /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public BatchResult TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        return Train(batch, ref floatSteps, TexelFormat.Float);
+        return Train(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
     }
 
     /// <summary>
-    /// <see cref="TrainBatch"/> on features that are bytes, such as the pixels of images: each is seen as value / 255 (between 0 and 1), within a
-    /// rounding of what that float gives. A quarter is uploaded, and nothing has to be converted or searched for NaN. Its name is another one
+    /// One step on one batch with values, for a loss such as <see cref="MeanSquaredError"/>. Waits for the GPU; allocates nothing unless the batch
+    /// is larger than any before. A step whose loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
+    /// </summary>
+    /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <returns>The loss (the mean over the batch) with the weights before the step; <see cref="BatchResult.Correct"/> is 0.</returns>
+    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public BatchResult TrainBatch(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default)
+    {
+        return Train(features, BatchTargets.OfValues(targets, sampleWeights));
+    }
+
+    /// <summary>
+    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{int}, ReadOnlySpan{float}, ReadOnlySpan{bool})"/> on features that are bytes,
+    /// such as the pixels of images: each is seen as value / 255 (between 0 and 1), within a rounding of what that float gives. A quarter is uploaded, and nothing has to be converted or searched for NaN. Its name is another one
     /// so that no literal such as [1, 0] is taken for bytes. Predictions take floats: value / 255.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), zero and negative too; empty for all one.</param>
     /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
     /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, or a label is not among its allowed classes.</exception>
+    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public BatchResult TrainBatchOfBytes(
         ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
     {
-        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        return Train(batch, ref byteSteps, TexelFormat.Byte);
+        return Train(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+    }
+
+    /// <summary>
+    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float})"/> on features that are bytes, each seen as value / 255.
+    /// </summary>
+    /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
+    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <returns>The loss (the mean over the batch) with the weights before the step; <see cref="BatchResult.Correct"/> is 0.</returns>
+    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="NonFiniteValueException">A target or a weight is NaN or infinite.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
+    public BatchResult TrainBatchOfBytes(ReadOnlySpan<byte> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default)
+    {
+        return Train(features, BatchTargets.OfValues(targets, sampleWeights));
     }
 
     /// <summary>
@@ -107,10 +138,9 @@ public sealed class BatchTrainer : IDisposable
     /// One step on one batch, enqueued without waiting; allocates nothing unless the batch is larger than any before. A step whose
     /// loss is not finite changes nothing, and neither do those behind it, until a later Update of the device has told.
     /// </summary>
-    internal void EnqueueBatch(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
+    internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets targets)
     {
-        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+        TrainingBatch batch = TrainingBatch.Check(network.Inputs, layout, features, targets);
         using NeuralDevice.Scope scope = network.Enter();
         PrepareEnqueued(batch.Rows);
         enqueued!.Upload(batch);
@@ -121,13 +151,12 @@ public sealed class BatchTrainer : IDisposable
     internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
 
     /// <summary>One step on a batch that was written into <see cref="EnqueuedFeatures"/> on the GPU, enqueued without waiting; allocates nothing.</summary>
-    internal void EnqueueWrittenBatch(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights, ReadOnlySpan<bool> allowedClasses)
+    internal void EnqueueWrittenBatch(int rows, BatchTargets targets)
     {
-        BatchTargets targets = BatchTargets.OfLabels(labels, sampleWeights, allowedClasses);
-        layout.Check(labels.Length, targets);
+        layout.Check(rows, targets);
         using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
-        enqueued!.UploadTargets(targets, labels.Length);
+        enqueued!.UploadTargets(targets, rows);
         EnqueueLastBatch();
     }
 
@@ -152,7 +181,7 @@ public sealed class BatchTrainer : IDisposable
 
     /// <summary>The kernels of its first step of so many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.</summary>
     /// <param name="rows">Samples of a batch. A later batch that is larger may need other kernels.</param>
-    /// <param name="features">What the steps take: floats, or bytes (<see cref="TrainBatchOfBytes"/>), which have kernels of their own.</param>
+    /// <param name="features">What the steps take: floats, or bytes (TrainBatchOfBytes), which have kernels of their own.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less, or the format is none.</exception>
     /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
     public KernelSet KernelsFor(int rows, SampleFormat features = SampleFormat.Float)
@@ -203,6 +232,16 @@ public sealed class BatchTrainer : IDisposable
         enqueued?.Dispose();
     }
 
+    private BatchResult Train(ReadOnlySpan<float> features, BatchTargets targets)
+    {
+        return Train(TrainingBatch.Check(network.Inputs, layout, features, targets), ref floatSteps, TexelFormat.Float);
+    }
+
+    private BatchResult Train(ReadOnlySpan<byte> features, BatchTargets targets)
+    {
+        return Train(TrainingBatch.Check(network.Inputs, layout, features, targets), ref byteSteps, TexelFormat.Byte);
+    }
+
     private BatchResult Train(TrainingBatch batch, ref StepWorkspace? steps, TexelFormat features)
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -217,9 +256,9 @@ public sealed class BatchTrainer : IDisposable
 
         lastSteps = steps;
         state.PrepareStep(LearningRate);
-        BatchResult result = steps.Run(batch);
-        if (float.IsFinite(result.Loss)) state.Commit();
+        bool hasRun = steps.TryRun(batch, out BatchResult result);
+        if (hasRun && float.IsFinite(result.Loss)) state.Commit();
         else state.Discard();
-        return result;
+        return hasRun ? result : throw DispatchesSkippedException.OfCall();
     }
 }

@@ -18,6 +18,7 @@ public sealed class InFrameTrainer : IDisposable
 
     private readonly Network network;
     private readonly TrainingSet samples;
+    private readonly bool countsCorrect;
     private readonly WeakReference self;
     private readonly SampleOrder order;
     private readonly OptimizerState state;
@@ -35,7 +36,9 @@ public sealed class InFrameTrainer : IDisposable
     /// <param name="network">What it trains.</param>
     /// <param name="samples">What it learns from, of the network's inputs and outputs, on the same device.</param>
     /// <param name="options">How; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The samples have other sizes than the network, or live on another device.</exception>
+    /// <exception cref="ArgumentException">
+    /// The samples have other sizes than the network, live on another device, or have labels where the loss takes values (or the other way round).
+    /// </exception>
     /// <exception cref="DeviceLimitException">The batch is beyond what this device can hold or run.</exception>
     public InFrameTrainer(Network network, TrainingSet samples, TrainerOptions? options = null)
     {
@@ -44,24 +47,34 @@ public sealed class InFrameTrainer : IDisposable
         this.network = network;
         this.samples = samples;
         options ??= new TrainerOptions();
-        if (samples.Inputs != network.Inputs || samples.Classes != network.Outputs)
+        if (samples.Inputs != network.Inputs || samples.Outputs != network.Outputs)
         {
             throw new ArgumentException(
-                $"The network takes {network.Inputs} features and has {network.Outputs} classes; the samples have {samples.Inputs} features and " +
-                $"{samples.Classes} classes. Make the TrainingSet with the sizes of the network.", nameof(samples));
+                $"The network takes {network.Inputs} features and has {network.Outputs} outputs; the samples have {samples.Inputs} features and are for " +
+                $"{samples.Outputs} outputs. Make the TrainingSet with the sizes of the network.", nameof(samples));
+        }
+
+        Loss loss = options.ChosenLoss ?? samples.Layout.PlainLoss;
+        TargetLayout layout = loss.TargetsFor(network.Outputs);
+        if (layout != samples.Layout)
+        {
+            throw new ArgumentException(
+                $"The loss {loss.GetType().Name} takes {layout.Kind}, but the samples have {samples.Layout.Kind}. Choose another loss in TrainerOptions, or make the set " +
+                "with new TrainingSet for labels and with TrainingSet.ForValues for values.", nameof(samples));
         }
 
         if (!ReferenceEquals(samples.Device, network.Device))
             throw new ArgumentException("The samples live on another device than the network. Make both on one.", nameof(samples));
         int capacity = Math.Min(options.BatchSize, samples.Capacity);
         using NeuralDevice.Scope scope = network.Enter(savesHostState: false);
+        countsCorrect = loss.CountsCorrect;
         self = new WeakReference(this);
         LearningRate = options.Optimizer.LearningRate;
         FrameBudget = options.FrameBudget;
         order = new SampleOrder(samples, options.Seed, capacity);
         state = new OptimizerState(network, options.Optimizer);
         ledger = new StepLedger(network, state, MostReadbacks);
-        workspace = new StepWorkspace(network, capacity, options.Loss, state, source: order.Source, log: ledger.Log);
+        workspace = new StepWorkspace(network, capacity, loss, state, source: order.Source, log: ledger.Log);
         dispatches = [order.Filling, .. workspace.Dispatches];
         spender = new FrameSpender(network.Device, dispatches, capacity, options.TimeProvider);
     }
@@ -105,9 +118,10 @@ public sealed class InFrameTrainer : IDisposable
         samples.Upload();
         bool trains = State == TrainerState.Training;
         if (trains) RunFrame();
+        float accuracy = countsCorrect ? ledger.Accuracy : float.NaN;
         bool hasSkipped = trains && spender.Parts == 0 && spender.IsAheadOfGpu;
         Progress = new TrainingProgress(
-            ledger.Steps, order.Epochs, ledger.Loss, ledger.Accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0,
+            ledger.Steps, order.Epochs, ledger.Loss, accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0,
             hasSkipped ? TrainerState.WaitingForGpu : State);
         return Progress;
     }

@@ -67,7 +67,8 @@ internal sealed class SampleOrder : IDisposable
         sizes = new KernelArguments<int>(
             ("texels", texels), ("count", 0), ("batchSize", batchSize), ("stride", stride), ("firstBatch", 0), ("seed", seed), ("epochLow", 0), ("epochHigh", 0));
         Filling = new Dispatch(
-            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)), [MatrixBinding.Write("order", order)], [sizes], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
+            new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)) { Method = dispatch => new SampleOrderKernel(dispatch, GroupSize) },
+            [MatrixBinding.Write("order", order)], [sizes], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
         {
             NeedsBarrier = true,   // after what still reads the order of before
         };

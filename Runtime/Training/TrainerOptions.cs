@@ -11,9 +11,12 @@ public sealed record TrainerOptions
     /// <exception cref="ArgumentNullException">It is null.</exception>
     public Optimizer Optimizer { get; init => field = value ?? throw new ArgumentNullException(nameof(Optimizer)); } = new Sgd(LearningRate: 0.1f);
 
-    /// <summary>The loss to minimize.</summary>
+    /// <summary>
+    /// The loss to minimize. Where none is set, it is plain cross-entropy for samples with labels and <see cref="MeanSquaredError"/> for samples
+    /// with values; until it is set, this property says cross-entropy.
+    /// </summary>
     /// <exception cref="ArgumentNullException">It is null.</exception>
-    public Loss Loss { get; init => field = value ?? throw new ArgumentNullException(nameof(Loss)); } = new SoftmaxCrossEntropy();
+    public Loss Loss { get => ChosenLoss ?? new SoftmaxCrossEntropy(); init => ChosenLoss = value ?? throw new ArgumentNullException(nameof(Loss)); }
 
     /// <summary>How much it does in a frame: a <see cref="TimeSpan"/>, or <see cref="FrameBudget.Steps"/>.</summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
@@ -21,6 +24,9 @@ public sealed record TrainerOptions
 
     /// <summary>Chooses the order of the samples, another one in each epoch.</summary>
     public int Seed { get; init; } = 1;
+
+    /// <summary>The loss that was set; null for that of the samples' targets.</summary>
+    internal Loss? ChosenLoss { get; private init; }
 
     /// <summary>The clock by which the calls are held to the budget; a test hands in one of its own.</summary>
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;

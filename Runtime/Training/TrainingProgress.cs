@@ -34,7 +34,10 @@ public enum TrainerState
 /// <param name="Steps">Steps that were enqueued whole, without those that do not count: a loss was not finite, or the driver has skipped them.</param>
 /// <param name="Epochs">How often all samples were drawn, with the part of the current epoch.</param>
 /// <param name="Loss">The mean loss of a sample over the window: the last steps, at most 64, whose results have come. NaN before the first.</param>
-/// <param name="Accuracy">The share of right predictions over that window, before each step. NaN before the first.</param>
+/// <param name="Accuracy">
+/// The share of right predictions over that window, before each step. NaN before the first; and always with a loss for which no prediction is right or
+/// wrong, as that of a regression.
+/// </param>
 /// <param name="GpuTime">
 /// What training took in the last frame that was measured: by the GPU's clock or, where that is longer (a software driver works
 /// inside the calls), by that of the calls.
@@ -45,20 +48,3 @@ public enum TrainerState
 /// <param name="State">What it is doing.</param>
 public readonly record struct TrainingProgress(
     long Steps, double Epochs, float Loss, float Accuracy, TimeSpan GpuTime, int StepsThisFrame, TrainerState State);
-
-/// <summary>
-/// Dispatches of a trainer were enqueued and did not run. A conditional render of the host that was open while Tick was
-/// called (glBeginConditionalRender without its end) does that: the driver skips them without an error.
-/// </summary>
-public sealed class DispatchesSkippedException : InvalidOperationException
-{
-    /// <summary>Makes the exception with the sentence that its reader needs.</summary>
-    public DispatchesSkippedException(string message) : base(message) { }
-
-    internal static DispatchesSkippedException OfStep(long step, string call)
-    {
-        return new DispatchesSkippedException(
-            $"Training step {step} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
-            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training goes on with the next {call}.");
-    }
-}

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Labeled samples that live on the GPU: a matrix of features [capacity × inputs], and with each sample its label, its weight and
-/// its allowed classes. Trainers draw their batches from it by index inside their kernels, so that a step uploads nothing.
+/// Samples that live on the GPU: a matrix of features [capacity × inputs], and with each sample its weight and what a network should make of
+/// it: a label and the classes that are allowed, or values (<see cref="ForValues"/>). Trainers draw their batches from it by index inside their kernels, so that a step uploads nothing.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -29,7 +29,7 @@ public sealed class TrainingSet : IDisposable
     private int head;
     private bool disposed;
 
-    /// <summary>Makes an empty set. Its memory on the GPU is taken now, for all of its capacity.</summary>
+    /// <summary>Makes an empty set of samples with labels. Its memory on the GPU is taken now, for all of its capacity.</summary>
     /// <param name="device">Where it lives, with the networks that learn from it.</param>
     /// <param name="inputs">Features of a sample.</param>
     /// <param name="classes">Classes that labels come from.</param>
@@ -40,22 +40,38 @@ public sealed class TrainingSet : IDisposable
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public TrainingSet(NeuralDevice device, int inputs, int classes, int capacity, SampleFormat format = SampleFormat.Float)
+        : this(device, inputs, new LabelTargets(Requirements.Size(classes, "classes")), capacity, format)
+    {
+    }
+
+    private TrainingSet(NeuralDevice device, int inputs, TargetLayout layout, int capacity, SampleFormat format)
     {
         ArgumentNullException.ThrowIfNull(device);
         Inputs = Requirements.Size(inputs, "inputs");
-        Classes = Requirements.Size(classes, "classes");
+        Layout = layout;
         Capacity = Requirements.Size(capacity, "samples of a training set");
         TexelFormat texels = SampleFormats.Texels(format);
         Device = device;
         Format = format;
         MatrixShape features = device.Shape(capacity, inputs, "The features of a training set", texels);
-        Layout = new LabelTargets(classes);
         MatrixShape targets = device.Shape(capacity, Layout.WordsPerRow, "The targets of a training set");
         Features = new MatrixTexture(device, features, texels);
         Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
         staging = new SampleStaging(
             features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
         textures = new TextureStaging(device, texels, inputs, capacity);
+    }
+
+    /// <summary>Makes an empty set of samples with values, for a loss such as <see cref="MeanSquaredError"/>. Its memory on the GPU is taken now.</summary>
+    /// <param name="device">Where it lives, with the networks that learn from it.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="outputs">Values of a sample: the outputs of the networks.</param>
+    /// <param name="capacity">Most samples.</param>
+    /// <param name="format">How features are kept; values are floats.</param>
+    /// <inheritdoc cref="TrainingSet(NeuralDevice, int, int, int, SampleFormat)"/>
+    public static TrainingSet ForValues(NeuralDevice device, int inputs, int outputs, int capacity, SampleFormat format = SampleFormat.Float)
+    {
+        return new TrainingSet(device, inputs, new ValueTargets(Requirements.Size(outputs, "outputs")), capacity, format);
     }
 
     /// <summary>Samples in it, uploaded or waiting to be; at most <see cref="Capacity"/>.</summary>
@@ -67,8 +83,11 @@ public sealed class TrainingSet : IDisposable
     /// <summary>Features of a sample.</summary>
     public int Inputs { get; }
 
-    /// <summary>Classes that labels come from.</summary>
-    public int Classes { get; }
+    /// <summary>Outputs of the networks that learn from it: the classes that labels come from, or the values of a sample.</summary>
+    public int Outputs => Layout.Outputs;
+
+    /// <summary>Classes that labels come from: what <see cref="Outputs"/> are for samples with labels.</summary>
+    public int Classes => Outputs;
 
     /// <summary>How features are kept.</summary>
     public SampleFormat Format { get; }
@@ -88,7 +107,7 @@ public sealed class TrainingSet : IDisposable
     /// <summary>Counts how often it was cleared.</summary>
     internal int Generation { get; private set; }
 
-    /// <summary>Adds a sample to a set of floats. Makes no OpenGL call.</summary>
+    /// <summary>Adds a sample with a label to a set of floats. Makes no OpenGL call.</summary>
     /// <param name="features">[inputs].</param>
     /// <param name="label">The class that is right.</param>
     /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
@@ -104,7 +123,7 @@ public sealed class TrainingSet : IDisposable
         AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
     }
 
-    /// <summary>Adds a sample to a set of bytes. Makes no OpenGL call.</summary>
+    /// <summary>Adds a sample with a label to a set of bytes. Makes no OpenGL call.</summary>
     /// <param name="features">[inputs], each seen as value / 255.</param>
     /// <param name="label">The class that is right.</param>
     /// <param name="sampleWeight">The factor of the sample's cross-entropy, zero and negative too.</param>
@@ -120,7 +139,30 @@ public sealed class TrainingSet : IDisposable
         AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
     }
 
-    /// <summary>Adds samples to a set of floats, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <summary>Adds a sample with values to a set of floats. Makes no OpenGL call.</summary>
+    /// <param name="features">[inputs].</param>
+    /// <param name="targets">[outputs]: the values that the outputs should have.</param>
+    /// <param name="sampleWeight">The factor of the sample's loss, zero and negative too.</param>
+    /// <exception cref="InvalidOperationException">The set keeps bytes.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, or the set's samples have labels.</exception>
+    /// <exception cref="NonFiniteValueException">A feature, a target or the weight is NaN or infinite.</exception>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
+    public void Add(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, float sampleWeight = 1)
+    {
+        RequireOne(features.Length);
+        AddRange(features, targets, new ReadOnlySpan<float>(in sampleWeight));
+    }
+
+    /// <summary>Adds a sample with values to a set of bytes, each seen as value / 255. Makes no OpenGL call.</summary>
+    /// <exception cref="InvalidOperationException">The set keeps floats.</exception>
+    /// <inheritdoc cref="Add(ReadOnlySpan{float}, ReadOnlySpan{float}, float)"/>
+    public void Add(ReadOnlySpan<byte> features, ReadOnlySpan<float> targets, float sampleWeight = 1)
+    {
+        RequireOne(features.Length);
+        AddRange(features, targets, new ReadOnlySpan<float>(in sampleWeight));
+    }
+
+    /// <summary>Adds samples with labels to a set of floats, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
     /// <param name="features">[samples × inputs], row-major; its length gives their number. Of more than the capacity the last ones stay.</param>
     /// <param name="labels">[samples], each a class.</param>
     /// <param name="sampleWeights">[samples]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
@@ -131,14 +173,10 @@ public sealed class TrainingSet : IDisposable
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
     public void AddRange(
-        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
-    {
-        RequireFormat(SampleFormat.Float);
-        TrainingBatch batch = TrainingBatch.Check(Inputs, Layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        Stage(MemoryMarshal.AsBytes(features), sizeof(float), batch.Targets, batch.Rows);
-    }
+        ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default) =>
+        AddRange(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
 
-    /// <summary>Adds samples to a set of bytes, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <summary>Adds samples with labels to a set of bytes, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
     /// <param name="features">[samples × inputs], row-major, each seen as value / 255. Of more than the capacity the last ones stay.</param>
     /// <param name="labels">[samples], each a class.</param>
     /// <param name="sampleWeights">[samples]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
@@ -149,15 +187,25 @@ public sealed class TrainingSet : IDisposable
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
     /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
     public void AddRange(
-        ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default)
-    {
-        RequireFormat(SampleFormat.Bytes);
-        TrainingBatch batch = TrainingBatch.Check(Inputs, Layout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
-        Stage(features, sizeof(byte), batch.Targets, batch.Rows);
-    }
+        ReadOnlySpan<byte> features, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default) =>
+        AddRange(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
+
+    /// <summary>Adds samples with values to a set of floats, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <param name="features">[samples × inputs], row-major; its length gives their number. Of more than the capacity the last ones stay.</param>
+    /// <param name="targets">[samples × outputs], row-major: the values that the outputs should have.</param>
+    /// <param name="sampleWeights">[samples]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <inheritdoc cref="Add(ReadOnlySpan{float}, ReadOnlySpan{float}, float)"/>
+    public void AddRange(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default) =>
+        AddRange(features, BatchTargets.OfValues(targets, sampleWeights));
+
+    /// <summary>Adds samples with values to a set of bytes, each seen as value / 255, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
+    /// <exception cref="InvalidOperationException">The set keeps floats.</exception>
+    /// <inheritdoc cref="AddRange(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float})"/>
+    public void AddRange(ReadOnlySpan<byte> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default) =>
+        AddRange(features, BatchTargets.OfValues(targets, sampleWeights));
 
     /// <summary>
-    /// Adds what a texture of the game shows now as a sample, without reading it back: scaled to width × height pixels, each the mean
+    /// Adds what a texture of the game shows now as a sample with a label, without reading it back: scaled to width × height pixels, each the mean
     /// over its box of the texture. The features are the pixels row by row, from the texture's first row on (the bottom of what
     /// OpenGL has rendered), with the channels of a pixel side by side.
     /// </summary>
@@ -193,19 +241,21 @@ public sealed class TrainingSet : IDisposable
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The set or the device was disposed.</exception>
     public void AddTexture(
-        uint texture, int width, int height, TextureChannels channels, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
-    {
-        using NeuralDevice.Scope scope = Enter();
-        TextureFeatures.RequireSize(width, height, channels, Inputs);
-        BatchTargets targets = BatchTargets.OfLabels(new(in label), new(in sampleWeight), allowedClasses);
-        Layout.Check(1, targets);
-        textures.Prepare(texture, width, height, channels);
-        textures.RemoveFirst(staging.MakeRoom(1));
-        textures.Append();
-        Layout.Pack(targets, staging.Append(isTexture: true).Targets.Span);
-    }
+        uint texture, int width, int height, TextureChannels channels, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default) =>
+        AddTexture(texture, width, height, channels, BatchTargets.OfLabels(new(in label), new(in sampleWeight), allowedClasses));
 
-    /// <summary>The kernel of <see cref="AddTexture"/>, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
+    /// <summary>Adds what a texture of the game shows now as a sample with values, without reading it back, as with a label.</summary>
+    /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
+    /// <param name="width">Pixels side by side; width × height × channels are the set's inputs.</param>
+    /// <param name="height">Rows of pixels.</param>
+    /// <param name="channels">Which values of a pixel are features.</param>
+    /// <param name="targets">[outputs]: the values that the outputs should have.</param>
+    /// <param name="sampleWeight">The factor of the sample's loss, zero and negative too.</param>
+    /// <inheritdoc cref="AddTexture(uint, int, int, TextureChannels, int, float, ReadOnlySpan{bool})"/>
+    public void AddTexture(uint texture, int width, int height, TextureChannels channels, ReadOnlySpan<float> targets, float sampleWeight = 1) =>
+        AddTexture(texture, width, height, channels, BatchTargets.OfValues(targets, new(in sampleWeight)));
+
+    /// <summary>The kernel of AddTexture, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
     /// <param name="textureWidth">Texels side by side of the game's textures.</param>
     /// <param name="textureHeight">Their rows of texels.</param>
     /// <param name="channels">Which values of a pixel will be features.</param>
@@ -290,6 +340,31 @@ public sealed class TrainingSet : IDisposable
         return rows;
     }
 
+    private void AddRange(ReadOnlySpan<float> features, BatchTargets targets)
+    {
+        RequireFormat(SampleFormat.Float);
+        TrainingBatch batch = TrainingBatch.Check(Inputs, Layout, features, targets);
+        Stage(MemoryMarshal.AsBytes(features), sizeof(float), batch.Targets, batch.Rows);
+    }
+
+    private void AddRange(ReadOnlySpan<byte> features, BatchTargets targets)
+    {
+        RequireFormat(SampleFormat.Bytes);
+        TrainingBatch batch = TrainingBatch.Check(Inputs, Layout, features, targets);
+        Stage(features, sizeof(byte), batch.Targets, batch.Rows);
+    }
+
+    private void AddTexture(uint texture, int width, int height, TextureChannels channels, BatchTargets targets)
+    {
+        using NeuralDevice.Scope scope = Enter();
+        TextureFeatures.RequireSize(width, height, channels, Inputs);
+        Layout.Check(1, targets);
+        textures.Prepare(texture, width, height, channels);
+        textures.RemoveFirst(staging.MakeRoom(1));
+        textures.Append();
+        Layout.Pack(targets, staging.Append(isTexture: true).Targets.Span);
+    }
+
     private void Stage(ReadOnlySpan<byte> features, int bytesPerFeature, BatchTargets targets, int rows)
     {
         int bytes = Inputs * bytesPerFeature;
@@ -299,7 +374,7 @@ public sealed class TrainingSet : IDisposable
         {
             (Memory<byte> stagedFeatures, Memory<uint> stagedTargets) = staging.Append();
             features.Slice(i * bytes, bytes).CopyTo(stagedFeatures.Span);   // the padding behind it was never written
-            Layout.Pack(targets.Row(i, Classes), stagedTargets.Span);
+            Layout.Pack(targets.Row(i, Outputs), stagedTargets.Span);
         }
     }
 

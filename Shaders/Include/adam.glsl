@@ -2,6 +2,8 @@
 //   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //   w' = w - learningRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 // The two corrections come as scalars, computed in double.
+#include "bindings.glsl"
+
 SCALAR(learningRate);
 SCALAR(beta1);
 SCALAR(beta2);

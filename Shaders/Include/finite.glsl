@@ -11,3 +11,10 @@ bvec4 isNegative(vec4 values)
 {
     return lessThan(floatBitsToUint(values) - 0x80000001u, uvec4(0x7F800000u));
 }
+
+// Where a value is further from zero than a bound that is not negative, as an infinity is, and is not NaN.
+bvec4 isBeyond(vec4 values, float bound)
+{
+    uint bits = floatBitsToUint(bound);
+    return lessThan((floatBitsToUint(values) & 0x7FFFFFFFu) - bits - 1u, uvec4(0x7F800000u - bits));
+}

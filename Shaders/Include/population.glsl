@@ -1,80 +1,20 @@
-// A population: many networks of one shape, softmax(relu(x . W1 + b1) . W2 + b2). A lane is a network: it walks its own weights
-// and ROWS of its own samples, exchanges nothing with the lanes beside it and needs no barrier.
-//
-// The parameters of one network are PARAMETER_TEXELS texels. First, for each texel h of the hidden layer (four units), a run of
-// RUN_TEXELS: the rows of W1 [inputs x hidden] in their column h, then b1's, then those of W2 transposed [classes x hidden], so
-// that ten classes cost ten and not twelve. Then b2 [classes]. So a lane reads from the first texel to the last.
-// GROUP_SIZE networks share a row of the matrix [members / GROUP_SIZE x 4 * PARAMETER_TEXELS * GROUP_SIZE], their texels
-// by turns: what the lanes of a workgroup read at once lies side by side. PopulationLayout is the same in C#.
+// The forward pass of a population: Z = activate(X . W1 + b1) . W2 + b2 (slot ACTIVATION). A lane walks its own weights and ROWS of its own
+// samples, exchanges nothing with the lanes beside it and needs no barrier.
 //
 // Features [members * rows x inputs] and targets have a row a sample, those of a network below each other.
 //
-// Short dimensions are written out in the source text; longer ones are loops, where arrays keep to memory. The sums have one
-// order: inputs four products at a time, hidden units four at a time, batch rows and classes in order.
-#include "matrix.glsl"
+// Short dimensions are written out in the source text; longer ones are loops, where arrays keep to memory. C# makes the macros
+// (RegisterTiledPopulation):
+//   EACH_ROW(F)             F(0) F(1) ... F(ROWS - 1)
+//   EACH_INPUT_TEXEL(F)     F(0) F(1) ... F(INPUT_TEXELS - 1), or a loop of F
+//   EACH_OUTPUT_TEXEL(F)    the same of OUTPUT_TEXELS
+// With KEEPS_FEATURES, features stay in registers for the whole kernel.
+// The including kernel declares z, an array of ROWS * OUTPUT_TEXELS texels.
+// The sums have one order: inputs four products at a time, hidden units four at a time, batch rows and outputs in order.
+#include "population_layout.glsl"
+#include <ACTIVATION>
 
-layout(local_size_x = GROUP_SIZE) in;
-READ(parameters);
 READ(features);
-SIZE(members);
-
-const int INPUT_TEXELS = (INPUTS + 3) / 4;
-const int HIDDEN_TEXELS = (HIDDEN + 3) / 4;
-const int CLASS_TEXELS = (CLASSES + 3) / 4;
-const int RUN_TEXELS = INPUTS + 1 + CLASSES;
-const int PARAMETER_TEXELS = HIDDEN_TEXELS * RUN_TEXELS + CLASS_TEXELS;
-const float LOWEST = -3.402823466e38;
-
-#if ROWS == 1
-#define EACH_ROW(F) F(0)
-#elif ROWS == 2
-#define EACH_ROW(F) F(0) F(1)
-#elif ROWS == 4
-#define EACH_ROW(F) F(0) F(1) F(2) F(3)
-#elif ROWS == 8
-#define EACH_ROW(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
-#endif
-
-// EACH_CLASS(F) and EACH_INPUT(F) may run past the last one, so that F begins with a condition on a constant.
-#if CLASSES <= 4
-#define CLASS_SLOTS 4
-#define EACH_CLASS(F) F(0) F(1) F(2) F(3)
-#elif CLASSES <= 8
-#define CLASS_SLOTS 8
-#define EACH_CLASS(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
-#elif CLASSES <= 16
-#define CLASS_SLOTS 16
-#define EACH_CLASS(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
-#else
-#define CLASS_SLOTS ((CLASSES + 3) / 4 * 4)
-#define EACH_CLASS(F) for (int nextClass = 0; nextClass < CLASSES; nextClass++) { F(nextClass) }
-#endif
-
-#if INPUTS <= 4
-#define INPUT_SLOTS 1
-#define EACH_INPUT(F) F(0)
-#elif INPUTS <= 8
-#define INPUT_SLOTS 2
-#define EACH_INPUT(F) F(0) F(1)
-#elif INPUTS <= 16
-#define INPUT_SLOTS 4
-#define EACH_INPUT(F) F(0) F(1) F(2) F(3)
-#elif INPUTS <= 32
-#define INPUT_SLOTS 8
-#define EACH_INPUT(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
-#else
-#define EACH_INPUT(F) for (int nextInput = 0; nextInput < INPUT_TEXELS; nextInput++) { F(nextInput) }
-#endif
-
-int parameterOrigin(int member)
-{
-    return matrixTexel(member / GROUP_SIZE, member % GROUP_SIZE, PARAMETER_TEXELS * GROUP_SIZE);
-}
-
-int parameterTexel(int origin, int texel)
-{
-    return origin + texel * GROUP_SIZE;
-}
 
 // Where each of the rows has its features. Past the last row it is the last one again, whose results are not used.
 #define DECLARE_SAMPLES(member, firstRow) \
@@ -85,71 +25,74 @@ int parameterTexel(int origin, int texel)
     sampleRow[row] = member * rows + min(firstRow + row, rows - 1); \
     featureAt[row] = matrixTexel(sampleRow[row], 0, INPUT_TEXELS);
 
-// The features, kept for the whole kernel where they are few; FEATURE(row, k) is a texel of them.
-#ifdef INPUT_SLOTS
-#define DECLARE_FEATURES vec4 kept[ROWS * INPUT_SLOTS]; EACH_INPUT(KEEP_INPUT)
-#define KEEP_INPUT(k) if (k < INPUT_TEXELS) { const int keptTexel = k; EACH_ROW(KEEP_FEATURE) }
-#define KEEP_FEATURE(row) kept[row * INPUT_SLOTS + keptTexel] = LOAD(features, featureAt[row] + keptTexel);
-#define FEATURE(row, k) kept[row * INPUT_SLOTS + k]
+// FEATURE(row, k) is a texel of the features.
+#ifdef KEEPS_FEATURES
+#define DECLARE_FEATURES vec4 kept[ROWS * INPUT_TEXELS]; EACH_INPUT_TEXEL(KEEP_INPUT)
+#define KEEP_INPUT(k) { const int keptTexel = k; EACH_ROW(KEEP_FEATURE) }
+#define KEEP_FEATURE(row) kept[row * INPUT_TEXELS + keptTexel] = LOAD(features, featureAt[row] + keptTexel);
+#define FEATURE(row, k) kept[row * INPUT_TEXELS + k]
 #else
 #define DECLARE_FEATURES
 #define FEATURE(row, k) LOAD(features, featureAt[row] + k)
 #endif
 
-// hidden[row] = b1 + sum over inputs, before the ReLU, for the texel of hidden units whose run begins at the texel `run`.
+// hidden[row] = activate(b1 + sum over inputs) for the texel of hidden units whose run begins at the texel `run`.
 #define COMPUTE_HIDDEN \
-    vec4 bias1 = LOAD(parameters, parameterTexel(origin, run + INPUTS)); \
+    vec4 bias1 = LOAD(weights, parameterTexel(origin, run + INPUTS)); \
     EACH_ROW(START_HIDDEN) \
-    EACH_INPUT(ADD_INPUT)
+    EACH_INPUT_TEXEL(ADD_INPUT) \
+    EACH_ROW(ACTIVATE)
 #define START_HIDDEN(row) hidden[row] = bias1;
 #define ADD_INPUT(k) \
-    if (k < INPUT_TEXELS) \
     { \
         const int texel = k; \
-        vec4 w0 = LOAD_WEIGHTS(4 * texel), w1 = LOAD_WEIGHTS(4 * texel + 1); \
-        vec4 w2 = LOAD_WEIGHTS(4 * texel + 2), w3 = LOAD_WEIGHTS(4 * texel + 3); \
+        vec4 w0 = INPUT_WEIGHTS(4 * texel), w1 = INPUT_WEIGHTS(4 * texel + 1); \
+        vec4 w2 = INPUT_WEIGHTS(4 * texel + 2), w3 = INPUT_WEIGHTS(4 * texel + 3); \
         EACH_ROW(ADD_PRODUCTS) \
     }
-#define LOAD_WEIGHTS(i) (i < INPUTS ? LOAD(parameters, parameterTexel(origin, run + i)) : vec4(0.0))
+#define INPUT_WEIGHTS(i) (i < INPUTS ? LOAD(weights, parameterTexel(origin, run + i)) : vec4(0.0))
 #define ADD_PRODUCTS(row) \
     { \
         vec4 v = FEATURE(row, texel); \
         hidden[row] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3; \
     }
+#define ACTIVATE(row) hidden[row] = activate(hidden[row]);
 
-// z[row * CLASS_SLOTS + c]: the logits. The three behind the last are named by CLASS_TEXEL, and never used.
-#define COMPUTE_LOGITS \
-    EACH_CLASS(START_LOGIT) \
+// z[row * OUTPUT_TEXELS + t]: the outputs.
+#define COMPUTE_OUTPUTS \
+    EACH_OUTPUT_TEXEL(START_OUTPUT) \
     for (int h = 0; h < HIDDEN_TEXELS; h++) \
     { \
         int run = h * RUN_TEXELS; \
         vec4 hidden[ROWS]; \
         COMPUTE_HIDDEN \
-        EACH_ROW(RECTIFY) \
-        EACH_CLASS(ADD_CLASS) \
+        EACH_OUTPUT_TEXEL(ADD_OUTPUT) \
     }
-#define START_LOGIT(c) \
-    if (c < CLASSES) \
+#define START_OUTPUT(t) \
     { \
-        const int j = c; \
-        float bias2 = LOAD(parameters, parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + j / 4))[j % 4]; \
-        EACH_ROW(START_LOGIT_ROW) \
+        const int texel = t; \
+        vec4 bias2 = LOAD(weights, parameterTexel(origin, HIDDEN_TEXELS * RUN_TEXELS + texel)); \
+        EACH_ROW(START_OUTPUT_ROW) \
     }
-#define START_LOGIT_ROW(row) z[row * CLASS_SLOTS + j] = bias2;
-#define RECTIFY(row) hidden[row] = max(hidden[row], vec4(0.0));
-#define ADD_CLASS(c) \
-    if (c < CLASSES) \
+#define START_OUTPUT_ROW(row) z[row * OUTPUT_TEXELS + texel] = bias2;
+#define ADD_OUTPUT(t) \
     { \
-        const int j = c; \
-        vec4 w = LOAD(parameters, parameterTexel(origin, run + INPUTS + 1 + j)); \
-        EACH_ROW(ADD_CLASS_ROW) \
+        const int texel = t; \
+        vec4 w0 = OUTPUT_WEIGHTS(4 * texel), w1 = OUTPUT_WEIGHTS(4 * texel + 1); \
+        vec4 w2 = OUTPUT_WEIGHTS(4 * texel + 2), w3 = OUTPUT_WEIGHTS(4 * texel + 3); \
+        EACH_ROW(ADD_OUTPUT_ROW) \
     }
-#define ADD_CLASS_ROW(row) z[row * CLASS_SLOTS + j] += dot(hidden[row], w);
+#define OUTPUT_WEIGHTS(j) (j < OUTPUTS ? LOAD(weights, parameterTexel(origin, run + INPUTS + 1 + j)) : vec4(0.0))
+#define ADD_OUTPUT_ROW(row) \
+    z[row * OUTPUT_TEXELS + texel] += vec4(dot(hidden[row], w0), dot(hidden[row], w1), dot(hidden[row], w2), dot(hidden[row], w3));
 
-// Four of them, from the class j on: a texel. There are none past the last class.
-#define CLASS_TEXEL(row, j) \
-    vec4( \
-        z[row * CLASS_SLOTS + j], \
-        j + 1 < CLASSES ? z[row * CLASS_SLOTS + j + 1] : 0.0, \
-        j + 2 < CLASSES ? z[row * CLASS_SLOTS + j + 2] : 0.0, \
-        j + 3 < CLASSES ? z[row * CLASS_SLOTS + j + 3] : 0.0)
+// The outputs of one row at a time: losses and the softmax index them by a variable, which keeps an array out of registers.
+vec4 rowOutputs[OUTPUT_TEXELS];
+
+#define TAKE_OUTPUTS(row) { const int taken = row; EACH_OUTPUT_TEXEL(TAKE_OUTPUT) }
+#define TAKE_OUTPUT(t) rowOutputs[t] = z[taken * OUTPUT_TEXELS + t];
+
+vec4 networkOutput(int row, int texel)
+{
+    return rowOutputs[OUTPUT_TEXELS == 1 ? 0 : texel];
+}

@@ -1,4 +1,6 @@
 // Slot OPTIMIZER: stochastic gradient descent, g' = g + weightDecay * w;  w' = w - learningRate * g'.
+#include "bindings.glsl"
+
 SCALAR(learningRate);
 SCALAR(weightDecay);
 

@@ -1,4 +1,6 @@
 // Slot OPTIMIZER: stochastic gradient descent with momentum, g' = g + weightDecay * w;  v' = momentum * v + g';  w' = w - learningRate * v'.
+#include "bindings.glsl"
+
 SCALAR(learningRate);
 SCALAR(momentum);
 SCALAR(weightDecay);

@@ -31,7 +31,7 @@ internal sealed class AgentBudgetTests : IDisposable
     {
         gl.DelayFrames = delayFrames;
         if (isInsideTheCalls) time.Besides = () => gl.Nanoseconds;
-        gl.NanosecondsPerGroup = 4_000_000;
+        SetCostOfAStep(brains, brains == BrainSharing.Shared ? 24_000_000 : 8_000_000);
         using AgentPopulation agents = Cloning(brains, TimeSpan.FromMilliseconds(200));
         List<double> times = Frames(agents, 60);
         Assert.That(times[20..], Has.All.AtMost(1.15 * Budget));
@@ -52,7 +52,7 @@ internal sealed class AgentBudgetTests : IDisposable
     public void AStepThatIsLongerThanTheBudgetRunsInEveryFewFrames()
     {
         const int Count = 60;
-        gl.NanosecondsPerGroup = 700_000_000;
+        SetCostOfAStep(BrainSharing.OneEach, 1_400_000_000);
         using AgentPopulation agents = Cloning(BrainSharing.OneEach, TimeSpan.FromMilliseconds(200));
         Frames(agents, 20);
         long before = agents.Progress.TrainingSteps;
@@ -64,7 +64,7 @@ internal sealed class AgentBudgetTests : IDisposable
     [Test]
     public void TheyShareABudgetWithATrainer()
     {
-        gl.NanosecondsPerGroup = 4_000_000;
+        SetCostOfAStep(BrainSharing.Shared, 24_000_000);
         SharedFrameBudget shared = new(TimeSpan.FromMilliseconds(200));
         using AgentPopulation agents = Cloning(BrainSharing.Shared, shared), others = Cloning(BrainSharing.Shared, shared);
         List<double> times = [];
@@ -101,6 +101,17 @@ internal sealed class AgentBudgetTests : IDisposable
         Assert.That(times.Distinct().Count(), Is.GreaterThan(3));
         if (delayFrames < 16) Assert.That(told[20..], Is.EqualTo(times.GetRange(20 - late, 60)).Within(100.0), "a tick of TimeSpan");
         else Assert.That(told.Distinct(), Is.SubsetOf(times.Append(0)).And.Some.Positive, "of the frames that found a query");
+    }
+
+    /// <summary>A step is of as many workgroups as the kernel family makes it.</summary>
+    private void SetCostOfAStep(BrainSharing brains, long nanoseconds)
+    {
+        using AgentPopulation agents = Cloning(brains, FrameBudget.Steps(1));
+        Frames(agents, 20);
+        (long steps, long groups) = (agents.Progress.TrainingSteps, gl.Groups);
+        Frames(agents, 1);
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(steps + 1));
+        gl.NanosecondsPerGroup = nanoseconds / (gl.Groups - groups);
     }
 
     private AgentPopulation Cloning(BrainSharing brains, FrameBudget budget)

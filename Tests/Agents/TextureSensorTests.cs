@@ -12,6 +12,9 @@ internal sealed class TextureSensorTests
     private const int Wide = 9;
     private const int High = 7;
 
+    [SetUp]
+    public void NeedsTextures() => TestDevice.RequireOpenGL();
+
     [Test]
     public void TheNetworkSeesTheMeansOfTheTexture(
         [Values(1, 3, 7, 785)] int observations, [Values] TextureChannels channels, [Values] bool isPart, [Values] BrainSharing brains)

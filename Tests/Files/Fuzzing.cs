@@ -31,18 +31,22 @@ internal sealed partial class Fuzzing
     [
         "hidden.weight", "hidden.bias", "output.weight", "output.bias", "optimizer.velocity.output.bias", "optimizer.first_moment.output.bias",
         Safetensors.Metadata, Safetensors.ElementType, Safetensors.Shape, Safetensors.Offsets, "optimizer", "format_version", "layout",
-        "activation", "trainer.steps", "trainer.kernel_family", "", "x", "\\u0068idden.weight", "\\ud800", new('n', 700),
+        "activation", "model", "trainer.steps", "trainer.kernel_family", "", "x", "\\u0068idden.weight", "\\ud800", new('n', 700),
     ];
 
     private readonly SeededRandom random;
-    private readonly (byte[] File, string[] Layers)[] models;
+    private readonly (byte[] File, ModelFormat Format)[] models;
     private readonly (byte[] File, bool Images)[] idxFiles;
 
     public Fuzzing(ulong seed)
     {
         random = new SeededRandom(seed);
         int[][] shapes = [[1, 2], [5, 3], [1, 1, 2], [3, 5, 4], [4, 1]];   // the last has too few classes
-        models = [.. shapes.SelectMany((sizes, i) => ModelFiles.Optimizers.Select(optimizer => (ModelFiles.Write(ModelFiles.Make(i, sizes, optimizer)), ModelFiles.LayersOf(sizes))))];
+        models =
+        [
+            .. shapes.SelectMany((sizes, i) => ModelFiles.Optimizers.Select(optimizer => (ModelFiles.Write(ModelFiles.Make(i, sizes, optimizer)), ModelFiles.FormatOf(sizes)))),
+            (ModelFiles.Write(ModelFiles.Make(9, [3, 5, 1], new Sgd(0.1f), new MeanSquaredError()), ModelFiles.Regressor), ModelFiles.Regressor),
+        ];
         byte[] images = [0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4, .. Enumerable.Range(0, 24).Select(i => (byte)i)];
         byte[] labels = [0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 4, 5];
         idxFiles = [(images, true), (labels, false), (Gzip(images), true), (Gzip(labels), false)];
@@ -70,18 +74,18 @@ internal sealed partial class Fuzzing
 
     private void TryModel()
     {
-        (byte[] file, string[] layers) = Pick(models);
+        (byte[] file, ModelFormat format) = Pick(models);
         byte[] spoiled = random.NextInt32(4) == 0 ? SpoilBytes(file) : SpoilParts(file);
-        int[]? sizes = random.NextInt32(4) == 0 ? [.. layers.Select(_ => random.NextInt32(4) + 1), random.NextInt32(4) + 2] : null;
+        int[]? sizes = random.NextInt32(4) == 0 ? [.. format.Layers.Select(_ => random.NextInt32(4) + 1), random.NextInt32(4) + 2] : null;
         bool checkpoint = random.NextInt32(4) == 0;
-        if (random.NextInt32(16) == 0) layers = layers == ModelFiles.Linear ? ModelFiles.TwoLayers : ModelFiles.Linear;
+        if (random.NextInt32(16) == 0) format = Pick<ModelFormat>([ModelFiles.Linear, ModelFiles.TwoLayers, ModelFiles.Regressor]);
         using Stream stream = StreamOf(spoiled, mayEndSooner: true);
         Watch(spoiled, SpareBytes + (8L * spoiled.Length), () =>
         {
             try
             {
-                ModelContent model = ModelFile.Read(stream, "a file", layers, sizes, checkpoint);
-                if (!IsWhole(model, layers)) throw new InvalidOperationException("What was accepted is not whole.");
+                ModelContent model = ModelFile.Read(stream, "a file", format, sizes, checkpoint);
+                if (!IsWhole(model, format.Layers)) throw new InvalidOperationException("What was accepted is not whole.");
                 Accepted++;
             }
             catch (ModelFileException exception)

@@ -24,7 +24,7 @@ internal sealed class ModelFileTests
         written.Parameters[^1][^1] = float.Epsilon;
         written.Parameters[^1][0] = float.MaxValue;
         byte[] file = ModelFiles.Write(written);
-        ModelContent read = ModelFiles.Read(file, ModelFiles.LayersOf(sizes));
+        ModelContent read = ModelFiles.Read(file, ModelFiles.FormatOf(sizes));
         Assert.That(read.Sizes, Is.EqualTo(sizes));
         AssertSameBits(read.Parameters, written.Parameters);
         Assert.That(read.Training is null, Is.EqualTo(optimizer is null));
@@ -43,7 +43,7 @@ internal sealed class ModelFileTests
         {
             int[] sizes = [1 + random.NextInt32(40), .. i % 2 == 0 ? [] : new[] { 1 + random.NextInt32(40) }, 2 + random.NextInt32(20)];
             ModelContent written = ModelFiles.Make(i, sizes, ModelFiles.Optimizers[random.NextInt32(ModelFiles.Optimizers.Length)]);
-            ModelContent read = ModelFiles.Read(ModelFiles.Write(written), ModelFiles.LayersOf(sizes));
+            ModelContent read = ModelFiles.Read(ModelFiles.Write(written), ModelFiles.FormatOf(sizes));
             Assert.That(read.Sizes, Is.EqualTo(sizes));
             AssertSameBits(read.Parameters, written.Parameters);
         }
@@ -88,6 +88,7 @@ internal sealed class ModelFileTests
         Dictionary<string, string> metadata = header.GetProperty("__metadata__").Deserialize<Dictionary<string, string>>()!;
         Assert.That(metadata["format_version"], Is.EqualTo("1"));
         Assert.That(metadata["layout"], Is.EqualTo("row-major [inputs, units]"));
+        Assert.That(metadata["model"], Is.EqualTo("classifier"));
         Assert.That(metadata["activation"], Is.EqualTo("none"));
         Assert.That(metadata["generator"], Does.Match(@"^NeuralPlugin \d+\.\d+\.\d+$"));
         Assert.That(metadata["optimizer"], Is.EqualTo("sgd"));
@@ -99,6 +100,8 @@ internal sealed class ModelFileTests
     /// <summary>A file as the format's own library writes it: entries by name, other metadata or none, the data in that order.</summary>
     [TestCase("")]
     [TestCase("\"__metadata__\":{\"format\":\"pt\"},")]
+    [TestCase("\"__metadata__\":{},")]
+    [TestCase("\"__metadata__\":null,")]
     public void AFileOfTheFormatsOwnLibraryIsRead(string metadata)
     {
         string header = $$"""
@@ -116,6 +119,30 @@ internal sealed class ModelFileTests
     {
         ModelContent model = ModelFiles.Make(1, [2, 3], new Adam());
         Assert.That(ModelFiles.Read(ModelFiles.Write(model), ModelFiles.Linear).Parameters, Is.EqualTo(model.Parameters));
+    }
+
+    /// <summary>Of one output, too, with a loss that has no hyperparameters.</summary>
+    [Test]
+    public void ARegressorsCheckpointComesBack([Values(1, 3)] int outputs)
+    {
+        ModelContent written = ModelFiles.Make(3, [5, 4, outputs], new Adam(0.01f), new MeanSquaredError());
+        ModelContent read = ModelFiles.Read(ModelFiles.Write(written, ModelFiles.Regressor), ModelFiles.Regressor);
+        AssertSameBits(read.Parameters, written.Parameters);
+        Assert.That(read.Training!.Loss, Is.EqualTo(new MeanSquaredError()));
+    }
+
+    [Test]
+    public void AFileOfAnotherKindOfModelIsRefusedAndOneThatDoesNotSayIsTaken()
+    {
+        byte[] file = ModelFiles.Write(ModelFiles.Make(1, [5, 4, 3]));
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => ModelFiles.Read(file, ModelFiles.Regressor))!;
+        Assert.That(exception.Defect, Is.EqualTo(FileDefect.Model));
+        Assert.That(exception.Message, Does.Contain("model is 'classifier', and 'regressor' is needed"));
+        Assert.Throws<ModelFileException>(() => ModelFiles.Read(ModelFiles.Write(ModelFiles.Make(1, [5, 4, 3]), ModelFiles.Regressor), ModelFiles.TwoLayers));
+
+        int offset = Encoding.Latin1.GetString(file).IndexOf("\"model\"", StringComparison.Ordinal);
+        "\"other\""u8.CopyTo(file.AsSpan(offset));
+        Assert.That(ModelFiles.Read(file, ModelFiles.Regressor).Sizes, Is.EqualTo(ModelFiles.Read(file, ModelFiles.TwoLayers).Sizes));
     }
 
     // ---- what is wrong, at which byte ----
@@ -153,6 +180,21 @@ internal sealed class ModelFileTests
         Assert.That(exception.Defect, Is.EqualTo(defect));
         Assert.That(exception.Message, Does.Contain(says).And.Contain(string.Create(CultureInfo.InvariantCulture, $"byte {exception.Offset}")));
         Assert.That(exception.Offset, Is.InRange(offset - 80, offset + 80), "near what was changed");
+    }
+
+    /// <summary>Also of an entry that nobody asks for, and whichever way its name is spelled.</summary>
+    [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format comes twice")]
+    [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format comes twice")]
+    [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout comes twice")]
+    [TestCase("\"LONG\":\"\",\"LONG\":\"\"", "very long key of the metadata comes twice")]
+    [TestCase("\"LONG\":\"\",\"LON\\u0047\":\"\"", "very long key of the metadata comes twice")]
+    [TestCase("\"LONGER\":\"\",\"LONG\":\"\"", null)]
+    public void AnEntryOfTheMetadataThatComesTwiceIsRefused(string entries, string? says)
+    {
+        string header = $"{{\"__metadata__\":{{{entries.Replace("LON", new string('n', 600), StringComparison.Ordinal)}}}}}";
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => ModelFiles.Read(FileOf(header, []), ModelFiles.Linear))!;
+        Assert.That(exception.Defect, Is.EqualTo(says is null ? FileDefect.TensorMissing : FileDefect.MetadataTwice));
+        if (says is not null) Assert.That(exception.Message, Does.Contain(says));
     }
 
     /// <summary>A header that asks for much gets nothing: memory is taken for what the file holds.</summary>

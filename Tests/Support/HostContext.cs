@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Silk.NET.Core.Contexts;
 
 namespace NeuralPlugin.Tests;
@@ -11,20 +12,31 @@ internal sealed class HostContext : IGLContext
     private readonly Egl egl;
     private readonly nint display;
 
-    public HostContext(int major = 4, int minor = 3)
+    /// <param name="major">Of the version.</param>
+    /// <param name="minor">Of the version.</param>
+    /// <param name="share">Whose textures, buffers, samplers and programs it shares.</param>
+    /// <param name="reportsErrors">False for one in which an error is undefined behavior (GL_CONTEXT_FLAG_NO_ERROR_BIT).</param>
+    /// <param name="isCore">False for one that still has what OpenGL has dropped.</param>
+    public unsafe HostContext(int major = 4, int minor = 3, HostContext? share = null, bool reportsErrors = true, bool isCore = true)
     {
+        const int NoError = 0x31B3, CompatibilityBit = 2;   // EGL_CONTEXT_OPENGL_NO_ERROR_KHR, EGL_CONTEXT_OPENGL_COMPATIBILITY_PROFILE_BIT
         egl = Egl.TryLoad(null) ?? throw new DeviceNotSupportedException("There is no EGL library.");
         display = egl.Display(Egl.PlatformSurfaceless, 0);
         if (display == 0 || !egl.Initialize(display)) throw new DeviceNotSupportedException($"No surfaceless display ({egl.LastError()}).");
         int[] attributes =
         [
             Egl.ContextMajorVersion, major, Egl.ContextMinorVersion, minor,
-            Egl.ContextProfileMask, Egl.ContextCoreProfileBit, Egl.None,
+            Egl.ContextProfileMask, isCore ? Egl.ContextCoreProfileBit : CompatibilityBit, .. reportsErrors ? (int[])[] : [NoError, 1], Egl.None,
         ];
-        Handle = egl.CreateContext(display, egl.ChooseConfig(display), attributes);
+        var create = (delegate* unmanaged<nint, nint, nint, int*, nint>)NativeLibrary.GetExport(NativeLibrary.Load("libEGL.so.1"), "eglCreateContext");
+        fixed (int* first = attributes) Handle = create(display, egl.ChooseConfig(display), share?.Handle ?? 0, first);
         if (Handle == 0) throw new DeviceNotSupportedException($"No context of OpenGL {major}.{minor} ({egl.LastError()}).");
+        ReportsErrors = reportsErrors;
         MakeCurrent();
     }
+
+    /// <summary>Whether an error is one, and no undefined behavior.</summary>
+    public bool ReportsErrors { get; }
 
     public nint Handle { get; }
 

@@ -19,7 +19,8 @@ internal sealed class PublicCalls : IDisposable
     /// <summary>The types whose public methods reach a device.</summary>
     private static readonly Type[] Types =
     [
-        typeof(NeuralDevice), typeof(Classifier), typeof(LinearClassifier), typeof(TwoLayerClassifier), typeof(Network), typeof(NetworkParameter),
+        typeof(NeuralDevice), typeof(NetworkModel), typeof(Classifier), typeof(LinearClassifier), typeof(TwoLayerClassifier), typeof(Regressor),
+        typeof(Network), typeof(NetworkParameter),
         typeof(BatchTrainer), typeof(InFrameTrainer), typeof(TrainingSet), typeof(NetworkPopulation), typeof(OnnxExport), typeof(AgentPopulation),
     ];
 
@@ -29,7 +30,8 @@ internal sealed class PublicCalls : IDisposable
         "NeuralDevice.CreateHeadless", "NeuralDevice.MakeCurrent",   // of contexts that no host has
         "Network.Cost", "Network.EstimateCost",                      // arithmetic
         "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
-        "Classifier.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
+        "Regressor.KernelsFor", "TrainingSet.ForValues",             // as new TrainingSet
+        "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
         "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
@@ -40,11 +42,13 @@ internal sealed class PublicCalls : IDisposable
 
     public static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
     public static readonly int[] Labels = TwinArrays.Labels(2, Rows, Classes);
+    public static readonly float[] Values = TwinArrays.UniformFloats(3, Rows * Classes, -1, 1);
 
     private readonly string folder = Directory.CreateDirectory(Path.Combine(FolderInMemory, Path.GetRandomFileName())).FullName;
     private readonly NeuralDevice device;
     private readonly TwoLayerClassifier classifier;
     private readonly BatchTrainer trainer;
+    private readonly Regressor regressor;
     private readonly NetworkPopulation population;
     private readonly TrainingSet samples;
     private readonly StandInTexture picture;
@@ -64,6 +68,7 @@ internal sealed class PublicCalls : IDisposable
         this.device = device;
         classifier = new TwoLayerClassifier(device, Inputs, Hidden, Classes);
         trainer = classifier.TrainWith(new Sgd(0.1f, Momentum: 0.5f));
+        regressor = new Regressor(device, Inputs, Hidden, Classes);
         population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
         samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
         picture = new StandInTexture(device, new OperandKind(TexelFormat.Float, IsOfHost: true, IsWidthPowerOfTwo: true, IsHeightPowerOfTwo: false));
@@ -75,6 +80,7 @@ internal sealed class PublicCalls : IDisposable
         parameters = classifier.GetParameters();
         memberParameters = population.GetParameters(1);
         classifier.Save(Weights);
+        regressor.Save(RegressorWeights);
         classifier.SaveCheckpoint(Checkpoint, trainer);
         Expected = new float[Rows * Classes];
         classifier.Predict(Features, Expected);
@@ -84,6 +90,8 @@ internal sealed class PublicCalls : IDisposable
 
     /// <summary>What <see cref="Predict"/> gives with the weights at the start.</summary>
     public float[] Expected { get; }
+
+    private string RegressorWeights => Path.Combine(folder, "regressor.safetensors");
 
     private string Checkpoint => Path.Combine(folder, "checkpoint.safetensors");
 
@@ -107,23 +115,30 @@ internal sealed class PublicCalls : IDisposable
         yield return ("new Network", () => new Network(device, Inputs, new Dense(Classes)).Dispose());
         yield return ("new NetworkPopulation", () => new NetworkPopulation(device, Members, Inputs, Hidden, Classes).Dispose());
         yield return ("Classifier.TrainBatch", () => classifier.TrainBatch(Features, Labels, 0.1f));
-        yield return ("Classifier.TrainWith", () => classifier.TrainWith(new Adam()).Dispose());
+        yield return ("NetworkModel.TrainWith", () => classifier.TrainWith(new Adam()).Dispose());
         yield return ("Classifier.Predict", () => classifier.Predict(Features, results));
         yield return ("Classifier.RequestPrediction", () => classifier.RequestPrediction(Features));
         yield return ("Network.RequestPrediction", () => classifier.Network.RequestPrediction(Features));
         yield return ("Classifier.ComputeLogits", () => classifier.ComputeLogits(Features, results));
         yield return ("Classifier.ComputeGradients", () => classifier.ComputeGradients(Features, Labels));
-        yield return ("Classifier.GetParameters", () => classifier.GetParameters());
-        yield return ("Classifier.SetParameters", () => classifier.SetParameters(parameters));
+        yield return ("NetworkModel.GetParameters", () => classifier.GetParameters());
+        yield return ("NetworkModel.SetParameters", () => classifier.SetParameters(parameters));
         yield return ("Network.Predict", () => classifier.Network.Predict(Features, results));
         yield return ("Network.ComputeLogits", () => classifier.Network.ComputeLogits(Features, results));
+        yield return ("Network.ComputeOutputs", () => classifier.Network.ComputeOutputs(Features, results));
+        yield return ("Network.RequestOutputs", () => classifier.Network.RequestOutputs(Features));
+        yield return ("new Regressor", () => new Regressor(device, Inputs, Hidden, Classes).Dispose());
+        yield return ("Regressor.TrainBatch", () => regressor.TrainBatch(Features, Values, 0.1f));
+        yield return ("Regressor.Predict", () => regressor.Predict(Features, results));
+        yield return ("Regressor.RequestPrediction", () => regressor.RequestPrediction(Features));
+        yield return ("Regressor.ComputeGradients", () => regressor.ComputeGradients(Features, Values));
         yield return ("Network.ComputeGradients", () => classifier.Network.ComputeGradients(Features, Labels));
         yield return ("Network.ComputeInputGradients", () => classifier.Network.ComputeInputGradients(Features, new float[Rows * Classes], new float[Rows * Inputs]));
         yield return ("NetworkParameter.GetValues", () => classifier.Network.Parameters[1].GetValues());
         yield return ("NetworkParameter.SetValues", () => classifier.Network.Parameters[1].SetValues(parameters.HiddenBiases));
         yield return ("BatchTrainer.TrainBatch", () => trainer.TrainBatch(Features, Labels));
         yield return ("BatchTrainer.TrainBatchOfBytes", () => trainer.TrainBatchOfBytes(new byte[Features.Length], Labels));
-        yield return ("Classifier.TrainOn", () => classifier.TrainOn(samples).Dispose());
+        yield return ("NetworkModel.TrainOn", () => classifier.TrainOn(samples).Dispose());
         yield return ("new TrainingSet", () => new TrainingSet(device, Inputs, Classes, capacity: 2).Dispose());
         yield return ("InFrameTrainer.Tick", () => frameTrainer.Tick());
         yield return ("InFrameTrainer.Tick that uploads", () =>
@@ -150,16 +165,67 @@ internal sealed class PublicCalls : IDisposable
         yield return ("NeuralDevice.Update that deletes", device.Update);
         if (!withFiles) yield break;
         Task saved = Task.CompletedTask;
-        yield return ("Classifier.Save", () => classifier.Save(Path.Combine(folder, "saved.safetensors")));
-        yield return ("Classifier.SaveAsync", () => saved = classifier.SaveAsync(Path.Combine(folder, "later.safetensors")));
+        yield return ("NetworkModel.Save", () => classifier.Save(Path.Combine(folder, "saved.safetensors")));
+        yield return ("NetworkModel.SaveAsync", () => saved = classifier.SaveAsync(Path.Combine(folder, "later.safetensors")));
         yield return ("NeuralDevice.WaitFor", () => device.WaitFor(saved.IsCompleted ? classifier.SaveAsync(Path.Combine(folder, "later.safetensors")) : saved));
-        yield return ("Classifier.SaveCheckpoint", () => classifier.SaveCheckpoint(Path.Combine(folder, "saved.safetensors"), trainer));
-        yield return ("Classifier.LoadParameters", () => classifier.LoadParameters(Weights));
-        yield return ("Classifier.ResumeFrom", () => classifier.ResumeFrom(Checkpoint).Dispose());
+        yield return ("NetworkModel.SaveCheckpoint", () => classifier.SaveCheckpoint(Path.Combine(folder, "saved.safetensors"), trainer));
+        yield return ("NetworkModel.LoadParameters", () => classifier.LoadParameters(Weights));
+        yield return ("NetworkModel.ResumeFrom", () => classifier.ResumeFrom(Checkpoint).Dispose());
         yield return ("TwoLayerClassifier.Load", () => TwoLayerClassifier.Load(device, Weights).Dispose());
         yield return ("LinearClassifier.Load", () => LoadLinear());
+        yield return ("Regressor.Load", () => Regressor.Load(device, RegressorWeights).Dispose());
+        yield return ("Regressor.ExportOnnx", () => regressor.ExportOnnx(Path.Combine(folder, "model.onnx")));
         yield return ("Classifier.ExportOnnx", () => classifier.ExportOnnx(Path.Combine(folder, "model.onnx")));
         yield return ("OnnxExport.ExportOnnx", () => classifier.Network.ExportOnnx(Path.Combine(folder, "model.onnx"), softmax: true));
+    }
+
+    /// <summary>All weights are again what <see cref="Fingerprint"/> was first taken of, and no result is there.</summary>
+    public void Reset()
+    {
+        classifier.SetParameters(parameters);
+        sharingAgents.SetBrain(0, memberParameters);
+        for (int member = 0; member < Members; member++)
+        {
+            population.SetParameters(member, memberParameters);
+            agents.SetBrain(member, memberParameters);
+        }
+
+        Array.Clear(results);
+        Array.Clear(losses);
+    }
+
+    /// <summary>All weights, and what the last calls have found.</summary>
+    public float[] Fingerprint()
+    {
+        IEnumerable<ClassifierParameters> networks =
+        [
+            classifier.GetParameters(), sharingAgents.GetBrain(0),
+            .. Enumerable.Range(0, Members).SelectMany(member => (ClassifierParameters[])[population.GetParameters(member), agents.GetBrain(member)]),
+        ];
+        return [.. results, .. losses, .. networks.SelectMany(network => (float[])[.. network.HiddenWeights, .. network.HiddenBiases, .. network.OutputWeights, .. network.OutputBiases])];
+    }
+
+    /// <summary>Some frames in which what was enqueued becomes known; what is told of skipped dispatches meanwhile.</summary>
+    public List<string> RunFrames()
+    {
+        List<string> told = [];
+        for (int frame = 0; frame < 4; frame++)
+        {
+            foreach (Action call in (Action[])[device.Update, () => frameTrainer.Tick(), () => timedTrainer.Tick(), agents.Update, sharingAgents.Update, seeingAgents.Update])
+            {
+                try
+                {
+                    call();
+                }
+                catch (DispatchesSkippedException exception)
+                {
+                    told.Add(exception.Message);
+                }
+            }
+        }
+
+        timedTrainer.Pause();
+        return told;
     }
 
     /// <summary>A prediction with the weights as they were at the start.</summary>
@@ -181,6 +247,7 @@ internal sealed class PublicCalls : IDisposable
         samples.Dispose();
         picture.Dispose();
         classifier.Dispose();
+        regressor.Dispose();
         population.Dispose();
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
     }

@@ -8,7 +8,7 @@ internal static class SampleOrders
         DrawnBatch batch = order.BeginBatch();
         if (batch.Rows == 0 || !order.NeedsFilling) return batch;
         Dispatch filling = order.Filling;
-        filling.Kernel ??= device.GetKernel(filling.Program);
+        filling.Kernel ??= device.GetKernel(filling);
         device.Run(filling, batch.Rows, 0, filling.Grid.Lines(batch.Rows));
         device.MakeWritesVisible();
         order.EndFilling();

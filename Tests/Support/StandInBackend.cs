@@ -75,8 +75,9 @@ internal sealed class StandInBackend : IComputeBackend
         BytesOf(source).Slice((int)sourceOffset, (int)bytes).CopyTo(BytesOf(destination)[(int)destinationOffset..]);
     }
 
-    public CompiledKernel GetKernel(KernelSource source)
+    public CompiledKernel GetKernel(Dispatch dispatch)
     {
+        KernelSource source = dispatch.Program;
         if (!kernels.TryGetValue(source.Key, out NotedKernel? kernel)) kernels[source.Key] = kernel = new NotedKernel(source.FileName);
         return kernel;
     }

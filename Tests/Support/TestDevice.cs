@@ -7,8 +7,9 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The device that tests share. Where the machine has no driver a test is inconclusive; where the environment says that one
-/// must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in CI) it fails.
+/// The device that tests share: a context without a window; one whose commands complete late, as a card's do, where the environment says so
+/// (NEURALPLUGIN_TEST_GL=late, <see cref="LateGl"/>); or the processor (NEURALPLUGIN_TEST_DEVICE=processor). Where the machine has no driver a test is
+/// inconclusive; where the environment says that one must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in CI) it fails.
 /// </summary>
 internal static class TestDevice
 {
@@ -25,11 +26,33 @@ internal static class TestDevice
         }
     }
 
+    /// <summary>What tests that any device runs are to run on: <c>processor</c> for one without OpenGL.</summary>
+    private static bool IsProcessor => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_DEVICE") == "processor";
+
+    private static bool IsLate => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_GL") == "late";
+
+    /// <summary>The kernel families that such a device can run, known without one.</summary>
+    public static IReadOnlyList<KernelFamily> Families =>
+        [.. KernelFamily.All.Where(family => family.RunsOn(DeviceLimits.WithoutDevice with { RunsMethods = IsProcessor }))];
+
+    /// <summary>For what is OpenGL's alone: textures of a game, options of a driver.</summary>
+    public static void RequireOpenGL()
+    {
+        if (IsProcessor) Assert.Ignore("The device of this run is the processor, which has no OpenGL.");
+    }
+
+    /// <summary>For what one family does in its own way, such as what it fuses.</summary>
+    public static void RequireFamily(KernelFamily family)
+    {
+        if (KernelFamily.Of(Plain) != family) Assert.Ignore($"The kernels of this run are not those of {family.Name}.");
+    }
+
     public static NeuralDevice Create(HeadlessOptions? options = null)
     {
+        if (IsProcessor && options is null) return NeuralDevice.CreateOnProcessor();
         try
         {
-            return NeuralDevice.CreateHeadless(options);
+            return NeuralDevice.CreateHeadless(IsLate ? (options ?? new HeadlessOptions()) with { Functions = LateGl.Over } : options);
         }
         catch (DeviceNotSupportedException exception) when (Environment.GetEnvironmentVariable("NEURALPLUGIN_REQUIRE_GPU") != "1")
         {

@@ -108,6 +108,12 @@ internal sealed class TestGl : IGLContext
     /// <summary>Dispatches vanish without a word, as under a conditional render that fails.</summary>
     public bool DropDispatches { get; set; }
 
+    /// <summary>
+    /// Dispatches that run before all others vanish, counted from the last <see cref="ClearRecords"/> on: as under a conditional render that does not wait
+    /// for its query, whose result then comes in the middle of a call.
+    /// </summary>
+    public long MostDispatches { get; set; } = long.MaxValue;
+
     /// <summary>Extensions that the driver does not name; set before the device is attached.</summary>
     public HashSet<string> HiddenExtensions { get; } = [];
 
@@ -302,7 +308,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>Counts a dispatch; false if it is to vanish.</summary>
     internal bool Dispatched(long groups, uint program, long groupSize)
     {
-        if (DropDispatches)
+        if (DropDispatches || Dispatches >= MostDispatches)
         {
             DroppedDispatches++;
             return false;

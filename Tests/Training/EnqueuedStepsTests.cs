@@ -139,7 +139,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         using BatchTrainer trainer = new(network, new Sgd(0.1f));
         for (int step = 0; step < 3; step++) Enqueue(trainer, step);
         network.Parameters[0].SetValues(twin.Parameters[0].GetValues());
-        trainer.EnqueueBatch(Huge(), Labels(0));
+        trainer.EnqueueBatch(Huge(), BatchTargets.OfLabels(Labels(0)));
         Assert.That(Wait(trainer), Is.Empty);
         Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo((3L, 1L)));
         Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(twin.Parameters[0].GetValues()));
@@ -152,7 +152,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         using BatchTrainer trainer = new(network, new Sgd(0.1f)), steady = new(twin, new Sgd(0.1f));
         for (int step = 0; step < 3; step++) Enqueue(trainer, step);
         for (int step = 0; step < 2; step++) Enqueue(steady, step);
-        trainer.EnqueueBatch(Huge(), Labels(0));
+        trainer.EnqueueBatch(Huge(), BatchTargets.OfLabels(Labels(0)));
         gl.DropDispatches = true;
         for (int step = 0; step < skipped; step++) Enqueue(trainer, step);
         gl.DropDispatches = false;
@@ -223,7 +223,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
 
     private static int[] Labels(int step) => TwinArrays.Labels(step, Batch, Classes);
 
-    private static void Enqueue(BatchTrainer trainer, int step) => trainer.EnqueueBatch(Features(step), Labels(step));
+    private static void Enqueue(BatchTrainer trainer, int step) => trainer.EnqueueBatch(Features(step), BatchTargets.OfLabels(Labels(step)));
 
     private void NextFrame()
     {

@@ -53,6 +53,55 @@ internal sealed class TrainingSetTests
         Assert.That(rows.Order(), Is.EqualTo(Enumerable.Range(number - capacity + 1, capacity)), "the newest");
     }
 
+    /// <summary>Values lie as the loss reads them: the weight in the first texel, the values from the second on, the rest zero.</summary>
+    [Test]
+    public void ValuesLieBesideTheirFeatures([Values(1, 3, 4, 9)] int outputs, [Values] SampleFormat format)
+    {
+        using TrainingSet samples = TrainingSet.ForValues(Device, Inputs, outputs, capacity: 3, format);
+        Assert.That((samples.Inputs, samples.Outputs, samples.Capacity, samples.Format), Is.EqualTo((Inputs, outputs, 3, format)));
+        for (int number = 1; number <= 4; number++)   // the first one goes
+        {
+            if (format == SampleFormat.Bytes) samples.Add(BytesOf(number), ValuesOf(number), number);
+            else samples.Add(FeaturesOf(number), ValuesOf(number), number);
+            samples.Upload();
+        }
+
+        if (format == SampleFormat.Bytes) samples.AddRange([.. BytesOf(5), .. BytesOf(6)], [.. ValuesOf(5), .. ValuesOf(6)]);
+        else samples.AddRange(FeaturesOf(5, 6), [.. ValuesOf(5), .. ValuesOf(6)]);
+        samples.Upload();
+        int[] numbers = [4, 5, 6];
+        Assert.That(
+            SetContents.Features(samples),
+            Is.EqualTo(format == SampleFormat.Bytes ? [.. numbers.SelectMany(BytesOf).Select(value => value / 255f)] : FeaturesOf(numbers)));
+        float[] targets = [.. SetContents.Targets(samples).Select(BitConverter.UInt32BitsToSingle)];
+        int stride = targets.Length / numbers.Length;
+        foreach ((int row, int number) in numbers.Index())
+        {
+            float[] expected = [number == 4 ? 4 : 1, 0, 0, 0, .. ValuesOf(number)];
+            Assert.That(targets[(row * stride)..((row + 1) * stride)], Is.EqualTo((float[])[.. expected, .. new float[stride - expected.Length]]), $"sample {number}");
+        }
+
+        float[] ValuesOf(int number) => TwinArrays.UniformFloats(100 + number, outputs, -2, 2);
+        static byte[] BytesOf(int number) => [.. Enumerable.Range(0, Inputs).Select(i => (byte)((number * 41) + i))];
+    }
+
+    [Test]
+    public void ValuesThatDoNotFitAreNamedAndNoneIsAdded()
+    {
+        using TrainingSet samples = TrainingSet.ForValues(Device, Inputs, outputs: 2, capacity: 3);
+        float[] features = FeaturesOf(1, 2);
+        Assert.That(() => samples.AddRange(features, new float[3]), Throws.ArgumentException.With.Message.Contains("2 samples × 2 outputs").And.Message.Contains("3 came"));
+        Assert.That(() => samples.AddRange(features, [1f, 2f, float.NaN, 4f]), Throws.TypeOf<NonFiniteValueException>().With.Message.Contains("target values must be finite, but value 2"));
+        Assert.That(() => samples.AddRange(features, new float[4], [1f, float.PositiveInfinity]), Throws.TypeOf<NonFiniteValueException>());
+        Assert.That(() => samples.AddRange(features, new float[4], new float[3]), Throws.ArgumentException);
+        Assert.That(() => samples.Add(features, new float[4]), Throws.ArgumentException.With.Message.Contains("features of one sample"));
+        Assert.That(() => samples.AddRange(new byte[2 * Inputs], new float[4]), Throws.InvalidOperationException);
+        Assert.That(() => samples.AddRange(features, [0, 1]), Throws.ArgumentException.With.Message.Contains("but got labels"));
+        Assert.That(samples.Count, Is.Zero);
+        Assert.That(() => TrainingSet.ForValues(Device, Inputs, outputs: 0, capacity: 3), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("outputs"));
+        Assert.That(() => TrainingSet.ForValues(null!, Inputs, outputs: 1, capacity: 3), Throws.ArgumentNullException);
+    }
+
     [Test]
     public void ClearedItIsEmptyAndBeginsAnew()
     {

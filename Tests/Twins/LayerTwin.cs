@@ -6,6 +6,9 @@ public abstract class LayerTwin
     /// <summary>The arrays that an optimizer moves, in order; none for a layer without parameters.</summary>
     public abstract IReadOnlyList<double[]> Parameters { get; }
 
+    /// <summary>Whether its derivative jumps where an input is zero.</summary>
+    public virtual bool HasKinkAtZero => false;
+
     /// <summary>The columns of the output for this many of the input.</summary>
     /// <exception cref="ArgumentException">The layer does not take this many.</exception>
     public abstract int OutputsFor(int inputs);
@@ -71,6 +74,8 @@ public sealed class DenseLayerTwin : LayerTwin
 /// <summary>Y = max(X, 0).</summary>
 public sealed class ReluLayerTwin : LayerTwin
 {
+    public override bool HasKinkAtZero => true;
+
     public override IReadOnlyList<double[]> Parameters => [];
 
     public override int OutputsFor(int inputs) => inputs;

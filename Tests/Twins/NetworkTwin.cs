@@ -44,7 +44,7 @@ public sealed class NetworkTwin
     }
 
     /// <summary>
-    /// The smallest |x| that a ReLU is given; +∞ without a ReLU. A gradient is compared only where this is well above the
+    /// The smallest |x| that a ReLU or another layer with a kink is given; +∞ without one. A gradient is compared only where this is well above the
     /// perturbation and the rounding: at the kink the two sides disagree by right.
     /// </summary>
     public double DistanceFromKink(ReadOnlySpan<double> features, int rows)
@@ -53,7 +53,7 @@ public sealed class NetworkTwin
         double smallest = double.PositiveInfinity;
         for (int i = 0; i < Layers.Count; i++)
         {
-            if (Layers[i] is not ReluLayerTwin)
+            if (!Layers[i].HasKinkAtZero)
                 continue;
             foreach (double x in activations[i])
                 smallest = Math.Min(smallest, Math.Abs(x));
@@ -94,6 +94,20 @@ public sealed class NetworkTwin
         double[] gradient = SoftmaxCrossEntropyTwin.SoftmaxCrossEntropyBackward(
             logits, labels, Classes, sampleWeights, allowed, entropyBonus);
 
+        (IReadOnlyList<double[]> parameters, double[] input) = Backward(activations, gradient, rows);
+        return new NetworkTwinGradients(forward, parameters, input);
+    }
+
+    /// <summary>
+    /// The gradients by every parameter, in the order and shapes of <see cref="Parameters"/>, and by the features, from those of any loss by the
+    /// outputs.
+    /// </summary>
+    /// <param name="activations">Those of <see cref="Activations"/>.</param>
+    /// <param name="outputGradients">[rows × outputs].</param>
+    /// <param name="rows">The rows of both.</param>
+    public (IReadOnlyList<double[]> Parameters, double[] Input) Backward(IReadOnlyList<double[]> activations, double[] outputGradients, int rows)
+    {
+        double[] gradient = outputGradients;
         var parameters = new List<double[]>();
         for (int i = Layers.Count - 1; i >= 0; i--)
         {
@@ -101,7 +115,7 @@ public sealed class NetworkTwin
             parameters.InsertRange(0, layer.Parameters);
             gradient = layer.Input;
         }
-        return new NetworkTwinGradients(forward, parameters, gradient);
+        return (parameters, gradient);
     }
 
     /// <summary>One step of the optimizer on the batch; returns what the network gave before it.</summary>

@@ -25,6 +25,9 @@ public abstract class OptimizerTwin(double learningRate)
         }
     }
 
+    /// <summary>A step that counts and changes neither parameters nor state: that of a loss that was not finite.</summary>
+    public void SkipStep() => Steps++;
+
     /// <summary>
     /// Updates one array of parameters; the two arrays of state start at zero. <see cref="Steps"/> counts this step.
     /// </summary>

@@ -6,12 +6,17 @@ namespace NeuralPlugin;
 internal sealed class DriverExtensions
 {
     private readonly HashSet<string> names = [];
+    private readonly (int Major, int Minor) version;
 
     public DriverExtensions(GL gl)
     {
+        version = (gl.GetInteger(GetPName.MajorVersion), gl.GetInteger(GetPName.MinorVersion));
         int count = gl.GetInteger(GetPName.NumExtensions);
         for (uint i = 0; i < count; i++) names.Add(gl.GetStringS(StringName.Extensions, i));
     }
 
     public bool Has(string name) => names.Contains(name);
+
+    /// <summary>The same of what belongs to OpenGL itself since a version, which need not name it.</summary>
+    public bool Has(string name, int sinceMajor, int sinceMinor) => version.CompareTo((sinceMajor, sinceMinor)) >= 0 || Has(name);
 }

@@ -8,6 +8,7 @@ internal enum GpuResourceKind
     Program,
     Query,
     Sampler,
+    ProgramPipeline,
 }
 
 /// <summary>

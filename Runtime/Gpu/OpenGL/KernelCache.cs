@@ -2,14 +2,22 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>The compiled kernels of a context and those that its driver is at work on, one for each variant of a source.</summary>
+/// <summary>
+/// The compiled kernels of a context and those that its driver is at work on, one for each variant of a source. Kernels in use live as long as
+/// the dispatches that hold them; of the others the last ones that were asked for are kept, so that kernels made for one shape (those of a
+/// population) do not pile up.
+/// </summary>
 internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
 {
+    /// <summary>Kernels that are kept whether they are in use or not: many times those of a game.</summary>
+    public const int Kept = 256;
+
     private static readonly (string Name, int Value)[] WideStores = [("WIDE_STORES", 1)];
 
     private readonly GL gl = context.Gl;
     private readonly ProgramCompiler compiler = new(context.Gl, context.Extensions);
-    private readonly Dictionary<string, OpenGLKernel> kernels = [];
+    private readonly Dictionary<string, WeakReference<OpenGLKernel>> kernels = [];
+    private readonly LinkedList<OpenGLKernel> recent = [];   // the last one that was asked for comes first
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
 
     /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
@@ -17,22 +25,14 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
     public OpenGLKernel Get(KernelSource source)
     {
         string key = source.Key;
-        if (kernels.TryGetValue(key, out OpenGLKernel? kernel)) return kernel;
-        using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
-        _ = StartCompiling(source);
-        (PendingProgram pending, GpuResource resource) = compiling[key];
-        compiling.Remove(key);
-        try
+        if (Find(key) is not { } kernel)
         {
-            kernel = new OpenGLKernel(gl, compiler.Finish(pending));
-        }
-        catch (DeviceNotSupportedException)
-        {
-            context.Resources.Unregister(resource);
-            throw;
+            kernel = Compile(source, key);
+            foreach (string gone in kernels.Keys.Where(known => Find(known) is null).ToArray()) kernels.Remove(gone);
+            kernels.Add(key, new WeakReference<OpenGLKernel>(kernel));
         }
 
-        kernels.Add(key, kernel);
+        Keep(kernel);
         return kernel;
     }
 
@@ -40,7 +40,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
     public bool StartCompiling(KernelSource source)
     {
         string key = source.Key;
-        if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
+        if (Find(key) is not null || compiling.ContainsKey(key)) return true;
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         string text = ShaderLibrary.Assemble(source, [.. OpenGLKernel.SharedConstants, .. limits.StoresWideTexels ? WideStores : []]);
         PendingProgram pending = compiler.Start(key, text);
@@ -52,7 +52,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
     public bool IsCompiled(KernelSource source)
     {
         string key = source.Key;
-        if (kernels.ContainsKey(key)) return true;
+        if (Find(key) is not null) return true;
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         return compiling.TryGetValue(key, out (PendingProgram Program, GpuResource Resource) started) && compiler.IsDone(started.Program);
     }
@@ -61,6 +61,35 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
     public void Forget()
     {
         kernels.Clear();
+        recent.Clear();
         compiling.Clear();
+    }
+
+    private OpenGLKernel? Find(string key) => kernels.TryGetValue(key, out WeakReference<OpenGLKernel>? known) && known.TryGetTarget(out OpenGLKernel? kernel) ? kernel : null;
+
+    private OpenGLKernel Compile(KernelSource source, string key)
+    {
+        using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
+        _ = StartCompiling(source);
+        (PendingProgram pending, GpuResource resource) = compiling[key];
+        compiling.Remove(key);
+        try
+        {
+            compiler.Finish(pending);
+        }
+        catch (DeviceNotSupportedException)
+        {
+            context.Resources.Unregister(resource);
+            throw;
+        }
+
+        return new OpenGLKernel(gl, resource);
+    }
+
+    private void Keep(OpenGLKernel kernel)
+    {
+        recent.Remove(kernel);
+        recent.AddFirst(kernel);
+        if (recent.Count > Kept) recent.RemoveLast();
     }
 }

@@ -91,7 +91,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         buffers.Copy(BufferOf(source), sourceOffset, BufferOf(destination), destinationOffset, bytes);
     }
 
-    public CompiledKernel GetKernel(KernelSource source) => kernels.Get(source);
+    public CompiledKernel GetKernel(Dispatch dispatch) => kernels.Get(dispatch.Program);
 
     public bool StartCompiling(KernelSource source) => kernels.StartCompiling(source);
 

@@ -14,6 +14,7 @@ internal sealed unsafe class OpenGLContext
     private readonly ContextIdentity identity;
     private readonly DeviceSettings settings;
     private readonly SavedHostState? host;
+    private readonly DisplayLists? displayLists;
     private readonly ResetStatus resetStatus;
     private readonly DriverErrors errors;
     private readonly DebugProc? debugCallback;
@@ -33,7 +34,6 @@ internal sealed unsafe class OpenGLContext
         this.own = own;
         this.identity = identity;
         this.settings = settings;
-        host = own is null ? new SavedHostState(gl) : null;
         Extensions = new DriverExtensions(gl);
         resetStatus = new ResetStatus(gl, Extensions);
         errors = new DriverErrors(gl);
@@ -41,6 +41,8 @@ internal sealed unsafe class OpenGLContext
         Renderer = gl.GetStringS(StringName.Renderer);
         Version = gl.GetStringS(StringName.Version);
         Resources = new ResourceTable(gl);
+        host = own is null ? new SavedHostState(gl, Resources) : null;
+        displayLists = own is null ? new DisplayLists(gl) : null;
         if (options.Debug && options.DebugMessage is { } receive)
         {
             debugCallback = (_, _, _, _, length, message, _) => receive(Marshal.PtrToStringUTF8(message, length));
@@ -94,6 +96,7 @@ internal sealed unsafe class OpenGLContext
         if (calls.IsEmpty)
         {
             RequireNotReset();
+            displayLists?.RequireNoneOpen();
             isValidating = settings.Validation;
             if (isValidating) errors.ThrowHosts();
             host?.Begin(settings.HostStatePolicy);
@@ -172,9 +175,9 @@ internal sealed unsafe class OpenGLContext
 
     private void Free(Action deleteObjects)
     {
+        if (calls.HasFrames) host?.GiveBack();
         deleteObjects();
         if (debugCallback is not null) Gl.DebugMessageCallback(null, null);
-        if (calls.HasFrames) host?.GiveBack();
         disposed = true;
         End(new ObjectDisposedException(nameof(NeuralDevice)));
     }

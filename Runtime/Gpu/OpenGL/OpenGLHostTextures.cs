@@ -5,7 +5,10 @@ namespace NeuralPlugin;
 /// <summary>Looks at textures of the host by their names.</summary>
 internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
 {
+    private const int TextureTargetName = 0x1006;   // GL_TEXTURE_TARGET
+
     private readonly GL gl = context.Gl;
+    private readonly bool tellsTarget = context.Extensions.Has("GL_ARB_direct_state_access", sinceMajor: 4, sinceMinor: 5);
     private GpuResource? nearestSampler;
 
     /// <summary>
@@ -49,17 +52,29 @@ internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
         return new ArgumentException($"Texture {texture} cannot be taken: {why}. Hand over the name of a two-dimensional color texture.", nameof(texture));
     }
 
+    /// <summary>
+    /// Binds a texture if it has two dimensions. A newer driver tells; with an older one the binding is tried, which is an error if it has not, and
+    /// that error is taken away from the host. A context without errors (GL_CONTEXT_FLAG_NO_ERROR_BIT) is of a newer one.
+    /// </summary>
+    private bool BindIfFlat(uint texture)
+    {
+        if (tellsTarget)
+        {
+            gl.GetTextureParameter(texture, (GLEnum)TextureTargetName, out int target);
+            if (target != (int)TextureTarget.Texture2D) return false;
+        }
+
+        gl.BindTexture(TextureTarget.Texture2D, texture);
+        if (tellsTarget || gl.GetInteger(GetPName.TextureBinding2D) == (int)texture) return true;
+        _ = gl.GetError();
+        return false;
+    }
+
     private (int Width, int Height, bool HasGreen) ExtentOf(uint texture)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Textures);
         if (!gl.IsTexture(texture)) throw NotATexture(texture, "there is no texture of this name in the device's context");
-        gl.BindTexture(TextureTarget.Texture2D, texture);
-        if (gl.GetInteger(GetPName.TextureBinding2D) != (int)texture)
-        {
-            _ = gl.GetError();   // of the binding that was refused
-            throw NotATexture(texture, "it is none of two dimensions (GL_TEXTURE_2D)");
-        }
-
+        if (!BindIfFlat(texture)) throw NotATexture(texture, "it is none of two dimensions (GL_TEXTURE_2D)");
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureWidth, out int width);
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureHeight, out int height);
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureRedType, out int red);

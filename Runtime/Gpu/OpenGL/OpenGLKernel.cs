@@ -5,7 +5,7 @@ namespace NeuralPlugin;
 /// <summary>
 /// A compiled compute program. Uniforms have explicit locations, which the shaders are told as constants: the rows in use, the part of
 /// the dispatch that runs, and then the sizes and scalars of the dispatch. Values are kept here, so that only changed ones reach the
-/// driver; a location that the program does not use is left alone, since the linker may have given it to an image.
+/// driver, which are set on this program whichever is current: where it could not be made current, the host's keeps its own. A location that the program does not use is left alone, since the linker may have given it to an image.
 /// </summary>
 internal sealed class OpenGLKernel : CompiledKernel
 {
@@ -16,6 +16,7 @@ internal sealed class OpenGLKernel : CompiledKernel
     /// <summary>Where the sizes of a dispatch begin, in order; its scalars follow.</summary>
     public const int FirstArgument = Dispatch.FirstArgument;
 
+    private readonly GpuResource program;
     private readonly bool[] inUse;
     private readonly int[] integers;
     private readonly float[] scalars;
@@ -26,15 +27,17 @@ internal sealed class OpenGLKernel : CompiledKernel
         ("rows_LOCATION", RowsLocation), ("firstGroupX_LOCATION", FirstGroupXLocation), ("firstGroupY_LOCATION", FirstGroupYLocation),
     ];
 
-    public OpenGLKernel(GL gl, uint program)
+    /// <param name="gl">The context that is current.</param>
+    /// <param name="program">A linked program, which goes when nobody holds the kernel any more.</param>
+    public OpenGLKernel(GL gl, GpuResource program)
     {
-        Program = program;
-        gl.GetProgram(program, ProgramPropertyARB.ActiveUniforms, out int count);
+        this.program = program;
+        gl.GetProgram(Program, ProgramPropertyARB.ActiveUniforms, out int count);
         List<int> found = [];
         for (uint i = 0; i < count; i++)
         {
-            string name = gl.GetActiveUniform(program, i, out _, out UniformType type);
-            if (type is UniformType.Int or UniformType.Float) found.Add(gl.GetUniformLocation(program, name));
+            string name = gl.GetActiveUniform(Program, i, out _, out UniformType type);
+            if (type is UniformType.Int or UniformType.Float) found.Add(gl.GetUniformLocation(Program, name));
         }
 
         int locations = found.Append(FirstArgument).Max() + 1;
@@ -44,19 +47,24 @@ internal sealed class OpenGLKernel : CompiledKernel
         foreach (int location in found) inUse[location] = true;
     }
 
-    public uint Program { get; }
+    ~OpenGLKernel()
+    {
+        program?.Retire();   // null where the constructor threw
+    }
+
+    public uint Program => program.Name;
 
     public void SetInteger(GL gl, int location, int value)
     {
         if (location >= inUse.Length || !inUse[location] || integers[location] == value) return;
         integers[location] = value;
-        gl.Uniform1(location, value);
+        gl.ProgramUniform1(Program, location, value);
     }
 
     public void SetScalar(GL gl, int location, float value)
     {
         if (location >= inUse.Length || !inUse[location] || scalars[location].Equals(value)) return;
         scalars[location] = value;
-        gl.Uniform1(location, value);
+        gl.ProgramUniform1(Program, location, value);
     }
 }

@@ -35,16 +35,16 @@ internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions)
         return done != 0;
     }
 
-    /// <summary>The linked program; waits for it where it is not done.</summary>
+    /// <summary>From here on the program is linked; waits for it where it is not done.</summary>
     /// <exception cref="DeviceNotSupportedException">The driver rejected it, and it was deleted.</exception>
-    public uint Finish(PendingProgram pending)
+    public void Finish(PendingProgram pending)
     {
         (string key, uint shader, uint program) = pending;
         gl.GetProgram(program, ProgramPropertyARB.LinkStatus, out int linked);
         if (linked != 0)
         {
             gl.DetachShader(program, shader);
-            return program;
+            return;
         }
 
         string log = gl.GetShaderInfoLog(shader) + gl.GetProgramInfoLog(program);

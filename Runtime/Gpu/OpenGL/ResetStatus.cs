@@ -13,8 +13,7 @@ internal sealed unsafe class ResetStatus
     /// <summary>An entry point of an extension that is not there may be a stub whose call is an error, so the driver's word decides.</summary>
     public ResetStatus(GL gl, DriverExtensions extensions)
     {
-        bool isCore = (gl.GetInteger(GetPName.MajorVersion), gl.GetInteger(GetPName.MinorVersion)).CompareTo((4, 5)) >= 0;
-        string? name = isCore || extensions.Has("GL_KHR_robustness") ? "glGetGraphicsResetStatus"
+        string? name = extensions.Has("GL_KHR_robustness", sinceMajor: 4, sinceMinor: 5) ? "glGetGraphicsResetStatus"
             : extensions.Has("GL_ARB_robustness") ? "glGetGraphicsResetStatusARB" : null;
         if (name is not null && gl.Context.TryGetProcAddress(name, out nint address)) getStatus = (delegate* unmanaged<uint>)address;
     }

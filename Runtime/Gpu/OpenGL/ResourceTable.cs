@@ -80,6 +80,7 @@ internal sealed class ResourceTable(GL gl)
             case GpuResourceKind.Program: gl.DeleteProgram(resource.Name); break;
             case GpuResourceKind.Query: gl.DeleteQuery(resource.Name); break;
             case GpuResourceKind.Sampler: gl.DeleteSampler(resource.Name); break;
+            case GpuResourceKind.ProgramPipeline: gl.DeleteProgramPipeline(resource.Name); break;
         }
     }
 }

@@ -27,15 +27,19 @@ internal enum HostStateParts
 /// a time when something first needs it, set to what our calls need, and given back when that call ends. It is allocated
 /// once a device.
 /// </summary>
-internal sealed class SavedHostState(GL gl)
+/// <remarks>
+/// What another context of the share group has deleted stays bound here, and can be bound no more once it is not (OpenGL 4.5, 5.1.3). In its place
+/// the host finds nothing bound: a name that is none any more is not bound, which would be an error and leave what is ours.
+/// </remarks>
+internal sealed class SavedHostState(GL gl, ResourceTable resources)
 {
+    private readonly HostProgram program = new(gl, resources);
     private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MaximumMatrices];
     private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MaximumMatrices];
     private readonly (int Texture, int BufferTexture, int Sampler)[] textureUnits = new (int, int, int)[Dispatch.MaximumTextures];
     private HostStateParts taken;
     private bool preserve;
     private int activeTexture;
-    private int program;
     private int storageBuffer;
     private int copyReadBuffer;
     private int copyWriteBuffer;
@@ -97,9 +101,9 @@ internal sealed class SavedHostState(GL gl)
         {
             (int texture, int bufferTexture, int sampler) = textureUnits[i];
             gl.ActiveTexture(UnitOf(i));
-            gl.BindTexture(TextureTarget.Texture2D, (uint)texture);
-            gl.BindTexture(TextureTarget.TextureBuffer, (uint)bufferTexture);
-            if (sampler != 0) gl.BindSampler((uint)i, (uint)sampler);
+            gl.BindTexture(TextureTarget.Texture2D, Texture(gl, texture));
+            gl.BindTexture(TextureTarget.TextureBuffer, Texture(gl, bufferTexture));
+            if (sampler != 0) gl.BindSampler((uint)i, gl.IsSampler((uint)sampler) ? (uint)sampler : 0);
         }
 
         gl.ActiveTexture((TextureUnit)activeTexture);
@@ -113,13 +117,13 @@ internal sealed class SavedHostState(GL gl)
 
     private void GiveBackCopying()
     {
-        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, (uint)copyReadBuffer);
-        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, (uint)copyWriteBuffer);
+        gl.BindBuffer(BufferTargetARB.CopyReadBuffer, Buffer(gl, copyReadBuffer));
+        gl.BindBuffer(BufferTargetARB.CopyWriteBuffer, Buffer(gl, copyWriteBuffer));
     }
 
     private void SaveComputing()
     {
-        program = gl.GetInteger(GetPName.CurrentProgram);
+        program.Save();
         drawFramebuffer = gl.GetInteger(GetPName.DrawFramebufferBinding);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i] = ImageUnit.Read(gl, (uint)i);
         storageBuffer = gl.GetInteger((GetPName)GLEnum.ShaderStorageBufferBinding);
@@ -128,12 +132,17 @@ internal sealed class SavedHostState(GL gl)
 
     private void GiveBackComputing()
     {
-        gl.UseProgram((uint)program);
+        program.GiveBack();
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, (uint)drawFramebuffer);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i].Bind(gl, (uint)i);
         for (int i = 0; i < storageBuffers.Length; i++) storageBuffers[i].Bind(gl, (uint)i);
-        gl.BindBuffer(BufferTargetARB.ShaderStorageBuffer, (uint)storageBuffer);   // which each of those has set, too
+        gl.BindBuffer(BufferTargetARB.ShaderStorageBuffer, Buffer(gl, storageBuffer));   // which each of those has set, too
     }
+
+    /// <summary>A texture as far as it still has its name; else none.</summary>
+    private static uint Texture(GL gl, int name) => name != 0 && gl.IsTexture((uint)name) ? (uint)name : 0;
+
+    private static uint Buffer(GL gl, int name) => name != 0 && gl.IsBuffer((uint)name) ? (uint)name : 0;
 
     private static int Get(GL gl, GLEnum name, uint index)
     {
@@ -152,7 +161,7 @@ internal sealed class SavedHostState(GL gl)
 
         public void Bind(GL gl, uint unit)
         {
-            gl.BindImageTexture(unit, (uint)Name, Level, Layered != 0, LayerIndex, (BufferAccessARB)Access, (InternalFormat)Format);
+            gl.BindImageTexture(unit, Texture(gl, Name), Level, Layered != 0, LayerIndex, (BufferAccessARB)Access, (InternalFormat)Format);
         }
     }
 
@@ -170,8 +179,9 @@ internal sealed class SavedHostState(GL gl)
 
         public void Bind(GL gl, uint binding)
         {
-            if (Size == 0) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, binding, (uint)Name);
-            else gl.BindBufferRange(BufferTargetARB.ShaderStorageBuffer, binding, (uint)Name, (nint)Start, (nuint)Size);
+            uint buffer = Buffer(gl, Name);
+            if (Size == 0 || buffer == 0) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, binding, buffer);
+            else gl.BindBufferRange(BufferTargetARB.ShaderStorageBuffer, binding, buffer, (nint)Start, (nuint)Size);
         }
     }
 }

@@ -19,20 +19,22 @@ internal sealed class CompareCommand : Command
 
     private readonly Option<bool> large = StepsCommand.CreateLargeOption();
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     private readonly Option<bool> markdown = new("--markdown") { Description = "A table for a document" };
 
     public CompareCommand() : base("compare", "Runs 'steps' and a peer in turn and prints, for each case of both, the medians and their ratio.")
     {
         Arguments.Add(peer);
-        foreach (Option option in new Option[] { rounds, seconds, large, markdown }) Options.Add(option);
+        foreach (Option option in new Option[] { rounds, seconds, large, device, markdown }) Options.Add(option);
         SetAction(arguments => Run(
             arguments.GetRequiredValue(peer), arguments.GetValue(rounds), arguments.GetValue(seconds), arguments.GetValue(large),
-            arguments.GetValue(markdown)));
+            arguments.GetRequiredValue(device), arguments.GetValue(markdown)));
     }
 
-    private static int Run(string peerCommand, int rounds, double seconds, bool large, bool markdown)
+    private static int Run(string peerCommand, int rounds, double seconds, bool large, string device, bool markdown)
     {
-        string[] steps = ["steps", seconds.ToString(CultureInfo.InvariantCulture), .. large ? [StepsCommand.LargeOption] : Array.Empty<string>()];
+        string[] steps = ["steps", seconds.ToString(CultureInfo.InvariantCulture), .. large ? [StepsCommand.LargeOption] : Array.Empty<string>(), DeviceOption.Name, device];
         Comparison comparison = new();
         for (int round = 1; round <= rounds; round++)
         {

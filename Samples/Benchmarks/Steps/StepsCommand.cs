@@ -19,11 +19,14 @@ internal sealed class StepsCommand : Command
 
     private readonly Option<bool> large = CreateLargeOption();
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     public StepsCommand() : base("steps", "Times whole training steps, predictions and populations, and checks each against its twin.")
     {
         Arguments.Add(seconds);
         Options.Add(large);
-        SetAction(arguments => Run(arguments.GetValue(seconds), arguments.GetValue(large)));
+        Options.Add(device);
+        SetAction(arguments => Run(arguments.GetValue(seconds), arguments.GetValue(large), arguments.GetValue(device)));
     }
 
     public static Option<double> CreateSecondsOption()
@@ -36,12 +39,12 @@ internal sealed class StepsCommand : Command
         Description = $"Also a population of {PopulationCase.Large.Members} networks and a product of {LargeProduct}x{LargeProduct} matrices",
     };
 
-    private static int Run(double seconds, bool large)
+    private static int Run(double seconds, bool large, string? kind)
     {
-        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        using NeuralDevice device = DeviceOption.Open(kind);
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
         StepTimings timings = new(device, seconds);
-        using NeuralDevice? inline = InlineDriver.TryCreate(device);
+        using NeuralDevice? inline = kind == DeviceOption.Processor ? null : InlineDriver.TryCreate(device);
         device.MakeCurrent();
         foreach (ClassifierCase shape in ClassifierCase.All)
         {

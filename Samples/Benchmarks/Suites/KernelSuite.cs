@@ -99,7 +99,8 @@ public class KernelSuite : DeviceSuite
         foreach ((Optimizer optimizer, bool fused) in new (Optimizer, bool)[] { (new Adam(), false), (new Sgd(ClassifierCase.LearningRate), true) })
         {
             StepWorkspace step = new(network, shape.Batch, new SoftmaxCrossEntropy(), new OptimizerState(network, optimizer), fused);
-            step.Run(TrainingBatch.Check(shape.Inputs, new LabelTargets(shape.Classes), shape.Features(), BatchTargets.OfLabels(shape.Labels())));
+            step.Upload(TrainingBatch.Check(shape.Inputs, new LabelTargets(shape.Classes), shape.Features(), BatchTargets.OfLabels(shape.Labels())));
+            step.Enqueue(shape.Batch);
             yield return step.Dispatches;
 
             ResidentPrediction prediction = new(network, shape.Batch, fused);

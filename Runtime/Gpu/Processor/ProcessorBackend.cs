@@ -1,0 +1,200 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// A device that is the processor: matrices are arrays, kernels are methods (<see cref="KernelSource.Method"/>), and each command is done when
+/// its call returns. What was read back is there at the next Update, as everywhere, so that whoever asks gets answers in the same order.
+/// </summary>
+internal sealed class ProcessorBackend : IComputeBackend
+{
+    private readonly OpenCalls calls = new();
+    private readonly ProcessorMemory memory = new();
+    private readonly ProcessorWorkers workers;
+    private int kernels;
+    private long fences;
+    private int thread;
+    private bool disposed;
+
+    public ProcessorBackend(ProcessorOptions options)
+    {
+        workers = new ProcessorWorkers(options);
+        Version = $".NET {Environment.Version}, {options.Threads} {(options.Threads == 1 ? "thread" : "threads")}";
+    }
+
+    public event Action<Exception>? Ended;
+
+    public string Vendor => RuntimeInformation.ProcessArchitecture.ToString();
+
+    public string Renderer => $"the processor, vectors of {VectorBits} bits";
+
+    public string Version { get; }
+
+    public DeviceLimits Limits { get; } = DeviceLimits.WithoutDevice with { IsSoftware = true, RunsMethods = true };
+
+    public DeviceMemory Memory => memory.Count(kernels);
+
+    public DeviceSettings Settings { get; } = new();
+
+    public IHostTextures? HostTextures => null;
+
+    private static int VectorBits =>
+        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 32;
+
+    public void MakeCurrent() => RequireAlive();
+
+    public void Enter(bool savesHostState)
+    {
+        RequireAlive();
+        int current = Environment.CurrentManagedThreadId;
+        if (calls.IsEmpty)
+        {
+            thread = current;
+            memory.Collect();
+        }
+        else if (thread != current)
+        {
+            throw new InvalidOperationException(
+                "Another thread is inside a call or a frame of this device. One on the processor may be used from any thread, but from one at a time: end the frame there first.");
+        }
+
+        calls.Begin();
+    }
+
+    public void Leave() => calls.End();
+
+    public long BeginFrame()
+    {
+        Enter(savesHostState: false);
+        return calls.BeginFrame();
+    }
+
+    public void EndFrame(long number)
+    {
+        if (!calls.IsOpen(number)) return;
+        calls.EndFrame(number);
+        Leave();
+    }
+
+    public MatrixStorage CreateMatrix(MatrixShape shape, TexelFormat format)
+    {
+        RequireAlive();
+        return memory.Allocate(shape.BytesOf(format), $"a matrix {shape}");
+    }
+
+    public void Upload(MatrixStorage matrix, nint offset, ReadOnlySpan<byte> bytes)
+    {
+        RequireAlive();
+        bytes.CopyTo(((ProcessorMatrix)matrix).Part(offset, bytes.Length));
+    }
+
+    public void Read(MatrixStorage matrix, nint offset, Span<byte> bytes)
+    {
+        RequireAlive();
+        ((ProcessorMatrix)matrix).Part(offset, bytes.Length).CopyTo(bytes);
+    }
+
+    public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
+    {
+        RequireAlive();
+        ((ProcessorMatrix)source).Part(sourceOffset, (int)bytes).CopyTo(((ProcessorMatrix)destination).Part(destinationOffset, (int)bytes));
+    }
+
+    public CompiledKernel GetKernel(Dispatch dispatch)
+    {
+        RequireAlive();
+        Func<Dispatch, ProcessorKernel> method = dispatch.Source.Method ?? throw NoMethod(dispatch.Source);
+        ProcessorKernel kernel = method(dispatch);
+        workers.ReserveScratch(kernel.ScratchLength);
+        kernels++;
+        return kernel;
+    }
+
+    public bool StartCompiling(KernelSource source) => true;
+
+    public bool IsCompiled(KernelSource source) => true;
+
+    public void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
+    {
+        foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, 0, dispatch.Grid.Lines(rows));
+    }
+
+    public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
+    {
+        RequireAlive();
+        ProcessorKernel kernel = (ProcessorKernel)dispatch.Kernel!;
+        kernel.Locate();
+        if (firstLine == 0) kernel.Begin(rows);
+        workers.Run(kernel, rows, firstLine, lines);
+    }
+
+    public void MakeWritesVisible()
+    {
+    }
+
+    public void Finish() => RequireAlive();
+
+    public BackendResource CreateReadBuffer(long bytes)
+    {
+        RequireAlive();
+        return memory.Allocate(bytes, "a readback");
+    }
+
+    public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
+    {
+        RequireAlive();
+        nint offset = 0;
+        for (int i = 0; i < matrices.Count; i++)
+        {
+            MatrixTexture matrix = matrices[i];
+            Copy(matrix.Storage, 0, (ProcessorMatrix)buffer, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
+            offset += matrix.OffsetOf(matrix.Shape.Rows);
+        }
+
+        return (nint)(++fences);
+    }
+
+    public nint InsertFence() => 0;
+
+    public void CheckFences()
+    {
+    }
+
+    public bool TryPass(nint fence) => true;
+
+    public void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes) => Read((ProcessorMatrix)buffer, offset, bytes);
+
+    public BackendResource CreateTimestamp() => new ProcessorTimestamp();
+
+    public void PrepareTiming()
+    {
+    }
+
+    public void MarkTime(BackendResource timestamp) =>
+        ((ProcessorTimestamp)timestamp).Nanoseconds = (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    public bool TryReadTime(BackendResource timestamp, out long nanoseconds)
+    {
+        nanoseconds = ((ProcessorTimestamp)timestamp).Nanoseconds;
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        calls.ForgetFrames();
+        workers.Dispose();
+        memory.Forget();
+        kernels = 0;
+        Ended?.Invoke(new ObjectDisposedException(nameof(NeuralDevice)));
+    }
+
+    private static NotSupportedException NoMethod(KernelSource source) => new(
+        $"The kernel {source.FileName} works on textures of a game, or is for GPUs alone, and the device is the processor. Use a device on the game's OpenGL " +
+        "context, or hand over the pixels as features.");
+
+    private void RequireAlive() => ObjectDisposedException.ThrowIf(disposed, typeof(NeuralDevice));
+}

@@ -1,0 +1,97 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The values of a matrix in the processor's memory, by <see cref="MatrixShape"/>, on a cache line of its own and with room behind the last
+/// row, so that a vector may be loaded past the end of any row. The array is pinned and the collector's: what still points into it keeps it.
+/// </summary>
+internal sealed unsafe class ProcessorMatrix : MatrixStorage
+{
+    private const int Alignment = 64;
+
+    /// <summary>Of the widest panel of columns, in values.</summary>
+    private const int Margin = 64;
+
+    private readonly ProcessorMemory memory;
+    private readonly float[] values;
+    private int retired;
+
+    public ProcessorMatrix(ProcessorMemory memory, long bytes)
+    {
+        this.memory = memory;
+        Bytes = bytes;
+        values = GC.AllocateArray<float>(checked((int)((bytes + sizeof(float) - 1) / sizeof(float)) + Margin + (Alignment / sizeof(float))), pinned: true);
+        nint address = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref values[0]);
+        Floats = (float*)((address + Alignment - 1) & ~(nint)(Alignment - 1));
+    }
+
+    /// <summary>As asked for.</summary>
+    public long Bytes { get; }
+
+    /// <summary>The first value.</summary>
+    public float* Floats { get; }
+
+    /// <summary>A part of it.</summary>
+    public Span<byte> Part(nint offset, int bytes) => new((byte*)Floats + offset, bytes);
+
+    public override void Retire()
+    {
+        if (Interlocked.Exchange(ref retired, 1) == 0) memory.Retire(this);
+    }
+}
+
+/// <summary>The memory of a device on the processor, counted as a driver counts its objects: until the next call after their owner is gone.</summary>
+internal sealed class ProcessorMemory
+{
+    private readonly System.Collections.Concurrent.ConcurrentQueue<ProcessorMatrix> retired = new();
+    private int buffers;
+    private long bytes;
+
+    public DeviceMemory Count(int kernels) => new(0, buffers, kernels, bytes);
+
+    /// <exception cref="DeviceLimitException">There is no memory for it.</exception>
+    public ProcessorMatrix Allocate(long size, string what)
+    {
+        try
+        {
+            ProcessorMatrix matrix = new(this, size);
+            buffers++;
+            bytes += size;
+            return matrix;
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or OverflowException)
+        {
+            throw new DeviceLimitException($"There is no memory for {what} of {size} bytes. Use fewer rows or columns, or dispose what is no longer needed.");
+        }
+    }
+
+    /// <summary>From any thread.</summary>
+    public void Retire(ProcessorMatrix matrix) => retired.Enqueue(matrix);
+
+    /// <summary>Counts what was retired no more.</summary>
+    public void Collect()
+    {
+        while (retired.TryDequeue(out ProcessorMatrix? matrix))
+        {
+            buffers--;
+            bytes -= matrix.Bytes;
+        }
+    }
+
+    /// <summary>The device is disposed, and nothing is its own any more.</summary>
+    public void Forget()
+    {
+        retired.Clear();
+        buffers = 0;
+        bytes = 0;
+    }
+}
+
+/// <summary>A point in time; a command is done when its call returns.</summary>
+internal sealed class ProcessorTimestamp : BackendResource
+{
+    public long Nanoseconds { get; set; }
+
+    public override void Retire()
+    {
+    }
+}

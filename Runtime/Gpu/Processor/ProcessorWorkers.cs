@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// The threads of a device on the processor. A run of a kernel is shared out in ranges of lines that each thread takes by itself when it is
+/// free, so that one that comes late, or not at all, keeps nobody waiting but for the range that it is at. Threads look for work for some
+/// microseconds after the last one, then sleep. Nothing is allocated once they run.
+/// </summary>
+internal sealed unsafe class ProcessorWorkers : IDisposable
+{
+    /// <summary>Multiplications and additions that take longer than to have a second thread look at them.</summary>
+    private const long WorkWorthSharing = 400_000;
+
+    /// <summary>Ranges for each thread: so many that none is long, and so few that taking one costs nothing.</summary>
+    private const int RangesPerThread = 4;
+
+    /// <summary>Turns of a waiting thread between two looks at the clock.</summary>
+    private const int SpinsPerLook = 32;
+
+    /// <summary>Values behind a thread's memory that a vector may be loaded from.</summary>
+    private const int Margin = 64;
+
+    private readonly Thread[] threads;
+    private readonly float*[] scratch;
+    private readonly SemaphoreSlim wake = new(0);
+    private readonly long spinTicks;
+    private int scratchLength;
+    private ProcessorKernel? kernel;
+    private int rows;
+    private int firstLine;
+    private int lines;
+    private int linesPerRange;
+    private long ticket;     // the number of the run, and in its lower half the next range; the upper half is odd while there is none to take
+    private int unfinished;  // ranges of the run
+    private int sleeping;
+    private volatile bool stops;
+
+    public ProcessorWorkers(ProcessorOptions options)
+    {
+        spinTicks = (long)(options.SpinTime.TotalSeconds * Stopwatch.Frequency);
+        scratch = new float*[options.Threads];
+        ticket = 1L << 32;
+        threads = new Thread[options.Threads - 1];
+        for (int i = 0; i < threads.Length; i++)
+        {
+            int worker = i + 1;
+            threads[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"NeuralPlugin {worker}" };
+            threads[i].Start();
+        }
+    }
+
+    ~ProcessorWorkers()
+    {
+        FreeScratch();
+    }
+
+    /// <summary>Sees to it that each thread has so much memory of its own. Not while a kernel runs.</summary>
+    public void ReserveScratch(int length)
+    {
+        if (length <= scratchLength) return;
+        FreeScratch();
+        for (int i = 0; i < scratch.Length; i++) scratch[i] = (float*)NativeMemory.AlignedAlloc((nuint)(length + Margin) * sizeof(float), 64);
+        scratchLength = length;
+    }
+
+    /// <summary>Runs some lines of a kernel and waits for them.</summary>
+    public void Run(ProcessorKernel next, int rowsInUse, int first, int count)
+    {
+        if (count <= 1 || threads.Length == 0 || next.WorkOf(rowsInUse) < WorkWorthSharing)
+        {
+            if (count > 0) next.Run(rowsInUse, first, count, scratch[0]);
+            return;
+        }
+
+        (kernel, rows, firstLine, lines) = (next, rowsInUse, first, count);
+        linesPerRange = MatrixShape.CeilingDivide(count, scratch.Length * RangesPerThread);
+        Volatile.Write(ref unfinished, MatrixShape.CeilingDivide(count, linesPerRange));
+        long run = (ticket >> 32) + 1;
+        Interlocked.Exchange(ref ticket, run << 32);
+        if (Volatile.Read(ref sleeping) > 0) wake.Release(Volatile.Read(ref sleeping));
+        while (TakeRange(0))
+        {
+        }
+
+        SpinWait wait = default;
+        while (Volatile.Read(ref unfinished) > 0) wait.SpinOnce(sleep1Threshold: -1);
+        Interlocked.Exchange(ref ticket, (run + 1) << 32);   // who still looks at this run finds it closed before the next one is written
+    }
+
+    public void Dispose()
+    {
+        stops = true;
+        if (threads.Length > 0) wake.Release(threads.Length);
+        foreach (Thread thread in threads) thread.Join();
+        FreeScratch();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Takes the next range of the open run and runs it; false where there is none.</summary>
+    private bool TakeRange(int worker)
+    {
+        while (true)
+        {
+            long seen = Volatile.Read(ref ticket);
+            if (((seen >> 32) & 1) != 0) return false;
+            int begin = (int)(seen & int.MaxValue) * linesPerRange;
+            ProcessorKernel taken = kernel!;
+            (int end, int first, int rowsInUse) = (Math.Min(begin + linesPerRange, lines), firstLine, rows);
+            if (begin >= lines) return false;
+            if (Interlocked.CompareExchange(ref ticket, seen + 1, seen) != seen) continue;   // and what was read belongs to it
+            taken.Run(rowsInUse, first + begin, end - begin, scratch[worker]);
+            Interlocked.Decrement(ref unfinished);
+            return true;
+        }
+    }
+
+    private void Work(int worker)
+    {
+        long idleSince = Stopwatch.GetTimestamp();
+        while (!stops)
+        {
+            if (TakeRange(worker))
+            {
+                idleSince = Stopwatch.GetTimestamp();
+                continue;
+            }
+
+            Thread.SpinWait(SpinsPerLook);
+            if (Stopwatch.GetTimestamp() - idleSince < spinTicks) continue;
+            Interlocked.Increment(ref sleeping);
+            wake.Wait();
+            Interlocked.Decrement(ref sleeping);
+            idleSince = Stopwatch.GetTimestamp();
+        }
+    }
+
+    private void FreeScratch()
+    {
+        for (int i = 0; i < scratch.Length; i++)
+        {
+            NativeMemory.AlignedFree(scratch[i]);
+            scratch[i] = null;
+        }
+
+        scratchLength = 0;
+    }
+}

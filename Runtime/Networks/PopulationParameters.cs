@@ -1,0 +1,142 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The parameters of a population's networks and what the optimizer keeps for each of them, in the layout of the kernel family. All of it commits
+/// at once, so that one step counts for all members, those that keep their weights included.
+/// </summary>
+internal sealed class PopulationParameters : IDisposable
+{
+    private readonly PopulationKernels kernels;
+    private readonly Optimizer optimizer;
+    private readonly CommitClock clock = new();
+    private readonly PingPongMatrix weights;
+    private readonly PingPongMatrix[] state;
+    private readonly KernelArguments<float> scalars;
+    private readonly float[] row;
+
+    /// <summary>Makes the networks, whose initial values are those of a <see cref="Network"/> of the stack: member m has the streams that begin at m times the parts of the stack.</summary>
+    /// <param name="device">Where they live.</param>
+    /// <param name="kernels">Their layout.</param>
+    /// <param name="stack">The stack that each of them is.</param>
+    /// <param name="optimizer">What trains them.</param>
+    /// <param name="seed">Chooses the initial values.</param>
+    /// <exception cref="DeviceLimitException">Kernels of the device cannot write so large a matrix. Nothing was made.</exception>
+    public PopulationParameters(NeuralDevice device, PopulationKernels kernels, Stack stack, Optimizer optimizer, int seed)
+    {
+        this.kernels = kernels;
+        this.optimizer = optimizer;
+        scalars = optimizer.MakeScalars();
+        MatrixShape shape = kernels.ParameterMatrix;
+        device.RequireWritable(shape);
+        Gradients = new PlannedMatrix(shape, "The gradients of a population");
+        weights = PairOf(shape);
+        state = [.. optimizer.State.Select(_ => PairOf(shape))];
+        row = new float[shape.Columns];
+        Initialize(stack, seed);
+
+        PingPongMatrix PairOf(MatrixShape shape)
+        {
+            PingPongMatrix pair = new(device, clock, shape);
+            pair.EnsurePending();
+            return pair;
+        }
+    }
+
+    /// <summary>The committed weights.</summary>
+    public Operand Weights => weights.Committed;
+
+    /// <summary>The sums of the gradients, which only batches of many rows need.</summary>
+    public PlannedMatrix Gradients { get; }
+
+    /// <summary>The update of all of them.</summary>
+    public ParameterUpdate Update => new(
+        optimizer, Gradients, (weights.Committed, weights.Pending), [.. state.Select(matrix => (matrix.Committed, matrix.Pending))], scalars);
+
+    /// <summary>Steps that were committed and, as far as is known, count.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>What the last dispatch of a step writes.</summary>
+    public Operand PendingWeights => weights.Pending;
+
+    /// <summary>Sets the scalars of the next step.</summary>
+    public void PrepareStep(float learningRate) => optimizer.WriteScalars(scalars, learningRate, Steps + 1);
+
+    /// <summary>The step is whole.</summary>
+    public void Commit()
+    {
+        clock.Commit();
+        Steps++;
+    }
+
+    /// <summary>Makes what is pending the same as what is committed.</summary>
+    public void CopyToPending()
+    {
+        weights.CopyToPending();
+        foreach (PingPongMatrix matrix in state) matrix.CopyToPending();
+    }
+
+    /// <summary>Says that fewer steps have changed the weights than were committed.</summary>
+    public void Rewind(long steps) => Steps = steps;
+
+    /// <summary>A copy of one member's. Waits and allocates.</summary>
+    public ClassifierParameters Read(int member)
+    {
+        weights.CommittedTexture.Read(row, kernels.RowOf(member));
+        PopulationShape shape = kernels.Shape;
+        ClassifierParameters parameters = new(
+            new float[shape.Inputs * shape.Hidden], new float[shape.Hidden], new float[shape.Hidden * shape.Outputs], new float[shape.Outputs]);
+        ForEach(member, parameters, (array, i, column) => array[i] = row[column]);
+        return parameters;
+    }
+
+    /// <summary>Replaces one member's by others of the right lengths; the optimizer's state of them stays. Waits.</summary>
+    public void Write(int member, ClassifierParameters parameters)
+    {
+        int sharedRow = kernels.RowOf(member);
+        weights.CommittedTexture.Read(row, sharedRow);
+        Pack(member, parameters);
+        weights.CommittedTexture.Upload<float>(row, sharedRow);
+    }
+
+    public void Dispose()
+    {
+        weights.Dispose();
+        foreach (PingPongMatrix matrix in state) matrix.Dispose();
+        Gradients.Dispose();
+    }
+
+    private void Initialize(Stack stack, int seed)
+    {
+        (ParameterPart Part, int Columns)[] parts =
+            [.. stack.Layers.SelectMany(layer => layer.Parameters).SelectMany(declaration => declaration.Parts.Select(part => (part, declaration.Columns)))];
+        int members = kernels.Shape.Members;
+        for (int member = 0; member < members; member++)
+        {
+            float[] Values(int part) => parts[part].Part.InitialValues(parts[part].Columns, seed, ((ulong)member * (ulong)parts.Length) + (ulong)part);
+            Pack(member, new ClassifierParameters(Values(0), Values(1), Values(2), Values(3)));
+            int sharedRow = kernels.RowOf(member);
+            if (member + 1 < members && kernels.RowOf(member + 1) == sharedRow) continue;
+            weights.CommittedTexture.Upload<float>(row, sharedRow);
+            Array.Clear(row);
+        }
+    }
+
+    private void Pack(int member, ClassifierParameters parameters) => ForEach(member, parameters, (array, i, column) => row[column] = array[i]);
+
+    /// <summary>Every number of a member's parameters: where it stands in its array, and in the member's row of the matrix.</summary>
+    private void ForEach(int member, ClassifierParameters parameters, Action<float[], int, int> action)
+    {
+        PopulationShape shape = kernels.Shape;
+        for (int unit = 0; unit < shape.Hidden; unit++)
+        {
+            for (int input = 0; input < shape.Inputs; input++)
+                action(parameters.HiddenWeights, (input * shape.Hidden) + unit, kernels.HiddenColumn(member, input, unit));
+            action(parameters.HiddenBiases, unit, kernels.HiddenColumn(member, shape.Inputs, unit));
+            for (int output = 0; output < shape.Outputs; output++)
+                action(parameters.OutputWeights, (unit * shape.Outputs) + output, kernels.OutputColumn(member, unit, output));
+        }
+
+        for (int output = 0; output < shape.Outputs; output++)
+            action(parameters.OutputBiases, output, kernels.OutputColumn(member, shape.Hidden, output));
+    }
+}

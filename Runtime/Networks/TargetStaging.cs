@@ -1,0 +1,17 @@
+namespace NeuralPlugin;
+
+/// <summary>Packs the targets of batches and uploads them, through a buffer that is kept from batch to batch.</summary>
+internal sealed class TargetStaging(TargetLayout layout)
+{
+    private uint[] words = [];
+
+    /// <summary>Uploads the checked targets of so many samples. Allocates only when they are more than ever before.</summary>
+    public void Upload(BatchTargets targets, int rows, MatrixTexture texture)
+    {
+        int count = rows * layout.WordsPerRow;
+        if (words.Length < count) words = new uint[count];
+        Span<uint> packed = words.AsSpan(0, count);
+        layout.Pack(targets, packed);
+        texture.Upload<uint>(packed);
+    }
+}

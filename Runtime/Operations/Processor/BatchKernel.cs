@@ -1,0 +1,63 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// A kernel that reads a batch: rows that were uploaded or are drawn from all samples, of floats or of bytes that stand for value / 255. What
+/// Shaders/Include/samples.glsl does.
+/// </summary>
+internal abstract unsafe class BatchKernel : LoggedKernel
+{
+    /// <summary>What a byte is a multiple of. Sums run over the bytes and are scaled.</summary>
+    public const float ByteScale = 1f / 255;
+
+    /// <summary>The byte that stands for one.</summary>
+    public const float ByteOne = 255;
+
+    private const int RowsPerTexel = 4;
+
+    private readonly MatrixAddress? order;
+    private readonly KernelArguments<int>? firstSample;
+    private readonly bool drawsInputs;
+    private readonly bool drawsTargets;
+
+    protected BatchKernel(Dispatch dispatch) : base(dispatch)
+    {
+        order = FindMatrix("order");
+        firstSample = FindSizes("firstSample");
+        drawsInputs = Constant("DRAWN_INPUTS") != 0;
+        drawsTargets = Constant("DRAWN_TARGETS") != 0;
+        HasByteInputs = Constant("BYTE_INPUTS") != 0;
+    }
+
+    /// <summary>Whether the features are bytes.</summary>
+    protected bool HasByteInputs { get; }
+
+    /// <summary>Where rows of the batch's features are.</summary>
+    protected void FindRows(MatrixAddress inputs, int stride, int firstRow, int rows, float** found)
+    {
+        for (int i = 0; i < rows; i++) found[i] = inputs.Floats + ((nint)InputRow(firstRow + i) * stride);
+    }
+
+    /// <summary>The same of rows that were widened from bytes.</summary>
+    protected static void FindRows(float* widened, int stride, int rows, float** found)
+    {
+        for (int i = 0; i < rows; i++) found[i] = widened + ((nint)i * stride);
+    }
+
+    /// <summary>Rows of bytes as floats of 0 to 255.</summary>
+    protected void Widen(MatrixAddress inputs, int stride, int firstRow, int rows, float* widened)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            byte* from = inputs.Bytes + ((nint)InputRow(firstRow + row) * stride);
+            float* to = widened + ((nint)row * stride);
+            for (int i = 0; i < stride; i++) to[i] = from[i];
+        }
+    }
+
+    /// <summary>The row of the samples that a row of the batch is.</summary>
+    protected int InputRow(int row) => drawsInputs ? DrawnRow(row) : row;
+
+    protected int TargetRow(int row) => drawsTargets ? DrawnRow(row) : row;
+
+    private int DrawnRow(int row) => (int)order!.Words[firstSample!["firstSample"] + row];
+}

@@ -1,0 +1,147 @@
+using System.Runtime.Intrinsics;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// dense_backward_weights.comp: [dW; db] = [X, 1]ᵀ · dY, or the optimizer's update by it, and beside it the sum of the batch's losses. A line is some
+/// rows of the weights, all their columns; a last one is the sum.
+/// </summary>
+internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
+{
+    /// <summary>Gradients of a line: those of few rows stay in the first cache until the update takes them.</summary>
+    private const int GradientsPerLine = 8192;
+
+    private const int LeastTiles = 2, MostTiles = 8;
+
+    private readonly MatrixAddress inputs;
+    private readonly MatrixAddress outputGradients;
+    private readonly MatrixAddress? parameterGradients;
+    private readonly UpdateAccess? update;
+    private readonly LossSumAccess? sum;
+    private readonly int inputStride;
+    private readonly int outputStride;
+    private readonly int inputColumns;
+    private readonly int rowsPerLine;
+    private readonly int capacity;
+    private readonly RowBuffer packed;
+
+    public DenseBackwardWeightsKernel(Dispatch dispatch, Optimizer? optimizer) : base(dispatch)
+    {
+        inputs = Matrix("inputs");
+        outputGradients = Matrix("outputGradients");
+        parameterGradients = FindMatrix("parameterGradients");
+        if (optimizer is not null) update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
+        if (FindMatrix("rowLosses") is { } losses) sum = new LossSumAccess(losses, Matrix("batchLoss"), Log);
+        inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
+        outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
+        inputColumns = Size("inputColumns");
+        rowsPerLine = RowsPerLine(outputStride);
+        capacity = CapacityOf(dispatch, "outputGradients");
+        packed = new RowBuffer(capacity, MatrixProduct.PanelWidth(outputStride));
+    }
+
+    public override int ScratchLength =>
+        PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows) + (rowsPerLine * capacity) + (rowsPerLine * outputStride);
+
+    public static DispatchGrid GridFor(MatrixShape parameters, bool sums) =>
+        new(MatrixShape.CeilingDivide(parameters.Rows, RowsPerLine(parameters.TexelsPerRow * MatrixShape.ColumnsPerTexel)) + (sums ? 1 : 0));
+
+    public override long WorkOf(int rows) => 2L * rows * inputColumns * outputStride;
+
+    /// <summary>Packs dY: panel after panel, each as it is read.</summary>
+    public override void Begin(int rows)
+    {
+        for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
+        {
+            int width = MatrixProduct.PanelWidth(Math.Min(MatrixProduct.Columns, outputStride - column));
+            float* to = packed.Floats + ((nint)column * rows);
+            float* from = outputGradients.Floats + column;
+            for (int row = 0; row < rows; row++, from += outputStride, to += width) new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
+        }
+    }
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        int parameterLines = MatrixShape.CeilingDivide(inputColumns + 1, rowsPerLine);
+        for (int line = firstLine; line < firstLine + lines; line++)
+        {
+            if (line < parameterLines) RunLine(rows, line * rowsPerLine, scratch);
+            else sum!.Run(rows);
+        }
+    }
+
+    private static int RowsPerLine(int stride) =>
+        Math.Clamp(GradientsPerLine / (MatrixProduct.TileRows * Math.Max(1, stride)), LeastTiles, MostTiles) * MatrixProduct.TileRows;
+
+    private void RunLine(int rows, int firstInput, float* scratch)
+    {
+        int count = Math.Min(rowsPerLine, inputColumns + 1 - firstInput);
+        int tiles = MatrixShape.CeilingDivide(count, MatrixProduct.TileRows);
+        float** a = (float**)(scratch + PointerRows.Length(capacity));
+        float* transposed = scratch + PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows);
+        float* gradients = parameterGradients is null ? transposed + (rowsPerLine * capacity) : parameterGradients.Floats + ((nint)firstInput * outputStride);
+        PackInputs(rows, firstInput, tiles, (float**)scratch, transposed);
+        for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
+        {
+            int width = Math.Min(MatrixProduct.Columns, outputStride - column), stride = MatrixProduct.PanelWidth(width);
+            float* panel = packed.Floats + ((nint)column * rows);
+            for (int tile = 0; tile < tiles; tile++)
+            {
+                int first = tile * MatrixProduct.TileRows;
+                for (int i = 0; i < MatrixProduct.TileRows; i++) a[i] = transposed + ((nint)first * rows) + i;
+                MatrixProduct.Multiply(
+                    Math.Min(MatrixProduct.TileRows, count - first), a, MatrixProduct.TileRows, panel, stride, rows, null,
+                    gradients + ((nint)first * outputStride) + column, outputStride, width);
+            }
+        }
+
+        int length = count * outputStride;
+        if (HasByteInputs)
+        {
+            for (int i = 0; i < length; i++) gradients[i] *= ByteScale;
+        }
+
+        update?.Run((nint)firstInput * outputStride, length, gradients);
+    }
+
+    /// <summary>Columns of X, six at a time beside each other as a tile reads them, with the input that is always one behind the last.</summary>
+    private void PackInputs(int rows, int firstInput, int tiles, float** found, float* transposed)
+    {
+        if (!HasByteInputs) FindRows(inputs, inputStride, 0, rows, found);
+        for (int tile = 0; tile < tiles; tile++)
+        {
+            int first = firstInput + (tile * MatrixProduct.TileRows);
+            float* to = transposed + ((nint)tile * MatrixProduct.TileRows * rows);
+            if (HasByteInputs) PackBytes(rows, first, to);
+            else if (first + MatrixProduct.TileRows <= inputColumns) PackWhole(rows, first, found, to);
+            else PackLast(rows, first, found, to);
+        }
+    }
+
+    private static void PackWhole(int rows, int first, float** found, float* to)
+    {
+        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
+        {
+            float* from = found[row] + first;
+            Vector128.Load(from).Store(to);
+            Vector64.Load(from + Vector128<float>.Count).Store(to + Vector128<float>.Count);
+        }
+    }
+
+    private void PackLast(int rows, int first, float** found, float* to)
+    {
+        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
+        {
+            for (int i = 0; i < MatrixProduct.TileRows; i++) to[i] = first + i < inputColumns ? found[row][first + i] : first + i == inputColumns ? 1 : 0;
+        }
+    }
+
+    private void PackBytes(int rows, int first, float* to)
+    {
+        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
+        {
+            byte* from = inputs.Bytes + ((nint)InputRow(row) * inputStride) + first;
+            for (int i = 0; i < MatrixProduct.TileRows; i++) to[i] = first + i < inputColumns ? from[i] : first + i == inputColumns ? ByteOne : 0;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// dense_forward.comp: Y = X · W + b, and the activation that follows. A line is a panel of columns for some rows.
+/// </summary>
+internal sealed unsafe class DenseForwardKernel : BatchKernel
+{
+    /// <summary>Rows of a line: enough to be worth a packed panel, and few enough that a line is no long piece of a frame.</summary>
+    public const int RowsPerLine = 192;
+
+    private readonly Activation? activation;
+    private readonly MatrixAddress inputs;
+    private readonly MatrixAddress parameters;
+    private readonly MatrixAddress outputs;
+    private readonly RowBuffer? widened;
+    private readonly int inputStride;
+    private readonly int outputStride;
+    private readonly int inputColumns;
+
+    public DenseForwardKernel(Dispatch dispatch, Activation? activation) : base(dispatch)
+    {
+        this.activation = activation;
+        inputs = Matrix("inputs");
+        parameters = Matrix("parameters");
+        outputs = Matrix("outputs");
+        inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
+        outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
+        inputColumns = Size("inputColumns");
+        if (HasByteInputs) widened = new RowBuffer(CapacityOf(dispatch, "outputs"), inputStride);
+    }
+
+    public override int ScratchLength => PointerRows.Length(RowsPerLine) + (inputColumns * MatrixProduct.MostColumns);
+
+    public static DispatchGrid GridFor(int outputTexels) =>
+        new(MatrixShape.CeilingDivide(outputTexels * MatrixShape.ColumnsPerTexel, MatrixProduct.Columns), RowsPerGroupX: RowsPerLine);
+
+    public override long WorkOf(int rows) => 2L * rows * inputColumns * outputStride;
+
+    public override void Begin(int rows)
+    {
+        if (HasByteInputs) Widen(inputs, inputStride, 0, rows, widened!.Floats);
+    }
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        if (rows == 0) return;   // a warm-up
+        int panels = MatrixShape.CeilingDivide(outputStride, MatrixProduct.Columns);
+        for (int line = firstLine; line < firstLine + lines; line++)
+        {
+            int firstRow = line / panels * RowsPerLine;
+            RunPanel(firstRow, Math.Min(RowsPerLine, rows - firstRow), line % panels * MatrixProduct.Columns, scratch);
+        }
+    }
+
+    private void RunPanel(int firstRow, int rows, int column, float* scratch)
+    {
+        float** found = (float**)scratch;
+        if (HasByteInputs) FindRows(widened!.Floats + ((nint)firstRow * inputStride), inputStride, rows, found);
+        else FindRows(inputs, inputStride, firstRow, rows, found);
+        int width = Math.Min(MatrixProduct.Columns, outputStride - column);
+        float* bias = parameters.Floats + ((nint)inputColumns * outputStride) + column;
+        float* result = outputs.Floats + ((nint)firstRow * outputStride) + column;
+        Panel panel = Panel.Of(parameters.Floats + column, outputStride, inputColumns, width, rows, scratch + PointerRows.Length(RowsPerLine));
+        DenseRows.Compute(rows, found, panel, inputColumns, bias, result, outputStride, width, HasByteInputs);
+        if (activation is not null) DenseRows.Activate(activation, rows, result, outputStride, width);
+    }
+}
+
+/// <summary>Columns of a matrix as the rows of a tile find them: where they lie, or packed.</summary>
+internal readonly unsafe record struct Panel(nint Start, nint Stride)
+{
+    /// <summary>Rows for which it is worth packing.</summary>
+    private const int LeastRows = 24;
+
+    /// <summary>A matrix of so few columns lies close enough as it is.</summary>
+    private const int CloseStride = 2 * MatrixProduct.MostColumns;
+
+    public float* Floats => (float*)Start;
+
+    /// <param name="from">The first column, of a matrix with a vector's room behind it.</param>
+    /// <param name="stride">From row to row.</param>
+    /// <param name="depth">Rows.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="rows">Rows that are multiplied by it.</param>
+    /// <param name="room">Where it may be packed.</param>
+    public static Panel Of(float* from, nint stride, int depth, int width, int rows, float* room)
+    {
+        if (rows < LeastRows || stride <= CloseStride) return new Panel((nint)from, stride);
+        int packed = MatrixProduct.PanelWidth(width);
+        for (int k = 0; k < depth; k++) new ReadOnlySpan<float>(from + (k * stride), packed).CopyTo(new Span<float>(room + (k * packed), packed));
+        return new Panel((nint)room, packed);
+    }
+}
+
+/// <summary>Where rows are, in a thread's own memory.</summary>
+internal static unsafe class PointerRows
+{
+    /// <summary>Floats that so many pointers take, in whole cache lines.</summary>
+    public static int Length(int rows) => MatrixShape.CeilingDivide(rows * sizeof(float*), 64) * 64 / sizeof(float);
+}
+
+/// <summary>Rows of a kernel's own.</summary>
+internal sealed unsafe class RowBuffer
+{
+    private readonly float[] values;
+
+    public RowBuffer(int rows, int stride)
+    {
+        values = GC.AllocateUninitializedArray<float>(checked((rows * stride) + (2 * MatrixProduct.MostColumns)), pinned: true);
+        Floats = (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref values[0]);
+    }
+
+    public float* Floats { get; }
+}
+
+/// <summary>What kernels of dense layers share.</summary>
+internal static unsafe class DenseRows
+{
+    /// <summary>Y = X · W + b for some columns; X of bytes is scaled.</summary>
+    public static void Compute(int rows, float** x, Panel weights, int depth, float* bias, float* y, nint stride, int columns, bool isOfBytes)
+    {
+        MatrixProduct.Multiply(rows, x, 1, weights.Floats, weights.Stride, depth, isOfBytes ? null : bias, y, stride, columns);
+        if (!isOfBytes) return;
+        for (int row = 0; row < rows; row++)
+        {
+            for (int i = 0; i < columns; i++) y[(row * stride) + i] = (y[(row * stride) + i] * BatchKernel.ByteScale) + bias[i];
+        }
+    }
+
+    public static void Activate(Activation activation, int rows, float* y, nint stride, int columns)
+    {
+        if (stride == columns)
+        {
+            activation.Activate(new Span<float>(y, rows * columns));
+            return;
+        }
+
+        for (int row = 0; row < rows; row++) activation.Activate(new Span<float>(y + (row * stride), columns));
+    }
+
+    /// <summary>The gradients before an activation from those behind it.</summary>
+    public static void Backward(Activation activation, int rows, float* gradients, float* y, nint stride, int columns)
+    {
+        if (stride == columns)
+        {
+            activation.Backward(new Span<float>(gradients, rows * columns), new ReadOnlySpan<float>(y, rows * columns));
+            return;
+        }
+
+        for (int row = 0; row < rows; row++)
+            activation.Backward(new Span<float>(gradients + (row * stride), columns), new ReadOnlySpan<float>(y + (row * stride), columns));
+    }
+
+    /// <summary>Columns of W transposed: row k has W's column k, for some of its rows. Past the last row it is zero.</summary>
+    public static void Transpose(float* weights, int stride, int firstRow, int rows, int depth, float* transposed, int transposedStride)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            float* from = weights + ((nint)(firstRow + i) * stride);
+            for (int k = 0; k < depth; k++) transposed[((nint)k * transposedStride) + i] = from[k];
+        }
+
+        for (int i = rows; i < transposedStride; i++)
+        {
+            for (int k = 0; k < depth; k++) transposed[((nint)k * transposedStride) + i] = 0;
+        }
+    }
+}

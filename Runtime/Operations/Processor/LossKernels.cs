@@ -1,0 +1,93 @@
+namespace NeuralPlugin;
+
+/// <summary>The loss of a row, and whether its prediction is correct.</summary>
+internal readonly record struct RowLoss(float Loss, bool IsCorrect);
+
+/// <summary>The sum over a batch in interleaved parts: what Shaders/Include/loss_sum.glsl does.</summary>
+internal sealed unsafe class LossSumAccess(MatrixAddress rowLosses, MatrixAddress batchLoss, StepLogAccess steps)
+{
+    public void Run(int rows)
+    {
+        float* losses = stackalloc float[Loss.Parts];
+        float loss = 0, correct = 0;
+        for (int part = 0; part < Loss.Parts; part++)
+        {
+            float sum = 0;
+            for (int row = part; row < rows; row += Loss.Parts)
+            {
+                sum += rowLosses.Floats[(nint)row * MatrixShape.ColumnsPerTexel];
+                correct += rowLosses.Floats[((nint)row * MatrixShape.ColumnsPerTexel) + 1];
+            }
+
+            losses[part] = sum;
+        }
+
+        for (int part = 0; part < Loss.Parts; part++) loss += losses[part];
+        steps.Write(loss, correct, rows, batchLoss.Floats);
+    }
+}
+
+/// <summary>loss_sum.comp: the mean loss of a batch, and its correct predictions.</summary>
+internal sealed unsafe class LossSumKernel : LoggedKernel
+{
+    private readonly LossSumAccess sum;
+
+    public LossSumKernel(Dispatch dispatch) : base(dispatch) => sum = new LossSumAccess(Matrix("rowLosses"), Matrix("batchLoss"), Log);
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        if (rows > 0) sum.Run(rows);
+    }
+}
+
+/// <summary>loss_forward.comp and loss_backward.comp: the losses of rows of a network's outputs, or the gradients of the mean loss.</summary>
+internal sealed unsafe class LossKernel : BatchKernel
+{
+    private readonly Loss loss;
+    private readonly int count;
+    private readonly int rowsPerLine;
+    private readonly MatrixAddress networkOutputs;
+    private readonly MatrixAddress targets;
+    private readonly MatrixAddress? rowLosses;
+    private readonly MatrixAddress? networkGradients;
+    private readonly MatrixAddress? log;
+    private readonly int stride;
+    private readonly int targetStride;
+
+    /// <param name="dispatch">Has a matrix for the losses, or one for the gradients.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="count">Outputs of a row, without its padding.</param>
+    /// <param name="rowsPerLine">Of its grid.</param>
+    public LossKernel(Dispatch dispatch, Loss loss, int count, int rowsPerLine) : base(dispatch)
+    {
+        this.loss = loss;
+        this.count = count;
+        this.rowsPerLine = rowsPerLine;
+        networkOutputs = Matrix("networkOutputs");
+        targets = Matrix("targets");
+        rowLosses = FindMatrix("rowLosses");
+        networkGradients = FindMatrix("networkGradients");
+        log = FindMatrix("stepLog");
+        stride = Size("networkTexels") * MatrixShape.ColumnsPerTexel;
+        targetStride = Size("targetTexels") * MatrixShape.ColumnsPerTexel;
+    }
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        for (int row = firstLine * rowsPerLine; row < Math.Min((firstLine + lines) * rowsPerLine, rows); row++)
+        {
+            Span<float> gradients = networkGradients is null ? default : new Span<float>(networkGradients.Floats + ((nint)row * stride), stride);
+            RowLoss found = loss.ComputeRow(
+                new ReadOnlySpan<float>(networkOutputs.Floats + ((nint)row * stride), stride),
+                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), count, rows, gradients);
+            if (rowLosses is not null) Store(found, row);
+        }
+    }
+
+    private void Store(RowLoss found, int row)
+    {
+        float* to = rowLosses!.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
+        (to[0], to[1], to[2], to[3]) = (found.Loss, found.IsCorrect ? 1 : 0, 0, 0);
+        Log.NoteLoss(found.Loss, log);
+    }
+}

@@ -1,0 +1,145 @@
+using System.Runtime.CompilerServices;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// Tiles of C [rows × columns] = start + A · B in registers: up to six rows by one or two vectors of columns, twelve sums that run at once, walking along what
+/// A and B have in common. Each element is one chain of multiply-adds from its start on, in order, whatever the tile and the vector's width.
+/// </summary>
+/// <remarks>
+/// An element of A is broadcast: of row r at a[r] + k · aStep. B is a panel, a row of it every bStride values. Where there are fewer rows than a tile has,
+/// the last one is computed again and not stored.
+/// </remarks>
+internal static unsafe class MatrixTile<TVector, TSimd>
+    where TVector : unmanaged
+    where TSimd : struct, ISimd<TVector>
+{
+    /// <summary>Rows of a tile.</summary>
+    public const int Rows = 6;
+
+    /// <summary>Columns of a tile of two vectors.</summary>
+    public static int Columns => 2 * TSimd.Width;
+
+    /// <summary>Columns of a tile of one.</summary>
+    public static int NarrowColumns => TSimd.Width;
+
+    /// <summary>Six rows by two vectors.</summary>
+    /// <param name="a">Six pointers.</param>
+    /// <param name="aStep">From one element of A to the next one of its row.</param>
+    /// <param name="b">The panel.</param>
+    /// <param name="bStride">From one row of it to the next.</param>
+    /// <param name="depth">Terms of each sum.</param>
+    /// <param name="start">What the sums start from.</param>
+    /// <param name="startStride">From one row of that to the next.</param>
+    /// <param name="c">The result.</param>
+    /// <param name="cStride">From one row of it to the next.</param>
+    /// <param name="rows">Those that are stored, 1 to 6.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Wide(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride, int rows)
+    {
+        int width = TSimd.Width;
+        float* a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], a4 = a[4], a5 = a[5];
+        TVector c00 = TSimd.Load(start), c01 = TSimd.Load(start + width);
+        if (rows > 1) start += startStride;
+        TVector c10 = TSimd.Load(start), c11 = TSimd.Load(start + width);
+        if (rows > 2) start += startStride;
+        TVector c20 = TSimd.Load(start), c21 = TSimd.Load(start + width);
+        if (rows > 3) start += startStride;
+        TVector c30 = TSimd.Load(start), c31 = TSimd.Load(start + width);
+        if (rows > 4) start += startStride;
+        TVector c40 = TSimd.Load(start), c41 = TSimd.Load(start + width);
+        if (rows > 5) start += startStride;
+        TVector c50 = TSimd.Load(start), c51 = TSimd.Load(start + width);
+        nint at = 0;
+        for (int k = 0; k < depth; k++)
+        {
+            TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + width);
+            TVector v = TSimd.Broadcast(a0 + at);
+            c00 = TSimd.MultiplyAdd(v, b0, c00);
+            c01 = TSimd.MultiplyAdd(v, b1, c01);
+            v = TSimd.Broadcast(a1 + at);
+            c10 = TSimd.MultiplyAdd(v, b0, c10);
+            c11 = TSimd.MultiplyAdd(v, b1, c11);
+            v = TSimd.Broadcast(a2 + at);
+            c20 = TSimd.MultiplyAdd(v, b0, c20);
+            c21 = TSimd.MultiplyAdd(v, b1, c21);
+            v = TSimd.Broadcast(a3 + at);
+            c30 = TSimd.MultiplyAdd(v, b0, c30);
+            c31 = TSimd.MultiplyAdd(v, b1, c31);
+            v = TSimd.Broadcast(a4 + at);
+            c40 = TSimd.MultiplyAdd(v, b0, c40);
+            c41 = TSimd.MultiplyAdd(v, b1, c41);
+            v = TSimd.Broadcast(a5 + at);
+            c50 = TSimd.MultiplyAdd(v, b0, c50);
+            c51 = TSimd.MultiplyAdd(v, b1, c51);
+            at += aStep;
+            b += bStride;
+        }
+
+        TSimd.Store(c00, c);
+        TSimd.Store(c01, c + width);
+        if (rows < 2) return;
+        c += cStride;
+        TSimd.Store(c10, c);
+        TSimd.Store(c11, c + width);
+        if (rows < 3) return;
+        c += cStride;
+        TSimd.Store(c20, c);
+        TSimd.Store(c21, c + width);
+        if (rows < 4) return;
+        c += cStride;
+        TSimd.Store(c30, c);
+        TSimd.Store(c31, c + width);
+        if (rows < 5) return;
+        c += cStride;
+        TSimd.Store(c40, c);
+        TSimd.Store(c41, c + width);
+        if (rows < 6) return;
+        c += cStride;
+        TSimd.Store(c50, c);
+        TSimd.Store(c51, c + width);
+    }
+
+    /// <summary>Six rows by one vector; as <see cref="Wide"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Narrow(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride, int rows)
+    {
+        float* a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], a4 = a[4], a5 = a[5];
+        TVector c0 = TSimd.Load(start);
+        if (rows > 1) start += startStride;
+        TVector c1 = TSimd.Load(start);
+        if (rows > 2) start += startStride;
+        TVector c2 = TSimd.Load(start);
+        if (rows > 3) start += startStride;
+        TVector c3 = TSimd.Load(start);
+        if (rows > 4) start += startStride;
+        TVector c4 = TSimd.Load(start);
+        if (rows > 5) start += startStride;
+        TVector c5 = TSimd.Load(start);
+        nint at = 0;
+        for (int k = 0; k < depth; k++)
+        {
+            TVector v = TSimd.Load(b);
+            c0 = TSimd.MultiplyAdd(TSimd.Broadcast(a0 + at), v, c0);
+            c1 = TSimd.MultiplyAdd(TSimd.Broadcast(a1 + at), v, c1);
+            c2 = TSimd.MultiplyAdd(TSimd.Broadcast(a2 + at), v, c2);
+            c3 = TSimd.MultiplyAdd(TSimd.Broadcast(a3 + at), v, c3);
+            c4 = TSimd.MultiplyAdd(TSimd.Broadcast(a4 + at), v, c4);
+            c5 = TSimd.MultiplyAdd(TSimd.Broadcast(a5 + at), v, c5);
+            at += aStep;
+            b += bStride;
+        }
+
+        TSimd.Store(c0, c);
+        if (rows < 2) return;
+        TSimd.Store(c1, c += cStride);
+        if (rows < 3) return;
+        TSimd.Store(c2, c += cStride);
+        if (rows < 4) return;
+        TSimd.Store(c3, c += cStride);
+        if (rows < 5) return;
+        TSimd.Store(c4, c += cStride);
+        if (rows < 6) return;
+        TSimd.Store(c5, c += cStride);
+    }
+}

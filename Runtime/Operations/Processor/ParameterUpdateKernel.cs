@@ -1,0 +1,90 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// The update of a range of parameters from their gradients, which heeds the log of steps: what Shaders/Include/update.glsl does. It belongs to
+/// the kernel whose matrices it looks up.
+/// </summary>
+internal sealed unsafe class UpdateAccess
+{
+    private readonly Optimizer optimizer;
+    private readonly KernelArguments<float> scalars;
+    private readonly MatrixAddress weights;
+    private readonly MatrixAddress pendingWeights;
+    private readonly MatrixAddress[] state;
+    private readonly MatrixAddress[] pendingState;
+    private readonly MatrixAddress? log;
+    private readonly StepLogAccess steps;
+
+    /// <param name="optimizer">The rule.</param>
+    /// <param name="find">The kernel's matrices, by name; null where there is none.</param>
+    /// <param name="scalars">Those of the optimizer.</param>
+    /// <param name="steps">The log.</param>
+    public UpdateAccess(Optimizer optimizer, Func<string, MatrixAddress?> find, KernelArguments<float> scalars, StepLogAccess steps)
+    {
+        this.optimizer = optimizer;
+        this.scalars = scalars;
+        this.steps = steps;
+        weights = find("weights")!;
+        pendingWeights = find("pendingWeights")!;
+        state = [.. Enumerable.Range(0, optimizer.State.Count).Select(i => find($"state{i}")!)];
+        pendingState = [.. Enumerable.Range(0, optimizer.State.Count).Select(i => find($"pendingState{i}")!)];
+        log = find("droppedSteps");
+    }
+
+    /// <summary>Updates values from one on, whose gradients lie together.</summary>
+    public void Run(nint first, int length, float* gradients)
+    {
+        UpdateKind kind = steps.KindOfUpdate(log);
+        if (kind == UpdateKind.Copy) Keep(first, length);
+        if (kind != UpdateKind.Update) return;
+        float** from = stackalloc float*[state.Length];
+        float** to = stackalloc float*[state.Length];
+        for (int i = 0; i < state.Length; i++)
+        {
+            from[i] = state[i].Floats + first;
+            to[i] = pendingState[i].Floats + first;
+        }
+
+        optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length), scalars);
+    }
+
+    /// <summary>What is committed becomes what is pending.</summary>
+    public void Keep(nint first, int length)
+    {
+        Copy(weights, pendingWeights);
+        for (int i = 0; i < state.Length; i++) Copy(state[i], pendingState[i]);
+
+        void Copy(MatrixAddress from, MatrixAddress to) => new ReadOnlySpan<float>(from.Floats + first, length).CopyTo(new Span<float>(to.Floats + first, length));
+    }
+}
+
+/// <summary>optimizer_update.comp: the update of a parameter from gradients that are stored.</summary>
+internal sealed unsafe class ParameterUpdateKernel : LoggedKernel
+{
+    private readonly MatrixAddress gradients;
+    private readonly UpdateAccess update;
+    private readonly int texels;
+    private readonly int lineTexels;
+
+    /// <param name="dispatch">The dispatch.</param>
+    /// <param name="optimizer">The rule.</param>
+    /// <param name="lineTexels">Texels of a line of the grid.</param>
+    public ParameterUpdateKernel(Dispatch dispatch, Optimizer optimizer, int lineTexels) : base(dispatch)
+    {
+        gradients = Matrix("gradients");
+        texels = Size("texels");
+        this.lineTexels = lineTexels;
+        update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log);
+    }
+
+    public override long WorkOf(int rows) => 8L * texels;
+
+    public override void Run(int rows, int firstLine, int lines, float* scratch)
+    {
+        nint first = (nint)firstLine * lineTexels;
+        nint last = Math.Min((nint)(firstLine + lines) * lineTexels, texels);
+        if (first >= last) return;
+        first *= MatrixShape.ColumnsPerTexel;
+        update.Run(first, (int)((last * MatrixShape.ColumnsPerTexel) - first), gradients.Floats + first);
+    }
+}

@@ -1,0 +1,17 @@
+// Slot ACTIVATION: the leaky rectified linear unit, y = x above zero, else negativeSlope * x (negativeSlope > 0).
+#include "bindings.glsl"
+#include "finite.glsl"
+
+SCALAR(negativeSlope);
+
+vec4 activate(vec4 x)
+{
+    return mix(x, negativeSlope * x, isNegative(x));
+}
+
+// The input and the output are above zero together, even where the product is too small for a number. Where the output is NaN, so is the
+// loss, and the gradient is not used.
+vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
+{
+    return mix(negativeSlope * outputGradient, outputGradient, greaterThan(y, vec4(0.0)));
+}

@@ -1,0 +1,37 @@
+// Slot LOSS: the mean squared error of a row of n outputs y against its values t. Where the outputs are padded, so are the values: both are zero.
+#include "value_targets.glsl"
+
+// Defined by the kernel: a texel of the outputs of a row.
+vec4 networkOutput(int row, int texel);
+
+struct LossRow
+{
+    float weight;
+    int texels;   // of the outputs
+};
+
+LossRow beginLoss(int row, int texels)
+{
+    return LossRow(loadWeight(row), texels);
+}
+
+// L = weight * (1 / n) * sum_j (y_j - t_j)^2. No prediction is correct or not, so that none is counted.
+vec4 rowLoss(int row, LossRow begun)
+{
+    float sum = 0.0;
+    for (int texel = 0; texel < begun.texels; texel++)
+    {
+        vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
+        vec4 squares = difference * difference;
+        sum += squares.x + squares.y + squares.z + squares.w;
+    }
+
+    return vec4(begun.weight * sum / float(targetValues), 0.0, 0.0, 0.0);
+}
+
+// dy_j = 2 * weight * (y_j - t_j) / (n * rows).
+vec4 outputGradient(int row, int texel, LossRow begun)
+{
+    vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
+    return 2.0 * begun.weight * difference / (float(targetValues) * float(rows));
+}

@@ -1,0 +1,23 @@
+// The update of a population by the sums of its gradients, where a driver has no room to do it at the end of a step. A network whose loss
+// is not finite keeps its weights and its state. An invocation has UPDATED_TEXELS texels of a network.
+#include "population_layout.glsl"
+#include "population_update.glsl"
+#include "finite.glsl"
+
+READ(gradients);
+READ(losses);   // [members x 1]
+
+void main()
+{
+    int member = invocation().x;
+    if (member >= members) return;
+
+    int origin = parameterOrigin(member);
+    bool keeps = !isFinite(LOAD(losses, matrixTexel(member, 0, 1)).x);
+    int first = workGroup().y * UPDATED_TEXELS;
+    for (int texel = first; texel < min(first + UPDATED_TEXELS, PARAMETER_TEXELS); texel++)
+    {
+        int at = parameterTexel(origin, texel);
+        update(at, LOAD(weights, at), LOAD(gradients, at), keeps);
+    }
+}

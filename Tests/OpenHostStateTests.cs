@@ -1,0 +1,209 @@
+using NUnit.Framework;
+using Silk.NET.OpenGL;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Every public call in everything that a host legally has open, running or half deleted: either it does what it does without, and the host finds what
+/// it had, or it throws what it documents and nothing has changed; and what was enqueued and skipped is told by a later call.
+/// </summary>
+[TestFixture]
+internal sealed class OpenHostStateTests
+{
+    /// <summary>Calls that wait for what dispatches find, and so know at once.</summary>
+    private static readonly string[] Waiting =
+    [
+        "Classifier.TrainBatch", "Classifier.Predict", "Classifier.ComputeLogits", "Classifier.ComputeGradients", "Network.Predict", "Network.ComputeLogits",
+        "Network.ComputeGradients", "Network.ComputeInputGradients", "BatchTrainer.TrainBatch", "BatchTrainer.TrainBatchOfBytes", "NetworkPopulation.TrainBatch",
+        "NetworkPopulation.Predict", "Network.ComputeOutputs", "Regressor.TrainBatch", "Regressor.Predict", "Regressor.ComputeGradients",
+    ];
+
+    /// <summary>Calls that enqueue dispatches, of which a later one knows.</summary>
+    private static readonly string[] InFrame =
+    [
+        "InFrameTrainer.Tick", "InFrameTrainer.Tick that uploads", "InFrameTrainer.Tick that takes textures", "InFrameTrainer.Tick within a time",
+        "AgentPopulation.Update", "AgentPopulation.Update with one brain", "AgentPopulation.Update with textures",
+    ];
+
+    /// <summary>How much it does hangs on the machine, so that its weights are others each time.</summary>
+    private static readonly string[] Varying = ["InFrameTrainer.Tick within a time"];
+
+    public static IEnumerable<TestCaseData> States() => OpenHostState.All().Select(state => new TestCaseData(state.Make).SetArgDisplayNames(state.Name));
+
+    [TestCaseSource(nameof(States))]
+    public void EachCallDoesWhatItDoesWithoutOrNothing(Func<HostContext, OpenHostState> make) => Meet(make, reportsErrors: true);
+
+    /// <summary>In a context whose errors are undefined behavior, nothing of ours is one, and nothing hangs on reading one.</summary>
+    [TestCaseSource(nameof(States))]
+    public void SoItDoesInAContextWithoutErrors(Func<HostContext, OpenHostState> make) => Meet(make, reportsErrors: false);
+
+    /// <summary>
+    /// With a host that rebinds nothing is asked, so active transform feedback is not noticed until the driver has refused our programs: there is no
+    /// result, and the host's own program keeps its uniforms.
+    /// </summary>
+    [Test]
+    public void AHostThatRebindsIsToldOfDispatchesThatItsTransformFeedbackKeptFromRunning([Values] bool own, [Values] bool separable)
+    {
+        TestGls.RequireMesa();
+        using HostContext host = new();
+        using GL gl = GL.GetApi(host);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using PublicCalls calls = new(device);
+        calls.Reset();
+        float[] before = calls.Fingerprint();
+        device.HostStatePolicy = HostStatePolicy.HostRebinds;
+        OpenTransformFeedback state = new(gl, paused: false, own, separable, deleted: false);
+        foreach ((string name, Action call) in calls.All(withFiles: false).Where(item => Waiting.Contains(item.Name)))
+        {
+            state.Open();
+            state.Look();
+            Assert.Throws<DispatchesSkippedException>(() => call(), name);
+            while (gl.GetError() != GLEnum.NoError)
+            {
+            }
+
+            state.BindAgain();
+            state.Look();
+            state.Close();
+        }
+
+        Assert.That(calls.Fingerprint(), Is.EqualTo(before));
+        Assert.That(calls.Predict(), Is.EqualTo(calls.Expected), "the numbers that our programs were to get have come");
+    }
+
+    /// <summary>A texture that cannot be taken is told without an error of the driver, so that the host's own one stays its own.</summary>
+    [Test]
+    public void ATextureThatCannotBeTakenIsNoErrorOfTheDriver([Values] bool reportsErrors)
+    {
+        TestGls.RequireMesa();
+        using HostContext host = new(reportsErrors: reportsErrors);
+        using GL gl = GL.GetApi(host);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using TrainingSet samples = new(device, inputs: 4, classes: 2, capacity: 4);
+        uint array = gl.GenTexture();
+        gl.BindTexture(TextureTarget.Texture2DArray, array);
+        gl.TexStorage3D(TextureTarget.Texture2DArray, 1, SizedInternalFormat.Rgba32f, 4, 4, 2);
+        if (reportsErrors) gl.Enable((EnableCap)0xBAD);
+        ArgumentException exception = Assert.Throws<ArgumentException>(() => samples.AddTexture(array, 2, 2, TextureChannels.Luminance, label: 0))!;
+        Assert.That(exception.Message, Does.Contain("none of two dimensions"));
+        Assert.That(gl.GetError(), Is.EqualTo(reportsErrors ? GLEnum.InvalidEnum : GLEnum.NoError));
+        Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    /// <summary>The driver would keep some of our commands for the list and run others.</summary>
+    [Test]
+    public void WhileADisplayListIsCompiledCallsAreRefused()
+    {
+        const uint List = 5, Compile = 0x1300;
+        TestGls.RequireMesa();
+        using HostContext host = new(isCore: false);
+        using GL gl = GL.GetApi(host);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using PublicCalls calls = new(device);
+        float[] before = calls.Fingerprint();
+        foreach ((string name, Action call) in calls.All())
+        {
+            CompatibilityGl.NewList(host, List, Compile);
+            InvalidOperationException exception = Assert.Throws<InvalidOperationException>(() => call(), name)!;
+            Assert.That(exception.Message, Does.Contain("display list 5").And.Contain("glEndList"), name);
+            CompatibilityGl.EndList(host);
+        }
+
+        Assert.That(calls.Fingerprint(), Is.EqualTo(before));
+        Assert.That(calls.Predict(), Is.EqualTo(calls.Expected));
+        Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    /// <summary>In a frame the state is given back at its end, whatever it is.</summary>
+    [TestCaseSource(nameof(States))]
+    public void AFrameGivesBackWhatItFound(Func<HostContext, OpenHostState> make)
+    {
+        TestGls.RequireMesa();
+        using HostContext host = new();
+        using GL gl = GL.GetApi(host);
+        RandomHostState bindings = new(gl);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using PublicCalls calls = new(device);
+        OpenHostState state = make(host);
+        state.Open();
+        long[] before = bindings.Read();
+        long looked = state.Look();
+        FrameScope frame = device.BeginFrame();
+        if (state.Skips) Assert.Throws<DispatchesSkippedException>(() => calls.Predict());
+        else Assert.That(calls.Predict(), Is.EqualTo(calls.Expected));
+        frame.Dispose();
+        AssertSame(bindings, before, state, "after the frame");
+        Assert.That(state.Look(), Is.EqualTo(looked));
+        frame = device.BeginFrame();
+        if (!state.Skips) calls.Predict();
+        device.Dispose();
+        AssertSame(bindings, before, state, "after Dispose in a frame");
+        Assert.That(state.Look(), Is.EqualTo(looked));
+        frame.Dispose();
+        state.Close();
+        Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    private static void Meet(Func<HostContext, OpenHostState> make, bool reportsErrors)
+    {
+        TestGls.RequireMesa();
+        using HostContext host = new(reportsErrors: reportsErrors);
+        using GL gl = GL.GetApi(host);
+        RandomHostState bindings = new(gl);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        device.Validation = true;
+        using PublicCalls control = new(device), calls = new(device);
+        control.Reset();
+        calls.Reset();
+        float[] atStart = calls.Fingerprint();
+        Assert.That(control.Fingerprint(), Is.EqualTo(atStart));
+        OpenHostState state = make(host);
+        List<string> met = [];
+        foreach (((string name, Action call), (_, Action controlCall)) in calls.All().Zip(control.All()))
+        {
+            met.Add(name);
+            calls.Reset();
+            control.Reset();
+            controlCall();
+            state.Open();
+            long[] before = bindings.Read();
+            long looked = state.Look();
+            bool throws = state.Skips && Waiting.Contains(name);
+            if (throws) Assert.Throws<DispatchesSkippedException>(() => call(), name);
+            else Assert.DoesNotThrow(() => call(), name);
+            AssertSame(bindings, before, state, name);
+            Assert.That(state.Look(), Is.EqualTo(looked), name);
+            state.Close();
+            Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError), name);
+            bool isSkippedInFrame = state.Skips && InFrame.Contains(name);
+            if (throws || isSkippedInFrame) Assert.That(calls.Fingerprint(), Is.EqualTo(atStart), $"{name}: nothing has changed");
+            else if (!Varying.Contains(name)) Assert.That(calls.Fingerprint(), Is.EqualTo(control.Fingerprint()), name);
+            if (!isSkippedInFrame) continue;
+            bool wouldHaveTrained = !control.Fingerprint().AsSpan().SequenceEqual(atStart);
+            control.RunFrames();
+            List<string> told = calls.RunFrames();
+            if (wouldHaveTrained && !Varying.Contains(name)) Assert.That(told, Is.Not.Empty, $"{name} is told of");
+        }
+
+        Assert.That(Waiting.Concat(InFrame).Except(met), Is.Empty);
+        Assert.That(calls.Predict(), Is.EqualTo(calls.Expected));
+    }
+
+    private static void AssertSame(RandomHostState bindings, long[] before, OpenHostState state, string when)
+    {
+        long[] after = bindings.Read();
+        for (int i = 0; i < before.Length; i++)
+        {
+            if (after[i] == before[i] || (after[i] == 0 && state.MayLose(bindings.Names[i]))) continue;
+            Assert.Fail($"{when}: {bindings.Names[i]}: {before[i]} became {after[i]}");
+        }
+    }
+
+    /// <summary>What a core context has dropped.</summary>
+    private static unsafe class CompatibilityGl
+    {
+        public static void NewList(HostContext host, uint list, uint mode) => ((delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glNewList"))(list, mode);
+
+        public static void EndList(HostContext host) => ((delegate* unmanaged<void>)host.GetProcAddress("glEndList"))();
+    }
+}

@@ -1,0 +1,332 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Calls whose dispatches the driver skips, all of them or the later ones, and what comes after.</summary>
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class SkippedDispatchTests : IDisposable
+{
+    private const int Inputs = 5;
+    private const int Classes = 3;
+    private const int Batch = 6;
+    private const int Members = 3;
+    private const int Hidden = 4;
+
+    private readonly TestGl gl = TestGls.Create();
+    private readonly NeuralDevice device;
+
+    public SkippedDispatchTests() => device = NeuralDevice.Attach(gl.Api);
+
+    public void Dispose()
+    {
+        device.Dispose();
+        gl.Dispose();
+    }
+
+    /// <summary>However many of a step's dispatches have run, weights, optimizer and count are those before it, and the next step has the bits of the first try.</summary>
+    [Test]
+    public void AStepThatBreaksOffChangesNothing([Values] bool fused, [Values] bool momentum)
+    {
+        using Network network = Make(), twin = Make();
+        Optimizer optimizer = momentum ? new Adam(0.01f) : new Sgd(0.1f);
+        using BatchTrainer trainer = new(network, optimizer, fused: fused), steady = new(twin, optimizer, fused: fused);
+        gl.ClearRecords();
+        for (int step = 0; step < 3; step++)
+        {
+            trainer.TrainBatch(Features(step), Labels(step));
+            steady.TrainBatch(Features(step), Labels(step));
+        }
+
+        long dispatches = gl.Dispatches / 6;
+        float[][] before = Values(network);
+        for (int run = 0; run < dispatches; run++)
+        {
+            gl.ClearRecords();
+            gl.MostDispatches = run;
+            DispatchesSkippedException exception = Assert.Throws<DispatchesSkippedException>(() => trainer.TrainBatch(Features(9), Labels(9)), $"after {run} of {dispatches}")!;
+            Assert.That(exception.Message, Does.Contain("glBeginConditionalRender"));
+            gl.MostDispatches = long.MaxValue;
+            Assert.That(Values(network), Is.EqualTo(before));
+            Assert.That(trainer.Steps, Is.EqualTo(3));
+        }
+
+        Assert.That(trainer.TrainBatch(Features(3), Labels(3)), Is.EqualTo(steady.TrainBatch(Features(3), Labels(3))));
+        Assert.That(Values(network), Is.EqualTo(Values(twin)));
+    }
+
+    [Test]
+    public void WhatIsComputedIsWholeOrNotWritten()
+    {
+        using Network network = Make();
+        float[] features = Features(0), expected = new float[Batch * Classes], found = new float[Batch * Classes], inputGradients = new float[Batch * Inputs];
+        network.Predict(features, expected);
+        Break("Predict", () => network.Predict(features, found));
+        Break("ComputeLogits", () => network.ComputeLogits(features, found));
+        Break("ComputeGradients", () => network.ComputeGradients(features, Labels(0)));
+        Break("ComputeInputGradients", () => network.ComputeInputGradients(features, expected, inputGradients));
+        Assert.That(found.Concat(inputGradients), Is.All.Zero);
+        network.Predict(features, found);
+        Assert.That(found, Is.EqualTo(expected));
+
+        void Break(string name, Action call)
+        {
+            gl.ClearRecords();
+            call();
+            long dispatches = gl.Dispatches;
+            Array.Clear(found);
+            Array.Clear(inputGradients);
+            for (int run = 0; run < dispatches; run++)
+            {
+                gl.ClearRecords();
+                gl.MostDispatches = run;
+                Assert.Throws<DispatchesSkippedException>(() => call(), $"{name} after {run} of {dispatches}");
+                gl.MostDispatches = long.MaxValue;
+            }
+        }
+    }
+
+    /// <summary>A step of another trainer that is open over frames has lost what it had written, and begins anew.</summary>
+    [Test]
+    public void AnOpenStepOfAnotherTrainerIsWholeAllTheSame([Values] bool skipped)
+    {
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 64, Classes), twin = new(device, Inputs, hidden: 64, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
+        samples.AddRange(TwinArrays.UniformFloats(1, 64 * Inputs, -1, 1), TwinArrays.Labels(2, 64, Classes));
+        TrainerOptions options = new() { BatchSize = 64, Optimizer = new Sgd(0.1f, Momentum: 0.9f), FrameBudget = FrameBudget.Milliseconds(0.02) };
+        using InFrameTrainer trainer = classifier.TrainOn(samples, options);
+        using InFrameTrainer steady = twin.TrainOn(samples, options with { FrameBudget = FrameBudget.Steps(1) });
+        using BatchTrainer other = classifier.TrainWith(new Sgd(0.1f));
+        if (!skipped) other.TrainBatch(Features(0), Labels(0));
+        if (!skipped) classifier.SetParameters(twin.GetParameters());
+        long steps = 0;
+        for (int frame = 0; frame < 2_000 && steps < 3; frame++)
+        {
+            gl.NextFrame();
+            trainer.Tick();
+            gl.DropDispatches = skipped;
+            if (skipped) Assert.Throws<DispatchesSkippedException>(() => other.TrainBatch(Features(0), Labels(0)));
+            else Assert.That(float.IsNaN(other.TrainBatch([.. Enumerable.Repeat(float.MaxValue, Batch * Inputs)], Labels(0)).Loss), "one that is dropped");
+            gl.DropDispatches = false;
+            if (frame % 40 != 39) continue;
+            for (int more = 0; more < 400 && trainer.Progress.Steps == steps; more++)
+            {
+                gl.NextFrame();
+                trainer.Tick();
+            }
+
+            steps = trainer.Progress.Steps;
+        }
+
+        Assert.That(steps, Is.AtLeast(3));
+        for (int step = 0; step < steps; step++) steady.Tick();
+        Assert.That(steady.Progress.Steps, Is.EqualTo(steps));
+        trainer.Pause();
+        Assert.That(Weights(classifier.GetParameters()), Is.EqualTo(Weights(twin.GetParameters())));
+    }
+
+    // ---- populations ----
+
+    [Test]
+    public void AStepOfAPopulationThatBreaksOffChangesNothing([Values(1, 200)] int rows)
+    {
+        using NetworkPopulation population = Population(), twin = Population();
+        float[] losses = new float[Members], expected = new float[Members];
+        Train(population, 0, rows, losses);
+        Train(twin, 0, rows, expected);
+        gl.ClearRecords();
+        Train(population, 1, rows, losses);
+        Train(twin, 1, rows, expected);
+        long dispatches = gl.Dispatches / 2;
+        for (int run = 0; run < dispatches; run++)
+        {
+            gl.ClearRecords();
+            gl.MostDispatches = run;
+            Assert.Throws<DispatchesSkippedException>(() => Train(population, 9, rows, losses), $"after {run} of {dispatches}");
+            gl.MostDispatches = long.MaxValue;
+            Assert.That(losses, Is.EqualTo(expected), "nothing is written");
+            AssertSame(population, twin, "what they were");
+        }
+
+        Train(population, 2, rows, losses);
+        Train(twin, 2, rows, expected);
+        Assert.That(losses, Is.EqualTo(expected));
+        AssertSame(population, twin, "as if it had never been");
+        gl.DropDispatches = true;
+        float[] probabilities = new float[Members * Classes];
+        Assert.Throws<DispatchesSkippedException>(() => population.Predict(TwinArrays.UniformFloats(3, Members * Inputs, -1, 1), probabilities));
+        Assert.That(probabilities, Is.All.Zero);
+    }
+
+    /// <summary>No step came behind them: weights and the optimizer's state are what they were, and training goes on as if they had never been.</summary>
+    [Test]
+    public void SkippedStepsOfAPopulationChangeNothing([Values(1, 2, 3, 64)] int count, [Values(0, 2)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        using NetworkPopulation population = Population(), twin = Population();
+        for (int step = 0; step < 5; step++)
+        {
+            Train(population, step);
+            Train(twin, step);
+            NextFrame();
+        }
+
+        gl.DropDispatches = true;
+        for (int step = 0; step < count; step++) population.RepeatStep();
+        gl.DropDispatches = false;
+        List<long> told = Wait(population);
+        Assert.That(told[^1], Is.EqualTo(5 + count));
+        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is told again");
+        Assert.That(population.LostSteps, Is.EqualTo(count));
+        AssertSame(population, twin, "what they were");
+        for (int step = 5; step < 8; step++)
+        {
+            Train(population, step);
+            Train(twin, step);
+        }
+
+        AssertSame(population, twin, "it goes on from there");
+        Assert.That(Wait(population), Is.Empty);
+    }
+
+    /// <summary>The very first step too, whose other side was never written, and one after weights were given.</summary>
+    [Test]
+    public void SkippedStepsOfAPopulationThatTrainingGoesOnFromLoseOneStepAtMost([Values] bool isFirst, [Values] bool weightsGiven)
+    {
+        using NetworkPopulation population = Population(), twin = Population();
+        List<float[]> states = [Weights(population)];
+        int before = isFirst ? 0 : 3;
+        for (int step = 0; step < before; step++)
+        {
+            Train(population, step);
+            states.Add(Weights(population));
+        }
+
+        if (weightsGiven)
+        {
+            population.SetParameters(1, twin.GetParameters(0));
+            states = [Weights(population)];
+        }
+
+        gl.DropDispatches = true;
+        Train(population, before);
+        gl.DropDispatches = false;
+        Assert.That(Weights(population), Is.EqualTo(states[Math.Max(0, states.Count - 2)]), "those before the last step, at worst");
+        Train(population, before + 1);
+        List<long> told = Wait(population);
+        Assert.That(told, Is.EqualTo(new long[] { before + 1 }));
+        Assert.That(population.LostSteps, Is.EqualTo(isFirst || weightsGiven ? 1 : 2));
+        Assert.That(Weights(population), Is.All.InRange(-10f, 10f).And.Some.Not.Zero);
+    }
+
+    [Test]
+    public void ASkippedStepWithoutLossesIsToldByALaterCall()
+    {
+        using NetworkPopulation population = Population();
+        Train(population, 0);
+        float[] before = Weights(population);
+        using (new HostConditionalRender(gl)) Train(population, 1);
+        NextFrame();
+        population.TakeSkippedStep();   // asks
+        NextFrame();
+        DispatchesSkippedException exception = Assert.Throws<DispatchesSkippedException>(() => Train(population, 2))!;
+        Assert.That(exception.Message, Does.Contain("Training step 2").And.Contain("TrainBatch"));
+        Assert.That(Weights(population), Is.EqualTo(before));
+        Train(population, 2);
+        Assert.That(Weights(population), Is.Not.EqualTo(before));
+    }
+
+    /// <summary>The agents with brains of their own are told as those with one are, and go on.</summary>
+    [Test]
+    public void AgentsWithBrainsOfTheirOwnAreTold([Values(0, 2)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 2,
+            Brains = BrainSharing.OneEach,
+            Learning = new BehaviorCloning { Demonstration = shown },
+        });
+        Assert.That(Run(10), Is.Empty);
+        ClassifierParameters before = agents.GetBrain(0);
+        long steps = agents.Progress.TrainingSteps;
+        List<string> told;
+        using (new HostConditionalRender(gl)) told = Run(3);
+        agents.Learns = false;
+        told.AddRange(Run(5));
+        Assert.That(Weights(agents.GetBrain(0)), Is.EqualTo(Weights(before)), "nothing ran");
+        Assert.That(told, Is.Not.Empty.And.All.Contains("Call Update before it or after glEndConditionalRender"));
+        Assert.That(agents.Progress.DroppedSteps, Is.EqualTo(agents.Progress.TrainingSteps - steps).And.Positive);
+        agents.Learns = true;
+        Assert.That(Run(10), Is.Empty);
+        Assert.That(Weights(agents.GetBrain(0)), Is.Not.EqualTo(Weights(before)), "it learns on");
+
+        List<string> Run(int frames)
+        {
+            List<string> messages = [];
+            for (int frame = 0; frame < frames; frame++)
+            {
+                try
+                {
+                    agents.Update();
+                }
+                catch (DispatchesSkippedException exception)
+                {
+                    messages.Add(exception.Message);
+                }
+
+                gl.NextFrame();
+            }
+
+            return messages;
+        }
+    }
+
+    private static float[] Features(int step) => TwinArrays.UniformFloats(step, Batch * Inputs, -1, 1);
+
+    private static int[] Labels(int step) => TwinArrays.Labels(step, Batch, Classes);
+
+    private static float[][] Values(Network network) => [.. network.Parameters.Select(parameter => parameter.GetValues())];
+
+    private static float[] Weights(ClassifierParameters parameters) =>
+        [.. parameters.HiddenWeights, .. parameters.HiddenBiases, .. parameters.OutputWeights, .. parameters.OutputBiases];
+
+    private static float[] Weights(NetworkPopulation population) => [.. Enumerable.Range(0, Members).SelectMany(member => Weights(population.GetParameters(member)))];
+
+    private static void AssertSame(NetworkPopulation population, NetworkPopulation twin, string when) => Assert.That(Weights(population), Is.EqualTo(Weights(twin)), when);
+
+    private static void Train(NetworkPopulation population, int step, int rows = 2, float[]? losses = null)
+    {
+        int samples = Members * rows;
+        population.TrainBatch(
+            TwinArrays.UniformFloats(step, samples * Inputs, -1, 1), TwinArrays.Labels(step, samples, Classes), 0.1f, losses);
+    }
+
+    private Network Make() => new(device, seed: 4, Inputs, new Dense(7), new Relu(), new Dense(Classes));
+
+    private NetworkPopulation Population() => new(device, Members, Inputs, Hidden, Classes, optimizer: new Adam());
+
+    private void NextFrame()
+    {
+        gl.NextFrame();
+        device.Update();
+    }
+
+    /// <summary>Until all that was enqueued is known; what is told meanwhile.</summary>
+    private List<long> Wait(NetworkPopulation population)
+    {
+        List<long> told = [];
+        for (int frame = 0; frame < 20; frame++)
+        {
+            NextFrame();
+            if (population.TakeSkippedStep() is > 0 and var step) told.Add(step);
+        }
+
+        return told;
+    }
+}
