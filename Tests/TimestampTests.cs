@@ -78,6 +78,7 @@ internal sealed class TimestampTests : IDisposable
         gl.ShownTime = time => isBackwards ? -time : time;
         using SpanClock clock = new(device);
         using NeuralDevice.Scope scope = device.Enter();
+        clock.BeginFrame();
         Span(runsBackwards: false);
         clock.BeginFrame();
         Assert.That(clock.LastNanoseconds, Is.EqualTo(gl.NanosecondsPerFrame));
@@ -87,7 +88,6 @@ internal sealed class TimestampTests : IDisposable
 
         void Span(bool runsBackwards)
         {
-            clock.BeginFrame();
             clock.BeginSpan();
             isBackwards = runsBackwards;
             gl.NextFrame();

@@ -108,7 +108,7 @@ internal sealed class FrameSpender : IDisposable
     {
         called = Elapsed();
         if (!AllowsAStep) return 0;
-        IsAheadOfGpu = !work.HasRoom();
+        IsAheadOfGpu = !work.HasRoom(given);
         if (IsAheadOfGpu) return 0;
         if (budget.StepsPerFrame > 0) return left;
         if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be wrong by a whole step

@@ -16,7 +16,7 @@ internal sealed class GpuCosts
     /// <summary>Parts of a dispatch in a frame while it is not known what they take.</summary>
     private const int MostUnknownParts = 4;
 
-    /// <summary>What one measurement may change, so that a moment in which the machine did something else is soon forgotten.</summary>
+    /// <summary>What one measurement may change.</summary>
     private const double MostChange = 8;
 
     /// <summary>Differences below it are noise, and followed at leisure.</summary>
@@ -90,16 +90,25 @@ internal sealed class GpuCosts
     public void BeginFrame() => Array.Clear(unknownParts);
 
     /// <summary>Takes what the parts of a frame took that were measured one by one.</summary>
-    public void Observe(ReadOnlySpan<MeasuredPart> parts)
+    public void Observe(ReadOnlySpan<MeasuredPart> measured)
     {
-        FollowClock(parts);
-        foreach (MeasuredPart part in parts)
+        Span<MeasuredPart> parts = stackalloc MeasuredPart[measured.Length];
+        Span<bool> seen = stackalloc bool[measured.Length];   // before the clock makes guesses of them
+        for (int i = 0; i < measured.Length; i++)
         {
-            PartTimes all = times[part.Dispatch];
-            bool hasSeen = all.HasSeen(part.Lines);
+            MeasuredPart part = measured[i];
+            seen[i] = times[part.Dispatch].HasSeen(part.Lines);
+            parts[i] = seen[i] && IsKnown(part.Dispatch) ? part with { Nanoseconds = Credible(times[part.Dispatch].LastOf(part.Lines), part.Nanoseconds) } : part;
             launch = Math.Min(launch * LaunchGrowth, Math.Max(1, part.Nanoseconds));
-            if (IsKnown(part.Dispatch)) all.Set(part.Lines, hasSeen ? Followed(all.Of(part.Lines), part.Nanoseconds) : part.Nanoseconds);
-            else if (++observations[part.Dispatch] > 1) all.Set(part.Lines, hasSeen ? Math.Min(all.Of(part.Lines), part.Nanoseconds) : part.Nanoseconds);
+        }
+
+        FollowClock(parts);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            (int dispatch, int lines, double time) = parts[i];
+            PartTimes all = times[dispatch];
+            if (IsKnown(dispatch)) all.Set(lines, seen[i] ? Followed(all.LastOf(lines), time) : time);
+            else if (++observations[dispatch] > 1) all.Set(lines, seen[i] ? Math.Min(all.LastOf(lines), time) : time);
         }
     }
 
@@ -107,12 +116,16 @@ internal sealed class GpuCosts
     public void ObserveRest(double factor) => Rest = Followed(Rest, Math.Clamp(factor, 1 / MostRest, MostRest));
 
     /// <summary>What a measurement makes of what was believed.</summary>
-    private static double Followed(double before, double measured)
+    private static double Followed(double before, double now)
     {
-        double now = Math.Clamp(measured, before / MostChange, before * MostChange);
         bool isJump = now > before * Noise || now < before / Noise;
         return before + ((now - before) * (!isJump ? Follow : now > before ? 1 : FollowDown));
     }
+
+    /// <summary>What a measurement is taken for, so that a moment in which the machine did something else is soon forgotten.</summary>
+    private static double Credible(double before, double measured) => Math.Clamp(measured, before / MostChange, before * MostChange);
+
+    private static bool IsJump(double ratio) => ratio is > Jump or < 1 / Jump;
 
     /// <summary>
     /// Where a frame was slower or faster than was believed, so are all parts: mostly it is the clock of the GPU that changes, or what else it
@@ -124,26 +137,24 @@ internal sealed class GpuCosts
         foreach (MeasuredPart part in parts)
         {
             if (!TellsOfClock(part)) continue;
-            double believed = times[part.Dispatch].Of(part.Lines);
-            before += believed;
-            now += Math.Clamp(part.Nanoseconds, believed / MostChange, believed * MostChange);
+            before += times[part.Dispatch].LastOf(part.Lines);
+            now += part.Nanoseconds;
         }
 
         double ratio = before == 0 ? 1 : now / before, factor = ratio is > Noise or < 1 / Noise ? ratio : 1 + ((ratio - 1) * Follow);
         caution = 1 + ((Math.Max(1, caution / factor) - 1) * FollowDown);
-        foreach (PartTimes all in times) all.Scale(factor, isGuess: ratio is > Jump or < 1 / Jump);
+        foreach (PartTimes all in times) all.Scale(factor, isGuess: IsJump(ratio));
     }
 
     /// <summary>
-    /// What hardly takes longer than a launch says nothing of the clock. Neither does a part that is a little larger or smaller than one that was seen
-    /// and takes somewhat longer or shorter: that may be a wave.
+    /// What hardly takes longer than a launch says nothing of the clock. Neither does a part of a size that was not seen; nor one that is a little larger
+    /// or smaller, where it takes somewhat longer or shorter: that may be a wave.
     /// </summary>
     private bool TellsOfClock(MeasuredPart part)
     {
-        if (!IsKnown(part.Dispatch) || !times[part.Dispatch].HasSeen(part.Lines)) return false;
-        double believed = times[part.Dispatch].Of(part.Lines);
-        return believed >= 2 * launch && (times[part.Dispatch].HasSeenLast(part.Lines) || IsJump(believed, part.Nanoseconds));
+        PartTimes all = times[part.Dispatch];
+        if (!IsKnown(part.Dispatch) || !all.HasSeen(part.Lines)) return false;
+        double believed = all.LastOf(part.Lines);
+        return believed >= 2 * launch && (all.HasSeenLast(part.Lines) || IsJump(part.Nanoseconds / believed));
     }
-
-    private static bool IsJump(double before, double now) => now > before * Jump || now < before / Jump;
 }

@@ -32,10 +32,13 @@ internal sealed class PartTimes(int whole)
     public bool HasSeenLast(int size) => HasSeen(size) && lines[PlaceOf(size)] == size;
 
     /// <summary>What a part of so many lines takes, of a dispatch of which a part was seen.</summary>
-    public double Of(int size)
+    public double Of(int size) => HasSeen(size) ? LastOf(size) : Doubt * Between(size);
+
+    /// <summary>What the last part between its powers of two took for as many lines, as far as others have not told of it since.</summary>
+    public double LastOf(int size)
     {
         int place = PlaceOf(size);
-        return HasSeen(size) ? nanoseconds[place] * size / lines[place] : Doubt * Between(size);
+        return nanoseconds[place] * size / lines[place];
     }
 
     /// <summary>
@@ -92,6 +95,11 @@ internal sealed class PartTimes(int whole)
             int middle = (fits + tooMany) / 2;
             if (Of(middle) <= time) fits = middle;
             else tooMany = middle;
+        }
+
+        for (int place = 0; place <= Whole; place++)   // what was seen, above what is a guess
+        {
+            if (lines[place] > fits && lines[place] < left && HasSeen(lines[place]) && nanoseconds[place] <= time) fits = lines[place];
         }
 
         return fits;

@@ -2,12 +2,16 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// What a trainer has enqueued and the GPU has not finished, known by fences that are asked and never waited for. A trainer that is further ahead
-/// of the GPU than <see cref="MostNanoseconds"/>, as far as is known what its work takes, or <see cref="MostFences"/> frames, enqueues nothing more:
-/// else a slow GPU would have ever more of it in its queue, and everybody who waits for the GPU would wait for all of that.
+/// of the GPU than <see cref="MostNanoseconds"/> or, where its budget is larger, some frames of it, as far as is known what its work takes, or
+/// <see cref="MostFences"/> frames, whatever they take, enqueues nothing more: else a slow GPU would have ever more of it in its queue, and everybody who
+/// waits for the GPU would wait for all of that.
 /// </summary>
 internal sealed class WorkUnderWay
 {
     public const double MostNanoseconds = 50_000_000;
+
+    /// <summary>What is known of a frame comes one to three frames later.</summary>
+    public const int LateFrames = 4;
 
     public const int MostFences = 16;
 
@@ -24,13 +28,15 @@ internal sealed class WorkUnderWay
     /// Whether more may be enqueued. Where there is much, it asks whether it is done, behind a fence of its own: a driver that works inside the
     /// calls is never behind.
     /// </summary>
-    public bool HasRoom()
+    /// <param name="budget">Nanoseconds that a frame may spend; 0 where its budget is none of time.</param>
+    public bool HasRoom(double budget)
     {
-        if (!HasRoomNow) TakeReached();
-        if (HasRoomNow) return true;
+        double most = Math.Max(MostNanoseconds, LateFrames * budget);
+        if (!IsWithin(most)) TakeReached();
+        if (IsWithin(most)) return true;
         InsertFence();
         TakeReached();
-        return HasRoomNow;
+        return IsWithin(most);
     }
 
     /// <summary>Work was enqueued that takes so long.</summary>
@@ -39,7 +45,7 @@ internal sealed class WorkUnderWay
     /// <summary>A frame's work is enqueued.</summary>
     public void EndFrame() => InsertFence();
 
-    private bool HasRoomNow => inserted - reached < MostFences && before + open < MostNanoseconds;
+    private bool IsWithin(double most) => inserted - reached < MostFences && before + open < most;
 
     private void TakeReached()
     {

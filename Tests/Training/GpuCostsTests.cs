@@ -60,7 +60,7 @@ internal sealed class GpuCostsTests
         Assert.That(costs.LinesWithin(TimeOf(Lines), 0, Lines), Is.EqualTo(Lines));
         Assert.That(costs.LinesWithin(TimeOf(30), 0, Lines), Is.InRange(26, 32));
         Assert.That(costs.LinesWithin(TimeOf(1) - 1, 0, Lines), Is.Zero, "less than a wave takes");
-        Assert.That(costs.IsWasteful(0, LinesPerWave), Is.False);
+        Assert.That(costs.IsWasteful(0, 30), Is.False);
     }
 
     /// <summary>All parts follow a clock that becomes slower at once, those that did not run, too.</summary>

@@ -69,7 +69,10 @@ internal sealed class ModelledGpuTests : IDisposable
         samples.AddRange(TwinArrays.UniformFloats(1, 2 * batch * inputs, -1, 1), TwinArrays.Labels(2, 2 * batch, classes));
         return new TwoLayerClassifier(device, inputs, hidden, classes, seed: 2).TrainOn(samples, new TrainerOptions
         {
-            BatchSize = batch, FrameBudget = FrameBudget.Milliseconds(milliseconds), Optimizer = new Sgd(0.01f), TimeProvider = time,
+            BatchSize = batch,
+            FrameBudget = FrameBudget.Milliseconds(milliseconds),
+            Optimizer = new Sgd(0.01f),
+            TimeProvider = time,
         });
     }
 

@@ -156,7 +156,7 @@ internal sealed class ProcessorBackend : IComputeBackend
         return (nint)(++fences);
     }
 
-    public nint InsertFence() => 0;
+    public nint InsertFence() => (nint)(++fences);
 
     public void CheckFences()
     {
