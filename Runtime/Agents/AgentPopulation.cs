@@ -192,6 +192,7 @@ public sealed class AgentPopulation : IDisposable
             TrainingTime = trainer.Time,
             GpuTime = TimeSpan.FromMicroseconds(brains.Clock.LastNanoseconds / 1e3),
             StepsThisFrame = trainer.StepsThisFrame,
+            IsWaitingForGpu = trainer.IsWaitingForGpu,
         };
         errors.Throw();
     }

@@ -15,4 +15,11 @@ namespace NeuralPlugin;
 /// <param name="StepsThisFrame">Training steps of this frame.</param>
 public readonly record struct AgentProgress(
     long Decisions, long TrainingSteps, long DroppedSteps, long SkippedDecisions, long Episodes, float MeanEpisodeReward, TimeSpan TrainingTime,
-    TimeSpan GpuTime, int StepsThisFrame);
+    TimeSpan GpuTime, int StepsThisFrame)
+{
+    /// <summary>
+    /// Whether training has skipped this frame, since the GPU is too far behind with what was enqueued (12 frames, or some 50 milliseconds of work). It goes
+    /// on when the GPU has caught up; nothing is lost. With a <see cref="AgentPopulationOptions.Latency"/>, Update waits for the GPU instead.
+    /// </summary>
+    public bool IsWaitingForGpu { get; init; }
+}

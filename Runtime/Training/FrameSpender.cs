@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 /// Spends the budget of a frame on the parts of training steps: says how much of the next part still fits, by what the parts of earlier frames
 /// took by the GPU's clock, read some frames later, and by that of the calls. What is longer than the budget runs in every few frames,
 /// when enough was saved up for it. A part is a dispatch, which is cut by lines of its workgroups, or a step that is not cut and has one line.
-/// Nothing waits or allocates.
+/// Nothing allocates, and nothing waits where it is not said to.
 /// </summary>
 internal sealed class FrameSpender : IDisposable
 {
@@ -25,12 +25,14 @@ internal sealed class FrameSpender : IDisposable
     /// </summary>
     private const double Bound = 1.15, SlowMoment = 2.5;
 
+    private readonly NeuralDevice device;
     private readonly GpuCosts gpuCosts;
     private readonly StepCosts callCosts;
     private readonly FrameClock clock;
     private readonly WorkUnderWay work;
     private readonly TimeProvider time;
     private readonly bool isCut;
+    private readonly bool waits;
     private FrameBudget budget;
     private long start;
     private double given;       // in nanoseconds, as all below
@@ -42,17 +44,22 @@ internal sealed class FrameSpender : IDisposable
 
     /// <summary>For the dispatches of a step, which are cut where they do not fit.</summary>
     public FrameSpender(NeuralDevice device, IReadOnlyList<Dispatch> dispatches, int rows, TimeProvider time)
-        : this(device, new GpuCosts(dispatches, rows), new StepCosts(dispatches, rows), isCut: true, time)
+        : this(device, new GpuCosts(dispatches, rows), new StepCosts(dispatches, rows), isCut: true, waits: false, time)
     {
     }
 
     /// <summary>For whole steps of one kind.</summary>
-    public FrameSpender(NeuralDevice device, TimeProvider time) : this(device, new GpuCosts(), new StepCosts(1), isCut: false, time)
+    /// <param name="device">Whose GPU it is.</param>
+    /// <param name="time">The clock of the calls.</param>
+    /// <param name="waits">Whether a frame waits for a GPU that is too far behind, in place of doing less: for those that wait anyway, and must be repeatable.</param>
+    public FrameSpender(NeuralDevice device, TimeProvider time, bool waits) : this(device, new GpuCosts(), new StepCosts(1), isCut: false, waits, time)
     {
     }
 
-    private FrameSpender(NeuralDevice device, GpuCosts gpuCosts, StepCosts callCosts, bool isCut, TimeProvider time)
+    private FrameSpender(NeuralDevice device, GpuCosts gpuCosts, StepCosts callCosts, bool isCut, bool waits, TimeProvider time)
     {
+        this.device = device;
+        this.waits = waits;
         this.gpuCosts = gpuCosts;
         this.callCosts = callCosts;
         this.isCut = isCut;
@@ -108,7 +115,7 @@ internal sealed class FrameSpender : IDisposable
     {
         called = Elapsed();
         if (!AllowsAStep) return 0;
-        IsAheadOfGpu = !work.HasRoom(given);
+        IsAheadOfGpu = !HasRoomInQueue();
         if (IsAheadOfGpu) return 0;
         if (budget.StepsPerFrame > 0) return left;
         if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be wrong by a whole step
@@ -160,6 +167,15 @@ internal sealed class FrameSpender : IDisposable
 
     /// <summary>What the next part takes of what it would if it were measured by itself.</summary>
     private double FactorOfNext => Parts == 0 || clock.MeasuresNext ? 1 : gpuCosts.Rest;
+
+    private bool HasRoomInQueue()
+    {
+        if (work.HasRoom(given)) return true;
+        if (!waits) return false;
+        device.Finish();
+        called = Elapsed();
+        return work.HasRoom(given);
+    }
 
     private int LeastLines(int part, int left)
     {

@@ -22,7 +22,7 @@ public enum TrainerState
     Diverged,
 
     /// <summary>
-    /// The GPU is so far behind with what was enqueued (16 frames, or some 50 milliseconds of work) that the trainer has skipped this turn. It goes on
+    /// The GPU is so far behind with what was enqueued (12 frames, or some 50 milliseconds of work) that the trainer has skipped this turn. It goes on
     /// when the GPU has caught up; nothing is lost.
     /// </summary>
     WaitingForGpu,

@@ -13,14 +13,16 @@ internal sealed class WorkUnderWay
     /// <summary>What is known of a frame comes one to three frames later.</summary>
     public const int LateFrames = 4;
 
-    public const int MostFences = 16;
+    public const int MostFences = 12;
 
     private readonly DeviceFence[] fences;
-    private readonly double[] work = new double[MostFences];   // before each, since the one before it
+    private readonly double[] work = new double[MostFences];      // before each, since the one before it
+    private readonly double[] budgets = new double[MostFences];   // within which that was enqueued
     private long inserted;
     private long reached;
     private double open;    // behind the last fence
     private double before;  // all fences that were not reached
+    private double budget;
 
     public WorkUnderWay(NeuralDevice device) => fences = [.. Enumerable.Range(0, MostFences).Select(_ => new DeviceFence(device))];
 
@@ -28,15 +30,16 @@ internal sealed class WorkUnderWay
     /// Whether more may be enqueued. Where there is much, it asks whether it is done, behind a fence of its own: a driver that works inside the
     /// calls is never behind.
     /// </summary>
-    /// <param name="budget">Nanoseconds that a frame may spend; 0 where its budget is none of time.</param>
-    public bool HasRoom(double budget)
+    /// <param name="frameBudget">Nanoseconds that the frame may spend; 0 where its budget is none of time.</param>
+    public bool HasRoom(double frameBudget)
     {
-        double most = Math.Max(MostNanoseconds, LateFrames * budget);
-        if (!IsWithin(most)) TakeReached();
-        if (IsWithin(most)) return true;
+        budget = frameBudget;
+        if (IsWithinBounds()) return true;
+        TakeReached();
+        if (IsWithinBounds()) return true;
         InsertFence();
         TakeReached();
-        return IsWithin(most);
+        return IsWithinBounds();
     }
 
     /// <summary>Work was enqueued that takes so long.</summary>
@@ -45,7 +48,14 @@ internal sealed class WorkUnderWay
     /// <summary>A frame's work is enqueued.</summary>
     public void EndFrame() => InsertFence();
 
-    private bool IsWithin(double most) => inserted - reached < MostFences && before + open < most;
+    private bool IsWithinBounds()
+    {
+        if (inserted - reached == MostFences) return false;
+        if (before + open < MostNanoseconds) return true;
+        double largest = budget;
+        for (long fence = reached; fence < inserted; fence++) largest = Math.Max(largest, budgets[fence % MostFences]);
+        return before + open < LateFrames * largest;
+    }
 
     private void TakeReached()
     {
@@ -57,6 +67,7 @@ internal sealed class WorkUnderWay
     {
         if (open == 0 || inserted - reached == MostFences) return;
         fences[inserted % MostFences].Insert();
+        budgets[inserted % MostFences] = budget;
         work[inserted++ % MostFences] = open;
         (before, open) = (before + open, 0);
     }

@@ -12,7 +12,7 @@ namespace NeuralPlugin.Tests;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class ModelledGpuTests : IDisposable
 {
-    private const int FramesBetweenJumps = 25;
+    private const int FramesBetweenJumps = 22;
     private const int Settling = 10;
     private const double Most = 1.15, LeastMedian = 0.8;
 
@@ -36,27 +36,74 @@ internal sealed class ModelledGpuTests : IDisposable
     }
 
     /// <summary>From the tenth frame after a jump of the clock, whole steps of a small network.</summary>
-    [Test]
-    public void TheBudgetIsHeldBySmallSteps([Values(0.25, 0.5, 1, 2, 4)] double milliseconds)
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldBySmallSteps(double milliseconds)
     {
         gl.Gpu = Gpu(nanosecondsPerWave: 8_000, milliseconds);
         RequireTheBudget(Trainer(inputs: 16, hidden: 32, classes: 4, batch: 32, milliseconds), milliseconds);
     }
 
     /// <summary>Steps of some dispatches, of which few fit into the smallest budget.</summary>
-    [Test]
-    public void TheBudgetIsHeldByStepsOfSomeDispatches([Values(0.25, 0.5, 1, 2, 4)] double milliseconds)
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldByStepsOfSomeDispatches(double milliseconds)
     {
         gl.Gpu = Gpu(nanosecondsPerWave: 3_000, milliseconds);
-        RequireTheBudget(Trainer(inputs: 784, hidden: 128, classes: 10, batch: 64, milliseconds), milliseconds);
+        RequireTheBudget(Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, milliseconds), milliseconds);
     }
 
     /// <summary>Steps that are cut at the slow clock and, in small budgets, at the fast one.</summary>
-    [Test]
-    public void TheBudgetIsHeldByStepsThatMustBeCut([Values(0.25, 0.5, 1, 2, 4)] double milliseconds)
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldByStepsThatMustBeCut(double milliseconds)
     {
         gl.Gpu = Gpu(nanosecondsPerWave: 2_000, milliseconds);
-        RequireTheBudget(Trainer(inputs: 32, hidden: 48, classes: 10, batch: 4_096, milliseconds), milliseconds);
+        RequireTheBudget(Trainer(inputs: 8, hidden: 48, classes: 4, batch: 4_096, milliseconds), milliseconds);
+    }
+
+    /// <summary>Where each dispatch is one wave, a part of it takes as long as the whole: nothing is cut, and the steps are those that fit.</summary>
+    [TestCase(0.25, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void NothingIsCutOnAGpuThatIsNeverFull(double milliseconds)
+    {
+        gl.Gpu = new GpuModel { Lanes = 200_000, NanosecondsPerWave = (long)(12_000 * Math.Max(1, milliseconds)) };
+        InFrameTrainer trainer = Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, milliseconds);
+        RequireTheBudget(trainer, milliseconds);
+        double dispatchesPerStep = (double)gl.Dispatches / trainer.Progress.Steps;
+        Assert.That(dispatchesPerStep, Is.LessThan(trainer.Kernels.Runs.Count - 0.5), "without that of the order; cut while nothing is known of them, and no more");
+    }
+
+    /// <summary>Agents spend it on whole steps.</summary>
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void TheBudgetIsHeldByAgents(double milliseconds)
+    {
+        gl.Gpu = Gpu(nanosecondsPerWave: 4_000, milliseconds);
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 4,
+            Brains = BrainSharing.Shared,
+            Learning = new BehaviorCloning { Demonstration = shown },
+            FrameBudget = FrameBudget.Milliseconds(milliseconds),
+            TimeProvider = time,
+        });
+        RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
     }
 
     /// <summary>One whose waves take longer where the budget is larger, so that the arithmetic of a frame, which runs here, does not take seconds.</summary>
@@ -76,13 +123,16 @@ internal sealed class ModelledGpuTests : IDisposable
         });
     }
 
-    private void RequireTheBudget(InFrameTrainer trainer, double milliseconds)
+    private void RequireTheBudget(InFrameTrainer trainer, double milliseconds) =>
+        RequireTheBudget(() => trainer.Tick(), () => trainer.Progress.Steps, milliseconds);
+
+    private void RequireTheBudget(Action tick, Func<long> steps, double milliseconds)
     {
         const int MostFrames = 500, FirstSteps = 4;
-        for (int frame = 0; trainer.Progress.Steps < FirstSteps; frame++)
+        for (int frame = 0; steps() < FirstSteps; frame++)
         {
             Assert.That(frame, Is.LessThan(MostFrames), "it finds out what its dispatches take");
-            Frame(trainer, frame);
+            Frame(tick, frame);
         }
 
         List<double> parts = [];
@@ -92,7 +142,7 @@ internal sealed class ModelledGpuTests : IDisposable
             gl.Gpu!.Megahertz = Clocks[jump];
             for (int frame = 0; frame < FramesBetweenJumps; frame++)
             {
-                double part = Frame(trainer, jump + frame) / (milliseconds * 1_000_000);
+                double part = Frame(tick, jump + frame) / (milliseconds * 1_000_000);
                 if (frame < Settling) continue;
                 parts.Add(part);
                 if (part > Most) beyond.Add($"{part:F2} in frame {frame} at {Clocks[jump]} MHz");
@@ -100,17 +150,17 @@ internal sealed class ModelledGpuTests : IDisposable
         }
 
         double median = parts.Order().ElementAt(parts.Count / 2);
-        TestContext.Out.WriteLine($"of the budget: median {median:F2}, most {parts.Max():F2}; {trainer.Progress.Steps} steps, {gl.Dispatches} dispatches");
+        TestContext.Out.WriteLine($"of the budget: median {median:F2}, most {parts.Max():F2}; {steps()} steps, {gl.Dispatches} dispatches");
         Assert.That(beyond, Is.Empty);
         Assert.That(median, Is.AtLeast(LeastMedian));
         Assert.That(gl.WaitingCalls, Is.Empty);
     }
 
-    private double Frame(InFrameTrainer trainer, int frame)
+    private double Frame(Action tick, int frame)
     {
         gl.DelayFrames = 1 + (frame % 3);
         long before = gl.Nanoseconds;
-        trainer.Tick();
+        tick();
         double spent = gl.Nanoseconds - before;
         gl.NextFrame();
         return spent;

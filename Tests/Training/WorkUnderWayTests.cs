@@ -125,33 +125,107 @@ internal sealed class WorkUnderWayTests : IDisposable
     [Test]
     public void AgentsAreBoundedToo([Values] BrainSharing brains)
     {
+        using AgentPopulation agents = Agents(brains, latency: null);
+        for (int frame = 0; frame < 10; frame++) Frame(agents);
+        gl.Gpu!.Megahertz = SlowFor(brains);
+        double deepest = 0;
+        List<bool> isWaiting = [];
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            deepest = Math.Max(deepest, Frame(agents));
+            isWaiting.Add(agents.Progress.IsWaitingForGpu);
+        }
+
+        Assert.That(deepest, Is.AtMost(Most));
+        Assert.That(isWaiting, Has.Some.True.And.Some.False);
+        gl.Gpu.Megahertz = GpuModel.FullMegahertz;
+        for (int frame = 0; frame < 20; frame++) Frame(agents);
+        Assert.That(agents.Progress.StepsThisFrame, Is.EqualTo(2));
+        Assert.That(agents.Progress.IsWaitingForGpu, Is.False);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+    }
+
+    /// <summary>A run that is to come again bit for bit does the same in each frame, however late the GPU is, and so has to wait for it.</summary>
+    [Test]
+    public void AgentsWhoseRunIsToBeRepeatedWaitInstead()
+    {
+        using AgentPopulation agents = Agents(BrainSharing.Shared, latency: 2);
+        for (int frame = 0; frame < 10; frame++) Frame(agents);
+        gl.Gpu!.Megahertz = SlowFor(BrainSharing.Shared);
+        gl.ClearRecords();
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            Assert.That(Frame(agents), Is.AtMost(Most));
+            Assert.That(agents.Progress.StepsThisFrame, Is.EqualTo(2));
+        }
+
+        Assert.That(gl.WaitingCalls, Is.Not.Empty);
+    }
+
+    /// <summary>A clock at which two steps take longer than a frame: of one brain, some dispatches each, or of all, one dispatch.</summary>
+    private static int SlowFor(BrainSharing brains) => brains == BrainSharing.Shared ? 10 : 3;
+
+    /// <summary>Steps without losses wait for nothing as long as the GPU keeps up, and for everything when it is far behind.</summary>
+    [Test]
+    public void APopulationsStepsThatNobodyWaitsForAreBounded()
+    {
+        const int Members = 4, StepsAFrame = 10;
+        using NetworkPopulation population = new(device, Members, Inputs, hidden: 8, Classes, seed: 1);
+        float[] features = TwinArrays.UniformFloats(1, Members * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(2, Members, Classes);
+        population.TrainBatch(features, labels, learningRate: 0.01f);
+        gl.ClearRecords();
+        Steps(5);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+
+        gl.Gpu!.Megahertz = SlowMegahertz;
+        long before = gl.Nanoseconds;
+        Steps(1);
+        double step = (gl.Nanoseconds - before) / (double)StepsAFrame;
+        double deepest = Steps(5);
+        Assert.That(deepest, Is.InRange(10 * step, UnawaitedSteps.Most * step));
+        Assert.That(gl.WaitingCalls, Is.Not.Empty);
+
+        double Steps(int frames)
+        {
+            double mostInQueue = 0;
+            for (int frame = 0; frame < frames; frame++)
+            {
+                for (int i = 0; i < StepsAFrame; i++)
+                {
+                    population.TrainBatch(features, labels, learningRate: 0.01f);
+                    mostInQueue = Math.Max(mostInQueue, gl.NanosecondsInQueue);
+                }
+
+                gl.NextFrame();
+            }
+
+            return mostInQueue;
+        }
+    }
+
+    private AgentPopulation Agents(BrainSharing brains, int? latency)
+    {
         Demonstration shown = new(observationCount: 2, actionCount: 3);
         for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
-        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        return new AgentPopulation(device, new AgentPopulationOptions
         {
             Observations = 2,
             Actions = 3,
             Capacity = 4,
             Brains = brains,
+            Latency = latency,
             Learning = new BehaviorCloning { Demonstration = shown },
             FrameBudget = FrameBudget.Steps(2),
             TimeProvider = time,
         });
-        for (int frame = 0; frame < 10; frame++) Frame();
-        gl.Gpu!.Megahertz = 10;   // at which two steps take longer than a frame
-        double deepest = 0;
-        for (int frame = 0; frame < Frames; frame++) deepest = Math.Max(deepest, Frame());
-        Assert.That(deepest, Is.AtMost(Most));
-        gl.Gpu.Megahertz = GpuModel.FullMegahertz;
-        for (int frame = 0; frame < 20; frame++) Frame();
-        Assert.That(agents.Progress.StepsThisFrame, Is.EqualTo(2));
+    }
 
-        double Frame()
-        {
-            agents.Update();
-            gl.NextFrame();
-            return gl.NanosecondsInQueue;
-        }
+    private double Frame(AgentPopulation agents)
+    {
+        agents.Update();
+        gl.NextFrame();
+        return gl.NanosecondsInQueue;
     }
 
     private InFrameTrainer Trainer(TwoLayerClassifier classifier, FrameBudget budget)
