@@ -18,6 +18,12 @@ internal static class Categories
     /// </summary>
     public const string Once = "Once";
 
+    /// <summary>
+    /// Runs again on a driver whose commands complete some calls later, as a card's do (<see cref="LateGl"/>): what is enqueued and asked for later. All tests
+    /// pass there; <c>Tests/run --nightly</c> runs them all.
+    /// </summary>
+    public const string Late = "Late";
+
     /// <summary>Runs again for each kernel family that Tests/run names: kernels, networks, trainers, populations and agents.</summary>
     public const string EveryFamily = "EveryFamily";
 }

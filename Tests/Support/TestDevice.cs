@@ -29,7 +29,8 @@ internal static class TestDevice
     /// <summary>What tests that any device runs are to run on: <c>processor</c> for one without OpenGL.</summary>
     private static bool IsProcessor => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_DEVICE") == "processor";
 
-    private static bool IsLate => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_GL") == "late";
+    /// <summary>Whether what is enqueued is to be done some calls later: <c>late</c>.</summary>
+    public static bool IsLate => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_GL") == "late";
 
     /// <summary>The kernel families that such a device can run, known without one.</summary>
     public static IReadOnlyList<KernelFamily> Families =>
