@@ -39,6 +39,7 @@ internal sealed class AllocationTests
             trainer.Tick();
             if (request.TryGet(probabilities)) answers++;
             request = mind.RequestPrediction(Features.AsSpan(0, Inputs));
+            plain.Finish();   // a game's frame lasts as long as the GPU's work
         }
     }
 

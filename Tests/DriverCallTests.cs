@@ -27,7 +27,7 @@ internal sealed class DriverCallTests
             "glGetInteger64i_v", "glGetTexLevelParameteriv(Texture2D)", "glGetBufferParameteri64v(CopyWriteBuffer)",
             "glFenceSync", "glClientWaitSync", "glDeleteSync", "glFlush", "glFinish", "glMemoryBarrier", "glDispatchCompute",
             "glCreateShader", "glCreateProgram", "glGenTextures", "glGenBuffers", "glGenFramebuffers",
-            "glGenQueries", "glGetQueryObjectiv", "glGetQueryObjecti64v", "glGenSamplers", "glIsTexture",
+            "glGenQueries", "glGetQueryiv", "glGetQueryObjectiv", "glGetQueryObjecti64v", "glGenSamplers", "glIsTexture",
             "glIsBuffer", "glIsSampler", "glGetTextureParameteriv",
         ]),
         ("none: of an object of ours alone",

@@ -280,7 +280,7 @@ internal sealed class HostStateTests
 
     private static HostContext Host()
     {
-        TestGls.RequireMesa();
+        TestGls.RequireDriver();
         return new HostContext();
     }
 

@@ -44,7 +44,7 @@ internal sealed class OpenHostStateTests
     [Test]
     public void AHostThatRebindsIsToldOfDispatchesThatItsTransformFeedbackKeptFromRunning([Values] bool own, [Values] bool separable)
     {
-        TestGls.RequireMesa();
+        TestGls.RequireDriver();
         using HostContext host = new();
         using GL gl = GL.GetApi(host);
         using NeuralDevice device = NeuralDevice.Attach(gl);
@@ -75,7 +75,7 @@ internal sealed class OpenHostStateTests
     [Test]
     public void ATextureThatCannotBeTakenIsNoErrorOfTheDriver([Values] bool reportsErrors)
     {
-        TestGls.RequireMesa();
+        TestGls.RequireDriver();
         using HostContext host = new(reportsErrors: reportsErrors);
         using GL gl = GL.GetApi(host);
         using NeuralDevice device = NeuralDevice.Attach(gl);
@@ -95,7 +95,7 @@ internal sealed class OpenHostStateTests
     public void WhileADisplayListIsCompiledCallsAreRefused()
     {
         const uint List = 5, Compile = 0x1300;
-        TestGls.RequireMesa();
+        TestGls.RequireDriver();
         using HostContext host = new(isCore: false);
         using GL gl = GL.GetApi(host);
         using NeuralDevice device = NeuralDevice.Attach(gl);
@@ -118,7 +118,7 @@ internal sealed class OpenHostStateTests
     [TestCaseSource(nameof(States))]
     public void AFrameGivesBackWhatItFound(Func<HostContext, OpenHostState> make)
     {
-        TestGls.RequireMesa();
+        TestGls.RequireDriver();
         using HostContext host = new();
         using GL gl = GL.GetApi(host);
         RandomHostState bindings = new(gl);
@@ -146,7 +146,7 @@ internal sealed class OpenHostStateTests
 
     private static void Meet(Func<HostContext, OpenHostState> make, bool reportsErrors)
     {
-        TestGls.RequireMesa();
+        TestGls.RequireDriver();
         using HostContext host = new(reportsErrors: reportsErrors);
         using GL gl = GL.GetApi(host);
         RandomHostState bindings = new(gl);

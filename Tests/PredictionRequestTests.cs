@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Predictions that nobody waits for, on a GPU that is late and on the one that is here.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class PredictionRequestTests : IDisposable
 {

@@ -78,6 +78,12 @@ internal sealed partial class SceneTests
     }
 
     [Test]
+    public void EveryKernelIsVerified([Values(DeviceOption.OpenGL, DeviceOption.Processor)] string device)
+    {
+        Assert.That(Run("verify", "--device", device), Does.Contain("dense_forward.comp").And.Contain("population").And.Not.Contain("WRONG"));
+    }
+
+    [Test]
     public void AFewSecondsOfEverythingAtOnceHaveNoError()
     {
         Assert.That(Execute("soak", "--minutes", "0.05").Output, Does.Contain("no OpenGL error"));   // too short to tell whether memory is flat

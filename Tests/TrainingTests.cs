@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Steps: they follow the twin, they give the same bits, and a bad one is not committed.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class TrainingTests
 {
     public static IEnumerable<TestCaseData> Optimizers()

@@ -8,6 +8,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class WarmUpTests : IDisposable
 {
     private const int Inputs = PublicCalls.Inputs;

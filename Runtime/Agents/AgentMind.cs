@@ -61,6 +61,7 @@ internal sealed class AgentMind : IDisposable
                 TrainingTime = Trainer.Time,
                 GpuTime = TimeSpan.FromMicroseconds(Brains.Clock.LastNanoseconds / 1e3),
                 StepsThisFrame = Trainer.StepsThisFrame,
+                IsWaitingForGpu = Trainer.IsWaitingForGpu,
             };
         }
     }

@@ -51,6 +51,12 @@ public readonly record struct AgentProgress(
     /// are worse than the mean.
     /// </summary>
     public float ExplainedVariance { get; init; }
+
+    /// <summary>
+    /// Whether training has skipped this frame, since the GPU is too far behind with what was enqueued (12 frames, or some 50 milliseconds of work). It goes
+    /// on when the GPU has caught up; nothing is lost. With a <see cref="AgentPopulationOptions.Latency"/>, Update waits for the GPU instead.
+    /// </summary>
+    public bool IsWaitingForGpu { get; init; }
 }
 
 /// <summary>What a learner says of its learning beside its steps.</summary>

@@ -23,7 +23,7 @@ internal sealed class AgentTrainer : IDisposable
         rewarded = Learner as ILearnsFromReward;
         valued = Learner as ILearnsFromValues;
         shown = Learner as ILearnsFromDemonstrations;
-        budget = new StepBudget(device, options.TimeProvider);
+        budget = new StepBudget(device, options.TimeProvider, waits: options.Latency is not null);
     }
 
     /// <summary>How the agents learn; null for not at all.</summary>
@@ -46,6 +46,9 @@ internal sealed class AgentTrainer : IDisposable
 
     /// <summary>Training steps of this frame.</summary>
     public int StepsThisFrame { get; private set; }
+
+    /// <summary>Whether training has skipped this frame, since the GPU is too far behind.</summary>
+    public bool IsWaitingForGpu { get; private set; }
 
     /// <summary>An agent carries a decision out from now on; the one before has brought what it has.</summary>
     public void Decide(Agent agent, in Decision decision)
@@ -110,13 +113,13 @@ internal sealed class AgentTrainer : IDisposable
     /// <param name="agents">Agents that learn.</param>
     public void Train(FrameBudget frameBudget, int agents)
     {
-        (Time, StepsThisFrame) = (TimeSpan.Zero, 0);
+        (Time, StepsThisFrame, IsWaitingForGpu) = (TimeSpan.Zero, 0, false);
         if (!Learns || Learner is null) return;
         using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
         budget.BeginFrame(frameBudget, this);
         bool isIdle = Learner.Train(budget, agents);
         budget.EndFrame(isIdle);
-        (Time, StepsThisFrame) = (budget.Time, budget.Steps);
+        (Time, StepsThisFrame, IsWaitingForGpu) = (budget.Time, budget.Steps, budget.Steps == 0 && budget.IsAheadOfGpu);
     }
 
     public void Dispose() => budget.Dispose();

@@ -1,3 +1,5 @@
+using Silk.NET.Core.Contexts;
+
 namespace NeuralPlugin;
 
 /// <summary>Which driver <see cref="NeuralDevice.CreateHeadless"/> asks for.</summary>
@@ -55,6 +57,9 @@ public sealed record HeadlessOptions
 
     /// <summary>Whether kernels store two numbers of 64 bits a texel instead of four of 32; null where the driver decides. The bits are the same.</summary>
     internal bool? StoresWideTexels { get; init; }
+
+    /// <summary>What stands between the device and the driver's functions, for tests; null for nothing.</summary>
+    internal Func<INativeContext, INativeContext>? Functions { get; init; }
 
     /// <summary>The EGL library to load; another name tests what is said where there is none.</summary>
     internal string? EglLibrary { get; init; }

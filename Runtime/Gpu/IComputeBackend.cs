@@ -110,6 +110,9 @@ internal interface IComputeBackend : IDisposable
     /// <returns>The fence.</returns>
     nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer);
 
+    /// <summary>Sets a fence behind all that was enqueued.</summary>
+    nint InsertFence();
+
     /// <summary>Before fences are asked, within a call: throws where they do not tell the truth any more.</summary>
     void CheckFences();
 

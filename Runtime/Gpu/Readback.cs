@@ -15,7 +15,7 @@ internal enum ReadbackStatus
 /// them later; the device's Update finds the fence behind the copy signalled; then they can be read. It can be started
 /// again and again. All calls but Dispose come from the device's thread.
 /// </summary>
-internal sealed class Readback : IDisposable
+internal sealed class Readback : IFenced, IDisposable
 {
     private readonly NeuralDevice device;
     private readonly BackendResource buffer;
@@ -46,7 +46,7 @@ internal sealed class Readback : IDisposable
     /// <summary>Why it failed.</summary>
     public Exception? Failure { get; private set; }
 
-    /// <summary>The backend's fence behind the copy while it is pending.</summary>
+    /// <inheritdoc/>
     public nint Fence { get; private set; }
 
     /// <summary>Enqueues the copy of all rows, or of so many of each matrix. Not while it is pending. Allocates nothing.</summary>
@@ -82,7 +82,8 @@ internal sealed class Readback : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    internal void Complete()
+    /// <summary>The copy is there, or nobody wants it any more.</summary>
+    public void Complete()
     {
         if (disposed)   // and the buffer is gone
         {
@@ -94,9 +95,10 @@ internal sealed class Readback : IDisposable
         ended?.Invoke(this);
     }
 
-    internal void Fail(Exception failure)
+    /// <summary>The copy will not come.</summary>
+    public void Fail(Exception why)
     {
-        Failure = failure;
+        Failure = why;
         Status = ReadbackStatus.Failed;
         ended?.Invoke(this);
     }

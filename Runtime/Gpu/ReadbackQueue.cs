@@ -1,28 +1,49 @@
 namespace NeuralPlugin;
 
-/// <summary>The readbacks that are under way on a device, in the order of their starts.</summary>
+/// <summary>What waits for a fence.</summary>
+internal interface IFenced
+{
+    /// <summary>The backend's fence while it is under way.</summary>
+    nint Fence { get; }
+
+    /// <summary>The fence was reached, and is gone.</summary>
+    void Complete();
+
+    /// <summary>The device was lost or disposed.</summary>
+    void Fail(Exception why);
+}
+
+/// <summary>The readbacks and fences that are under way on a device, in the order of their starts.</summary>
 internal sealed class ReadbackQueue(IComputeBackend backend)
 {
-    private readonly List<Readback> pending = [];
+    private readonly List<IFenced> pending = [];
 
-    public void Add(Readback readback) => pending.Add(readback);
+    public void Add(IFenced started) => pending.Add(started);
 
     /// <summary>Completes those whose fence was reached. Never waits.</summary>
     public void Complete()
     {
         for (int i = 0; i < pending.Count; i++)
         {
-            Readback readback = pending[i];
-            if (!backend.TryPass(readback.Fence)) continue;
+            IFenced started = pending[i];
+            if (!backend.TryPass(started.Fence)) continue;
             pending.RemoveAt(i--);
-            readback.Complete();
+            started.Complete();
         }
     }
 
-    /// <summary>Tells everyone who waits for a readback; they may start no other one.</summary>
+    /// <summary>Completes one, if its fence was reached. Never waits. Called within a call.</summary>
+    public void Ask(IFenced started)
+    {
+        if (!backend.TryPass(started.Fence)) return;
+        pending.Remove(started);
+        started.Complete();
+    }
+
+    /// <summary>Tells everyone who waits; they may start no other one.</summary>
     public void Fail(Exception why)
     {
-        foreach (Readback readback in pending) readback.Fail(why);
+        foreach (IFenced started in pending) started.Fail(why);
         pending.Clear();
     }
 }

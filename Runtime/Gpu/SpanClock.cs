@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Measures what marked spans of a frame take by the GPU's clock; their sum comes some frames later, without a wait. A frame that finds no
-/// free query for one of its spans is not measured. Nothing is allocated.
+/// free query for one of its spans is not measured, and neither is one in which the clock runs backwards. Nothing is allocated.
 /// </summary>
 internal sealed class SpanClock(NeuralDevice device) : IDisposable
 {
@@ -18,6 +18,7 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
     private int marksRead;
     private long spanBegin;
     private long sum;
+    private bool runsBackwards;
 
     /// <summary>What the spans of the last frame that was measured took.</summary>
     public long LastNanoseconds { get; private set; }
@@ -70,10 +71,11 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
                 if (!marks.TryRead(out long time)) return;
                 if (marksRead % 2 == 0) spanBegin = time;
                 else sum += time - spanBegin;
+                runsBackwards |= marksRead % 2 != 0 && time < spanBegin;
             }
 
-            if (!frame.IsCut) LastNanoseconds = sum;
-            (sum, marksRead) = (0, 0);
+            if (!frame.IsCut && !runsBackwards) LastNanoseconds = sum;
+            (sum, marksRead, runsBackwards) = (0, 0, false);
             read++;
         }
     }

@@ -17,6 +17,7 @@ public sealed class NetworkPopulation : IDisposable
     private readonly PopulationParameters parameters;
     private readonly PopulationWorkspace workspace;
     private readonly PopulationLedger ledger;
+    private readonly UnawaitedSteps unawaited;
     private float learningRate;
     private bool disposed;
 
@@ -59,6 +60,7 @@ public sealed class NetworkPopulation : IDisposable
         parameters = new PopulationParameters(device, kernels, stack, optimizer ?? new Sgd(0), seed);
         workspace = new PopulationWorkspace(device, family, kernels, parameters, activation, loss);
         ledger = new PopulationLedger(device, parameters, workspace.Losses);
+        unawaited = new UnawaitedSteps(device);
     }
 
     /// <summary>Networks.</summary>
@@ -80,7 +82,7 @@ public sealed class NetworkPopulation : IDisposable
     /// One step of the optimizer for every member, each on its own batch; all batches have the same size. The loss is that of
     /// <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy − entropyBonus · entropy), or the one that the population was made with.
     /// A member whose loss is not finite keeps its weights and the optimizer's state of them; the others learn, and the step counts for all.
-    /// Waits for the GPU only where losses are asked for; allocates only when the batch size is another than the last one's.
+    /// Waits for the GPU only where losses are asked for, or where the GPU is more than some twenty steps behind; allocates only when the batch size is another than the last one's.
     /// </summary>
     /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[members × batch], each a class.</param>
@@ -111,6 +113,7 @@ public sealed class NetworkPopulation : IDisposable
         if (losses.IsEmpty)
         {
             RepeatStep();
+            unawaited.Add();
             return;
         }
 

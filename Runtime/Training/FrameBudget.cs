@@ -24,7 +24,7 @@ public readonly record struct FrameBudget
     /// <summary>The budget that several trainers have together; null where it is one trainer's own.</summary>
     public SharedFrameBudget? SharedWith { get; }
 
-    /// <summary>So many steps in each frame, whatever they take.</summary>
+    /// <summary>So many steps in each frame, whatever they take, unless the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).</summary>
     /// <param name="stepsPerFrame">At least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public static FrameBudget Steps(int stepsPerFrame) => new(default, Requirements.Size(stepsPerFrame, "steps a frame"), null);

@@ -2,9 +2,10 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Measures what the dispatches of each frame took by the GPU's clock, and hands it to the costs when it comes, some frames later.
-/// The first dispatches of a frame are measured one by one. A frame that finds no free query is not measured.
+/// The first dispatches of a frame are measured one by one, and the rest together. A frame that finds no free query is not measured, and neither
+/// is what a clock that runs backwards tells.
 /// </summary>
-internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDisposable
+internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposable
 {
     private const int MostFrames = 16;
     private const int MostSegments = 8;
@@ -17,6 +18,9 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
 
     /// <summary>What the dispatches of the last frame that was measured took.</summary>
     public double LastNanoseconds { get; private set; }
+
+    /// <summary>Whether the next part of this frame is measured by itself.</summary>
+    public bool MeasuresNext => current is { IsFull: false };
 
     public void BeginFrame()
     {
@@ -31,7 +35,8 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
     /// <summary>Notes what was enqueued.</summary>
     public void Add(int dispatch, int lines)
     {
-        if (current is not null && current.Add(new Segment(dispatch, lines))) marks.Mark();
+        bool isMarked = current is not null && current.Add(dispatch, lines, costs.IsKnown(dispatch) ? costs.Of(dispatch, lines) : null);
+        if (isMarked) marks.Mark();
     }
 
     public void EndFrame()
@@ -53,23 +58,27 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
                 frame.Read(time);
             }
 
-            LastNanoseconds = frame.HandOver(costs);
+            LastNanoseconds = frame.HandOver(costs) ?? LastNanoseconds;
             read++;
         }
     }
 
     public void Dispose() => marks.Dispose();
 
-    private readonly record struct Segment(int Dispatch, int Lines);
-
     private sealed class Frame
     {
-        private readonly Segment[] segments = new Segment[MostSegments];
+        private readonly MeasuredPart[] segments = new MeasuredPart[MostSegments];
         private readonly long[] times = new long[MostSegments + 2];
         private int count;
+        private double expected;       // of the segments
+        private double expectedRest;   // and of what stands behind the last mark
+        private bool isGuess;
 
         /// <summary>Whether dispatches stand behind the last mark.</summary>
         public bool HasRest { get; private set; }
+
+        /// <summary>Whether none is measured by itself any more.</summary>
+        public bool IsFull => count == MostSegments;
 
         public int Marks => count + (HasRest ? 2 : 1);
 
@@ -77,28 +86,46 @@ internal sealed class FrameClock(NeuralDevice device, StepCosts costs) : IDispos
 
         public void Clear()
         {
-            count = 0;
-            MarksRead = 0;
-            HasRest = false;
+            (count, MarksRead, expected, expectedRest) = (0, 0, 0, 0);
+            (HasRest, isGuess) = (false, false);
         }
 
-        /// <summary>True where the dispatch is to be measured by itself, and a mark is due.</summary>
-        public bool Add(Segment segment)
+        /// <param name="dispatch">Which dispatch.</param>
+        /// <param name="lines">How much of it.</param>
+        /// <param name="nanoseconds">What it takes measured by itself; null where nobody knows.</param>
+        /// <returns>Whether it is to be measured by itself, and a mark is due.</returns>
+        public bool Add(int dispatch, int lines, double? nanoseconds)
         {
-            HasRest = count == MostSegments;
-            if (HasRest) return false;
-            segments[count++] = segment;
+            isGuess |= nanoseconds is null;
+            HasRest = IsFull;
+            if (HasRest)
+            {
+                expectedRest += nanoseconds ?? 0;
+                return false;
+            }
+
+            expected += nanoseconds ?? 0;
+            segments[count++] = new MeasuredPart(dispatch, lines, 0);
             return true;
         }
 
         public void Read(long time) => times[MarksRead++] = time;
 
-        /// <summary>Teaches the costs, and returns what the frame took.</summary>
-        public double HandOver(StepCosts costs)
+        /// <summary>Teaches the costs, and returns what the frame took; null where the clock ran backwards.</summary>
+        public double? HandOver(GpuCosts costs)
         {
-            for (int i = 0; i < count; i++) costs.Observe(segments[i].Dispatch, segments[i].Lines, times[i + 1] - times[i]);
-            costs.EndObservation();
-            return times[Marks - 1] - times[0];
+            int measured = 0;
+            for (int i = 0; i < count; i++)
+            {
+                long time = times[i + 1] - times[i];
+                if (time >= 0) segments[measured++] = segments[i] with { Nanoseconds = time };
+            }
+
+            costs.Observe(segments.AsSpan(0, measured));
+            double single = times[count] - times[0], rest = times[Marks - 1] - times[count];
+            if (measured < count || rest < 0) return null;
+            if (HasRest && !isGuess && single > 0) costs.ObserveRest(rest / expectedRest * (expected / single));
+            return single + rest;
         }
     }
 }

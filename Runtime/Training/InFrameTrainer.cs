@@ -99,8 +99,8 @@ public sealed class InFrameTrainer : IDisposable
 
     /// <summary>
     /// Trains for one frame: hands over what the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
-    /// were added, and enqueues steps until the budget is used up. Never waits; allocates nothing but where more samples were
-    /// added between two calls than ever before.
+    /// were added, and enqueues steps until the budget is used up, or until the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).
+    /// Never waits; allocates nothing but where more samples were added between two calls than ever before.
     /// </summary>
     /// <exception cref="DispatchesSkippedException">
     /// What earlier calls enqueued did not run, since a conditional render of the host was open. Steps are lost; the next call goes on.
@@ -119,8 +119,10 @@ public sealed class InFrameTrainer : IDisposable
         bool trains = State == TrainerState.Training;
         if (trains) RunFrame();
         float accuracy = countsCorrect ? ledger.Accuracy : float.NaN;
+        bool hasSkipped = trains && spender.Parts == 0 && spender.IsAheadOfGpu;
         Progress = new TrainingProgress(
-            ledger.Steps, order.Epochs, ledger.Loss, accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0, State);
+            ledger.Steps, order.Epochs, ledger.Loss, accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0,
+            hasSkipped ? TrainerState.WaitingForGpu : State);
         return Progress;
     }
 

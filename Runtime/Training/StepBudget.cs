@@ -1,14 +1,20 @@
 namespace NeuralPlugin;
 
 /// <summary>How many steps of one kind, which are not cut, fit into the budget of a frame (<see cref="FrameSpender"/>).</summary>
-internal sealed class StepBudget(NeuralDevice device, TimeProvider time) : IDisposable
+/// <param name="device">Whose GPU it is.</param>
+/// <param name="time">The clock of the calls.</param>
+/// <param name="waits">Whether a frame waits for a GPU that is too far behind, in place of doing less.</param>
+internal sealed class StepBudget(NeuralDevice device, TimeProvider time, bool waits) : IDisposable
 {
     private const int Step = 0;
 
-    private readonly FrameSpender spender = new(device, time);
+    private readonly FrameSpender spender = new(device, time, waits);
 
     /// <summary>Steps of this frame.</summary>
     public int Steps => spender.Steps;
+
+    /// <summary>Whether this frame was to do more, and the GPU is too far behind for it.</summary>
+    public bool IsAheadOfGpu => spender.IsAheadOfGpu;
 
     /// <summary>What the steps took in the last frame that was measured.</summary>
     public TimeSpan Time => Steps == 0 ? TimeSpan.Zero : spender.Time;

@@ -65,7 +65,7 @@ internal sealed class StepLedger : IDisposable
     public GuidedStepResult Guided { get; private set; } = new(float.NaN, float.NaN, float.NaN, float.NaN);
 
     /// <summary>The row of the log that has the learning rate of the last step; -1 before the first, and where the loss does not guide it.</summary>
-    public int RowOfLastRate => guide is null || enqueued == 0 ? -1 : StepLog.RowOfRate(enqueued);
+    public int RowOfLastRate => guide is null || sides.Enqueued == 0 ? -1 : StepLog.RowOfRate(sides.Enqueued);
 
     /// <summary>A step begins, from the committed weights.</summary>
     public void BeginStep(float learningRate)

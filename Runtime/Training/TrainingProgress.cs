@@ -20,6 +20,12 @@ public enum TrainerState
     /// learning rate.
     /// </summary>
     Diverged,
+
+    /// <summary>
+    /// The GPU is so far behind with what was enqueued (12 frames, or some 50 milliseconds of work) that the trainer has skipped this turn. It goes on
+    /// when the GPU has caught up; nothing is lost.
+    /// </summary>
+    WaitingForGpu,
 }
 
 /// <summary>
@@ -36,7 +42,9 @@ public enum TrainerState
 /// What training took in the last frame that was measured: by the GPU's clock or, where that is longer (a software driver works
 /// inside the calls), by that of the calls.
 /// </param>
-/// <param name="StepsThisFrame">Steps that became whole in this frame.</param>
+/// <param name="StepsThisFrame">
+/// Steps that became whole in this frame. Of a budget in steps there are fewer than it says where the GPU is too far behind for the others.
+/// </param>
 /// <param name="State">What it is doing.</param>
 public readonly record struct TrainingProgress(
     long Steps, double Epochs, float Loss, float Accuracy, TimeSpan GpuTime, int StepsThisFrame, TrainerState State);

@@ -29,6 +29,7 @@ internal static class Program
             new DigitsCommand(console, host, cancellation),
             new BudgetCommand(console, cancellation),
             new SoakCommand(console, cancellation),
+            new VerifyCommand(console),
             new SceneBenchmarkCommand(console, cancellation),
         };
         // Digits has a form of its own here, which holds the scene's.

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>What a writer of agent scripts does wrong is told with the agent's name, and does not stop the others.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class AgentErrorTests
 {
     private static AgentPopulation Make(int? latency = 0, BrainSharing brains = BrainSharing.OneEach)

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Each word of the agents' vocabulary does what its documentation says.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class AgentTests
 {
     private static AgentPopulation Make(
@@ -117,12 +118,17 @@ internal sealed class AgentTests
     }
 
     [Test]
-    public void WithoutALatencyTheAnswerComesWithTheNextFrameHere()
+    public void WithoutALatencyTheAnswerComesWithTheFirstFrameThatFindsItDone()
     {
         using AgentPopulation agents = Make(latency: null);
         ProbeAgent agent = new();
         agents.Add(agent);
-        for (int frame = 0; frame < 3; frame++) agents.Update();
+        for (int frame = 0; frame < 3; frame++)
+        {
+            agents.Update();
+            TestDevice.Plain.Finish();
+        }
+
         Assert.That(agent.Calls.Count(call => call == "observe"), Is.EqualTo(3));
         Assert.That(agent.ActionsReceived, Has.Count.EqualTo(2));
     }

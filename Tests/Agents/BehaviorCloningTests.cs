@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Agents learn what is shown: by their Heuristic, by a player, by a file; and demonstrations are replayed.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class BehaviorCloningTests
 {
     private const int Players = 4;

@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Agents that see a texture: what reaches the network, that they learn from it, and that no pixel comes back.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class TextureSensorTests
 {
     private const int Wide = 9;

@@ -27,6 +27,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
     private static ulong longestWait;
     private static int mapped;
     private static delegate* unmanaged<uint, nint, nint, uint, void*> mapBufferRange;
+    private static delegate* unmanaged<nint, uint, ulong, uint> clientWaitSync;
 
     private string folder = "";
     private HostContext host = null!;
@@ -39,10 +40,10 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
     public void MakeAGame()
     {
         folder = Directory.CreateTempSubdirectory().FullName;
-        if (!TestDevice.Plain.Version.Contains("Mesa", StringComparison.Ordinal))
-            Assert.Inconclusive($"This test needs Mesa's driver, not {TestDevice.Plain.Renderer}.");
+        TestGls.RequireDriver();
         host = new HostContext();
         mapBufferRange = (delegate* unmanaged<uint, nint, nint, uint, void*>)host.GetProcAddress("glMapBufferRange");
+        clientWaitSync = (delegate* unmanaged<nint, uint, ulong, uint>)host.GetProcAddress("glClientWaitSync");
         host.Replaced["glMapBufferRange"] = (nint)(delegate* unmanaged<uint, nint, nint, uint, void*>)&MapBufferRange;
         host.Replaced["glClientWaitSync"] = (nint)(delegate* unmanaged<nint, uint, ulong, uint>)&ClientWaitSync;
         (fenceStatus, longestWait, mapped) = (GLEnum.TimeoutExpired, 0, 0);
@@ -248,6 +249,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
     private static uint ClientWaitSync(nint fence, uint flags, ulong timeout)
     {
         longestWait = Math.Max(longestWait, timeout);
+        if (fenceStatus != GLEnum.TimeoutExpired) clientWaitSync(fence, flags, ulong.MaxValue);   // what is said to be done is done
         return (uint)fenceStatus;
     }
 

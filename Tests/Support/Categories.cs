@@ -19,6 +19,12 @@ internal static class Categories
     public const string Once = "Once";
 
     /// <summary>
+    /// Runs again on a driver whose commands complete some calls later, as a card's do (<see cref="LateGl"/>): what is enqueued and asked for later. All tests
+    /// pass there; <c>Tests/run --nightly</c> runs them all.
+    /// </summary>
+    public const string Late = "Late";
+
+    /// <summary>
     /// Runs again for each kernel family that Tests/run names, and on the processor: kernels, networks, trainers, populations and agents. With
     /// <see cref="Once"/> too, on the processor alone.
     /// </summary>

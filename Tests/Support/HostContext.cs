@@ -4,13 +4,14 @@ using Silk.NET.Core.Contexts;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// An OpenGL context as a game would have it, made by hand and not by the device, in whatever version is asked for; it is
-/// current on this thread when it has been made.
+/// An OpenGL context as a game would have it, made by hand and not by the device, in whatever version is asked for: by the driver whose context is
+/// current, such as that of <see cref="TestDevice.Plain"/>, else by Mesa's surfaceless platform. It is current on this thread when it has been made.
 /// </summary>
 internal sealed class HostContext : IGLContext
 {
     private readonly Egl egl;
     private readonly nint display;
+    private readonly INativeContext driver;
 
     /// <param name="major">Of the version.</param>
     /// <param name="minor">Of the version.</param>
@@ -21,7 +22,8 @@ internal sealed class HostContext : IGLContext
     {
         const int NoError = 0x31B3, CompatibilityBit = 2;   // EGL_CONTEXT_OPENGL_NO_ERROR_KHR, EGL_CONTEXT_OPENGL_COMPATIBILITY_PROFILE_BIT
         egl = Egl.TryLoad(null) ?? throw new DeviceNotSupportedException("There is no EGL library.");
-        display = egl.Display(Egl.PlatformSurfaceless, 0);
+        display = share?.display ?? (egl.Current is { Context: not 0, Display: var current } ? current : egl.Display(Egl.PlatformSurfaceless, 0));
+        driver = TestDevice.IsLate ? LateGl.Over(new DriverFunctions(egl)) : new DriverFunctions(egl);
         if (display == 0 || !egl.Initialize(display)) throw new DeviceNotSupportedException($"No surfaceless display ({egl.LastError()}).");
         int[] attributes =
         [
@@ -69,8 +71,7 @@ internal sealed class HostContext : IGLContext
 
     public bool TryGetProcAddress(string proc, out nint addr, int? slot = null)
     {
-        if (!Replaced.TryGetValue(proc, out addr)) addr = egl.GetProcAddress(proc);
-        return addr != 0;
+        return Replaced.TryGetValue(proc, out addr) ? addr != 0 : driver.TryGetProcAddress(proc, out addr, slot);
     }
 
     public void Dispose()
@@ -84,4 +85,16 @@ internal sealed class HostContext : IGLContext
 internal sealed class HostWindow(IGLContext? context) : IGLContextSource
 {
     public IGLContext? GLContext => context;
+}
+
+/// <summary>The functions of the context that is current.</summary>
+file sealed class DriverFunctions(Egl egl) : INativeContext
+{
+    public nint GetProcAddress(string proc, int? slot = null) => egl.GetProcAddress(proc);
+
+    public bool TryGetProcAddress(string proc, out nint addr, int? slot = null) => (addr = egl.GetProcAddress(proc)) != 0;
+
+    public void Dispose()
+    {
+    }
 }

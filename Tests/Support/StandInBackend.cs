@@ -120,6 +120,8 @@ internal sealed class StandInBackend : IComputeBackend
         return (nint)(++fences);
     }
 
+    public nint InsertFence() => (nint)(++fences);
+
     public void CheckFences()
     {
     }

@@ -7,8 +7,9 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The device that tests share: a context without a window, or the processor where the environment says so (NEURALPLUGIN_TEST_DEVICE=processor). Where the machine has no driver a test is inconclusive; where the environment says that one
-/// must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in CI) it fails.
+/// The device that tests share: a context without a window; one whose commands complete late, as a card's do, where the environment says so
+/// (NEURALPLUGIN_TEST_GL=late, <see cref="LateGl"/>); or the processor (NEURALPLUGIN_TEST_DEVICE=processor). Where the machine has no driver a test is
+/// inconclusive; where the environment says that one must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in CI) it fails.
 /// </summary>
 internal static class TestDevice
 {
@@ -28,6 +29,9 @@ internal static class TestDevice
     /// <summary>What tests that any device runs are to run on: <c>processor</c> for one without OpenGL.</summary>
     private static bool IsProcessor => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_DEVICE") == "processor";
 
+    /// <summary>Whether what is enqueued is to be done some calls later: <c>late</c>.</summary>
+    public static bool IsLate => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_GL") == "late";
+
     /// <summary>The kernel families that such a device can run, known without one.</summary>
     public static IReadOnlyList<KernelFamily> Families =>
         [.. KernelFamily.All.Where(family => family.RunsOn(DeviceLimits.WithoutDevice with { RunsMethods = IsProcessor }))];
@@ -43,7 +47,7 @@ internal static class TestDevice
         if (IsProcessor && options is null) return NeuralDevice.CreateOnProcessor();
         try
         {
-            return NeuralDevice.CreateHeadless(options);
+            return NeuralDevice.CreateHeadless(IsLate ? (options ?? new HeadlessOptions()) with { Functions = LateGl.Over } : options);
         }
         catch (DeviceNotSupportedException exception) when (Environment.GetEnvironmentVariable("NEURALPLUGIN_REQUIRE_GPU") != "1")
         {

@@ -10,7 +10,7 @@ namespace NeuralPlugin.Tests;
 /// <list type="bullet">
 /// <item>records every function that is asked for and every call, with its thread;</item>
 /// <item>signals fences, gives out queries and finishes programs some frames late; the test advances the frames;</item>
-/// <item>keeps the GPU's clock itself: a dispatch takes the nanoseconds that the test says;</item>
+/// <item>keeps the GPU's clock itself: a dispatch takes the nanoseconds that the test says, or those of a <see cref="GpuModel"/>;</item>
 /// <item>tells of every call that would wait for the GPU;</item>
 /// <item>reports a reset, and drops dispatches.</item>
 /// </list>
@@ -37,7 +37,7 @@ internal sealed class TestGl : IGLContext
     private readonly List<string> waiting = [];
     private readonly List<string> fromOtherThreads = [];
     private readonly Dictionary<nint, Work> fences = [];
-    private readonly Dictionary<uint, (long Frame, long Result)> queries = [];
+    private readonly Dictionary<uint, (long Frame, long Time, long Result)> queries = [];
     private readonly Dictionary<uint, long> linked = [];
     private readonly Dictionary<uint, long> lastUse = [];
     private readonly Dictionary<uint, long> lastWrite = [];
@@ -82,8 +82,23 @@ internal sealed class TestGl : IGLContext
     /// <summary>What each of its workgroups takes.</summary>
     public long NanosecondsPerGroup { get; set; } = 1_000;
 
+    /// <summary>What dispatches take instead, by their workgroups and kernels; null for the two times above.</summary>
+    public GpuModel? Gpu { get; set; }
+
     /// <summary>The least time from frame to frame on the GPU's clock.</summary>
     public long NanosecondsPerFrame { get; set; } = 16_666_667;
+
+    /// <summary>
+    /// Whether a frame of the game lasts until the GPU is done with it. If not, what is too much for a frame stays in the GPU's queue, and its
+    /// fences and queries come when it is done.
+    /// </summary>
+    public bool GameWaitsForGpu { get; set; } = true;
+
+    /// <summary>Bits of the counter that timestamps are taken from; above them it begins anew.</summary>
+    public int TimestampBits { get; set; } = 64;
+
+    /// <summary>What the counter shows of the GPU's time, where it does not tell it as it is.</summary>
+    public Func<long, long>? ShownTime { get; set; }
 
     /// <summary>
     /// What the context reports. From a reset on, fences and queries claim to be done, as real ones do, with results that are not.
@@ -106,8 +121,14 @@ internal sealed class TestGl : IGLContext
 
     public long Frame { get; private set; }
 
-    /// <summary>The GPU's clock.</summary>
+    /// <summary>The GPU's clock behind all that was enqueued.</summary>
     public long Nanoseconds { get; private set; }
+
+    /// <summary>What the GPU's counter shows there.</summary>
+    public long Counter => (ShownTime?.Invoke(Nanoseconds) ?? Nanoseconds) & (TimestampBits == 64 ? -1 : (1L << TimestampBits) - 1);
+
+    /// <summary>Work that the GPU had not done when the frame began.</summary>
+    public long NanosecondsInQueue => Math.Max(0, Nanoseconds - frameStart);
 
     /// <summary>Dispatches that ran, and those that were dropped.</summary>
     public long Dispatches { get; private set; }
@@ -156,7 +177,9 @@ internal sealed class TestGl : IGLContext
     {
         Frame++;
         Flush();
-        frameStart = Nanoseconds = Math.Max(Nanoseconds, frameStart + NanosecondsPerFrame);
+        frameStart += NanosecondsPerFrame;
+        Nanoseconds = Math.Max(Nanoseconds, frameStart);
+        if (GameWaitsForGpu) frameStart = Nanoseconds;
     }
 
     /// <summary>Forgets what was called; what lives, fences and clocks stay.</summary>
@@ -214,7 +237,7 @@ internal sealed class TestGl : IGLContext
 
     internal void Waited(string what) => waiting.Add(what);
 
-    internal void Fenced(nint sync) => fences[sync] = new Work(Frame, commands, ++fencesMade);
+    internal void Fenced(nint sync) => fences[sync] = new Work(Frame, Nanoseconds, commands, ++fencesMade);
 
     internal void FenceDeleted(nint sync) => fences.Remove(sync);
 
@@ -222,7 +245,7 @@ internal sealed class TestGl : IGLContext
     internal bool IsSignalled(nint sync)
     {
         if (IsLost || !fences.TryGetValue(sync, out Work work)) return true;
-        if (Frame - work.Frame < DelayFrames || work.Number > fencesFlushed) return false;
+        if (!HasCome(work.Frame, work.Nanoseconds) || work.Number > fencesFlushed) return false;
         completedCommands = Math.Max(completedCommands, work.Commands);
         return true;
     }
@@ -230,7 +253,7 @@ internal sealed class TestGl : IGLContext
     internal void WaitedForFence(nint sync)
     {
         if (!fences.TryGetValue(sync, out Work work)) return;
-        fences[sync] = work with { Frame = Frame - DelayFrames, Number = 0 };
+        fences[sync] = work with { Frame = Frame - DelayFrames, Nanoseconds = frameStart, Number = 0 };
         completedCommands = Math.Max(completedCommands, work.Commands);
     }
 
@@ -239,6 +262,7 @@ internal sealed class TestGl : IGLContext
     internal void Finished()
     {
         Flush();
+        frameStart = Math.Max(frameStart, Nanoseconds);
         completedCommands = commands;
         foreach (nint sync in fences.Keys.ToArray()) WaitedForFence(sync);
     }
@@ -266,15 +290,15 @@ internal sealed class TestGl : IGLContext
 
     internal void StorageBound(uint index, uint buffer) => storageBuffers[index] = buffer;
 
-    internal void Timed(uint query, long nanoseconds) => queries[query] = (Frame, nanoseconds);
+    internal void Timed(uint query, long nanoseconds) => queries[query] = (Frame, Nanoseconds, nanoseconds);
 
     internal void QueryDeleted(uint query) => queries.Remove(query);
 
     /// <summary>The result of a query that the clock here has made; null for one of another kind.</summary>
     internal (bool IsThere, long Result)? QueryResult(uint query)
     {
-        if (!queries.TryGetValue(query, out (long Frame, long Result) made)) return null;
-        return IsLost ? (true, -1) : (Frame - made.Frame >= DelayFrames, made.Result);
+        if (!queries.TryGetValue(query, out (long Frame, long Time, long Result) made)) return null;
+        return IsLost ? (true, -1) : (HasCome(made.Frame, made.Time), made.Result);
     }
 
     internal void Linked(uint program) => linked[program] = Frame;
@@ -282,7 +306,7 @@ internal sealed class TestGl : IGLContext
     internal bool IsLinked(uint program) => Frame - linked.GetValueOrDefault(program, -CompileFrames) >= CompileFrames;
 
     /// <summary>Counts a dispatch; false if it is to vanish.</summary>
-    internal bool Dispatched(long groups)
+    internal bool Dispatched(long groups, uint program, long groupSize)
     {
         if (DropDispatches || Dispatches >= MostDispatches)
         {
@@ -292,7 +316,7 @@ internal sealed class TestGl : IGLContext
 
         Dispatches++;
         Groups += groups;
-        Nanoseconds += NanosecondsPerDispatch + (groups * NanosecondsPerGroup);
+        Nanoseconds += Gpu?.NanosecondsOf(program, groups, groupSize) ?? NanosecondsPerDispatch + (groups * NanosecondsPerGroup);
         foreach (uint buffer in storageBuffers)
         {
             if (buffer != 0) Writes(buffer);
@@ -300,6 +324,9 @@ internal sealed class TestGl : IGLContext
 
         return true;
     }
+
+    /// <summary>Whether the CPU knows by now what the GPU has done at a time.</summary>
+    private bool HasCome(long frame, long nanoseconds) => Frame - frame >= DelayFrames && (GameWaitsForGpu || nanoseconds <= frameStart);
 
     private static void OnCall(int number, ulong first) => Current?.Called(Numbered[number], first);
 
@@ -317,8 +344,8 @@ internal sealed class TestGl : IGLContext
         if (entry.Kind is not null) CollectionsMarshal.GetValueRefOrAddDefault(living, entry.Kind, out _) += entry.Sign * (entry.IsCounted ? (long)first : 1);
     }
 
-    /// <summary>A fence: its frame, the commands before it, and its number.</summary>
-    private readonly record struct Work(long Frame, long Commands, long Number);
+    /// <summary>A fence: its frame and time, the commands before it, and its number.</summary>
+    private readonly record struct Work(long Frame, long Nanoseconds, long Commands, long Number);
 
     private sealed class EntryPoint
     {

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Training in the frame, on the driver that is here: bits, states, and what happens in between.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class InFrameTrainerTests
 {
     private const int Inputs = 9;

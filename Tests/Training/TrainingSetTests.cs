@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>What lies in a training set: the newest samples, whole, and never another one under an open step.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
+[Category(Categories.Late)]
 internal sealed class TrainingSetTests
 {
     private const int Inputs = 5;

@@ -48,7 +48,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         HeadlessContext context = HeadlessContext.Create(options);
         try
         {
-            GL gl = GL.GetApi(context);
+            GL gl = GL.GetApi(options.Functions?.Invoke(context) ?? context);
             OpenGLRequirements.RequireComputeShaders(gl, "Choose another driver, or another device by the options of CreateHeadless.");
             return new OpenGLBackend(gl, context, OpenGLRequirements.RequireCurrentContext(), options);
         }
@@ -124,6 +124,8 @@ internal sealed class OpenGLBackend : IComputeBackend
 
         return fences.Insert();
     }
+
+    public nint InsertFence() => fences.Insert();
 
     public void CheckFences() => fences.RequireTheirContext();
 

@@ -2,11 +2,17 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Tells the GPU's time by queries.</summary>
+/// <summary>
+/// Tells the GPU's time by queries. The counters of some drivers have 36 bits, and begin anew after a minute: the times that it tells do not.
+/// </summary>
 internal sealed class OpenGLClock(OpenGLContext context)
 {
+    private const int BitsOfTime = 64;
+
     private readonly GL gl = context.Gl;
     private GpuResource? emptyFramebuffer;
+    private int bits;   // of the counter; 0 until it was asked
+    private long last;
 
     public GpuResource CreateQuery()
     {
@@ -39,7 +45,24 @@ internal sealed class OpenGLClock(OpenGLContext context)
         gl.GetQueryObject(query, QueryObjectParameterName.ResultAvailable, out int available);
         nanoseconds = 0;
         if (available == 0) return false;
-        gl.GetQueryObject(query, QueryObjectParameterName.Result, out nanoseconds);
+        gl.GetQueryObject(query, QueryObjectParameterName.Result, out long counter);
+        nanoseconds = last = Unwrapped(counter);
         return true;
+    }
+
+    /// <summary>
+    /// The time that is nearest to the last one of all that end in these bits. Two times within half a turn of the counter differ by what lies between
+    /// them, and less than nothing only where the counter itself ran backwards.
+    /// </summary>
+    private long Unwrapped(long counter)
+    {
+        if (bits == 0)
+        {
+            gl.GetQuery(GLEnum.Timestamp, GLEnum.QueryCounterBits, out bits);
+            if (bits is <= 0 or > BitsOfTime) bits = BitsOfTime;
+        }
+
+        int unused = BitsOfTime - bits;
+        return last + (((counter - last) << unused) >> unused);
     }
 }

@@ -156,6 +156,8 @@ internal sealed class ProcessorBackend : IComputeBackend
         return (nint)(++fences);
     }
 
+    public nint InsertFence() => (nint)(++fences);
+
     public void CheckFences()
     {
     }

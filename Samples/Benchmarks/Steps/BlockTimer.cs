@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>Times a repeated step as the peers do: the median over blocks of at least 50 ms and two steps, after twenty untimed ones.</summary>
+/// <summary>
+/// Times a repeated step as the peers do: the median over blocks of at least 50 ms and two steps, after twenty untimed ones. It waits for the
+/// GPU after each block, and a block is as many steps as took so long before: the queue of a driver never holds much more than one block.
+/// </summary>
 internal static class BlockTimer
 {
     private const int WarmUpSteps = 20;
@@ -15,19 +18,32 @@ internal static class BlockTimer
     /// <param name="finish">Waits for all work; runs inside every block.</param>
     public static double Measure(double seconds, Action step, Action finish)
     {
-        for (int i = 0; i < WarmUpSteps; i++) step();
-        finish();
+        int steps = 1;
+        for (int done = 0; done < WarmUpSteps; done += steps) steps = StepsOfABlock(Block(steps, step, finish), steps);
         List<double> blocks = [];
         Stopwatch total = Stopwatch.StartNew();
         do
         {
-            int steps = 0;
-            Stopwatch block = Stopwatch.StartNew();
-            for (; block.Elapsed.TotalMilliseconds < BlockMilliseconds || steps < LeastSteps; steps++) step();
-            finish();
-            blocks.Add(block.Elapsed.TotalSeconds / steps);
+            double block = Block(steps, step, finish);
+            if (block >= BlockMilliseconds) blocks.Add(block / 1000 / steps);
+            steps = StepsOfABlock(block, steps);
         }
-        while (total.Elapsed.TotalSeconds < seconds);
+        while (blocks.Count == 0 || total.Elapsed.TotalSeconds < seconds);
         return Statistics.Median(blocks);
+    }
+
+    private static double Block(int steps, Action step, Action finish)
+    {
+        Stopwatch block = Stopwatch.StartNew();
+        for (int i = 0; i < steps; i++) step();
+        finish();
+        return block.Elapsed.TotalMilliseconds;
+    }
+
+    /// <summary>Steps of the next block: a little more than are needed, and no more than twice as many as there were.</summary>
+    private static int StepsOfABlock(double milliseconds, int steps)
+    {
+        double enough = 1.1 * BlockMilliseconds / Math.Max(milliseconds, BlockMilliseconds / 1000) * steps;
+        return Math.Max(LeastSteps, (int)Math.Min(enough, 2.0 * steps) + 1);
     }
 }

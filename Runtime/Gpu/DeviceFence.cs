@@ -1,0 +1,29 @@
+namespace NeuralPlugin;
+
+/// <summary>A point in the commands of a device that can be asked for, without a wait, whether the device has come there. It can be set again and again.</summary>
+internal sealed class DeviceFence(NeuralDevice device) : IFenced
+{
+    private bool isAhead;
+
+    public nint Fence { get; private set; }
+
+    /// <summary>Sets it behind all commands so far. It must have been reached since it was last set.</summary>
+    public void Insert()
+    {
+        if (isAhead) throw new InvalidOperationException("The device has not come to this fence yet.");
+        Fence = device.Backend.InsertFence();
+        isAhead = true;
+        device.Readbacks.Add(this);
+    }
+
+    /// <summary>Whether the device has come there, or has ended.</summary>
+    public bool IsReached()
+    {
+        if (isAhead) device.Readbacks.Ask(this);
+        return !isAhead;
+    }
+
+    public void Complete() => isAhead = false;
+
+    public void Fail(Exception why) => isAhead = false;
+}

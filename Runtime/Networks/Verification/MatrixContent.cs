@@ -1,0 +1,28 @@
+namespace NeuralPlugin;
+
+/// <summary>What verifications put into matrices, and find in them.</summary>
+internal static class MatrixContent
+{
+    /// <summary>Values for a matrix, from the least one on and less than one above it.</summary>
+    public static float[] Random(SeededRandom random, MatrixShape shape, float least = -0.5f)
+    {
+        float[] values = new float[shape.Elements];
+        foreach (ref float value in values.AsSpan()) value = random.NextSingle() + least;
+        return values;
+    }
+
+    /// <summary>All values, row-major without the padding. Waits.</summary>
+    public static float[] Read(PlannedMatrix matrix)
+    {
+        float[] values = new float[matrix.Shape.Elements];
+        matrix.Texture.Read(values);
+        return values;
+    }
+
+    /// <summary>The largest difference, where the greatest expected value is above 1 as a part of that; infinity where a value is no number.</summary>
+    public static double ErrorOf(IReadOnlyList<float> actual, IReadOnlyList<double> expected)
+    {
+        double error = expected.Zip(actual, (e, a) => float.IsFinite(a) ? Math.Abs(a - e) : double.PositiveInfinity).Max();
+        return error / Math.Max(1, expected.Max(Math.Abs));
+    }
+}

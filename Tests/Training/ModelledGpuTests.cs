@@ -1,0 +1,168 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Training in the frames of a game on a modelled card: a dispatch takes a launch and some waves, whatever comes of it is known one to three frames
+/// later, and the clock jumps. The calls take a microsecond each by a clock of their own, and nothing here looks at the machine's.
+/// </summary>
+[TestFixture]
+[Category(Categories.Once)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class ModelledGpuTests : IDisposable
+{
+    private const int FramesBetweenJumps = 22;
+    private const int Settling = 10;
+    private const double Most = 1.15, LeastMedian = 0.8;
+
+    private static readonly int[] Clocks = [345, 1_980, 900, 345, 1_300];
+
+    private readonly TestGl gl = TestGls.Create();
+    private readonly ManualTime time = new() { NanosecondsPerLook = 1_000 };
+    private readonly NeuralDevice device;
+
+    public ModelledGpuTests()
+    {
+        gl.Gpu = new GpuModel();
+        gl.GameWaitsForGpu = false;
+        device = NeuralDevice.Attach(gl.Api);
+    }
+
+    public void Dispose()
+    {
+        device.Dispose();
+        gl.Dispose();
+    }
+
+    /// <summary>From the tenth frame after a jump of the clock, whole steps of a small network.</summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldBySmallSteps(double milliseconds)
+    {
+        gl.Gpu = Gpu(nanosecondsPerWave: 8_000, milliseconds);
+        RequireTheBudget(Trainer(inputs: 16, hidden: 32, classes: 4, batch: 32, milliseconds), milliseconds);
+    }
+
+    /// <summary>Steps of some dispatches, of which few fit into the smallest budget.</summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldByStepsOfSomeDispatches(double milliseconds)
+    {
+        gl.Gpu = Gpu(nanosecondsPerWave: 3_000, milliseconds);
+        RequireTheBudget(Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, milliseconds), milliseconds);
+    }
+
+    /// <summary>Steps that are cut at the slow clock and, in small budgets, at the fast one.</summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldByStepsThatMustBeCut(double milliseconds)
+    {
+        gl.Gpu = Gpu(nanosecondsPerWave: 2_000, milliseconds);
+        RequireTheBudget(Trainer(inputs: 8, hidden: 48, classes: 4, batch: 4_096, milliseconds), milliseconds);
+    }
+
+    /// <summary>Where each dispatch is one wave, a part of it takes as long as the whole: nothing is cut, and the steps are those that fit.</summary>
+    [TestCase(0.25, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void NothingIsCutOnAGpuThatIsNeverFull(double milliseconds)
+    {
+        gl.Gpu = new GpuModel { Lanes = 200_000, NanosecondsPerWave = (long)(12_000 * Math.Max(1, milliseconds)) };
+        InFrameTrainer trainer = Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, milliseconds);
+        RequireTheBudget(trainer, milliseconds);
+        double dispatchesPerStep = (double)gl.Dispatches / trainer.Progress.Steps;
+        Assert.That(dispatchesPerStep, Is.LessThan(trainer.Kernels.Runs.Count - 0.5), "without that of the order; cut while nothing is known of them, and no more");
+    }
+
+    /// <summary>Agents spend it on whole steps.</summary>
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void TheBudgetIsHeldByAgents(double milliseconds)
+    {
+        gl.Gpu = Gpu(nanosecondsPerWave: 4_000, milliseconds);
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 4,
+            Brains = BrainSharing.Shared,
+            Learning = new BehaviorCloning { Demonstration = shown },
+            FrameBudget = FrameBudget.Milliseconds(milliseconds),
+            TimeProvider = time,
+        });
+        RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
+    }
+
+    /// <summary>One whose waves take longer where the budget is larger, so that the arithmetic of a frame, which runs here, does not take seconds.</summary>
+    private static GpuModel Gpu(int nanosecondsPerWave, double milliseconds) =>
+        new() { NanosecondsPerWave = (int)(nanosecondsPerWave * Math.Max(1, 2 * milliseconds)) };
+
+    private InFrameTrainer Trainer(int inputs, int hidden, int classes, int batch, double milliseconds)
+    {
+        TrainingSet samples = new(device, inputs, classes, capacity: 2 * batch);
+        samples.AddRange(TwinArrays.UniformFloats(1, 2 * batch * inputs, -1, 1), TwinArrays.Labels(2, 2 * batch, classes));
+        return new TwoLayerClassifier(device, inputs, hidden, classes, seed: 2).TrainOn(samples, new TrainerOptions
+        {
+            BatchSize = batch,
+            FrameBudget = FrameBudget.Milliseconds(milliseconds),
+            Optimizer = new Sgd(0.01f),
+            TimeProvider = time,
+        });
+    }
+
+    private void RequireTheBudget(InFrameTrainer trainer, double milliseconds) =>
+        RequireTheBudget(() => trainer.Tick(), () => trainer.Progress.Steps, milliseconds);
+
+    private void RequireTheBudget(Action tick, Func<long> steps, double milliseconds)
+    {
+        const int MostFrames = 500, FirstSteps = 4;
+        for (int frame = 0; steps() < FirstSteps; frame++)
+        {
+            Assert.That(frame, Is.LessThan(MostFrames), "it finds out what its dispatches take");
+            Frame(tick, frame);
+        }
+
+        List<double> parts = [];
+        List<string> beyond = [];
+        for (int jump = 0; jump < Clocks.Length; jump++)
+        {
+            gl.Gpu!.Megahertz = Clocks[jump];
+            for (int frame = 0; frame < FramesBetweenJumps; frame++)
+            {
+                double part = Frame(tick, jump + frame) / (milliseconds * 1_000_000);
+                if (frame < Settling) continue;
+                parts.Add(part);
+                if (part > Most) beyond.Add($"{part:F2} in frame {frame} at {Clocks[jump]} MHz");
+            }
+        }
+
+        double median = parts.Order().ElementAt(parts.Count / 2);
+        TestContext.Out.WriteLine($"of the budget: median {median:F2}, most {parts.Max():F2}; {steps()} steps, {gl.Dispatches} dispatches");
+        Assert.That(beyond, Is.Empty);
+        Assert.That(median, Is.AtLeast(LeastMedian));
+        Assert.That(gl.WaitingCalls, Is.Empty);
+    }
+
+    private double Frame(Action tick, int frame)
+    {
+        gl.DelayFrames = 1 + (frame % 3);
+        long before = gl.Nanoseconds;
+        tick();
+        double spent = gl.Nanoseconds - before;
+        gl.NextFrame();
+        return spent;
+    }
+}

@@ -1,0 +1,244 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>A GPU that does less than it is given: what waits in its queue stays bounded, nobody waits for it, and all goes on when it has caught up.</summary>
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class WorkUnderWayTests : IDisposable
+{
+    private const int Inputs = 20;
+    private const int Classes = 3;
+    private const int Samples = 64;
+    private const int Frames = 120;
+
+    /// <summary>At which a step takes longer than a frame of the game.</summary>
+    private const int SlowMegahertz = 2;
+
+    private static readonly double Most = 2.5 * WorkUnderWay.MostNanoseconds;
+
+    private readonly TestGl gl = TestGls.Create();
+    private readonly ManualTime time = new() { NanosecondsPerLook = 1_000 };
+    private readonly NeuralDevice device;
+    private readonly TrainingSet samples;
+
+    public WorkUnderWayTests()
+    {
+        gl.Gpu = new GpuModel { NanosecondsPerWave = 8_000 };
+        gl.DelayFrames = 1;
+        gl.GameWaitsForGpu = false;
+        device = NeuralDevice.Attach(gl.Api);
+        samples = new TrainingSet(device, Inputs, Classes, Samples);
+        samples.AddRange(TwinArrays.UniformFloats(1, Samples * Inputs, -1, 1), TwinArrays.Labels(2, Samples, Classes));
+    }
+
+    public void Dispose()
+    {
+        samples.Dispose();
+        device.Dispose();
+        gl.Dispose();
+    }
+
+    [Test]
+    public void ATrainerThatIsAheadOfTheGpuSkipsItsTurnAndSaysSo()
+    {
+        using TwoLayerClassifier classifier = new(device, Inputs, 70, Classes, seed: 2);
+        using InFrameTrainer trainer = Trainer(classifier, FrameBudget.Steps(2));
+        for (int frame = 0; frame < 10; frame++) Frame(trainer);
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
+        Assert.That(gl.NanosecondsInQueue, Is.Zero);
+
+        gl.Gpu!.Megahertz = SlowMegahertz;
+        long before = trainer.Progress.Steps;
+        List<TrainerState> states = [];
+        double deepest = 0;
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            Frame(trainer);
+            states.Add(trainer.Progress.State);
+            deepest = Math.Max(deepest, gl.NanosecondsInQueue);
+        }
+
+        Assert.That(states, Has.Some.EqualTo(TrainerState.WaitingForGpu).And.Some.EqualTo(TrainerState.Training));
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(before), "it goes on as fast as the GPU does");
+        Assert.That(deepest, Is.AtMost(Most));
+
+        gl.Gpu.Megahertz = GpuModel.FullMegahertz;
+        for (int frame = 0; frame < 20; frame++) Frame(trainer);
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
+        Assert.That(trainer.Progress.StepsThisFrame, Is.EqualTo(2));
+        Assert.That(gl.NanosecondsInQueue, Is.Zero);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+    }
+
+    /// <summary>A budget that one step fills a hundred times is not worked off at once.</summary>
+    [Test]
+    public void AFrameOfManyStepsIsBoundedToo()
+    {
+        gl.Gpu!.Megahertz = SlowMegahertz;
+        using TwoLayerClassifier classifier = new(device, Inputs, 70, Classes, seed: 2);
+        using InFrameTrainer trainer = Trainer(classifier, FrameBudget.Steps(1));
+        for (int frame = 0; frame < 30; frame++) Frame(trainer);
+        trainer.FrameBudget = FrameBudget.Steps(100);
+        for (int frame = 0; frame < 30; frame++)
+        {
+            Frame(trainer);
+            Assert.That(trainer.Progress.StepsThisFrame, Is.LessThan(10));
+            Assert.That(gl.NanosecondsInQueue, Is.AtMost(Most));
+        }
+    }
+
+    /// <summary>Whatever it takes: a GPU from which nothing comes is given so many frames' work and no more, and no bit is lost.</summary>
+    [Test]
+    public void AGpuThatDoesNotAnswerIsNotGivenMore()
+    {
+        using TwoLayerClassifier classifier = new(device, Inputs, 70, Classes, seed: 2), twin = new(device, Inputs, 70, Classes, seed: 2);
+        using InFrameTrainer trainer = Trainer(classifier, FrameBudget.Steps(1)), steady = Trainer(twin, FrameBudget.Steps(1));
+        gl.DelayFrames = 1_000;
+        for (int frame = 0; frame < 50; frame++) Frame(trainer);
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.WaitingForGpu));
+        Assert.That(trainer.Progress.Steps, Is.EqualTo(WorkUnderWay.MostFences));
+        gl.DelayFrames = 0;
+        for (int frame = 0; frame < 4; frame++) Frame(trainer);
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
+        Assert.That(trainer.Progress.Steps, Is.EqualTo(WorkUnderWay.MostFences + 4));
+        while (steady.Progress.Steps < trainer.Progress.Steps) Frame(steady);
+        Assert.That(classifier.GetParameters().HiddenWeights, Is.EqualTo(twin.GetParameters().HiddenWeights));
+    }
+
+    /// <summary>A driver that works inside the calls is never behind, however long that takes.</summary>
+    [Test]
+    public void ADriverThatWorksInsideTheCallsIsGivenAll()
+    {
+        (gl.DelayFrames, gl.GameWaitsForGpu) = (0, true);
+        gl.Gpu!.Megahertz = SlowMegahertz;
+        using TwoLayerClassifier classifier = new(device, Inputs, 70, Classes, seed: 2);
+        using InFrameTrainer trainer = Trainer(classifier, FrameBudget.Steps(8));
+        for (int frame = 0; frame < 20; frame++)
+        {
+            Frame(trainer);
+            Assert.That(trainer.Progress.StepsThisFrame, Is.EqualTo(8));
+        }
+    }
+
+    [Test]
+    public void AgentsAreBoundedToo([Values] BrainSharing brains)
+    {
+        using AgentPopulation agents = Agents(brains, latency: null);
+        for (int frame = 0; frame < 10; frame++) Frame(agents);
+        gl.Gpu!.Megahertz = SlowFor(brains);
+        double deepest = 0;
+        List<bool> isWaiting = [];
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            deepest = Math.Max(deepest, Frame(agents));
+            isWaiting.Add(agents.Progress.IsWaitingForGpu);
+        }
+
+        Assert.That(deepest, Is.AtMost(Most));
+        Assert.That(isWaiting, Has.Some.True.And.Some.False);
+        gl.Gpu.Megahertz = GpuModel.FullMegahertz;
+        for (int frame = 0; frame < 20; frame++) Frame(agents);
+        Assert.That(agents.Progress.StepsThisFrame, Is.EqualTo(2));
+        Assert.That(agents.Progress.IsWaitingForGpu, Is.False);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+    }
+
+    /// <summary>A run that is to come again bit for bit does the same in each frame, however late the GPU is, and so has to wait for it.</summary>
+    [Test]
+    public void AgentsWhoseRunIsToBeRepeatedWaitInstead()
+    {
+        using AgentPopulation agents = Agents(BrainSharing.Shared, latency: 2);
+        for (int frame = 0; frame < 10; frame++) Frame(agents);
+        gl.Gpu!.Megahertz = SlowFor(BrainSharing.Shared);
+        gl.ClearRecords();
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            Assert.That(Frame(agents), Is.AtMost(Most));
+            Assert.That(agents.Progress.StepsThisFrame, Is.EqualTo(2));
+        }
+
+        Assert.That(gl.WaitingCalls, Is.Not.Empty);
+    }
+
+    /// <summary>A clock at which two steps take longer than a frame: of one brain, some dispatches each, or of all, one dispatch.</summary>
+    private static int SlowFor(BrainSharing brains) => brains == BrainSharing.Shared ? 10 : 3;
+
+    /// <summary>Steps without losses wait for nothing as long as the GPU keeps up, and for everything when it is far behind.</summary>
+    [Test]
+    public void APopulationsStepsThatNobodyWaitsForAreBounded()
+    {
+        const int Members = 4, StepsAFrame = 10;
+        using NetworkPopulation population = new(device, Members, Inputs, hidden: 8, Classes, seed: 1);
+        float[] features = TwinArrays.UniformFloats(1, Members * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(2, Members, Classes);
+        population.TrainBatch(features, labels, learningRate: 0.01f);
+        gl.ClearRecords();
+        Steps(5);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+
+        gl.Gpu!.Megahertz = SlowMegahertz;
+        long before = gl.Nanoseconds;
+        Steps(1);
+        double step = (gl.Nanoseconds - before) / (double)StepsAFrame;
+        double deepest = Steps(5);
+        Assert.That(deepest, Is.InRange(10 * step, UnawaitedSteps.Most * step));
+        Assert.That(gl.WaitingCalls, Is.Not.Empty);
+
+        double Steps(int frames)
+        {
+            double mostInQueue = 0;
+            for (int frame = 0; frame < frames; frame++)
+            {
+                for (int i = 0; i < StepsAFrame; i++)
+                {
+                    population.TrainBatch(features, labels, learningRate: 0.01f);
+                    mostInQueue = Math.Max(mostInQueue, gl.NanosecondsInQueue);
+                }
+
+                gl.NextFrame();
+            }
+
+            return mostInQueue;
+        }
+    }
+
+    private AgentPopulation Agents(BrainSharing brains, int? latency)
+    {
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        return new AgentPopulation(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 4,
+            Brains = brains,
+            Latency = latency,
+            Learning = new BehaviorCloning { Demonstration = shown },
+            FrameBudget = FrameBudget.Steps(2),
+            TimeProvider = time,
+        });
+    }
+
+    private double Frame(AgentPopulation agents)
+    {
+        agents.Update();
+        gl.NextFrame();
+        return gl.NanosecondsInQueue;
+    }
+
+    private InFrameTrainer Trainer(TwoLayerClassifier classifier, FrameBudget budget)
+    {
+        InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 16, FrameBudget = budget, TimeProvider = time });
+        WarmUpProgress progress = device.WarmUp(trainer.Kernels);
+        while (!progress.IsDone) device.Update();
+        return trainer;
+    }
+
+    private void Frame(InFrameTrainer trainer)
+    {
+        trainer.Tick();
+        gl.NextFrame();
+    }
+}
