@@ -63,6 +63,9 @@ public sealed class NeuralDevice : IDisposable
 
     internal DeviceLimits Limits => Backend.Limits;
 
+    /// <summary>Whether what was enqueued in earlier frames is not done, so that a frame had better enqueue nothing that can wait.</summary>
+    internal bool IsBehind => Backend.IsBehind;
+
     /// <summary>What it computes on, for the types of this folder; the folders above use those and the members below.</summary>
     internal IComputeBackend Backend { get; }
 
@@ -116,10 +119,17 @@ public sealed class NeuralDevice : IDisposable
     /// <remarks>
     /// It is not bound to a thread: its calls may come from any, but from one at a time. So none of them throws <see cref="WrongContextException"/> or
     /// <see cref="ContextLostException"/>; one that comes while another thread is inside a call or a frame throws <see cref="InvalidOperationException"/>.
-    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a budget of a frame is held as on a GPU.
+    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a budget of a frame is held as on a GPU. With
+    /// <see cref="ProcessorOptions.Background"/> a thread of its own computes: calls return at once but those that wait by their own words, results come some
+    /// frames later, and an error of the thread is thrown by the next call.
     /// </remarks>
-    /// <param name="options">How many threads; null for one a processor, at most 8.</param>
-    public static NeuralDevice CreateOnProcessor(ProcessorOptions? options = null) => new(new ProcessorBackend(options ?? new ProcessorOptions()));
+    /// <param name="options">How many threads, and whether beside the game; null for one a processor, at most 8, inside the calls.</param>
+    public static NeuralDevice CreateOnProcessor(ProcessorOptions? options = null)
+    {
+        ProcessorOptions chosen = options ?? new ProcessorOptions();
+        return new NeuralDevice(chosen.Background
+            ? new BackgroundBackend(() => new ProcessorBackend(chosen), "NeuralPlugin", chosen.SpinTime) : new ProcessorBackend(chosen));
+    }
 
     /// <summary>
     /// Uses the game's own context, which must be current on this thread, and remembers which one it is. The host's OpenGL

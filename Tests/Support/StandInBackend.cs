@@ -30,6 +30,8 @@ internal sealed class StandInBackend : IComputeBackend
 
     public IHostTextures? HostTextures => null;
 
+    public bool IsBehind => false;
+
     /// <summary>Files of the kernels that ran.</summary>
     public HashSet<string> Ran { get; } = [];
 
