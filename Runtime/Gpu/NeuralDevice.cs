@@ -113,6 +113,28 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
+    /// Makes the device that is likely the fastest for a game that draws with OpenGL: its own context, as <see cref="Attach(GL)"/>, where a graphics card draws, else
+    /// the processor, as <see cref="CreateOnProcessor"/>. A software driver of OpenGL is a slow way to the processor.
+    /// </summary>
+    /// <param name="gl">The Silk.NET binding of the context that is current.</param>
+    /// <exception cref="WrongContextException">No context is current on this thread.</exception>
+    public static NeuralDevice Create(GL gl)
+    {
+        try
+        {
+            NeuralDevice device = Attach(gl);
+            if (!device.Limits.IsSoftware) return device;
+            device.Dispose();
+        }
+        catch (DeviceNotSupportedException)
+        {
+            // a context without compute shaders, which is what the processor is for
+        }
+
+        return CreateOnProcessor();
+    }
+
+    /// <summary>
     /// Makes a device that is the processor: it needs no OpenGL, no driver and no window. Networks, trainers, populations, agents and files work on it
     /// as on any other, by kernels that are methods, and learn the same, up to the rounding of sums. It shares no textures with a game.
     /// </summary>

@@ -1,8 +1,9 @@
 using System.CommandLine;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What networks live on: OpenGL, the processor, or what <see cref="NeuralDevice.Create"/> takes.</summary>
+/// <summary>What networks live on: OpenGL, the processor, or what <see cref="NeuralDevice.Create(ProcessorOptions?)"/> takes.</summary>
 internal static class DeviceOption
 {
     public const string Name = "--device";
@@ -22,5 +23,20 @@ internal static class DeviceOption
         Processor => NeuralDevice.CreateOnProcessor(),
         Auto => NeuralDevice.Create(),
         _ => NeuralDevice.CreateHeadless(),
+    };
+
+    /// <summary>How it calls itself, for a line ahead of all that runs on it.</summary>
+    public static string NameOf(string device)
+    {
+        using NeuralDevice opened = Open(device);
+        return opened.Renderer;
+    }
+
+    /// <summary>One for a scene that draws in the context that is current.</summary>
+    public static NeuralDevice Open(string device, GL gl) => device switch
+    {
+        Processor => NeuralDevice.CreateOnProcessor(),
+        Auto => NeuralDevice.Create(gl),
+        _ => NeuralDevice.Attach(gl),
     };
 }

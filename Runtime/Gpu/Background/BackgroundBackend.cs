@@ -46,6 +46,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         catch
         {
             queue.Stop();
+            queue.Dispose();
             throw;
         }
 
@@ -117,7 +118,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     public void Upload(MatrixStorage matrix, nint offset, ReadOnlySpan<byte> bytes)
     {
         RequireAlive();
-        Command command = new() { Kind = CommandKind.Upload, Subject = matrix, First = offset };
+        QueuedCommand command = new() { Kind = CommandKind.Upload, Subject = matrix, First = offset };
         if (bytes.Length <= MostBytesInRing && queue.Bytes.TryTake(bytes.Length, out command.Bytes)) bytes.CopyTo(queue.Bytes[command.Bytes]);
         else command.Target = bytes.ToArray();
         queue.Add(command);
@@ -127,13 +128,13 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     {
         RequireAlive();
         fixed (byte* to = bytes)
-            queue.WaitFor(queue.Add(new Command { Kind = CommandKind.Read, Subject = matrix, First = offset, Second = (nint)to, Third = bytes.Length }));
+            queue.WaitFor(queue.Add(new QueuedCommand { Kind = CommandKind.Read, Subject = matrix, First = offset, Second = (nint)to, Third = bytes.Length }));
     }
 
     public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
     {
         RequireAlive();
-        queue.Add(new Command { Kind = CommandKind.Copy, Subject = source, Target = destination, First = sourceOffset, Second = destinationOffset, Third = bytes });
+        queue.Add(new QueuedCommand { Kind = CommandKind.Copy, Subject = source, Target = destination, First = sourceOffset, Second = destinationOffset, Third = bytes });
     }
 
     public CompiledKernel GetKernel(Dispatch dispatch)
@@ -167,7 +168,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     {
         RequireAlive();
         RecordedKernel kernel = (RecordedKernel)dispatch.Kernel!;
-        Command command = new() { Kind = CommandKind.Run, Subject = kernel, First = rows, Second = firstLine, Third = lines };
+        QueuedCommand command = new() { Kind = CommandKind.Run, Subject = kernel, First = rows, Second = firstLine, Third = lines };
         command.Storages = queue.TakeStorages(kernel.StorageCount);
         command.Bytes = queue.TakeBytes(kernel.ByteCount);
         kernel.Record(queue.Storages[command.Storages], queue.Bytes[command.Bytes]);
@@ -179,7 +180,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     public void Finish()
     {
         RequireAlive();
-        queue.WaitFor(queue.Add(new Command { Kind = CommandKind.Finish }));
+        queue.WaitFor(queue.Add(new QueuedCommand { Kind = CommandKind.Finish }));
     }
 
     public BackendResource CreateReadBuffer(long bytes)
@@ -192,7 +193,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
     {
         RequireAlive();
-        queue.Add(new Command { Kind = CommandKind.StartReading, Subject = matrices, Target = buffer, First = rows, Second = (nint)(++fences) });
+        queue.Add(new QueuedCommand { Kind = CommandKind.StartReading, Subject = matrices, Target = buffer, First = rows, Second = (nint)(++fences) });
         return (nint)fences;
     }
 
@@ -215,7 +216,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     {
         RequireAlive();
         Timestamp marked = (Timestamp)timestamp;
-        marked.Command = queue.Add(new Command { Kind = CommandKind.MarkTime, Subject = marked });
+        marked.Command = queue.Add(new QueuedCommand { Kind = CommandKind.MarkTime, Subject = marked });
     }
 
     public bool TryReadTime(BackendResource timestamp, out long nanoseconds)
@@ -231,12 +232,13 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         disposed = true;
         calls.ForgetFrames();
         queue.Stop(inner.Dispose);
+        queue.Dispose();
         End(new ObjectDisposedException(nameof(NeuralDevice)));
     }
 
     // ---- on the thread ----
 
-    private bool CarryOut(Command command)
+    private bool CarryOut(QueuedCommand command)
     {
         switch (command.Kind)
         {
@@ -275,7 +277,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     }
 
     /// <summary>The next lines of a dispatch; true behind the last ones.</summary>
-    private bool RunPiece(RecordedKernel kernel, Command command)
+    private bool RunPiece(RecordedKernel kernel, QueuedCommand command)
     {
         if (linesDone == 0) kernel.Set(queue.Storages[command.Storages], queue.Bytes[command.Bytes]);
         int all = (int)command.Third, lines = kernel.LinesOfPiece(all - linesDone);
@@ -304,7 +306,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     private void Add(CommandKind kind)
     {
         RequireAlive();
-        queue.Add(new Command { Kind = kind });
+        queue.Add(new QueuedCommand { Kind = kind });
     }
 
     private void Do(Action action)

@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// A thread that carries commands out in order, and the queue that another thread fills: one writer, one reader, no lock, and nothing allocated. The
 /// thread sleeps when there has been nothing to do for some microseconds.
 /// </summary>
-internal sealed class CommandQueue
+internal sealed class CommandQueue : IDisposable
 {
     /// <summary>Bytes of uploads that wait.</summary>
     public const int MostBytes = 1 << 22;
@@ -18,8 +18,8 @@ internal sealed class CommandQueue
     private const int MostStorages = 8 * MostCommands;
     private const int SpinsPerLook = 32;
 
-    private readonly Command[] commands = new Command[MostCommands];
-    private readonly Func<Command, bool> carryOut;
+    private readonly QueuedCommand[] commands = new QueuedCommand[MostCommands];
+    private readonly Func<QueuedCommand, bool> carryOut;
     private readonly Action beginWork;
     private readonly Action endWork;
     private readonly Thread thread;
@@ -39,7 +39,7 @@ internal sealed class CommandQueue
     /// <param name="carryOut">A command, on the thread; false where it is to be asked again.</param>
     /// <param name="beginWork">Before the first of some commands, on the thread.</param>
     /// <param name="endWork">Behind the last of them.</param>
-    public CommandQueue(string name, TimeSpan spinTime, Func<Command, bool> carryOut, Action beginWork, Action endWork)
+    public CommandQueue(string name, TimeSpan spinTime, Func<QueuedCommand, bool> carryOut, Action beginWork, Action endWork)
     {
         this.carryOut = carryOut;
         this.beginWork = beginWork;
@@ -65,7 +65,7 @@ internal sealed class CommandQueue
     public Exception? Failure => failure;
 
     /// <summary>Enqueues a command. Waits where the queue is full, and does not wake the thread.</summary>
-    public long Add(in Command command)
+    public long Add(in QueuedCommand command)
     {
         if (published - Done == MostCommands) WaitFor(published - MostCommands + 1);
         commands[published % MostCommands] = command;
@@ -143,6 +143,9 @@ internal sealed class CommandQueue
         thread.Join();
     }
 
+    /// <summary>After <see cref="Stop"/>.</summary>
+    public void Dispose() => wake.Dispose();
+
     private bool HasWork => Volatile.Read(ref published) > done || request is not null;
 
     private void Work()
@@ -191,7 +194,7 @@ internal sealed class CommandQueue
             return;
         }
 
-        ref Command next = ref commands[done % MostCommands];
+        ref QueuedCommand next = ref commands[done % MostCommands];
         if (!carryOut(next)) return;
         Storages[next.Storages].Clear();
         Storages.Free(next.Storages);

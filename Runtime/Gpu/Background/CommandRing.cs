@@ -17,7 +17,7 @@ internal enum CommandKind
 /// <summary>
 /// A command and what it was called with: its objects, its numbers, and where in the ring its storages and its bytes are.
 /// </summary>
-internal struct Command
+internal struct QueuedCommand
 {
     public CommandKind Kind;
 

@@ -17,6 +17,7 @@ internal sealed class AgentsCommand : Command
 
     private readonly Option<int> agents = NumberOption.Create("--agents", "How many there are", 1, 100_000).WithDefault(DefaultAgents);
     private readonly Option<int> frames = NumberOption.Create("--frames", "How many are timed", 1, 1_000_000).WithDefault(DefaultFrames);
+    private readonly Option<string> device = DeviceOption.Create();
     private readonly Option<bool> shared = new("--shared") { Description = "One brain for all instead of one each" };
 
     public AgentsCommand() : base("agents", "Times the frames of agents that learn from reward, and checks that they have learned.")
@@ -24,12 +25,13 @@ internal sealed class AgentsCommand : Command
         Options.Add(agents);
         Options.Add(frames);
         Options.Add(shared);
-        SetAction(arguments => Run(arguments.GetValue(agents), arguments.GetValue(frames), arguments.GetValue(shared)));
+        Options.Add(device);
+        SetAction(arguments => Run(arguments.GetValue(agents), arguments.GetValue(frames), arguments.GetValue(shared), arguments.GetRequiredValue(device)));
     }
 
-    private static int Run(int count, int frameCount, bool isShared)
+    private static int Run(int count, int frameCount, bool isShared, string kind)
     {
-        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        using NeuralDevice device = DeviceOption.Open(kind);
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
         using AgentPopulation agents = new(device, new AgentPopulationOptions
         {
