@@ -80,7 +80,8 @@ internal sealed class BackgroundDeviceTests
         float[] probabilities = new float[Classes];
         PredictionRequest request = default;
         int answers = 0;
-        for (int frame = 0; frame < 300; frame++) Frame(frame);
+        for (int frame = 0; frame < 300 || answers < 2 * PredictionRequest.Capacity; frame++) Frame(frame);
+        answers = 0;
         long before = GC.GetTotalAllocatedBytes(precise: true), here = GC.GetAllocatedBytesForCurrentThread();
         for (int frame = 0; frame < 1_000; frame++) Frame(frame);
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - here, Is.Zero);

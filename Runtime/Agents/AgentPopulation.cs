@@ -23,18 +23,19 @@ public sealed class AgentPopulation : IDisposable
     private bool disposed;
 
     /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
-    /// <param name="device">Where the brains live.</param>
+    /// <param name="device">Where the brains live, unless <see cref="AgentPopulationOptions.Placement"/> says otherwise.</param>
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
-    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
+    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
+        options.RequireNoTexturesWithADemonstration();
+        device = AgentPlacement.DeviceFor(device, options);
         this.device = device;
         this.options = options;
-        options.RequireNoTexturesWithADemonstration();
         using NeuralDevice.Scope scope = device.Enter();
         SeenTextures? seen = options.TextureObservations is { } declared
             ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
@@ -44,6 +45,9 @@ public sealed class AgentPopulation : IDisposable
         FrameBudget = options.FrameBudget;
         agents = new Agent?[options.Capacity];
     }
+
+    /// <summary>The device that its brains live on: the one that it was given, or the processor beside it.</summary>
+    public NeuralDevice Device => device;
 
     /// <summary>Agents that are in it.</summary>
     public int Count { get; private set; }

@@ -15,6 +15,7 @@ namespace NeuralPlugin;
 public sealed class NeuralDevice : IDisposable
 {
     private readonly WarmUpQueue warmUp;
+    private NeuralDevice? processor;
     private byte[] staging = [];
 
     internal NeuralDevice(IComputeBackend backend)
@@ -65,6 +66,12 @@ public sealed class NeuralDevice : IDisposable
 
     /// <summary>Whether what was enqueued in earlier frames is not done, so that a frame had better enqueue nothing that can wait.</summary>
     internal bool IsBehind => Backend.IsBehind;
+
+    /// <summary>A device on the processor that lives as long as this one, for what is better off there. Made when it is first asked for.</summary>
+    internal NeuralDevice ProcessorBeside => processor ??= CreateOnProcessor();
+
+    /// <summary>What probes have found: whether a shape is better off there.</summary>
+    internal Dictionary<string, bool> Placements { get; } = [];
 
     /// <summary>What it computes on, for the types of this folder; the folders above use those and the members below.</summary>
     internal IComputeBackend Backend { get; }
@@ -118,7 +125,7 @@ public sealed class NeuralDevice : IDisposable
     /// </summary>
     /// <param name="gl">The Silk.NET binding of the context that is current.</param>
     /// <exception cref="WrongContextException">No context is current on this thread.</exception>
-    public static NeuralDevice Create(GL gl)
+    public static NeuralDevice CreateFor(GL gl)
     {
         try
         {
@@ -218,6 +225,7 @@ public sealed class NeuralDevice : IDisposable
         Backend.CheckFences();
         Readbacks.Complete();
         warmUp.Advance();
+        processor?.Update();
     }
 
     /// <summary>
@@ -266,7 +274,11 @@ public sealed class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
     /// </exception>
-    public void Dispose() => Backend.Dispose();
+    public void Dispose()
+    {
+        Backend.Dispose();
+        processor?.Dispose();
+    }
 
     /// <summary>
     /// Begins a call: checks the device and the thread. Nothing of this package reaches the driver outside such a scope. Calls may lie in each other.

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NeuralPlugin;
 
 /// <summary>What samples are to give: labels or values, and with each sample the factor of its loss.</summary>
@@ -99,6 +101,22 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     {
         const int TexelsPerWord = BitsPerWord / MatrixShape.ColumnsPerTexel;
         return target[MaskWord + (texel / TexelsPerWord)] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
+    }
+
+    /// <summary>Whether a packed target allows a class.</summary>
+    public static bool Allows(ReadOnlySpan<uint> target, int label) => ((target[MaskWord + (label / BitsPerWord)] >> (label % BitsPerWord)) & 1) != 0;
+
+    /// <summary>Whether a packed target allows the first so many classes, which are all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllowsAll(ReadOnlySpan<uint> target, int classes)
+    {
+        int word = MaskWord;
+        for (; classes >= BitsPerWord; classes -= BitsPerWord, word++)
+        {
+            if (target[word] != uint.MaxValue) return false;
+        }
+
+        return classes == 0 || target[word] == (1u << classes) - 1;
     }
 
     public override void Check(int rows, BatchTargets targets)

@@ -212,6 +212,9 @@ public sealed class BatchTrainer : IDisposable
         state.Restore(other.Steps, other.Moments);
     }
 
+    /// <summary>What a step of the last batch's plan runs.</summary>
+    internal IReadOnlyList<Dispatch> DispatchesOfLastStep => lastSteps!.Dispatches;
+
     /// <summary>Enqueues one more step on the batch that the last call uploaded, without waiting: what benchmarks time.</summary>
     internal void RepeatStep(int rows)
     {

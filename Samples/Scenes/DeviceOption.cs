@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What networks live on: OpenGL, the processor, or what <see cref="NeuralDevice.Create(ProcessorOptions?)"/> takes.</summary>
+/// <summary>What networks live on: OpenGL, the processor, or what <see cref="NeuralDevice.Create"/> takes.</summary>
 internal static class DeviceOption
 {
     public const string Name = "--device";
@@ -36,7 +36,7 @@ internal static class DeviceOption
     public static NeuralDevice Open(string device, GL gl) => device switch
     {
         Processor => NeuralDevice.CreateOnProcessor(),
-        Auto => NeuralDevice.Create(gl),
+        Auto => NeuralDevice.CreateFor(gl),
         _ => NeuralDevice.Attach(gl),
     };
 }

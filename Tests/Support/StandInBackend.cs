@@ -22,7 +22,7 @@ internal sealed class StandInBackend : IComputeBackend
 
     public string Version => "1";
 
-    public DeviceLimits Limits { get; } = DeviceLimits.WithoutDevice with { IsSoftware = true };
+    public DeviceLimits Limits { get; init; } = DeviceLimits.WithoutDevice with { IsSoftware = true };
 
     public DeviceMemory Memory => new(0, (int)Interlocked.Read(ref buffers), kernels.Count, Interlocked.Read(ref bytes));
 

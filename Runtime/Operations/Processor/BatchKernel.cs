@@ -16,17 +16,19 @@ internal abstract unsafe class BatchKernel : LoggedKernel
 
     private readonly MatrixAddress? order;
     private readonly KernelArguments<int>? firstSample;
-    private readonly bool drawsInputs;
     private readonly bool drawsTargets;
 
     protected BatchKernel(Dispatch dispatch) : base(dispatch)
     {
         order = FindMatrix("order");
         firstSample = FindSizes("firstSample");
-        drawsInputs = Constant("DRAWN_INPUTS") != 0;
+        DrawsInputs = Constant("DRAWN_INPUTS") != 0;
         drawsTargets = Constant("DRAWN_TARGETS") != 0;
         HasByteInputs = Constant("BYTE_INPUTS") != 0;
     }
+
+    /// <summary>Whether rows of the batch lie anywhere among the samples.</summary>
+    protected bool DrawsInputs { get; }
 
     /// <summary>Whether the features are bytes.</summary>
     protected bool HasByteInputs { get; }
@@ -55,7 +57,7 @@ internal abstract unsafe class BatchKernel : LoggedKernel
     }
 
     /// <summary>The row of the samples that a row of the batch is.</summary>
-    protected int InputRow(int row) => drawsInputs ? DrawnRow(row) : row;
+    protected int InputRow(int row) => DrawsInputs ? DrawnRow(row) : row;
 
     protected int TargetRow(int row) => drawsTargets ? DrawnRow(row) : row;
 

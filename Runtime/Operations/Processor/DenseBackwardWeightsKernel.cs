@@ -11,7 +11,10 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     /// <summary>Gradients of a line: those of few rows stay in the first cache until the update takes them.</summary>
     private const int GradientsPerLine = 8192;
 
-    private const int LeastTiles = 2, MostTiles = 8;
+    private const int MostTiles = 8;
+
+    /// <summary>Rows of X that are read where they lie: more fall on more pages than a processor remembers, and rows so far apart on few places of the first cache.</summary>
+    private const int MostRowsInPlace = 64, MostRowsFarApart = 32, FarApart = 128;
 
     private readonly MatrixAddress inputs;
     private readonly MatrixAddress outputGradients;
@@ -23,7 +26,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     private readonly int inputColumns;
     private readonly int rowsPerLine;
     private readonly int capacity;
-    private readonly RowBuffer packed;
+    private readonly RowBuffer? packed;
 
     public DenseBackwardWeightsKernel(Dispatch dispatch, Optimizer? optimizer) : base(dispatch)
     {
@@ -35,28 +38,26 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
         outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
         inputColumns = Size("inputColumns");
-        rowsPerLine = RowsPerLine(outputStride);
         capacity = CapacityOf(dispatch, "outputGradients");
-        packed = new RowBuffer(capacity, MatrixProduct.PanelWidth(outputStride));
+        rowsPerLine = RowsPerLine(outputStride, capacity);
+        if (outputStride > MatrixProduct.Columns) packed = new RowBuffer(capacity, MatrixProduct.PanelWidth(outputStride));
     }
 
     public override int ScratchLength =>
         PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows) + (rowsPerLine * capacity) + (rowsPerLine * outputStride);
 
-    public static DispatchGrid GridFor(MatrixShape parameters, bool sums) =>
-        new(MatrixShape.CeilingDivide(parameters.Rows, RowsPerLine(parameters.TexelsPerRow * MatrixShape.ColumnsPerTexel)) + (sums ? 1 : 0));
+    public static DispatchGrid GridFor(MatrixShape parameters, int batchRows, bool sums) =>
+        new(MatrixShape.CeilingDivide(parameters.Rows, RowsPerLine(parameters.TexelsPerRow * MatrixShape.ColumnsPerTexel, batchRows)) + (sums ? 1 : 0));
 
     public override long WorkOf(int rows) => 2L * rows * inputColumns * outputStride;
 
-    /// <summary>Packs dY: panel after panel, each as it is read.</summary>
+    /// <summary>Packs dY where it is wider than a panel: panel after panel, each as it is read.</summary>
     public override void Begin(int rows)
     {
-        for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
+        for (int column = 0; packed is not null && column < outputStride; column += MatrixProduct.Columns)
         {
             int width = MatrixProduct.PanelWidth(Math.Min(MatrixProduct.Columns, outputStride - column));
-            float* to = packed.Floats + ((nint)column * rows);
-            float* from = outputGradients.Floats + column;
-            for (int row = 0; row < rows; row++, from += outputStride, to += width) new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
+            MatrixProduct.Pack(outputGradients.Floats + column, outputStride, rows, width, packed.Floats + ((nint)column * rows));
         }
     }
 
@@ -70,8 +71,12 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         }
     }
 
-    private static int RowsPerLine(int stride) =>
-        Math.Clamp(GradientsPerLine / (MatrixProduct.TileRows * Math.Max(1, stride)), LeastTiles, MostTiles) * MatrixProduct.TileRows;
+    /// <summary>Whole tiles, whose gradients fit into the first cache and whose work is a short piece.</summary>
+    private static int RowsPerLine(int stride, int batchRows)
+    {
+        int width = MatrixProduct.TileRows * Math.Max(1, stride);
+        return Math.Clamp(Math.Min(2 * GradientsPerLine / width, MatrixProduct.PieceOperations / 2 / width / Math.Max(1, batchRows)), 1, MostTiles) * MatrixProduct.TileRows;
+    }
 
     private void RunLine(int rows, int firstInput, float* scratch)
     {
@@ -80,17 +85,20 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         float** a = (float**)(scratch + PointerRows.Length(capacity));
         float* transposed = scratch + PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows);
         float* gradients = parameterGradients is null ? transposed + (rowsPerLine * capacity) : parameterGradients.Floats + ((nint)firstInput * outputStride);
-        PackInputs(rows, firstInput, tiles, (float**)scratch, transposed);
+        bool isPacked = HasByteInputs || DrawsInputs || rows > (inputStride % FarApart == 0 ? MostRowsFarApart : MostRowsInPlace);
+        PackInputs(rows, firstInput, tiles, isPacked, (float**)scratch, transposed);
         for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
         {
-            int width = Math.Min(MatrixProduct.Columns, outputStride - column), stride = MatrixProduct.PanelWidth(width);
-            float* panel = packed.Floats + ((nint)column * rows);
+            int width = Math.Min(MatrixProduct.Columns, outputStride - column), stride = packed is null ? outputStride : MatrixProduct.PanelWidth(width);
+            float* panel = packed is null ? outputGradients.Floats : packed.Floats + ((nint)column * rows);
             for (int tile = 0; tile < tiles; tile++)
             {
                 int first = tile * MatrixProduct.TileRows;
-                for (int i = 0; i < MatrixProduct.TileRows; i++) a[i] = transposed + ((nint)first * rows) + i;
+                bool lies = !isPacked && firstInput + first + MatrixProduct.TileRows <= inputColumns;
+                float* from = lies ? inputs.Floats + firstInput + first : transposed + ((nint)first * rows);
+                for (int i = 0; i < MatrixProduct.TileRows; i++) a[i] = from + i;
                 MatrixProduct.Multiply(
-                    Math.Min(MatrixProduct.TileRows, count - first), a, MatrixProduct.TileRows, panel, stride, rows, null,
+                    Math.Min(MatrixProduct.TileRows, count - first), a, lies ? inputStride : MatrixProduct.TileRows, panel, stride, rows, null,
                     gradients + ((nint)first * outputStride) + column, outputStride, width);
             }
         }
@@ -104,8 +112,11 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         update?.Run((nint)firstInput * outputStride, length, gradients);
     }
 
-    /// <summary>Columns of X, six at a time beside each other as a tile reads them, with the input that is always one behind the last.</summary>
-    private void PackInputs(int rows, int firstInput, int tiles, float** found, float* transposed)
+    /// <summary>
+    /// Columns of X, six at a time beside each other as a tile reads them, with the input that is always one behind the last. Whole tiles that are read where they lie
+    /// are left out.
+    /// </summary>
+    private void PackInputs(int rows, int firstInput, int tiles, bool all, float** found, float* transposed)
     {
         if (!HasByteInputs) FindRows(inputs, inputStride, 0, rows, found);
         for (int tile = 0; tile < tiles; tile++)
@@ -113,8 +124,8 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
             int first = firstInput + (tile * MatrixProduct.TileRows);
             float* to = transposed + ((nint)tile * MatrixProduct.TileRows * rows);
             if (HasByteInputs) PackBytes(rows, first, to);
-            else if (first + MatrixProduct.TileRows <= inputColumns) PackWhole(rows, first, found, to);
-            else PackLast(rows, first, found, to);
+            else if (first + MatrixProduct.TileRows > inputColumns) PackLast(rows, first, found, to);
+            else if (all) PackWhole(rows, first, found, to);
         }
     }
 

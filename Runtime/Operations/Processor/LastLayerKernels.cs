@@ -131,18 +131,24 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
 
     protected override void GoOn(int rows, int firstRow, int count, float* z, float** found)
     {
+        uint** rowTargets = stackalloc uint*[RowsPerLine];
+        RowLoss* results = stackalloc RowLoss[RowsPerLine];
         for (int i = 0; i < count; i++)
         {
-            int row = firstRow + i;
-            float* gradients = networkGradients.Floats + ((nint)row * OutputStride);
-            RowLoss result = loss.ComputeRow(
-                new ReadOnlySpan<float>(z + (i * OutputStride), OutputStride),
-                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), outputs, rows,
-                new Span<float>(gradients, OutputStride));
-            float* to = rowLosses.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
-            (to[0], to[1], to[2], to[3]) = (result.Loss, result.IsCorrect ? 1 : 0, 0, 0);
-            Log.NoteLoss(result.Loss, log);
-            found[i] = gradients;
+            rowTargets[i] = targets.Words + ((nint)TargetRow(firstRow + i) * targetStride);
+            found[i] = networkGradients.Floats + ((nint)(firstRow + i) * OutputStride);
+        }
+
+        loss.ComputeRows(new LossRows
+        {
+            Outputs = z, Stride = OutputStride, Targets = rowTargets, TargetStride = targetStride, OutputCount = outputs, Count = count, BatchRows = rows,
+            Gradients = found[0], Results = results,
+        });
+        for (int i = 0; i < count; i++)
+        {
+            float* to = rowLosses.Floats + ((nint)(firstRow + i) * MatrixShape.ColumnsPerTexel);
+            (to[0], to[1], to[2], to[3]) = (results[i].Loss, results[i].IsCorrect ? 1 : 0, 0, 0);
+            Log.NoteLoss(results[i].Loss, log);
         }
 
         if (hiddenGradients is null) return;
