@@ -76,6 +76,7 @@ internal sealed class PlacementTests
     [Test]
     public void AgentsLearnOnTheProcessorBesideTheirDevice([Values] BrainSharing brains)
     {
+        TestDevice.RequireOpenGL();
         using NeuralDevice processor = NeuralDevice.CreateOnProcessor();
         NeuralDevice device = TestDevice.Plain;
         using AgentPopulation beside = Make(device, Placement.Processor), on = Make(processor, Placement.Gpu);
@@ -111,6 +112,7 @@ internal sealed class PlacementTests
     [Test]
     public void AgentsThatSeeTexturesStayOnTheDevice()
     {
+        TestDevice.RequireOpenGL();
         AgentPopulationOptions options = new() { Observations = 1, Actions = 2, TextureObservations = new TextureObservations(2, 2) };
         Assert.That(() => new AgentPopulation(TestDevice.Plain, options with { Placement = Placement.Processor }), Throws.TypeOf<NotSupportedException>());
         using AgentPopulation agents = new(TestDevice.Plain, options with { Placement = Placement.Auto });

@@ -103,6 +103,9 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
         return target[MaskWord + (texel / TexelsPerWord)] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
     }
 
+    /// <summary>Which of the first 32 classes are allowed by a packed target, a bit each.</summary>
+    public static unsafe uint FirstAllowed(uint* target) => target[MaskWord];
+
     /// <summary>Whether a packed target allows a class.</summary>
     public static bool Allows(ReadOnlySpan<uint> target, int label) => ((target[MaskWord + (label / BitsPerWord)] >> (label % BitsPerWord)) & 1) != 0;
 

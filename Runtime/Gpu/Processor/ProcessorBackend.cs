@@ -112,7 +112,9 @@ internal sealed class ProcessorBackend : IComputeBackend
         ProcessorKernel kernel = (ProcessorKernel)dispatch.Kernel!;
         kernel.Locate();
         if (firstLine == 0) kernel.Begin(rows);
-        workers.Run(kernel, rows, firstLine, lines);
+        int preparing = Math.Clamp(kernel.PreparingLines - firstLine, 0, lines);
+        if (preparing > 0) workers.Run(kernel, rows, firstLine, preparing);
+        workers.Run(kernel, rows, firstLine + preparing, lines - preparing);
     }
 
     public void MakeWritesVisible()

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -8,9 +10,6 @@ internal abstract unsafe class BatchKernel : LoggedKernel
 {
     /// <summary>What a byte is a multiple of. Sums run over the bytes and are scaled.</summary>
     public const float ByteScale = 1f / 255;
-
-    /// <summary>The byte that stands for one.</summary>
-    public const float ByteOne = 255;
 
     private const int RowsPerTexel = 4;
 
@@ -52,7 +51,18 @@ internal abstract unsafe class BatchKernel : LoggedKernel
         {
             byte* from = inputs.Bytes + ((nint)InputRow(firstRow + row) * stride);
             float* to = widened + ((nint)row * stride);
-            for (int i = 0; i < stride; i++) to[i] = from[i];
+            int i = 0;
+            for (; i + Vector128<byte>.Count <= stride; i += Vector128<byte>.Count)
+            {
+                Vector128<byte> bytes = Vector128.Load(from + i);
+                Vector128<ushort> lower = Vector128.WidenLower(bytes), upper = Vector128.WidenUpper(bytes);
+                Vector128.ConvertToSingle(Vector128.WidenLower(lower).AsInt32()).Store(to + i);
+                Vector128.ConvertToSingle(Vector128.WidenUpper(lower).AsInt32()).Store(to + i + 4);
+                Vector128.ConvertToSingle(Vector128.WidenLower(upper).AsInt32()).Store(to + i + 8);
+                Vector128.ConvertToSingle(Vector128.WidenUpper(upper).AsInt32()).Store(to + i + 12);
+            }
+
+            for (; i < stride; i++) to[i] = from[i];
         }
     }
 

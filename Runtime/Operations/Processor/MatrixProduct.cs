@@ -42,16 +42,17 @@ internal static unsafe class MatrixProduct
     /// <param name="c">The result.</param>
     /// <param name="cStride">From one row of it to the next.</param>
     /// <param name="columns">Those that are stored, in whole texels.</param>
-    public static void Multiply(int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns)
+    /// <param name="goesOn">Whether the sums start from what the result holds, in place of that row.</param>
+    public static void Multiply(int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns, bool goesOn = false)
     {
         if (columns <= Vector128<float>.Count && Vector128.IsHardwareAccelerated)
-            Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
+            Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
         else if (columns <= Vector256<float>.Count && Vector256.IsHardwareAccelerated)
-            Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else if (Vector512.IsHardwareAccelerated) Multiply<Vector512<float>, Simd512>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else if (Vector256.IsHardwareAccelerated) Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else if (Vector128.IsHardwareAccelerated) Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else Multiply<float, SimdNone>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
+            Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (Vector512.IsHardwareAccelerated) Multiply<Vector512<float>, Simd512>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (Vector256.IsHardwareAccelerated) Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (Vector128.IsHardwareAccelerated) Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else Multiply<float, SimdNone>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
     }
 
     /// <summary>Packs columns of a matrix, a row behind the other: <see cref="PanelWidth"/> of them.</summary>
@@ -88,7 +89,7 @@ internal static unsafe class MatrixProduct
 
     /// <summary>The same by vectors of one width.</summary>
     public static void Multiply<TVector, TSimd>(
-        int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns)
+        int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns, bool goesOn = false)
         where TVector : unmanaged
         where TSimd : struct, ISimd<TVector>
     {
@@ -99,7 +100,7 @@ internal static unsafe class MatrixProduct
             for (int k = 0; k == 0 || k < depth; k += Depth)
             {
                 Panel<TVector, TSimd>(
-                    rows, a, aStep, k, b + (k * bStride) + column, bStride, Math.Min(Depth, depth - k), k > 0,
+                    rows, a, aStep, k, b + (k * bStride) + column, bStride, Math.Min(Depth, depth - k), goesOn || k > 0,
                     start == null ? Zeros : start + column, c + column, cStride, width);
             }
         }
@@ -125,6 +126,13 @@ internal static unsafe class MatrixProduct
             if (!isWhole) CopyPart(part, to, cStride, MatrixTile<TVector, TSimd>.TallRows, width);
         }
 
+        for (; MatrixTile<TVector, TSimd>.HasLarge && !isNarrow && isWhole && row + MatrixTile<TVector, TSimd>.LargeRows <= rows; row += MatrixTile<TVector, TSimd>.LargeRows)
+        {
+            for (int i = 0; i < MatrixTile<TVector, TSimd>.LargeRows; i++) tile[i] = a[row + i] + (firstTerm * aStep);
+            float* to = c + (row * cStride);
+            MatrixTile<TVector, TSimd>.Large(tile, aStep, b, bStride, depth, goesOn ? to : start, goesOn ? cStride : 0, to, cStride);
+        }
+
         for (; row < rows; row += TileRows)
         {
             int count = Math.Min(TileRows, rows - row);
@@ -134,7 +142,8 @@ internal static unsafe class MatrixProduct
             nint fromStride = goesOn ? cStride : 0;
             float* result = isWhole ? to : part;
             nint resultStride = isWhole ? cStride : MostColumns;
-            if (isNarrow) MatrixTile<TVector, TSimd>.Narrow(tile, aStep, b, bStride, depth, from, fromStride, result, resultStride, count);
+            if (count == 1) MatrixTile<TVector, TSimd>.Single(tile[0], aStep, b, bStride, depth, from, result, isNarrow);
+            else if (isNarrow) MatrixTile<TVector, TSimd>.Narrow(tile, aStep, b, bStride, depth, from, fromStride, result, resultStride, count);
             else MatrixTile<TVector, TSimd>.Wide(tile, aStep, b, bStride, depth, from, fromStride, result, resultStride, count);
             if (!isWhole) CopyPart(part, to, cStride, count, width);
         }

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace NeuralPlugin;
 
@@ -19,6 +21,12 @@ internal static unsafe class MatrixTile<TVector, TSimd>
 
     /// <summary>Rows of a tall one.</summary>
     public const int TallRows = 12;
+
+    /// <summary>Rows of a large one.</summary>
+    public const int LargeRows = 8;
+
+    /// <summary>Whether the sums of a large tile fit into the machine's registers.</summary>
+    public static bool HasLarge => typeof(TVector) == typeof(Vector512<float>) || AdvSimd.Arm64.IsSupported;
 
     /// <summary>Columns of a tile of two vectors.</summary>
     public static int Columns => 2 * TSimd.Width;
@@ -195,5 +203,104 @@ internal static unsafe class MatrixTile<TVector, TSimd>
         TSimd.Store(c9, c + (9 * cStride));
         TSimd.Store(c10, c + (10 * cStride));
         TSimd.Store(c11, c + (11 * cStride));
+    }
+
+    /// <summary>
+    /// Eight rows by two vectors, for machines with 32 registers; as <see cref="Wide"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Large(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride)
+    {
+        int width = TSimd.Width;
+        float* a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], a4 = a[4], a5 = a[5], a6 = a[6], a7 = a[7];
+        TVector c00 = TSimd.Load(start), c01 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c10 = TSimd.Load(start), c11 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c20 = TSimd.Load(start), c21 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c30 = TSimd.Load(start), c31 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c40 = TSimd.Load(start), c41 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c50 = TSimd.Load(start), c51 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c60 = TSimd.Load(start), c61 = TSimd.Load(start + width);
+        start += startStride;
+        TVector c70 = TSimd.Load(start), c71 = TSimd.Load(start + width);
+        nint at = 0;
+        for (int k = 0; k < depth; k++)
+        {
+            TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + width);
+            TVector v = TSimd.Broadcast(a0 + at);
+            c00 = TSimd.MultiplyAdd(v, b0, c00);
+            c01 = TSimd.MultiplyAdd(v, b1, c01);
+            v = TSimd.Broadcast(a1 + at);
+            c10 = TSimd.MultiplyAdd(v, b0, c10);
+            c11 = TSimd.MultiplyAdd(v, b1, c11);
+            v = TSimd.Broadcast(a2 + at);
+            c20 = TSimd.MultiplyAdd(v, b0, c20);
+            c21 = TSimd.MultiplyAdd(v, b1, c21);
+            v = TSimd.Broadcast(a3 + at);
+            c30 = TSimd.MultiplyAdd(v, b0, c30);
+            c31 = TSimd.MultiplyAdd(v, b1, c31);
+            v = TSimd.Broadcast(a4 + at);
+            c40 = TSimd.MultiplyAdd(v, b0, c40);
+            c41 = TSimd.MultiplyAdd(v, b1, c41);
+            v = TSimd.Broadcast(a5 + at);
+            c50 = TSimd.MultiplyAdd(v, b0, c50);
+            c51 = TSimd.MultiplyAdd(v, b1, c51);
+            v = TSimd.Broadcast(a6 + at);
+            c60 = TSimd.MultiplyAdd(v, b0, c60);
+            c61 = TSimd.MultiplyAdd(v, b1, c61);
+            v = TSimd.Broadcast(a7 + at);
+            c70 = TSimd.MultiplyAdd(v, b0, c70);
+            c71 = TSimd.MultiplyAdd(v, b1, c71);
+            at += aStep;
+            b += bStride;
+        }
+
+        TSimd.Store(c00, c);
+        TSimd.Store(c01, c + width);
+        c += cStride;
+        TSimd.Store(c10, c);
+        TSimd.Store(c11, c + width);
+        c += cStride;
+        TSimd.Store(c20, c);
+        TSimd.Store(c21, c + width);
+        c += cStride;
+        TSimd.Store(c30, c);
+        TSimd.Store(c31, c + width);
+        c += cStride;
+        TSimd.Store(c40, c);
+        TSimd.Store(c41, c + width);
+        c += cStride;
+        TSimd.Store(c50, c);
+        TSimd.Store(c51, c + width);
+        c += cStride;
+        TSimd.Store(c60, c);
+        TSimd.Store(c61, c + width);
+        c += cStride;
+        TSimd.Store(c70, c);
+        TSimd.Store(c71, c + width);
+    }
+
+    /// <summary>One row by one or two vectors, where there is no other; as <see cref="Wide"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Single(float* a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, bool isNarrow)
+    {
+        int second = isNarrow ? 0 : TSimd.Width;
+        TVector c0 = TSimd.Load(start), c1 = TSimd.Load(start + second);
+        for (int k = 0; k < depth; k++)
+        {
+            TVector v = TSimd.Broadcast(a);
+            c0 = TSimd.MultiplyAdd(v, TSimd.Load(b), c0);
+            c1 = TSimd.MultiplyAdd(v, TSimd.Load(b + second), c1);
+            a += aStep;
+            b += bStride;
+        }
+
+        TSimd.Store(c0, c);
+        TSimd.Store(c1, c + second);
     }
 }
