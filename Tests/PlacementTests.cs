@@ -61,7 +61,11 @@ internal sealed class PlacementTests
         {
             using AgentPopulation agents = new(device, new AgentPopulationOptions
             {
-                Observations = 2, Actions = 3, Capacity = 4, Brains = brains, Placement = Placement.Auto,
+                Observations = 2,
+                Actions = 3,
+                Capacity = 4,
+                Brains = brains,
+                Placement = Placement.Auto,
             });
             Assert.That(agents.Device, Is.AnyOf(device, device.ProcessorBeside));
         }

@@ -35,6 +35,11 @@ public sealed class NeuralDevice : IDisposable
     /// <summary>The OpenGL version and the driver's own, as the driver gives them.</summary>
     public string Version => Backend.Version;
 
+    /// <summary>
+    /// Whether it computes on the processor: it is a device of <see cref="CreateOnProcessor"/>, or of a software driver of OpenGL, which is a slow way to it.
+    /// </summary>
+    public bool IsSoftware => Limits.IsSoftware;
+
     /// <summary>What is alive on this device now. Objects that were dropped are counted until the next call deletes them.</summary>
     public DeviceMemory Memory => Backend.Memory;
 
@@ -117,28 +122,6 @@ public sealed class NeuralDevice : IDisposable
         }
 
         return CreateOnProcessor(options);
-    }
-
-    /// <summary>
-    /// Makes the device that is likely the fastest for a game that draws with OpenGL: its own context, as <see cref="Attach(GL)"/>, where a graphics card draws, else
-    /// the processor, as <see cref="CreateOnProcessor"/>. A software driver of OpenGL is a slow way to the processor.
-    /// </summary>
-    /// <param name="gl">The Silk.NET binding of the context that is current.</param>
-    /// <exception cref="WrongContextException">No context is current on this thread.</exception>
-    public static NeuralDevice CreateFor(GL gl)
-    {
-        try
-        {
-            NeuralDevice device = Attach(gl);
-            if (!device.Limits.IsSoftware) return device;
-            device.Dispose();
-        }
-        catch (DeviceNotSupportedException)
-        {
-            // a context without compute shaders, which is what the processor is for
-        }
-
-        return CreateOnProcessor();
     }
 
     /// <summary>

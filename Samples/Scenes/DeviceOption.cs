@@ -36,7 +36,23 @@ internal static class DeviceOption
     public static NeuralDevice Open(string device, GL gl) => device switch
     {
         Processor => NeuralDevice.CreateOnProcessor(),
-        Auto => NeuralDevice.CreateFor(gl),
+        Auto => OpenWhereACardDraws(gl),
         _ => NeuralDevice.Attach(gl),
     };
+
+    private static NeuralDevice OpenWhereACardDraws(GL gl)
+    {
+        try
+        {
+            NeuralDevice attached = NeuralDevice.Attach(gl);
+            if (!attached.IsSoftware) return attached;
+            attached.Dispose();
+        }
+        catch (DeviceNotSupportedException)
+        {
+            // a context without compute shaders, which is what the processor is for
+        }
+
+        return NeuralDevice.CreateOnProcessor();
+    }
 }

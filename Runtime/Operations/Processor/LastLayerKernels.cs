@@ -141,8 +141,15 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
 
         loss.ComputeRows(new LossRows
         {
-            Outputs = z, Stride = OutputStride, Targets = rowTargets, TargetStride = targetStride, OutputCount = outputs, Count = count, BatchRows = rows,
-            Gradients = found[0], Results = results,
+            Outputs = z,
+            Stride = OutputStride,
+            Targets = rowTargets,
+            TargetStride = targetStride,
+            OutputCount = outputs,
+            Count = count,
+            BatchRows = rows,
+            Gradients = found[0],
+            Results = results,
         });
         for (int i = 0; i < count; i++)
         {

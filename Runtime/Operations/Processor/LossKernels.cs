@@ -86,8 +86,15 @@ internal sealed unsafe class LossKernel : BatchKernel
             for (int i = 0; i < some; i++) rowTargets[i] = targets.Words + ((nint)TargetRow(first + i) * targetStride);
             loss.ComputeRows(new LossRows
             {
-                Outputs = networkOutputs.Floats + ((nint)first * stride), Stride = stride, Targets = rowTargets, TargetStride = targetStride, OutputCount = count,
-                Count = some, BatchRows = rows, Gradients = networkGradients is null ? null : networkGradients.Floats + ((nint)first * stride), Results = results,
+                Outputs = networkOutputs.Floats + ((nint)first * stride),
+                Stride = stride,
+                Targets = rowTargets,
+                TargetStride = targetStride,
+                OutputCount = count,
+                Count = some,
+                BatchRows = rows,
+                Gradients = networkGradients is null ? null : networkGradients.Floats + ((nint)first * stride),
+                Results = results,
             });
             for (int i = 0; rowLosses is not null && i < some; i++) Store(results[i], first + i);
         }

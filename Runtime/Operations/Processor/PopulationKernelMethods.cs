@@ -199,8 +199,15 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
 
         loss.ComputeRows(new LossRows
         {
-            Outputs = at.Outputs, Stride = Layout.OutputStride, Targets = rowTargets, TargetStride = targetStride, OutputCount = Layout.Outputs, Count = count,
-            BatchRows = rows, Gradients = at.OutputGradients, Results = results,
+            Outputs = at.Outputs,
+            Stride = Layout.OutputStride,
+            Targets = rowTargets,
+            TargetStride = targetStride,
+            OutputCount = Layout.Outputs,
+            Count = count,
+            BatchRows = rows,
+            Gradients = at.OutputGradients,
+            Results = results,
         });
         float sum = 0;
         for (int row = 0; row < count; row++) sum += results[row].Loss;
