@@ -11,15 +11,17 @@ internal sealed class EpisodeStatistics
     public long Count { get; private set; }
 
     /// <summary>The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</summary>
-    public float MeanReward { get; private set; } = float.NaN;
+    public float MeanReward
+    {
+        get
+        {
+            double sum = 0;
+            int counted = (int)Math.Min(Count, EpisodesInMean);
+            for (int i = 0; i < counted; i++) sum += rewards[i];
+            return (float)(sum / counted);
+        }
+    }
 
     /// <summary>An episode has ended with this cumulative reward.</summary>
-    public void Add(float reward)
-    {
-        rewards[Count++ % EpisodesInMean] = reward;
-        double sum = 0;
-        int counted = (int)Math.Min(Count, EpisodesInMean);
-        for (int i = 0; i < counted; i++) sum += rewards[i];
-        MeanReward = (float)(sum / counted);
-    }
+    public void Add(float reward) => rewards[Count++ % EpisodesInMean] = reward;
 }

@@ -139,6 +139,12 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     public override void Pack(BatchTargets targets, Span<uint> words)
     {
         int wordsPerRow = WordsPerRow;
+        if (wordsPerRow == MaskWord + 1)
+        {
+            PackFew(targets, words);
+            return;
+        }
+
         for (int row = 0; row < targets.Labels.Length; row++)
         {
             Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
@@ -150,6 +156,27 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
                 if (targets.AllowedClasses.IsEmpty || targets.AllowedClasses[(row * Outputs) + j])
                     target[MaskWord + (j / BitsPerWord)] |= 1u << (j % BitsPerWord);
             }
+        }
+    }
+
+    /// <summary>Where one word has all classes.</summary>
+    private void PackFew(BatchTargets targets, Span<uint> words)
+    {
+        uint all = Outputs == BitsPerWord ? uint.MaxValue : (1u << Outputs) - 1;
+        ReadOnlySpan<bool> allowed = targets.AllowedClasses;
+        for (int row = 0, at = 0; row < targets.Labels.Length; row++, at += MaskWord + 1)
+        {
+            uint mask = all;
+            if (!allowed.IsEmpty)
+            {
+                mask = 0;
+                ReadOnlySpan<bool> ofRow = allowed.Slice(row * Outputs, Outputs);
+                for (int j = 0; j < ofRow.Length; j++) mask |= ofRow[j] ? 1u << j : 0;
+            }
+
+            words[at] = (uint)targets.Labels[row];
+            words[at + 1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights.IsEmpty ? 1f : targets.SampleWeights[row]);
+            words[at + MaskWord] = mask;
         }
     }
 
