@@ -69,10 +69,11 @@ internal sealed class BackgroundDeviceTests
         }
     }
 
+    /// <summary>Neither where a thread of its own works, nor where several work inside the calls.</summary>
     [Test]
-    public void AFrameAllocatesNothing()
+    public void AFrameAllocatesNothing([Values] bool background)
     {
-        using NeuralDevice device = Create();
+        using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background, Threads = 2 });
         using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
         using TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
         samples.AddRange(Features, Labels);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Intrinsics;
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
 
@@ -112,6 +113,56 @@ internal sealed class ProcessorDeviceTests
 
             return best;
         }
+    }
+
+    /// <summary>
+    /// The median frame of a training whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy machine a
+    /// try may be spoiled.
+    /// </summary>
+    [Test]
+    [Retry(5)]
+    public void ABudgetIsHeld([Values] bool background)
+    {
+        const int Batch = 256, Inputs = 784, Classes = 10;
+        const double Budget = 1;
+        using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background, Threads = 1 });
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 256, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, Batch);
+        samples.AddRange(TwinArrays.UniformFloats(1, Batch * Inputs, 0, 1), TwinArrays.Labels(2, Batch, Classes));
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Batch, FrameBudget = FrameBudget.Milliseconds(Budget) });
+        for (int frame = 0; frame < 1_000 && trainer.Progress.Steps < 5; frame++) Frame();
+        double[] times = [.. Enumerable.Range(0, 100).Select(_ => Frame()).Order()];
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(10));
+        Assert.That(times[50], Is.InRange(0.3 * Budget, 1.15 * Budget));
+
+        double Frame()
+        {
+            double time = trainer.Tick().GpuTime.TotalMilliseconds;
+            if (background) device.Finish();   // the rest of a frame
+            return time;
+        }
+    }
+
+    /// <summary>Each lane is a column of the result, so that the machine's vectors change no bit.</summary>
+    [Test]
+    public unsafe void AProductHasTheSameBitsWhateverTheWidthOfTheVectors([Values(1, 5, 8, 13, 29)] int rows, [Values(4, 12, 32, 52)] int columns)
+    {
+        const int Depth = 300, Margin = 64;
+        float[] a = TwinArrays.UniformFloats(1, rows * Depth, -1, 1), b = TwinArrays.UniformFloats(2, (Depth * columns) + Margin, -1, 1);
+        float[] start = TwinArrays.UniformFloats(3, columns + Margin, -1, 1);
+        float[][] results = [.. Enumerable.Range(0, 5).Select(_ => new float[(rows * columns) + Margin])];
+        fixed (float* pa = a, pb = b, ps = start, r0 = results[0], r1 = results[1], r2 = results[2], r3 = results[3], r4 = results[4])
+        {
+            float** found = stackalloc float*[rows];
+            for (int row = 0; row < rows; row++) found[row] = pa + (row * Depth);
+            MatrixProduct.Multiply(rows, found, 1, pb, columns, Depth, ps, r0, columns, columns);
+            MatrixProduct.Multiply<Vector512<float>, Simd512>(rows, found, 1, pb, columns, Depth, ps, r1, columns, columns);
+            MatrixProduct.Multiply<Vector256<float>, Simd256>(rows, found, 1, pb, columns, Depth, ps, r2, columns, columns);
+            MatrixProduct.Multiply<Vector128<float>, Simd128>(rows, found, 1, pb, columns, Depth, ps, r3, columns, columns);
+            MatrixProduct.Multiply<float, SimdNone>(rows, found, 1, pb, columns, Depth, ps, r4, columns, columns);
+        }
+
+        foreach (float[] result in results) Assert.That(result[..(rows * columns)], Is.EqualTo(results[0][..(rows * columns)]));
     }
 
     [Test]

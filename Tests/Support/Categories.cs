@@ -18,6 +18,11 @@ internal static class Categories
     /// </summary>
     public const string Once = "Once";
 
+    /// <summary>
+    /// Runs on the processor alone: what is about checks, files and learning, where OpenGL adds nothing but time, and where the fast device tells the same sooner.
+    /// </summary>
+    public const string OnProcessor = "OnProcessor";
+
     /// <summary>Runs again for each kernel family that Tests/run names: kernels, networks, trainers, populations and agents.</summary>
     public const string EveryFamily = "EveryFamily";
 }

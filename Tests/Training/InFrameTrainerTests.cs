@@ -74,7 +74,7 @@ internal sealed class InFrameTrainerTests
                 TestDevice.EndFrame();
             }
 
-            Assert.That(frames, Is.GreaterThan(10), "the step was cut");
+            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // one that is behind is given more at once when it is not
             large.Tick();
             AssertSameWeights(cut, whole, $"after step {step}");
         }
