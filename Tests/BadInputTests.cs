@@ -11,6 +11,7 @@ namespace NeuralPlugin.Tests;
 /// what is allocated are as before, to the last bit.
 /// </summary>
 [TestFixture]
+[Category(Categories.OnProcessor)]
 internal sealed class BadInputTests : IDisposable
 {
     private const int Inputs = 5;

@@ -169,7 +169,12 @@ internal sealed class MeanSquaredErrorTests
         using TrainingSet samples = TrainingSet.ForValues(Device, 2, 1, capacity: 4);
         samples.Add([1f, 2f], [-3e38f]);
         using InFrameTrainer inFrame = regressor.TrainOn(samples, new TrainerOptions { FrameBudget = FrameBudget.Steps(1) });
-        for (int frame = 0; frame < 3; frame++) inFrame.Tick();
+        for (int frame = 0; frame < 3; frame++)
+        {
+            inFrame.Tick();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(inFrame.Progress.State, Is.EqualTo(TrainerState.Diverged));
         Assert.That(regressor.GetParameters().OutputWeights, Is.EqualTo(before.OutputWeights));
     }

@@ -9,7 +9,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Exported models, run by ONNX Runtime: they give what the network gives.</summary>
 [TestFixture]
-[Category(Categories.EveryFamily)]
+[Category(Categories.OnProcessor)]
 internal sealed class OnnxTests
 {
     /// <summary>Samples that are compared for a model.</summary>

@@ -53,6 +53,27 @@ internal sealed partial class SceneTests
         Assert.That(Steps(much), Is.GreaterThan(scene == "arena" ? 0 : Steps(little)));
     }
 
+    [TestCaseSource(nameof(Scenes))]
+    public void ASceneLearnsOnTheProcessorAndNamesItInItsFirstLine(string scene)
+    {
+        string[] options = [scene, "--frames", "6", "--budget-steps", "2", "--seed", "3", "--every", "6", "--device", "processor", "--out", folder];
+        string first = Run(options), second = Run(options);
+        Assert.That(first.Split('\n')[0], Does.Contain("on the processor"));
+        Assert.That(Figures(second), Is.EqualTo(Figures(first)).And.Not.Empty);
+        Assert.That(Colors(Path.Combine(folder, $"{scene}-00006.png")), Is.GreaterThan(50));
+    }
+
+    [Test]
+    public void DigitsAreLearnedAsWellOnTheProcessor()
+    {
+        string[] options = ["digits", "--epochs", "4", "--out", folder];
+        string onProcessor = Run([.. options, "--device", "processor"]), onOpenGL = Run(options);
+        Assert.That(onProcessor.Split('\n')[0], Does.Contain("the processor"));
+        Assert.That(Accuracy(onProcessor), Is.GreaterThan(93).And.EqualTo(Accuracy(onOpenGL)).Within(0.5));
+
+        static double Accuracy(string output) => double.Parse(TestAccuracy().Matches(output)[^1].Groups["percent"].Value, CultureInfo.InvariantCulture);
+    }
+
     [Test]
     public void TheBenchmarkHasARowForEachSceneAndCase()
     {
@@ -124,6 +145,9 @@ internal sealed partial class SceneTests
         using SKBitmap bitmap = SKBitmap.Decode(picture);
         return bitmap.Pixels.Distinct().Count();
     }
+
+    [GeneratedRegex(@"test accuracy +(?<percent>[\d.]+) %")]
+    private static partial Regex TestAccuracy();
 
     [GeneratedRegex(@"\b(?<steps>[\d,]+) steps in [\d,]+ frames")]
     private static partial Regex StepsInFrames();

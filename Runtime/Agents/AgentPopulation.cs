@@ -23,16 +23,18 @@ public sealed partial class AgentPopulation : IDisposable
     private bool isUpdating;
     private bool disposed;
 
-    /// <summary>Makes the mind.Brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
-    /// <param name="device">Where the brains live.</param>
+    /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
+    /// <param name="device">Where the brains live, unless <see cref="AgentPopulationOptions.Placement"/> says otherwise.</param>
     /// <param name="options">What the agents have in common.</param>
     /// <exception cref="ArgumentException">The optimizer is not one that the brains can learn by, or the demonstration is of other sizes.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
-    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
+    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
+        options.RequireNoTexturesWithADemonstration();
+        device = AgentPlacement.DeviceFor(device, options);
         this.device = device;
         this.options = options;
         mind = new AgentMind(device, options, errors);
@@ -42,6 +44,9 @@ public sealed partial class AgentPopulation : IDisposable
         agents = new Agent?[options.Capacity];
         scripts = new AgentScripts(this, agents, episodes, errors);
     }
+
+    /// <summary>The device that its brains live on: the one that it was given, or the processor beside it.</summary>
+    public NeuralDevice Device => device;
 
     /// <summary>Agents that are in it.</summary>
     public int Count { get; private set; }

@@ -39,6 +39,17 @@ public sealed record AgentPopulationOptions
     /// <summary>Who has which brain.</summary>
     public BrainSharing Brains { get; init; } = BrainSharing.OneEach;
 
+    /// <summary>
+    /// Where the brains live: on the device of the population, on the processor beside it, or where a decision of all agents and a training step together
+    /// take less time, which a probe of some milliseconds finds when the population is made. Agents that see textures have theirs on the device.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the values.</exception>
+    public Placement Placement
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected Gpu, Processor or Auto.");
+    }
+
     /// <summary>Hidden units of a brain.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int HiddenUnits { get; init => field = Requirements.Size(value, "hidden units"); } = 32;

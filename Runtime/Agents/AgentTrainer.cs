@@ -114,7 +114,7 @@ internal sealed class AgentTrainer : IDisposable
     public void Train(FrameBudget frameBudget, int agents)
     {
         (Time, StepsThisFrame, IsWaitingForGpu) = (TimeSpan.Zero, 0, false);
-        if (!Learns || Learner is null) return;
+        if (!Learns || Learner is null || (device.IsBehind && frameBudget.StepsPerFrame == 0)) return;
         using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
         budget.BeginFrame(frameBudget, this);
         bool isIdle = Learner.Train(budget, agents);

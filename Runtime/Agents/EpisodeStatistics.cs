@@ -12,10 +12,10 @@ internal sealed class EpisodeStatistics
     public long Count { get; private set; }
 
     /// <summary>The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</summary>
-    public float MeanReward { get; private set; } = float.NaN;
+    public float MeanReward => MeanOf(rewards);
 
     /// <summary>The mean of their actions; NaN before the first.</summary>
-    public float MeanLength { get; private set; } = float.NaN;
+    public float MeanLength => MeanOf(lengths);
 
     /// <summary>Says what files keep of it.</summary>
     public void Describe(StateForm form)
@@ -24,7 +24,6 @@ internal sealed class EpisodeStatistics
         form.Count("run.episodes", () => Count, count => Count = count);
         form.Floats("run.episode_rewards", rows, 1, rewards);
         form.Floats("run.episode_lengths", rows, 1, lengths, least: 0);
-        form.Then(StateForm.Run, Summarize);
     }
 
     /// <summary>An episode has ended with this cumulative reward, after so many actions.</summary>
@@ -32,20 +31,13 @@ internal sealed class EpisodeStatistics
     {
         int at = (int)(Count++ % EpisodesInMean);
         (rewards[at], lengths[at]) = (reward, actions);
-        Summarize();
     }
 
-    private void Summarize()
-    {
-        if (Count == 0) return;
-        int counted = (int)Math.Min(Count, EpisodesInMean);
-        (MeanReward, MeanLength) = (MeanOf(rewards.AsSpan(0, counted)), MeanOf(lengths.AsSpan(0, counted)));
-    }
-
-    private static float MeanOf(ReadOnlySpan<float> values)
+    private float MeanOf(float[] values)
     {
         double sum = 0;
-        foreach (float value in values) sum += value;
-        return (float)(sum / values.Length);
+        int counted = (int)Math.Min(Count, EpisodesInMean);
+        for (int i = 0; i < counted; i++) sum += values[i];
+        return (float)(sum / counted);
     }
 }

@@ -30,6 +30,12 @@ internal interface IComputeBackend : IDisposable
     /// <summary>The textures of a game; null for a backend that shares none with it.</summary>
     IHostTextures? HostTextures { get; }
 
+    /// <summary>
+    /// Whether the device has not yet done what was enqueued before the last update but one, so that more would only wait. False where the backend
+    /// works inside the calls, or cannot tell.
+    /// </summary>
+    bool IsBehind { get; }
+
     // ---- calls ----
 
     /// <summary>Makes the device's own context current on this thread, where there is such a thing.</summary>

@@ -30,6 +30,12 @@ internal sealed class KernelArguments<T> where T : unmanaged
     /// <summary>The same names with zeros: for a run that only makes a kernel ready.</summary>
     public KernelArguments<T> Zeros() => new([.. names.Select(name => (name, default(T)))]);
 
+    /// <summary>The same names and values, for whoever runs a kernel later.</summary>
+    public KernelArguments<T> Copy() => new([.. names.Select((name, i) => (name, values[i]))]);
+
+    /// <summary>Sets all values, in the order of <see cref="Names"/>.</summary>
+    public void Set(ReadOnlySpan<T> all) => all.CopyTo(values);
+
     private int IndexOf(string name)
     {
         int index = Array.IndexOf(names, name);

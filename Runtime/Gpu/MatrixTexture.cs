@@ -61,13 +61,28 @@ internal sealed class MatrixTexture : Operand, IDisposable
         }
 
         Span<T> staging = device.Staging<T>(rows * padded);
-        for (int row = 0; row < rows; row++)
-        {
-            values.Slice(row * Shape.Columns, Shape.Columns).CopyTo(staging[(row * padded)..]);
-            staging.Slice((row * padded) + Shape.Columns, padded - Shape.Columns).Clear();
-        }
-
+        if (padded == MatrixShape.ColumnsPerTexel) PadTexels(values, Shape.Columns, staging);
+        else PadRows(values, Shape.Columns, staging, padded);
         UploadRows(firstRow, MemoryMarshal.AsBytes(staging));
+    }
+
+    private static void PadRows<T>(ReadOnlySpan<T> values, int columns, Span<T> rows, int padded) where T : unmanaged
+    {
+        for (int row = 0, to = 0; to < rows.Length; row++, to += padded)
+        {
+            values.Slice(row * columns, columns).CopyTo(rows[to..]);
+            rows.Slice(to + columns, padded - columns).Clear();
+        }
+    }
+
+    /// <summary>Rows of a texel are often many, and too short to be worth a call each.</summary>
+    private static void PadTexels<T>(ReadOnlySpan<T> values, int columns, Span<T> rows) where T : unmanaged
+    {
+        rows.Clear();
+        for (int from = 0, to = 0; to < rows.Length; to += MatrixShape.ColumnsPerTexel)
+        {
+            for (int column = 0; column < columns; column++) rows[to + column] = values[from++];
+        }
     }
 
     /// <summary>Reads rows into a row-major span without padding: its length gives their number. Waits.</summary>

@@ -15,6 +15,7 @@ namespace NeuralPlugin;
 public sealed class NeuralDevice : IDisposable
 {
     private readonly WarmUpQueue warmUp;
+    private NeuralDevice? processor;
     private byte[] staging = [];
 
     internal NeuralDevice(IComputeBackend backend)
@@ -33,6 +34,11 @@ public sealed class NeuralDevice : IDisposable
 
     /// <summary>The OpenGL version and the driver's own, as the driver gives them.</summary>
     public string Version => Backend.Version;
+
+    /// <summary>
+    /// Whether it computes on the processor: it is a device of <see cref="CreateOnProcessor"/>, or of a software driver of OpenGL, which is a slow way to it.
+    /// </summary>
+    public bool IsSoftware => Limits.IsSoftware;
 
     /// <summary>What is alive on this device now. Objects that were dropped are counted until the next call deletes them.</summary>
     public DeviceMemory Memory => Backend.Memory;
@@ -62,6 +68,15 @@ public sealed class NeuralDevice : IDisposable
     }
 
     internal DeviceLimits Limits => Backend.Limits;
+
+    /// <summary>Whether what was enqueued in earlier frames is not done, so that a frame had better enqueue nothing that can wait.</summary>
+    internal bool IsBehind => Backend.IsBehind;
+
+    /// <summary>A device on the processor that lives as long as this one, for what is better off there. Made when it is first asked for.</summary>
+    internal NeuralDevice ProcessorBeside => processor ??= CreateOnProcessor();
+
+    /// <summary>What probes have found: whether a shape is better off there.</summary>
+    internal Dictionary<string, bool> Placements { get; } = [];
 
     /// <summary>What it computes on, for the types of this folder; the folders above use those and the members below.</summary>
     internal IComputeBackend Backend { get; }
@@ -116,10 +131,17 @@ public sealed class NeuralDevice : IDisposable
     /// <remarks>
     /// It is not bound to a thread: its calls may come from any, but from one at a time. So none of them throws <see cref="WrongContextException"/> or
     /// <see cref="ContextLostException"/>; one that comes while another thread is inside a call or a frame throws <see cref="InvalidOperationException"/>.
-    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a budget of a frame is held as on a GPU.
+    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a budget of a frame is held as on a GPU. With
+    /// <see cref="ProcessorOptions.Background"/> a thread of its own computes: calls return at once but those that wait by their own words, results come some
+    /// frames later, and an error of the thread is thrown by the next call.
     /// </remarks>
-    /// <param name="options">How many threads; null for one a processor, at most 8.</param>
-    public static NeuralDevice CreateOnProcessor(ProcessorOptions? options = null) => new(new ProcessorBackend(options ?? new ProcessorOptions()));
+    /// <param name="options">How many threads, and whether beside the game; null for one a processor, at most 8, inside the calls.</param>
+    public static NeuralDevice CreateOnProcessor(ProcessorOptions? options = null)
+    {
+        ProcessorOptions chosen = options ?? new ProcessorOptions();
+        return new NeuralDevice(chosen.Background
+            ? new BackgroundBackend(() => new ProcessorBackend(chosen), "NeuralPlugin", chosen.SpinTime) : new ProcessorBackend(chosen));
+    }
 
     /// <summary>
     /// Uses the game's own context, which must be current on this thread, and remembers which one it is. The host's OpenGL
@@ -186,6 +208,7 @@ public sealed class NeuralDevice : IDisposable
         Backend.CheckFences();
         Readbacks.Complete();
         warmUp.Advance();
+        processor?.Update();
     }
 
     /// <summary>
@@ -234,7 +257,11 @@ public sealed class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
     /// </exception>
-    public void Dispose() => Backend.Dispose();
+    public void Dispose()
+    {
+        Backend.Dispose();
+        processor?.Dispose();
+    }
 
     /// <summary>
     /// Begins a call: checks the device and the thread. Nothing of this package reaches the driver outside such a scope. Calls may lie in each other.

@@ -50,6 +50,13 @@ public abstract record Loss
     /// <param name="gradients">As long as the outputs, written; empty for none.</param>
     internal abstract RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients);
 
+    /// <summary>The same of several rows, in one way for all: what kernels call.</summary>
+    internal virtual void ComputeRows(in LossRows rows)
+    {
+        for (int row = 0; row < rows.Count; row++)
+            rows.Result(row) = ComputeRow(rows.OutputsOf(row), rows.TargetOf(row), rows.OutputCount, rows.BatchRows, rows.GradientsOf(row));
+    }
+
     /// <summary>The losses of rows, then their sum over the batch.</summary>
     internal IEnumerable<Computation> Forward(Operand outputs, Operand targets, Operand rowLosses, Operand batchLoss)
     {

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
@@ -17,11 +18,12 @@ public sealed class Relu : Activation
     /// <summary>Not the maximum: a NaN must stay one, so that a loss that is not finite is noticed.</summary>
     internal override void Activate(Span<float> values)
     {
+        ref float first = ref MemoryMarshal.GetReference(values);
         int i = 0;
         for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> x = new(values[i..]);
-            Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), Vector<float>.Zero, x).CopyTo(values[i..]);
+            Vector<float> x = Vector.LoadUnsafe(ref first, (nuint)i);
+            Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), Vector<float>.Zero, x).StoreUnsafe(ref first, (nuint)i);
         }
 
         for (; i < values.Length; i++) values[i] = values[i] < 0 ? 0 : values[i];
@@ -29,11 +31,12 @@ public sealed class Relu : Activation
 
     internal override void Backward(Span<float> gradients, ReadOnlySpan<float> outputs)
     {
+        ref float gradient = ref MemoryMarshal.GetReference(gradients), output = ref MemoryMarshal.GetReference(outputs);
         int i = 0;
         for (; i <= gradients.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<int> isPositive = Vector.GreaterThan(new Vector<float>(outputs[i..]), Vector<float>.Zero);
-            Vector.ConditionalSelect(isPositive, new Vector<float>(gradients[i..]), Vector<float>.Zero).CopyTo(gradients[i..]);
+            Vector<int> isPositive = Vector.GreaterThan(Vector.LoadUnsafe(ref output, (nuint)i), Vector<float>.Zero);
+            Vector.ConditionalSelect(isPositive, Vector.LoadUnsafe(ref gradient, (nuint)i), Vector<float>.Zero).StoreUnsafe(ref gradient, (nuint)i);
         }
 
         for (; i < gradients.Length; i++) gradients[i] = outputs[i] > 0 ? gradients[i] : 0;

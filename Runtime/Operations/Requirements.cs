@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
@@ -57,11 +58,13 @@ internal static class Requirements
     public static int IndexOfNonFinite(ReadOnlySpan<float> values)
     {
         int i = 0;
+        ref float first = ref MemoryMarshal.GetReference(values);
         Vector<float> zero = Vector<float>.Zero;
-        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        int width = Vector<float>.Count;
+        for (; i <= values.Length - (2 * width); i += 2 * width)
         {
-            Vector<float> v = new(values[i..]);
-            if (!Vector.EqualsAll(v - v, zero)) break;   // NaN and the infinities less themselves are NaN
+            Vector<float> v = Vector.LoadUnsafe(ref first, (nuint)i), w = Vector.LoadUnsafe(ref first, (nuint)(i + width));
+            if (!Vector.EqualsAll((v - v) + (w - w), zero)) break;   // NaN and the infinities less themselves are NaN
         }
 
         for (; i < values.Length; i++)

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace NeuralPlugin;
 
@@ -55,6 +56,16 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
         ref float from = ref MemoryMarshal.GetReference(weights), gradient = ref MemoryMarshal.GetReference(gradients), to = ref MemoryMarshal.GetReference(newWeights);
         Vector<float> rates = new(rate), decays = new(decay);
         int i = 0;
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Vector512<float> wideRates = Vector512.Create(rate), wideDecays = Vector512.Create(decay);
+            for (; i <= weights.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+            {
+                Vector512<float> w = Vector512.LoadUnsafe(ref from, (nuint)i);
+                (w - (wideRates * (Vector512.LoadUnsafe(ref gradient, (nuint)i) + (wideDecays * w)))).StoreUnsafe(ref to, (nuint)i);
+            }
+        }
+
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> w = Vector.LoadUnsafe(ref from, (nuint)i);

@@ -44,10 +44,17 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
         const int FewOutputs = 256;
         (int label, float weight) = LabelTargets.Read(target);
         Span<float> terms = !gradients.IsEmpty ? gradients : outputs.Length <= FewOutputs ? stackalloc float[outputs.Length] : new float[outputs.Length];
-        Softmax softmax = Softmax.Of(outputs, LabelTargets.MaskOf(target), terms);
+        Softmax softmax = Softmax.Of(outputs, LabelTargets.MaskOf(target), terms, withEntropy: EntropyBonus != 0);
         if (!gradients.IsEmpty) ToGradients(softmax, outputs, LabelTargets.MaskOf(target), label, weight, rows, gradients);
         float crossEntropy = softmax.LogSum - (outputs[label] - softmax.Maximum);
         return new RowLoss((weight * crossEntropy) - (EntropyBonus * softmax.Entropy), softmax.Best == label ? 1 : 0);
+    }
+
+    /// <summary>Rows of few classes together, a lane each.</summary>
+    internal override void ComputeRows(in LossRows rows)
+    {
+        if (rows.OutputCount <= SoftmaxRows.MostClasses) SoftmaxRows.CrossEntropy(rows, EntropyBonus);
+        else base.ComputeRows(rows);
     }
 
     /// <summary>From exp(z − max z) to the gradients.</summary>

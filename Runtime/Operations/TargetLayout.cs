@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NeuralPlugin;
 
 /// <summary>What samples are to give: labels or values, and with each sample the factor of its loss; or decisions that were made.</summary>
@@ -116,6 +118,25 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
         return mask[texel / TexelsPerWord] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
     }
 
+    /// <summary>Which of the first 32 classes are allowed by a packed target, a bit each.</summary>
+    public static unsafe uint FirstAllowed(uint* target) => target[MaskWord];
+
+    /// <summary>Whether a packed target allows a class.</summary>
+    public static bool Allows(ReadOnlySpan<uint> target, int label) => ((target[MaskWord + (label / BitsPerWord)] >> (label % BitsPerWord)) & 1) != 0;
+
+    /// <summary>Whether a packed target allows the first so many classes, which are all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllowsAll(ReadOnlySpan<uint> target, int classes)
+    {
+        int word = MaskWord;
+        for (; classes >= BitsPerWord; classes -= BitsPerWord, word++)
+        {
+            if (target[word] != uint.MaxValue) return false;
+        }
+
+        return classes == 0 || target[word] == (1u << classes) - 1;
+    }
+
     public override void Check(int rows, BatchTargets targets)
     {
         if (!targets.AreLabels)
@@ -133,6 +154,12 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     public override void Pack(BatchTargets targets, Span<uint> words)
     {
         int wordsPerRow = WordsPerRow;
+        if (wordsPerRow == MaskWord + 1)
+        {
+            PackFew(targets, words);
+            return;
+        }
+
         for (int row = 0; row < targets.Labels.Length; row++)
         {
             Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
@@ -144,6 +171,27 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
                 if (targets.AllowedClasses.IsEmpty || targets.AllowedClasses[(row * Outputs) + j])
                     target[MaskWord + (j / BitsPerWord)] |= 1u << (j % BitsPerWord);
             }
+        }
+    }
+
+    /// <summary>Where one word has all classes.</summary>
+    private void PackFew(BatchTargets targets, Span<uint> words)
+    {
+        uint all = Outputs == BitsPerWord ? uint.MaxValue : (1u << Outputs) - 1;
+        ReadOnlySpan<bool> allowed = targets.AllowedClasses;
+        for (int row = 0, at = 0; row < targets.Labels.Length; row++, at += MaskWord + 1)
+        {
+            uint mask = all;
+            if (!allowed.IsEmpty)
+            {
+                mask = 0;
+                ReadOnlySpan<bool> ofRow = allowed.Slice(row * Outputs, Outputs);
+                for (int j = 0; j < ofRow.Length; j++) mask |= ofRow[j] ? 1u << j : 0;
+            }
+
+            words[at] = (uint)targets.Labels[row];
+            words[at + 1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights.IsEmpty ? 1f : targets.SampleWeights[row]);
+            words[at + MaskWord] = mask;
         }
     }
 

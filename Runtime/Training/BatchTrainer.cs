@@ -243,6 +243,9 @@ public sealed class BatchTrainer : IDisposable
         if (standing.Rate > 0) enqueued!.Log.BeginWithRate(standing.Rate);
     }
 
+    /// <summary>What a step of the last batch's plan runs.</summary>
+    internal IReadOnlyList<Dispatch> DispatchesOfLastStep => lastSteps!.Dispatches;
+
     /// <summary>Enqueues one more step on the batch that the last call uploaded, without waiting: what benchmarks time.</summary>
     internal void RepeatStep(int rows)
     {

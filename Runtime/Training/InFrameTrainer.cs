@@ -116,7 +116,7 @@ public sealed class InFrameTrainer : IDisposable
         if (ledger.HasDropped) Abandon();
         RequireThatStepsRan();
         samples.Upload();
-        bool trains = State == TrainerState.Training;
+        bool trains = State == TrainerState.Training && !(network.Device.IsBehind && FrameBudget.StepsPerFrame == 0);
         if (trains) RunFrame();
         float accuracy = countsCorrect ? ledger.Accuracy : float.NaN;
         bool hasSkipped = trains && spender.Parts == 0 && spender.IsAheadOfGpu;

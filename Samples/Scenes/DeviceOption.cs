@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Samples;
 
@@ -23,4 +24,35 @@ internal static class DeviceOption
         Auto => NeuralDevice.Create(),
         _ => NeuralDevice.CreateHeadless(),
     };
+
+    /// <summary>How it calls itself, for a line ahead of all that runs on it.</summary>
+    public static string NameOf(string device)
+    {
+        using NeuralDevice opened = Open(device);
+        return opened.Renderer;
+    }
+
+    /// <summary>One for a scene that draws in the context that is current.</summary>
+    public static NeuralDevice Open(string device, GL gl) => device switch
+    {
+        Processor => NeuralDevice.CreateOnProcessor(),
+        Auto => OpenWhereACardDraws(gl),
+        _ => NeuralDevice.Attach(gl),
+    };
+
+    private static NeuralDevice OpenWhereACardDraws(GL gl)
+    {
+        try
+        {
+            NeuralDevice attached = NeuralDevice.Attach(gl);
+            if (!attached.IsSoftware) return attached;
+            attached.Dispose();
+        }
+        catch (DeviceNotSupportedException)
+        {
+            // a context without compute shaders, which is what the processor is for
+        }
+
+        return NeuralDevice.CreateOnProcessor();
+    }
 }

@@ -23,7 +23,8 @@ internal sealed class WindowHost : ISceneHost
         window.Load += () =>
         {
             var gl = GL.GetApi(window);
-            context = new SceneContext(NeuralDevice.Attach(window), gl, options);
+            context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options);
+            Console.WriteLine($"{name}: {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}");
             scene.Load(context);
         };
         window.Render += _ => RunFrame(name, window, scene, context!);

@@ -126,7 +126,7 @@ internal sealed class AgentTests
         for (int frame = 0; frame < 3; frame++)
         {
             agents.Update();
-            TestDevice.Plain.Finish();
+            TestDevice.EndFrame();
         }
 
         Assert.That(agent.Calls.Count(call => call == "observe"), Is.EqualTo(3));
@@ -323,7 +323,12 @@ internal sealed class AgentTests
         });
         agents.Add(new ProbeAgent { Demonstrates = clones, Observations = _ => [1, 2], Demonstration = _ => 1 });
         DeviceMemory before = device.Memory;
-        for (int frame = 0; frame < 20; frame++) agents.Update();
+        for (int frame = 0; frame < 20; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame(device);
+        }
+
         Assert.That(agents.Progress.TrainingSteps, Is.Positive);
         Assert.That(device.Memory, Is.EqualTo(before));
         TestDevice.Plain.MakeCurrent();

@@ -215,9 +215,19 @@ internal sealed class PolicyGradientTests
             Observations = _ => [1], Act = (self, action) => self.AddReward((action == 1 ? 10 : 8) + (4 * noise.NextSingle())),
         })];
         foreach (ProbeAgent player in players) agents.Add(player);
-        for (int frame = 0; frame < 400; frame++) agents.Update();
+        for (int frame = 0; frame < 400; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame();
+        }
+
         agents.Explores = false;
-        for (int frame = 0; frame < 5; frame++) agents.Update();
+        for (int frame = 0; frame < 5; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(players.Count(player => player.Action == 1), Is.GreaterThanOrEqualTo(38));
     }
 
@@ -272,18 +282,33 @@ internal sealed class PolicyGradientTests
         int frame = 0;
         ProbeAgent agent = new() { Act = (self, action) => self.AddReward(action + frame), Observations = _ => [frame] };
         agents.Add(agent);
-        for (; frame < 20; frame++) agents.Update();
+        for (; frame < 20; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame();
+        }
+
         agents.Learns = false;
         string before = Bits(agents.GetBrain(0));
         double mean = agents.Normalizer!.Mean[0];
         long steps = agents.Progress.TrainingSteps;
         Assert.That(steps, Is.Positive);
-        for (; frame < 40; frame++) agents.Update();
+        for (; frame < 40; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(Bits(agents.GetBrain(0)), Is.EqualTo(before));
         Assert.That(agents.Normalizer.Mean[0], Is.EqualTo(mean));
         Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(steps));
         agents.Learns = true;
-        for (; frame < 60; frame++) agents.Update();
+        for (; frame < 60; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before));
     }
 
@@ -301,7 +326,12 @@ internal sealed class PolicyGradientTests
             Learning = new PolicyGradient { BatchSize = 4, Horizon = 4 },
         });
         for (int i = 0; i < 20; i++) agents.Add(new ProbeAgent());
-        for (int frame = 0; frame < 60; frame++) agents.Update();
+        for (int frame = 0; frame < 60; frame++)
+        {
+            agents.Update();
+            TestDevice.EndFrame();
+        }
+
         AgentProgress progress = agents.Progress;
         Assert.That(progress.SkippedDecisions, Is.Positive);
         Assert.That(progress.SkippedDecisions + (4 * progress.TrainingSteps), Is.InRange(progress.Decisions - 300, progress.Decisions));

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What the arena promises: from reward alone, creatures come half of the way from chance to a hand-written policy. Without a picture.</summary>
 [TestFixture]
+[Category(Categories.OnProcessor)]
 internal sealed class ArenaTests
 {
     /// <summary>

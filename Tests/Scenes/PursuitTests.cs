@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What the pursuit promises: the brain steers as the player does, where neither has been. Without a picture.</summary>
 [TestFixture]
+[Category(Categories.OnProcessor)]
 internal sealed class PursuitTests
 {
     [Test]

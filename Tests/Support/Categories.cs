@@ -25,6 +25,11 @@ internal static class Categories
     public const string Late = "Late";
 
     /// <summary>
+    /// Runs on the processor alone: what is about checks, files and learning, where OpenGL adds nothing but time, and where the fast device tells the same sooner.
+    /// </summary>
+    public const string OnProcessor = "OnProcessor";
+
+    /// <summary>
     /// Runs again for each kernel family that Tests/run names, and on the processor: kernels, networks, trainers, populations and agents. With
     /// <see cref="Once"/> too, on the processor alone.
     /// </summary>

@@ -22,13 +22,15 @@ internal sealed class StandInBackend : IComputeBackend
 
     public string Version => "1";
 
-    public DeviceLimits Limits { get; } = DeviceLimits.WithoutDevice with { IsSoftware = true };
+    public DeviceLimits Limits { get; init; } = DeviceLimits.WithoutDevice with { IsSoftware = true };
 
     public DeviceMemory Memory => new(0, (int)Interlocked.Read(ref buffers), kernels.Count, Interlocked.Read(ref bytes));
 
     public DeviceSettings Settings { get; } = new();
 
     public IHostTextures? HostTextures => null;
+
+    public bool IsBehind => false;
 
     /// <summary>Files of the kernels that ran.</summary>
     public HashSet<string> Ran { get; } = [];

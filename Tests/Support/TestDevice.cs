@@ -8,8 +8,9 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>
 /// The device that tests share: a context without a window; one whose commands complete late, as a card's do, where the environment says so
-/// (NEURALPLUGIN_TEST_GL=late, <see cref="LateGl"/>); or the processor (NEURALPLUGIN_TEST_DEVICE=processor). Where the machine has no driver a test is
-/// inconclusive; where the environment says that one must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in CI) it fails.
+/// (NEURALPLUGIN_TEST_GL=late, <see cref="LateGl"/>); or the processor (NEURALPLUGIN_TEST_DEVICE=processor, or background for one with a thread of its
+/// own). Where the machine has no driver a test is inconclusive; where the environment says that one must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in
+/// CI) it fails.
 /// </summary>
 internal static class TestDevice
 {
@@ -26,8 +27,12 @@ internal static class TestDevice
         }
     }
 
-    /// <summary>What tests that any device runs are to run on: <c>processor</c> for one without OpenGL.</summary>
-    private static bool IsProcessor => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_DEVICE") == "processor";
+    /// <summary>Whether it works on a thread of its own, so that nothing is there in the call that asked for it.</summary>
+    public static bool IsInBackground => Chosen == "background";
+
+    private static string? Chosen => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_DEVICE");
+
+    private static bool IsProcessor => Chosen == "processor" || IsInBackground;
 
     /// <summary>Whether what is enqueued is to be done some calls later: <c>late</c>.</summary>
     public static bool IsLate => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_GL") == "late";
@@ -35,6 +40,14 @@ internal static class TestDevice
     /// <summary>The kernel families that such a device can run, known without one.</summary>
     public static IReadOnlyList<KernelFamily> Families =>
         [.. KernelFamily.All.Where(family => family.RunsOn(DeviceLimits.WithoutDevice with { RunsMethods = IsProcessor }))];
+
+    /// <summary>
+    /// Between two frames of a test that takes for granted that the work of one is done in the next: a device that is late or has a thread of its own is waited for.
+    /// </summary>
+    public static void EndFrame(NeuralDevice? device = null)
+    {
+        if (IsInBackground || IsLate) (device ?? Plain).Finish();
+    }
 
     /// <summary>For what is OpenGL's alone: textures of a game, options of a driver.</summary>
     public static void RequireOpenGL()
@@ -44,7 +57,7 @@ internal static class TestDevice
 
     public static NeuralDevice Create(HeadlessOptions? options = null)
     {
-        if (IsProcessor && options is null) return NeuralDevice.CreateOnProcessor();
+        if (IsProcessor && options is null) return NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = IsInBackground });
         try
         {
             return NeuralDevice.CreateHeadless(IsLate ? (options ?? new HeadlessOptions()) with { Functions = LateGl.Over } : options);

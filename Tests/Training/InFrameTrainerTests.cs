@@ -72,9 +72,10 @@ internal sealed class InFrameTrainerTests
                 cut.Predict(features.AsSpan(0, Inputs), now);
                 Assert.That(now, Is.EqualTo(before), "a prediction in the middle sees the weights before the step");
                 Assert.That(++frames, Is.LessThan(MostFrames));
+                TestDevice.EndFrame();
             }
 
-            Assert.That(frames, Is.GreaterThan(10), "the step was cut");
+            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // one that is behind is given more at once when it is not
             large.Tick();
             AssertSameWeights(cut, whole, $"after step {step}");
         }
@@ -95,6 +96,7 @@ internal sealed class InFrameTrainerTests
         while (small.Tick().StepsThisFrame == 0)
         {
             milliseconds.Add(small.Progress.GpuTime.TotalMilliseconds);
+            TestDevice.EndFrame();
             Assert.That(milliseconds, Has.Count.LessThan(MostFrames));
         }
 
@@ -113,7 +115,12 @@ internal sealed class InFrameTrainerTests
         using TrainingSet samples = new(Device, Inputs, Classes, capacity: 20);
         samples.AddRange(features, labels);
         using InFrameTrainer trainer = classifier.TrainOn(samples, Options(batch: 20, FrameBudget.Steps(1), new Sgd(0)));
-        for (int frame = 0; frame < 3; frame++) trainer.Tick();
+        for (int frame = 0; frame < 3; frame++)
+        {
+            trainer.Tick();
+            TestDevice.EndFrame();
+        }
+
         float loss = twin.TrainBatch(features, labels, learningRate: 0);
         Assert.That(trainer.Progress.Loss, Is.EqualTo(loss).Within(1e-5));
         float[] probabilities = new float[20 * Classes];
@@ -141,7 +148,12 @@ internal sealed class InFrameTrainerTests
 
         trainer.LearningRate = 1e38f;   // the weights become infinite, and then the loss
         TrainingProgress progress = trainer.Progress;
-        for (int frame = 0; frame < 10 && progress.State != TrainerState.Diverged; frame++) progress = trainer.Tick();
+        for (int frame = 0; frame < 10 && progress.State != TrainerState.Diverged; frame++)
+        {
+            progress = trainer.Tick();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(progress.State, Is.EqualTo(TrainerState.Diverged));
         Assert.That(progress.Steps, Is.EqualTo(5));
         AssertSameWeights(classifier, twin, "the last good weights");
@@ -149,7 +161,12 @@ internal sealed class InFrameTrainerTests
 
         trainer.LearningRate = 0.1f;
         trainer.Resume();
-        for (int frame = 0; frame < 70; frame++) progress = trainer.Tick();
+        for (int frame = 0; frame < 70; frame++)
+        {
+            progress = trainer.Tick();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(progress.State, Is.EqualTo(TrainerState.Training));
         Assert.That(progress.Steps, Is.EqualTo(75));
         Assert.That(float.IsFinite(progress.Loss));
@@ -172,7 +189,12 @@ internal sealed class InFrameTrainerTests
         trainer.LearningRate = 1e38f;
         trainer.Resume();
         int frames = 0;
-        while (trainer.Tick().State != TrainerState.Diverged) Assert.That(++frames, Is.LessThan(MostFrames));
+        while (trainer.Tick().State != TrainerState.Diverged)
+        {
+            Assert.That(++frames, Is.LessThan(MostFrames));
+            TestDevice.EndFrame();
+        }
+
         Assert.That(frames, Is.GreaterThan(10), "the steps were cut");
         Assert.That(trainer.Progress.Steps, Is.EqualTo(1));
         AssertSameWeights(classifier, twin, "the last good weights");
@@ -191,7 +213,12 @@ internal sealed class InFrameTrainerTests
         set.HiddenWeights.AsSpan().Fill(1);
         classifier.SetParameters(set);
         using InFrameTrainer trainer = classifier.TrainOn(samples, Options(1, FrameBudget.Steps(1), new Sgd(0.1f)));
-        for (int frame = 0; frame < 3; frame++) trainer.Tick();
+        for (int frame = 0; frame < 3; frame++)
+        {
+            trainer.Tick();
+            TestDevice.EndFrame();
+        }
+
         Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Diverged));
         Assert.That(trainer.Progress.Steps, Is.Zero);
         Assert.That(classifier.GetParameters().HiddenWeights, Is.EqualTo(set.HiddenWeights));
@@ -234,7 +261,12 @@ internal sealed class InFrameTrainerTests
         for (; frames < 20; frames++) Assert.That(trainer.Tick().StepsThisFrame, Is.Zero, "the first step is open");
         Assert.That(other.Tick().StepsThisFrame, Is.Zero, "the step of another one is open");
         classifier.SetParameters(twin.GetParameters());
-        while (trainer.Tick().StepsThisFrame == 0) Assert.That(++frames, Is.LessThan(MostFrames));
+        while (trainer.Tick().StepsThisFrame == 0)
+        {
+            Assert.That(++frames, Is.LessThan(MostFrames));
+            TestDevice.EndFrame();
+        }
+
         reference.Tick();
         AssertSameWeights(classifier, twin, "from the weights that were set");
     }

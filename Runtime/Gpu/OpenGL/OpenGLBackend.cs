@@ -42,6 +42,8 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     public IHostTextures HostTextures => hostTextures;
 
+    public bool IsBehind => false;
+
     /// <summary>Makes a context of its own and makes it current.</summary>
     public static OpenGLBackend CreateHeadless(HeadlessOptions options)
     {

@@ -5,12 +5,16 @@ namespace NeuralPlugin;
 /// <summary>Asks a driver for the limits of its device.</summary>
 internal static class OpenGLLimits
 {
+    /// <summary>What drivers that compute on the processor call themselves, among other words.</summary>
+    private static readonly string[] SoftwareNames =
+        ["llvmpipe", "softpipe", "swrast", "SwiftShader", "Software Rasterizer", "Software Renderer", "Microsoft Basic Render", "GDI Generic"];
+
     /// <param name="gl">The context that is current.</param>
     /// <param name="renderer">The driver's name of its device.</param>
     /// <param name="options">Limits that are set instead of asked for.</param>
     public static DeviceLimits Read(GL gl, string renderer, HeadlessOptions options)
     {
-        bool isSoftware = renderer.StartsWith("llvmpipe", StringComparison.Ordinal);
+        bool isLlvmpipe = renderer.StartsWith("llvmpipe", StringComparison.Ordinal);
         return new DeviceLimits
         {
             MostBindings = options.MostBindings ?? InInt(gl, GLEnum.MaxCombinedShaderOutputResources),
@@ -19,8 +23,8 @@ internal static class OpenGLLimits
             MostWorkgroups = Workgroups(gl),
             MostInvocations = InInt(gl, GLEnum.MaxComputeWorkGroupInvocations),
             SharedMemoryBytes = InInt(gl, GLEnum.MaxComputeSharedMemorySize),
-            IsSoftware = isSoftware,
-            StoresWideTexels = options.StoresWideTexels ?? isSoftware,
+            IsSoftware = SoftwareNames.Any(name => renderer.Contains(name, StringComparison.OrdinalIgnoreCase)),
+            StoresWideTexels = options.StoresWideTexels ?? isLlvmpipe,
         };
     }
 

@@ -10,12 +10,11 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class ProcessorBackend : IComputeBackend
 {
-    private readonly OpenCalls calls = new();
+    private readonly OneThreadAtATime calls = new("One on the processor");
     private readonly ProcessorMemory memory = new();
     private readonly ProcessorWorkers workers;
     private int kernels;
     private long fences;
-    private int thread;
     private bool disposed;
 
     public ProcessorBackend(ProcessorOptions options)
@@ -40,6 +39,8 @@ internal sealed class ProcessorBackend : IComputeBackend
 
     public IHostTextures? HostTextures => null;
 
+    public bool IsBehind => false;
+
     private static int VectorBits =>
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 32;
 
@@ -48,35 +49,19 @@ internal sealed class ProcessorBackend : IComputeBackend
     public void Enter(bool savesHostState)
     {
         RequireAlive();
-        int current = Environment.CurrentManagedThreadId;
-        if (calls.IsEmpty)
-        {
-            thread = current;
-            memory.Collect();
-        }
-        else if (thread != current)
-        {
-            throw new InvalidOperationException(
-                "Another thread is inside a call or a frame of this device. One on the processor may be used from any thread, but from one at a time: end the frame there first.");
-        }
-
-        calls.Begin();
+        if (calls.Begin()) memory.Collect();
     }
 
     public void Leave() => calls.End();
 
     public long BeginFrame()
     {
-        Enter(savesHostState: false);
+        RequireAlive();
+        memory.Collect();
         return calls.BeginFrame();
     }
 
-    public void EndFrame(long number)
-    {
-        if (!calls.IsOpen(number)) return;
-        calls.EndFrame(number);
-        Leave();
-    }
+    public void EndFrame(long number) => calls.EndFrame(number);
 
     public MatrixStorage CreateMatrix(MatrixShape shape, TexelFormat format)
     {
@@ -127,7 +112,9 @@ internal sealed class ProcessorBackend : IComputeBackend
         ProcessorKernel kernel = (ProcessorKernel)dispatch.Kernel!;
         kernel.Locate();
         if (firstLine == 0) kernel.Begin(rows);
-        workers.Run(kernel, rows, firstLine, lines);
+        int preparing = Math.Clamp(kernel.PreparingLines - firstLine, 0, lines);
+        if (preparing > 0) workers.Run(kernel, rows, firstLine, preparing);
+        workers.Run(kernel, rows, firstLine + preparing, lines - preparing);
     }
 
     public void MakeWritesVisible()

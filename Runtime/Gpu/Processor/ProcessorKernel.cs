@@ -36,7 +36,12 @@ internal abstract unsafe class ProcessorKernel : CompiledKernel
         foreach (MatrixAddress address in addresses) address.Locate();
     }
 
-    /// <summary>What all lines share, before the first one.</summary>
+    /// <summary>
+    /// The first lines of the grid that all others wait for: what they share is made in them, so that it is cut and shared out like all else.
+    /// </summary>
+    public virtual int PreparingLines => 0;
+
+    /// <summary>What all lines share and takes next to no time, before the first one.</summary>
     public virtual void Begin(int rows)
     {
     }

@@ -7,18 +7,24 @@ public sealed record ProcessorOptions
     private const int MostThreads = 8;
 
     /// <summary>
-    /// Threads that compute, that of the calls included: at least 1. Results do not depend on it. By default one a processor, at most 8, so
-    /// give fewer in a game whose own threads are busy; 1 starts no thread.
+    /// Whether the device works on a thread of its own, beside the game: calls enqueue and return, and what they compute comes at a later call, as with a
+    /// graphics card. False by default: each call computes before it returns.
+    /// </summary>
+    public bool Background { get; init; }
+
+    /// <summary>
+    /// Threads that compute: at least 1. Results do not depend on it. That of the calls is one of them or, in the background, the device's own. By default one a
+    /// processor, at most 8, and in the background one fewer, which is the game's. Give fewer in a game whose own threads are busy; 1 starts no further thread.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
     public int Threads
     {
-        get;
+        get => field > 0 ? field : Math.Clamp(Environment.ProcessorCount - (Background ? 1 : 0), 1, MostThreads);
         init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The number of threads of a device on the processor must be at least 1.");
-    } = Math.Min(Environment.ProcessorCount, MostThreads);
+    }
 
     /// <summary>
-    /// How long a further thread looks for more work before it sleeps. Waking one takes some ten microseconds, and one that looks
+    /// How long a thread of the device looks for more work before it sleeps. Waking one takes some ten microseconds, and one that looks
     /// takes a processor's time. Zero lets it sleep at once.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>

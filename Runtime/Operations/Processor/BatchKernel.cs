@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -9,24 +11,23 @@ internal abstract unsafe class BatchKernel : LoggedKernel
     /// <summary>What a byte is a multiple of. Sums run over the bytes and are scaled.</summary>
     public const float ByteScale = 1f / 255;
 
-    /// <summary>The byte that stands for one.</summary>
-    public const float ByteOne = 255;
-
     private const int RowsPerTexel = 4;
 
     private readonly MatrixAddress? order;
     private readonly KernelArguments<int>? firstSample;
-    private readonly bool drawsInputs;
     private readonly bool drawsTargets;
 
     protected BatchKernel(Dispatch dispatch) : base(dispatch)
     {
         order = FindMatrix("order");
         firstSample = FindSizes("firstSample");
-        drawsInputs = Constant("DRAWN_INPUTS") != 0;
+        DrawsInputs = Constant("DRAWN_INPUTS") != 0;
         drawsTargets = Constant("DRAWN_TARGETS") != 0;
         HasByteInputs = Constant("BYTE_INPUTS") != 0;
     }
+
+    /// <summary>Whether rows of the batch lie anywhere among the samples.</summary>
+    protected bool DrawsInputs { get; }
 
     /// <summary>Whether the features are bytes.</summary>
     protected bool HasByteInputs { get; }
@@ -50,12 +51,23 @@ internal abstract unsafe class BatchKernel : LoggedKernel
         {
             byte* from = inputs.Bytes + ((nint)InputRow(firstRow + row) * stride);
             float* to = widened + ((nint)row * stride);
-            for (int i = 0; i < stride; i++) to[i] = from[i];
+            int i = 0;
+            for (; i + Vector128<byte>.Count <= stride; i += Vector128<byte>.Count)
+            {
+                Vector128<byte> bytes = Vector128.Load(from + i);
+                Vector128<ushort> lower = Vector128.WidenLower(bytes), upper = Vector128.WidenUpper(bytes);
+                Vector128.ConvertToSingle(Vector128.WidenLower(lower).AsInt32()).Store(to + i);
+                Vector128.ConvertToSingle(Vector128.WidenUpper(lower).AsInt32()).Store(to + i + 4);
+                Vector128.ConvertToSingle(Vector128.WidenLower(upper).AsInt32()).Store(to + i + 8);
+                Vector128.ConvertToSingle(Vector128.WidenUpper(upper).AsInt32()).Store(to + i + 12);
+            }
+
+            for (; i < stride; i++) to[i] = from[i];
         }
     }
 
     /// <summary>The row of the samples that a row of the batch is.</summary>
-    protected int InputRow(int row) => drawsInputs ? DrawnRow(row) : row;
+    protected int InputRow(int row) => DrawsInputs ? DrawnRow(row) : row;
 
     protected int TargetRow(int row) => drawsTargets ? DrawnRow(row) : row;
 

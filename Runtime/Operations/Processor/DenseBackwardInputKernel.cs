@@ -14,6 +14,7 @@ internal sealed unsafe class DenseBackwardInputKernel : ProcessorKernel
     private readonly int inputStride;
     private readonly int outputStride;
     private readonly int inputColumns;
+    private readonly int rowsPerLine;
 
     public DenseBackwardInputKernel(Dispatch dispatch, Activation? activation) : base(dispatch)
     {
@@ -25,9 +26,10 @@ internal sealed unsafe class DenseBackwardInputKernel : ProcessorKernel
         inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
         outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
         inputColumns = Size("inputColumns");
+        rowsPerLine = DenseForwardKernel.RowsPerLine(outputStride);
     }
 
-    public override int ScratchLength => PointerRows.Length(DenseForwardKernel.RowsPerLine) + (outputStride * MatrixProduct.MostColumns);
+    public override int ScratchLength => PointerRows.Length(rowsPerLine) + (outputStride * MatrixProduct.MostColumns);
 
     public override long WorkOf(int rows) => 2L * rows * inputStride * outputStride;
 
@@ -37,15 +39,15 @@ internal sealed unsafe class DenseBackwardInputKernel : ProcessorKernel
         int panels = MatrixShape.CeilingDivide(inputStride, MatrixProduct.Columns);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            int firstRow = line / panels * DenseForwardKernel.RowsPerLine;
-            RunPanel(firstRow, Math.Min(DenseForwardKernel.RowsPerLine, rows - firstRow), line % panels * MatrixProduct.Columns, scratch);
+            int firstRow = line / panels * rowsPerLine;
+            RunPanel(firstRow, Math.Min(rowsPerLine, rows - firstRow), line % panels * MatrixProduct.Columns, scratch);
         }
     }
 
     private void RunPanel(int firstRow, int rows, int column, float* scratch)
     {
         float** found = (float**)scratch;
-        float* transposed = scratch + PointerRows.Length(DenseForwardKernel.RowsPerLine);
+        float* transposed = scratch + PointerRows.Length(rowsPerLine);
         int width = Math.Min(MatrixProduct.Columns, inputStride - column), packed = MatrixProduct.PanelWidth(width);
         DenseRows.Transpose(parameters.Floats, outputStride, column, Math.Min(width, inputColumns - column), outputStride, transposed, packed);
         for (int i = 0; i < rows; i++) found[i] = outputGradients.Floats + ((nint)(firstRow + i) * outputStride);

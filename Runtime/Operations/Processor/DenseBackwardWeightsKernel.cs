@@ -4,14 +4,17 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// dense_backward_weights.comp: [dW; db] = [X, 1]ᵀ · dY, or the optimizer's update by it, and beside it the sum of the batch's losses. A line is some
-/// rows of the weights, all their columns; a last one is the sum.
+/// rows of the weights, all their columns; a last one is the sum, and the first ones pack dY where it is wider than a panel.
 /// </summary>
 internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
 {
     /// <summary>Gradients of a line: those of few rows stay in the first cache until the update takes them.</summary>
     private const int GradientsPerLine = 8192;
 
-    private const int LeastTiles = 2, MostTiles = 8;
+    private const int MostTiles = 8;
+
+    /// <summary>Rows of X that are read where they lie: more fall on more pages than a processor remembers, and rows so far apart on few places of the first cache.</summary>
+    private const int MostRowsInPlace = 64, MostRowsFarApart = 32, FarApart = 128;
 
     private readonly MatrixAddress inputs;
     private readonly MatrixAddress outputGradients;
@@ -23,7 +26,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     private readonly int inputColumns;
     private readonly int rowsPerLine;
     private readonly int capacity;
-    private readonly RowBuffer packed;
+    private readonly RowBuffer? packed;
 
     public DenseBackwardWeightsKernel(Dispatch dispatch, Optimizer? optimizer) : base(dispatch)
     {
@@ -35,104 +38,111 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
         outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
         inputColumns = Size("inputColumns");
-        rowsPerLine = RowsPerLine(outputStride);
         capacity = CapacityOf(dispatch, "outputGradients");
-        packed = new RowBuffer(capacity, MatrixProduct.PanelWidth(outputStride));
+        rowsPerLine = RowsPerLine(outputStride, capacity);
+        if (outputStride > MatrixProduct.Columns) packed = new RowBuffer(capacity, MatrixProduct.PanelWidth(outputStride));
     }
 
     public override int ScratchLength =>
-        PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows) + (rowsPerLine * capacity) + (rowsPerLine * outputStride);
+        PointerRows.Length(capacity) + PointerRows.Length(rowsPerLine) + (rowsPerLine * capacity) + (rowsPerLine * outputStride);
 
-    public static DispatchGrid GridFor(MatrixShape parameters, bool sums) =>
-        new(MatrixShape.CeilingDivide(parameters.Rows, RowsPerLine(parameters.TexelsPerRow * MatrixShape.ColumnsPerTexel)) + (sums ? 1 : 0));
+    public static DispatchGrid GridFor(MatrixShape parameters, int batchRows, bool sums) =>
+        new(PanelsOf(StrideOf(parameters)) + MatrixShape.CeilingDivide(parameters.Rows, RowsPerLine(StrideOf(parameters), batchRows)) + (sums ? 1 : 0));
+
+    public override int PreparingLines => PanelsOf(outputStride);
 
     public override long WorkOf(int rows) => 2L * rows * inputColumns * outputStride;
 
-    /// <summary>Packs dY: panel after panel, each as it is read.</summary>
-    public override void Begin(int rows)
-    {
-        for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
-        {
-            int width = MatrixProduct.PanelWidth(Math.Min(MatrixProduct.Columns, outputStride - column));
-            float* to = packed.Floats + ((nint)column * rows);
-            float* from = outputGradients.Floats + column;
-            for (int row = 0; row < rows; row++, from += outputStride, to += width) new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
-        }
-    }
-
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
-        int parameterLines = MatrixShape.CeilingDivide(inputColumns + 1, rowsPerLine);
+        int panels = PreparingLines, parameterLines = MatrixShape.CeilingDivide(inputColumns + 1, rowsPerLine);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            if (line < parameterLines) RunLine(rows, line * rowsPerLine, scratch);
+            if (line < panels) Pack(rows, line * MatrixProduct.Columns);
+            else if (line < panels + parameterLines) RunLine(rows, (line - panels) * rowsPerLine, scratch);
             else sum!.Run(rows);
         }
     }
 
-    private static int RowsPerLine(int stride) =>
-        Math.Clamp(GradientsPerLine / (MatrixProduct.TileRows * Math.Max(1, stride)), LeastTiles, MostTiles) * MatrixProduct.TileRows;
+    private static int StrideOf(MatrixShape matrix) => matrix.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+
+    /// <summary>Panels that dY is packed into: none where it is one as it lies.</summary>
+    private static int PanelsOf(int stride) => stride > MatrixProduct.Columns ? MatrixShape.CeilingDivide(stride, MatrixProduct.Columns) : 0;
+
+    private void Pack(int rows, int column)
+    {
+        int width = MatrixProduct.PanelWidth(Math.Min(MatrixProduct.Columns, outputStride - column));
+        MatrixProduct.Pack(outputGradients.Floats + column, outputStride, rows, width, packed!.Floats + ((nint)column * rows));
+    }
+
+    /// <summary>Whole tiles, whose gradients fit into the first cache and whose work is a short piece.</summary>
+    private static int RowsPerLine(int stride, int batchRows)
+    {
+        int width = MatrixProduct.TileRows * Math.Max(1, stride);
+        return Math.Clamp(Math.Min(2 * GradientsPerLine / width, MatrixProduct.PieceOperations / 2 / width / Math.Max(1, batchRows)), 1, MostTiles) * MatrixProduct.TileRows;
+    }
 
     private void RunLine(int rows, int firstInput, float* scratch)
     {
-        int count = Math.Min(rowsPerLine, inputColumns + 1 - firstInput);
-        int tiles = MatrixShape.CeilingDivide(count, MatrixProduct.TileRows);
+        int count = Math.Min(rowsPerLine, inputColumns + 1 - firstInput), weights = Math.Min(count, inputColumns - firstInput);
         float** a = (float**)(scratch + PointerRows.Length(capacity));
-        float* transposed = scratch + PointerRows.Length(capacity) + PointerRows.Length(MatrixProduct.TileRows);
+        float* transposed = scratch + PointerRows.Length(capacity) + PointerRows.Length(rowsPerLine);
         float* gradients = parameterGradients is null ? transposed + (rowsPerLine * capacity) : parameterGradients.Floats + ((nint)firstInput * outputStride);
-        PackInputs(rows, firstInput, tiles, (float**)scratch, transposed);
+        int aStep = FindInputs(rows, firstInput, weights, (float**)scratch, transposed, a);
         for (int column = 0; column < outputStride; column += MatrixProduct.Columns)
         {
-            int width = Math.Min(MatrixProduct.Columns, outputStride - column), stride = MatrixProduct.PanelWidth(width);
-            float* panel = packed.Floats + ((nint)column * rows);
-            for (int tile = 0; tile < tiles; tile++)
-            {
-                int first = tile * MatrixProduct.TileRows;
-                for (int i = 0; i < MatrixProduct.TileRows; i++) a[i] = transposed + ((nint)first * rows) + i;
-                MatrixProduct.Multiply(
-                    Math.Min(MatrixProduct.TileRows, count - first), a, MatrixProduct.TileRows, panel, stride, rows, null,
-                    gradients + ((nint)first * outputStride) + column, outputStride, width);
-            }
+            int width = Math.Min(MatrixProduct.Columns, outputStride - column);
+            float* panel = packed is null ? outputGradients.Floats : packed.Floats + ((nint)column * rows);
+            MatrixProduct.Multiply(
+                weights, a, aStep, panel, packed is null ? outputStride : MatrixProduct.PanelWidth(width), rows, null, gradients + column, outputStride, width);
         }
 
-        int length = count * outputStride;
-        if (HasByteInputs)
-        {
-            for (int i = 0; i < length; i++) gradients[i] *= ByteScale;
-        }
-
-        update?.Run((nint)firstInput * outputStride, length, gradients);
+        int length = weights * outputStride;
+        for (int i = 0; HasByteInputs && i < length; i++) gradients[i] *= ByteScale;
+        if (weights < count) SumRows(rows, gradients + length);
+        update?.Run((nint)firstInput * outputStride, count * outputStride, gradients);
     }
 
-    /// <summary>Columns of X, six at a time beside each other as a tile reads them, with the input that is always one behind the last.</summary>
-    private void PackInputs(int rows, int firstInput, int tiles, float** found, float* transposed)
+    /// <summary>The gradient of the biases: that of an input which is always one.</summary>
+    private void SumRows(int rows, float* sums)
     {
+        new Span<float>(sums, outputStride).Clear();
+        float* from = outputGradients.Floats;
+        for (int row = 0; row < rows; row++, from += outputStride)
+        {
+            for (int i = 0; i < outputStride; i += MatrixShape.ColumnsPerTexel) (Vector128.Load(sums + i) + Vector128.Load(from + i)).Store(sums + i);
+        }
+    }
+
+    /// <summary>Finds columns of X: where they lie, or six at a time beside each other, as a tile reads them.</summary>
+    /// <returns>From one element of a column to the next.</returns>
+    private int FindInputs(int rows, int firstInput, int count, float** found, float* transposed, float** columns)
+    {
+        bool lies = !HasByteInputs && !DrawsInputs && rows <= (inputStride % FarApart == 0 ? MostRowsFarApart : MostRowsInPlace);
+        if (lies)
+        {
+            for (int i = 0; i < count; i++) columns[i] = inputs.Floats + firstInput + i;
+            return inputStride;
+        }
+
         if (!HasByteInputs) FindRows(inputs, inputStride, 0, rows, found);
-        for (int tile = 0; tile < tiles; tile++)
+        for (int first = 0; first < count; first += MatrixProduct.TileRows)
         {
-            int first = firstInput + (tile * MatrixProduct.TileRows);
-            float* to = transposed + ((nint)tile * MatrixProduct.TileRows * rows);
-            if (HasByteInputs) PackBytes(rows, first, to);
-            else if (first + MatrixProduct.TileRows <= inputColumns) PackWhole(rows, first, found, to);
-            else PackLast(rows, first, found, to);
+            float* to = transposed + ((nint)first * rows);
+            for (int i = 0; i < MatrixProduct.TileRows; i++) columns[first + i] = to + i;
+            if (HasByteInputs) PackBytes(rows, firstInput + first, to);
+            else PackFloats(rows, firstInput + first, found, to);
         }
+
+        return MatrixProduct.TileRows;
     }
 
-    private static void PackWhole(int rows, int first, float** found, float* to)
+    /// <summary>What is packed past the last input belongs to no column that is asked for.</summary>
+    private static void PackFloats(int rows, int first, float** found, float* to)
     {
         for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
         {
-            float* from = found[row] + first;
-            Vector128.Load(from).Store(to);
-            Vector64.Load(from + Vector128<float>.Count).Store(to + Vector128<float>.Count);
-        }
-    }
-
-    private void PackLast(int rows, int first, float** found, float* to)
-    {
-        for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
-        {
-            for (int i = 0; i < MatrixProduct.TileRows; i++) to[i] = first + i < inputColumns ? found[row][first + i] : first + i == inputColumns ? 1 : 0;
+            Vector256.Load(found[row] + first).Store(to);   // and past the tile, where the next row follows
         }
     }
 
@@ -140,8 +150,9 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     {
         for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
         {
-            byte* from = inputs.Bytes + ((nint)InputRow(row) * inputStride) + first;
-            for (int i = 0; i < MatrixProduct.TileRows; i++) to[i] = first + i < inputColumns ? from[i] : first + i == inputColumns ? ByteOne : 0;
+            Vector128<ushort> values = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)(inputs.Bytes + ((nint)InputRow(row) * inputStride) + first)).AsByte());
+            Vector128.ConvertToSingle(Vector128.WidenLower(values).AsInt32()).Store(to);
+            Vector128.ConvertToSingle(Vector128.WidenUpper(values).AsInt32()).Store(to + Vector128<float>.Count);
         }
     }
 }

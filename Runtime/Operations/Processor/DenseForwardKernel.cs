@@ -5,8 +5,10 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed unsafe class DenseForwardKernel : BatchKernel
 {
-    /// <summary>Rows of a line: enough to be worth a packed panel, and few enough that a line is no long piece of a frame.</summary>
-    public const int RowsPerLine = 192;
+    /// <summary>Rows of a line, at most: enough to be worth a packed panel.</summary>
+    public const int MostRowsPerLine = 384;
+
+    private const int LeastRowsPerLine = 24;
 
     private readonly Activation? activation;
     private readonly MatrixAddress inputs;
@@ -16,6 +18,7 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
     private readonly int inputStride;
     private readonly int outputStride;
     private readonly int inputColumns;
+    private readonly int rowsPerLine;
 
     public DenseForwardKernel(Dispatch dispatch, Activation? activation) : base(dispatch)
     {
@@ -26,13 +29,22 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
         inputStride = Size("inputTexels") * MatrixShape.ColumnsPerTexel;
         outputStride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
         inputColumns = Size("inputColumns");
+        rowsPerLine = RowsPerLine(inputColumns);
         if (HasByteInputs) widened = new RowBuffer(CapacityOf(dispatch, "outputs"), inputStride);
     }
 
-    public override int ScratchLength => PointerRows.Length(RowsPerLine) + (inputColumns * MatrixProduct.MostColumns);
+    public override int ScratchLength => PointerRows.Length(rowsPerLine) + (inputColumns * MatrixProduct.MostColumns);
 
-    public static DispatchGrid GridFor(int outputTexels) =>
-        new(MatrixShape.CeilingDivide(outputTexels * MatrixShape.ColumnsPerTexel, MatrixProduct.Columns), RowsPerGroupX: RowsPerLine);
+    public static DispatchGrid GridFor(int outputTexels, int depth) =>
+        new(MatrixShape.CeilingDivide(outputTexels * MatrixShape.ColumnsPerTexel, MatrixProduct.Columns), RowsPerGroupX: RowsPerLine(depth));
+
+    /// <summary>Rows of a line, in whole tiles, so that it is no long piece of a frame.</summary>
+    /// <param name="depth">Terms of each sum.</param>
+    public static int RowsPerLine(int depth)
+    {
+        int rows = MatrixProduct.PieceOperations / 2 / MatrixProduct.Columns / Math.Max(1, depth);
+        return Math.Clamp(rows / MatrixProduct.TileRows * MatrixProduct.TileRows, LeastRowsPerLine, MostRowsPerLine);
+    }
 
     public override long WorkOf(int rows) => 2L * rows * inputColumns * outputStride;
 
@@ -47,8 +59,8 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
         int panels = MatrixShape.CeilingDivide(outputStride, MatrixProduct.Columns);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            int firstRow = line / panels * RowsPerLine;
-            RunPanel(firstRow, Math.Min(RowsPerLine, rows - firstRow), line % panels * MatrixProduct.Columns, scratch);
+            int firstRow = line / panels * rowsPerLine;
+            RunPanel(firstRow, Math.Min(rowsPerLine, rows - firstRow), line % panels * MatrixProduct.Columns, scratch);
         }
     }
 
@@ -60,7 +72,7 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
         int width = Math.Min(MatrixProduct.Columns, outputStride - column);
         float* bias = parameters.Floats + ((nint)inputColumns * outputStride) + column;
         float* result = outputs.Floats + ((nint)firstRow * outputStride) + column;
-        Panel panel = Panel.Of(parameters.Floats + column, outputStride, inputColumns, width, rows, scratch + PointerRows.Length(RowsPerLine));
+        Panel panel = Panel.Of(parameters.Floats + column, outputStride, inputColumns, width, rows, scratch + PointerRows.Length(rowsPerLine));
         DenseRows.Compute(rows, found, panel, inputColumns, bias, result, outputStride, width, HasByteInputs);
         if (activation is not null) DenseRows.Activate(activation, rows, result, outputStride, width);
     }
@@ -87,7 +99,7 @@ internal readonly unsafe record struct Panel(nint Start, nint Stride)
     {
         if (rows < LeastRows || stride <= CloseStride) return new Panel((nint)from, stride);
         int packed = MatrixProduct.PanelWidth(width);
-        for (int k = 0; k < depth; k++) new ReadOnlySpan<float>(from + (k * stride), packed).CopyTo(new Span<float>(room + (k * packed), packed));
+        MatrixProduct.Pack(from, stride, depth, packed, room);
         return new Panel((nint)room, packed);
     }
 }

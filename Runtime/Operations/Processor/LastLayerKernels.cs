@@ -131,17 +131,30 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
 
     protected override void GoOn(int rows, int firstRow, int count, float* z, float** found)
     {
+        uint** rowTargets = stackalloc uint*[RowsPerLine];
+        RowLoss* results = stackalloc RowLoss[RowsPerLine];
         for (int i = 0; i < count; i++)
         {
-            int row = firstRow + i;
-            float* gradients = networkGradients.Floats + ((nint)row * OutputStride);
-            RowLoss result = loss.ComputeRow(
-                new ReadOnlySpan<float>(z + (i * OutputStride), OutputStride),
-                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), outputs, rows,
-                new Span<float>(gradients, OutputStride));
-            result.Store(rowLosses, row);
-            Log.NoteLoss(result.Loss, log);
-            found[i] = gradients;
+            rowTargets[i] = targets.Words + ((nint)TargetRow(firstRow + i) * targetStride);
+            found[i] = networkGradients.Floats + ((nint)(firstRow + i) * OutputStride);
+        }
+
+        loss.ComputeRows(new LossRows
+        {
+            Outputs = z,
+            Stride = OutputStride,
+            Targets = rowTargets,
+            TargetStride = targetStride,
+            OutputCount = outputs,
+            Count = count,
+            BatchRows = rows,
+            Gradients = found[0],
+            Results = results,
+        });
+        for (int i = 0; i < count; i++)
+        {
+            results[i].Store(rowLosses, firstRow + i);
+            Log.NoteLoss(results[i].Loss, log);
         }
 
         if (hiddenGradients is null) return;

@@ -80,6 +80,9 @@ internal sealed unsafe class LossSumKernel : LoggedKernel
 /// <summary>loss_forward.comp and loss_backward.comp: the losses of rows of a network's outputs, or the gradients of the mean loss.</summary>
 internal sealed unsafe class LossKernel : BatchKernel
 {
+    /// <summary>Rows that are computed together.</summary>
+    private const int MostRows = 16;
+
     private readonly Loss loss;
     private readonly int count;
     private readonly int rowsPerLine;
@@ -111,13 +114,26 @@ internal sealed unsafe class LossKernel : BatchKernel
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
-        for (int row = firstLine * rowsPerLine; row < Math.Min((firstLine + lines) * rowsPerLine, rows); row++)
+        uint** rowTargets = stackalloc uint*[MostRows];
+        RowLoss* results = stackalloc RowLoss[MostRows];
+        int last = Math.Min((firstLine + lines) * rowsPerLine, rows);
+        for (int first = firstLine * rowsPerLine; first < last; first += MostRows)
         {
-            Span<float> gradients = networkGradients is null ? default : new Span<float>(networkGradients.Floats + ((nint)row * stride), stride);
-            RowLoss found = loss.ComputeRow(
-                new ReadOnlySpan<float>(networkOutputs.Floats + ((nint)row * stride), stride),
-                new ReadOnlySpan<uint>(targets.Words + ((nint)TargetRow(row) * targetStride), targetStride), count, rows, gradients);
-            if (rowLosses is not null) Store(found, row);
+            int some = Math.Min(MostRows, last - first);
+            for (int i = 0; i < some; i++) rowTargets[i] = targets.Words + ((nint)TargetRow(first + i) * targetStride);
+            loss.ComputeRows(new LossRows
+            {
+                Outputs = networkOutputs.Floats + ((nint)first * stride),
+                Stride = stride,
+                Targets = rowTargets,
+                TargetStride = targetStride,
+                OutputCount = count,
+                Count = some,
+                BatchRows = rows,
+                Gradients = networkGradients is null ? null : networkGradients.Floats + ((nint)first * stride),
+                Results = results,
+            });
+            for (int i = 0; rowLosses is not null && i < some; i++) Store(results[i], first + i);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -11,6 +12,9 @@ internal static unsafe class MatrixProduct
 {
     /// <summary>Rows of a tile.</summary>
     public const int TileRows = 6;
+
+    /// <summary>Multiplications and additions of a line of a kernel, at most: a tenth of a millisecond.</summary>
+    public const int PieceOperations = 14_000_000;
 
     /// <summary>The widest panel that any machine's tile has.</summary>
     public const int MostColumns = 32;
@@ -37,18 +41,55 @@ internal static unsafe class MatrixProduct
     /// <param name="start">A row that each row of the result starts from; null for zeros.</param>
     /// <param name="c">The result.</param>
     /// <param name="cStride">From one row of it to the next.</param>
-    /// <param name="columns">Those that are stored.</param>
-    public static void Multiply(int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns)
+    /// <param name="columns">Those that are stored, in whole texels.</param>
+    /// <param name="goesOn">Whether the sums start from what the result holds, in place of that row.</param>
+    public static void Multiply(int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns, bool goesOn = false)
     {
-        if (Vector512.IsHardwareAccelerated) Multiply<Vector512<float>, Simd512>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else if (Vector256.IsHardwareAccelerated) Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else if (Vector128.IsHardwareAccelerated) Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
-        else Multiply<float, SimdNone>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns);
+        if (columns <= Vector128<float>.Count && Vector128.IsHardwareAccelerated)
+            Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (columns <= Vector256<float>.Count && Vector256.IsHardwareAccelerated)
+            Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (Vector512.IsHardwareAccelerated) Multiply<Vector512<float>, Simd512>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (Vector256.IsHardwareAccelerated) Multiply<Vector256<float>, Simd256>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else if (Vector128.IsHardwareAccelerated) Multiply<Vector128<float>, Simd128>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+        else Multiply<float, SimdNone>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
+    }
+
+    /// <summary>Packs columns of a matrix, a row behind the other: <see cref="PanelWidth"/> of them.</summary>
+    /// <param name="from">The first column, with a vector's room behind each row.</param>
+    /// <param name="stride">From row to row.</param>
+    /// <param name="depth">Rows.</param>
+    /// <param name="width">Columns of the panel.</param>
+    /// <param name="to">[depth × width].</param>
+    public static void Pack(float* from, nint stride, int depth, int width, float* to)
+    {
+        if (Vector512.IsHardwareAccelerated && width == 32)
+        {
+            for (int k = 0; k < depth; k++, from += stride, to += width)
+            {
+                Vector512<float> second = Vector512.Load(from + 16);
+                Vector512.Load(from).Store(to);
+                second.Store(to + 16);
+            }
+        }
+        else if (Vector256.IsHardwareAccelerated && width == 16)
+        {
+            for (int k = 0; k < depth; k++, from += stride, to += width)
+            {
+                Vector256<float> second = Vector256.Load(from + 8);
+                Vector256.Load(from).Store(to);
+                second.Store(to + 8);
+            }
+        }
+        else
+        {
+            for (int k = 0; k < depth; k++, from += stride, to += width) new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
+        }
     }
 
     /// <summary>The same by vectors of one width.</summary>
     public static void Multiply<TVector, TSimd>(
-        int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns)
+        int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns, bool goesOn = false)
         where TVector : unmanaged
         where TSimd : struct, ISimd<TVector>
     {
@@ -59,12 +100,13 @@ internal static unsafe class MatrixProduct
             for (int k = 0; k == 0 || k < depth; k += Depth)
             {
                 Panel<TVector, TSimd>(
-                    rows, a, aStep, k, b + (k * bStride) + column, bStride, Math.Min(Depth, depth - k), k > 0,
+                    rows, a, aStep, k, b + (k * bStride) + column, bStride, Math.Min(Depth, depth - k), goesOn || k > 0,
                     start == null ? Zeros : start + column, c + column, cStride, width);
             }
         }
     }
 
+    [SkipLocalsInit]
     private static void Panel<TVector, TSimd>(
         int rows, float** a, nint aStep, int firstTerm, float* b, nint bStride, int depth, bool goesOn, float* start, float* c, nint cStride, int width)
         where TVector : unmanaged
@@ -72,9 +114,26 @@ internal static unsafe class MatrixProduct
     {
         bool isNarrow = width <= TSimd.Width;
         bool isWhole = width == (isNarrow ? TSimd.Width : 2 * TSimd.Width);
-        float* part = stackalloc float[TileRows * MostColumns];
-        float** tile = stackalloc float*[TileRows];
-        for (int row = 0; row < rows; row += TileRows)
+        float* part = stackalloc float[2 * TileRows * MostColumns];
+        float** tile = stackalloc float*[2 * TileRows];
+        int row = 0;
+        for (; isNarrow && row + MatrixTile<TVector, TSimd>.TallRows <= rows; row += MatrixTile<TVector, TSimd>.TallRows)
+        {
+            for (int i = 0; i < MatrixTile<TVector, TSimd>.TallRows; i++) tile[i] = a[row + i] + (firstTerm * aStep);
+            float* to = c + (row * cStride);
+            MatrixTile<TVector, TSimd>.Tall(
+                tile, aStep, b, bStride, depth, goesOn ? to : start, goesOn ? cStride : 0, isWhole ? to : part, isWhole ? cStride : MostColumns);
+            if (!isWhole) CopyPart(part, to, cStride, MatrixTile<TVector, TSimd>.TallRows, width);
+        }
+
+        for (; MatrixTile<TVector, TSimd>.HasLarge && !isNarrow && isWhole && row + MatrixTile<TVector, TSimd>.LargeRows <= rows; row += MatrixTile<TVector, TSimd>.LargeRows)
+        {
+            for (int i = 0; i < MatrixTile<TVector, TSimd>.LargeRows; i++) tile[i] = a[row + i] + (firstTerm * aStep);
+            float* to = c + (row * cStride);
+            MatrixTile<TVector, TSimd>.Large(tile, aStep, b, bStride, depth, goesOn ? to : start, goesOn ? cStride : 0, to, cStride);
+        }
+
+        for (; row < rows; row += TileRows)
         {
             int count = Math.Min(TileRows, rows - row);
             for (int i = 0; i < TileRows; i++) tile[i] = a[row + Math.Min(i, count - 1)] + (firstTerm * aStep);
@@ -83,13 +142,19 @@ internal static unsafe class MatrixProduct
             nint fromStride = goesOn ? cStride : 0;
             float* result = isWhole ? to : part;
             nint resultStride = isWhole ? cStride : MostColumns;
-            if (isNarrow) MatrixTile<TVector, TSimd>.Narrow(tile, aStep, b, bStride, depth, from, fromStride, result, resultStride, count);
+            if (count == 1) MatrixTile<TVector, TSimd>.Single(tile[0], aStep, b, bStride, depth, from, result, isNarrow);
+            else if (isNarrow) MatrixTile<TVector, TSimd>.Narrow(tile, aStep, b, bStride, depth, from, fromStride, result, resultStride, count);
             else MatrixTile<TVector, TSimd>.Wide(tile, aStep, b, bStride, depth, from, fromStride, result, resultStride, count);
-            if (isWhole) continue;
-            for (int i = 0; i < count; i++)
-            {
-                for (int column = 0; column < width; column++) to[(i * cStride) + column] = part[(i * MostColumns) + column];
-            }
+            if (!isWhole) CopyPart(part, to, cStride, count, width);
+        }
+    }
+
+    private static void CopyPart(float* part, float* to, nint stride, int rows, int width)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            for (int column = 0; column < width; column += MatrixShape.ColumnsPerTexel)
+                Vector128.Load(part + (i * MostColumns) + column).Store(to + (i * stride) + column);
         }
     }
 }

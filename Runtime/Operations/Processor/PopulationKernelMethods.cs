@@ -1,12 +1,12 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace NeuralPlugin;
 
-/// <summary>What the kernels of <see cref="ProcessorPopulation"/> share: some rows of all members of a group at once.</summary>
+/// <summary>What the kernels of <see cref="ProcessorPopulation"/> share: some rows of one member at a time, by the products of dense layers.</summary>
 internal abstract unsafe class PopulationMethod : LoggedKernel
 {
-    protected const int Group = ProcessorPopulation.Group;
-    protected const int Lanes = ProcessorPopulation.Lanes;
+    /// <summary>Rows that are in a thread's memory at a time.</summary>
     protected const int MostRows = ProcessorPopulation.Rows;
 
     private readonly MatrixAddress weights;
@@ -19,112 +19,99 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         weights = Matrix("weights");
         features = Matrix("features");
         Members = Size("members");
-        (Inputs, Outputs, HiddenTexels) = (shape.Inputs, shape.Outputs, MatrixShape.Texels(shape.Hidden));
+        Layout = new PopulationLayout(shape);
     }
 
-    /// <summary>Samples, hidden units and their gradients, the parts of the outputs' sums, the outputs, and the gradients of all parameters of a group.</summary>
-    public override int ScratchLength => (Lanes * MostRows * (Inputs + (2 * HiddenTexels) + (2 * Outputs))) + (int)GroupLength + OutputStride;
+    /// <summary>Pointers to rows, hidden units and their gradients, outputs and theirs, and the gradients of all parameters of a member.</summary>
+    public override int ScratchLength =>
+        PointersLength + (2 * MostRows * Layout.HiddenStride) + (2 * MostRows * Layout.OutputStride) + Layout.Length;
 
     /// <summary>As the dispatch says: none in a warm-up.</summary>
     protected int Members { get; }
 
-    protected int Inputs { get; }
+    protected PopulationLayout Layout { get; }
 
-    protected int Outputs { get; }
+    /// <summary>Rows of a batch, columns of it, or outputs.</summary>
+    private int PointersLength => PointerRows.Length(Math.Max(MostRows, Math.Max(Layout.Inputs, Layout.Outputs)));
 
-    protected int HiddenTexels { get; }
+    public override long WorkOf(int rows) => 2L * rows * Members * Layout.HiddenStride * (Layout.Inputs + Layout.Outputs);
 
-    protected int Groups => MatrixShape.CeilingDivide(Members, Group);
+    /// <summary>A member's parameters.</summary>
+    protected float* Weights(int member) => weights.Floats + ((nint)member * Layout.Length);
 
-    protected int OutputStride => MatrixShape.Texels(Outputs) * MatrixShape.ColumnsPerTexel;
-
-    /// <summary>Values of a texel of hidden units: W1's rows, b1, W2's.</summary>
-    protected nint RunLength => (nint)Lanes * (Inputs + 1 + Outputs);
-
-    /// <summary>Values of all parameters of a group.</summary>
-    protected nint GroupLength => (HiddenTexels * RunLength) + ((nint)Lanes * MatrixShape.Texels(Outputs));
-
-    public override long WorkOf(int rows) => 2L * rows * Members * HiddenTexels * MatrixShape.ColumnsPerTexel * (Inputs + Outputs);
-
-    protected float* Weights(int group) => weights.Floats + (group * GroupLength);
-
-    protected Layout LayoutOf(float* scratch) => new(scratch, Inputs, HiddenTexels, Outputs);
-
-    /// <summary>Members of a group that there are.</summary>
-    protected int MembersOf(int group) => Math.Min(Group, Members - (group * Group));
-
-    /// <summary>The hidden units and the outputs of some rows of all members of a group.</summary>
-    protected void ComputeOutputs<TVector, TSimd>(int group, int rows, int firstRow, int count, Layout at)
-        where TVector : unmanaged
-        where TSimd : struct, ISimd<TVector>
+    /// <summary>Where what lies in a thread's memory.</summary>
+    protected Room RoomOf(float* scratch)
     {
-        Broadcast(group, rows, firstRow, count, at.Samples);
-        float* w = Weights(group);
-        nint hiddenStride = (nint)HiddenTexels * Lanes;
-        for (int h = 0; h < HiddenTexels; h++)
-        {
-            float* run = w + (h * RunLength);
-            PopulationLanes<TVector, TSimd>.Multiply(count, at.Samples, run, Inputs, run + ((nint)Inputs * Lanes), at.Hidden + (h * Lanes), hiddenStride);
-        }
+        float* hidden = scratch + PointersLength, hiddenGradients = hidden + (MostRows * Layout.HiddenStride);
+        float* outputs = hiddenGradients + (MostRows * Layout.HiddenStride), outputGradients = outputs + (MostRows * Layout.OutputStride);
+        return new Room((float**)scratch, hidden, hiddenGradients, outputs, outputGradients, outputGradients + (MostRows * Layout.OutputStride));
+    }
 
-        activation.Activate(new Span<float>(at.Hidden, (int)(count * hiddenStride)));
-        PopulationLanes<TVector, TSimd>.MultiplyOutputs(count, at.Hidden, HiddenTexels, w + ((nint)(Inputs + 1) * Lanes), RunLength, Outputs, at.Sums);
-        float* outputBias = w + (HiddenTexels * RunLength);
-        for (int j = 0; j < Outputs; j++)
-        {
-            float* bias = outputBias + (j / MatrixShape.ColumnsPerTexel * Lanes) + (j % MatrixShape.ColumnsPerTexel);
-            for (int row = 0; row < count; row++)
-            {
-                float* sums = at.Sums + (((row * Outputs) + j) * Lanes);
-                float* z = at.Outputs + (row * OutputStride) + j;
-                for (int m = 0; m < Group; m++, sums += MatrixShape.ColumnsPerTexel)
-                    z[m * MostRows * OutputStride] = bias[m * MatrixShape.ColumnsPerTexel] + (sums[0] + sums[1] + (sums[2] + sums[3]));
-            }
-        }
+    /// <summary>Rows of a member's batch, which follow each other.</summary>
+    protected float* Features(long firstSample) => features.Floats + ((nint)firstSample * Layout.InputStride);
+
+    /// <summary>The hidden units and the outputs of some rows of a member.</summary>
+    protected void ComputeOutputs(int member, long firstSample, int count, Room at)
+    {
+        float* w = Weights(member), x = Features(firstSample);
+        int stride = Layout.HiddenStride;
+        for (int row = 0; row < count; row++) at.Pointers[row] = x + (row * Layout.InputStride);
+        MatrixProduct.Multiply(count, at.Pointers, 1, w, stride, Layout.Inputs, w + Layout.HiddenBias, at.Hidden, stride, stride);
+        activation.Activate(new Span<float>(at.Hidden, count * stride));
+        for (int row = 0; row < count; row++)
+            Project(at.Hidden + (row * stride), w + Layout.OutputWeights, stride, Layout.Outputs, w + Layout.OutputBias, at.Outputs + (row * Layout.OutputStride));
     }
 
     /// <summary>The gradients before the activation.</summary>
-    protected void Backward(int length, Layout at) => activation.Backward(new Span<float>(at.HiddenGradients, length), new ReadOnlySpan<float>(at.Hidden, length));
+    protected void Backward(int count, Room at) => activation.Backward(
+        new Span<float>(at.HiddenGradients, count * Layout.HiddenStride), new ReadOnlySpan<float>(at.Hidden, count * Layout.HiddenStride));
 
-    /// <summary>The samples of some rows of all members, each value over the lanes of its member; those of members that are not there are those of the last.</summary>
-    private void Broadcast(int group, int rows, int firstRow, int count, float* samples)
+    /// <summary>
+    /// z_j = b_j + h · w_j. A sum has sixteen parts, which take the units by turns and are added in pairs, so that its bits do not depend on the vectors of the machine.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Project(float* h, float* w, int length, int outputs, float* bias, float* z)
     {
-        int stride = MatrixShape.Texels(Inputs) * MatrixShape.ColumnsPerTexel, last = MembersOf(group) - 1;
-        for (int m = 0; m < Group; m++)
+        for (int j = 0; j < outputs; j++, w += length)
         {
-            for (int row = 0; row < count; row++)
+            Vector256<float> lower = default, upper = default;
+            for (int i = 0; i < length; i += PopulationLayout.HiddenBlock)
             {
-                float* from = features.Floats + ((nint)((((group * Group) + Math.Min(m, last)) * (long)rows) + firstRow + row) * stride);
-                float* to = samples + ((nint)row * Inputs * Lanes) + (m * MatrixShape.ColumnsPerTexel);
-                for (int i = 0; i < Inputs; i++, to += Lanes) Vector128.Create(from[i]).Store(to);
+                lower = Vector256.MultiplyAddEstimate(Vector256.Load(h + i), Vector256.Load(w + i), lower);
+                upper = Vector256.MultiplyAddEstimate(Vector256.Load(h + i + Vector256<float>.Count), Vector256.Load(w + i + Vector256<float>.Count), upper);
             }
+
+            Vector256<float> half = lower + upper;
+            Vector128<float> quarter = half.GetLower() + half.GetUpper();
+            quarter += Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1));
+            quarter += Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2));
+            z[j] = bias[j] + quarter.ToScalar();
         }
     }
 
-    /// <summary>Where what lies in a thread's memory.</summary>
-    protected readonly struct Layout(float* scratch, int inputs, int hiddenTexels, int outputs)
+    /// <summary>Parts of a thread's memory.</summary>
+    protected readonly struct Room(float** pointers, float* hidden, float* hiddenGradients, float* outputs, float* outputGradients, float* gradients)
     {
-        /// <summary>[rows × inputs], each broadcast.</summary>
-        public float* Samples => scratch;
+        public float** Pointers => pointers;
 
-        /// <summary>[rows × hidden texels].</summary>
-        public float* Hidden => Samples + (MostRows * inputs * Lanes);
+        /// <summary>[rows × hidden].</summary>
+        public float* Hidden => hidden;
 
-        /// <summary>[rows × hidden texels].</summary>
-        public float* HiddenGradients => Hidden + (MostRows * hiddenTexels * Lanes);
+        /// <summary>[rows × hidden].</summary>
+        public float* HiddenGradients => hiddenGradients;
 
-        /// <summary>[rows × outputs], the parts of each output's sum; then the gradients of the outputs, broadcast.</summary>
-        public float* Sums => HiddenGradients + (MostRows * hiddenTexels * Lanes);
+        /// <summary>[rows × outputs], with their padding.</summary>
+        public float* Outputs => outputs;
 
-        /// <summary>[members × rows], each a row of outputs with its padding, which is zero.</summary>
-        public float* Outputs => Sums + (MostRows * outputs * Lanes);
+        /// <summary>[rows × outputs], with their padding.</summary>
+        public float* OutputGradients => outputGradients;
 
-        /// <summary>As the parameters of a group.</summary>
-        public float* Gradients => Outputs + (MostRows * outputs * Lanes);
+        /// <summary>As the parameters of a member.</summary>
+        public float* Gradients => gradients;
     }
 }
 
-/// <summary>network_population_forward.comp: the outputs of every member's rows, or their probabilities. A line is some rows of a group.</summary>
+/// <summary>network_population_forward.comp: the outputs of every member's rows, or their probabilities. A line is some rows of some members.</summary>
 internal sealed unsafe class PopulationForwardKernel : PopulationMethod
 {
     private readonly MatrixAddress results;
@@ -138,38 +125,29 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
-        if (Vector512.IsHardwareAccelerated) Run<Vector512<float>, Simd512>(rows, firstLine, lines, scratch);
-        else if (Vector256.IsHardwareAccelerated) Run<Vector256<float>, Simd256>(rows, firstLine, lines, scratch);
-        else if (Vector128.IsHardwareAccelerated) Run<Vector128<float>, Simd128>(rows, firstLine, lines, scratch);
-        else Run<float, SimdNone>(rows, firstLine, lines, scratch);
-    }
-
-    private void Run<TVector, TSimd>(int rows, int firstLine, int lines, float* scratch)
-        where TVector : unmanaged
-        where TSimd : struct, ISimd<TVector>
-    {
-        if (rows == 0 || Groups == 0) return;   // a warm-up
-        Layout at = LayoutOf(scratch);
+        if (rows == 0 || Members == 0) return;   // a warm-up
+        int groups = MatrixShape.CeilingDivide(Members, ProcessorPopulation.Group), stride = Layout.OutputStride;
+        Room at = RoomOf(scratch);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            int group = line % Groups, firstRow = line / Groups * MostRows, count = Math.Min(MostRows, rows - firstRow);
-            ComputeOutputs<TVector, TSimd>(group, rows, firstRow, count, at);
-            for (int m = 0; m < MembersOf(group); m++)
+            int first = line % groups * ProcessorPopulation.Group, firstRow = line / groups * MostRows, count = Math.Min(MostRows, rows - firstRow);
+            for (int member = first; member < Math.Min(first + ProcessorPopulation.Group, Members); member++)
             {
+                long sample = ((long)member * rows) + firstRow;
+                ComputeOutputs(member, sample, count, at);
                 for (int row = 0; row < count; row++)
                 {
-                    nint sample = ((nint)((group * Group) + m) * rows) + firstRow + row;
-                    ReadOnlySpan<float> outputs = new(at.Outputs + (((m * MostRows) + row) * OutputStride), OutputStride);
-                    Span<float> to = new(results.Floats + (sample * OutputStride), OutputStride);
-                    if (areProbabilities) Softmax.Probabilities(outputs, Outputs, to);
-                    else outputs[..Outputs].CopyTo(to);
+                    ReadOnlySpan<float> outputs = new(at.Outputs + (row * stride), stride);
+                    Span<float> to = new(results.Floats + ((nint)(sample + row) * stride), stride);
+                    if (areProbabilities) Softmax.Probabilities(outputs, Layout.Outputs, to);
+                    else outputs[..Layout.Outputs].CopyTo(to);
                 }
             }
         }
     }
 }
 
-/// <summary>network_population_step.comp: a training step of every member on its whole batch. A line is a group.</summary>
+/// <summary>network_population_step.comp: a training step of every member on its whole batch. A line is some members.</summary>
 internal sealed unsafe class PopulationStepKernel : PopulationMethod
 {
     private readonly MatrixAddress targets;
@@ -191,109 +169,86 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
-        if (Vector512.IsHardwareAccelerated) Run<Vector512<float>, Simd512>(rows, firstLine, lines, scratch);
-        else if (Vector256.IsHardwareAccelerated) Run<Vector256<float>, Simd256>(rows, firstLine, lines, scratch);
-        else if (Vector128.IsHardwareAccelerated) Run<Vector128<float>, Simd128>(rows, firstLine, lines, scratch);
-        else Run<float, SimdNone>(rows, firstLine, lines, scratch);
-    }
-
-    private void Run<TVector, TSimd>(int rows, int firstLine, int lines, float* scratch)
-        where TVector : unmanaged
-        where TSimd : struct, ISimd<TVector>
-    {
-        Layout at = LayoutOf(scratch);
-        for (int group = firstLine; group < Math.Min(firstLine + lines, Groups); group++)
+        Room at = RoomOf(scratch);
+        int first = firstLine * ProcessorPopulation.Group, last = Math.Min((firstLine + lines) * ProcessorPopulation.Group, Members);
+        for (int member = first; member < last; member++)
         {
-            new Span<float>(at.Gradients, (int)GroupLength).Clear();
-            for (int m = 0; m < MembersOf(group); m++) *LossOf(group, m) = 0;
+            float sum = 0;
             for (int firstRow = 0; firstRow < rows; firstRow += MostRows)
             {
                 int count = Math.Min(MostRows, rows - firstRow);
-                ComputeOutputs<TVector, TSimd>(group, rows, firstRow, count, at);
-                ComputeLosses(group, rows, firstRow, count, at);
-                AddGradients<TVector, TSimd>(group, count, at);
+                long sample = ((long)member * rows) + firstRow;
+                ComputeOutputs(member, sample, count, at);
+                sum += ComputeLosses(rows, sample, count, at);
+                AddGradients(member, sample, count, firstRow > 0, at);
             }
 
-            update.Run(group * GroupLength, (int)GroupLength, at.Gradients);
-            for (int m = 0; m < MembersOf(group); m++)
-            {
-                *LossOf(group, m) /= rows;
-                if (!float.IsFinite(*LossOf(group, m))) KeepMember(group, m);
-            }
+            float* mean = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
+            *mean = sum / rows;
+            if (float.IsFinite(*mean)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients);
+            else update.Keep((nint)member * Layout.Length, Layout.Length);   // the others go on
         }
     }
 
-    private float* LossOf(int group, int m) => losses.Floats + ((nint)((group * Group) + m) * MatrixShape.ColumnsPerTexel);
-
-    /// <summary>The losses, and the gradients of the outputs, each broadcast over the lanes of its member.</summary>
-    private void ComputeLosses(int group, int rows, int firstRow, int count, Layout at)
+    /// <summary>The gradients of the outputs, and the sum of the losses.</summary>
+    [SkipLocalsInit]
+    private float ComputeLosses(int rows, long firstSample, int count, Room at)
     {
-        int there = MembersOf(group);
-        if (there < Group) new Span<float>(at.Sums, count * Outputs * Lanes).Clear();
-        for (int m = 0; m < there; m++)
+        uint** rowTargets = stackalloc uint*[MostRows];
+        RowLoss* results = stackalloc RowLoss[MostRows];
+        for (int row = 0; row < count; row++)
         {
-            float* sum = LossOf(group, m);
-            for (int row = 0; row < count; row++)
-            {
-                float* z = at.Outputs + (((m * MostRows) + row) * OutputStride);
-                Span<float> gradients = new(at.Gradients + GroupLength, OutputStride);
-                for (int j = Outputs; j < OutputStride; j++) z[j] = 0;
-                nint sample = ((nint)((group * Group) + m) * rows) + firstRow + row;
-                *sum += loss.ComputeRow(
-                    new ReadOnlySpan<float>(z, OutputStride), new ReadOnlySpan<uint>(targets.Words + (sample * targetStride), targetStride), Outputs, rows,
-                    gradients).Loss;
-                float* to = at.Sums + ((nint)row * Outputs * Lanes) + (m * MatrixShape.ColumnsPerTexel);
-                for (int j = 0; j < Outputs; j++, to += Lanes) Vector128.Create(gradients[j]).Store(to);
-            }
+            rowTargets[row] = targets.Words + ((nint)(firstSample + row) * targetStride);
+            for (int j = Layout.Outputs; j < Layout.OutputStride; j++) at.Outputs[(row * Layout.OutputStride) + j] = 0;
         }
-    }
 
-    private void AddGradients<TVector, TSimd>(int group, int count, Layout at)
-        where TVector : unmanaged
-        where TSimd : struct, ISimd<TVector>
-    {
-        float* w = Weights(group);
-        nint hiddenStride = (nint)HiddenTexels * Lanes, outputs = (nint)(Inputs + 1) * Lanes;
-        for (int h = 0; h < HiddenTexels; h++)
+        loss.ComputeRows(new LossRows
         {
-            PopulationLanes<TVector, TSimd>.Multiply(count, at.Sums, w + (h * RunLength) + outputs, Outputs, null, at.HiddenGradients + (h * Lanes), hiddenStride);
-            PopulationLanes<TVector, TSimd>.AddOuter(count, at.Sums, Outputs, at.Hidden + (h * Lanes), hiddenStride, at.Gradients + (h * RunLength) + outputs);
-        }
+            Outputs = at.Outputs,
+            Stride = Layout.OutputStride,
+            Targets = rowTargets,
+            TargetStride = targetStride,
+            OutputCount = Layout.Outputs,
+            Count = count,
+            BatchRows = rows,
+            Gradients = at.OutputGradients,
+            Results = results,
+        });
+        float sum = 0;
+        for (int row = 0; row < count; row++) sum += results[row].Loss;
+        return sum;
+    }
 
-        Backward((int)(count * hiddenStride), at);
-        for (int h = 0; h < HiddenTexels; h++)
+    private void AddGradients(int member, long firstSample, int count, bool goesOn, Room at)
+    {
+        (int stride, int outputStride) = (Layout.HiddenStride, Layout.OutputStride);
+        float* w = Weights(member), x = Features(firstSample), g = at.Gradients;
+        for (int j = 0; j < Layout.Outputs; j++) at.Pointers[j] = at.OutputGradients + j;
+        MatrixProduct.Multiply(Layout.Outputs, at.Pointers, outputStride, at.Hidden, stride, count, null, g + Layout.OutputWeights, stride, stride, goesOn);
+        SumRows(at.OutputGradients, count, outputStride, g + Layout.OutputBias, goesOn);
+        for (int row = 0; row < count; row++) at.Pointers[row] = at.OutputGradients + (row * outputStride);
+        MatrixProduct.Multiply(count, at.Pointers, 1, w + Layout.OutputWeights, stride, Layout.Outputs, null, at.HiddenGradients, stride, stride);
+        Backward(count, at);
+        for (int i = 0; i < Layout.Inputs; i++) at.Pointers[i] = x + i;
+        MatrixProduct.Multiply(Layout.Inputs, at.Pointers, Layout.InputStride, at.HiddenGradients, stride, count, null, g, stride, stride, goesOn);
+        SumRows(at.HiddenGradients, count, stride, g + Layout.HiddenBias, goesOn);
+    }
+
+    private static void SumRows(float* rows, int count, int stride, float* sums, bool goesOn)
+    {
+        int i = 0;
+        for (; i + Vector256<float>.Count <= stride; i += Vector256<float>.Count)
         {
-            float* d = at.HiddenGradients + (h * Lanes), g = at.Gradients + (h * RunLength), bias = g + ((nint)Inputs * Lanes);
-            PopulationLanes<TVector, TSimd>.AddOuter(count, at.Samples, Inputs, d, hiddenStride, g);
-            for (int row = 0; row < count; row++) Add(new ReadOnlySpan<float>(d + (row * hiddenStride), Lanes), new Span<float>(bias, Lanes));
+            Vector256<float> sum = goesOn ? Vector256.Load(sums + i) : default;
+            for (int row = 0; row < count; row++) sum += Vector256.Load(rows + (row * stride) + i);
+            sum.Store(sums + i);
         }
 
-        AddOutputBiases(count, at);
-    }
-
-    private static void Add(ReadOnlySpan<float> values, Span<float> sums)
-    {
-        for (int i = 0; i < Lanes; i += System.Numerics.Vector<float>.Count)
-            (new System.Numerics.Vector<float>(sums[i..]) + new System.Numerics.Vector<float>(values[i..])).CopyTo(sums[i..]);
-    }
-
-    private void AddOutputBiases(int count, Layout at)
-    {
-        float* biases = at.Gradients + (HiddenTexels * RunLength);
-        for (int j = 0; j < Outputs; j++)
+        for (; i < stride; i += MatrixShape.ColumnsPerTexel)
         {
-            float* to = biases + (j / MatrixShape.ColumnsPerTexel * Lanes) + (j % MatrixShape.ColumnsPerTexel);
-            for (int row = 0; row < count; row++)
-            {
-                float* from = at.Sums + (((row * Outputs) + j) * Lanes);
-                for (int lane = 0; lane < Lanes; lane += MatrixShape.ColumnsPerTexel) to[lane] += from[lane];
-            }
+            Vector128<float> sum = goesOn ? Vector128.Load(sums + i) : default;
+            for (int row = 0; row < count; row++) sum += Vector128.Load(rows + (row * stride) + i);
+            sum.Store(sums + i);
         }
-    }
-
-    /// <summary>A member whose loss is not finite keeps its weights and the optimizer's state of them.</summary>
-    private void KeepMember(int group, int m)
-    {
-        for (nint at = (group * GroupLength) + (m * MatrixShape.ColumnsPerTexel); at < (group + 1) * GroupLength; at += Lanes) update.Keep(at, MatrixShape.ColumnsPerTexel);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class ProcessorKernels(KernelFamily family, DeviceLimits limits)
         Activation? activation = computation.Activation;
         return new KernelChoice(
             new KernelSource("dense_forward.comp") { Method = dispatch => new DenseForwardKernel(dispatch, activation) },
-            DenseForwardKernel.GridFor(computation.Output.Shape.TexelsPerRow));
+            DenseForwardKernel.GridFor(computation.Output.Shape.TexelsPerRow, computation.Input.Shape.Columns));
     }
 
     public override KernelChoice BackwardInput(DenseBackwardInput computation)
@@ -31,7 +31,7 @@ internal sealed class ProcessorKernels(KernelFamily family, DeviceLimits limits)
         Activation? activation = computation.Activation;
         return new KernelChoice(
             new KernelSource("dense_backward_input.comp") { Method = dispatch => new DenseBackwardInputKernel(dispatch, activation) },
-            DenseForwardKernel.GridFor(computation.InputGradients.Shape.TexelsPerRow));
+            DenseForwardKernel.GridFor(computation.InputGradients.Shape.TexelsPerRow, computation.OutputGradients.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel));
     }
 
     public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
@@ -40,7 +40,7 @@ internal sealed class ProcessorKernels(KernelFamily family, DeviceLimits limits)
         MatrixShape parameters = computation.OutputGradients.Shape with { Rows = computation.Input.Shape.Columns + 1 };
         return new KernelChoice(
             new KernelSource("dense_backward_weights.comp") { Method = dispatch => new DenseBackwardWeightsKernel(dispatch, optimizer) },
-            DenseBackwardWeightsKernel.GridFor(parameters, computation.Sum is not null));
+            DenseBackwardWeightsKernel.GridFor(parameters, computation.OutputGradients.Shape.Rows, computation.Sum is not null));
     }
 
     public override KernelChoice? LastLayerLoss(LastLayerLoss computation)

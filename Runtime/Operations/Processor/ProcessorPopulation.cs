@@ -1,24 +1,66 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The populations of <see cref="ProcessorFamily"/>. The parameters of eight members share a row of the matrix, their texels by turns. A member's
-/// texels are, for each texel of hidden units, the rows of W1, then b1, then the rows of W2 transposed; and behind all of them b2. So one texel
-/// of all eight is what vectors take, a lane for each unit of each member, and a member's parameters are read from the first to the last.
+/// Where the parameters of a member lie in its row: W1 [inputs × hidden], b1, W2 transposed [outputs × hidden], so that all are walked along hidden units, and b2. Hidden
+/// units are padded to whole blocks, outputs to whole texels.
+/// </summary>
+internal sealed class PopulationLayout(PopulationShape shape)
+{
+    /// <summary>Units of a block: a vector of the widest machine.</summary>
+    public const int HiddenBlock = 16;
+
+    public int Inputs => shape.Inputs;
+
+    public int Outputs => shape.Outputs;
+
+    /// <summary>From one row of features to the next.</summary>
+    public int InputStride { get; } = MatrixShape.Texels(shape.Inputs) * MatrixShape.ColumnsPerTexel;
+
+    /// <summary>From one row of hidden units to the next, and so of both matrices of weights.</summary>
+    public int HiddenStride { get; } = MatrixShape.CeilingDivide(shape.Hidden, HiddenBlock) * HiddenBlock;
+
+    /// <summary>From one row of outputs to the next.</summary>
+    public int OutputStride { get; } = MatrixShape.Texels(shape.Outputs) * MatrixShape.ColumnsPerTexel;
+
+    /// <summary>Where b1 is.</summary>
+    public int HiddenBias => Inputs * HiddenStride;
+
+    /// <summary>Where W2 is.</summary>
+    public int OutputWeights => HiddenBias + HiddenStride;
+
+    /// <summary>Where b2 is.</summary>
+    public int OutputBias => OutputWeights + (Outputs * HiddenStride);
+
+    /// <summary>Values of a member.</summary>
+    public int Length => OutputBias + OutputStride;
+
+    /// <summary>The same where it may be more than a matrix has.</summary>
+    public static long LengthOf(PopulationShape shape)
+    {
+        long stride = MatrixShape.CeilingDivide(shape.Hidden, HiddenBlock) * (long)HiddenBlock;
+        return ((shape.Inputs + 1L + shape.Outputs) * stride) + (MatrixShape.Texels(shape.Outputs) * (long)MatrixShape.ColumnsPerTexel);
+    }
+}
+
+/// <summary>
+/// The kernels of populations on the processor: each member is a small network, by the products of dense layers, a row of the matrix each.
 /// </summary>
 internal sealed class ProcessorPopulation : PopulationKernels
 {
-    /// <summary>Members that share a row.</summary>
+    /// <summary>Members of a line.</summary>
     public const int Group = 8;
 
-    /// <summary>Values of one texel of all members of a group.</summary>
-    public const int Lanes = Group * MatrixShape.ColumnsPerTexel;
-
     /// <summary>Rows of a prediction's line, and rows that a step has in memory at a time.</summary>
-    public const int Rows = 8;
+    public const int Rows = 32;
+
+    private readonly PopulationLayout layout;
 
     /// <exception cref="DeviceLimitException">Its parameters are too large for one matrix.</exception>
-    public ProcessorPopulation(PopulationShape shape, DeviceLimits limits) : base(shape) =>
-        ParameterMatrix = limits.Shape(Groups, Lanes * (((long)HiddenTexels * RunTexels) + MatrixShape.Texels(shape.Outputs)), "The parameters of a population");
+    public ProcessorPopulation(PopulationShape shape, DeviceLimits limits) : base(shape)
+    {
+        ParameterMatrix = limits.Shape(shape.Members, PopulationLayout.LengthOf(shape), "The parameters of a population");
+        layout = new PopulationLayout(shape);
+    }
 
     public override MatrixShape ParameterMatrix { get; }
 
@@ -26,17 +68,12 @@ internal sealed class ProcessorPopulation : PopulationKernels
 
     private int Groups => MatrixShape.CeilingDivide(Shape.Members, Group);
 
-    private int HiddenTexels => MatrixShape.Texels(Shape.Hidden);
+    public override int RowOf(int member) => member;
 
-    private int RunTexels => Shape.Inputs + 1 + Shape.Outputs;
+    public override int HiddenColumn(int member, int input, int unit) => (input * layout.HiddenStride) + unit;
 
-    public override int RowOf(int member) => member / Group;
-
-    public override int HiddenColumn(int member, int input, int unit) => Column(member, (unit / MatrixShape.ColumnsPerTexel * RunTexels) + input, unit);
-
-    public override int OutputColumn(int member, int unit, int output) => unit < Shape.Hidden
-        ? Column(member, (unit / MatrixShape.ColumnsPerTexel * RunTexels) + Shape.Inputs + 1 + output, unit)
-        : Column(member, (HiddenTexels * RunTexels) + (output / MatrixShape.ColumnsPerTexel), output);
+    public override int OutputColumn(int member, int unit, int output) =>
+        unit < Shape.Hidden ? layout.OutputWeights + (output * layout.HiddenStride) + unit : layout.OutputBias + output;
 
     /// <summary>All: their gradients are summed in a thread's own memory.</summary>
     public override int RowsPerStep(int batchRows) => batchRows;
@@ -61,7 +98,4 @@ internal sealed class ProcessorPopulation : PopulationKernels
             new KernelSource("network_population_forward.comp") { Method = dispatch => new PopulationForwardKernel(dispatch, shape, activation) },
             new DispatchGrid(Groups, RowsPerGroupX: Rows));
     }
-
-    private static int Column(int member, int texel, int column) =>
-        (((texel * Group) + (member % Group)) * MatrixShape.ColumnsPerTexel) + (column % MatrixShape.ColumnsPerTexel);
 }

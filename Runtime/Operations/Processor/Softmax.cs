@@ -43,7 +43,8 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
     /// <param name="logits">A row with its padding.</param>
     /// <param name="mask">A bit for each class that is allowed.</param>
     /// <param name="terms">As long as the logits, written.</param>
-    public static Softmax Of(ReadOnlySpan<float> logits, ReadOnlySpan<uint> mask, Span<float> terms)
+    /// <param name="withEntropy">Whether the entropy is wanted; else it is 0.</param>
+    public static Softmax Of(ReadOnlySpan<float> logits, ReadOnlySpan<uint> mask, Span<float> terms, bool withEntropy = true)
     {
         ReadOnlySpan<Vector128<float>> z = MemoryMarshal.Cast<float, Vector128<float>>(logits);
         Span<Vector128<float>> exponentials = MemoryMarshal.Cast<float, Vector128<float>>(terms);
@@ -53,7 +54,7 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
         int best = -1;
         for (int t = 0; t < z.Length; t++)
         {
-            Vector128<float> allowed = Allowed(mask, t), shifted = Shifted(z[t], maximum);
+            Vector128<float> allowed = Allowed(mask, t);
             if (best < 0)
             {
                 uint isBest = (Vector128.Equals(z[t], Vector128.Create(maximum)) & allowed).ExtractMostSignificantBits();
@@ -62,11 +63,11 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
 
             exponentials[t] = allowed & Vector128.Exp(z[t] - Vector128.Create(maximum));
             sums += exponentials[t];
-            weighted += exponentials[t] * (allowed & shifted);
+            if (withEntropy) weighted += exponentials[t] * (allowed & Shifted(z[t], maximum));
         }
 
         float sum = Vector128.Sum(sums), logSum = MathF.Log(sum);
-        return new Softmax(maximum, sum, logSum, logSum - (Vector128.Sum(weighted) / sum), Math.Max(best, 0));
+        return new Softmax(maximum, sum, logSum, withEntropy ? logSum - (Vector128.Sum(weighted) / sum) : 0, Math.Max(best, 0));
     }
 
     /// <summary>All bits of those of four classes that are allowed.</summary>
@@ -90,8 +91,7 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
 
     private static float GreatestOf(Vector128<float> texel)
     {
-        float greatest = texel[0];
-        for (int i = 1; i < Texel; i++) greatest = texel[i] > greatest ? texel[i] : greatest;
-        return greatest;
+        Vector128<float> pairs = Greater(texel, Vector128.Shuffle(texel, Vector128.Create(2, 3, 0, 1)));
+        return Greater(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 }

@@ -29,10 +29,12 @@ internal sealed class DataCommand : Command
 
     private readonly Option<int> seed = NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(1);
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     public DataCommand() : base("data", "Trains a classifier on a folder of IDX files; a line an epoch.")
     {
         Arguments.Add(folder);
-        foreach (Option option in new Option[] { hidden, batch, epochs, learningRate, optimizer, seed }) Options.Add(option);
+        foreach (Option option in new Option[] { hidden, batch, epochs, learningRate, optimizer, seed, device }) Options.Add(option);
         SetAction(arguments => Run(ReadOptions(arguments)));
     }
 
@@ -50,6 +52,7 @@ internal sealed class DataCommand : Command
             Optimizer = kind,
             Seed = arguments.GetValue(seed),
             DropLast = true,
+            Device = arguments.GetRequiredValue(device),
         };
     }
 
@@ -59,7 +62,7 @@ internal sealed class DataCommand : Command
         clock.Enter(Phase.Data);
         ImageData data = ImageDataLoader.LoadFolder(options.DataFolder!);
         clock.Enter(Phase.StartUp);
-        using NeuralDevice device = NeuralDevice.CreateHeadless();
+        using NeuralDevice device = DeviceOption.Open(options.Device);
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
         using Classifier classifier = options.CreateClassifier(device, data);
         new DigitsTraining(classifier, data, options, clock).Run(new LinePerEpoch(clock), CancellationToken.None);

@@ -17,10 +17,12 @@ internal sealed class SceneBenchmarkCommand : Command
     private readonly Option<int> seed = NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for benchmark.json [default: out/benchmark]");
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     public SceneBenchmarkCommand(IAnsiConsole console, CancellationToken cancellation)
         : base("benchmark", "Every scene, training off and on: what a frame takes, and training of it.")
     {
-        foreach (var option in (Option[])[frames, seed, outFolder]) Options.Add(option);
+        foreach (var option in (Option[])[frames, seed, outFolder, device]) Options.Add(option);
         SetAction(arguments =>
         {
             Run(arguments, console.Profile.Out.Writer, cancellation);
@@ -31,15 +33,16 @@ internal sealed class SceneBenchmarkCommand : Command
     private void Run(ParseResult arguments, TextWriter output, CancellationToken cancellation)
     {
         var json = OutputFile.Prepare(arguments.GetValue(outFolder) ?? Path.Combine("out", "benchmark"), "benchmark.json");
-        var (count, seedNumber) = (arguments.GetValue(frames), arguments.GetValue(seed));
-        output.WriteLine(Invariant($"benchmark: {count} frames a case, as fast as they go; the {Settling} before them are left out. Times in ms."));
+        var (count, seedNumber, kind) = (arguments.GetValue(frames), arguments.GetValue(seed), arguments.GetRequiredValue(device));
+        output.WriteLine(Invariant($"benchmark: {count} frames a case, as fast as they go, on {DeviceOption.NameOf(kind)}; the {Settling} before them are left out. Times in ms."));
         output.WriteLine("scene      training                 frame: median      p99   training: median      p99   steps a frame");
         var rows = new List<Row>();
         foreach (var (name, create, budget) in SceneFactory.All)
         {
             foreach (var training in (TrainingBudget[])[TrainingBudget.Off, budget])
             {
-                var row = Measure(name, create(), training, count, seedNumber, cancellation);
+                var row = Measure(
+                    name, create(), new SceneOptions(Settling + count, seedNumber, training, OutFolder: null, Every: null) { Device = kind }, count, cancellation);
                 rows.Add(row);
                 output.WriteLine(Invariant(
                     $"{name,-10} {row.Training,-22} {row.FrameMedian,15:F2} {row.FrameP99,8:F2} {row.TrainingMedian,18:F2} {row.TrainingP99,8:F2} {row.StepsPerFrame,15:F2}"));
@@ -50,9 +53,9 @@ internal sealed class SceneBenchmarkCommand : Command
         output.WriteLine(Invariant($"the same in {json.Path}"));
     }
 
-    private static Row Measure(string name, IScene scene, TrainingBudget budget, int frames, int seed, CancellationToken cancellation)
+    private static Row Measure(string name, IScene scene, SceneOptions options, int frames, CancellationToken cancellation)
     {
-        using var player = new ScenePlayer(scene, new SceneOptions(Settling + frames, seed, budget, OutFolder: null, Every: null));
+        using var player = new ScenePlayer(scene, options);
         player.Load();
         var statistics = player.Context.Statistics;
         var steps = 0L;
@@ -64,7 +67,7 @@ internal sealed class SceneBenchmarkCommand : Command
         }
 
         return new Row(
-            name, budget.ToString(), Quantile(statistics.FrameMilliseconds, 0.5), Quantile(statistics.FrameMilliseconds, 0.99),
+            name, options.Budget.ToString(), Quantile(statistics.FrameMilliseconds, 0.5), Quantile(statistics.FrameMilliseconds, 0.99),
             Quantile(statistics.TrainingMilliseconds, 0.5), Quantile(statistics.TrainingMilliseconds, 0.99), (statistics.Steps - steps) / (double)frames);
     }
 

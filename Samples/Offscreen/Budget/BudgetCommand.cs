@@ -20,12 +20,14 @@ internal sealed class BudgetCommand : Command
         Description = "Without a GPU: dispatches on the software driver's worker threads; else inside their calls, where no worker wakes late",
     };
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for budget.png and budget.json [default: out/budget]");
 
     public BudgetCommand(IAnsiConsole console, CancellationToken cancellation)
         : base("budget", "What training costs a game's frames: off, and with budgets of 1, 2 and 4 milliseconds.")
     {
-        foreach (var option in (Option[])[frames, rounds, seed, workers, outFolder]) Options.Add(option);
+        foreach (var option in (Option[])[frames, rounds, seed, workers, device, outFolder]) Options.Add(option);
         SetAction(arguments =>
         {
             Run(arguments, console.Profile.Out.Writer, cancellation);
@@ -39,12 +41,12 @@ internal sealed class BudgetCommand : Command
         var (picture, json) = (OutputFile.Prepare(folder, "budget.png"), OutputFile.Prepare(folder, "budget.json"));
         var data = ImageDataLoader.LoadEmbedded();
         var inline = !arguments.GetValue(workers);
-        var (frameCount, roundCount) = (arguments.GetValue(frames), arguments.GetValue(rounds));
+        var (frameCount, roundCount, kind) = (arguments.GetValue(frames), arguments.GetValue(rounds), arguments.GetRequiredValue(device));
         output.WriteLine(Invariant(
-            $"budget: {roundCount} rounds of {frameCount} frames a case at 60 a second; the first {BudgetLoop.Settling} frames of each are left out"));
-        output.WriteLine(inline ? "a software driver runs its dispatches inside their calls (--workers: on its worker threads)" : "a software driver runs its dispatches on its worker threads");
+            $"budget: {roundCount} rounds of {frameCount} frames a case at 60 a second, on {DeviceOption.NameOf(kind)}; the first {BudgetLoop.Settling} frames of each are left out"));
+        if (kind == DeviceOption.OpenGL) output.WriteLine(inline ? "a software driver runs its dispatches inside their calls (--workers: on its worker threads)" : "a software driver runs its dispatches on its worker threads");
         var runs = Enumerable.Range(0, roundCount)
-            .SelectMany(_ => Budgets.Select(budget => BudgetLoop.Run(data, budget, frameCount, arguments.GetValue(seed), inline, cancellation))).ToArray();
+            .SelectMany(_ => Budgets.Select(budget => BudgetLoop.Run(data, budget, frameCount, arguments.GetValue(seed), kind, inline, cancellation))).ToArray();
         BudgetRun[] best = [.. Budgets.Select(budget => BestOf(runs.Where(run => run.Budget == budget)))];
         output.Write(Table(best));
         picture.Write(BudgetHistogram.Draw(best));

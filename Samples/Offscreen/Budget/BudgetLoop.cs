@@ -13,12 +13,12 @@ internal static class BudgetLoop
     /// <summary>A thread that sleeps wakes up to so much late.</summary>
     private static readonly TimeSpan Awake = TimeSpan.FromMilliseconds(1.5);
 
-    public static BudgetRun Run(ImageData data, double? budget, int frames, int seed, bool inline, CancellationToken cancellation)
+    public static BudgetRun Run(ImageData data, double? budget, int frames, int seed, string device, bool inline, CancellationToken cancellation)
     {
         const int MostCompiling = 1_000;
         using var scene = new BudgetScene(data);
         var training = budget is { } milliseconds ? TrainingBudget.OfMilliseconds(milliseconds) : TrainingBudget.Off;
-        using var player = new ScenePlayer(scene, new SceneOptions(frames, seed, training, OutFolder: null, Every: null), inline);
+        using var player = new ScenePlayer(scene, new SceneOptions(frames, seed, training, OutFolder: null, Every: null) { Device = device }, inline);
         player.Load();
         var statistics = player.Context.Statistics;
         while (budget is not null && !scene.IsTraining)

@@ -33,6 +33,8 @@ internal sealed class DigitsCommand : Command
 
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for the picture digits.png").WithDefault(Defaults.OutFolder);
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     private readonly SceneCommandOptions frames;
 
     public DigitsCommand(IAnsiConsole console, ISceneHost host, CancellationToken cancellation)
@@ -41,8 +43,8 @@ internal sealed class DigitsCommand : Command
             "Trains a classifier on handwritten digits, tests it on others and draws what it has learned. With --frames or a budget "
                 + "it is a scene: the network learns a little in every frame, with Adam, and what it takes the digits for is drawn.")
     {
-        frames = new SceneCommandOptions(host, "digits", DigitsFrameCommand.DefaultFrames, DigitsFrameCommand.DefaultBudget, seed, outFolder);
-        Option[] all = [data, hidden, epochs, batch, optimizer, learningRate, linear, seed, outFolder, .. frames.OfFrames];
+        frames = new SceneCommandOptions(host, "digits", DigitsFrameCommand.DefaultFrames, DigitsFrameCommand.DefaultBudget, seed, outFolder, device);
+        Option[] all = [data, hidden, epochs, batch, optimizer, learningRate, linear, seed, outFolder, device, .. frames.OfFrames];
         foreach (var option in all) Options.Add(option);
         frames.AddValidator(this);
         Validators.Add(result =>
@@ -95,6 +97,7 @@ internal sealed class DigitsCommand : Command
             Linear = arguments.GetValue(linear),
             Seed = arguments.GetValue(seed),
             OutFolder = arguments.GetRequiredValue(outFolder)!,
+            Device = arguments.GetRequiredValue(device),
         };
     }
 }

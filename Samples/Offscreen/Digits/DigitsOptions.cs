@@ -36,6 +36,9 @@ internal sealed record DigitsOptions
 
     public int Seed { get; init; } = 1;
 
+    /// <summary>What it trains on: a value of <see cref="DeviceOption"/>.</summary>
+    public string Device { get; init; } = DeviceOption.OpenGL;
+
     public string OutFolder { get; init; } = Path.Combine("out", "digits");
 
     public static float DefaultLearningRate(OptimizerKind optimizer) => optimizer == OptimizerKind.Adam ? 0.001f : 0.1f;

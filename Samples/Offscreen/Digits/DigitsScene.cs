@@ -13,7 +13,7 @@ internal sealed class DigitsScene(DigitsOptions options, IAnsiConsole console)
         clock.Enter(Phase.Data);
         var data = options.LoadData();
         clock.Enter(Phase.StartUp);
-        using var device = NeuralDevice.CreateHeadless();
+        using var device = DeviceOption.Open(options.Device);
         var picture = OutputFile.Prepare(options.OutFolder, "digits.png");
         using var classifier = options.CreateClassifier(device, data);
         var training = new DigitsTraining(classifier, data, options, clock);

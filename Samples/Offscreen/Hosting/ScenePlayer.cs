@@ -19,7 +19,7 @@ internal sealed class ScenePlayer : IDisposable
     {
         this.scene = scene;
 
-        // Only its context is wanted: the scene's device is attached to it, and keeps the host's state like a game's.
+        // Only its context is wanted, to draw in: the scene's device is attached to it, and keeps the host's state like a game's, or is the processor.
         owner = NeuralDevice.CreateHeadless();
         if (inline && InlineDriver.TryCreate(owner) is { } other)
         {
@@ -29,7 +29,7 @@ internal sealed class ScenePlayer : IDisposable
 
         gl = GL.GetApi(new EglFunctions());
         framebuffer = new OffscreenFramebuffer(gl);
-        Context = new SceneContext(NeuralDevice.Attach(gl), gl, options);
+        Context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options);
     }
 
     public SceneContext Context { get; }

@@ -19,18 +19,22 @@ internal sealed class SoakCommand : Command
     private readonly Option<double> minutes = NumberOption.Create("--minutes", "How long", 0.05, 10_000).WithDefault(10);
     private readonly Option<int> seed = NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
 
+    private readonly Option<string> device = DeviceOption.Create();
+
     public SoakCommand(IAnsiConsole console, CancellationToken cancellation)
         : base("soak", "Everything that a game may do in a frame, for ten minutes: memory stays flat, and OpenGL has no error.")
     {
         Options.Add(minutes);
         Options.Add(seed);
-        SetAction(arguments => Run(console.Profile.Out.Writer, arguments.GetValue(minutes), arguments.GetValue(seed), cancellation));
+        Options.Add(device);
+        SetAction(arguments => Run(console.Profile.Out.Writer, arguments.GetValue(minutes), arguments.GetValue(seed), arguments.GetRequiredValue(device), cancellation));
     }
 
-    private static int Run(TextWriter output, double minutes, int seed, CancellationToken cancellation)
+    private static int Run(TextWriter output, double minutes, int seed, string device, CancellationToken cancellation)
     {
         using var player = new ScenePlayer(
-            new SoakScene(ImageDataLoader.LoadEmbedded()), new SceneOptions(null, seed, TrainingBudget.OfMilliseconds(2), OutFolder: null, Every: null));
+            new SoakScene(ImageDataLoader.LoadEmbedded()),
+            new SceneOptions(null, seed, TrainingBudget.OfMilliseconds(2), OutFolder: null, Every: null) { Device = device });
         player.Load();
         var context = player.Context;
         context.Device.Validation = true;   // an error that a call of ours makes, or finds, is thrown by it

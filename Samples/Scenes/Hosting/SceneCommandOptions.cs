@@ -17,11 +17,14 @@ internal sealed class SceneCommandOptions
     /// <param name="defaultBudget">Its budget, when nothing is said.</param>
     /// <param name="seed">The command's own option, where it has one.</param>
     /// <param name="outFolder">The command's own option, where it has one.</param>
+    /// <param name="device">The command's own option, where it has one.</param>
     public SceneCommandOptions(
-        ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget, Option<int>? seed = null, Option<string?>? outFolder = null)
+        ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget, Option<int>? seed = null, Option<string?>? outFolder = null,
+        Option<string>? device = null)
     {
         Seed = seed ?? NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
         OutFolder = outFolder ?? FolderOption.Create("--out", "The folder for the pictures");
+        Device = device ?? DeviceOption.Create();
         this.host = host;
         this.scene = scene;
         this.defaultFrames = defaultFrames;
@@ -45,6 +48,8 @@ internal sealed class SceneCommandOptions
 
     public Option<string?> OutFolder { get; }
 
+    public Option<string> Device { get; }
+
     /// <summary>Those that no other form of a command has.</summary>
     public IReadOnlyList<Option> OfFrames => [Frames, BudgetMilliseconds, BudgetSteps, Every];
 
@@ -55,6 +60,7 @@ internal sealed class SceneCommandOptions
         foreach (var option in OfFrames) command.Options.Add(option);
         command.Options.Add(Seed);
         command.Options.Add(OutFolder);
+        command.Options.Add(Device);
         AddValidator(command);
     }
 
@@ -76,6 +82,6 @@ internal sealed class SceneCommandOptions
             : TrainingBudget.Off;
         var folder = IsGiven(result, OutFolder) ? arguments.GetValue(OutFolder) : host.DefaultOutFolder(scene);
         int? every = IsGiven(result, Every) ? arguments.GetValue(Every) : null;
-        return new SceneOptions(frames, arguments.GetValue(Seed), budget, folder, every);
+        return new SceneOptions(frames, arguments.GetValue(Seed), budget, folder, every) { Device = arguments.GetRequiredValue(Device) };
     }
 }

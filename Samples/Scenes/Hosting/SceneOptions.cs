@@ -11,6 +11,9 @@ internal sealed record SceneOptions(int? Frames, int Seed, TrainingBudget Budget
     private const int MostPictures = 60;
     private const int FramesOfTenSeconds = 600;
 
+    /// <summary>What its networks live on: a value of <see cref="DeviceOption"/>.</summary>
+    public string Device { get; init; } = DeviceOption.OpenGL;
+
     /// <summary>Whether a picture is taken of this frame, counted from 0. The last one always is.</summary>
     public bool IsPictured(int frame)
     {

@@ -25,7 +25,7 @@ internal abstract class DigitsReport
         var layers = options.Linear ? Invariant($"{data.Inputs}-{data.Classes}") : Invariant($"{data.Inputs}-{options.Hidden}-{data.Classes}");
         WriteFacts(
         [
-            ("device", $"{device.Renderer}, OpenGL {device.Version}"),
+            ("device", options.Device == DeviceOption.OpenGL ? $"{device.Renderer}, OpenGL {device.Version}" : $"{device.Renderer}, {device.Version}"),
             ("data", Invariant($"{training.Count} training and {test.Count} test images of {training.Images.Rows}x{training.Images.Columns} pixels")),
             ("classifier", Invariant($"{layers}, {classifier.ParameterCount} parameters")),
             ("training", options.DescribeTraining()),

@@ -1,0 +1,79 @@
+namespace NeuralPlugin;
+
+/// <summary>Chooses the device that the brains of a population live on.</summary>
+internal static class AgentPlacement
+{
+    /// <exception cref="NotSupportedException">Agents are to see textures, and their brains to be on the processor.</exception>
+    public static NeuralDevice DeviceFor(NeuralDevice device, AgentPopulationOptions options)
+    {
+        if (options.TextureObservations is not null)
+        {
+            return options.Placement != Placement.Processor ? device : throw new NotSupportedException(
+                "Agents that see textures have their brains where the textures are. Declare no TextureObservations, or choose Placement.Gpu or Placement.Auto.");
+        }
+
+        string shape = $"agents {options.Brains} {options.Capacity} {options.Observations} {options.HiddenUnits} {options.Actions} {RowsOf(options)}";
+        return NetworkPlacement.Choose(device, options.Placement, shape, candidate => options.Brains == BrainSharing.OneEach
+            ? new OwnBrainsTrial(candidate, options) : new SharedBrainTrial(candidate, options));
+    }
+
+    private static int RowsOf(AgentPopulationOptions options) => options.Learning?.MostRowsOfAStep(options) ?? 1;
+
+    /// <summary>A decision and a step of all brains.</summary>
+    private sealed class OwnBrainsTrial : PlacementTrial
+    {
+        private readonly NetworkPopulation population;
+        private readonly PopulationPrediction prediction;
+        private readonly float[] observations;
+
+        public OwnBrainsTrial(NeuralDevice device, AgentPopulationOptions options)
+        {
+            population = new NetworkPopulation(device, options.Capacity, options.Observations, options.HiddenUnits, options.Actions);
+            prediction = population.PlanPrediction();
+            observations = new float[checked(options.Capacity * options.Observations)];
+            int rows = checked(options.Capacity * RowsOf(options));
+            population.TrainBatch(new float[checked(rows * options.Observations)], new int[rows], learningRate: 0);
+        }
+
+        public override void Enqueue()
+        {
+            population.RepeatStep();
+            population.Enqueue(prediction, observations);
+        }
+
+        public override void Dispose()
+        {
+            prediction.Dispose();
+            population.Dispose();
+        }
+    }
+
+    /// <summary>A decision of all agents and a step of their brain.</summary>
+    private sealed class SharedBrainTrial : PlacementTrial
+    {
+        private readonly Network network;
+        private readonly BatchTrainer trainer;
+        private readonly float[] observations;
+
+        public SharedBrainTrial(NeuralDevice device, AgentPopulationOptions options)
+        {
+            int rows = RowsOf(options);
+            network = new Network(device, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
+            trainer = new BatchTrainer(network, new Sgd(0));
+            observations = new float[checked(options.Capacity * options.Observations)];
+            trainer.EnqueueBatch(new float[checked(rows * options.Observations)], BatchTargets.OfLabels(new int[rows], default, default));
+        }
+
+        public override void Enqueue()
+        {
+            trainer.EnqueueLastBatch();
+            network.RequestPrediction(observations);
+        }
+
+        public override void Dispose()
+        {
+            trainer.Dispose();
+            network.Dispose();
+        }
+    }
+}

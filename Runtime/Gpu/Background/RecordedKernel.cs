@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace NeuralPlugin;
+
+/// <summary>
+/// A kernel whose runs another thread carries out later. What a dispatch works on is asked when it runs (pairs of matrices swap, learning rates change),
+/// so a run records what it is asked for at the moment of the call, and the other thread runs a copy of the dispatch that is set to it.
+/// </summary>
+internal sealed class RecordedKernel : CompiledKernel
+{
+    /// <summary>How long a piece of it runs before the thread looks whether somebody waits.</summary>
+    private const double PieceMilliseconds = 0.2;
+
+    /// <summary>How far what is faster than before is followed; what is slower is believed at once.</summary>
+    private const double FollowDown = 0.25;
+
+    private static readonly double PieceTicks = PieceMilliseconds / 1000 * Stopwatch.Frequency;
+
+    private readonly Dispatch source;
+    private readonly SetOperand[] operands;
+    private readonly int wordCount;
+    private double ticksOfALine = PieceTicks / 4;   // a guess, until it has run
+
+    /// <param name="source">The dispatch that is called.</param>
+    public RecordedKernel(Dispatch source)
+    {
+        this.source = source;
+        operands = [.. source.Matrices.Select(matrix => new SetOperand(matrix.Operand)), .. source.Textures.Select(texture => new SetOperand(texture.Operand))];
+        Copy = new Dispatch(
+            source.Source,
+            [.. source.Matrices.Select((matrix, i) => matrix with { Operand = operands[i] })],
+            [.. source.Sizes.Select(sizes => sizes.Copy())],
+            source.Grid,
+            [.. source.Scalars.Select(scalars => scalars.Copy())],
+            [.. source.Textures.Select((texture, i) => texture with { Operand = operands[source.Matrices.Length + i] })]);
+        wordCount = Copy.Sizes.Sum(sizes => sizes.Names.Count) + Copy.Scalars.Sum(scalars => scalars.Names.Count);
+    }
+
+    /// <summary>What the other thread runs.</summary>
+    public Dispatch Copy { get; }
+
+    /// <summary>Storages of a record.</summary>
+    public int StorageCount => operands.Length;
+
+    /// <summary>Bytes of a record.</summary>
+    public int ByteCount => wordCount * sizeof(int);
+
+    /// <summary>Records what the dispatch works on now. Allocates nothing.</summary>
+    public void Record(Span<MatrixStorage?> storages, Span<byte> bytes)
+    {
+        int at = 0;
+        foreach (MatrixBinding matrix in source.Matrices) storages[at++] = matrix.Operand.Storage;
+        foreach (TextureBinding texture in source.Textures) storages[at++] = texture.Operand.Storage;
+        foreach (KernelArguments<int> sizes in source.Sizes) bytes = Append(sizes.Values, bytes);
+        foreach (KernelArguments<float> scalars in source.Scalars) bytes = Append(scalars.Values, bytes);
+        Copy.NeedsBarrier = source.NeedsBarrier;   // a plan places it once, before it first runs
+    }
+
+    /// <summary>Sets the copy to a record, on the thread that runs it.</summary>
+    public void Set(ReadOnlySpan<MatrixStorage?> storages, ReadOnlySpan<byte> bytes)
+    {
+        for (int i = 0; i < operands.Length; i++) operands[i].Set(storages[i]!);
+        foreach (KernelArguments<int> sizes in Copy.Sizes) bytes = Take(sizes, bytes);
+        foreach (KernelArguments<float> scalars in Copy.Scalars) bytes = Take(scalars, bytes);
+    }
+
+    /// <summary>Lines that run in a piece, of those that are left.</summary>
+    public int LinesOfPiece(int left) => Math.Min(left, Math.Max(1, (int)(PieceTicks / ticksOfALine)));
+
+    /// <summary>Learns what lines take.</summary>
+    public void Observe(int lines, long ticks)
+    {
+        double now = Math.Max(1, (double)ticks / Math.Max(1, lines));
+        ticksOfALine = now > ticksOfALine ? now : ticksOfALine + ((now - ticksOfALine) * FollowDown);
+    }
+
+    private static Span<byte> Append<T>(ReadOnlySpan<T> values, Span<byte> bytes) where T : unmanaged
+    {
+        ReadOnlySpan<byte> from = MemoryMarshal.AsBytes(values);
+        from.CopyTo(bytes);
+        return bytes[from.Length..];
+    }
+
+    private static ReadOnlySpan<byte> Take<T>(KernelArguments<T> arguments, ReadOnlySpan<byte> bytes) where T : unmanaged
+    {
+        int length = arguments.Names.Count * sizeof(int);
+        arguments.Set(MemoryMarshal.Cast<byte, T>(bytes[..length]));
+        return bytes[length..];
+    }
+
+    /// <summary>Whatever storage it was set to last.</summary>
+    private sealed class SetOperand(Operand source) : Operand
+    {
+        private MatrixStorage? storage;
+
+        public override MatrixShape Shape { get; } = source.Shape;
+
+        public override TexelFormat Format { get; } = source.Format;
+
+        public override MatrixStorage Storage => storage!;
+
+        public void Set(MatrixStorage value) => storage = value;
+    }
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+
+namespace NeuralPlugin;
+
+/// <summary>Where networks live and learn, on a machine that may have a graphics card.</summary>
+public enum Placement
+{
+    /// <summary>On the device that is given.</summary>
+    Gpu,
+
+    /// <summary>On the processor beside that device: each call computes before it returns.</summary>
+    Processor,
+
+    /// <summary>
+    /// Where a training step and a prediction together take less time, by a probe of some milliseconds at the first request of a shape: a tiny network's
+    /// step takes less than a dispatch, a large one's far more.
+    /// </summary>
+    Auto,
+}
+
+/// <summary>
+/// Chooses between a graphics card and the processor beside it. A network, its samples and its trainer live on one device, so the choice comes before they are
+/// made; agents make theirs themselves (<c>AgentPopulationOptions.Placement</c>).
+/// </summary>
+public static class NetworkPlacement
+{
+    /// <summary>Steps and predictions that are enqueued one behind the other, as in a frame.</summary>
+    private const int Repeats = 8;
+
+    /// <summary>By turns, so that what else the machine does falls on both; the best one counts. The first round compiles and is left out.</summary>
+    private const int Rounds = 9;
+
+    /// <summary>
+    /// The device to make a network of this shape on, with its samples and trainers: the one that is given, or the processor beside it, which belongs to that device, is
+    /// pumped by its <see cref="NeuralDevice.Update"/> and goes with it. A device that is the processor is always itself, and a software driver of OpenGL always gives
+    /// way to it where <see cref="Placement.Auto"/> is asked for. The probe's result is remembered for as long as the device lives. Waits and allocates: for a loading screen.
+    /// </summary>
+    /// <param name="device">The game's device.</param>
+    /// <param name="placement">Where.</param>
+    /// <param name="batchSize">Samples of a training step.</param>
+    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="layers">The stack, as for <see cref="Network"/>.</param>
+    /// <example><code>
+    /// NeuralDevice place = NetworkPlacement.DeviceFor(device, Placement.Auto, batchSize: 32, inputs: 16, new Dense(32), new Relu(), new Dense(4));
+    /// using var mind = new TwoLayerClassifier(place, inputs: 16, hidden: 32, classes: 4);
+    /// </code></example>
+    /// <exception cref="ArgumentOutOfRangeException">The placement is none, or a number is zero or less.</exception>
+    /// <exception cref="ArgumentException">The stack is none that a network can have.</exception>
+    /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
+    public static NeuralDevice DeviceFor(NeuralDevice device, Placement placement, int batchSize, int inputs, params IReadOnlyList<Layer> layers)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Requirements.Size(batchSize, "samples of a batch");
+        Requirements.Size(inputs, "inputs");
+        ArgumentNullException.ThrowIfNull(layers);
+        int units = inputs;
+        string shape = $"{batchSize} {inputs} {string.Join(' ', layers.Select(layer => $"{layer.Name} {units = layer.OutputsFor(units)}"))}";
+        return Choose(device, placement, shape, candidate => new NetworkTrial(candidate, batchSize, inputs, layers));
+    }
+
+    /// <summary>The same for whatever is trained.</summary>
+    /// <param name="device">The game's device.</param>
+    /// <param name="placement">Where.</param>
+    /// <param name="shape">What the result is remembered by.</param>
+    /// <param name="create">Makes what is tried, on either device.</param>
+    internal static NeuralDevice Choose(NeuralDevice device, Placement placement, string shape, Func<NeuralDevice, PlacementTrial> create)
+    {
+        if (!Enum.IsDefined(placement)) throw new ArgumentOutOfRangeException(nameof(placement), placement, "Expected Gpu, Processor or Auto.");
+        using NeuralDevice.Scope scope = device.Enter();
+        if (placement == Placement.Gpu || device.Limits.RunsMethods) return device;
+        NeuralDevice processor = device.ProcessorBeside;
+        if (placement == Placement.Processor || device.Limits.IsSoftware) return processor;
+        if (!device.Placements.TryGetValue(shape, out bool isProcessorFaster))
+        {
+            using PlacementTrial there = create(device), here = create(processor);
+            device.Placements[shape] = isProcessorFaster = IsFaster(processor, here, device, there);
+        }
+
+        return isProcessorFaster ? processor : device;
+    }
+
+    private static bool IsFaster(NeuralDevice device, PlacementTrial trial, NeuralDevice otherDevice, PlacementTrial other)
+    {
+        (double best, double otherBest) = (double.PositiveInfinity, double.PositiveInfinity);
+        for (int round = 0; round <= Rounds; round++)
+        {
+            (double time, double otherTime) = (Time(device, trial), Time(otherDevice, other));
+            if (round > 0) (best, otherBest) = (Math.Min(best, time), Math.Min(otherBest, otherTime));
+        }
+
+        return best < otherBest;
+    }
+
+    private static double Time(NeuralDevice device, PlacementTrial trial)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < Repeats; i++) trial.Enqueue();
+        device.Finish();
+        double time = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        device.Update();
+        return time;
+    }
+
+    private sealed class NetworkTrial : PlacementTrial
+    {
+        private readonly Network network;
+        private readonly BatchTrainer trainer;
+        private readonly float[] features;
+
+        public NetworkTrial(NeuralDevice device, int batchSize, int inputs, IReadOnlyList<Layer> layers)
+        {
+            network = new Network(device, inputs, [.. layers]);
+            trainer = new BatchTrainer(network, new Sgd(0), new MeanSquaredError());
+            features = new float[checked(batchSize * inputs)];
+            trainer.EnqueueBatch(features, BatchTargets.OfValues(new float[checked(batchSize * network.Outputs)], default));
+        }
+
+        public override void Enqueue()
+        {
+            trainer.EnqueueLastBatch();
+            network.RequestOutputs(features.AsSpan(0, network.Inputs));
+        }
+
+        public override void Dispose()
+        {
+            trainer.Dispose();
+            network.Dispose();
+        }
+    }
+}
+
+/// <summary>What is tried on two devices.</summary>
+internal abstract class PlacementTrial : IDisposable
+{
+    /// <summary>Enqueues a training step and a prediction.</summary>
+    public abstract void Enqueue();
+
+    public abstract void Dispose();
+}

@@ -1,0 +1,257 @@
+using System.Diagnostics;
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// A device on the processor with a thread of its own: calls return at once, results come later with the same bits, a budget is kept, and what goes
+/// wrong over there is told here. That networks, trainers, populations and agents work on it, the tests of every family say (NEURALPLUGIN_TEST_DEVICE=background).
+/// </summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed class BackgroundDeviceTests
+{
+    private const int Inputs = 9;
+    private const int Classes = 3;
+
+    private static readonly float[] Features = TwinArrays.UniformFloats(1, 40 * Inputs, -1, 1);
+    private static readonly int[] Labels = TwinArrays.Labels(2, 40, Classes);
+
+    /// <summary>A step of a hundred milliseconds is enqueued in a moment, and with it a prediction, whose answer comes behind it.</summary>
+    [Test]
+    public void ATickReturnsBeforeItsStepIsDone()
+    {
+        const int Batch = 2_048, Wide = 784;
+        using NeuralDevice device = Create();
+        using TwoLayerClassifier classifier = new(device, Wide, hidden: 512, classes: 10);
+        using TrainingSet samples = new(device, Wide, classes: 10, Batch);
+        samples.AddRange(TwinArrays.UniformFloats(7, Batch * Wide, 0, 1), TwinArrays.Labels(8, Batch, 10));
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Batch, FrameBudget = FrameBudget.Steps(1) });
+        trainer.Tick();
+        device.Finish();
+        Stopwatch call = Stopwatch.StartNew();
+        Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(1));
+        PredictionRequest request = classifier.RequestPrediction(new float[Wide]);
+        double milliseconds = call.Elapsed.TotalMilliseconds;
+        PredictionStatus status = request.Status;
+        device.Finish();
+        double all = call.Elapsed.TotalMilliseconds;
+        Assert.That(status, Is.EqualTo(PredictionStatus.Pending));
+        Assert.That(milliseconds, Is.LessThan(all / 2), "the calls have waited for the step");
+        device.Update();
+        Assert.That(request.Status, Is.EqualTo(PredictionStatus.Ready));
+    }
+
+    /// <summary>Drawn batches, predictions between the steps, another learning rate on the way.</summary>
+    [Test]
+    public void TrainingHasTheBitsOfThatInsideTheCalls()
+    {
+        Assert.That(Train(background: true), Is.EqualTo(Train(background: false)));
+
+        static float[] Train(bool background)
+        {
+            using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background });
+            using TwoLayerClassifier classifier = new(device, Inputs, hidden: 17, Classes, seed: 5);
+            using TrainingSet samples = new(device, Inputs, Classes, capacity: 40);
+            samples.AddRange(Features, Labels);
+            using InFrameTrainer trainer = classifier.TrainOn(
+                samples, new TrainerOptions { BatchSize = 16, FrameBudget = FrameBudget.Steps(3), Optimizer = new Adam(0.01f) });
+            for (int frame = 0; frame < 50; frame++)
+            {
+                if (frame == 25) trainer.LearningRate = 0.003f;
+                if (frame % 7 == 0) samples.Add(Features.AsSpan(frame % 40 * Inputs % 300, Inputs), label: frame % Classes);
+                trainer.Tick();
+                classifier.RequestPrediction(Features.AsSpan(0, Inputs));
+            }
+
+            return [.. classifier.GetParameters().HiddenWeights, .. classifier.GetParameters().OutputWeights];
+        }
+    }
+
+    /// <summary>Neither where a thread of its own works, nor where several work inside the calls.</summary>
+    [Test]
+    public void AFrameAllocatesNothing([Values] bool background)
+    {
+        using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background, Threads = 2 });
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
+        samples.AddRange(Features, Labels);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 8, FrameBudget = FrameBudget.Steps(1) });
+        float[] probabilities = new float[Classes];
+        PredictionRequest request = default;
+        int answers = 0;
+        for (int frame = 0; frame < 300 || answers < 2 * PredictionRequest.Capacity; frame++) Frame(frame);
+        answers = 0;
+        long before = GC.GetTotalAllocatedBytes(precise: true), here = GC.GetAllocatedBytesForCurrentThread();
+        for (int frame = 0; frame < 1_000; frame++) Frame(frame);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - here, Is.Zero);
+        Assert.That(GC.GetTotalAllocatedBytes(precise: true) - before, Is.LessThan(20_000), "on any thread, that of the test's runner included");
+        Assert.That(answers, Is.GreaterThan(100));
+
+        void Frame(int frame)
+        {
+            if (frame % 10 == 0) samples.Add(Features.AsSpan(0, Inputs), label: 1);
+            trainer.Tick();
+            if (request.TryGet(probabilities)) answers++;
+            if (request.Status != PredictionStatus.Pending) request = classifier.RequestPrediction(Features.AsSpan(0, Inputs));
+            Thread.Sleep(0);
+        }
+    }
+
+    /// <summary>What is enqueued for a time waits for what was enqueued before: a device that is behind is given nothing more.</summary>
+    [Test]
+    public void NothingIsEnqueuedForADeviceThatIsBehind()
+    {
+        const int Batch = 2_048, Wide = 784;
+        using NeuralDevice device = Create();
+        using TwoLayerClassifier large = new(device, Wide, hidden: 512, classes: 10), small = new(device, Inputs, hidden: 5, Classes);
+        using TrainingSet many = new(device, Wide, classes: 10, Batch), few = new(device, Inputs, Classes, capacity: 40);
+        many.AddRange(TwinArrays.UniformFloats(7, Batch * Wide, 0, 1), TwinArrays.Labels(8, Batch, 10));
+        few.AddRange(Features, Labels);
+        using InFrameTrainer slow = large.TrainOn(many, new TrainerOptions { BatchSize = Batch, FrameBudget = FrameBudget.Steps(1) });
+        using InFrameTrainer quick = small.TrainOn(few, new TrainerOptions { BatchSize = 8, FrameBudget = TimeSpan.FromMilliseconds(1) });
+        for (int frame = 0; frame < 300 && quick.Progress.Steps == 0; frame++)
+        {
+            quick.Tick();
+            device.Finish();
+        }
+
+        Assert.That(quick.Progress.Steps, Is.Positive);
+        slow.Tick();
+        device.Update();
+        device.Update();
+        Assert.That(quick.Tick().StepsThisFrame, Is.Zero);
+        device.Finish();
+        device.Update();
+        device.Update();
+        for (int frame = 0; frame < 10 && quick.Progress.StepsThisFrame == 0; frame++)
+        {
+            quick.Tick();
+            device.Finish();
+        }
+
+        Assert.That(quick.Progress.StepsThisFrame, Is.Positive);
+    }
+
+    [Test]
+    public void WhatFailsOnTheThreadIsThrownByTheNextCall()
+    {
+        NeuralDevice device = Create();
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+        PredictionRequest request = classifier.RequestPrediction(Features.AsSpan(0, Inputs));
+        using MatrixTexture matrix = new(device, new MatrixShape(1, 4));
+        Dispatch faulty = new(
+            new KernelSource("faulty.comp") { Method = dispatch => new FaultyKernel(dispatch) }, [MatrixBinding.Write("values", matrix)], [], new DispatchGrid(1));
+        faulty.Kernel = device.GetKernel(faulty);
+        device.Run(faulty, rows: 1, firstLine: 0, lines: 1);
+        Exception? thrown = null;
+        for (int i = 0; i < 1_000 && thrown is null; i++)
+        {
+            try
+            {
+                device.Update();
+                Thread.Sleep(1);
+            }
+            catch (InvalidOperationException exception)
+            {
+                thrown = exception;
+            }
+        }
+
+        Assert.That(thrown?.InnerException, Is.TypeOf<NotFiniteNumberException>());
+        Assert.That(() => classifier.Predict(Features, new float[40 * Classes]), Throws.InvalidOperationException.With.Message.Contains("Dispose it"));
+        Assert.That(request.Status, Is.AnyOf(PredictionStatus.Ready, PredictionStatus.Failed));
+        device.Dispose();
+        Assert.That(() => device.Update(), Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    /// <summary>What cannot be made is told by the call that wants it, and the device goes on.</summary>
+    [Test]
+    public void WhatThereIsNoRoomForIsRefusedInTheCall()
+    {
+        using NeuralDevice device = Create();
+        Assert.That(() => new TrainingSet(device, inputs: 100_000, classes: 10, capacity: int.MaxValue), Throws.TypeOf<DeviceLimitException>());
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+        Assert.That(float.IsFinite(classifier.TrainBatch(Features, Labels, 0.1f)));
+    }
+
+    [Test]
+    public void TexturesOfAGameAreRefused()
+    {
+        using NeuralDevice device = Create();
+        using TrainingSet samples = new(device, 4, Classes, capacity: 4);
+        Assert.That(() => samples.AddTexture(1, 2, 2, TextureChannels.Luminance, 0), Throws.TypeOf<NotSupportedException>());
+    }
+
+    /// <summary>With a second of work in the queue.</summary>
+    [Test]
+    public void DisposeEndsTheThreadBehindWhatItIsAt()
+    {
+        const int Batch = 1_024, Wide = 784;
+        NeuralDevice device = Create();
+        using TwoLayerClassifier classifier = new(device, Wide, hidden: 256, classes: 10);
+        using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f));
+        trainer.TrainBatch(TwinArrays.UniformFloats(7, Batch * Wide, 0, 1), TwinArrays.Labels(8, Batch, 10));
+        Stopwatch step = Stopwatch.StartNew();
+        trainer.RepeatStep(Batch);
+        device.Finish();
+        double one = step.Elapsed.TotalMilliseconds;
+        for (int i = 0; i < 100; i++) trainer.RepeatStep(Batch);
+        Stopwatch call = Stopwatch.StartNew();
+        Task.Run(device.Dispose).Wait();   // from any thread
+        Assert.That(call.Elapsed.TotalMilliseconds, Is.LessThan((20 * one) + 200));
+        device.Dispose();
+        Assert.That(() => trainer.TrainBatch(new float[Wide], [0]), Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    /// <summary>Calls from many threads by turns; and objects that are dropped and disposed meanwhile.</summary>
+    [Test]
+    public void AnyThreadMayCallWhileNoOtherDoes()
+    {
+        using NeuralDevice device = Create();
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+        Lock turn = new();
+        float[] losses = new float[4];
+        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, thread =>
+        {
+            for (int i = 0; i < 50; i++)
+            {
+                TwoLayerClassifier other;
+                lock (turn)
+                {
+                    losses[thread] = classifier.TrainBatch(Features, Labels, 0.05f);
+                    other = new TwoLayerClassifier(device, Inputs, hidden: 3, Classes);
+                    other.RequestPrediction(Features);
+                }
+
+                other.Dispose();   // from any thread at any time
+            }
+        });
+        Assert.That(losses, Is.All.LessThan(1.2f));
+    }
+
+    /// <summary>Thousands of commands ahead: the calls wait where the queue is full, and nothing is lost.</summary>
+    [Test]
+    public void AFullQueueLosesNothing()
+    {
+        using NeuralDevice device = Create(), inside = NeuralDevice.CreateOnProcessor();
+        Assert.That(Train(device), Is.EqualTo(Train(inside)));
+
+        static float[] Train(NeuralDevice device)
+        {
+            using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+            using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.01f));
+            trainer.TrainBatch(Features, Labels);
+            for (int i = 0; i < 5_000; i++) trainer.RepeatStep(40);
+            return classifier.GetParameters().HiddenWeights;
+        }
+    }
+
+    private static NeuralDevice Create() => NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = true });
+
+    private sealed class FaultyKernel(Dispatch dispatch) : ProcessorKernel(dispatch)
+    {
+        public override unsafe void Run(int rows, int firstLine, int lines, float* scratch) => throw new NotFiniteNumberException("A kernel is wrong.");
+    }
+}

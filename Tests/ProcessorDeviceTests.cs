@@ -1,0 +1,274 @@
+using System.Diagnostics;
+using System.Runtime.Intrinsics;
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// A device that is the processor: how many threads compute changes no bit, it may be called from any thread but from one at a time, its work comes
+/// in short pieces, and it is chosen where there is no card. What networks, trainers, populations and agents do on it, the tests of every family say
+/// (NEURALPLUGIN_TEST_DEVICE=processor).
+/// </summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed class ProcessorDeviceTests
+{
+    private static readonly int[] Threads = [1, 2, 3, 7];
+
+    /// <summary>Steps that are shared out between threads, of floats and of bytes, with each optimizer's kind of state.</summary>
+    [Test]
+    public void AStepHasTheSameBitsForAnyNumberOfThreads([Values(1, 65)] int batch, [Values] bool bytes)
+    {
+        const int Inputs = 785, Hidden = 131, Classes = 11;
+        float[] features = TwinArrays.UniformFloats(1, batch * Inputs, -1, 1);
+        byte[] pixels = [.. features.Select(feature => (byte)(feature * 127 + 128))];
+        int[] labels = TwinArrays.Labels(2, batch, Classes);
+        AssertSameForAllThreads(device =>
+        {
+            using TwoLayerClassifier classifier = new(device, Inputs, Hidden, Classes, seed: 3);
+            foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Sgd(0.1f, Momentum: 0.9f), new Adam(0.01f) })
+            {
+                using BatchTrainer trainer = classifier.TrainWith(optimizer);
+                for (int step = 0; step < 3; step++)
+                {
+                    if (bytes) trainer.TrainBatchOfBytes(pixels, labels);
+                    else trainer.TrainBatch(features, labels);
+                }
+            }
+
+            float[] probabilities = new float[batch * Classes];
+            classifier.Predict(features, probabilities);
+            ClassifierParameters weights = classifier.GetParameters();
+            return [.. weights.HiddenWeights, .. weights.HiddenBiases, .. weights.OutputWeights, .. weights.OutputBiases, .. probabilities];
+        });
+    }
+
+    [Test]
+    public void APopulationHasTheSameBitsForAnyNumberOfThreads()
+    {
+        const int Members = 203, Rows = 9, Inputs = 17, Classes = 5;
+        float[] features = TwinArrays.UniformFloats(1, Members * Rows * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(2, Members * Rows, Classes);
+        AssertSameForAllThreads(device =>
+        {
+            using NetworkPopulation population = new(device, Members, Inputs, hidden: 33, Classes, seed: 3);
+            float[] losses = new float[Members], probabilities = new float[Members * Rows * Classes];
+            for (int step = 0; step < 3; step++) population.TrainBatch(features, labels, 0.1f, losses);
+            population.Predict(features, probabilities);
+            return [.. losses, .. probabilities, .. population.GetParameters(Members - 1).HiddenWeights];
+        });
+    }
+
+    /// <summary>A frame's budget cuts steps anywhere; with three threads that take what is left of each part.</summary>
+    [Test]
+    public void ACutStepHasTheBitsOfAWholeOne()
+    {
+        const int Batch = 130, Inputs = 100, Classes = 10;
+        using NeuralDevice one = Create(1), three = Create(3);
+        using TwoLayerClassifier cut = new(three, Inputs, hidden: 200, Classes), whole = new(one, Inputs, hidden: 200, Classes);
+        float[] features = TwinArrays.UniformFloats(1, Batch * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(2, Batch, Classes);
+        using TrainingSet samplesOfCut = new(three, Inputs, Classes, Batch), samplesOfWhole = new(one, Inputs, Classes, Batch);
+        samplesOfCut.AddRange(features, labels);
+        samplesOfWhole.AddRange(features, labels);
+        using InFrameTrainer small = cut.TrainOn(samplesOfCut, new TrainerOptions { BatchSize = Batch, FrameBudget = TimeSpan.FromMicroseconds(20) });
+        using InFrameTrainer large = whole.TrainOn(samplesOfWhole, new TrainerOptions { BatchSize = Batch, FrameBudget = FrameBudget.Steps(1) });
+        for (int frame = 0; frame < 100_000 && small.Progress.Steps < 5; frame++) small.Tick();
+        for (int step = 0; step < 5; step++) large.Tick();
+        Assert.That(small.Progress.Steps, Is.EqualTo(5));
+        Assert.That(cut.GetParameters().HiddenWeights, Is.EqualTo(whole.GetParameters().HiddenWeights));
+    }
+
+    /// <summary>The best of some runs of each line of each dispatch: what a budget is held by.</summary>
+    [TestCase(64, 784, 128)]
+    [TestCase(256, 784, 1024)]
+    [TestCase(1024, 784, 256)]
+    [TestCase(512, 64, 512)]
+    [TestCase(64, 4096, 512)]
+    public void NoPieceOfAStepTakesLongerThanAFifthOfAMillisecond(int batch, int inputs, int hidden)
+    {
+        const double MostMilliseconds = 0.2;
+        using NeuralDevice device = Create(1);
+        using Network network = new(device, inputs, new Dense(hidden), new Relu(), new Dense(10));
+        using BatchTrainer trainer = new(network, new Sgd(0));
+        float[] features = TwinArrays.UniformFloats(1, batch * inputs, -1, 1);
+        trainer.TrainBatch(features, TwinArrays.Labels(2, batch, 10));
+        foreach (Dispatch dispatch in trainer.DispatchesOfLastStep)
+        {
+            int lines = dispatch.Grid.Lines(batch);
+            double longest = Enumerable.Range(0, lines).Where(line => line < 3 || line > lines - 3).Max(line => Best(dispatch, line));
+            Assert.That(longest, Is.LessThan(MostMilliseconds), $"{dispatch.Source.FileName}, {lines} lines");
+        }
+
+        double Best(Dispatch dispatch, int line)
+        {
+            double best = double.PositiveInfinity;
+            for (int run = 0; run < 15 && best > MostMilliseconds / 2; run++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                device.Run(dispatch, batch, line, 1);
+                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            }
+
+            return best;
+        }
+    }
+
+    /// <summary>
+    /// The median frame of a training whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy machine a
+    /// try may be spoiled.
+    /// </summary>
+    [Test]
+    [Retry(5)]
+    public void ABudgetIsHeld([Values] bool background)
+    {
+        const int Batch = 256, Inputs = 784, Classes = 10;
+        const double Budget = 1;
+        using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background, Threads = 1 });
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 256, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, Batch);
+        samples.AddRange(TwinArrays.UniformFloats(1, Batch * Inputs, 0, 1), TwinArrays.Labels(2, Batch, Classes));
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Batch, FrameBudget = FrameBudget.Milliseconds(Budget) });
+        for (int frame = 0; frame < 1_000 && trainer.Progress.Steps < 5; frame++) Frame();
+        double[] times = [.. Enumerable.Range(0, 100).Select(_ => Frame()).Order()];
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(10));
+        Assert.That(times[50], Is.InRange(0.3 * Budget, 1.15 * Budget));
+
+        double Frame()
+        {
+            double time = trainer.Tick().GpuTime.TotalMilliseconds;
+            if (background) device.Finish();   // the rest of a frame
+            return time;
+        }
+    }
+
+    /// <summary>Each lane is a column of the result, so that the machine's vectors change no bit.</summary>
+    [Test]
+    public unsafe void AProductHasTheSameBitsWhateverTheWidthOfTheVectors([Values(1, 5, 8, 13, 29)] int rows, [Values(4, 12, 32, 52)] int columns)
+    {
+        const int Depth = 300, Margin = 64;
+        float[] a = TwinArrays.UniformFloats(1, rows * Depth, -1, 1), b = TwinArrays.UniformFloats(2, (Depth * columns) + Margin, -1, 1);
+        float[] start = TwinArrays.UniformFloats(3, columns + Margin, -1, 1);
+        float[][] results = [.. Enumerable.Range(0, 5).Select(_ => new float[(rows * columns) + Margin])];
+        fixed (float* pa = a, pb = b, ps = start, r0 = results[0], r1 = results[1], r2 = results[2], r3 = results[3], r4 = results[4])
+        {
+            float** found = stackalloc float*[rows];
+            for (int row = 0; row < rows; row++) found[row] = pa + (row * Depth);
+            MatrixProduct.Multiply(rows, found, 1, pb, columns, Depth, ps, r0, columns, columns);
+            MatrixProduct.Multiply<Vector512<float>, Simd512>(rows, found, 1, pb, columns, Depth, ps, r1, columns, columns);
+            MatrixProduct.Multiply<Vector256<float>, Simd256>(rows, found, 1, pb, columns, Depth, ps, r2, columns, columns);
+            MatrixProduct.Multiply<Vector128<float>, Simd128>(rows, found, 1, pb, columns, Depth, ps, r3, columns, columns);
+            MatrixProduct.Multiply<float, SimdNone>(rows, found, 1, pb, columns, Depth, ps, r4, columns, columns);
+        }
+
+        foreach (float[] result in results) Assert.That(result[..(rows * columns)], Is.EqualTo(results[0][..(rows * columns)]));
+    }
+
+    [Test]
+    public void ItIsBoundToNoThread()
+    {
+        using NeuralDevice device = Create(2);
+        TwoLayerClassifier classifier = Task.Run(() => new TwoLayerClassifier(device, 3, 5, 2)).Result;
+        float[] probabilities = new float[2];
+        Task.Run(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)).Wait();
+        classifier.Predict([1, 2, 3], probabilities);
+        Assert.That(probabilities.Sum(), Is.EqualTo(1).Within(1e-5));
+    }
+
+    [Test]
+    public void ACallBesideAnotherThreadsFrameIsRefused([Values] bool background)
+    {
+        using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background });
+        using TwoLayerClassifier classifier = new(device, 3, 5, 2);
+        using (device.BeginFrame())
+        {
+            classifier.TrainBatch([1, 2, 3], [1], 0.1f);
+            Exception? thrown = null;
+            Thread other = new(() => thrown = Assert.Catch(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)));
+            other.Start();
+            other.Join();
+            Assert.That(thrown, Is.TypeOf<InvalidOperationException>().With.Message.Contains("one at a time"));
+        }
+
+        Task.Run(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)).Wait();
+    }
+
+    /// <summary>The same errors as on OpenGL, before anything has changed.</summary>
+    [Test]
+    public void BadInputDivergenceAndDisposalAreToldAsOnACard([Values] bool background)
+    {
+        NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = background });
+        TwoLayerClassifier classifier = new(device, 3, 5, 2);
+        float[] before = classifier.GetParameters().HiddenWeights;
+        Assert.That(() => classifier.TrainBatch([1, 2, float.NaN], [1], 0.1f), Throws.TypeOf<NonFiniteValueException>());
+        Assert.That(() => classifier.TrainBatch([1, 2], [1], 0.1f), Throws.ArgumentException);
+        Assert.That(() => classifier.TrainBatch([1, 2, 3], [2], 0.1f), Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new NetworkPopulation(device, members: int.MaxValue, inputs: 1000, hidden: 1000, classes: 10), Throws.TypeOf<DeviceLimitException>());
+        Assert.That(() => KernelFamily.Force(device, KernelFamily.RegisterTiled), Throws.ArgumentException);
+        using BatchTrainer trainer = classifier.TrainWith(new Adam());
+        Assert.That(float.IsFinite(trainer.TrainBatch([3e38f, 3e38f, 3e38f], [1]).Loss), Is.False);
+        Assert.That(classifier.GetParameters().HiddenWeights, Is.EqualTo(before), "a step that diverged is not committed");
+        classifier.Dispose();
+        Assert.That(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f), Throws.TypeOf<ObjectDisposedException>());
+        TwoLayerClassifier other = new(device, 3, 5, 2);
+        PredictionRequest request = other.RequestPrediction([1, 2, 3]);
+        device.Dispose();
+        device.Dispose();
+        Assert.That(() => other.TrainBatch([1, 2, 3], [1], 0.1f), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => device.Update(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => device.BeginFrame(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(request.Status, Is.EqualTo(PredictionStatus.Failed));
+    }
+
+    [Test]
+    public void OptionsAreChecked()
+    {
+        Assert.That(() => new ProcessorOptions { Threads = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new ProcessorOptions { SpinTime = TimeSpan.FromSeconds(-1) }, Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(new ProcessorOptions().Threads, Is.InRange(1, 8));
+        Assert.That(new ProcessorOptions { Background = true }.Threads, Is.InRange(1, new ProcessorOptions().Threads));
+    }
+
+    /// <summary>Threads that fell asleep are woken, and none is missed.</summary>
+    [Test]
+    public void ThreadsThatSleepAreWoken()
+    {
+        using NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = 3, SpinTime = TimeSpan.Zero });
+        using TwoLayerClassifier classifier = new(device, 784, 128, 10);
+        float[] features = TwinArrays.UniformFloats(1, 64 * 784, -1, 1);
+        float first = classifier.TrainBatch(features, TwinArrays.Labels(2, 64, 10), 0.1f), last = first;
+        for (int step = 0; step < 100; step++)
+        {
+            if (step % 10 == 0) Thread.Sleep(1);
+            last = classifier.TrainBatch(features, TwinArrays.Labels(2, 64, 10), 0.1f);
+        }
+
+        Assert.That(last, Is.LessThan(first / 2));
+    }
+
+    /// <summary>Here the only driver is a software one, or there is none.</summary>
+    [Test]
+    public void TheProcessorIsChosenWhereThereIsNoCard()
+    {
+        NeuralDevice card = TestDevice.Create(new HeadlessOptions());
+        bool isSoftware = card.Limits.IsSoftware;
+        card.Dispose();
+        bool isAsked = Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable) is { Length: > 0 };
+        using NeuralDevice device = NeuralDevice.Create();
+        Assert.That(device.Limits.RunsMethods, Is.EqualTo(isSoftware && !isAsked));
+        TestDevice.Plain.MakeCurrent();
+    }
+
+    private static NeuralDevice Create(int threads) => NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = threads });
+
+    private static void AssertSameForAllThreads(Func<NeuralDevice, float[]> compute)
+    {
+        float[][] results = [.. Threads.Select(threads =>
+        {
+            using NeuralDevice device = Create(threads);
+            return compute(device);
+        })];
+        foreach (float[] result in results) Assert.That(result, Is.EqualTo(results[0]));
+    }
+}
