@@ -1,5 +1,6 @@
 // Slot OPTIMIZER: RMSProp (Tieleman and Hinton, 2012), v' = rho * v + (1 - rho) * g^2;  w' = w - learningRate * g / (sqrt(v') + epsilon).
 #include "bindings.glsl"
+#include "products.glsl"
 
 SCALAR(learningRate);
 SCALAR(rho);
@@ -7,6 +8,6 @@ SCALAR(epsilon);
 
 vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
-    state[0] = rho * state[0] + (1.0 - rho) * gradient * gradient;
+    state[0] = addProduct(rho * state[0], (1.0 - rho) * gradient, gradient);
     return w - learningRate * gradient / (sqrt(state[0]) + epsilon);
 }
