@@ -93,7 +93,7 @@ void computeHidden(int tile)
         for (int i = 0; i < TILE_ROWS; i++)
         {
             vec4 x = LOAD_INPUTS(inputs, inputAt[i] + k);
-            sum[i] += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
+            sum[i] += productSum(x, w0, w1, w2, w3);
         }
     }
 
@@ -148,10 +148,10 @@ void computeRow(int row)
                 x[i] = zeroUnless(inUse, zeroUnless(isInput, loadInput(inputRows[i], inputTexel)) + ones); \
                 g[i] = zeroUnless(inUse, LOAD(scratch, scratchRow(b + i) + gradientTexel + texel)); \
             } \
-            sum0 += x[0].x * g[0] + x[1].x * g[1] + x[2].x * g[2] + x[3].x * g[3]; \
-            sum1 += x[0].y * g[0] + x[1].y * g[1] + x[2].y * g[2] + x[3].y * g[3]; \
-            sum2 += x[0].z * g[0] + x[1].z * g[1] + x[2].z * g[2] + x[3].z * g[3]; \
-            sum3 += x[0].w * g[0] + x[1].w * g[1] + x[2].w * g[2] + x[3].w * g[3]; \
+            sum0 += productSum(vec4(x[0].x, x[1].x, x[2].x, x[3].x), g[0], g[1], g[2], g[3]); \
+            sum1 += productSum(vec4(x[0].y, x[1].y, x[2].y, x[3].y), g[0], g[1], g[2], g[3]); \
+            sum2 += productSum(vec4(x[0].z, x[1].z, x[2].z, x[3].z), g[0], g[1], g[2], g[3]); \
+            sum3 += productSum(vec4(x[0].w, x[1].w, x[2].w, x[3].w), g[0], g[1], g[2], g[3]); \
         } \
         vec4 sum[4] = vec4[](sum0, sum1, sum2, sum3); \
         vec4 noState[STATE_SLOTS]; \

@@ -4,6 +4,7 @@
 // An invocation keeps ROWS rows by TEXELS texels of dX. Each element is a dot product along the outputs of a row of dY and a
 // row of W; both lie packed along that direction, so nothing is transposed.
 #include "matrix.glsl"
+#include "products.glsl"
 #include "tile.glsl"
 #include <ACTIVATION>
 
@@ -41,7 +42,7 @@ void main()
         w0[t] = LOAD(parameters, weightAt[t] + n); w1[t] = LOAD(parameters, weightAt[t] + n + outputTexels); \
         w2[t] = LOAD(parameters, weightAt[t] + n + 2 * outputTexels); w3[t] = LOAD(parameters, weightAt[t] + n + 3 * outputTexels);
 #define MULTIPLY(row, t) \
-        sum[row * TEXELS + t] += vec4(dot(g[row], w0[t]), dot(g[row], w1[t]), dot(g[row], w2[t]), dot(g[row], w3[t]));
+        sum[row * TEXELS + t] += vec4(productSum(g[row], w0[t]), productSum(g[row], w1[t]), productSum(g[row], w2[t]), productSum(g[row], w3[t]));
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
         EACH_TEXEL(LOAD_WEIGHTS)
         EACH_ROW(LOAD_GRADIENT)

@@ -8,6 +8,7 @@
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
 // products at a time; batch rows that are not in use count as zero, whatever the matrices hold there.
 #include "samples.glsl"
+#include "products.glsl"
 #include "tile.glsl"
 
 READ_INPUTS(inputs);
@@ -87,8 +88,8 @@ void main()
         g2[t] = zeroUnless(use2, LOAD(outputGradients, gradientAt2 + t)); \
         g3[t] = zeroUnless(use3, LOAD(outputGradients, gradientAt3 + t));
 #define MULTIPLY(row, t) \
-        sum[row * TEXELS + t] += x0[row / 4][row % 4] * g0[t] + x1[row / 4][row % 4] * g1[t] \
-            + x2[row / 4][row % 4] * g2[t] + x3[row / 4][row % 4] * g3[t];
+        sum[row * TEXELS + t] += productSum( \
+            vec4(x0[row / 4][row % 4], x1[row / 4][row % 4], x2[row / 4][row % 4], x3[row / 4][row % 4]), g0[t], g1[t], g2[t], g3[t]);
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
         EACH_TEXEL(LOAD_GRADIENT)
         EACH_ROW(LOAD_INPUT)

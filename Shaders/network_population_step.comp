@@ -115,8 +115,8 @@ void main()
                 finish(at, w, g, keeps); \
             }
 #define ADD_OUTPUT_WEIGHT_GRADIENT(row) \
-                dHidden[row] += z[row * OUTPUT_TEXELS + texel][component] * w; \
-                g += z[row * OUTPUT_TEXELS + texel][component] * hidden[row];
+                dHidden[row] = addProduct(dHidden[row], vec4(z[row * OUTPUT_TEXELS + texel][component]), w); \
+                g = addProduct(g, vec4(z[row * OUTPUT_TEXELS + texel][component]), hidden[row]);
         EACH_ROW(START_GRADIENT)
         EACH_OUTPUT_TEXEL(OUTPUT_WEIGHT_GRADIENTS)
 
@@ -141,10 +141,10 @@ void main()
 #define ADD_INPUT_WEIGHT_GRADIENTS(row) \
         { \
             vec4 v = FEATURE(row, texel); \
-            g0 += v.x * dHidden[row]; \
-            g1 += v.y * dHidden[row]; \
-            g2 += v.z * dHidden[row]; \
-            g3 += v.w * dHidden[row]; \
+            g0 = addProduct(g0, vec4(v.x), dHidden[row]); \
+            g1 = addProduct(g1, vec4(v.y), dHidden[row]); \
+            g2 = addProduct(g2, vec4(v.z), dHidden[row]); \
+            g3 = addProduct(g3, vec4(v.w), dHidden[row]); \
         }
 #define FINISH_INPUT(i, g) \
         if (i < INPUTS) \

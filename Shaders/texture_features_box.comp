@@ -74,6 +74,7 @@ void main()
 #endif
     pixels[lane] = pixel;
 
+    memoryBarrierShared();
     barrier();
 
     int texel = workGroup().x * GROUP_TEXELS + lane;

@@ -204,6 +204,24 @@ internal sealed partial class HouseTests
             Assert.That(Code(file), Does.Not.Match(@"\bisnan\s*\(|\bisinf\s*\(|!\s*\([^()]*(\([^()]*\))?[^()]*[<>]|\b(\w+)\s*!=\s*\2\b|0x7F800000"), file);
     }
 
+    /// <summary>
+    /// Of a sum of two products a compiler may contract either one, and dot() has whatever order it likes: what sums products is the include that says how.
+    /// </summary>
+    [Test]
+    public void ProductsAreSummedInOnePlace()
+    {
+        foreach (string file in FilesBelow("Shaders", "*").Where(file => Path.GetFileName(file) is not ("products.glsl" or "texture_features_box.comp")))
+            Assert.That(Code(file), Does.Not.Match(@"\bdot\s*\(|\w\.x \* [^;]+ \+ [^;]*\w\.y \* "), file);
+    }
+
+    /// <summary>The language lets barrier() alone order nothing but the invocations.</summary>
+    [Test]
+    public void EveryBarrierHasOneOfMemoryBeforeIt()
+    {
+        foreach (string file in FilesBelow("Shaders", "*"))
+            Assert.That(Code(file), Does.Not.Match(@"(?<!memoryBarrier(Shared)?\(\);\s*)\bbarrier\(\);"), file);
+    }
+
     [Test]
     public void EveryKernelIsUsedAndEveryKernelThatIsUsedIsThere()
     {

@@ -3,6 +3,7 @@
 //   w' = w - stepRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 // The two corrections come as scalars, computed in double.
 #include "learning_rate.glsl"
+#include "products.glsl"
 
 SCALAR(beta1);
 SCALAR(beta2);
@@ -12,7 +13,7 @@ SCALAR(varianceCorrection);   // 1 / (1 - beta2^t)
 
 vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
-    state[0] = beta1 * state[0] + (1.0 - beta1) * gradient;
-    state[1] = beta2 * state[1] + (1.0 - beta2) * gradient * gradient;
+    state[0] = addProduct(beta1 * state[0], vec4(1.0 - beta1), gradient);
+    state[1] = addProduct(beta2 * state[1], (1.0 - beta2) * gradient, gradient);
     return w - stepRate * (state[0] * meanCorrection) / (sqrt(state[1] * varianceCorrection) + epsilon);
 }

@@ -4,6 +4,7 @@
 // The including kernel declares `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b), inputTexels, outputTexels
 // and inputColumns, and defines STORE_TILE(at, values) for Y [rows x outputs].
 #include "samples.glsl"
+#include "products.glsl"
 #include "tile.glsl"
 #include <ACTIVATION>
 
@@ -33,7 +34,7 @@ void computeTile(int firstRow, int firstTexel)
         w0[t] = LOAD(parameters, weightAt0 + t); w1[t] = LOAD(parameters, weightAt1 + t); \
         w2[t] = LOAD(parameters, weightAt2 + t); w3[t] = LOAD(parameters, weightAt3 + t);
 #define MULTIPLY(row, t) \
-        sum[row * TEXELS + t] += x[row].x * w0[t] + x[row].y * w1[t] + x[row].z * w2[t] + x[row].w * w3[t];
+        sum[row * TEXELS + t] += productSum(x[row], w0[t], w1[t], w2[t], w3[t]);
 #define MULTIPLY_TEXEL(t) DOWN(MULTIPLY, t)
         EACH_TEXEL(LOAD_WEIGHTS)
         EACH_ROW(LOAD_INPUT)

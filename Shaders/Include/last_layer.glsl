@@ -1,6 +1,7 @@
 // The last dense layer of a row, for few outputs: z = h . W + b stays in OUTPUT_TEXELS texels, and dh = dz . transpose(W).
 // Sums have the order of dense_forward and dense_backward_input.
 #include "matrix.glsl"
+#include "products.glsl"
 
 READ(outputParameters);   // [hidden + 1 x outputs]: W and, below it, b
 SIZE(hiddenTexels);
@@ -28,8 +29,9 @@ void computeOutputs(int row)
         int at = matrixTexel(4 * k, 0, OUTPUT_TEXELS);
         for (int t = 0; t < OUTPUT_TEXELS; t++)
         {
-            sum[t] += h.x * LOAD(outputParameters, at + t) + h.y * LOAD(outputParameters, at + t + OUTPUT_TEXELS)
-                + h.z * LOAD(outputParameters, at + t + 2 * OUTPUT_TEXELS) + h.w * LOAD(outputParameters, at + t + 3 * OUTPUT_TEXELS);
+            sum[t] += productSum(
+                h, LOAD(outputParameters, at + t), LOAD(outputParameters, at + t + OUTPUT_TEXELS), LOAD(outputParameters, at + t + 2 * OUTPUT_TEXELS),
+                LOAD(outputParameters, at + t + 3 * OUTPUT_TEXELS));
         }
 
         k++;
@@ -48,8 +50,8 @@ vec4 hiddenGradient(int k, vec4 gradients[OUTPUT_TEXELS])
     {
         vec4 g = gradients[t];
         sum += vec4(
-            dot(g, LOAD(outputParameters, at + t)), dot(g, LOAD(outputParameters, at + t + OUTPUT_TEXELS)),
-            dot(g, LOAD(outputParameters, at + t + 2 * OUTPUT_TEXELS)), dot(g, LOAD(outputParameters, at + t + 3 * OUTPUT_TEXELS)));
+            productSum(g, LOAD(outputParameters, at + t)), productSum(g, LOAD(outputParameters, at + t + OUTPUT_TEXELS)),
+            productSum(g, LOAD(outputParameters, at + t + 2 * OUTPUT_TEXELS)), productSum(g, LOAD(outputParameters, at + t + 3 * OUTPUT_TEXELS)));
     }
 
     return mix(vec4(0.0), sum, lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(hiddenColumns)));

@@ -29,6 +29,7 @@ void sumLosses(int invocation, int invocations, bool isWanted)
         lossParts[part] = sum;
     }
 
+    memoryBarrierShared();
     barrier();
 
     if (isWanted && invocation == 0)

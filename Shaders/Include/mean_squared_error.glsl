@@ -1,5 +1,6 @@
 // Slot LOSS: the mean squared error of a row of n outputs y against its values t. Where the outputs are padded, so are the values: both are zero.
 #include "value_targets.glsl"
+#include "products.glsl"
 
 // Defined by the kernel: a texel of the outputs of a row.
 vec4 networkOutput(int row, int texel);
@@ -22,8 +23,7 @@ vec4 rowLoss(int row, LossRow begun)
     for (int texel = 0; texel < begun.texels; texel++)
     {
         vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
-        vec4 squares = difference * difference;
-        sum += squares.x + squares.y + squares.z + squares.w;
+        sum += productSum(difference.wzyx, difference.wzyx);   // value by value
     }
 
     return vec4(begun.weight * sum / float(targetValues), 0.0, 0.0, 0.0);

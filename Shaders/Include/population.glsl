@@ -12,6 +12,7 @@
 // The including kernel declares z, an array of ROWS * OUTPUT_TEXELS texels.
 // The sums have one order: inputs four products at a time, hidden units four at a time, batch rows and outputs in order.
 #include "population_layout.glsl"
+#include "products.glsl"
 #include <ACTIVATION>
 
 READ(features);
@@ -54,7 +55,7 @@ READ(features);
 #define ADD_PRODUCTS(row) \
     { \
         vec4 v = FEATURE(row, texel); \
-        hidden[row] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3; \
+        hidden[row] += productSum(v, w0, w1, w2, w3); \
     }
 #define ACTIVATE(row) hidden[row] = activate(hidden[row]);
 
@@ -84,7 +85,7 @@ READ(features);
     }
 #define OUTPUT_WEIGHTS(j) (j < OUTPUTS ? LOAD(weights, parameterTexel(origin, run + INPUTS + 1 + j)) : vec4(0.0))
 #define ADD_OUTPUT_ROW(row) \
-    z[row * OUTPUT_TEXELS + texel] += vec4(dot(hidden[row], w0), dot(hidden[row], w1), dot(hidden[row], w2), dot(hidden[row], w3));
+    z[row * OUTPUT_TEXELS + texel] += vec4(productSum(hidden[row], w0), productSum(hidden[row], w1), productSum(hidden[row], w2), productSum(hidden[row], w3));
 
 // The outputs of one row at a time: losses and the softmax index them by a variable, which keeps an array out of registers.
 vec4 rowOutputs[OUTPUT_TEXELS];

@@ -8,7 +8,13 @@
 #define READ_INPUTS(name) READ_BYTES(name)
 #define LOAD_INPUTS(name, at) vec4(ivec4(LOAD(name, at)))   // signed integers are converted in one instruction
 #define INPUT_ONE 255.0
-#define scaleInputs(sum) ((sum) * (1.0 / 255.0))
+
+// Precise: a step that is not fused stores it, and a fused one must not contract it into what follows.
+vec4 scaleInputs(vec4 sum)
+{
+    precise vec4 scaled = sum * (1.0 / 255.0);
+    return scaled;
+}
 #else
 #define READ_INPUTS(name) READ(name)
 #define LOAD_INPUTS(name, at) LOAD(name, at)

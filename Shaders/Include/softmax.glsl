@@ -1,6 +1,7 @@
 // The softmax of one row of logits over its allowed classes, from the logits less their maximum:
 //   p_j = exp(z_j - m) / s,  m = max z,  s = sum exp(z_j - m),  log p_j = z_j - m - log s
 //   entropy H = -sum p_j log p_j = log s - sum p_j (z_j - m)
+#include "products.glsl"
 
 const float LOWEST = -3.402823466e38;
 
@@ -51,7 +52,7 @@ Softmax softmaxOfRow(int row, int texels)
         vec4 terms = exponentials(logits, allowed, softmax.maximum);
         vec4 shifted = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum), allowed);
         softmax.sum += terms.x + terms.y + terms.z + terms.w;
-        weighted += terms.x * shifted.x + terms.y * shifted.y + terms.z * shifted.z + terms.w * shifted.w;
+        weighted += productSum(terms.wzyx, shifted.wzyx);   // class by class
     }
 
     softmax.logSum = log(softmax.sum);

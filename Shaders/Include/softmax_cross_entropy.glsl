@@ -22,7 +22,7 @@ vec4 rowLoss(int row, LossRow begun)
     Target target = begun.target;
     Softmax softmax = begun.softmax;
     float crossEntropy = softmax.logSum - (networkOutput(row, target.label / 4)[target.label % 4] - softmax.maximum);
-    float loss = target.weight * crossEntropy - entropyBonus * softmax.entropy;
+    precise float loss = fma(-entropyBonus, softmax.entropy, target.weight * crossEntropy);
     return vec4(loss, softmax.best == target.label ? 1.0 : 0.0, 0.0, 0.0);
 }
 
@@ -36,5 +36,5 @@ vec4 outputGradient(int row, int texel, LossRow begun)
     vec4 p = exponentials(logits, allowed, softmax.maximum) / softmax.sum;
     vec4 logP = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum) - softmax.logSum, allowed);
     vec4 isLabel = mix(vec4(0.0), vec4(1.0), equal(4 * texel + ivec4(0, 1, 2, 3), ivec4(target.label)));
-    return (target.weight * (p - isLabel) + entropyBonus * p * (logP + softmax.entropy)) / float(rows);
+    return addProduct(target.weight * (p - isLabel), entropyBonus * p, logP + softmax.entropy) / float(rows);
 }
