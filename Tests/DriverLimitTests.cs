@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// What the reference compiler of GLSL does not see: every kernel variant keeps to what a driver must have, whatever the one at hand has. OpenGL 4.3 guarantees 8 images,
+/// 8 storage buffers, 8 of both together, 32 kB of shared memory and 1,024 invocations a workgroup; NVIDIA's driver has 8 images, 16 of both together and 48 kB.
+/// </summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed partial class DriverLimitTests
+{
+    private const int Images = 8, StorageBuffers = 8, TextureUnits = 16, SharedBytes = 32 * 1024, Invocations = 1024;
+    private const int Inputs = 13;
+
+    private static readonly Optimizer[] Optimizers =
+        [new Sgd(0.1f), new Sgd(0.1f, Momentum: 0.9f), new Adam(), new AdamW(), new RmsProp()];
+
+    [Test]
+    public void EveryVariantKeepsToTheLeastLimits([Values(8, 16)] int imagesAndBuffers)
+    {
+        TestDevice.RequireOpenGL();
+        TestDevice.RequireFamily(KernelFamily.RegisterTiled);
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = imagesAndBuffers });
+        WarmUpRun[] variants = [.. Variants(device).SelectMany(kernels => kernels.Runs).DistinctBy(run => run.Key)];
+        Assert.That(variants, Has.Length.AtLeast(50));
+        foreach (WarmUpRun variant in variants)
+        {
+            int images = variant.Matrices.Count(matrix => matrix.Access is MatrixAccess.Read or MatrixAccess.ReadWrite);
+            int buffers = variant.Matrices.Count(matrix => matrix.Access is MatrixAccess.Write or MatrixAccess.ReadWrite);
+            Assert.That(images, Is.AtMost(Images), variant.Key);
+            Assert.That(buffers, Is.AtMost(StorageBuffers), variant.Key);
+            Assert.That(images + buffers, Is.AtMost(imagesAndBuffers), variant.Key);
+            Assert.That(variant.Textures, Has.Length.AtMost(TextureUnits), variant.Key);
+            string text = ShaderLibrary.Assemble(variant.Program, OpenGLKernel.SharedConstants);
+            Assert.That(SharedBytesOf(text), Is.AtMost(SharedBytes), variant.Key);
+            Assert.That(LocalSize().Matches(text).Max(size => ValueOf(size.Groups["lanes"].Value, text)), Is.InRange(1, Invocations), variant.Key);
+        }
+    }
+
+    /// <summary>The count itself: of arrays whose length is a constant, of a number or of what stands for it.</summary>
+    [Test]
+    public void SharedMemoryIsCounted()
+    {
+        const string Text = "#define LANES 64\nshared vec4 pixels[LANES];\nshared int flag;\n    shared vec2 parts[3];\n// shared vec4 none[9];\n";
+        Assert.That(SharedBytesOf(Text), Is.EqualTo((64 * 16) + 4 + (3 * 8)));
+    }
+
+    private static IEnumerable<KernelSet> Variants(NeuralDevice device)
+    {
+        Layer[][] stacks =
+        [
+            [new Dense(5)], [new Dense(17), new Relu(), new Dense(5)], [new Dense(300), new Tanh(), new Dense(5)], [new Dense(17), new LeakyRelu(0.1f), new Dense(41)],
+            [new Dense(9), new Relu(), new Dense(9), new Tanh(), new Dense(3)],
+        ];
+        foreach (Layer[] stack in stacks)
+        {
+            Network network = new(device, Inputs, stack);
+            foreach (Optimizer optimizer in Optimizers)
+            {
+                foreach (int rows in new[] { 9, 130 })
+                {
+                    yield return network.KernelsFor(rows, optimizer);
+                    yield return network.KernelsFor(rows, optimizer, new MeanSquaredError());
+                    yield return new BatchTrainer(network, optimizer).KernelsFor(rows, SampleFormat.Bytes);
+                }
+
+                TrainingSet samples = new(device, Inputs, network.Outputs, capacity: 64, SampleFormat.Bytes);
+                yield return new InFrameTrainer(network, samples, new TrainerOptions { BatchSize = 32, Optimizer = optimizer }).Kernels;
+                yield return samples.KernelsFor(64, 64, TextureChannels.Luminance);
+            }
+        }
+
+        foreach (Optimizer optimizer in Optimizers)
+        {
+            NetworkPopulation population = new(device, members: 11, Inputs, hidden: 17, classes: 5, optimizer: optimizer);
+            yield return population.KernelsFor(rows: 3);
+            yield return population.KernelsFor(rows: 20);
+        }
+    }
+
+    private static long SharedBytesOf(string text) => SharedVariable().Matches(text).Sum(declared =>
+        SizeOf(declared.Groups["type"].Value) * (declared.Groups["length"].Success ? ValueOf(declared.Groups["length"].Value, text) : 1));
+
+    private static long SizeOf(string type) => type switch
+    {
+        "int" or "uint" or "float" => 4,
+        "vec2" or "ivec2" or "uvec2" => 8,
+        "vec3" or "ivec3" or "uvec3" or "vec4" or "ivec4" or "uvec4" => 16,
+        _ => throw new NotSupportedException($"How large is a {type}?"),
+    };
+
+    /// <summary>What a variant does not define stands in text that it does not take along.</summary>
+    private static long ValueOf(string constant, string text)
+    {
+        if (long.TryParse(constant, CultureInfo.InvariantCulture, out long value)) return value;
+        Match defined = Regex.Match(text, $@"^#define {Regex.Escape(constant)} (?<value>\d+)$", RegexOptions.Multiline);
+        if (defined.Success) return long.Parse(defined.Groups["value"].Value, CultureInfo.InvariantCulture);
+        return text.Contains($"#ifdef {constant}\n", StringComparison.Ordinal) ? 0 : throw new NotSupportedException($"What is {constant}?");
+    }
+
+    [GeneratedRegex(@"^[ \t]*shared (?<type>\w+) \w+(\[(?<length>\w+)\])?;", RegexOptions.Multiline)]
+    private static partial Regex SharedVariable();
+
+    [GeneratedRegex(@"^[ \t]*layout\(local_size_x = (?<lanes>\w+)\) in;", RegexOptions.Multiline)]
+    private static partial Regex LocalSize();
+}
