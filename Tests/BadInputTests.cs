@@ -197,7 +197,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 0, 1, 4, 6, 19, 21 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, {length} features", test => call(test, new float[length], GoodLabels), "samples of 5 features each, at least one", $"{length} values came");
+                    $"{name}, {length} features", test => call(test, new float[length], GoodLabels), "samples of 5 features each, at least one", $"got {length} values");
             }
 
             foreach (float value in NotFinite)
@@ -211,19 +211,19 @@ internal sealed class BadInputTests : IDisposable
             }
 
             yield return Bad<DeviceLimitException>(
-                $"{name}, {TooMany} samples", test => call(test, new float[TooMany * Inputs], new int[TooMany]), "at most 262140 rows", $"{TooMany} came");
+                $"{name}, {TooMany} samples", test => call(test, new float[TooMany * Inputs], new int[TooMany]), "at most 262140 rows", $"got {TooMany}");
         }
 
         foreach (int length in new[] { 0, 1, 4, 6, 19, 21 })
         {
             yield return Bad<ArgumentException>(
                 $"TrainBatchOfBytes, {length} features", test => test.trainer.TrainBatchOfBytes(new byte[length], GoodLabels),
-                "samples of 5 features each, at least one", $"{length} values came");
+                "samples of 5 features each, at least one", $"got {length} values");
         }
 
         yield return Bad<DeviceLimitException>(
             $"TrainBatchOfBytes, {TooMany} samples", test => test.trainer.TrainBatchOfBytes(new byte[TooMany * Inputs], new int[TooMany]),
-            "at most 262140 rows", $"{TooMany} came");
+            "at most 262140 rows", $"got {TooMany}");
     }
 
     private static IEnumerable<Case> LabelCases()
@@ -245,7 +245,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 0, 1, Rows - 1, Rows + 1 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, {length} labels", test => call(test, new int[length], []), "Expected 4 values", "one label a sample", $"{length} came");
+                    $"{name}, {length} labels", test => call(test, new int[length], []), "Expected 4 values", "one label a sample", $"got {length}");
             }
         }
     }
@@ -257,7 +257,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 1, Rows - 1, Rows + 1 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, {length} weights", test => call(test, GoodLabels, new float[length]), "Expected 4 values", "one weight a sample", $"{length} came");
+                    $"{name}, {length} weights", test => call(test, GoodLabels, new float[length]), "Expected 4 values", "one weight a sample", $"got {length}");
             }
 
             foreach (float value in NotFinite)
@@ -285,7 +285,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 1, Classes, Rows, (Rows * Classes) - 1, (Rows * Classes) + 1 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, a mask of {length}", test => call(test, new bool[length]), "Expected 12 values", "4 samples × 3 classes", $"{length} came");
+                    $"{name}, a mask of {length}", test => call(test, new bool[length]), "Expected 12 values", "4 samples × 3 classes", $"got {length}");
             }
 
             for (int sample = 0; sample < Rows; sample += Rows - 1)
@@ -315,7 +315,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 0, Rows, (Rows * Classes) - 1, (Rows * Classes) + 1 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, {length} targets", test => call(test, new float[length], []), "Expected 12 values", "4 samples × 3 outputs", $"{length} came");
+                    $"{name}, {length} targets", test => call(test, new float[length], []), "Expected 12 values", "4 samples × 3 outputs", $"got {length}");
             }
 
             foreach (float value in NotFinite)
@@ -328,7 +328,7 @@ internal sealed class BadInputTests : IDisposable
             }
 
             yield return Bad<ArgumentException>(
-                $"{name}, a weight too few", test => call(test, new float[Rows * Classes], new float[Rows - 1]), "one weight a sample", "3 came");
+                $"{name}, a weight too few", test => call(test, new float[Rows * Classes], new float[Rows - 1]), "one weight a sample", "got 3");
         }
 
         yield return Bad<ArgumentException>("TrainBatch, values for labels", test => test.trainer.TrainBatch(GoodFeatures, new float[Rows * Classes]), "Expected labels");
@@ -348,13 +348,13 @@ internal sealed class BadInputTests : IDisposable
     {
         foreach (int length in new[] { 0, 1, (Rows * Classes) - 1, (Rows * Classes) + 1, Rows * Classes * 2 })
         {
-            string[] says = ["Expected 12 values", "4 samples × 3 classes", $"{length} came"];
+            string[] says = ["Expected 12 values", "4 samples × 3 classes", $"got {length}"];
             yield return Bad<ArgumentException>($"Predict into {length}", test => test.classifier.Predict(GoodFeatures, test.ResultOf(length)), says);
             yield return Bad<ArgumentException>($"ComputeLogits into {length}", test => test.classifier.ComputeLogits(GoodFeatures, test.ResultOf(length)), says);
             yield return Bad<ArgumentException>(
                 $"ComputeInputGradients of {length} logits",
                 test => test.classifier.Network.ComputeInputGradients(GoodFeatures, new float[length], test.ResultOf(GoodFeatures.Length)),
-                "Expected 12 values", "4 samples × 3 logits", $"{length} came");
+                "Expected 12 values", "4 samples × 3 logits", $"got {length}");
         }
 
         foreach (int length in new[] { 0, (Rows * Inputs) - 1, (Rows * Inputs) + 1 })
@@ -362,7 +362,7 @@ internal sealed class BadInputTests : IDisposable
             yield return Bad<ArgumentException>(
                 $"ComputeInputGradients into {length}",
                 test => test.classifier.Network.ComputeInputGradients(GoodFeatures, new float[Rows * Classes], test.ResultOf(length)),
-                "Expected 20 values", "4 samples × 5 features", $"{length} came");
+                "Expected 20 values", "4 samples × 5 features", $"got {length}");
         }
 
         foreach (float value in NotFinite)
@@ -392,10 +392,10 @@ internal sealed class BadInputTests : IDisposable
             {
                 yield return Bad<ArgumentException>(
                     $"SetParameters, {wrong} {name}", test => test.classifier.SetParameters(replace(Zeros(), new float[wrong])),
-                    $"Expected {length} values", $"{wrong} came");
+                    $"Expected {length} values", $"got {wrong}");
                 yield return Bad<ArgumentException>(
                     $"SetValues, {wrong} {name}", test => test.classifier.Network.Parameters[index].SetValues(new float[wrong]),
-                    $"Expected {length} values", $"{wrong} came");
+                    $"Expected {length} values", $"got {wrong}");
             }
 
             foreach (float value in NotFinite)
@@ -415,13 +415,13 @@ internal sealed class BadInputTests : IDisposable
         }
 
         yield return Bad<ArgumentException>(
-            "LinearClassifier.SetParameters with hidden weights", test => test.linear.SetParameters(Zeros()), "no hidden layer", "Expected 0 values", "30 came");
+            "LinearClassifier.SetParameters with hidden weights", test => test.linear.SetParameters(Zeros()), "no hidden layer", "Expected 0 values", "got 30");
         yield return Bad<ArgumentException>(
             "LinearClassifier.SetParameters with hidden biases", test => test.linear.SetParameters(Zeros() with { HiddenWeights = [] }),
-            "no hidden layer", "Expected 0 values", "6 came");
+            "no hidden layer", "Expected 0 values", "got 6");
         yield return Bad<ArgumentException>(
             "LinearClassifier.SetParameters of a two-layer one's output", test => test.linear.SetParameters(Zeros() with { HiddenWeights = [], HiddenBiases = [] }),
-            "Expected 15 values", "18 came");
+            "Expected 15 values", "got 18");
     }
 
     private static IEnumerable<Case> RateCases()
@@ -481,7 +481,7 @@ internal sealed class BadInputTests : IDisposable
         yield return Bad<ArgumentOutOfRangeException>("TwoLayerClassifier, 1 class", _ => new TwoLayerClassifier(TestDevice.Plain, 5, 6, 1).Dispose(), "at least 2 classes", "Actual value was 1");
         yield return Bad<ArgumentException>("Network of nothing", _ => new Network(TestDevice.Plain, 5).Dispose(), "at least one layer");
         yield return Bad<ArgumentException>("EstimateCost of nothing", _ => Network.EstimateCost(4, 5, null), "at least one layer");
-        yield return Bad<DeviceLimitException>("Cost of too many samples", test => test.classifier.Network.Cost(ComputationGraph.MaximumCapacity + 1), "at most 262140 rows", "262141 came");
+        yield return Bad<DeviceLimitException>("Cost of too many samples", test => test.classifier.Network.Cost(ComputationGraph.MaximumCapacity + 1), "at most 262140 rows", "got 262141");
 
         foreach ((int inputs, int units) in new[] { (300_000, 100_000), (70_000, 70_000), (1, 300_000_000), (2_000_000_000, 4), (4, int.MaxValue), (int.MaxValue, int.MaxValue), (1 << 30, 4) })
         {
@@ -504,8 +504,8 @@ internal sealed class BadInputTests : IDisposable
         yield return Bad<ArgumentNullException>("BatchTrainer by null", test => new BatchTrainer(test.classifier.Network, null!).Dispose(), "optimizer");
         yield return Bad<ArgumentNullException>("TrainWith null", test => test.classifier.TrainWith(null!).Dispose(), "optimizer");
         yield return Bad<ArgumentNullException>("SetParameters of null", test => test.classifier.SetParameters(null!), "parameters");
-        yield return Bad<ArgumentException>("TrainBatch of null", test => test.classifier.TrainBatch(null, GoodLabels, 0.1f), "0 values came");
-        yield return Bad<ArgumentException>("Predict into null", test => test.classifier.Predict(GoodFeatures, null), "0 came");
+        yield return Bad<ArgumentException>("TrainBatch of null", test => test.classifier.TrainBatch(null, GoodLabels, 0.1f), "got 0 values");
+        yield return Bad<ArgumentException>("Predict into null", test => test.classifier.Predict(GoodFeatures, null), "got 0");
     }
 
     private static Case Bad<TException>(string name, Action<BadInputTests> call, params string[] says) where TException : Exception

@@ -156,9 +156,9 @@ internal sealed class OnnxTests
 
     private static IEnumerable<TestCaseData> BadClassNames()
     {
-        yield return new TestCaseData(Array.Empty<string>(), "Expected 3 class names, one for each output, but 0 came");
-        yield return new TestCaseData(new[] { "a", "b" }, "but 2 came");
-        yield return new TestCaseData(new[] { "a", "b", "c", "d" }, "but 4 came");
+        yield return new TestCaseData(Array.Empty<string>(), "Expected 3 class names, one for each output, but got 0");
+        yield return new TestCaseData(new[] { "a", "b" }, "but got 2");
+        yield return new TestCaseData(new[] { "a", "b", "c", "d" }, "but got 4");
         yield return new TestCaseData(new[] { "a", null, "c" }, "that of class 1 is null");
         yield return new TestCaseData(new[] { "a", "b", "" }, "that of class 2 is blank");
         yield return new TestCaseData(new[] { " \t", "b", "c" }, "that of class 0 is blank");

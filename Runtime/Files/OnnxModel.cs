@@ -34,7 +34,7 @@ internal static class OnnxModel
         CheckSize(stack.Layers.SelectMany(layer => layer.Parameters).Sum(parameter => sizeof(float) * (long)parameter.Rows * parameter.Columns));
         if (classNames is null) return;
         if (classNames.Count != stack.Outputs)
-            throw new ArgumentException($"Expected {stack.Outputs} class names, one for each output, but {classNames.Count} came.", nameof(classNames));
+            throw new ArgumentException($"Expected {stack.Outputs} class names, one for each output, but got {classNames.Count}.", nameof(classNames));
         Dictionary<string, int> places = [];
         for (int i = 0; i < classNames.Count; i++)
         {

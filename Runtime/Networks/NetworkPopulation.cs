@@ -332,7 +332,7 @@ public sealed class NetworkPopulation : IDisposable
     private int RowsOfMember(int samples)
     {
         return samples % Members == 0 ? samples / Members : throw new ArgumentException(
-            $"Expected the same number of samples for each of the {Members} members, but {samples} samples came.", nameof(samples));
+            $"Expected the same number of samples for each of the {Members} members, but got {samples} samples.", nameof(samples));
     }
 
     private void RequireMember(int member)

@@ -47,6 +47,6 @@ internal readonly ref struct TrainingBatch
     public static int CheckLength(int features, int inputs, string name)
     {
         return features > 0 && features % inputs == 0 ? features / inputs : throw new ArgumentException(
-            $"Expected a whole number of samples of {inputs} features each, at least one, but {features} values came.", name);
+            $"Expected a whole number of samples of {inputs} features each, at least one, but got {features} values.", name);
     }
 }

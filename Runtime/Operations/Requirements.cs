@@ -38,7 +38,7 @@ internal static class Requirements
     public static void Length(int actual, long expected, string meaning, string name)
     {
         if (actual != expected)
-            throw new ArgumentException($"Expected {expected} values ({meaning}), but {actual} came.", name);
+            throw new ArgumentException($"Expected {expected} values ({meaning}), but got {actual}.", name);
     }
 
     /// <summary>As the other; the meaning is put together only where it is said.</summary>

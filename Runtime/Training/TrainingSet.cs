@@ -381,7 +381,7 @@ public sealed class TrainingSet : IDisposable
     private void RequireOne(int features)
     {
         if (features != Inputs)
-            throw new ArgumentException($"Expected the {Inputs} features of one sample, but {features} values came.", nameof(features));
+            throw new ArgumentException($"Expected the {Inputs} features of one sample, but got {features} values.", nameof(features));
     }
 
     private void RequireFormat(SampleFormat format)
@@ -389,7 +389,7 @@ public sealed class TrainingSet : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         if (Format == format) return;
         throw new InvalidOperationException(Format == SampleFormat.Bytes
-            ? "This set keeps bytes, and floats came. Hand over bytes (a feature of 0 to 1 as value · 255), or make the set with SampleFormat.Float."
-            : "This set keeps floats, and bytes came. Hand over floats (value / 255f), or make the set with SampleFormat.Bytes.");
+            ? "This set keeps bytes, but got floats. Hand over bytes (a feature of 0 to 1 as value · 255), or make the set with SampleFormat.Float."
+            : "This set keeps floats, but got bytes. Hand over floats (value / 255f), or make the set with SampleFormat.Bytes.");
     }
 }

@@ -91,7 +91,7 @@ internal sealed class TrainingSetTests
     {
         using TrainingSet samples = TrainingSet.ForValues(Device, Inputs, outputs: 2, capacity: 3);
         float[] features = FeaturesOf(1, 2);
-        Assert.That(() => samples.AddRange(features, new float[3]), Throws.ArgumentException.With.Message.Contains("2 samples × 2 outputs").And.Message.Contains("3 came"));
+        Assert.That(() => samples.AddRange(features, new float[3]), Throws.ArgumentException.With.Message.Contains("2 samples × 2 outputs").And.Message.Contains("got 3"));
         Assert.That(() => samples.AddRange(features, [1f, 2f, float.NaN, 4f]), Throws.TypeOf<NonFiniteValueException>().With.Message.Contains("target values must be finite, but value 2"));
         Assert.That(() => samples.AddRange(features, new float[4], [1f, float.PositiveInfinity]), Throws.TypeOf<NonFiniteValueException>());
         Assert.That(() => samples.AddRange(features, new float[4], new float[3]), Throws.ArgumentException);
@@ -214,7 +214,7 @@ internal sealed class TrainingSetTests
         float[] features = SetContents.Features(samples);
         uint[] targets = SetContents.Targets(samples);
 
-        foreach (int count in new[] { 0, 4, 6, 9 }) Fails<ArgumentException>($"{count} values came", count, [0]);
+        foreach (int count in new[] { 0, 4, 6, 9 }) Fails<ArgumentException>($"got {count} values", count, [0]);
         Fails<ArgumentException>("one label a sample", 2 * Inputs, [0]);
         Fails<ArgumentException>("one label a sample", Inputs, []);
         foreach (int label in new[] { -1, 3, int.MaxValue, int.MinValue }) Fails<ArgumentOutOfRangeException>("classes", 2 * Inputs, [0, label]);

@@ -7,7 +7,7 @@ internal static class Statistics
     public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
-        if (sorted.Length == 0) throw new ArgumentException("A median needs at least one value, but none came.", nameof(values));
+        if (sorted.Length == 0) throw new ArgumentException("A median needs at least one value, but got none.", nameof(values));
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }
