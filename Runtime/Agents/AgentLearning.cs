@@ -12,7 +12,7 @@ public abstract record AgentLearning
     }
 
     /// <summary>
-    /// How gradients become weights. Null: <see cref="Adam"/> of a rate of 0.003 for one brain that all share, plain <see cref="Sgd"/> of
+    /// The optimizer. Null: <see cref="Adam"/> of a rate of 0.003 for one brain that all share, plain <see cref="Sgd"/> of
     /// 0.1 for a brain each; <see cref="ActorCritic"/> has its own. Of brains of their own only <see cref="ActorCritic"/> takes another optimizer than plain <see cref="Sgd"/>.
     /// </summary>
     public Optimizer? Optimizer { get; init; }

@@ -326,6 +326,6 @@ internal sealed class SharedBrain : Brains
 }
 
 /// <summary>What brains are, and where their training stands.</summary>
-/// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each of all brains, one behind the other.</param>
+/// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each of all brains, one after the other.</param>
 /// <param name="Standing">The same of the optimizer's state; null where nothing is known of it.</param>
 internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Standing);

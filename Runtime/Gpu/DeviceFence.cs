@@ -7,7 +7,7 @@ internal sealed class DeviceFence(NeuralDevice device) : IFenced
 
     public nint Fence { get; private set; }
 
-    /// <summary>Sets it behind all commands so far. It must have been reached since it was last set.</summary>
+    /// <summary>Sets it after all commands so far. It must have been reached since it was last set.</summary>
     public void Insert()
     {
         if (isAhead) throw new InvalidOperationException("The device has not come to this fence yet.");

@@ -116,7 +116,7 @@ internal interface IComputeBackend : IDisposable
     /// <returns>The fence.</returns>
     nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer);
 
-    /// <summary>Sets a fence behind all that was enqueued.</summary>
+    /// <summary>Sets a fence after all that was enqueued.</summary>
     nint InsertFence();
 
     /// <summary>Before fences are asked, within a call: throws where they do not tell the truth any more.</summary>
@@ -137,7 +137,7 @@ internal interface IComputeBackend : IDisposable
     /// <summary>The clock is about to tell the time of dispatches in this call.</summary>
     void PrepareTiming();
 
-    /// <summary>Marks the point behind all commands so far. It must have been read since it was last marked.</summary>
+    /// <summary>Marks the point after all commands so far. It must have been read since it was last marked.</summary>
     void MarkTime(BackendResource timestamp);
 
     /// <summary>The time of a point that was marked, in nanoseconds; false while the device has not come there.</summary>

@@ -34,7 +34,7 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
         if (isFrameOpen) frames[begun++ % MostFrames] = default;
     }
 
-    /// <summary>A span begins behind all commands so far; one that an exception has left open ends.</summary>
+    /// <summary>A span begins after all commands so far; one that an exception has left open ends.</summary>
     public void BeginSpan()
     {
         if (isSpanOpen) EndSpan();
@@ -46,7 +46,7 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
         Mark();
     }
 
-    /// <summary>It ends behind all commands so far.</summary>
+    /// <summary>It ends after all commands so far.</summary>
     public void EndSpan()
     {
         if (isSpanOpen) Mark();

@@ -27,7 +27,7 @@ internal sealed class TimestampRing : IDisposable
     /// <summary>Points that can be marked before any is read.</summary>
     public int Free => timestamps.Length - (int)(marked - read);
 
-    /// <summary>Marks the point behind all commands so far. There must be a free one.</summary>
+    /// <summary>Marks the point after all commands so far. There must be a free one.</summary>
     public void Mark()
     {
         if (Free == 0) throw new InvalidOperationException("Every timestamp waits to be read.");

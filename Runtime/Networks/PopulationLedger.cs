@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The books of a population's steps: which of them the driver has skipped (a conditional render of the host was open). A step marks the losses
-/// that it is to write and, behind its dispatches, copies that place into a log, which is read back some frames later: copies are not skipped.
+/// that it is to write and, after its dispatches, copies that place into a log, which is read back some frames later: copies are not skipped.
 /// </summary>
 /// <remarks>
 /// <see cref="StepSides"/> tells what stands in the committed and in the pending weights. Where no step came after a skipped one, the sides swap again.

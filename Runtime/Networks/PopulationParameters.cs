@@ -105,7 +105,7 @@ internal sealed class PopulationParameters : IDisposable
     /// <summary>Matrices that the optimizer keeps.</summary>
     public int StateCount => state.Length;
 
-    /// <summary>What was read back of such a matrix: the four arrays of <see cref="ClassifierParameters"/>, each of all members, one behind the other.</summary>
+    /// <summary>What was read back of such a matrix: the four arrays of <see cref="ClassifierParameters"/>, each of all members, one after the other.</summary>
     public float[][] Unpack(Readback readback, int matrix)
     {
         (int sharedRow, List<ClassifierParameters> members) = (-1, []);

@@ -29,10 +29,10 @@ internal abstract class PopulationKernels(PopulationShape shape)
     /// <summary>The row of the matrix that a member's parameters lie in.</summary>
     public abstract int RowOf(int member);
 
-    /// <summary>The column of a parameter of a member's first layer: of an input's weight or, behind the last input, of the bias.</summary>
+    /// <summary>The column of a parameter of a member's first layer: of an input's weight or, after the last input, of the bias.</summary>
     public abstract int HiddenColumn(int member, int input, int unit);
 
-    /// <summary>The column of a parameter of a member's last layer: of a hidden unit's weight or, behind the last one, of the bias.</summary>
+    /// <summary>The column of a parameter of a member's last layer: of a hidden unit's weight or, after the last one, of the bias.</summary>
     public abstract int OutputColumn(int member, int unit, int output);
 
     /// <summary>Rows that each dispatch of a step takes of batches of so many.</summary>

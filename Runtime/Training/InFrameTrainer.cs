@@ -241,7 +241,7 @@ public sealed class InFrameTrainer : IDisposable
         ledger.AbandonStep();
     }
 
-    /// <summary>Goes on behind lines that were enqueued; behind the last ones the step is whole.</summary>
+    /// <summary>Goes on behind lines that were enqueued; after the last ones the step is whole.</summary>
     private void Advance(int lines, int all)
     {
         open.Line += lines;

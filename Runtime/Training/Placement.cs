@@ -24,7 +24,7 @@ public enum Placement
 /// </summary>
 public static class NetworkPlacement
 {
-    /// <summary>Steps and predictions that are enqueued one behind the other, as in a frame.</summary>
+    /// <summary>Steps and predictions that are enqueued one after the other, as in a frame.</summary>
     private const int Repeats = 8;
 
     /// <summary>By turns, so that what else the machine does falls on both; the best one counts. The first round compiles and is left out.</summary>

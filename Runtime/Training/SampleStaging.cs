@@ -22,7 +22,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
     public bool IsFirstTexture => areTextures[first];
 
     /// <summary>
-    /// Samples that lie one behind the other, from the oldest on, and have their features here; where that is a texture, 1.
+    /// Samples that lie one after the other, from the oldest on, and have their features here; where that is a texture, 1.
     /// </summary>
     public int ContiguousCount
     {
@@ -53,7 +53,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
         return (features.AsMemory(row * featureBytes, featureBytes), targets.AsMemory(row * targetWords, targetWords));
     }
 
-    /// <summary>The features of the oldest ones; no more than lie one behind the other.</summary>
+    /// <summary>The features of the oldest ones; no more than lie one after the other.</summary>
     public ReadOnlySpan<byte> Features(int count) => features.AsSpan(first * featureBytes, count * featureBytes);
 
     public ReadOnlySpan<byte> Targets(int count) => MemoryMarshal.AsBytes(targets.AsSpan(first * targetWords, count * targetWords));

@@ -52,7 +52,7 @@ internal sealed class StepLedger : IDisposable
     /// <summary>Steps that were enqueued whole and do not count.</summary>
     public long Lost { get; private set; }
 
-    /// <summary>Whether a step was dropped, so that none behind it counts until <see cref="Resume"/>.</summary>
+    /// <summary>Whether a step was dropped, so that none after it counts until <see cref="Resume"/>.</summary>
     public bool HasDropped { get; private set; }
 
     /// <summary>The mean loss of a sample over the last steps whose results have come; NaN before the first.</summary>
@@ -224,7 +224,7 @@ internal sealed class StepLedger : IDisposable
         if (guide is not null) Guided = new GuidedStepResult(rate, (float)(divergence / rows), (float)(entropy / rows), (float)(valueLoss / rows));
     }
 
-    /// <summary>A copy of the log on its way: as it was behind its last step, and how often training had been resumed.</summary>
+    /// <summary>A copy of the log on its way: as it was after its last step, and how often training had been resumed.</summary>
     private sealed class LogReadback(Readback readback)
     {
         public Readback Readback { get; } = readback;

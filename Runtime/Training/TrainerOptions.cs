@@ -7,7 +7,7 @@ public sealed record TrainerOptions
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int BatchSize { get; init => field = Requirements.Size(value, "samples of a batch"); } = 64;
 
-    /// <summary>How gradients become weights.</summary>
+    /// <summary>The optimizer.</summary>
     /// <exception cref="ArgumentNullException">It is null.</exception>
     public Optimizer Optimizer { get; init => field = value ?? throw new ArgumentNullException(nameof(Optimizer)); } = new Sgd(LearningRate: 0.1f);
 

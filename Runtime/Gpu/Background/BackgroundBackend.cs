@@ -286,7 +286,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         return true;
     }
 
-    /// <summary>The next lines of a dispatch; true behind the last ones.</summary>
+    /// <summary>The next lines of a dispatch; true after the last ones.</summary>
     private bool RunPiece(RecordedKernel kernel, QueuedCommand command)
     {
         if (linesDone == 0) kernel.Set(queue.Storages[command.Storages], queue.Bytes[command.Bytes]);

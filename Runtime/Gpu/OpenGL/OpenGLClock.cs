@@ -31,7 +31,7 @@ internal sealed class OpenGLClock(OpenGLContext context)
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
     }
 
-    /// <summary>Lets a query note the GPU's time behind all commands so far. Its last result must have been read.</summary>
+    /// <summary>Lets a query note the GPU's time after all commands so far. Its last result must have been read.</summary>
     public void Mark(uint query)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);

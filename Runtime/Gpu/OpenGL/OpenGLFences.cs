@@ -8,7 +8,7 @@ internal sealed class OpenGLFences(OpenGLContext context)
     private readonly GL gl = context.Gl;
     private readonly List<nint> ahead = [];
 
-    /// <summary>Sets a fence behind all commands so far, and sends them to the GPU.</summary>
+    /// <summary>Sets a fence after all commands so far, and sends them to the GPU.</summary>
     public nint Insert()
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
