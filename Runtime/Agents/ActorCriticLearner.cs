@@ -104,12 +104,16 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         form.Add(
             new StateField($"{StateForm.Values}mean", rows, 1, i => scales[i].Mean, (i, mean) => scales[i] = scales[i] with { Mean = (float)mean })
             {
-                IsWide = true, Least = float.MinValue, Most = float.MaxValue,
+                IsWide = true,
+                Least = float.MinValue,
+                Most = float.MaxValue,
             });
         form.Add(
             new StateField($"{StateForm.Values}deviation", rows, 1, i => scales[i].Deviation, (i, deviation) => scales[i] = scales[i] with { Deviation = (float)deviation })
             {
-                IsWide = true, Least = 0, Most = float.MaxValue,
+                IsWide = true,
+                Least = 0,
+                Most = float.MaxValue,
             });
     }
 

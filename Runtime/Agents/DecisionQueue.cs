@@ -67,13 +67,18 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         form.Add(
             new StateField($"{prefix}owner", rows, 1, i => slots[i] / capacity, (i, owner) => slots[i] = ((int)owner * capacity) + count[(int)owner]++)
             {
-                IsWide = true, IsWhole = true, Least = 0, Most = owners - 1,
+                IsWide = true,
+                IsWhole = true,
+                Least = 0,
+                Most = owners - 1,
             });
         form.Add(new StateField($"{prefix}observed", rows, observations, i => features[Of(i, observations)], (i, value) => features[Of(i, observations)] = (float)value));
         form.Add(
             new StateField($"{prefix}allowed", rows, actions, i => allowed[Of(i, actions)] ? 1 : 0, (i, flag) => allowed[Of(i, actions)] = flag != 0)
             {
-                IsWhole = true, Least = 0, Most = 1,
+                IsWhole = true,
+                Least = 0,
+                Most = 1,
             });
         form.Add(new StateField($"{prefix}action", rows, 1, i => taken[slots[i]], (i, action) => taken[slots[i]] = (int)action) { IsWhole = true, Least = 0, Most = actions - 1 });
         form.Add(new StateField($"{prefix}weight", rows, 1, i => weights[slots[i]], (i, weight) => weights[slots[i]] = (float)weight));

@@ -65,7 +65,10 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         form.Add(
             new StateField($"{prefix}baseline.count", ofBrains, 1, i => baselines[i].Count, (i, count) => baselines[i].Count = (long)count)
             {
-                IsWide = true, IsWhole = true, Least = 0, Most = StateForm.MostWhole,
+                IsWide = true,
+                IsWhole = true,
+                Least = 0,
+                Most = StateForm.MostWhole,
             });
         underWay.Describe(form, $"{prefix}under_way.");
         ready.Describe(form, $"{prefix}ready.");

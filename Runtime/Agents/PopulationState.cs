@@ -134,7 +134,9 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         form.Add(
             new StateField($"{prefix}ending", places, 1, i => (int)EndingOf(agents[i]), (i, ending) => endings[i] = (Ending)ending)
             {
-                IsWhole = true, Least = 0, Most = (int)Ending.Interrupted,
+                IsWhole = true,
+                Least = 0,
+                Most = (int)Ending.Interrupted,
             });
         form.Add(
             new StateField($"{prefix}reward", places, 1, i => StateForm.Held(agents[i]?.PendingReward ?? 0), (i, reward) => rewards[i] = StateForm.Released(reward)) { IsWide = true });

@@ -73,7 +73,10 @@ internal sealed class StateForm
                 name, StateRows.Exactly(streams.Length), 2, i => i % 2 == 0 ? streams[i / 2].State >> 32 : (uint)streams[i / 2].State,
                 (i, value) => streams[i / 2].State = i % 2 == 0 ? (ulong)value << 32 : streams[i / 2].State | (ulong)value)
             {
-                IsWide = true, IsWhole = true, Least = 0, Most = WordsPerState - 1,
+                IsWide = true,
+                IsWhole = true,
+                Least = 0,
+                Most = WordsPerState - 1,
             });
     }
 

@@ -12,12 +12,19 @@ internal sealed class AgentStateTests
 
     private static readonly AgentPopulationOptions Common = new()
     {
-        Observations = 2, Actions = 3, HiddenUnits = 8, Capacity = Agents, Latency = 0, Seed = 4, FrameBudget = FrameBudget.Steps(2),
+        Observations = 2,
+        Actions = 3,
+        HiddenUnits = 8,
+        Capacity = Agents,
+        Latency = 0,
+        Seed = 4,
+        FrameBudget = FrameBudget.Steps(2),
     };
 
     private static readonly AgentPopulationOptions Critics = Common with
     {
-        Brains = BrainSharing.Shared, Learning = new ActorCritic { RolloutSize = 32, LeastRolloutPerAgent = 8, Epochs = 3, Minibatches = 4 },
+        Brains = BrainSharing.Shared,
+        Learning = new ActorCritic { RolloutSize = 32, LeastRolloutPerAgent = 8, Epochs = 3, Minibatches = 4 },
     };
 
     private static readonly AgentPopulationOptions Own = Common with { Learning = new PolicyGradient { BatchSize = 8, Horizon = 5, Epochs = 3 } };

@@ -175,7 +175,13 @@ internal sealed class ProgressWriterTests
     {
         AgentPopulation population = new(TestDevice.Plain, new AgentPopulationOptions
         {
-            Observations = 1, Actions = 2, HiddenUnits = 4, Capacity = 2, Brains = BrainSharing.Shared, Latency = 0, TimeProvider = clock,
+            Observations = 1,
+            Actions = 2,
+            HiddenUnits = 4,
+            Capacity = 2,
+            Brains = BrainSharing.Shared,
+            Latency = 0,
+            TimeProvider = clock,
             Learning = new ActorCritic { RolloutSize = 16, LeastRolloutPerAgent = 4, Minibatches = 2 },
         });
         for (int i = 0; i < 2; i++)

@@ -7,7 +7,12 @@ internal static class FuzzedAgents
 
     private static readonly AgentPopulationOptions Common = new()
     {
-        Observations = 2, Actions = 2, HiddenUnits = 3, Capacity = 2, Latency = 0, FrameBudget = FrameBudget.Steps(2),
+        Observations = 2,
+        Actions = 2,
+        HiddenUnits = 3,
+        Capacity = 2,
+        Latency = 0,
+        FrameBudget = FrameBudget.Steps(2),
     };
 
     public static IReadOnlyList<AgentPopulationOptions> Ways { get; } =
