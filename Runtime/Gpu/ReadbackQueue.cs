@@ -17,7 +17,7 @@ internal interface IFenced
 internal sealed class ReadbackQueue(IComputeBackend backend)
 {
     /// <summary>What some trainers have under way on a GPU that is behind: a list that grows in a frame allocates.</summary>
-    private const int Usual = 256;
+    public const int Usual = 256;
 
     private readonly List<IFenced> pending = new(Usual);
 
@@ -39,7 +39,9 @@ internal sealed class ReadbackQueue(IComputeBackend backend)
     public void Ask(IFenced started)
     {
         if (!backend.TryPass(started.Fence)) return;
-        pending.Remove(started);
+        int place = 0;   // not List.Remove, whose comparer is allocated when it is first used: in some frame in which the GPU is behind
+        while (!ReferenceEquals(pending[place], started)) place++;
+        pending.RemoveAt(place);
         started.Complete();
     }
 
