@@ -16,7 +16,10 @@ internal interface IFenced
 /// <summary>The readbacks and fences that are under way on a device, in the order of their starts.</summary>
 internal sealed class ReadbackQueue(IComputeBackend backend)
 {
-    private readonly List<IFenced> pending = [];
+    /// <summary>What some trainers have under way on a GPU that is behind: a list that grows in a frame allocates.</summary>
+    public const int Usual = 256;
+
+    private readonly List<IFenced> pending = new(Usual);
 
     public void Add(IFenced started) => pending.Add(started);
 
@@ -36,7 +39,9 @@ internal sealed class ReadbackQueue(IComputeBackend backend)
     public void Ask(IFenced started)
     {
         if (!backend.TryPass(started.Fence)) return;
-        pending.Remove(started);
+        int place = 0;   // not List.Remove, whose comparer is allocated when it is first used: in some frame in which the GPU is behind
+        while (!ReferenceEquals(pending[place], started)) place++;
+        pending.RemoveAt(place);
         started.Complete();
     }
 

@@ -6,7 +6,7 @@ namespace NeuralPlugin;
 internal sealed class OpenGLFences(OpenGLContext context)
 {
     private readonly GL gl = context.Gl;
-    private readonly List<nint> ahead = [];
+    private readonly List<nint> ahead = new(ReadbackQueue.Usual);
 
     /// <summary>Sets a fence after all commands so far, and sends them to the GPU.</summary>
     public nint Insert()
