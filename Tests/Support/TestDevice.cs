@@ -55,6 +55,12 @@ internal static class TestDevice
         if (IsProcessor) Assert.Ignore("The device of this run is the processor, which has no OpenGL.");
     }
 
+    /// <summary>For what one family does in its own way, such as how many matrices its kernels bind.</summary>
+    public static void RequireFamily(KernelFamily family)
+    {
+        if (KernelFamily.Of(Plain) != family) Assert.Ignore($"The kernels of this run are not those of {family.Name}.");
+    }
+
     public static NeuralDevice Create(HeadlessOptions? options = null)
     {
         if (IsProcessor && options is null) return NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = IsInBackground });
