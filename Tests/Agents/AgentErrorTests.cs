@@ -297,7 +297,7 @@ internal sealed class AgentErrorTests
         Assert.That(
             () => new AgentPopulation(TestDevice.Plain, good with { Learning = new BehaviorCloning { Demonstration = new Demonstration(2, 2) } }),
             Throws.ArgumentException.With.Message.Contains("2 observations and 2 actions, and 1 observations"));
-        Assert.That(() => new ProbeAgent { DecisionPeriod = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new ProbeAgent { DecisionPeriod = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new ProbeAgent { Name = "" }, Throws.ArgumentException);
     }
 }
