@@ -47,6 +47,7 @@ public sealed record ActorCritic : AgentLearning
         Discount = 0.9f,
         Lambda = 0.7f,
         ClipRange = 0.3f,
+        EntropyBonus = 0.01f,
     };
 
     /// <summary>How much of what comes a decision later counts, from 0 (only what it brings at once) to 1: 1 / (1 − Discount) decisions are its horizon.</summary>
@@ -59,7 +60,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>Decisions of a brain's agents together that are collected before they are learned from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int RolloutSize { get; init => field = Requirements.Size(value, "decisions of a rollout"); } = 1024;
+    public int RolloutSize { get; init => field = Requirements.Size(value, "decisions of a rollout"); } = 2048;
 
     /// <summary>And at least so many of each of its agents: a rollout of many agents is larger, not shorter.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
@@ -79,7 +80,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>How much uncertain choices are rewarded, in deviations of the advantages, which keeps exploration alive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
-    public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.01f;
+    public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.005f;
 
     /// <summary>The share of the value's loss.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>

@@ -113,6 +113,27 @@ public sealed partial class AgentPopulation
         AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
     }
 
+    /// <summary>
+    /// Writes a brain as an ONNX model of operator set 17, for other engines and tools. Its inputs are <c>observations</c> [batch × observations], raw, since the normalization is inside, and
+    /// <c>allowed</c> [batch × actions], 1 for what an agent may do and 0 for what not; its outputs <c>logits</c> and <c>probabilities</c> [batch × actions], the latter over what is allowed, and
+    /// <c>value</c> [batch × 1] in rewards, where the brain has one. Waits and allocates.
+    /// </summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="path">The file; one that is there is replaced when the new one is whole.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="NotSupportedException">Agents see textures.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void ExportOnnx(int brain, string path)
+    {
+        RequireBrain(brain);
+        _ = BeginSaving(path, nameof(ExportOnnx));
+        if (options.TextureObservations is not null) throw new NotSupportedException("What agents see of textures is no input of a model: export brains of agents that see none.");
+        ValueScale scale = mind.Trainer.ScaleOf(brain);
+        WholeFile.Write(path, AgentOnnxModel.Of(mind.Options, GetBrain(brain), mind.Trainer.Normalizer, scale).WriteTo);
+    }
+
     internal PopulationState State => new(mind, agents, episodes);
 
     internal BrainsContent ReadBrains() => mind.ReadBrains();

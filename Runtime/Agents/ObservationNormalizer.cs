@@ -29,6 +29,11 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
 
     public ReadOnlySpan<double> Mean => mean;
 
+    /// <summary>What is applied: y = (x − offset) · scale.</summary>
+    public ReadOnlySpan<float> Offset => offset;
+
+    public ReadOnlySpan<float> Scale => scale;
+
     public double Variance(int observation) => Count < 2 ? 0 : squares[observation] / Count;
 
     public void Observe(ReadOnlySpan<float> row)

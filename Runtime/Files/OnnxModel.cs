@@ -55,16 +55,39 @@ internal static class OnnxModel
     /// <param name="outputs">What the output of the last layer is called.</param>
     public static ProtobufMessage Of(Network network, bool softmax, IReadOnlyList<string>? classNames, string outputs = Logits)
     {
-        ProtobufMessage model = new ProtobufMessage()
-            .Add(1, IrVersion)
-            .Add(2, nameof(NeuralPlugin))   // producer_name
-            .Add(3, typeof(OnnxModel).Assembly.GetName().Version!.ToString(3))   // producer_version
-            .Add(7, Graph(network, softmax, outputs))
-            .Add(8, new ProtobufMessage().Add(2, OperatorSet));   // the version; without a domain it is ONNX's own set
+        ProtobufMessage model = ModelOf(Graph(network, softmax, outputs));
         if (classNames is not null) model.Add(14, new ProtobufMessage().Add(1, ClassNamesKey).Add(2, Json(classNames)));   // metadata_props
         CheckSize(model.LengthBytes);
         return model;
     }
+
+    /// <summary>The model of a graph.</summary>
+    public static ProtobufMessage Of(ProtobufMessage graph)
+    {
+        ProtobufMessage model = ModelOf(graph);
+        CheckSize(model.LengthBytes);
+        return model;
+    }
+
+    /// <summary>GraphProto.</summary>
+    public static ProtobufMessage Graph(
+        string name, IEnumerable<ProtobufMessage> nodes, IEnumerable<ProtobufMessage> initializers, IEnumerable<ProtobufMessage> inputs, IEnumerable<ProtobufMessage> outputs)
+    {
+        ProtobufMessage graph = new();
+        foreach (ProtobufMessage node in nodes) graph.Add(1, node);
+        graph.Add(2, name);
+        foreach (ProtobufMessage initializer in initializers) graph.Add(5, initializer);
+        foreach (ProtobufMessage input in inputs) graph.Add(11, input);
+        foreach (ProtobufMessage output in outputs) graph.Add(12, output);
+        return graph;
+    }
+
+    private static ProtobufMessage ModelOf(ProtobufMessage graph) => new ProtobufMessage()
+        .Add(1, IrVersion)
+        .Add(2, nameof(NeuralPlugin))   // producer_name
+        .Add(3, typeof(OnnxModel).Assembly.GetName().Version!.ToString(3))   // producer_version
+        .Add(7, graph)
+        .Add(8, new ProtobufMessage().Add(2, OperatorSet));   // the version; without a domain it is ONNX's own set
 
     private static ProtobufMessage Graph(Network network, bool softmax, string outputs)
     {
@@ -93,15 +116,11 @@ internal static class OnnxModel
             value = Probabilities;
         }
 
-        ProtobufMessage graph = new();
-        foreach (ProtobufMessage node in nodes) graph.Add(1, node);
-        graph.Add(2, "network");
-        foreach (ProtobufMessage initializer in initializers) graph.Add(5, initializer);
-        return graph.Add(11, Matrix(Features, network.Inputs)).Add(12, Matrix(value, network.Outputs));
+        return Graph("network", nodes, initializers, [Matrix(Features, network.Inputs)], [Matrix(value, network.Outputs)]);
     }
 
     /// <summary>NodeProto.</summary>
-    private static ProtobufMessage Node(
+    public static ProtobufMessage Node(
         string name, string operatorName, IEnumerable<string> inputs, string output, params IEnumerable<(string Name, float Value)> attributes)
     {
         ProtobufMessage node = new();
@@ -112,20 +131,23 @@ internal static class OnnxModel
         return node;
     }
 
-    /// <summary>TensorProto: a parameter, its raw bytes little-endian as everywhere in ONNX; biases are a vector.</summary>
-    private static ProtobufMessage Tensor(NetworkParameter parameter, ParameterPart part)
+    /// <summary>A parameter; biases are a vector.</summary>
+    private static ProtobufMessage Tensor(NetworkParameter parameter, ParameterPart part) =>
+        Tensor(parameter.Name, part.Name == ParameterPart.Bias ? [parameter.Columns] : [parameter.Rows, parameter.Columns], parameter.GetValues());
+
+    /// <summary>TensorProto: its raw bytes are little-endian as everywhere in ONNX.</summary>
+    public static ProtobufMessage Tensor(string name, int[] shape, ReadOnlySpan<float> values)
     {
-        float[] values = parameter.GetValues();
         byte[] bytes = new byte[sizeof(float) * values.Length];
         for (int i = 0; i < values.Length; i++) BinaryPrimitives.WriteSingleLittleEndian(bytes.AsSpan(sizeof(float) * i), values[i]);
 
         ProtobufMessage tensor = new();
-        if (part.Name != ParameterPart.Bias) tensor.Add(1, parameter.Rows);
-        return tensor.Add(1, parameter.Columns).Add(2, FloatType).Add(8, parameter.Name).Add(9, bytes);
+        foreach (int size in shape) tensor.Add(1, size);
+        return tensor.Add(2, FloatType).Add(8, name).Add(9, bytes);
     }
 
     /// <summary>ValueInfoProto: a matrix [batch × columns] of any number of rows.</summary>
-    private static ProtobufMessage Matrix(string name, int columns)
+    public static ProtobufMessage Matrix(string name, int columns)
     {
         ProtobufMessage shape = new ProtobufMessage()
             .Add(1, new ProtobufMessage().Add(2, BatchAxis))   // dim_param

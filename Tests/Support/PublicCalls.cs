@@ -180,6 +180,7 @@ internal sealed class PublicCalls : IDisposable
         yield return ("AgentPopulation.Save", () => agents.Save(Path.Combine(folder, "saved.safetensors")));
         yield return ("AgentPopulation.SaveAsync", () => agents.SaveAsync(Path.Combine(folder, "later-agents.safetensors")));
         yield return ("AgentPopulation.SaveBrain", () => agents.SaveBrain(1, Path.Combine(folder, "saved.safetensors")));
+        yield return ("AgentPopulation.ExportOnnx", () => agents.ExportOnnx(1, Path.Combine(folder, "model.onnx")));
         yield return ("AgentPopulation.Load", () => AgentPopulation.Load(device, AgentsFile).Dispose());
         yield return ("AgentPopulation.LoadBrains", () => agents.LoadBrains(AgentsFile));
         yield return ("Regressor.ExportOnnx", () => regressor.ExportOnnx(Path.Combine(folder, "model.onnx")));
