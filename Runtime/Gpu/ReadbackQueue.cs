@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>The readbacks that are under way on a device, in the order of their starts.</summary>
 internal sealed class ReadbackQueue(IComputeBackend backend)
 {
-    private readonly List<Readback> pending = [];
+    private readonly List<Readback> pending = new(64);   // of some frames, so that none allocates when more of them are late than ever before
 
     public void Add(Readback readback) => pending.Add(readback);
 

@@ -24,7 +24,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
 
     private readonly Thread[] threads;
     private readonly float*[] scratch;
-    private readonly SemaphoreSlim wake = new(0);
+    private readonly Semaphore wake = new(0, int.MaxValue);   // allocates nothing, contended or not
     private readonly long spinTicks;
     private int scratchLength;
     private ProcessorKernel? kernel;
@@ -130,7 +130,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
             Thread.SpinWait(SpinsPerLook);
             if (Stopwatch.GetTimestamp() - idleSince < spinTicks) continue;
             Interlocked.Increment(ref sleeping);
-            wake.Wait();
+            wake.WaitOne();
             Interlocked.Decrement(ref sleeping);
             idleSince = Stopwatch.GetTimestamp();
         }
