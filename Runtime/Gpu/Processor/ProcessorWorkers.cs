@@ -79,7 +79,8 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         Volatile.Write(ref unfinished, MatrixShape.CeilingDivide(count, linesPerRange));
         long run = (ticket >> 32) + 1;
         Interlocked.Exchange(ref ticket, run << 32);
-        if (Volatile.Read(ref sleeping) > 0) wake.Release(Volatile.Read(ref sleeping));
+        int asleep = Volatile.Read(ref sleeping);
+        if (asleep > 0) wake.Release(asleep);
         while (TakeRange(0))
         {
         }
