@@ -24,7 +24,7 @@ internal sealed class WindowHost : ISceneHost
         {
             var gl = GL.GetApi(window);
             context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options);
-            Console.WriteLine($"{name}: {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}");
+            Console.WriteLine(Invariant($"{name}: {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}"));
             scene.Load(context);
         };
         window.Render += _ => RunFrame(name, window, scene, context!);

@@ -23,7 +23,7 @@ internal sealed class CommandQueue : IDisposable
     private readonly Action beginWork;
     private readonly Action endWork;
     private readonly Thread thread;
-    private readonly SemaphoreSlim wake = new(0);
+    private readonly AutoResetEvent wake = new(initialState: false);   // allocates nothing, contended or not
     private readonly long spinTicks;
     private long published;
     private long done;
@@ -93,7 +93,7 @@ internal sealed class CommandQueue : IDisposable
     public void Wake()
     {
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref isAsleep) != 0 && Interlocked.Exchange(ref isAsleep, 0) != 0) wake.Release();
+        if (!stops && Volatile.Read(ref isAsleep) != 0 && Interlocked.Exchange(ref isAsleep, 0) != 0) wake.Set();
     }
 
     /// <summary>Waits until a command was carried out.</summary>
@@ -139,7 +139,7 @@ internal sealed class CommandQueue : IDisposable
     {
         lastAction = last;
         stops = true;
-        wake.Release();
+        wake.Set();
         thread.Join();
     }
 
@@ -169,7 +169,7 @@ internal sealed class CommandQueue : IDisposable
 #pragma warning restore CA1031
         {
             failure = exception;
-            while (!stops) wake.Wait();
+            while (!stops) wake.WaitOne();
         }
 
         lastAction?.Invoke();
@@ -209,7 +209,7 @@ internal sealed class CommandQueue : IDisposable
         while (!stops && !HasWork && Stopwatch.GetTimestamp() - idleSince < spinTicks) Thread.SpinWait(SpinsPerLook);
         if (stops || HasWork) return;
         Interlocked.Exchange(ref isAsleep, 1);
-        if (!HasWork && !stops) wake.Wait();
-        else if (Interlocked.Exchange(ref isAsleep, 0) == 0) wake.Wait();   // somebody has taken it for asleep, and woken it
+        if (!HasWork && !stops) wake.WaitOne();
+        else if (Interlocked.Exchange(ref isAsleep, 0) == 0) wake.WaitOne();   // somebody has taken it for asleep, and woken it
     }
 }

@@ -24,7 +24,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
 
     private readonly Thread[] threads;
     private readonly float*[] scratch;
-    private readonly SemaphoreSlim wake = new(0);
+    private readonly Semaphore wake = new(0, int.MaxValue);   // allocates nothing, contended or not
     private readonly long spinTicks;
     private int scratchLength;
     private ProcessorKernel? kernel;
@@ -79,7 +79,8 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         Volatile.Write(ref unfinished, MatrixShape.CeilingDivide(count, linesPerRange));
         long run = (ticket >> 32) + 1;
         Interlocked.Exchange(ref ticket, run << 32);
-        if (Volatile.Read(ref sleeping) is > 0 and var asleep) wake.Release(asleep);   // one that wakes in between may only make it too many
+        int asleep = Volatile.Read(ref sleeping);
+        if (asleep > 0) wake.Release(asleep);
         while (TakeRange(0))
         {
         }
@@ -130,7 +131,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
             Thread.SpinWait(SpinsPerLook);
             if (Stopwatch.GetTimestamp() - idleSince < spinTicks) continue;
             Interlocked.Increment(ref sleeping);
-            wake.Wait();
+            wake.WaitOne();
             Interlocked.Decrement(ref sleeping);
             idleSince = Stopwatch.GetTimestamp();
         }

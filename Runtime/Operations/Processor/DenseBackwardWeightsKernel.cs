@@ -13,8 +13,10 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
 
     private const int MostTiles = 8;
 
-    /// <summary>Rows of X that are read where they lie: more fall on more pages than a processor remembers, and rows so far apart on few places of the first cache.</summary>
-    private const int MostRowsInPlace = 64, MostRowsFarApart = 32, FarApart = 128;
+    /// <summary>
+    /// What of X is read where it lies: more values fall on more pages than a processor remembers, and many rows so far apart on few places of the first cache.
+    /// </summary>
+    private const int MostValuesInPlace = 1 << 16, MostRowsFarApart = 32, FarApart = 128;
 
     private readonly MatrixAddress inputs;
     private readonly MatrixAddress outputGradients;
@@ -106,11 +108,32 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     /// <summary>The gradient of the biases: that of an input which is always one.</summary>
     private void SumRows(int rows, float* sums)
     {
-        new Span<float>(sums, outputStride).Clear();
-        float* from = outputGradients.Floats;
-        for (int row = 0; row < rows; row++, from += outputStride)
+        const int Width = 8;   // of a Vector256
+        int i = 0;
+        for (; i + (4 * Width) <= outputStride; i += 4 * Width)
         {
-            for (int i = 0; i < outputStride; i += MatrixShape.ColumnsPerTexel) (Vector128.Load(sums + i) + Vector128.Load(from + i)).Store(sums + i);
+            Vector256<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+            float* from = outputGradients.Floats + i;
+            for (int row = 0; row < rows; row++, from += outputStride)
+            {
+                sum0 += Vector256.Load(from);
+                sum1 += Vector256.Load(from + Width);
+                sum2 += Vector256.Load(from + (2 * Width));
+                sum3 += Vector256.Load(from + (3 * Width));
+            }
+
+            sum0.Store(sums + i);
+            sum1.Store(sums + i + Width);
+            sum2.Store(sums + i + (2 * Width));
+            sum3.Store(sums + i + (3 * Width));
+        }
+
+        for (; i < outputStride; i += MatrixShape.ColumnsPerTexel)
+        {
+            Vector128<float> sum = default;
+            float* from = outputGradients.Floats + i;
+            for (int row = 0; row < rows; row++, from += outputStride) sum += Vector128.Load(from);
+            sum.Store(sums + i);
         }
     }
 
@@ -118,7 +141,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
     /// <returns>From one element of a column to the next.</returns>
     private int FindInputs(int rows, int firstInput, int count, float** found, float* transposed, float** columns)
     {
-        bool lies = !HasByteInputs && !DrawsInputs && rows <= (inputStride % FarApart == 0 ? MostRowsFarApart : MostRowsInPlace);
+        bool lies = !HasByteInputs && !DrawsInputs && (long)rows * inputStride <= MostValuesInPlace && (inputStride % FarApart != 0 || rows <= MostRowsFarApart);
         if (lies)
         {
             for (int i = 0; i < count; i++) columns[i] = inputs.Floats + firstInput + i;

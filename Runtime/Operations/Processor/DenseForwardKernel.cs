@@ -10,6 +10,9 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
 
     private const int LeastRowsPerLine = 24;
 
+    /// <summary>Rows that packing the panel costs as much as.</summary>
+    private const int RowsOfPacking = 12;
+
     private readonly Activation? activation;
     private readonly MatrixAddress inputs;
     private readonly MatrixAddress parameters;
@@ -42,7 +45,7 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
     /// <param name="depth">Terms of each sum.</param>
     public static int RowsPerLine(int depth)
     {
-        int rows = MatrixProduct.PieceOperations / 2 / MatrixProduct.Columns / Math.Max(1, depth);
+        int rows = (MatrixProduct.PieceOperations / 2 / MatrixProduct.Columns / Math.Max(1, depth)) - RowsOfPacking;
         return Math.Clamp(rows / MatrixProduct.TileRows * MatrixProduct.TileRows, LeastRowsPerLine, MostRowsPerLine);
     }
 
