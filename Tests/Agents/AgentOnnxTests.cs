@@ -18,7 +18,14 @@ internal sealed class AgentOnnxTests
     {
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
-            Observations = Observations, Actions = Actions, HiddenUnits = 7, Capacity = 2, Brains = sharing, Latency = 0, Learning = learning, NormalizeObservations = normalizes,
+            Observations = Observations,
+            Actions = Actions,
+            HiddenUnits = 7,
+            Capacity = 2,
+            Brains = sharing,
+            Latency = 0,
+            Learning = learning,
+            NormalizeObservations = normalizes,
         });
         SeededRandom random = new(5);
         float[] Observe() => [100 + (10 * random.NextSingle()), random.NextSingle() - 0.5f, 3];
