@@ -79,8 +79,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         Volatile.Write(ref unfinished, MatrixShape.CeilingDivide(count, linesPerRange));
         long run = (ticket >> 32) + 1;
         Interlocked.Exchange(ref ticket, run << 32);
-        int asleep = Volatile.Read(ref sleeping);
-        if (asleep > 0) wake.Release(asleep);
+        if (Volatile.Read(ref sleeping) is > 0 and var asleep) wake.Release(asleep);   // one that wakes in between may only make it too many
         while (TakeRange(0))
         {
         }
