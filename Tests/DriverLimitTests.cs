@@ -81,8 +81,9 @@ internal sealed partial class DriverLimitTests
         }
     }
 
+    /// <summary>A type that has a name for each variant (SUMS) counts as the largest.</summary>
     private static long SharedBytesOf(string text) => SharedVariable().Matches(text).Sum(declared =>
-        SizeOf(declared.Groups["type"].Value) * (declared.Groups["length"].Success ? ValueOf(declared.Groups["length"].Value, text) : 1));
+        SizeOf(text.Contains($"#define {declared.Groups["type"].Value} ", StringComparison.Ordinal) ? "vec4" : declared.Groups["type"].Value) * (declared.Groups["length"].Success ? ValueOf(declared.Groups["length"].Value, text) : 1));
 
     private static long SizeOf(string type) => type switch
     {

@@ -62,7 +62,7 @@ internal sealed partial class HouseTests
                 .Where(file => Word().Matches(CodeWithoutText(file)).Any(match => match.Value is nameof(ProcessorKernel) or nameof(ProcessorBackend) or nameof(ProcessorMatrix)))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
-        Assert.That(naming, Is.EqualTo(new[] { "KernelSource.cs", "NeuralDevice.cs", "OutputRescaleKernel.cs", "SampleOrderKernel.cs" }));
+        Assert.That(naming, Is.EqualTo(new[] { "KernelSource.cs", "NeuralDevice.cs", "OutputRescaleKernel.cs", "PopulationRescale.cs", "SampleOrderKernel.cs" }));
         static bool IsOfTheProcessor(string file) => file.Contains($"{Path.DirectorySeparatorChar}Processor{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
     }
 
