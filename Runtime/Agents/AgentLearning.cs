@@ -13,7 +13,7 @@ public abstract record AgentLearning
 
     /// <summary>
     /// The optimizer. Null: <see cref="Adam"/> of a rate of 0.003 for one brain that all share, plain <see cref="Sgd"/> of
-    /// 0.1 for a brain each; <see cref="ActorCritic"/> has its own. Of brains of their own only <see cref="ActorCritic"/> takes another optimizer than plain <see cref="Sgd"/>.
+    /// 0.1 for a brain each; <see cref="ActorCritic"/> has its own.
     /// </summary>
     public Optimizer? Optimizer { get; init; }
 
@@ -24,14 +24,7 @@ public abstract record AgentLearning
     internal virtual Demonstration? Given => null;
 
     /// <summary>What trains brains of their own.</summary>
-    /// <exception cref="ArgumentException">It is an optimizer by which they cannot learn.</exception>
-    internal virtual Optimizer OwnOptimizer => Optimizer switch
-    {
-        null => new Sgd(0.1f),
-        Sgd { Momentum: 0, WeightDecay: 0 } sgd => sgd,
-        _ => throw new ArgumentException(
-            "Brains of their own learn by plain stochastic gradient descent. Use an Sgd without momentum and weight decay, or BrainSharing.Shared.", nameof(Optimizer)),
-    };
+    internal virtual Optimizer OwnOptimizer => Optimizer ?? new Sgd(0.1f);
 
     /// <summary>What trains the one brain that all share.</summary>
     internal virtual Optimizer SharedOptimizer => Optimizer ?? new Adam(0.003f);

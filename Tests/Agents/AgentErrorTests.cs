@@ -293,9 +293,6 @@ internal sealed class AgentErrorTests
         Assert.That(() => new PolicyGradient { BatchSize = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new BehaviorCloning { Capacity = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(
-            () => new AgentPopulation(TestDevice.Plain, good with { Learning = new PolicyGradient { Optimizer = new Adam() } }),
-            Throws.ArgumentException.With.Message.Contains("plain stochastic gradient descent"));
-        Assert.That(
             () => new AgentPopulation(TestDevice.Plain, good with { Learning = new BehaviorCloning { Demonstration = new Demonstration(2, 2) } }),
             Throws.ArgumentException.With.Message.Contains("2 observations and 2 actions, and 1 observations"));
         Assert.That(() => new ProbeAgent { DecisionPeriod = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>());

@@ -42,6 +42,18 @@ internal sealed class BehaviorCloningTests
         Assert.That(Agreement(agents, all), Is.GreaterThan(0.9));
     }
 
+    /// <summary>Another optimizer than the default, with state and without.</summary>
+    [Test]
+    public void AnyOptimizerServes([Values] BrainSharing sharing, [Values] bool adaptive)
+    {
+        Optimizer optimizer = adaptive ? new Adam(0.01f) : new Sgd(0.1f, WeightDecay: 1e-4f);
+        using AgentPopulation agents = Make(sharing, Cloning(sharing) with { Optimizer = optimizer });
+        Steerer[] all = AddSteerers(agents, seed: 1);
+        foreach (Steerer agent in all) agent.ActsByHeuristic = agent.Demonstrates = true;
+        for (int frame = 0; frame < 900; frame++) agents.Update();
+        Assert.That(Agreement(agents, all), Is.GreaterThan(0.85));
+    }
+
     /// <summary>The brain acts, and is shown what would have been right where it came to.</summary>
     [Test]
     public void WhatTheHeuristicCorrectsIsLearned()
