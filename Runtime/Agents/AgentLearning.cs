@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>How the agents of a population learn: <see cref="ActorCritic"/>, <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>.</summary>
 /// <remarks>
 /// A way to learn is one such record and its <see cref="Learner"/>. The record creates what the population needs of it and says what it
-/// needs of the population; nothing else in the code names the ways to learn.
+/// needs of the population; nothing else decides by which of them it is.
 /// </remarks>
 public abstract record AgentLearning
 {

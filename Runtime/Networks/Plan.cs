@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Dispatches recorded once, in order, with the barriers they need of each other. Running it walks the list: nothing is
+/// Dispatches made once, in order, with the barriers they need of each other. Running it walks the list: nothing is
 /// looked up or allocated.
 /// </summary>
 internal sealed class Plan
@@ -10,13 +10,13 @@ internal sealed class Plan
     private readonly Dispatch[] dispatches;
 
     /// <param name="device">Where it runs.</param>
-    /// <param name="recorded">Its dispatches, in order.</param>
+    /// <param name="planned">Its dispatches, in order.</param>
     /// <param name="compile">False for a plan that is compiled before it first runs, when its kernels are warm.</param>
     /// <exception cref="DeviceLimitException">It is more than this device's kernels may write, or work on.</exception>
-    public Plan(NeuralDevice device, IEnumerable<Dispatch> recorded, bool compile = true)
+    public Plan(NeuralDevice device, IEnumerable<Dispatch> planned, bool compile = true)
     {
         this.device = device;
-        dispatches = [.. recorded];
+        dispatches = [.. planned];
         foreach (Dispatch dispatch in dispatches) device.RequireRunnable(dispatch);
         PlaceBarriers();
         if (compile) Compile();

@@ -20,7 +20,7 @@ namespace NeuralPlugin;
 /// <item>The log of steps (LOG_SLOTS): a loss that is not finite is noted before any update of its step, and an update heeds it:
 /// Shaders/Include/step_log.glsl. In a population a member whose loss is not finite keeps its weights and its state, and the others take their step.</item>
 /// <item>What is wanted of a kernel is told it in constants: INPUT_GRADIENTS where the gradient of the last layer's input is, UPDATE where the optimizer's
-/// update is, ADDS_TO_SUMS where a part of a population's batch adds to the gradients of the parts before; OUTPUT_TEXELS are those of a row of outputs,
+/// update is, SOFTMAX where the probabilities of a population are and not its outputs, ADDS_TO_SUMS where a part of a population's batch adds to the gradients of the parts before; OUTPUT_TEXELS are those of a row of outputs,
 /// STATE_SLOTS and EACH_STATE(F) the optimizer's matrices of state.</item>
 /// <item>A fused kernel gives the bits of the kernels that it replaces, within the family.</item>
 /// </list>

@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>
 /// What training minimizes: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
 /// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c>, which the kernels of the last layer
-/// take along. Of a row, <c>rowLoss</c> gives what the record of a step adds up: the loss, and 1 where the prediction is correct or, with a
+/// take along. Of a row, <c>rowLoss</c> gives what the log of a step adds up: the loss, and 1 where the prediction is correct or, with a
 /// <see cref="RateGuide"/>, the divergence. It is an immutable description.
 /// </summary>
 public abstract record Loss

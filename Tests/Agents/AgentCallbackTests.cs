@@ -4,6 +4,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>What scripts may do to their population within its calls: end an episode, leave, dispose; and what they may not.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class AgentCallbackTests
 {
     public enum Callback

@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>Exported brains, run by ONNX Runtime: they make of raw observations what the population makes of them.</summary>
 [TestFixture]
+[Category(Categories.EveryFamily)]
 internal sealed class AgentOnnxTests
 {
     private const int Observations = 3, Actions = 5, Rows = 50;

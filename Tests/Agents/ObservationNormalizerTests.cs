@@ -84,6 +84,7 @@ internal sealed class ObservationNormalizerTests
     /// Whole frames: an agent hands in raw numbers, and its action is the one that the brain, asked by itself, gives for the normalized ones.
     /// </summary>
     [Test]
+    [Category(Categories.EveryFamily)]
     public void BrainsSeeWhatIsNormalized([Values] BrainSharing sharing)
     {
         const int Observations = 3, Actions = 5, Frames = 40;
