@@ -270,25 +270,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         Assert.That(Run(10), Is.Empty);
         Assert.That(Weights(agents.GetBrain(0)), Is.Not.EqualTo(Weights(before)), "it learns on");
 
-        List<string> Run(int frames)
-        {
-            List<string> messages = [];
-            for (int frame = 0; frame < frames; frame++)
-            {
-                try
-                {
-                    agents.Update();
-                }
-                catch (DispatchesSkippedException exception)
-                {
-                    messages.Add(exception.Message);
-                }
-
-                gl.NextFrame();
-            }
-
-            return messages;
-        }
+        List<string> Run(int frames) => gl.MessagesOfSkips(agents, frames);
     }
 
     private static float[] Features(int step) => TwinArrays.UniformFloats(step, Batch * Inputs, -1, 1);

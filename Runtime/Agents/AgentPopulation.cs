@@ -33,7 +33,6 @@ public sealed partial class AgentPopulation : IDisposable
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
-        options.RequireNoTexturesWithADemonstration();
         device = AgentPlacement.DeviceFor(device, options);
         this.device = device;
         this.options = options;

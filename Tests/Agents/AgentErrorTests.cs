@@ -73,25 +73,7 @@ internal sealed class AgentErrorTests
         Assert.That(skipped[0], Does.Contain("frame 11 ").And.Contain("glEndConditionalRender"));
         Assert.That(agents.Progress.Decisions, Is.EqualTo(decided + (2 * 10)), "one of eleven frames has brought none");
 
-        List<string> Run(int frames)
-        {
-            List<string> messages = [];
-            for (int frame = 0; frame < frames; frame++)
-            {
-                try
-                {
-                    agents.Update();
-                }
-                catch (DispatchesSkippedException exception)
-                {
-                    messages.Add(exception.Message);
-                }
-
-                gl.NextFrame();
-            }
-
-            return messages;
-        }
+        List<string> Run(int frames) => gl.MessagesOfSkips(agents, frames);
     }
 
     [TestCase(1)]

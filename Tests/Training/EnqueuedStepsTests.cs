@@ -197,25 +197,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That((agents.Progress.TrainingSteps, agents.Progress.DroppedSteps), Is.EqualTo((23L, 3L)));
         Assert.That(agents.GetBrain(0).HiddenWeights, Is.Not.EqualTo(before.HiddenWeights), "it learns on");
 
-        List<string> Run(int frames)
-        {
-            List<string> messages = [];
-            for (int frame = 0; frame < frames; frame++)
-            {
-                try
-                {
-                    agents.Update();
-                }
-                catch (DispatchesSkippedException exception)
-                {
-                    messages.Add(exception.Message);
-                }
-
-                gl.NextFrame();
-            }
-
-            return messages;
-        }
+        List<string> Run(int frames) => gl.MessagesOfSkips(agents, frames);
     }
 
     private Network Make() => new(device, seed: 4, Inputs, new Dense(6), new Relu(), new Dense(Classes));

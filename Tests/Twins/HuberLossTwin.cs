@@ -1,4 +1,4 @@
-using static NeuralPlugin.Tests.Twins.TwinArrays;
+using static NeuralPlugin.Tests.Twins.MeanSquaredErrorTwin;
 
 namespace NeuralPlugin.Tests.Twins;
 
@@ -30,7 +30,7 @@ public static class HuberLossTwin
                 sum += distance <= delta ? distance * distance / 2 : delta * (distance - (delta / 2));
             }
 
-            rowLosses[row] = (sampleWeights.IsEmpty ? 1 : sampleWeights[row]) * sum / columns;
+            rowLosses[row] = WeightOf(sampleWeights, row) * sum / columns;
         }
 
         return (rowLosses, rowLosses.Sum() / rows);
@@ -47,17 +47,7 @@ public static class HuberLossTwin
         int rows = RowsOf(outputs, targets, columns, sampleWeights);
         var dOutputs = new double[rows * columns];
         for (int i = 0; i < dOutputs.Length; i++)
-            dOutputs[i] = (sampleWeights.IsEmpty ? 1 : sampleWeights[i / columns]) * Math.Clamp(outputs[i] - targets[i], -delta, delta) / (columns * rows);
+            dOutputs[i] = WeightOf(sampleWeights, i / columns) * Math.Clamp(outputs[i] - targets[i], -delta, delta) / (columns * rows);
         return dOutputs;
-    }
-
-    private static int RowsOf(ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, ReadOnlySpan<double> sampleWeights)
-    {
-        int rows = outputs.Length / columns;
-        RequireLength(outputs.Length, rows, columns, "The outputs");
-        RequireLength(targets.Length, rows, columns, "The targets");
-        if (!sampleWeights.IsEmpty)
-            RequireLength(sampleWeights.Length, rows, 1, "The sample weights");
-        return rows;
     }
 }

@@ -46,9 +46,9 @@ public static class MeanSquaredErrorTwin
         return dOutputs;
     }
 
-    private static double WeightOf(ReadOnlySpan<double> sampleWeights, int row) => sampleWeights.IsEmpty ? 1 : sampleWeights[row];
+    internal static double WeightOf(ReadOnlySpan<double> sampleWeights, int row) => sampleWeights.IsEmpty ? 1 : sampleWeights[row];
 
-    private static int RowsOf(ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, ReadOnlySpan<double> sampleWeights)
+    internal static int RowsOf(ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, ReadOnlySpan<double> sampleWeights)
     {
         int rows = outputs.Length / columns;
         RequireLength(outputs.Length, rows, columns, "The outputs");
