@@ -64,6 +64,9 @@ public sealed class NetworkParameter
     /// <summary>Its rows of what was read back of all matrices of the network.</summary>
     internal float[] ReadFrom(Readback readback) => ReadFrom(readback, MatrixNumber);
 
+    /// <summary>The same, into an array that is there.</summary>
+    internal void ReadFrom(Readback readback, float[] values) => readback.Read(MatrixNumber, values, firstRow);
+
     /// <summary>Its rows of a matrix of the same shape that was read back.</summary>
     internal float[] ReadFrom(Readback readback, int matrix)
     {

@@ -1,0 +1,312 @@
+using System.Diagnostics;
+
+namespace NeuralPlugin.Orleans;
+
+/// <summary>
+/// A game's dealings with the cluster, away from the game's thread: it joins, sends differences, learns of versions and works out what the brain is to become. The game's thread hands brains over and takes
+/// them, and never waits.
+/// </summary>
+internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
+{
+    private readonly IGrainFactory grains;
+    private readonly IBrainSource source;
+    private readonly string brain;
+    private readonly BrainClientOptions options;
+    private readonly SemaphoreSlim signal = new(0);
+    private readonly CancellationTokenSource stop = new();
+    private readonly Task running;
+    private readonly Random random = new();
+
+    // Handed from thread to thread; the one that has it writes it.
+    private volatile BrainState? given;      // what the game has read
+    private volatile bool isToAdopt;         // what for
+    private volatile BrainState? target;     // what the game is to become
+    private volatile bool hasVersion;
+    private volatile bool takesDifferences;
+    private volatile TaskCompletionSource? settled;
+    private long published;                  // the newest version that anybody told of
+
+    // The worker's own.
+    private BrainState start;                // the version that differences begin at
+    private long startVersion;
+    private long startDecisions;             // those of the population that it stands for
+    private BrainState? sent;                // what the brain was in the difference that is in the round
+    private long closesAs;
+    private long sentUntil;                  // a timestamp: then the round is lost, and differences are sent again
+    private BrainState? sending;             // what it was in the one that is under way
+    private BrainDifference? difference;
+    private BrainState? version;             // the newest one
+    private long versionNumber;
+    private bool startsAnew;                 // the next version is adopted as it is, and what was learned is dropped
+    private long sequence;
+    private bool hasJoined;
+    private long nextPoll;
+    private IBrainObserver? reference;
+
+    private BrainClientStatus status = new(BrainClientState.Joining, 0, 0, 0, 0, 0, 0, 0, 0, null);
+
+    public BrainExchange(IGrainFactory grains, string brain, BrainClientOptions options, BrainState first)
+    {
+        this.grains = grains;
+        this.brain = brain;
+        this.options = options;
+        source = options.Region is null ? grains.GetGrain<IBrainGrain>(brain) : grains.GetGrain<IRegionGrain>($"{brain}/{options.Region}");
+        start = first;
+        startDecisions = first.Decisions;
+        running = Task.Run(RunAsync);
+    }
+
+    public BrainClientStatus Status
+    {
+        get
+        {
+            lock (signal) return status;
+        }
+    }
+
+    /// <summary>Whether it can be given a brain.</summary>
+    public bool IsFree => given is null;
+
+    /// <summary>Whether there is a version to adopt.</summary>
+    public bool HasVersion => hasVersion;
+
+    /// <summary>Whether a difference would be sent.</summary>
+    public bool TakesDifferences => takesDifferences;
+
+    /// <summary>Takes what the game has read; it is not touched again until <see cref="IsFree"/>.</summary>
+    public void Give(BrainState read, bool adopts)
+    {
+        isToAdopt = adopts;
+        given = read;
+        signal.Release();
+    }
+
+    /// <summary>What the game's brain is to become, once.</summary>
+    public BrainState? TakeTarget()
+    {
+        BrainState? taken = target;
+        if (taken is not null) target = null;
+        return taken;
+    }
+
+    public void NoteAdopted() => Change(now => now with { Adopted = now.Adopted + 1 });
+
+    public Task SettleAsync(CancellationToken cancel)
+    {
+        TaskCompletionSource waiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        settled = waiting;
+        signal.Release();
+        return waiting.Task.WaitAsync(cancel);
+    }
+
+    /// <inheritdoc/>
+    Task IBrainObserver.Published(long number)
+    {
+        if (number <= Interlocked.Read(ref published)) return Task.CompletedTask;
+        Interlocked.Exchange(ref published, number);
+        signal.Release();
+        return Task.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running;
+        Change(now => now with { State = BrainClientState.Stopped });
+        settled?.TrySetCanceled();
+        if (reference is not null) grains.DeleteObjectReference<IBrainObserver>(reference);
+        stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        int failures = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await StepAsync();
+                if (failures > 0 || Status.State != BrainClientState.Connected) Change(now => now with { State = BrainClientState.Connected, Failures = 0 });
+                failures = 0;
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception) when (exception is BrainShapeException or UnknownBrainException)
+            {
+                takesDifferences = false;
+                Change(now => now with { State = BrainClientState.Refused, LastError = exception.Message });
+                settled?.TrySetException(exception);
+                return;
+            }
+            catch (Exception exception)
+            {
+                failures++;
+                nextPoll = 0;   // who had the subscription may be gone
+                Change(now => now with { State = hasJoined ? BrainClientState.Away : BrainClientState.Joining, Failures = failures, LastError = exception.Message });
+                await Task.Delay(Wait(failures), stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>Double the wait with each failure, a quarter more or less.</summary>
+    private TimeSpan Wait(int failures)
+    {
+        TimeSpan wait = options.FirstRetry * Math.Pow(2, Math.Min(failures - 1, 20));
+        return (wait < options.LastRetry ? wait : options.LastRetry) * (0.75 + (0.5 * random.NextDouble()));
+    }
+
+    /// <summary>Does what there is to do; where there is nothing, waits for it.</summary>
+    private async Task StepAsync()
+    {
+        if (!hasJoined) await JoinAsync();
+        if (difference is not null)
+        {
+            await SendAsync();
+        }
+        else if (given is not null)
+        {
+            TakeGiven();
+        }
+        else if (Stopwatch.GetTimestamp() >= nextPoll || settled is not null || Interlocked.Read(ref published) > versionNumber)
+        {
+            TaskCompletionSource? waiting = settled;
+            await FetchAsync();
+            if (waiting is not null && given is null) Interlocked.CompareExchange(ref settled, null, waiting)?.TrySetResult();
+        }
+        else
+        {
+            TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), nextPoll);
+            await signal.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, stop.Token);
+        }
+
+        takesDifferences = hasJoined && !hasVersion && !startsAnew && difference is null && (sent is null || Stopwatch.GetTimestamp() >= sentUntil);
+    }
+
+    private async Task JoinAsync()
+    {
+        BrainVersion offered = await source.Offer(start.ToBytes()).WaitAsync(stop.Token);
+        Received(offered);
+        bool isOurs = offered.Version == 1 && offered.Brain.AsSpan().SequenceEqual(start.ToBytes());
+        if (isOurs)
+        {
+            (startVersion, version) = (1, null);
+            Change(now => now with { Version = 1 });
+        }
+        else
+        {
+            startsAnew = hasVersion = true;
+        }
+
+        hasJoined = true;
+        await SubscribeAsync();
+    }
+
+    private async Task SubscribeAsync()
+    {
+        reference ??= grains.CreateObjectReference<IBrainObserver>(this);
+        NotePublished(await source.Subscribe(reference).WaitAsync(stop.Token));
+        nextPoll = After(options.PollTime);
+    }
+
+    private async Task FetchAsync()
+    {
+        if (Stopwatch.GetTimestamp() >= nextPoll || reference is null) await SubscribeAsync();
+        if (await source.GetVersion(versionNumber).WaitAsync(stop.Token) is not { } newer || newer.Version <= versionNumber) return;
+        Received(newer);
+        if (sent is not null && newer.Version < closesAs) version = null;   // what was sent is in a later one
+        else hasVersion = true;
+    }
+
+    private void Received(BrainVersion received)
+    {
+        version = BrainState.Read(received.Brain, $"of version {received.Version} of the brain {brain}");
+        versionNumber = received.Version;
+        NotePublished(received.Version);
+        Change(now => now with { BytesReceived = now.BytesReceived + received.Brain.Length });
+    }
+
+    private void TakeGiven()
+    {
+        BrainState read = given!;
+        if (isToAdopt) Adopt(read);
+        else Prepare(read);
+        given = null;
+    }
+
+    /// <summary>Works out what the brain is to become.</summary>
+    private void Adopt(BrainState read)
+    {
+        BrainState next = version!;
+        if (startsAnew)
+        {
+            target = next.Copy();
+            startDecisions = read.Decisions;
+        }
+        else
+        {
+            BrainState from = sent ?? start;
+            target = BrainMath.Add(next, BrainMath.Difference(from, read), from);
+            if (sent is not null) startDecisions = sent.Decisions;
+        }
+
+        (start, startVersion, sent, version, startsAnew, hasVersion) = (next, versionNumber, null, null, false, false);
+        Change(now => now with { Version = startVersion });
+    }
+
+    private void Prepare(BrainState read)
+    {
+        BrainState learned = BrainMath.Difference(start, read);
+        learned.Decisions = Math.Max(0, read.Decisions - startDecisions);
+        if (learned.Decisions == 0) return;
+        sending = read.Copy();
+        difference = new BrainDifference(options.Server, ++sequence, startVersion, learned.ToBytes());
+    }
+
+    private async Task SendAsync()
+    {
+        BrainDifference now = difference!;
+        Change(status => status with { BytesSent = status.BytesSent + now.Difference.Length });
+        try
+        {
+            DifferenceReceipt receipt = await source.Submit(now).WaitAsync(stop.Token);
+            NotePublished(receipt.Version);
+            if (receipt.Outcome == DifferenceOutcome.TooOld)
+            {
+                Change(status => status with { Dropped = status.Dropped + 1 });
+                StartAnew();
+            }
+            else if (receipt.Outcome == DifferenceOutcome.Counted || receipt.Sequence == now.Sequence)
+            {
+                sent = sending;
+                Change(status => status with { Sent = status.Sent + 1 });
+            }
+
+            closesAs = receipt.ClosesAs;
+            sentUntil = After((2 * receipt.ClosesWithin) + options.FirstRetry);
+        }
+        catch (DifferenceRefusedException exception)
+        {
+            Change(status => status with { Refused = status.Refused + 1, LastError = exception.Message });
+            StartAnew();
+        }
+
+        (difference, sending) = (null, null);
+    }
+
+    /// <summary>What was learned since the version is of no use to the others: the brain begins again at what they have, be it the same version.</summary>
+    private void StartAnew() => (sent, startsAnew, versionNumber, nextPoll) = (null, true, 0, 0);
+
+    private void NotePublished(long number)
+    {
+        if (number > Interlocked.Read(ref published)) Interlocked.Exchange(ref published, number);
+    }
+
+    private static long After(TimeSpan time) => Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
+
+    private void Change(Func<BrainClientStatus, BrainClientStatus> change)
+    {
+        lock (signal) status = change(status);
+    }
+}
