@@ -8,8 +8,10 @@ namespace NeuralPlugin.Orleans;
 /// </summary>
 internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
 {
+    /// <summary>How often it looks whether the game has handed something over: to wake it would allocate on the game's thread.</summary>
+    private static readonly TimeSpan HandOverTime = TimeSpan.FromMilliseconds(5);
+
     private readonly IGrainFactory grains;
-    private readonly IBrainSource source;
     private readonly string brain;
     private readonly BrainClientOptions options;
     private readonly SemaphoreSlim signal = new(0);
@@ -43,6 +45,9 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private long nextPoll;
     private IBrainObserver? reference;
 
+    /// <summary>Asked for each time: a client that is still connecting may not have it.</summary>
+    private IBrainSource Source => options.Region is null ? grains.GetGrain<IBrainGrain>(brain) : grains.GetGrain<IRegionGrain>($"{brain}/{options.Region}");
+
     private BrainClientStatus status = new(BrainClientState.Joining, 0, 0, 0, 0, 0, 0, 0, 0, null);
 
     public BrainExchange(IGrainFactory grains, string brain, BrainClientOptions options, BrainState first)
@@ -50,7 +55,6 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         this.grains = grains;
         this.brain = brain;
         this.options = options;
-        source = options.Region is null ? grains.GetGrain<IBrainGrain>(brain) : grains.GetGrain<IRegionGrain>($"{brain}/{options.Region}");
         start = first;
         startDecisions = first.Decisions;
         running = Task.Run(RunAsync);
@@ -78,7 +82,6 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     {
         isToAdopt = adopts;
         given = read;
-        signal.Release();
     }
 
     /// <summary>What the game's brain is to become, once.</summary>
@@ -178,7 +181,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         else
         {
             TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), nextPoll);
-            await signal.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, stop.Token);
+            await signal.WaitAsync(left < TimeSpan.Zero ? TimeSpan.Zero : left < HandOverTime ? left : HandOverTime, stop.Token);
         }
 
         takesDifferences = hasJoined && !hasVersion && !startsAnew && difference is null && (sent is null || Stopwatch.GetTimestamp() >= sentUntil);
@@ -186,7 +189,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
 
     private async Task JoinAsync()
     {
-        BrainVersion offered = await source.Offer(start.ToBytes()).WaitAsync(stop.Token);
+        BrainVersion offered = await Source.Offer(start.ToBytes()).WaitAsync(stop.Token);
         Received(offered);
         bool isOurs = offered.Version == 1 && offered.Brain.AsSpan().SequenceEqual(start.ToBytes());
         if (isOurs)
@@ -206,14 +209,14 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private async Task SubscribeAsync()
     {
         reference ??= grains.CreateObjectReference<IBrainObserver>(this);
-        NotePublished(await source.Subscribe(reference).WaitAsync(stop.Token));
+        NotePublished(await Source.Subscribe(reference).WaitAsync(stop.Token));
         nextPoll = After(options.PollTime);
     }
 
     private async Task FetchAsync()
     {
         if (Stopwatch.GetTimestamp() >= nextPoll || reference is null) await SubscribeAsync();
-        if (await source.GetVersion(versionNumber).WaitAsync(stop.Token) is not { } newer || newer.Version <= versionNumber) return;
+        if (await Source.GetVersion(versionNumber).WaitAsync(stop.Token) is not { } newer || newer.Version <= versionNumber) return;
         Received(newer);
         if (sent is not null && newer.Version < closesAs) version = null;   // what was sent is in a later one
         else hasVersion = true;
@@ -270,7 +273,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         Change(status => status with { BytesSent = status.BytesSent + now.Difference.Length });
         try
         {
-            DifferenceReceipt receipt = await source.Submit(now).WaitAsync(stop.Token);
+            DifferenceReceipt receipt = await Source.Submit(now).WaitAsync(stop.Token);
             NotePublished(receipt.Version);
             if (receipt.Outcome == DifferenceOutcome.TooOld)
             {

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using NeuralPlugin.Orleans;
 using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Storage;
@@ -9,10 +11,8 @@ namespace NeuralPlugin.Cluster.Tests;
 internal sealed class FaultyStorage : IGrainStorage
 {
     private readonly ConcurrentDictionary<string, (string Tag, byte[] Bytes)> records = [];
-    private readonly Serializer serializer;
+    private readonly Serializer serializer = new ServiceCollection().AddSerializer(builder => builder.AddAssembly(typeof(BrainRecord).Assembly)).BuildServiceProvider().GetRequiredService<Serializer>();
     private int tags;
-
-    public FaultyStorage(Serializer serializer) => this.serializer = serializer;
 
     /// <summary>Whether each call fails.</summary>
     public static bool Fails { get; set; }

@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NeuralPlugin.Orleans;
 using Orleans.Configuration;
-using Orleans.Serialization;
 using Orleans.Storage;
 using Orleans.TestingHost;
 
@@ -20,11 +19,11 @@ internal sealed class TestSilos : IAsyncDisposable
     public static async Task<TestSilos> StartAsync(int silos = 1, Action<BrainOptions>? configure = null, Action<ISiloBuilder>? more = null)
     {
         FaultyStorage.Reset();
-        FaultyStorage? shared = null;
+        FaultyStorage shared = new();
         InProcessTestClusterBuilder builder = new((short)silos);
         builder.ConfigureSilo((_, silo) =>
         {
-            silo.Services.AddKeyedSingleton<IGrainStorage>(BrainStorage.Name, (services, _) => shared ??= new FaultyStorage(services.GetRequiredService<Serializer>()));
+            silo.Services.AddKeyedSingleton<IGrainStorage>(BrainStorage.Name, (_, _) => shared);
             silo.AddBrains(options =>
             {
                 options.StorageRetry = TimeSpan.FromMilliseconds(50);
@@ -52,7 +51,10 @@ internal sealed class TestSilos : IAsyncDisposable
     public async ValueTask DisposeAsync() => await Cluster.DisposeAsync();
 
     /// <summary>Waits for something that comes by itself.</summary>
-    public static async Task UntilAsync(Func<Task<bool>> isSo, string what, int seconds = 30)
+    public static Task UntilAsync(Func<Task<bool>> isSo, string what, int seconds = 30) => UntilAsync(isSo, () => what, seconds);
+
+    /// <summary>The same, with a message that is made when it does not come.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> isSo, Func<string> what, int seconds = 30)
     {
         long start = Environment.TickCount64;
         while (!await isSo())
