@@ -17,6 +17,7 @@ public sealed class BrainClient : IAsyncDisposable
     private Purpose purpose;              // of what is being read
     private long sentAt;                  // decisions of the population when it was last read to be sent
     private long adoptableSince = -1;     // decisions when a version came
+    private bool wasTraining;             // in the frame before
 
     /// <summary>Takes part from now on. Allocates, waits for the device, and for nothing of the cluster.</summary>
     /// <param name="agents">All of them share one brain.</param>
@@ -55,6 +56,9 @@ public sealed class BrainClient : IAsyncDisposable
     /// </summary>
     public void Update()
     {
+        AgentProgress progress = agents.Progress;
+        bool isTraining = progress.StepsThisFrame > 0, isLearned = wasTraining && !isTraining;
+        wasTraining = isTraining;
         if (purpose != Purpose.None)
         {
             if (exchange.TakeTarget() is { } target)
@@ -77,18 +81,17 @@ public sealed class BrainClient : IAsyncDisposable
         }
 
         if (!exchange.IsFree) return;
-        AgentProgress progress = agents.Progress;
-        bool isPause = !options.WaitsForPause || progress.StepsThisFrame == 0;
         if (exchange.HasVersion)
         {
             if (adoptableSince < 0) adoptableSince = progress.Decisions;
-            if (isPause || progress.Decisions - adoptableSince >= options.EveryDecisions / 2) Read(Purpose.Adopting);
+            if (!options.WaitsForPause || !isTraining || progress.Decisions - adoptableSince >= options.EveryDecisions / 2) Read(Purpose.Adopting);
             return;
         }
 
         if (!exchange.TakesDifferences) return;
         long since = progress.Decisions - sentAt;
-        if (since < options.EveryDecisions || (!isPause && since < options.EveryDecisions * 3 / 2)) return;
+        bool isTime = options.WaitsForPause ? (isLearned && since >= options.EveryDecisions * 9 / 10) || since >= options.EveryDecisions * 3 / 2 : since >= options.EveryDecisions;
+        if (!isTime) return;
         sentAt = progress.Decisions;
         Read(Purpose.Sending);
     }

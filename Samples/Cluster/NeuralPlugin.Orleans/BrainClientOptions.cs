@@ -14,8 +14,8 @@ public sealed record BrainClientOptions
     public long EveryDecisions { get; init => field = value > 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected 1 decision or more."); } = 2048;
 
     /// <summary>
-    /// Whether it waits for a frame without training steps to send and to adopt, for half as many decisions again at most: when a rollout is learned. So what was sent is whole, and no step is lost in
-    /// the frames that reading takes.
+    /// Whether it sends in the first frame without training steps, when a rollout is learned, a tenth of the decisions sooner or half of them later; and adopts in one without. So what was sent is whole, and
+    /// no step is lost in the frames that reading takes.
     /// </summary>
     public bool WaitsForPause { get; init; } = true;
 

@@ -117,8 +117,22 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         await running;
         Change(now => now with { State = BrainClientState.Stopped });
         settled?.TrySetCanceled();
-        if (reference is not null) grains.DeleteObjectReference<IBrainObserver>(reference);
+        if (reference is not null) await LeaveAsync(reference);
         stop.Dispose();
+    }
+
+    /// <summary>As far as anybody is there to be told.</summary>
+    private async Task LeaveAsync(IBrainObserver observer)
+    {
+        try
+        {
+            await Source.Unsubscribe(observer).WaitAsync(TimeSpan.FromSeconds(1));
+            grains.DeleteObjectReference<IBrainObserver>(observer);
+        }
+        catch (Exception exception)
+        {
+            Change(now => now with { LastError = exception.Message });
+        }
     }
 
     private async Task RunAsync()

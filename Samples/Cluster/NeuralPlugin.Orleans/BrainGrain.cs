@@ -99,6 +99,12 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         return receipt;
     }
 
+    public Task Unsubscribe(IBrainObserver observer)
+    {
+        observers.Unsubscribe(observer);
+        return Task.CompletedTask;
+    }
+
     public async Task<long> Subscribe(IBrainObserver observer)
     {
         await ReadAsync();

@@ -36,6 +36,11 @@ public interface IBrainSource : IGrainWithStringKey
     [AlwaysInterleave]
     [Alias("Subscribe")]
     Task<long> Subscribe(IBrainObserver observer);
+
+    /// <summary>Tells an observer nothing more.</summary>
+    [AlwaysInterleave]
+    [Alias("Unsubscribe")]
+    Task Unsubscribe(IBrainObserver observer);
 }
 
 /// <summary>A brain that many servers learn together, by its name.</summary>

@@ -22,7 +22,6 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private BrainDifference? ready;   // of a round that is complete, until the brain has it
     private long handedOnFor;         // the version whose round the last one went into
     private long sequence;
-    private long roundTimestamp;
     private IGrainTimer? timer;
     private DateTimeOffset subscribedUntil;
     private Task? fetching;
@@ -62,16 +61,17 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         BrainState read = DifferenceCheck.Read(name, difference, state!, current.Version, options);
         if (current.Version - difference.BaseVersion > options.MostStaleness) return Receipt(DifferenceOutcome.TooOld, 0);
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted);
-        if (round.Senders == 0)
-        {
-            roundTimestamp = time.GetTimestamp();
-            BeginTimer(options.RegionTime);
-        }
-
+        if (round.Senders == 0) BeginTimer(options.RegionTime);
         round.Add(difference.Sender, difference.Sequence, read);
         DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence);
         if (round.Decisions >= options.RegionDecisions) await HandOnAsync();
         return receipt;
+    }
+
+    public Task Unsubscribe(IBrainObserver observer)
+    {
+        observers.Unsubscribe(observer);
+        return Task.CompletedTask;
     }
 
     public async Task<long> Subscribe(IBrainObserver observer)
