@@ -33,7 +33,7 @@ internal sealed record LearningRow(
             "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
             [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
         new(
-            "arena", "creatures with brains of their own, quick settings: the part of the gap between chance and the hand-written policy, over 300 frames, in percent", Arena,
+            "arena", "300 creatures with brains of their own, quick settings: the part of the gap between chance and the hand-written policy, over 300 frames, in percent", Arena,
             [LearningLimit.AtLeast("at 3,000", 90), LearningLimit.AtLeast("at 6,000", 100), NothingSkipped]),
     ];
 
@@ -110,8 +110,7 @@ internal sealed record LearningRow(
 
     private static List<LearningFigure> Arena(NeuralDevice device, int seed)
     {
-        const int Creatures = 300;
-        using ArenaTrial trial = new(device, Creatures, seed, TrainingBudget.OfSteps(1));
+        using ArenaTrial trial = new(device, ArenaTrial.Creatures, seed, TrainingBudget.OfSteps(1));
         double After(int frames)
         {
             while (trial.Frames < frames) trial.Step();

@@ -10,6 +10,9 @@ internal sealed class ArenaTrial : IDisposable
 {
     public const int Hidden = 32;
 
+    /// <summary>As it is shown.</summary>
+    public const int Creatures = 300;
+
     /// <summary>Frames that the means are of.</summary>
     public const int Window = 300;
 
