@@ -22,15 +22,20 @@ internal sealed class FramesCommand : Command
     {
         Option<int> seeds = NumberOption.Create("--seeds", "How many: 1, 2, ...", 1, 1000).WithDefault(8);
         Option<int> rows = NumberOption.Create("--rows", "The first so many rows: 1, 2, 4 and 8 servers, and 8 with a round every 16 rollouts", 1, 5).WithDefault(5);
-        Options.Add(seeds);
-        Options.Add(rows);
-        SetAction((arguments, cancel) => RunAsync(arguments.GetValue(seeds), Rows[..arguments.GetValue(rows)], cancel));
+        Option<double> rate = NumberOption.Create("--server-rate", "What the average of a round is multiplied by", 0.0, 100.0).WithDefault(1.0);
+        Option<double> momentum = NumberOption.Create("--momentum", "The server's momentum; 0 for plain averages", 0.0, 1.0).WithDefault(0.0);
+        foreach (Option option in (Option[])[seeds, rows, rate, momentum]) Options.Add(option);
+        SetAction((arguments, cancel) => RunAsync(arguments.GetValue(seeds), Rows[..arguments.GetValue(rows)], arguments.GetValue(rate), arguments.GetValue(momentum), cancel));
     }
 
-    private static async Task<int> RunAsync(int seeds, Row[] rows, CancellationToken cancel)
+    private static async Task<int> RunAsync(int seeds, Row[] rows, double rate, double momentum, CancellationToken cancel)
     {
         (int siloPort, int gatewayPort) = (FreePort.Next(), FreePort.Next());
-        using IHost host = Hosts.Silo(null, siloPort, gatewayPort, options => options.RoundTime = TimeSpan.FromMinutes(10));
+        using IHost host = Hosts.Silo(null, siloPort, gatewayPort, options =>
+        {
+            (options.RoundTime, options.ServerLearningRate) = (TimeSpan.FromMinutes(10), rate);
+            if (momentum > 0) (options.Rule, options.Momentum) = (ServerRule.Momentum, momentum);
+        });
         BrainOptionsByName rules = host.Services.GetRequiredService<BrainOptionsByName>();
         await host.StartAsync(cancel);
         IGrainFactory grains = host.Services.GetRequiredService<IGrainFactory>();
@@ -77,10 +82,13 @@ internal sealed class FramesCommand : Command
             while (frame < MostFrames && !(log.RecentMean >= SolvedReward))
             {
                 frame++;
-                foreach (PoleServer server in servers) server.Frame();
-                if (!servers.Any(server => server.Client is { IsExchanging: true })) continue;
-                foreach (PoleServer server in servers.Where(server => server.Client!.IsExchanging)) await server.Client!.SettleAsync(cancel);
-                foreach (PoleServer server in servers) await server.Client!.SettleAsync(cancel);
+                foreach (PoleServer server in servers)
+                {
+                    server.Frame();
+                    if (server.Client is not { IsExchanging: true } client) continue;
+                    await client.SettleAsync(cancel);   // before the next one sends: the order of differences decides the bits
+                    foreach (PoleServer other in servers) await other.Client!.SettleAsync(cancel);
+                }
             }
 
             BrainClientStatus[] ends = [.. servers.Where(server => server.Client is not null).Select(server => server.Client!.Status)];

@@ -89,6 +89,7 @@ internal static class Hosts
         HostApplicationBuilder builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Error).AddSimpleConsole(options => options.SingleLine = true);
+        builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.None);   // says so where a server of this process has gone while it was told of a version
         return builder;
     }
 

@@ -30,6 +30,7 @@ internal sealed class PoleServer : IAsyncDisposable
             Brains = BrainSharing.Shared,
             Latency = 0,
             Seed = number,
+            FrameBudget = FrameBudget.Steps(4),   // a rollout is learned within an eighth of the next one, so that little of that is from before the version that comes then
             Learning = new ActorCritic { RolloutSize = Rollout },
         });
         for (int i = 0; i < agentCount; i++) agents.Add(new CartPoleAgent(Log, number, i));

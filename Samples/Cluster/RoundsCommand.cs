@@ -27,7 +27,7 @@ internal sealed class RoundsCommand : Command
             await silo.StartAsync(cancel);
             await client.StartAsync(cancel);
             IBrainGrain Brain(string name) => client.Services.GetRequiredService<IClusterClient>().GetGrain<IBrainGrain>(name);
-            await RunAsync(Brain("small"), count, observations: 10, hidden: 64, arguments.GetValue(seconds), cancel);
+            await RunAsync(Brain("small"), count, observations: 4, hidden: 40, arguments.GetValue(seconds), cancel);
             await RunAsync(Brain("large"), count, observations: 180, hidden: 540, arguments.GetValue(seconds), cancel);
             await client.StopAsync(CancellationToken.None);
             await silo.StopAsync(CancellationToken.None);
@@ -40,7 +40,7 @@ internal sealed class RoundsCommand : Command
         byte[] first, difference;
         using (NeuralDevice device = NeuralDevice.CreateOnProcessor())
         {
-            using AgentPopulation agents = new(device, new AgentPopulationOptions { Observations = observations, Actions = 4, HiddenUnits = hidden, Brains = BrainSharing.Shared });
+            using AgentPopulation agents = new(device, new AgentPopulationOptions { Observations = observations, Actions = 2, HiddenUnits = hidden, Brains = BrainSharing.Shared });
             BrainState state = agents.GetBrainState(0);
             first = state.ToBytes();
             ClassifierParameters parameters = state.Parameters;

@@ -1,7 +1,5 @@
-using Microsoft.Extensions.DependencyInjection;
 using NeuralPlugin.Orleans;
 using NUnit.Framework;
-using Orleans.Runtime;
 
 namespace NeuralPlugin.Cluster.Tests;
 

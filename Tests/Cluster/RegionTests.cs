@@ -67,6 +67,7 @@ internal sealed class RegionTests
         await region.Offer(TestBrains.Brain().ToBytes());
         Assert.That((await region.GetVersion(0))!.Version, Is.EqualTo(1));
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100, scale: 10))));
+        Assert.That((await region.GetReport()).Senders["a"].Refused, Is.EqualTo(1));
         await Assert.ThrowsAsync<BrainShapeException>(() => region.Offer(TestBrains.OfPopulation(TestBrains.Options(hidden: 9)).ToBytes()));
     }
 }

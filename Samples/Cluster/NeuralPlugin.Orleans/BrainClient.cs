@@ -18,8 +18,11 @@ public sealed class BrainClient : IAsyncDisposable
     private long sentAt;                  // decisions of the population when it was last read to be sent
     private long adoptableSince = -1;     // decisions when a version came
     private bool wasTraining;             // in the frame before
+    private bool isLearned;               // since then there were steps, and now there are none
 
-    /// <summary>Takes part from now on. Allocates, waits for the device, and for nothing of the cluster.</summary>
+    /// <summary>
+    /// Takes part from now on. Allocates, waits for the device, and for nothing of the cluster. The population must learn in the same way for as long, so that its brain keeps its shape.
+    /// </summary>
     /// <param name="agents">All of them share one brain.</param>
     /// <param name="grains">Of an Orleans client, which may still be connecting, or of a silo.</param>
     /// <param name="brain">The brain's name.</param>
@@ -57,7 +60,8 @@ public sealed class BrainClient : IAsyncDisposable
     public void Update()
     {
         AgentProgress progress = agents.Progress;
-        bool isTraining = progress.StepsThisFrame > 0, isLearned = wasTraining && !isTraining;
+        bool isTraining = progress.StepsThisFrame > 0;
+        isLearned = !isTraining && (isLearned || wasTraining);
         wasTraining = isTraining;
         if (purpose != Purpose.None)
         {
@@ -90,14 +94,14 @@ public sealed class BrainClient : IAsyncDisposable
 
         if (!exchange.TakesDifferences) return;
         long since = progress.Decisions - sentAt;
-        bool isTime = options.WaitsForPause ? (isLearned && since >= options.EveryDecisions * 9 / 10) || since >= options.EveryDecisions * 3 / 2 : since >= options.EveryDecisions;
+        bool isTime = options.WaitsForPause ? (isLearned && since >= options.EveryDecisions * 19 / 20) || since >= options.EveryDecisions * 3 / 2 : since >= options.EveryDecisions;
         if (!isTime) return;
-        sentAt = progress.Decisions;
+        (sentAt, isLearned) = (progress.Decisions, false);
         Read(Purpose.Sending);
     }
 
     /// <summary>Whether what it has read is under way to the cluster, or into what the brain is to become.</summary>
-    public bool IsExchanging => !exchange.IsFree;
+    public bool IsExchanging => exchange.IsBusy;
 
     /// <summary>Completes when all that is under way with the cluster has come to an end, and the newest version is known. For tests and tools: a game does not need it.</summary>
     /// <param name="cancel">Gives it up.</param>

@@ -14,13 +14,13 @@ public sealed record BrainClientOptions
     public long EveryDecisions { get; init => field = value > 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected 1 decision or more."); } = 2048;
 
     /// <summary>
-    /// Whether it sends in the first frame without training steps, when a rollout is learned, a tenth of the decisions sooner or half of them later; and adopts in one without. So what was sent is whole, and
+    /// Whether it sends in the first frame without training steps, when a rollout is learned, a twentieth of the decisions sooner or half of them later; and adopts in one without. So what was sent is whole, and
     /// no step is lost in the frames that reading takes.
     /// </summary>
     public bool WaitsForPause { get; init; } = true;
 
     /// <summary>How often it asks for a new version where nobody tells it of one, and renews its subscription.</summary>
-    public TimeSpan PollTime { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan PollTime { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>How long it waits after a first failure of the cluster; it doubles with each, and varies by a quarter, so that servers do not come back at once.</summary>
     public TimeSpan FirstRetry { get; init; } = TimeSpan.FromMilliseconds(250);

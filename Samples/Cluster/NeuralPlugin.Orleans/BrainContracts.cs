@@ -63,6 +63,27 @@ public sealed class SenderCounters
     public RefusalReason? LastRefusal { get; set; }
 
     internal SenderCounters Copy() => (SenderCounters)MemberwiseClone();
+
+    internal void Count(long decisions)
+    {
+        Counted++;
+        Decisions += decisions;
+    }
+
+    /// <summary>Counts what a check refuses.</summary>
+    internal BrainState Check(Func<BrainState> check)
+    {
+        try
+        {
+            return check();
+        }
+        catch (DifferenceRefusedException exception)
+        {
+            Refused++;
+            LastRefusal = exception.Reason;
+            throw;
+        }
+    }
 }
 
 /// <summary>Where a brain stands.</summary>

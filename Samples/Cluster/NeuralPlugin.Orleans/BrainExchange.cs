@@ -26,6 +26,8 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private volatile bool hasVersion;
     private volatile bool takesDifferences;
     private volatile TaskCompletionSource? settled;
+    private long gave;                       // how often the game has handed something over
+    private long finished;                   // how much of that has come to its end
     private long published;                  // the newest version that anybody told of
 
     // The worker's own.
@@ -43,6 +45,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private long sequence;
     private bool hasJoined;
     private long nextPoll;
+    private long taken;                      // how much of what the game gave was taken
     private IBrainObserver? reference;
 
     /// <summary>Asked for each time: a client that is still connecting may not have it.</summary>
@@ -57,6 +60,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         this.options = options;
         start = first;
         startDecisions = first.Decisions;
+        sequence = DateTime.UtcNow.Ticks;   // a server that begins again is not taken for what it had sent before
         running = Task.Run(RunAsync);
     }
 
@@ -71,6 +75,9 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     /// <summary>Whether it can be given a brain.</summary>
     public bool IsFree => given is null;
 
+    /// <summary>Whether something that it was given has not come to its end.</summary>
+    public bool IsBusy => Interlocked.Read(ref gave) != Interlocked.Read(ref finished);
+
     /// <summary>Whether there is a version to adopt.</summary>
     public bool HasVersion => hasVersion;
 
@@ -81,6 +88,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     public void Give(BrainState read, bool adopts)
     {
         isToAdopt = adopts;
+        Interlocked.Increment(ref gave);
         given = read;
     }
 
@@ -190,7 +198,8 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         {
             TaskCompletionSource? waiting = settled;
             await FetchAsync();
-            if (waiting is not null && given is null) Interlocked.CompareExchange(ref settled, null, waiting)?.TrySetResult();
+            Show();
+            if (waiting is not null && !IsBusy) Interlocked.CompareExchange(ref settled, null, waiting)?.TrySetResult();
         }
         else
         {
@@ -198,7 +207,14 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
             await signal.WaitAsync(left < TimeSpan.Zero ? TimeSpan.Zero : left < HandOverTime ? left : HandOverTime, stop.Token);
         }
 
+        Show();
+    }
+
+    /// <summary>Tells the game's thread what it may do.</summary>
+    private void Show()
+    {
         takesDifferences = hasJoined && !hasVersion && !startsAnew && difference is null && (sent is null || Stopwatch.GetTimestamp() >= sentUntil);
+        if (difference is null) Interlocked.Exchange(ref finished, taken);
     }
 
     private async Task JoinAsync()
@@ -230,7 +246,12 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private async Task FetchAsync()
     {
         if (Stopwatch.GetTimestamp() >= nextPoll || reference is null) await SubscribeAsync();
-        if (await Source.GetVersion(versionNumber).WaitAsync(stop.Token) is not { } newer || newer.Version <= versionNumber) return;
+        if (await Source.GetVersion(versionNumber).WaitAsync(stop.Token) is not { } newer || newer.Version <= versionNumber)
+        {
+            Interlocked.Exchange(ref published, versionNumber);   // who told of a newer one was early: the next one tells again
+            return;
+        }
+
         Received(newer);
         if (sent is not null && newer.Version < closesAs) version = null;   // what was sent is in a later one
         else hasVersion = true;
@@ -247,6 +268,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private void TakeGiven()
     {
         BrainState read = given!;
+        taken = Interlocked.Read(ref gave);
         if (isToAdopt) Adopt(read);
         else Prepare(read);
         given = null;

@@ -70,19 +70,8 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     {
         await ReadAsync();
         if (current is null) throw Unknown();
-        SenderCounters sender = senders.Of(difference.Sender is { Length: > 0 } text ? text : "(none)");
-        BrainState read;
-        try
-        {
-            read = DifferenceCheck.Read(name, difference, state!, current.Version, options);
-        }
-        catch (DifferenceRefusedException exception)
-        {
-            sender.Refused++;
-            sender.LastRefusal = exception.Reason;
-            throw;
-        }
-
+        SenderCounters sender = senders.Of(difference.Sender);
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
         if (current.Version - difference.BaseVersion > options.MostStaleness)
         {
             sender.TooOld++;
@@ -92,8 +81,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted);
         if (round.Senders == 0) BeginTimer(options.RoundTime);
         round.Add(difference.Sender, difference.Sequence, read);
-        sender.Counted++;
-        sender.Decisions += read.Decisions;
+        sender.Count(read.Decisions);
         DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence);
         if (round.Decisions >= options.RoundDecisions && failures == 0) await CloseAsync();
         return receipt;

@@ -37,6 +37,11 @@ public interface IBrainSource : IGrainWithStringKey
     [Alias("Subscribe")]
     Task<long> Subscribe(IBrainObserver observer);
 
+    /// <summary>Where it stands, and what came of whom. A region counts its own senders, since it last came to life.</summary>
+    /// <exception cref="UnknownBrainException">There is no brain under this name.</exception>
+    [Alias("GetReport")]
+    Task<BrainReport> GetReport();
+
     /// <summary>Tells an observer nothing more.</summary>
     [AlwaysInterleave]
     [Alias("Unsubscribe")]
@@ -47,10 +52,6 @@ public interface IBrainSource : IGrainWithStringKey
 [Alias("NeuralPlugin.IBrainGrain")]
 public interface IBrainGrain : IBrainSource
 {
-    /// <summary>Where it stands.</summary>
-    [Alias("GetReport")]
-    Task<BrainReport> GetReport();
-
     /// <summary>
     /// For an operator: where the current version is damaged in the storage, publishes the one before it again, under a new and larger number. Else it changes nothing.
     /// </summary>

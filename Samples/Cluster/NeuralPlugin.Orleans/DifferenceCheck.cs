@@ -3,7 +3,7 @@ namespace NeuralPlugin.Orleans;
 /// <summary>What is asked of a difference before it is looked at further.</summary>
 internal static class DifferenceCheck
 {
-    private const int MostSenderLength = 128;
+    public const int MostSenderLength = 128;
 
     /// <summary>Reads a difference.</summary>
     /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>

@@ -13,6 +13,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private readonly string key;
     private readonly string name;
     private readonly BrainOptions options;
+    private readonly SenderBook senders;
     private readonly ObserverManager<IBrainObserver> observers;
     private readonly ILogger<RegionGrain> logger;
     private readonly TimeProvider time;
@@ -33,6 +34,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         this.options = options.Get(name);
         this.logger = logger;
         this.time = time;
+        senders = new SenderBook(this.options.MostNamedSenders);
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
         sequence = time.GetUtcNow().Ticks;   // a region that comes to life again is not taken for what it had sent before
     }
@@ -58,11 +60,18 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     {
         await RequireCurrentAsync();
         if (difference.BaseVersion > current!.Version) await FetchAsync();
-        BrainState read = DifferenceCheck.Read(name, difference, state!, current.Version, options);
-        if (current.Version - difference.BaseVersion > options.MostStaleness) return Receipt(DifferenceOutcome.TooOld, 0);
+        SenderCounters sender = senders.Of(difference.Sender);
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        if (current.Version - difference.BaseVersion > options.MostStaleness)
+        {
+            sender.TooOld++;
+            return Receipt(DifferenceOutcome.TooOld, 0);
+        }
+
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted);
         if (round.Senders == 0) BeginTimer(options.RegionTime);
         round.Add(difference.Sender, difference.Sequence, read);
+        sender.Count(read.Decisions);
         DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence);
         if (round.Decisions >= options.RegionDecisions) await HandOnAsync();
         return receipt;
@@ -79,6 +88,12 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         observers.Subscribe(observer, observer);
         await SubscribeAsync();
         return current?.Version ?? 0;
+    }
+
+    public async Task<BrainReport> GetReport()
+    {
+        await RequireCurrentAsync();
+        return new BrainReport(current!.Version, round!.Senders, round.Decisions, IsWaitingForStorage: false, senders.Total(), senders.Copy());
     }
 
     public async Task Published(long version)

@@ -16,8 +16,9 @@ internal sealed class SenderBook(int mostNames)
     }
 
     /// <summary>The counts of a sender.</summary>
-    public SenderCounters Of(string sender)
+    public SenderCounters Of(string? sender)
     {
+        if (sender is not { Length: > 0 and <= DifferenceCheck.MostSenderLength }) sender = Others;
         if (senders.TryGetValue(sender, out SenderCounters? known)) return known;
         string name = senders.Count < mostNames ? sender : Others;
         if (!senders.TryGetValue(name, out known)) senders[name] = known = new SenderCounters();
