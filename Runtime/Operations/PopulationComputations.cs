@@ -22,19 +22,23 @@ internal readonly record struct PopulationShape(int Members, int Inputs, int Hid
 /// <param name="Weights">The committed parameters of all members, laid out by <see cref="PopulationKernels"/>.</param>
 /// <param name="Features">[members · batch rows × inputs].</param>
 /// <param name="Targets">[members · batch rows × words].</param>
-/// <param name="Losses">[members × 1]: the mean loss of each batch, or what of it these rows and those before give.</param>
+/// <param name="Losses">
+/// [members × 1]: the mean loss of each batch, or what of it these rows and those before give. Where the loss guides the learning rate, [members × 4]: that, the mean divergence,
+/// and the rate, each member's own, which stays there from step to step.
+/// </param>
 /// <param name="Gradients">The sums of the gradients, laid out as the parameters. Not touched where one dispatch has all rows and updates.</param>
 /// <param name="FirstRow">The first of its rows in every batch. From 0 on it begins the sums.</param>
 /// <param name="Rows">Its rows. Those past the end of the batch count as nothing.</param>
+/// <param name="EndsBatch">Whether no more rows follow.</param>
 /// <param name="Update">The update by the gradients of the whole batch; null where more rows follow, or where the update is a dispatch of its own.</param>
 internal sealed record PopulationStep(
     PopulationShape Shape, Activation Activation, Loss Loss, Operand Weights, Operand Features, Operand Targets, Operand Losses, Operand Gradients,
-    int FirstRow, int Rows, ParameterUpdate? Update) : Computation
+    int FirstRow, int Rows, bool EndsBatch, ParameterUpdate? Update) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices =>
     [
         MatrixBinding.Read("features", Features), MatrixBinding.Read("targets", Targets),
-        new("losses", Losses, AddsToSums ? MatrixAccess.ReadWrite : MatrixAccess.Write),
+        new("losses", Losses, AddsToSums || Loss.RateGuide is not null ? MatrixAccess.ReadWrite : MatrixAccess.Write),
         .. Update is not null ? AddsToSums ? [MatrixBinding.Read("gradients", Gradients)] : Array.Empty<MatrixBinding>()
             : [new MatrixBinding("gradients", Gradients, AddsToSums ? MatrixAccess.ReadWrite : MatrixAccess.Write)],
         .. Update?.MatricesWithoutGradients ?? [MatrixBinding.Read("weights", Weights)],
@@ -43,14 +47,16 @@ internal sealed record PopulationStep(
     public override IReadOnlyList<(string Name, int Value)> Sizes =>
         [("members", Shape.Members), ("firstRow", FirstRow), ("targetTexels", Targets.Shape.TexelsPerRow)];
 
-    public override IReadOnlyList<KernelArguments<float>> Scalars => [.. Activation.Scalars, .. Loss.Scalars, .. Update?.Scalars ?? []];
+    public override IReadOnlyList<KernelArguments<float>> Scalars =>
+        [.. Activation.Scalars, .. Loss.Scalars, .. Loss.RateGuide is { } guide ? [guide.MakeScalars()] : Array.Empty<KernelArguments<float>>(), .. Update?.Scalars ?? []];
 
     public override IReadOnlyList<(string Slot, string FileName)> Includes =>
         [(KernelSlot.Activation, Activation.Include), (KernelSlot.Loss, Loss.Include), .. Update?.Includes ?? []];
 
     public override IReadOnlyList<(string Name, int Value)> Constants =>
     [
-        .. Loss.Constants, .. AddsToSums ? [("ADDS_TO_SUMS", 1)] : Array.Empty<(string, int)>(),
+        .. Loss.Constants, .. Loss.RateGuide is null ? Array.Empty<(string, int)>() : EndsBatch ? [RateGuide.Constant, ("ENDS_BATCH", 1)] : [RateGuide.Constant],
+        .. AddsToSums ? [("ADDS_TO_SUMS", 1)] : Array.Empty<(string, int)>(),
         .. Update is null ? Array.Empty<(string, int)>() : [("UPDATE", 1), .. Update.Constants],
     ];
 
@@ -71,8 +77,9 @@ internal sealed record PopulationStep(
 /// </summary>
 /// <param name="Shape">The population.</param>
 /// <param name="Update">The update of the matrix of all parameters.</param>
-/// <param name="Losses">[members × 1].</param>
-internal sealed record PopulationUpdate(PopulationShape Shape, ParameterUpdate Update, Operand Losses) : Computation
+/// <param name="Losses">As the step has left them.</param>
+/// <param name="IsGuided">Whether the learning rate of each member is there.</param>
+internal sealed record PopulationUpdate(PopulationShape Shape, ParameterUpdate Update, Operand Losses, bool IsGuided) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices => [.. Update.Matrices, MatrixBinding.Read("losses", Losses)];
 
@@ -82,7 +89,7 @@ internal sealed record PopulationUpdate(PopulationShape Shape, ParameterUpdate U
 
     public override IReadOnlyList<(string Slot, string FileName)> Includes => Update.Includes;
 
-    public override IReadOnlyList<(string Name, int Value)> Constants => Update.Constants;
+    public override IReadOnlyList<(string Name, int Value)> Constants => IsGuided ? [RateGuide.Constant, .. Update.Constants] : Update.Constants;
 
     public override IReadOnlyList<UnrolledMacro> Macros => Update.Macros;
 

@@ -83,7 +83,7 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
 
 /// <summary>
 /// A learning rate that follows the divergence that a loss reports: where that of a step's batch is above twice the target, the rate of the step is that of
-/// the one before divided by 1.5, and where it is below half of it, multiplied by 1.5. The rate stays on the GPU (Shaders/Include/guided_rate.glsl). The
+/// the one before divided by 1.5, and where it is below half of it, multiplied by 1.5. The rate stays on the GPU (Shaders/Include/rate_guide.glsl). The
 /// divergence of the batch before would save the step a dispatch, but overshoots: a board game is learned half as fast.
 /// </summary>
 /// <remarks>Source: Schulman et al., 2017, section 4, there of the penalty's coefficient.</remarks>
@@ -98,6 +98,12 @@ internal sealed record RateGuide(float First, float Least, float Most, float Tar
 
     /// <summary>The scalar of the rate before the first step.</summary>
     public const string FirstRate = "firstRate";
+
+    /// <summary>Tells kernels that the rate is guided.</summary>
+    public static (string Name, int Value) Constant => ("GUIDED_RATE", 1);
+
+    /// <summary>A rate as far as it may be moved, where another one than the first is to begin.</summary>
+    public float Held(float rate) => Math.Clamp(rate, Math.Min(First, Least), Most);
 
     /// <summary>What the kernels declare.</summary>
     public KernelArguments<float> MakeScalars() =>

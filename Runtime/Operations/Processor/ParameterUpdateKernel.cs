@@ -35,7 +35,11 @@ internal sealed unsafe class UpdateAccess
     }
 
     /// <summary>Updates values from one on, whose gradients lie together.</summary>
-    public void Run(nint first, int length, float* gradients)
+    /// <param name="first">Where they begin.</param>
+    /// <param name="length">How many they are.</param>
+    /// <param name="gradients">Theirs.</param>
+    /// <param name="ownRate">The learning rate of these alone; null for that of all.</param>
+    public void Run(nint first, int length, float* gradients, float? ownRate = null)
     {
         UpdateKind kind = steps.KindOfUpdate(log);
         if (kind == UpdateKind.Copy) Keep(first, length);
@@ -48,7 +52,7 @@ internal sealed unsafe class UpdateAccess
             to[i] = pendingState[i].Floats + first;
         }
 
-        float rate = guide?.Rate ?? scalars["learningRate"];
+        float rate = ownRate ?? guide?.Rate ?? scalars["learningRate"];
         optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length, rate), scalars);
     }
 

@@ -154,6 +154,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     private readonly UpdateAccess update;
     private readonly Loss loss;
     private readonly int targetStride;
+    private readonly KernelArguments<float>? guide;   // null where no loss guides the learning rate
 
     public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer) : base(dispatch, shape, activation)
     {
@@ -162,6 +163,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         losses = Matrix("losses");
         update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log, GuidedRate);
         targetStride = Size("targetTexels") * MatrixShape.ColumnsPerTexel;
+        if (Constant("GUIDED_RATE") != 0) guide = ScalarsWith("firstRate");
     }
 
     public override long WorkOf(int rows) => 3 * base.WorkOf(rows);
@@ -172,26 +174,34 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         int first = firstLine * ProcessorPopulation.Group, last = Math.Min((firstLine + lines) * ProcessorPopulation.Group, Members);
         for (int member = first; member < last; member++)
         {
-            float sum = 0;
+            float sum = 0, divergence = 0;
             for (int firstRow = 0; firstRow < rows; firstRow += MostRows)
             {
                 int count = Math.Min(MostRows, rows - firstRow);
                 long sample = ((long)member * rows) + firstRow;
                 ComputeOutputs(member, sample, count, at);
-                sum += ComputeLosses(rows, sample, count, at);
+                RowLoss found = ComputeLosses(rows, sample, count, at);
+                (sum, divergence) = (sum + found.Loss, divergence + found.Second);
                 AddGradients(member, sample, count, firstRow > 0, at);
             }
 
-            float* mean = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
-            *mean = sum / rows;
-            if (float.IsFinite(*mean)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients);
+            float* means = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
+            *means = sum / rows;
+            if (float.IsFinite(*means)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients, guide is null ? null : GuideRate(divergence / rows, means));
             else update.Keep((nint)member * Layout.Length, Layout.Length);   // the others go on
         }
     }
 
-    /// <summary>The gradients of the outputs, and the sum of the losses.</summary>
+    /// <summary>A member's learning rate, which stays beside its loss.</summary>
+    private float GuideRate(float divergence, float* means)
+    {
+        means[1] = divergence;
+        return means[2] = GuidedRateAccess.RateFrom(means[2], divergence, guide!);
+    }
+
+    /// <summary>The gradients of the outputs, and the sums of the losses and of what guides the learning rate.</summary>
     [SkipLocalsInit]
-    private float ComputeLosses(int rows, long firstSample, int count, Room at)
+    private RowLoss ComputeLosses(int rows, long firstSample, int count, Room at)
     {
         uint** rowTargets = stackalloc uint*[MostRows];
         RowLoss* results = stackalloc RowLoss[MostRows];
@@ -213,9 +223,9 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
             Gradients = at.OutputGradients,
             Results = results,
         });
-        float sum = 0;
-        for (int row = 0; row < count; row++) sum += results[row].Loss;
-        return sum;
+        float sum = 0, divergence = 0;
+        for (int row = 0; row < count; row++) (sum, divergence) = (sum + results[row].Loss, divergence + results[row].Second);
+        return new RowLoss(sum, divergence);
     }
 
     private void AddGradients(int member, long firstSample, int count, bool goesOn, Room at)

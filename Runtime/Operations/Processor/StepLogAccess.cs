@@ -64,11 +64,18 @@ internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments
     public void Write(Vector128<float> sums, int rows, MatrixAddress results)
     {
         Vector128<float> means = sums / rows;
-        float before = log.Floats[steps.LogOfRateBefore], target = scalars["targetDivergence"];
-        float rate = before > 0 ? before : scalars["firstRate"];
-        if (target > 0 && means[1] > 2 * target) rate = Math.Max(rate / RateGuide.Factor, scalars["leastRate"]);
-        else if (target > 0 && means[1] < 0.5f * target) rate = Math.Min(rate * RateGuide.Factor, scalars["mostRate"]);
-        means.WithElement(0, rate).Store(results.Floats + steps.LogOfRate());
+        means.WithElement(0, RateFrom(log.Floats[steps.LogOfRateBefore], means[1], scalars)).Store(results.Floats + steps.LogOfRate());
+    }
+
+    /// <summary>What Shaders/Include/rate_guide.glsl does.</summary>
+    /// <param name="before">That of the step before; 0 where there was none.</param>
+    /// <param name="divergence">What the step's batch has before it.</param>
+    /// <param name="scalars">Those of <see cref="RateGuide"/>.</param>
+    public static float RateFrom(float before, float divergence, KernelArguments<float> scalars)
+    {
+        float rate = before > 0 ? before : scalars["firstRate"], target = scalars["targetDivergence"];
+        if (target > 0 && divergence > 2 * target) return Math.Max(rate / RateGuide.Factor, scalars["leastRate"]);
+        return target > 0 && divergence < 0.5f * target ? Math.Min(rate * RateGuide.Factor, scalars["mostRate"]) : rate;
     }
 }
 
@@ -78,11 +85,11 @@ internal abstract class LoggedKernel : ProcessorKernel
     protected LoggedKernel(Dispatch dispatch) : base(dispatch)
     {
         Log = new StepLogAccess(Constant("LOG_SLOTS"), FindSizes("stepNumber"));
-        if (Constant("GUIDED_RATE") != 0) GuidedRate = new GuidedRateAccess(FindMatrix("droppedSteps")!, ScalarsWith("firstRate"), Log);
+        if (Constant("GUIDED_RATE") != 0 && FindMatrix("droppedSteps") is { } log) GuidedRate = new GuidedRateAccess(log, ScalarsWith("firstRate"), Log);
     }
 
     protected StepLogAccess Log { get; }
 
-    /// <summary>The learning rate that the loss guides; null where it guides none.</summary>
+    /// <summary>The learning rate that the loss guides, where a log has it; else null.</summary>
     protected GuidedRateAccess? GuidedRate { get; }
 }
