@@ -12,7 +12,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 internal static class Program
 {
-    private static int Main(string[] arguments)
+    public static int Main(string[] arguments)
     {
         try
         {

@@ -60,12 +60,12 @@ public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float
         int i = 0;
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> g = new(gradients[i..]);
-            Vector<float> m = (Beta1 * new Vector<float>(mean[i..])) + ((1 - Beta1) * g);
-            Vector<float> v = (Beta2 * new Vector<float>(variance[i..])) + ((1 - Beta2) * g * g);
+            Vector<float> g = Vector.Create(gradients[i..]);
+            Vector<float> m = (Beta1 * Vector.Create(mean[i..])) + ((1 - Beta1) * g);
+            Vector<float> v = (Beta2 * Vector.Create(variance[i..])) + ((1 - Beta2) * g * g);
             m.CopyTo(newMean[i..]);
             v.CopyTo(newVariance[i..]);
-            (new Vector<float>(weights[i..]) - (rate * (m * meanCorrection) / (Vector.SquareRoot(v * varianceCorrection) + epsilon))).CopyTo(newWeights[i..]);
+            (Vector.Create(weights[i..]) - (rate * (m * meanCorrection) / (Vector.SquareRoot(v * varianceCorrection) + epsilon))).CopyTo(newWeights[i..]);
         }
 
         for (; i < weights.Length; i++)

@@ -68,12 +68,12 @@ public sealed record AdamW(
         int i = 0;
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> g = new(gradients[i..]);
-            Vector<float> m = (Beta1 * new Vector<float>(mean[i..])) + ((1 - Beta1) * g);
-            Vector<float> v = (Beta2 * new Vector<float>(variance[i..])) + ((1 - Beta2) * g * g);
+            Vector<float> g = Vector.Create(gradients[i..]);
+            Vector<float> m = (Beta1 * Vector.Create(mean[i..])) + ((1 - Beta1) * g);
+            Vector<float> v = (Beta2 * Vector.Create(variance[i..])) + ((1 - Beta2) * g * g);
             m.CopyTo(newMean[i..]);
             v.CopyTo(newVariance[i..]);
-            Vector<float> w = new(weights[i..]);
+            Vector<float> w = Vector.Create(weights[i..]);
             (w - (rate * ((m * meanCorrection / (Vector.SquareRoot(v * varianceCorrection) + epsilon)) + (WeightDecay * w)))).CopyTo(newWeights[i..]);
         }
 

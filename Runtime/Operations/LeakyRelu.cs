@@ -39,7 +39,7 @@ public sealed class LeakyRelu : Activation
         int i = 0;
         for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> x = new(values[i..]);
+            Vector<float> x = Vector.Create(values[i..]);
             Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), NegativeSlope * x, x).CopyTo(values[i..]);
         }
 
@@ -51,8 +51,8 @@ public sealed class LeakyRelu : Activation
         int i = 0;
         for (; i <= gradients.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> g = new(gradients[i..]);
-            Vector.ConditionalSelect(Vector.GreaterThan(new Vector<float>(outputs[i..]), Vector<float>.Zero), g, NegativeSlope * g).CopyTo(gradients[i..]);
+            Vector<float> g = Vector.Create(gradients[i..]);
+            Vector.ConditionalSelect(Vector.GreaterThan(Vector.Create(outputs[i..]), Vector<float>.Zero), g, NegativeSlope * g).CopyTo(gradients[i..]);
         }
 
         for (; i < gradients.Length; i++) gradients[i] = outputs[i] > 0 ? gradients[i] : NegativeSlope * gradients[i];

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>Every invocation keeps a tile of the result in registers and loads each texel that it needs itself.</summary>
@@ -143,6 +145,6 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
 
         private int Columns(int resultTexels) => MatrixShape.CeilingDivide(resultTexels, Texels * ColumnLanes);
 
-        private static int PowerOfTwo(int value) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)value);
+        private static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)value);
     }
 }

@@ -48,10 +48,10 @@ public sealed record RmsProp(float LearningRate = 0.01f, float Rho = 0.99f, floa
         int i = 0;
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> g = new(gradients[i..]);
-            Vector<float> v = (Rho * new Vector<float>(square[i..])) + ((1 - Rho) * g * g);
+            Vector<float> g = Vector.Create(gradients[i..]);
+            Vector<float> v = (Rho * Vector.Create(square[i..])) + ((1 - Rho) * g * g);
             v.CopyTo(newSquare[i..]);
-            (new Vector<float>(weights[i..]) - (rate * g / (Vector.SquareRoot(v) + epsilon))).CopyTo(newWeights[i..]);
+            (Vector.Create(weights[i..]) - (rate * g / (Vector.SquareRoot(v) + epsilon))).CopyTo(newWeights[i..]);
         }
 
         for (; i < weights.Length; i++)

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace NeuralPlugin;
 
@@ -56,6 +55,7 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
         ref float from = ref MemoryMarshal.GetReference(weights), gradient = ref MemoryMarshal.GetReference(gradients), to = ref MemoryMarshal.GetReference(newWeights);
         Vector<float> rates = new(rate), decays = new(decay);
         int i = 0;
+#if NET
         if (Vector512.IsHardwareAccelerated)
         {
             Vector512<float> wideRates = Vector512.Create(rate), wideDecays = Vector512.Create(decay);
@@ -65,6 +65,7 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
                 (w - (wideRates * (Vector512.LoadUnsafe(ref gradient, (nuint)i) + (wideDecays * w)))).StoreUnsafe(ref to, (nuint)i);
             }
         }
+#endif
 
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
@@ -82,8 +83,8 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
         int i = 0;
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> w = new(weights[i..]);
-            Vector<float> v = (momentum * new Vector<float>(velocity[i..])) + (new Vector<float>(gradients[i..]) + (decay * w));
+            Vector<float> w = Vector.Create(weights[i..]);
+            Vector<float> v = (momentum * Vector.Create(velocity[i..])) + (Vector.Create(gradients[i..]) + (decay * w));
             v.CopyTo(newVelocity[i..]);
             (w - (rate * v)).CopyTo(newWeights[i..]);
         }

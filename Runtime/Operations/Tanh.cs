@@ -25,8 +25,8 @@ public sealed class Tanh : Activation
         int i = 0;
         for (; i <= gradients.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> y = new(outputs[i..]);
-            (new Vector<float>(gradients[i..]) * ((Vector<float>.One - y) * (Vector<float>.One + y))).CopyTo(gradients[i..]);
+            Vector<float> y = Vector.Create(outputs[i..]);
+            (Vector.Create(gradients[i..]) * ((Vector<float>.One - y) * (Vector<float>.One + y))).CopyTo(gradients[i..]);
         }
 
         for (; i < gradients.Length; i++) gradients[i] *= (1 - outputs[i]) * (1 + outputs[i]);

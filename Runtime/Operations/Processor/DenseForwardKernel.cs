@@ -117,15 +117,11 @@ internal static unsafe class PointerRows
 /// <summary>Rows of a kernel's own.</summary>
 internal sealed unsafe class RowBuffer
 {
-    private readonly float[] values;
+    private readonly PinnedFloats values;
 
-    public RowBuffer(int rows, int stride)
-    {
-        values = GC.AllocateUninitializedArray<float>(checked((rows * stride) + (2 * MatrixProduct.MostColumns)), pinned: true);
-        Floats = (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref values[0]);
-    }
+    public RowBuffer(int rows, int stride) => values = new PinnedFloats(checked((rows * stride) + (2 * MatrixProduct.MostColumns)), isZeroed: false);
 
-    public float* Floats { get; }
+    public float* Floats => values.First;
 }
 
 /// <summary>What kernels of dense layers share.</summary>

@@ -90,7 +90,7 @@ internal sealed unsafe class ParameterUpdateKernel : LoggedKernel
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         nint first = (nint)firstLine * lineTexels;
-        nint last = Math.Min((nint)(firstLine + lines) * lineTexels, texels);
+        nint last = (nint)Math.Min((long)(firstLine + lines) * lineTexels, texels);
         if (first >= last) return;
         first *= MatrixShape.ColumnsPerTexel;
         update.Run(first, (int)((last * MatrixShape.ColumnsPerTexel) - first), gradients.Floats + first);

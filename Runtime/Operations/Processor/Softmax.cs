@@ -1,5 +1,5 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace NeuralPlugin;
 
@@ -58,7 +58,7 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
             if (best < 0)
             {
                 uint isBest = (Vector128.Equals(z[t], Vector128.Create(maximum)) & allowed).ExtractMostSignificantBits();
-                if (isBest != 0) best = (t * Texel) + System.Numerics.BitOperations.TrailingZeroCount(isBest);
+                if (isBest != 0) best = (t * Texel) + BitOperations.TrailingZeroCount(isBest);
             }
 
             exponentials[t] = allowed & Vector128.Exp(z[t] - Vector128.Create(maximum));
