@@ -14,6 +14,9 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class NeuralDevice : IDisposable
 {
+    /// <summary>The environment variable that chooses <see cref="KernelCacheFolder"/> for devices made from then on: a folder, or <c>off</c>.</summary>
+    public const string KernelCacheVariable = "NEURALPLUGIN_KERNEL_CACHE";
+
     private readonly WarmUpQueue warmUp;
     private NeuralDevice? processor;
     private byte[] staging = [];
@@ -53,6 +56,18 @@ public sealed class NeuralDevice : IDisposable
         get => Backend.Settings.HostStatePolicy;
         set => Backend.Settings.HostStatePolicy = Enum.IsDefined(value)
             ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected Preserve or HostRebinds.");
+    }
+
+    /// <summary>
+    /// The folder of compiled kernels, so that the next start with the same driver compiles nothing; null for none. By default NeuralPlugin/kernels in the
+    /// user's cache folder, or what the environment variable <see cref="KernelCacheVariable"/> says: a folder, or <c>off</c>. Kernels compiled from then on are saved
+    /// there, some kilobytes each, when they are first needed; the newest 1,024 are kept. If the folder cannot be written to, nothing is saved. The processor
+    /// compiles nothing.
+    /// </summary>
+    public string? KernelCacheFolder
+    {
+        get => Backend.Settings.KernelCacheFolder;
+        set => Backend.Settings.KernelCacheFolder = value;
     }
 
     /// <summary>

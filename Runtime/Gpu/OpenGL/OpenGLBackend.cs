@@ -18,7 +18,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         context = new OpenGLContext(gl, own, identity, options, Settings);
         Limits = OpenGLLimits.Read(gl, context.Renderer, options);
         buffers = new OpenGLBuffers(context);
-        kernels = new KernelCache(context, Limits);
+        kernels = new KernelCache(context, Limits, Settings);
         hostTextures = new OpenGLHostTextures(context);
         dispatcher = new OpenGLDispatcher(context, hostTextures);
         fences = new OpenGLFences(context);
