@@ -1,5 +1,5 @@
-// Slot LOSS: the clipped objective of proximal policy optimization, of a row of logits and, behind them, a value, against a decision that
-// was made earlier. Its targets are those of label_targets.glsl, the action being the label and its advantage the weight; words 2 and 3 are
+// Slot LOSS: the clipped objective of proximal policy optimization, of a row of logits followed by a value, against an earlier
+// decision. Its targets are those of label_targets.glsl, the action being the label and its advantage the weight; words 2 and 3 are
 // the bits of log p_action when it was chosen, and of the return. No bit of the mask belongs to the value, so the softmax leaves it out.
 //   ratio r = exp(log p_action - log of then);  L = -min(r A, clamp(r, 1 - clip, 1 + clip) A) - entropyBonus H(p) + valueWeight / 2 (v - R)^2
 #include "label_targets.glsl"
@@ -8,7 +8,7 @@
 SCALAR(clipRange);
 SCALAR(entropyBonus);
 SCALAR(valueWeight);
-SCALAR(mostLogRatio);   // beyond, the ratio stays what it is, so that it is finite
+SCALAR(mostLogRatio);   // beyond, the ratio stays constant, so that it is finite
 
 struct LossRow
 {
