@@ -34,7 +34,7 @@ LossRow beginLoss(int row, int texels)
     return LossRow(target, softmax, logRatio, exp(logRatio), outputAt(row, VALUE_OUTPUT) - uintBitsToFloat(words.w));
 }
 
-// L, then what says how a step went: the divergence r - 1 - log r, whose mean estimates KL(then, now), H(p) and the value's loss (v - R)^2 / 2.
+// L, then the step's diagnostics: the divergence r - 1 - log r, whose mean estimates KL(then, now), H(p) and the value's loss (v - R)^2 / 2.
 vec4 rowLoss(int row, LossRow begun)
 {
     float advantage = begun.target.weight;
