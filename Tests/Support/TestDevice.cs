@@ -51,6 +51,13 @@ internal static class TestDevice
         if (IsInBackground || IsLate) (device ?? Plain).Finish();
     }
 
+    /// <summary>A frame of agents whose answers are to be there in the next one.</summary>
+    public static void Frame(AgentPopulation agents)
+    {
+        agents.Update();
+        EndFrame(agents.Device);
+    }
+
     /// <summary>For what is OpenGL's alone, on the thread of the calls: textures of a game, options of a driver.</summary>
     public static void RequireOpenGL()
     {

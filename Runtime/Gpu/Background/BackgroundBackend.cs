@@ -269,6 +269,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         }
         catch (InvalidOperationException why)
         {
+            worker.Count();   // the thread does nothing any more
             End(why);
             throw;
         }

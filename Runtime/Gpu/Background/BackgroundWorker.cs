@@ -5,7 +5,7 @@ namespace NeuralPlugin;
 /// <summary>What happens on the thread of a <see cref="BackgroundBackend"/>: its commands, on the inner backend.</summary>
 internal sealed unsafe class BackgroundWorker : ICommandWorker
 {
-    private readonly Lock counting = new();
+    private readonly object counting = new();
     private DeviceMemory memory;
     private int linesDone;   // of the dispatch that it is at
 
@@ -108,6 +108,13 @@ internal sealed unsafe class BackgroundWorker : ICommandWorker
         return true;
     }
 
+    /// <summary>Notes what the inner backend has made.</summary>
+    public void Count()
+    {
+        DeviceMemory counted = Inner!.Memory;
+        lock (counting) memory = counted;
+    }
+
     /// <summary>A dispatch or, of kernels that are methods, its next lines; true after the last ones. A card is given whole ones, and cuts them itself.</summary>
     private bool Run(RecordedKernel kernel, in QueuedCommand command)
     {
@@ -125,11 +132,5 @@ internal sealed unsafe class BackgroundWorker : ICommandWorker
         if (linesDone < all) return false;
         linesDone = 0;
         return true;
-    }
-
-    private void Count()
-    {
-        DeviceMemory counted = Inner!.Memory;
-        lock (counting) memory = counted;
     }
 }
