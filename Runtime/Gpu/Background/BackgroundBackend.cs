@@ -128,10 +128,18 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
             queue.WaitFor(Add(new QueuedCommand { Kind = CommandKind.Read, Subject = InnerOf(matrix), First = offset, Second = (nint)to, Third = bytes.Length }));
     }
 
-    public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes) => Add(new QueuedCommand
+    public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
     {
-        Kind = CommandKind.Copy, Subject = InnerOf(source), Target = InnerOf(destination), First = sourceOffset, Second = destinationOffset, Third = bytes,
-    });
+        Add(new QueuedCommand
+        {
+            Kind = CommandKind.Copy,
+            Subject = InnerOf(source),
+            Target = InnerOf(destination),
+            First = sourceOffset,
+            Second = destinationOffset,
+            Third = bytes,
+        });
+    }
 
     public CompiledKernel GetKernel(Dispatch dispatch)
     {
