@@ -95,7 +95,14 @@ internal sealed class BackgroundContextTests
             using NeuralDevice device = made;
             using AgentPopulation agents = new(device, new AgentPopulationOptions
             {
-                Observations = 3, Actions = 4, Capacity = 5, Brains = sharing, Latency = 2, Seed = 4, Learning = new ActorCritic(), FrameBudget = FrameBudget.Steps(1),
+                Observations = 3,
+                Actions = 4,
+                Capacity = 5,
+                Brains = sharing,
+                Latency = 2,
+                Seed = 4,
+                Learning = new ActorCritic(),
+                FrameBudget = FrameBudget.Steps(1),
             });
             SeededRandom random = new(3);
             List<int> actions = [];
