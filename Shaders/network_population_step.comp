@@ -6,24 +6,20 @@
 // One dispatch takes ROWS rows of everyone's batch. Where there are more, the first one leaves the gradients of its rows, and those that follow
 // add theirs (ADDS_TO_SUMS); only the last one has UPDATE. H is computed again for the gradients, which is less work than to store and load it.
 #include "population.glsl"
-#include "finite.glsl"
 #include <LOSS>
+#include "population_losses.glsl"
 #ifdef UPDATE
 #include "population_update.glsl"
 #endif
 
 #ifdef ADDS_TO_SUMS
-READ_WRITE(losses);   // [members x 1]
 #ifdef UPDATE
 READ(gradients);
 #else
 READ_WRITE(gradients);
 #endif
-#else
-WRITE(losses);
-#ifndef UPDATE
+#elif !defined(UPDATE)
 WRITE(gradients);
-#endif
 #endif
 SIZE(firstRow);
 
@@ -52,7 +48,7 @@ void main()
     COMPUTE_OUTPUTS
 
     // Losses, and z becomes dZ.
-    float loss = 0.0;
+    SUMS found = SUMS(0.0);
 #define LOSS_ROW(row) \
     { \
         const int lossRow = row; \
@@ -61,19 +57,17 @@ void main()
         lookUpRow(targetRow); \
         TAKE_OUTPUTS(row) \
         LossRow begun = beginLoss(targetRow, NOT_UNROLLED(OUTPUT_TEXELS)); \
-        loss += inUse ? rowLoss(targetRow, begun).x : 0.0; \
+        found += inUse ? rowLoss(targetRow, begun).SUMMED : SUMS(0.0); \
         EACH_OUTPUT_TEXEL(OUTPUT_GRADIENT) \
     }
 #define OUTPUT_GRADIENT(t) z[lossRow * OUTPUT_TEXELS + t] = zeroUnless(inUse, outputGradient(targetRow, t, begun));
     EACH_ROW(LOSS_ROW)
 
-    int lossAt = matrixTexel(member, 0, 1);
-    loss /= float(rows);
-#ifdef ADDS_TO_SUMS
-    loss += LOAD(losses, lossAt).x;
+    MemberLoss ofMember = storeLosses(member, found);
+    bool keeps = ofMember.keeps;
+#ifdef UPDATE
+    USE_RATE(ofMember.rate)
 #endif
-    STORE(losses, lossAt, vec4(loss, 0.0, 0.0, 0.0));
-    bool keeps = !isFinite(loss);
 
     // The output's biases.
 #define OUTPUT_BIASES(t) \

@@ -5,7 +5,7 @@
 #include "finite.glsl"
 
 READ(gradients);
-READ(losses);   // [members x 1]
+READ(losses);   // as population_losses.glsl has left them
 
 void main()
 {
@@ -13,7 +13,9 @@ void main()
     if (member >= members) return;
 
     int origin = parameterOrigin(member);
-    bool keeps = !isFinite(LOAD(losses, matrixTexel(member, 0, 1)).x);
+    vec4 found = LOAD(losses, matrixTexel(member, 0, 1));
+    bool keeps = !isFinite(found.x);
+    USE_RATE(found.z)
     int first = workGroup().y * UPDATED_TEXELS;
     for (int texel = first; texel < min(first + UPDATED_TEXELS, PARAMETER_TEXELS); texel++)
     {

@@ -130,13 +130,18 @@ internal sealed class ProximalPolicyTests
         }
     }
 
-    /// <summary>Each member's steps are those of a network of its own on its own decisions; one whose returns are no numbers stays as it is, its optimizer's state too.</summary>
+    /// <summary>
+    /// Each member's steps are those of a network of its own on its own decisions, with a learning rate of its own where one follows the divergence; one whose returns
+    /// are no numbers stays as it is, its optimizer's state and its rate too.
+    /// </summary>
     [Test]
-    public void MembersOfAPopulationStepAsNetworksDo([Values(1, 7, 20)] int rows, [Values] bool adam)
+    public void MembersOfAPopulationStepAsNetworksDo([Values(1, 7, 20)] int rows, [Values] bool adam, [Values] bool isGuided)
     {
         const int Members = 5, Inputs = 4, Hidden = 6, Actions = 3, Outputs = Actions + 1, Idle = 2, Steps = 3;
         Optimizer optimizer = adam ? new Adam(0.02f) : new Sgd(0.1f);
-        ProximalPolicyLoss loss = new(Actions, Clip, Bonus, ValueWeight, NoGuide with { First = optimizer.LearningRate });
+        float begin = optimizer.LearningRate;
+        RateGuide guide = isGuided ? new RateGuide(begin, begin / 2, 1.8f * begin, 0.1f) : NoGuide with { First = begin };
+        ProximalPolicyLoss loss = new(Actions, Clip, Bonus, ValueWeight, guide);
         using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, Hidden, Outputs, seed: 4, optimizer, loss);
         float[] features = TwinArrays.UniformFloats(1, Members * rows * Inputs, -1, 1), outputs = TwinArrays.UniformFloats(2, Members * rows * Outputs, -1, 1);
         ProximalPolicyTwinDecisions decisions = ProximalPolicyTwinDecisions.Make(3, outputs, Members * rows, Actions, isMasked: true);

@@ -19,8 +19,8 @@ namespace NeuralPlugin;
 /// are to learn within a minute from rewards that come at once, take <see cref="Quick"/>. Documentation~/agents.md says what each is worth.
 /// </para>
 /// <para>
-/// Brains of their own learn together, each from its agent's decisions, with a rollout of <see cref="RolloutSize"/> of each and a value on a scale of its own. Their learning
-/// rate is that of the optimizer and stays.
+/// Brains of their own learn together, each from its agent's decisions, with a rollout of <see cref="RolloutSize"/> of each, a value on a scale of its own, and a learning
+/// rate of its own that follows its own divergence.
 /// </para>
 /// <para>
 /// Sources: Schulman et al., 2017, "Proximal Policy Optimization Algorithms"; Schulman et al., 2016, "High-Dimensional Continuous Control Using
@@ -88,7 +88,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>
     /// The KL divergence of the policy from the one that had decided at which steps aim: where a step finds more than twice as much, its learning rate is
-    /// a third smaller than the one before, and half as large again where it finds less than half. 0 leaves the rate where it is, as it is with brains of their own.
+    /// a third smaller than the one before, and half as large again where it finds less than half. 0 leaves the rate where it is.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float TargetDivergence { get; init => field = Requirements.Number(value, "target divergence", name: nameof(TargetDivergence)); } = 0.01f;

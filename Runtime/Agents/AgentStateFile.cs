@@ -96,7 +96,7 @@ internal sealed class AgentStateFile
         SafetensorsContent content = SafetensorsReader.Read(
             stream, path, [.. ParameterNames, .. moments, .. ofStanding, .. fields.Select(field => field.Name)], Keys,
             [.. ofStanding, .. fields.Where(field => field.IsWide).Select(field => field.Name)], Sections);
-        float[][] parameters = [.. ParameterNames.Select((name, i) => Array(content, name, i))];
+        float[][] parameters = [.. ParameterNames.Select((name, i) => ArrayOf(content, name, i))];
         EnqueuedStanding? standing = optimizer is null ? null : ReadStanding(content, optimizer);
         return new AgentState(Header, new BrainsContent(parameters, standing), ReadFields(content, fields));
     }
@@ -109,7 +109,7 @@ internal sealed class AgentStateFile
         foreach ((int i, string name) in ParameterNames.Index()) yield return new NamedTensor(name, ShapeOf(header, i), brains.Parameters[i]);
         if (brains.Standing is not { } standing) yield break;
         yield return new NamedTensor(StepsName, [1], []) { WideValues = [standing.Steps] };
-        yield return new NamedTensor(RateName, [1], []) { WideValues = [standing.Rate] };
+        yield return new NamedTensor(RateName, [header.Brains], []) { WideValues = [.. standing.Rates.Select(rate => (double)rate)] };
         OptimizerFormat format = Optimizer.Formats.First(known => known.Name == header.Optimizer);
         foreach ((int s, float[][] moment) in standing.Moments.Index())
         {
@@ -171,30 +171,32 @@ internal sealed class AgentStateFile
 
     private EnqueuedStanding ReadStanding(SafetensorsContent content, Optimizer optimizer)
     {
-        double Number(string name, double most)
+        double[] Numbers(string name, int count, double most)
         {
-            LoadedTensor tensor = Tensor(content, name, [1]);
-            double value = tensor.WideValues![0];
-            return value >= 0 && value <= most ? value : throw Bad(FileDefect.NumberRange, tensor.DataOffset, $"{name} is {value}, and must be from 0 to {most}.");
+            LoadedTensor tensor = Tensor(content, name, [count]);
+            double[] values = tensor.WideValues!;
+            int wrong = Array.FindIndex(values, value => !(value >= 0 && value <= most));
+            return wrong < 0 ? values : throw Bad(
+                FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} is {values[wrong]}, and must be from 0 to {most}.");
         }
 
-        long steps = (long)Number(StepsName, StateForm.MostWhole);
-        float rate = (float)Number(RateName, float.MaxValue);
+        long steps = (long)Numbers(StepsName, 1, StateForm.MostWhole)[0];
+        float[] rates = [.. Numbers(RateName, Header.Brains, float.MaxValue).Select(rate => (float)rate)];
         float[][][] moments = [.. optimizer.State.Select(state => ParameterNames.Select((name, i) => Moment(content, state, name, i)).ToArray())];
-        return new EnqueuedStanding(steps, moments, rate);
+        return new EnqueuedStanding(steps, moments, rates);
     }
 
     private float[] Moment(SafetensorsContent content, OptimizerStateMatrix state, string parameter, int number)
     {
         string name = MomentName(state, parameter);
-        float[] values = Array(content, name, number);
+        float[] values = ArrayOf(content, name, number);
         int negative = state.IsNonNegative ? values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
         return negative < 0 ? values : throw Bad(
             FileDefect.NegativeMoment, content.Tensors[name].DataOffset + ((long)negative * sizeof(float)),
             $"value {negative} of {name} is {values[negative]}, and a mean of squares is never negative.");
     }
 
-    private float[] Array(SafetensorsContent content, string name, int parameter) => Tensor(content, name, ShapeOf(Header, parameter)).Values;
+    private float[] ArrayOf(SafetensorsContent content, string name, int parameter) => Tensor(content, name, ShapeOf(Header, parameter)).Values;
 
     private LoadedTensor Tensor(SafetensorsContent content, string name, int[] shape)
     {

@@ -288,7 +288,7 @@ public sealed class NetworkPopulation : IDisposable
     }
 
     /// <summary>What <see cref="ReadStanding"/> needs to be read back, as it is now.</summary>
-    internal IEnumerable<MatrixTexture> StandingTextures => parameters.CommittedTextures;
+    internal IEnumerable<MatrixTexture> StandingTextures => [.. parameters.CommittedTextures, workspace.Losses];
 
     /// <summary>Where it stands at this moment: the weights, and the steps with the optimizer's state, from a later readback, whose matrix of this number is the first.</summary>
     internal Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> ReadStanding()
@@ -297,7 +297,7 @@ public sealed class NetworkPopulation : IDisposable
         int states = parameters.StateCount;
         return (readback, first) => (
             parameters.Unpack(readback, first),
-            new EnqueuedStanding(steps, [.. Enumerable.Range(1, states).Select(i => parameters.Unpack(readback, first + i))], Rate: 0));
+            new EnqueuedStanding(steps, [.. Enumerable.Range(1, states).Select(i => parameters.Unpack(readback, first + i))], workspace.RatesOf(readback, first + states + 1)));
     }
 
     /// <summary>Replaces all members' parameters and, where it is given, where their training stands.</summary>
@@ -305,6 +305,7 @@ public sealed class NetworkPopulation : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         parameters.WriteAll(values, standing?.Moments ?? [], standing?.Steps ?? parameters.Steps);
+        if (standing is not null) workspace.SetRates(standing.Rates);
         ledger.MakePendingStale();
     }
 

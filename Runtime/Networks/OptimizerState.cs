@@ -110,5 +110,5 @@ internal sealed class OptimizerState : IDisposable
 /// <summary>Where the enqueued steps of a trainer stand.</summary>
 /// <param name="Steps">Those that count.</param>
 /// <param name="Moments">The optimizer's state, [matrix of state][parameter of the network].</param>
-/// <param name="Rate">The learning rate that the loss guides; 0 where it guides none.</param>
-internal sealed record EnqueuedStanding(long Steps, float[][][] Moments, float Rate);
+/// <param name="Rates">The learning rate of each network that the loss guides; 0 where it guides none.</param>
+internal sealed record EnqueuedStanding(long Steps, float[][][] Moments, float[] Rates);

@@ -18,7 +18,7 @@ internal sealed class PopulationLedger : IDisposable
     private readonly MatrixTexture losses;
     private readonly MatrixTexture[] log;
     private readonly Readback readback;
-    private readonly float[] found = new float[Slots];
+    private readonly float[] found;
     private readonly StepSides sides = new();
     private long askedFor;      // the steps up to this one will be known, once the copy of the log has come
     private long known;
@@ -35,6 +35,7 @@ internal sealed class PopulationLedger : IDisposable
         this.losses = losses;
         log = [new MatrixTexture(device, device.Shape(Slots, losses.Shape.Columns, "The log of a population"))];
         readback = new Readback(device, [log[0].Shape]);
+        found = new float[Slots * losses.Shape.Columns];
     }
 
     /// <summary>Steps that were skipped, or undone by one that was.</summary>
@@ -111,7 +112,7 @@ internal sealed class PopulationLedger : IDisposable
 
     private void Note(long step)
     {
-        bool wasSkipped = askedFor - step < Slots && SkipMark.Is(found[(step - 1) % Slots]);
+        bool wasSkipped = askedFor - step < Slots && SkipMark.Is(found[(step - 1) % Slots * losses.Shape.Columns]);
         if (wasSkipped) skipped = step;
         sides.Note(step, wasSkipped ? StepOutcome.LeftPending : StepOutcome.Counts);
     }

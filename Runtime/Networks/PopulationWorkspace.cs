@@ -6,6 +6,10 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class PopulationWorkspace : IDisposable
 {
+    /// <summary>Of each member's losses, where the loss guides its learning rate: the loss, the divergence, the rate.</summary>
+    private const int GuidedColumns = 4;
+    private const int RateColumn = 2;
+
     private readonly NeuralDevice device;
     private readonly FamilyKernels family;
     private readonly PopulationKernels kernels;
@@ -32,11 +36,29 @@ internal sealed class PopulationWorkspace : IDisposable
         this.loss = loss;
         targetLayout = loss.TargetsFor(Shape.Outputs);
         staging = new TargetStaging(targetLayout);
-        losses = new MatrixTexture(device, device.Shape(Shape.Members, 1, "The losses of a population"));
+        losses = new MatrixTexture(device, device.Shape(Shape.Members, loss.RateGuide is null ? 1 : GuidedColumns, "The losses of a population"));
     }
 
-    /// <summary>[members × 1]: the losses of the last step.</summary>
+    /// <summary>The losses of the last step, as <see cref="PopulationStep"/> says.</summary>
     public MatrixTexture Losses => losses;
+
+    /// <summary>The learning rates of all members, of a readback of <see cref="Losses"/>; zeros where none is guided, or before the first step.</summary>
+    public float[] RatesOf(Readback readback, int matrix)
+    {
+        float[] rates = new float[Shape.Members], rows = new float[rates.Length * losses.Shape.Columns];
+        readback.Read(matrix, rows);
+        for (int member = 0; loss.RateGuide is not null && member < rates.Length; member++) rates[member] = rows[(member * GuidedColumns) + RateColumn];
+        return rates;
+    }
+
+    /// <summary>Goes on with other learning rates, as far as the loss may move them; those of zero begin as the first one.</summary>
+    public void SetRates(ReadOnlySpan<float> rates)
+    {
+        if (loss.RateGuide is not { } guide) return;
+        float[] rows = new float[rates.Length * GuidedColumns];
+        for (int member = 0; member < rates.Length; member++) rows[(member * GuidedColumns) + RateColumn] = rates[member] > 0 ? guide.Held(rates[member]) : 0;
+        losses.Upload<float>(rows);
+    }
 
     /// <summary>[members · rows × inputs], after a step or a prediction was prepared.</summary>
     public MatrixTexture Features => features!;
@@ -136,7 +158,7 @@ internal sealed class PopulationWorkspace : IDisposable
     {
         int rowsPerStep = kernels.RowsPerStep(rows);
         ParameterUpdate update = parameters.Update;
-        PopulationStep last = StepFrom((rows - 1) / rowsPerStep * rowsPerStep) with { Update = update };
+        PopulationStep last = StepFrom((rows - 1) / rowsPerStep * rowsPerStep) with { EndsBatch = true, Update = update };
         for (int firstRow = 0; firstRow < last.FirstRow; firstRow += rowsPerStep) yield return StepFrom(firstRow);
         if (Dispatch.Fits(last.Matrices, family.Limits.MostBindings))
         {
@@ -145,10 +167,10 @@ internal sealed class PopulationWorkspace : IDisposable
         }
 
         yield return last with { Update = null };
-        yield return new PopulationUpdate(Shape, update, losses);
+        yield return new PopulationUpdate(Shape, update, losses, loss.RateGuide is not null);
 
         PopulationStep StepFrom(int firstRow) => new(
-            Shape, activation, loss, parameters.Weights, samples, labels, losses, parameters.Gradients, firstRow, rowsPerStep, Update: null);
+            Shape, activation, loss, parameters.Weights, samples, labels, losses, parameters.Gradients, firstRow, rowsPerStep, EndsBatch: false, Update: null);
     }
 
     private PopulationForward Forward(int rows, Operand samples, Operand results, bool softmax = true) =>

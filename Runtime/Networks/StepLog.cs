@@ -59,7 +59,7 @@ internal sealed class StepLog : IDisposable
     /// <summary>Begins with another learning rate than the loss's first one, as far as the loss may move it. Before any step.</summary>
     public void BeginWithRate(float rate)
     {
-        if (guide is not null) rateScalars![RateGuide.FirstRate] = Math.Clamp(rate, Math.Min(guide.First, guide.Least), guide.Most);
+        if (guide is not null) rateScalars![RateGuide.FirstRate] = guide.Held(rate);
     }
 
     /// <summary>Says which step the dispatches that are run from now on belong to; from 1 on.</summary>
@@ -77,7 +77,7 @@ internal sealed class StepLog : IDisposable
         bool isGuided = rateScalars is not null && (results >= 0 || computation.Updates);
         Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update comes behind the sum that gives its rate
         TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
-        IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), ("GUIDED_RATE", 1)] : [("LOG_SLOTS", Slots)];
+        IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), RateGuide.Constant] : [("LOG_SLOTS", Slots)];
         return dispatch.With(matrices, constants, stepNumber, isGuided ? rateScalars : null, lookUp);
     }
 

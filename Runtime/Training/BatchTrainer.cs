@@ -231,7 +231,7 @@ public sealed class BatchTrainer : IDisposable
         {
             float[] rate = new float[MatrixShape.ColumnsPerTexel];
             if (row >= 0) readback.Read(firstMatrix + logs, rate, row);
-            return new EnqueuedStanding(steps, ofNow.ReadMoments(readback, firstMatrix), rate[0] > 0 ? rate[0] : first);
+            return new EnqueuedStanding(steps, ofNow.ReadMoments(readback, firstMatrix), [rate[0] > 0 ? rate[0] : first]);
         };
     }
 
@@ -240,7 +240,7 @@ public sealed class BatchTrainer : IDisposable
     {
         using NeuralDevice.Scope scope = network.Enter();
         state!.Restore(standing.Steps, standing.Moments);
-        if (standing.Rate > 0) enqueued!.Log.BeginWithRate(standing.Rate);
+        if (standing.Rates[0] > 0) enqueued!.Log.BeginWithRate(standing.Rates[0]);
     }
 
     /// <summary>What a step of the last batch's plan runs.</summary>

@@ -31,6 +31,7 @@ internal static class Program
             new SoakCommand(console, cancellation),
             new VerifyCommand(console),
             new SceneBenchmarkCommand(console, cancellation),
+            new GalleryCommand(console, arguments => Run(arguments, console, error, cancellation)),
         };
         // Digits has a form of its own here, which holds the scene's.
         foreach (var scene in SceneCatalog.Commands(host).Where(scene => scene is not DigitsFrameCommand)) root.Subcommands.Add(scene);

@@ -29,7 +29,7 @@ internal sealed class OutputFile
     }
 
     /// <exception cref="UserErrorException">It cannot be written, though it could before.</exception>
-    public void Write(ReadOnlyMemory<byte> content) => Guard(Path, () => File.WriteAllBytes(Path, content.Span));
+    public void Write(ReadOnlyMemory<byte> content) => Guard(Path, () => File.WriteAllBytes(Path, content.ToArray()));
 
     private static void Guard(string what, Action write)
     {

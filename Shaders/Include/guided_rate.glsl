@@ -3,12 +3,7 @@
 // means over its batch. The sum of the losses writes it, from the rate of the step before, and the updates behind it read it.
 #include "step_log.glsl"
 #include "dropped_steps.glsl"
-
-SCALAR(firstRate);
-SCALAR(leastRate);
-SCALAR(mostRate);
-SCALAR(rateFactor);
-SCALAR(targetDivergence);   // 0: the rate stays
+#include "rate_guide.glsl"
 
 int logOfRate(int step)
 {
@@ -24,9 +19,5 @@ float rateOfStep()
 vec4 rateFromSums(vec4 sums)
 {
     vec4 means = sums / float(rows);
-    float before = FETCH(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x;
-    float rate = before > 0.0 ? before : firstRate;
-    if (targetDivergence > 0.0 && means.y > 2.0 * targetDivergence) rate = max(rate / rateFactor, leastRate);
-    else if (targetDivergence > 0.0 && means.y < 0.5 * targetDivergence) rate = min(rate * rateFactor, mostRate);
-    return vec4(rate, means.yzw);
+    return vec4(rateFrom(FETCH(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x, means.y), means.yzw);
 }

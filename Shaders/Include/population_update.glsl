@@ -7,6 +7,13 @@ WRITE(pendingWeights);
 #define DECLARE_STATE(i) READ(state##i); WRITE(pendingState##i);
 EACH_STATE(DECLARE_STATE)
 
+// Before any update of a member: its own learning rate.
+#ifdef GUIDED_RATE
+#define USE_RATE(rate) guidedRate = rate;
+#else
+#define USE_RATE(rate)
+#endif
+
 void update(int at, vec4 w, vec4 gradient, bool keeps)
 {
     vec4 old[STATE_SLOTS], new[STATE_SLOTS];

@@ -3,51 +3,41 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the arena promises: from reward alone, creatures come half of the way from chance to a hand-written policy. Without a picture.</summary>
+/// <summary>What the arena promises: from reward alone, creatures come nine tenths of the way from chance to a hand-written policy. Without a picture.</summary>
 [TestFixture]
 [Category(Categories.OnProcessor)]
 internal sealed class ArenaTests
 {
     /// <summary>
-    /// The short form, a third of the creatures for a third of the time: 46 to 51 % of the way with the seeds from 1 to 5, and some 12 %
-    /// with weights that stay as they were drawn.
+    /// The short form, a third of the creatures for a third of the time: 56 to 68 % of the way with the seeds from 1 to 5.
     /// </summary>
     [Test]
     [Category(Categories.Once)]
-    public void AThirdOfTheCreaturesCloseTwoFifthsOfTheGapInAThirdOfTheTime([Values(1, 2)] int seed)
+    public void AThirdOfTheCreaturesCloseHalfOfTheGapInAThirdOfTheTime([Values(1, 2)] int seed)
     {
         using ArenaTrial trial = Run(ArenaCommand.DefaultCreatures / 3, seed, ArenaCommand.DefaultFrames / 3);
         TestContext.Out.WriteLine($"seed {seed}: {trial.GapClosed:P1} of the gap");
         Assert.That(trial.Ceiling.Value, Is.GreaterThan(trial.Floor.Value + 1), "there is a gap");
-        Assert.That(trial.GapClosed, Is.GreaterThanOrEqualTo(0.4));
+        Assert.That(trial.GapClosed, Is.GreaterThanOrEqualTo(0.5));
     }
 
-    /// <summary>What the arena promises, as it is shown. Stops as soon as four have done it or two have not: it takes about a minute.</summary>
+    /// <summary>What the arena promises, as it is shown: 93 to 99 % with the seeds from 1 to 5.</summary>
     [Test]
     [Category(Categories.Nightly)]
-    public void HalfOfTheGapIsClosedInFourOfFiveSeeds()
+    public void NineTenthsOfTheGapAreClosed([Values(1, 2, 3)] int seed)
     {
-        const int Seeds = 5;
-        const int Needed = 4;
-        int closed = 0, missed = 0;
-        for (int seed = 1; closed < Needed && missed <= Seeds - Needed; seed++)
-        {
-            using ArenaTrial trial = Run(ArenaCommand.DefaultCreatures, seed, ArenaCommand.DefaultFrames);
-            TestContext.Out.WriteLine($"seed {seed}: {trial.GapClosed:P1} of the gap");
-            Assert.That(trial.Ceiling.Value, Is.GreaterThan(trial.Floor.Value + 1), "there is a gap");
-            if (trial.GapClosed >= 0.5) closed++;
-            else missed++;
-        }
-
-        Assert.That(closed, Is.EqualTo(Needed));
+        using ArenaTrial trial = Run(ArenaCommand.DefaultCreatures, seed, ArenaCommand.DefaultFrames);
+        TestContext.Out.WriteLine($"seed {seed}: {trial.GapClosed:P1} of the gap");
+        Assert.That(trial.Ceiling.Value, Is.GreaterThan(trial.Floor.Value + 1), "there is a gap");
+        Assert.That(trial.GapClosed, Is.GreaterThanOrEqualTo(0.9));
     }
 
     [Test]
     public void TheSameSeedIsTheSameRun()
     {
-        using ArenaTrial first = Run(creatures: 40, seed: 7, frames: 60);
-        using ArenaTrial second = Run(creatures: 40, seed: 7, frames: 60);
-        using ArenaTrial other = Run(creatures: 40, seed: 8, frames: 60);
+        using ArenaTrial first = Run(creatures: 40, seed: 7, frames: 90);
+        using ArenaTrial second = Run(creatures: 40, seed: 7, frames: 90);
+        using ArenaTrial other = Run(creatures: 40, seed: 8, frames: 90);
         Assert.That(first.Progress.TrainingSteps, Is.Positive);
         Assert.That(second.Learning.Creatures.ToArray(), Is.EqualTo(first.Learning.Creatures.ToArray()));
         Assert.That(Means(second), Is.EqualTo(Means(first)));

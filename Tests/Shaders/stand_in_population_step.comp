@@ -1,17 +1,12 @@
 // A training step of a population on ROWS rows of each network's batch, as network_population_step says: slots ACTIVATION, LOSS and OPTIMIZER. The
 // first dispatch of a batch leaves the gradients of its rows, those that follow add theirs (ADDS_TO_SUMS), and only the last one has UPDATE.
 #include "stand_in_population_rows.glsl"
-#include "finite.glsl"
 #include <LOSS>
+#include "population_losses.glsl"
 #ifdef UPDATE
 #include "population_update.glsl"
 #endif
 
-#ifdef ADDS_TO_SUMS
-READ_WRITE(losses);   // [members x 1]
-#else
-WRITE(losses);
-#endif
 #ifndef UPDATE
 #ifdef ADDS_TO_SUMS
 READ_WRITE(gradients);
@@ -25,8 +20,8 @@ SIZE(firstRow);
 
 shared vec4 outputGradients[ROWS * OUTPUT_TEXELS];
 shared vec4 hiddenGradients[ROWS * HIDDEN_TEXELS];
-shared float lossesOfRows[ROWS];
-shared int keepsMember;
+shared SUMS lossesOfRows[ROWS];
+shared MemberLoss ofMember;
 
 // L and dZ of a row; what is not in use counts as nothing.
 void computeLoss(int member, int row)
@@ -36,21 +31,15 @@ void computeLoss(int member, int row)
     computeOutputs(member, row);
     lookUpRow(targetRow);
     LossRow begun = beginLoss(targetRow, OUTPUT_TEXELS);
-    lossesOfRows[row] = inUse ? rowLoss(targetRow, begun).x : 0.0;
+    lossesOfRows[row] = inUse ? rowLoss(targetRow, begun).SUMMED : SUMS(0.0);
     for (int t = 0; t < OUTPUT_TEXELS; t++) outputGradients[row * OUTPUT_TEXELS + t] = zeroUnless(inUse, outputGradient(targetRow, t, begun));
 }
 
 void sumLosses(int member)
 {
-    int at = matrixTexel(member, 0, 1);
-    float loss = 0.0;
-    for (int row = ROWS - 1; row >= 0; row--) loss += lossesOfRows[row];
-    loss /= float(rows);
-#ifdef ADDS_TO_SUMS
-    loss += LOAD(losses, at).x;
-#endif
-    STORE(losses, at, vec4(loss, 0.0, 0.0, 0.0));
-    keepsMember = isFinite(loss) ? 0 : 1;
+    SUMS sums = SUMS(0.0);
+    for (int row = ROWS - 1; row >= 0; row--) sums += lossesOfRows[row];
+    ofMember = storeLosses(member, sums);
 }
 
 // A texel of dH.
@@ -101,6 +90,9 @@ void main()
     for (int i = lane; i < ROWS * HIDDEN_TEXELS; i += GROUP_SIZE) hiddenGradients[i] = hiddenGradient(member, i / HIDDEN_TEXELS, i % HIDDEN_TEXELS);
     barrier();
 
+#ifdef UPDATE
+    USE_RATE(ofMember.rate)
+#endif
     for (int texel = lane; texel < PARAMETER_TEXELS; texel += GROUP_SIZE)
     {
         int at = parameterOrigin(member) + texel;
@@ -109,7 +101,7 @@ void main()
         gradient += LOAD(gradients, at);
 #endif
 #ifdef UPDATE
-        update(at, LOAD(weights, at), gradient, keepsMember == 1);
+        update(at, LOAD(weights, at), gradient, ofMember.keeps);
 #else
         STORE(gradients, at, gradient);
 #endif

@@ -5,14 +5,16 @@
 #include "finite.glsl"
 
 READ(gradients);
-READ(losses);   // [members x 1]
+READ(losses);   // as population_losses.glsl has left them
 
 void main()
 {
     int member = workGroup().x;
     if (member >= members) return;
 
-    bool keeps = !isFinite(LOAD(losses, matrixTexel(member, 0, 1)).x);
+    vec4 found = LOAD(losses, matrixTexel(member, 0, 1));
+    bool keeps = !isFinite(found.x);
+    USE_RATE(found.z)
     for (int texel = int(gl_LocalInvocationID.x); texel < PARAMETER_TEXELS; texel += GROUP_SIZE)
     {
         int at = parameterOrigin(member) + texel;

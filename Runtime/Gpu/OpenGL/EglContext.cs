@@ -145,7 +145,7 @@ internal sealed class EglContext : HeadlessContext
         if (context == 0) return "no OpenGL at all";
         nint getString = egl.GetProcAddress("glGetString");
         bool current = egl.MakeCurrent(display, context) && getString != 0;
-        string? version = current ? Marshal.PtrToStringUTF8(((delegate* unmanaged<int, nint>)getString)(Version)) : null;
+        string? version = current ? Marshal.PtrToStringUTF8(((delegate* unmanaged[Cdecl]<int, nint>)getString)(Version)) : null;
         egl.MakeCurrent(display, 0);
         egl.DestroyContext(display, context);
         return version is null ? "an OpenGL that does not start" : $"OpenGL {version}";

@@ -32,10 +32,10 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
         for (int first = 0; first < rows; first += rowsPerStep)
         {
             computations.Add(new PopulationStep(
-                Shape, new Relu(), loss, weights, features, targets, losses, gradients, first, rowsPerStep, updatesInStep ? update : null));
+                Shape, new Relu(), loss, weights, features, targets, losses, gradients, first, rowsPerStep, EndsBatch: first + rowsPerStep >= rows, updatesInStep ? update : null));
         }
 
-        if (!updatesInStep) computations.Add(new PopulationUpdate(Shape, update, losses));
+        if (!updatesInStep) computations.Add(new PopulationUpdate(Shape, update, losses, IsGuided: false));
         Dispatch[] dispatches = [.. computations.Select(computation => computation.ToDispatch(family))];
         new Plan(device, dispatches).Run(rows);
 

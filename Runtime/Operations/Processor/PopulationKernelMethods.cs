@@ -1,9 +1,8 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace NeuralPlugin;
 
-/// <summary>What the kernels of <see cref="ProcessorPopulation"/> share: some rows of one member at a time, by the products of dense layers.</summary>
+/// <summary>Code that the kernels of <see cref="ProcessorPopulation"/> share: some rows of one member at a time, by the products of dense layers.</summary>
 internal abstract unsafe class PopulationMethod : LoggedKernel
 {
     /// <summary>Rows that are in a thread's memory at a time.</summary>
@@ -22,16 +21,16 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         Layout = new PopulationLayout(shape);
     }
 
-    /// <summary>Pointers to rows, hidden units and their gradients, outputs and theirs, and the gradients of all parameters of a member.</summary>
+    /// <summary>Pointers to rows, hidden units and outputs with their gradients, and the gradients of all parameters of a member.</summary>
     public override int ScratchLength =>
         PointersLength + (2 * MostRows * Layout.HiddenStride) + (2 * MostRows * Layout.OutputStride) + Layout.Length;
 
-    /// <summary>As the dispatch says: none in a warm-up.</summary>
+    /// <summary>The dispatch's members: none in a warm-up.</summary>
     protected int Members { get; }
 
     protected PopulationLayout Layout { get; }
 
-    /// <summary>Rows of a batch, columns of it, or outputs.</summary>
+    /// <summary>Room for rows of a batch, its columns, or outputs.</summary>
     private int PointersLength => PointerRows.Length(Math.Max(MostRows, Math.Max(Layout.Inputs, Layout.Outputs)));
 
     public override long WorkOf(int rows) => 2L * rows * Members * Layout.HiddenStride * (Layout.Inputs + Layout.Outputs);
@@ -39,7 +38,7 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
     /// <summary>A member's parameters.</summary>
     protected float* Weights(int member) => weights.Floats + ((nint)member * Layout.Length);
 
-    /// <summary>Where what lies in a thread's memory.</summary>
+    /// <summary>The layout of a thread's memory.</summary>
     protected Room RoomOf(float* scratch)
     {
         float* hidden = scratch + PointersLength, hiddenGradients = hidden + (MostRows * Layout.HiddenStride);
@@ -47,7 +46,7 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         return new Room((float**)scratch, hidden, hiddenGradients, outputs, outputGradients, outputGradients + (MostRows * Layout.OutputStride));
     }
 
-    /// <summary>Rows of a member's batch, which follow each other.</summary>
+    /// <summary>Rows of a member's batch; they are contiguous.</summary>
     protected float* Features(long firstSample) => features.Floats + ((nint)firstSample * Layout.InputStride);
 
     /// <summary>The hidden units and the outputs of some rows of a member.</summary>
@@ -67,7 +66,8 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         new Span<float>(at.HiddenGradients, count * Layout.HiddenStride), new ReadOnlySpan<float>(at.Hidden, count * Layout.HiddenStride));
 
     /// <summary>
-    /// z_j = b_j + h · w_j. A sum has sixteen parts, which take the units by turns and are added in pairs, so that its bits do not depend on the vectors of the machine.
+    /// z_j = b_j + h · w_j. A sum has sixteen parts, which take the units in turn and are added in pairs, so that its bits do not depend on the
+    /// machine's vectors.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Project(float* h, float* w, int length, int outputs, float* bias, float* z)
@@ -106,7 +106,7 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         /// <summary>[rows × outputs], with their padding.</summary>
         public float* OutputGradients => outputGradients;
 
-        /// <summary>As the parameters of a member.</summary>
+        /// <summary>Laid out like the parameters of a member.</summary>
         public float* Gradients => gradients;
     }
 }
@@ -155,6 +155,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     private readonly UpdateAccess update;
     private readonly Loss loss;
     private readonly int targetStride;
+    private readonly KernelArguments<float>? guide;   // null if no loss guides the learning rate
 
     public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer) : base(dispatch, shape, activation)
     {
@@ -163,6 +164,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         losses = Matrix("losses");
         update = new UpdateAccess(optimizer, FindMatrix, ScalarsWith("learningRate"), Log, GuidedRate);
         targetStride = Size("targetTexels") * MatrixShape.ColumnsPerTexel;
+        if (Constant("GUIDED_RATE") != 0) guide = ScalarsWith("firstRate");
     }
 
     public override long WorkOf(int rows) => 3 * base.WorkOf(rows);
@@ -173,26 +175,34 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         int first = firstLine * ProcessorPopulation.Group, last = Math.Min((firstLine + lines) * ProcessorPopulation.Group, Members);
         for (int member = first; member < last; member++)
         {
-            float sum = 0;
+            float sum = 0, divergence = 0;
             for (int firstRow = 0; firstRow < rows; firstRow += MostRows)
             {
                 int count = Math.Min(MostRows, rows - firstRow);
                 long sample = ((long)member * rows) + firstRow;
                 ComputeOutputs(member, sample, count, at);
-                sum += ComputeLosses(rows, sample, count, at);
+                RowLoss found = ComputeLosses(rows, sample, count, at);
+                (sum, divergence) = (sum + found.Loss, divergence + found.Second);
                 AddGradients(member, sample, count, firstRow > 0, at);
             }
 
-            float* mean = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
-            *mean = sum / rows;
-            if (float.IsFinite(*mean)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients);
-            else update.Keep((nint)member * Layout.Length, Layout.Length);   // the others go on
+            float* means = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
+            *means = sum / rows;
+            if (float.IsFinite(*means)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients, guide is null ? null : GuideRate(divergence / rows, means));
+            else update.Keep((nint)member * Layout.Length, Layout.Length);   // the other members take their step
         }
     }
 
-    /// <summary>The gradients of the outputs, and the sum of the losses.</summary>
+    /// <summary>A member's learning rate, which is stored beside its loss.</summary>
+    private float GuideRate(float divergence, float* means)
+    {
+        means[1] = divergence;
+        return means[2] = GuidedRateAccess.RateFrom(means[2], divergence, guide!);
+    }
+
+    /// <summary>The gradients of the outputs, and the sums of the losses and of the numbers that guide the learning rate.</summary>
     [SkipLocalsInit]
-    private float ComputeLosses(int rows, long firstSample, int count, Room at)
+    private RowLoss ComputeLosses(int rows, long firstSample, int count, Room at)
     {
         uint** rowTargets = stackalloc uint*[MostRows];
         RowLoss* results = stackalloc RowLoss[MostRows];
@@ -214,9 +224,9 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
             Gradients = at.OutputGradients,
             Results = results,
         });
-        float sum = 0;
-        for (int row = 0; row < count; row++) sum += results[row].Loss;
-        return sum;
+        float sum = 0, divergence = 0;
+        for (int row = 0; row < count; row++) (sum, divergence) = (sum + results[row].Loss, divergence + results[row].Second);
+        return new RowLoss(sum, divergence);
     }
 
     private void AddGradients(int member, long firstSample, int count, bool goesOn, Room at)

@@ -1,3 +1,5 @@
+using NeuralPlugin.Samples;
+
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>A row of the table: a task, how it is run, and what its figures must come to.</summary>
@@ -30,6 +32,9 @@ internal sealed record LearningRow(
         new(
             "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
             [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
+        new(
+            "arena", "300 creatures with brains of their own, quick settings: the part of the gap between chance and the hand-written policy, over 300 frames, in percent", Arena,
+            [LearningLimit.AtLeast("at 3,000", 90), LearningLimit.AtLeast("at 6,000", 100), NothingSkipped]),
     ];
 
     private static LearningLimit NothingSkipped => LearningLimit.AtMost("skipped", 0);
@@ -101,6 +106,21 @@ internal sealed record LearningRow(
         using TaskRun run = new(device, LearningTask.Acrobot, 16, learning: null, seed);
         run.UntilSteps(300_000);
         return [new("mean return", run.Log.RecentMean), Skipped(run)];
+    }
+
+    private static List<LearningFigure> Arena(NeuralDevice device, int seed)
+    {
+        using ArenaTrial trial = new(device, ArenaTrial.Creatures, seed, TrainingBudget.OfSteps(1));
+        double After(int frames)
+        {
+            while (trial.Frames < frames) trial.Step();
+            return 100 * trial.GapClosed;
+        }
+
+        return
+        [
+            new("at 1,500", After(1500)), new("at 3,000", After(3000)), new("at 6,000", After(6000)), new("skipped", trial.Progress.SkippedDecisions),
+        ];
     }
 
     private static LearningFigure Skipped(TaskRun run) => new("skipped", run.Progress.SkippedDecisions);

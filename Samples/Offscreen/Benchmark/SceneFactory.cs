@@ -9,5 +9,6 @@ internal static class SceneFactory
         ("boundary", () => new BoundaryScene(Enum.GetValues<PlaneRule>(), hidden: 32), BoundaryCommand.DefaultBudget),
         ("arena", () => new ArenaScene(ArenaCommand.DefaultCreatures), ArenaCommand.DefaultBudget),
         ("pursuit", () => new PursuitScene(), PursuitCommand.DefaultBudget),
+        ("play", () => new PlayScene(keyScript: null, ghostToLoad: null, PlayCommand.DefaultFramesBeforeHandingOver), PlayCommand.DefaultBudget),
     ];
 }

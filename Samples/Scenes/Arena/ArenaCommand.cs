@@ -5,10 +5,10 @@ namespace NeuralPlugin.Samples;
 /// <summary>The command line of the arena.</summary>
 internal sealed class ArenaCommand : SceneCommand
 {
-    public const int DefaultCreatures = 300;
+    public const int DefaultCreatures = ArenaTrial.Creatures;
     public const int DefaultFrames = 3_000;
 
-    public static readonly TrainingBudget DefaultBudget = TrainingBudget.OfSteps(8);
+    public static readonly TrainingBudget DefaultBudget = TrainingBudget.OfSteps(1);
 
     private readonly Option<int> creatures = NumberOption.Create("--creatures", "Creatures, each with a brain", 1, 10_000).WithDefault(DefaultCreatures);
 

@@ -14,7 +14,7 @@ internal sealed class ArenaCreature(ArenaWorld world, int number) : Agent
     public override void OnActionReceived(int action) => world.Move(number, action);
 
     /// <summary>After the world has moved.</summary>
-    public void TakeReward()
+    public void TakeOutcome()
     {
         if (world.Rewards[number] != 0) AddReward(world.Rewards[number]);
         if (world.Eaten[number]) EndEpisode();

@@ -10,6 +10,9 @@ internal sealed class ArenaTrial : IDisposable
 {
     public const int Hidden = 32;
 
+    /// <summary>As it is shown.</summary>
+    public const int Creatures = 300;
+
     /// <summary>Frames that the means are of.</summary>
     public const int Window = 300;
 
@@ -20,6 +23,7 @@ internal sealed class ArenaTrial : IDisposable
     private readonly ArenaCreature[] creatures;
     private readonly SeededRandom random;
     private readonly float[] seen = new float[ArenaWorld.Observations];
+    private readonly int[] scripted;   // decided by all before one moves, as those that learn decide
 
     /// <param name="device">Where the brains live.</param>
     /// <param name="creatureCount">Creatures of each world.</param>
@@ -35,12 +39,13 @@ internal sealed class ArenaTrial : IDisposable
             Actions = ArenaWorld.Actions,
             Capacity = creatureCount,
             HiddenUnits = Hidden,
-            Learning = new PolicyGradient { Optimizer = new Sgd(0.25f), Discount = 0.7f },
+            Learning = ActorCritic.Quick,
             FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
             Latency = 1,
             Seed = seed,
         })
         { Learns = !budget.IsOff };
+        scripted = new int[creatureCount];
         creatures = [.. Enumerable.Range(0, creatureCount).Select(i => new ArenaCreature(Learning, i) { Name = $"creature {i}" })];
         foreach (var creature in creatures) population.Add(creature);
 
@@ -54,6 +59,9 @@ internal sealed class ArenaTrial : IDisposable
     public ArenaWorld Script { get; }
 
     public AgentProgress Progress => population.Progress;
+
+    /// <summary>Frames so far.</summary>
+    public int Frames { get; private set; }
 
     /// <summary>Reward of a creature in a hundred frames, over the last ones; of those that learn.</summary>
     public MovingMean Learned { get; } = new(Window);
@@ -75,16 +83,22 @@ internal sealed class ArenaTrial : IDisposable
     {
         for (var i = 0; i < creatures.Length; i++)
         {
-            Random.Move(i, random.NextInt32(ArenaWorld.Actions));
             Script.Observe(i, seen);
-            Script.Move(i, ArenaWorld.Script(seen));
+            scripted[i] = ArenaWorld.Script(seen);
+        }
+
+        for (var i = 0; i < creatures.Length; i++)
+        {
+            Random.Move(i, random.NextInt32(ArenaWorld.Actions));
+            Script.Move(i, scripted[i]);
         }
 
         var (start, bytes) = (Stopwatch.GetTimestamp(), GC.GetAllocatedBytesForCurrentThread());
         population.Update();
         Times.Add(Stopwatch.GetElapsedTime(start), population.Progress.GpuTime, GC.GetAllocatedBytesForCurrentThread() - bytes);
         foreach (var world in (ReadOnlySpan<ArenaWorld>)[Learning, Random, Script]) world.Step();
-        foreach (var creature in creatures) creature.TakeReward();
+        foreach (var creature in creatures) creature.TakeOutcome();
+        Frames++;
         Learned.Add(MeanReward(Learning));
         Floor.Add(MeanReward(Random));
         Ceiling.Add(MeanReward(Script));

@@ -27,6 +27,7 @@ internal sealed class ArenaWorld
 
     private readonly SeededRandom random;
     private readonly Position[] creatures;
+    private readonly float[] earned;   // in this frame
     private readonly Position[] food = new Position[FoodCount];
     private readonly Position[] hunters = new Position[HunterCount];
     private readonly float[] headings = new float[HunterCount];
@@ -37,8 +38,9 @@ internal sealed class ArenaWorld
         random = new SeededRandom((ulong)seed, stream);
         creatures = new Position[creatureCount];
         Rewards = new float[creatureCount];
-        Eaten = new bool[creatureCount];
         Moves = new int[creatureCount];
+        earned = new float[creatureCount];
+        Eaten = new bool[creatureCount];
         foreach (ref var place in creatures.AsSpan()) place = Anywhere();
         foreach (ref var place in food.AsSpan()) place = Anywhere();
         foreach (ref var place in hunters.AsSpan()) place = Anywhere();
@@ -59,7 +61,7 @@ internal sealed class ArenaWorld
     /// <summary>[creatures]: which were eaten in the last frame, and stand elsewhere now.</summary>
     public bool[] Eaten { get; }
 
-    /// <summary>[creatures]: where each goes.</summary>
+    /// <summary>[creatures]: where each went last.</summary>
     public int[] Moves { get; }
 
     /// <summary>What one creature sees: how near food is in eight directions, then how near hunters are; 0 (none) to 1 (here).</summary>
@@ -71,17 +73,24 @@ internal sealed class ArenaWorld
         foreach (var place in hunters) See(here, place, HunterSight, observations[Directions..]);
     }
 
-    /// <summary>Says where a creature goes from the next frame on: 0 up, 1 right, 2 down, 3 left.</summary>
-    public void Move(int creature, int action) => Moves[creature] = action;
+    /// <summary>
+    /// A creature goes one step, 0 up, 1 right, 2 down, 3 left, and eats what it comes to. Both happen at once, so that what it observes for its next step is what it
+    /// sees from there. With a frame from observation to action, a creature that only moved later would run after meals that it has had: the hand-written policy comes 72 % as far so.
+    /// </summary>
+    public void Move(int creature, int action)
+    {
+        Moves[creature] = action;
+        creatures[creature] = Moved(creatures[creature], action);
+        Eat(creature);
+    }
 
-    /// <summary>Moves the whole world by one frame.</summary>
+    /// <summary>The end of a frame, in which all have moved: the hunters come, and the rewards are known.</summary>
     public void Step()
     {
-        Array.Clear(Rewards);
         Array.Clear(Eaten);
-        for (var i = 0; i < creatures.Length; i++) creatures[i] = Moved(creatures[i], Moves[i]);
-        for (var i = 0; i < creatures.Length; i++) Eat(i);
         for (var i = 0; i < hunters.Length; i++) Hunt(i);
+        earned.CopyTo(Rewards, 0);
+        Array.Clear(earned);
     }
 
     /// <summary>The hand-written policy: away from a hunter that is near, else to the nearest food in sight.</summary>
@@ -151,7 +160,7 @@ internal sealed class ArenaWorld
         foreach (ref var place in food.AsSpan())
         {
             if (!creatures[creature].IsNear(place, FoodReach)) continue;
-            Rewards[creature] += FoodReward;
+            earned[creature] += FoodReward;
             place = Anywhere();
         }
     }
@@ -171,7 +180,7 @@ internal sealed class ArenaWorld
         var step = MathF.Min(HunterSpeed, distance) / distance;
         hunters[hunter] = Position.Wrapped(hunters[hunter].X + x * step, hunters[hunter].Y + y * step);
         if (!hunters[hunter].IsNear(creatures[prey], HunterReach)) return;
-        Rewards[prey] += EatenReward;
+        earned[prey] += EatenReward;
         Eaten[prey] = true;
         creatures[prey] = Anywhere();
         resting[hunter] = Rest;

@@ -21,6 +21,9 @@ internal sealed class SceneContext(NeuralDevice device, GL gl, SceneOptions opti
 
     public SceneOptions Options { get; } = options;
 
+    /// <summary>The player's keys; null where there is no player.</summary>
+    public IKeyboard? Keyboard { get; init; }
+
     /// <summary>The number of the frame in hand, from 0.</summary>
     public int Frame => Statistics.Count;
 
