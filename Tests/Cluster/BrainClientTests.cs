@@ -80,7 +80,7 @@ internal sealed class BrainClientTests
     [Test]
     public async Task AFrameAllocatesNothingAndTakesNoTimeWhereNothingIsAdopted()
     {
-        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.RoundTime) = (64, TimeSpan.FromSeconds(30)));
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1);
         await using Game game = new(silos.Client);
         await game.UntilAsync(() => game.Status.Version >= 5, "it has run warm");
         long allocated = 0, ticks = 0, sent = game.Status.Sent;
@@ -183,6 +183,26 @@ internal sealed class BrainClientTests
 
         await stays.UntilAsync(() => stays.Status.Version >= 4, "the round closes");
         Assert.That((await silos.Brain().GetReport()).Senders["game 2"].Counted, Is.EqualTo(1));
+    }
+
+    /// <summary>Where no version but the current one will do, some of what two games send comes too late: it is dropped, and they begin again at the version.</summary>
+    [Test]
+    public async Task WhatComesTooLateIsDroppedAndTheGameGoesOnFromTheVersion()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostStaleness) = (1, 0));
+        await using Game first = new(silos.Client, 1), second = new(silos.Client, 2);
+        await first.UntilAsync(() =>
+        {
+            second.Frame();
+            return first.Status.Dropped + second.Status.Dropped > 0;
+        }, "one comes too late");
+        (long dropped, long version) = (first.Status.Dropped + second.Status.Dropped, Math.Max(first.Status.Version, second.Status.Version));
+        Assert.That((await silos.Brain().GetReport()).Total.TooOld, Is.AtLeast(dropped));
+        await first.UntilAsync(() =>
+        {
+            second.Frame();
+            return first.Status.Version > version + 3 && second.Status.Version > version + 3;
+        }, "they go on");
     }
 
     // ---- what is refused ----

@@ -66,6 +66,17 @@ internal sealed class ProcessTests
         Assert.That(all.Output, Does.Contain("frame 500: version ").And.Contain("Not solved after 601 frames of 2 servers").Or.Contain("Not solved after 600 frames of 2 servers"));
     }
 
+    /// <summary>The figures of Documentation~/cluster.md: the program says whether they hold.</summary>
+    [TestCase("frames")]
+    [TestCase("frame-cost")]
+    [Category(Categories.Nightly)]
+    public async Task TheFiguresHold(string command)
+    {
+        using SampleProcess figures = new(command);
+        await TestSilos.UntilAsync(() => Task.FromResult(!figures.IsRunning), () => figures.Output, seconds: 600);
+        Assert.That(figures.ExitCode, Is.Zero, figures.Output);
+    }
+
     private static SampleProcess Silo(string redis) => new(
         "silo", "--redis", redis, "--silo-port", Number(FreePort.Next()), "--gateway-port", Number(FreePort.Next()), "--round-decisions", "1800", "--round-seconds", "1");
 

@@ -42,6 +42,9 @@ internal sealed partial class SampleProcess : IDisposable
 
     public bool IsRunning => !process.HasExited;
 
+    /// <summary>What it has told the shell.</summary>
+    public int ExitCode => process.ExitCode;
+
     /// <summary>Ends it as a machine that loses its power does: SIGKILL.</summary>
     public void Kill()
     {
