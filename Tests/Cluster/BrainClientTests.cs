@@ -138,6 +138,23 @@ internal sealed class BrainClientTests
         Assert.That(game.Status.Failures, Is.Zero);
     }
 
+    /// <summary>As silos that kept it in their memory, and began again.</summary>
+    [Test]
+    public async Task AClusterThatHasLostTheBrainGetsItBack()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1);
+        await using Game game = new(silos.Client);
+        await game.UntilAsync(() => game.Status.Version >= 4, "it takes part");
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: > 3 } stored) stored.Version = 0;   // as if there were none
+        };
+        await silos.Client.GetGrain<global::Orleans.Runtime.IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
+        await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
+        FaultyStorage.Damage = null;
+        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it goes on");
+    }
+
     /// <summary>Half of them do not reach the grain, and of the other half the answer is lost.</summary>
     [Test]
     public async Task FiveOfAHundredCallsFail()

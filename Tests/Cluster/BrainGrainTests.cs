@@ -275,6 +275,18 @@ internal sealed class BrainGrainTests
         Assert.That(last[1], Is.EqualTo(last[0]));
     }
 
+    [Test]
+    public async Task AGrainThatIsPutToSleepPublishesWhatItsRoundHas()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundTime = TimeSpan.FromMinutes(10));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        await ForgetAsync(silos);
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(1) is { Version: 2 }, "it is published");
+        Assert.That((await brain.GetReport()).RoundSenders, Is.Zero);
+    }
+
     // ---- faults ----
 
     /// <summary>A silo of three dies, the one that has the brain, while servers send on: no version that anybody saw is lost or goes back, and rounds close.</summary>

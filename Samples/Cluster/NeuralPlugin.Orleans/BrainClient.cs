@@ -65,6 +65,7 @@ public sealed class BrainClient : IAsyncDisposable
         wasTraining = isTraining;
         if (purpose != Purpose.None)
         {
+            bool isOver = exchange.IsFree && (purpose == Purpose.Sending || !exchange.IsBusy);   // asked first: what it came to is there by then
             if (exchange.TakeTarget() is { } target)
             {
                 agents.SetBrainState(0, target);
@@ -76,7 +77,7 @@ public sealed class BrainClient : IAsyncDisposable
                 snapshot.CopyFrom(read);
                 exchange.Give(snapshot, purpose == Purpose.Adopting);
             }
-            else if (!reader.IsPending && purpose == Purpose.Sending && exchange.IsFree)
+            else if (!reader.IsPending && isOver)
             {
                 purpose = Purpose.None;
             }

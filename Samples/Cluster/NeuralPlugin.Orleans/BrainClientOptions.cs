@@ -41,7 +41,7 @@ public enum BrainClientState
     /// <summary>The cluster does not answer, and is asked again later. The game learns on, for itself.</summary>
     Away,
 
-    /// <summary>The cluster has a brain of another shape under this name, or the name is none. It takes no part any more.</summary>
+    /// <summary>The cluster has a brain of another shape under this name. It takes no part any more.</summary>
     Refused,
 
     /// <summary>It was disposed.</summary>

@@ -18,6 +18,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Task running;
     private readonly Random random = new();
+    private readonly Lock guard = new();
 
     // Handed from thread to thread; the one that has it writes it.
     private volatile BrainState? given;      // what the game has read
@@ -68,7 +69,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     {
         get
         {
-            lock (signal) return status;
+            lock (guard) return status;
         }
     }
 
@@ -158,7 +159,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
             {
                 return;
             }
-            catch (Exception exception) when (exception is BrainShapeException or UnknownBrainException)
+            catch (BrainShapeException exception)
             {
                 takesDifferences = false;
                 Change(now => now with { State = BrainClientState.Refused, LastError = exception.Message });
@@ -169,10 +170,20 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
             {
                 failures++;
                 nextPoll = 0;   // who had the subscription may be gone
+                if (exception is UnknownBrainException) OfferAgain();
                 Change(now => now with { State = hasJoined ? BrainClientState.Away : BrainClientState.Joining, Failures = failures, LastError = exception.Message });
                 await Task.Delay(Wait(failures), stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
+    }
+
+    /// <summary>The cluster has no such brain, or has it no more, as silos that kept it in their memory and are gone: the version that this one goes on from becomes the first.</summary>
+    private void OfferAgain()
+    {
+        (hasJoined, hasVersion, startsAnew, version, sent, difference) = (false, false, false, null, null, null);
+        versionNumber = 0;
+        Interlocked.Exchange(ref published, 0);
+        Show();
     }
 
     /// <summary>Double the wait with each failure, a quarter more or less.</summary>
@@ -269,15 +280,20 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     {
         BrainState read = given!;
         taken = Interlocked.Read(ref gave);
-        if (isToAdopt) Adopt(read);
-        else Prepare(read);
-        given = null;
+        try
+        {
+            if (!isToAdopt) Prepare(read);
+            else if (version is not null) Adopt(read, version);
+        }
+        finally
+        {
+            given = null;
+        }
     }
 
     /// <summary>Works out what the brain is to become.</summary>
-    private void Adopt(BrainState read)
+    private void Adopt(BrainState read, BrainState next)
     {
-        BrainState next = version!;
         if (startsAnew)
         {
             target = next.Copy();
@@ -286,7 +302,8 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         else
         {
             BrainState from = sent ?? start;
-            target = BrainMath.Add(next, BrainMath.Difference(from, read), from);
+            BrainState sum = BrainMath.Add(next, BrainMath.Difference(from, read), from);
+            target = double.IsFinite(BrainMath.Norm(sum)) ? sum : next.Copy();
             if (sent is not null) startDecisions = sent.Decisions;
         }
 
@@ -346,6 +363,6 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
 
     private void Change(Func<BrainClientStatus, BrainClientStatus> change)
     {
-        lock (signal) status = change(status);
+        lock (guard) status = change(status);
     }
 }

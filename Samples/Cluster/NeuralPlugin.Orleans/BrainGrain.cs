@@ -29,6 +29,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private BrainRound? round;
     private long roundTimestamp;
     private int failures;        // of the storage, since it took something
+    private bool isEnding;       // the grain is put to sleep
     private bool isRecovering;   // the current version is damaged, and the one before is to take its place
 
     public BrainGrain(
@@ -41,6 +42,13 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         store = new BrainStore<BrainRecord>(storage, "brain", context.GrainId, this.options.StorageTimeout);
         senders = new SenderBook(this.options.MostNamedSenders);
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
+    }
+
+    /// <summary>A silo that ends in good order publishes what its open rounds have.</summary>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        isEnding = true;
+        if (current is not null) await CloseAsync();
     }
 
     public async Task<BrainVersion> Offer(byte[] brain)
@@ -211,7 +219,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         {
             failures++;
             LogStorage(exception, name, current!.Version + 1, failures);
-            Restart(options.StorageRetry * Math.Min(1 << Math.Min(failures - 1, 8), MostRetryFactor));
+            if (!isEnding) Restart(options.StorageRetry * Math.Min(1 << Math.Min(failures - 1, 8), MostRetryFactor));
             return;
         }
 
