@@ -34,7 +34,7 @@ public static class DeviceVerification
 /// <param name="Kernel">Its file in Shaders/; on a device without shaders, its counterpart of the same name.</param>
 /// <param name="Case">The step or prediction that it belonged to.</param>
 /// <param name="Error">
-/// The largest difference of a written number, relative to the greatest number if that is above 1; infinity if it wrote a NaN.
+/// The largest difference of a written number, relative to the greatest number if that is above 1; infinity if it wrote a non-finite one.
 /// </param>
 public sealed record KernelCheck(string Family, string Kernel, string Case, double Error)
 {

@@ -19,7 +19,7 @@ internal static class MatrixContent
         return values;
     }
 
-    /// <summary>The largest difference, relative to the greatest expected value if that is above 1; infinity if a value is not a number.</summary>
+    /// <summary>The largest difference, relative to the greatest expected value if that is above 1; infinity if a value is not finite.</summary>
     public static double ErrorOf(IReadOnlyList<float> actual, IReadOnlyList<double> expected)
     {
         double error = expected.Zip(actual, (e, a) => float.IsFinite(a) ? Math.Abs(a - e) : double.PositiveInfinity).Max();
