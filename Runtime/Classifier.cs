@@ -38,7 +38,7 @@ public abstract class Classifier : NetworkModel
     /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>: those of the first
     /// <see cref="TrainBatch"/>, <see cref="Predict"/> and <see cref="ComputeLogits"/> at this many rows. Makes nothing and does not wait.
     /// </summary>
-    /// <param name="rows">Samples per batch. Other row counts may need other kernels: request each one that comes first.</param>
+    /// <param name="rows">Samples per batch. Other row counts may need other kernels: call this for each one in use.</param>
     /// <param name="optimizer">The optimizer of <see cref="NetworkModel.TrainWith"/>; null for the plain descent of <see cref="TrainBatch"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
     /// <exception cref="DeviceLimitException">There are more rows than any device can run.</exception>

@@ -17,7 +17,7 @@ public enum HeadlessPlatform
     /// <summary>
     /// Mesa's software driver (llvmpipe), started so that a dispatch runs inside its call, on the calling thread. No worker is woken
     /// for it, which takes 15 to 60 µs, and only one core works. For programs without a GPU whose networks are so small that a dispatch takes
-    /// less than that, or whose frames must be even, since workers sometimes wake late. Linux only; if the process has already started that
+    /// less than that, or whose frame times must be even, since workers sometimes wake late. Linux only; if the process has already started that
     /// driver, on the device that EGL enumerates, it stays as it is.
     /// </summary>
     SoftwareInline,

@@ -91,7 +91,7 @@ public sealed class NeuralDevice : IDisposable
 
     /// <summary>
     /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
-    /// on this thread: a hardware device first, else Mesa's surfaceless platform.
+    /// on this thread: a hardware device first, otherwise Mesa's surfaceless platform.
     /// </summary>
     /// <param name="options">Another driver, or a debug context; null for the defaults.</param>
     /// <exception cref="DeviceNotSupportedException">

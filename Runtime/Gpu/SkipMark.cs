@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Detects whether the driver skipped dispatches. While a conditional render of the host is open whose query found nothing, it skips them
+/// Detects whether the driver skipped dispatches. While the host has a conditional render open whose query found nothing, the driver skips them
 /// without an error, and no call reports whether one is open; uploads, copies and readbacks continue. So a mark is uploaded into the first element that
 /// a dispatch will write; if it is still present afterwards, the dispatch has not run.
 /// </summary>

@@ -280,7 +280,7 @@ public sealed class NetworkPopulation : IDisposable
         ledger.MakePendingStale();
     }
 
-    /// <summary>Makes the rescale of one output of every member.</summary>
+    /// <summary>Plans a rescale of one output of every member.</summary>
     internal PopulationRescale PlanRescale(int output)
     {
         using NeuralDevice.Scope scope = Enter();

@@ -21,7 +21,7 @@ public enum PredictionStatus
 
 /// <summary>
 /// A requested prediction (<see cref="Network.RequestPrediction"/>, <see cref="Network.RequestOutputs"/>) that arrives some frames later. A small
-/// value: keep it, copy it, drop it. It can be read in any later frame, but only on the device's thread; it neither waits nor calls OpenGL.
+/// value: keep it, copy it, drop it. It can be queried in any frame, but only on the device's thread; it neither waits nor calls OpenGL.
 /// </summary>
 public readonly record struct PredictionRequest
 {

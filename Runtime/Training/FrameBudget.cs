@@ -53,7 +53,7 @@ public readonly record struct FrameBudget
     public static implicit operator FrameBudget(TimeSpan time) => Milliseconds(time.TotalMilliseconds);
 
     /// <summary>A share of a budget for several trainers.</summary>
-    /// <exception cref="ArgumentNullException">There is none.</exception>
+    /// <exception cref="ArgumentNullException">The budget is null.</exception>
     public static implicit operator FrameBudget(SharedFrameBudget budget) => Shared(budget);
 
     /// <inheritdoc cref="Milliseconds"/>

@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 internal readonly record struct MeasuredPart(int Dispatch, int Lines, double Nanoseconds);
 
 /// <summary>
-/// The durations of a step's dispatches by the GPU's clock, learned from measurements. On a GPU that is a launch and some waves of
+/// The durations of a step's dispatches by the GPU's clock, learned from measurements. On a GPU a dispatch is a launch and some waves of
 /// workgroups, each of equal duration: time does not grow line by line, so for each dispatch the times of parts are tracked by size
 /// (<see cref="PartTimes"/>). A GPU's clock can change sixfold within a second: a frame's duration is evidence about all parts.
 /// </summary>
