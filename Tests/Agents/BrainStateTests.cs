@@ -88,20 +88,25 @@ internal sealed class BrainStateTests
     [Category(Categories.Once)]
     public void ReadingASharedBrainAllocatesNothing()
     {
-        using AgentPopulation agents = Started(Shared with { Latency = null }, 40);
+        using AgentPopulation agents = Started(Shared with { Latency = 1 }, 40);
         using BrainReader reader = agents.ReadBrain(0);
-        long before = 0;
-        int taken = 0;
-        for (int frame = 0; frame < 400; frame++)
+        long allocated = 0;
+        for (int round = 0; round < 2; round++)   // the first one runs warm
         {
-            if (frame == 200) (before, taken) = (GC.GetAllocatedBytesForCurrentThread(), 0);
-            if (!reader.IsPending) reader.Begin();
-            agents.Update();
-            if (reader.TryTake(out _)) taken++;
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            int frames = 0;
+            for (int taken = 0; taken < 50 || frames < 200; frames++)
+            {
+                if (!reader.IsPending) reader.Begin();
+                agents.Update();
+                if (reader.TryTake(out _)) taken++;
+                if (frames % 10 == 0) Thread.Sleep(1);   // a device with a thread of its own has a moment for it
+            }
+
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
-        Assert.That(taken, Is.Positive);
+        Assert.That(allocated, Is.Zero);
     }
 
     /// <summary>Another way to learn is another mind, whose brains may have a value.</summary>
