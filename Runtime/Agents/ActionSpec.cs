@@ -12,8 +12,9 @@ public sealed class ActionSpec : IEquatable<ActionSpec>
     /// <param name="discreteBranchSizes">The number of actions in each discrete branch, at least 2; empty for no branch.</param>
     /// <exception cref="ArgumentException">There are no actions at all.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative, or a branch has fewer than 2 actions.</exception>
-    public ActionSpec(int numContinuousActions, params ReadOnlySpan<int> discreteBranchSizes)
+    public ActionSpec(int numContinuousActions, params int[] discreteBranchSizes)
     {
+        ArgumentNullException.ThrowIfNull(discreteBranchSizes);
         ArgumentOutOfRangeException.ThrowIfNegative(numContinuousActions);
         foreach (int size in discreteBranchSizes)
         {
@@ -21,9 +22,9 @@ public sealed class ActionSpec : IEquatable<ActionSpec>
             Requirements.Size(size, "actions of a branch");
         }
 
-        if (numContinuousActions == 0 && discreteBranchSizes.IsEmpty)
+        if (numContinuousActions == 0 && discreteBranchSizes.Length == 0)
             throw new ArgumentException("Agents need at least one discrete branch or one continuous action.", nameof(discreteBranchSizes));
-        branchSizes = discreteBranchSizes.ToArray();
+        branchSizes = [.. discreteBranchSizes];
         Policy = new PolicyShape(branchSizes, numContinuousActions);
     }
 
@@ -51,7 +52,7 @@ public sealed class ActionSpec : IEquatable<ActionSpec>
     /// <param name="branchSizes">The number of actions in each.</param>
     /// <exception cref="ArgumentException">There is none.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A branch has fewer than 2 actions.</exception>
-    public static ActionSpec MakeDiscrete(params ReadOnlySpan<int> branchSizes) => new(0, branchSizes);
+    public static ActionSpec MakeDiscrete(params int[] branchSizes) => new(0, branchSizes);
 
     /// <summary>Whether another one has the same branches and as many continuous actions.</summary>
     public bool Equals(ActionSpec? other) => Policy.Equals(other?.Policy);

@@ -35,7 +35,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         for (int i = 0; i < given.Count; i++)
         {
             normalizer?.Observe(given.Observation(i));
-            for (int brain = 0; brain < brains.Count; brain++) timesShown[(brain * actions) + given.Action(i)]++;
+            for (int brain = 0; brain < brains.Count; brain++) timesShown[(brain * actions) + given.OneChoice(i)]++;
         }
 
         normalizer?.Renew();
@@ -64,7 +64,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         {
             Span<int> times = timesShown.AsSpan(brain * actions, actions);
             times.Clear();
-            for (int i = 0; i < givenCount; i++) times[options.Demonstration!.Action(i)]++;
+            for (int i = 0; i < givenCount; i++) times[options.Demonstration!.OneChoice(i)]++;
             for (int i = 0; i < shown.Count(brain); i++) times[shown[brain, i].Action]++;
         }
     }
@@ -99,7 +99,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     {
         if (sample >= givenCount) return shown[brain, sample - givenCount];
         Demonstration given = options.Demonstration!;
-        return new Decision(given.Observation(sample), look: -1, given.Action(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };   // none are given to agents that see textures
+        return new Decision(given.Observation(sample), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };   // none are given to agents that see textures
     }
 
     private float WeightOf(int brain, int action)

@@ -204,6 +204,9 @@ public sealed class Demonstration
         };
     }
 
+    /// <summary>The action that was chosen, where it is one choice; else 0.</summary>
+    internal int OneChoice(int decision) => actions[decision];
+
     /// <summary>What was chosen in a decision, where an action is more than one choice; else empty.</summary>
     internal ReadOnlySpan<float> Taken(int decision) => taken.AsSpan(Require(decision) * Numbers, Numbers);
 
