@@ -15,7 +15,7 @@ internal sealed partial class SceneTests
 {
     private string folder = "";
 
-    private static string[] Scenes => ["boundary", "arena", "pursuit", "digits"];
+    private static string[] Scenes => ["boundary", "arena", "pursuit", "play", "digits"];
 
     [SetUp]
     public void MakeFolder() => folder = Directory.CreateTempSubdirectory().FullName;
@@ -96,6 +96,14 @@ internal sealed partial class SceneTests
         Assert.That(cases[3].GetProperty("stepsPerSecond").GetDouble(), Is.Positive);
         Assert.That(cases[3].GetProperty("medianOfBudget").GetDouble(), Is.InRange(0.3, 3));
         Assert.That(Colors(Path.Combine(folder, "budget.png")), Is.GreaterThan(20));
+    }
+
+    [Test]
+    public void APictureOfTheGalleryIsThatOfItsCommand()
+    {
+        string output = Run("gallery", "--only", "pursuit", "--out", folder);
+        Assert.That(output, Does.StartWith("pursuit.png: Samples/run pursuit "));
+        Assert.That(Colors(Path.Combine(folder, "pursuit.png")), Is.GreaterThan(50));
     }
 
     [Test]

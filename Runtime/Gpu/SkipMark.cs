@@ -22,14 +22,14 @@ internal static class SkipMark
     public static void Put(NeuralDevice device, Operand operand)
     {
         uint bits = Bits;
-        device.Backend.Upload(operand.Storage, 0, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in bits)));
+        device.Backend.Upload(operand.Storage, 0, MemoryMarshal.AsBytes(OneValue.Of(in bits)));
     }
 
     /// <summary>Whether the mark is still there. Waits.</summary>
     public static bool IsIn(NeuralDevice device, Operand operand)
     {
         float first = 0;
-        device.Backend.Read(operand.Storage, 0, MemoryMarshal.AsBytes(new Span<float>(ref first)));
+        device.Backend.Read(operand.Storage, 0, MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref first, 1)));
         return Is(first);
     }
 }

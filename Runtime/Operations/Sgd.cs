@@ -1,20 +1,19 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace NeuralPlugin;
 
 /// <summary>
 /// Stochastic gradient descent: g' = g + WeightDecay·w; v' = Momentum·v + g' (v starts at 0); w' = w − LearningRate·v'.
-/// Without momentum v' = g'. Weight decay acts on every parameter, the biases included.
+/// Without momentum v' = g'. Weight decay acts on every parameter, including the biases.
 /// </summary>
-/// <remarks>Source: Sutskever et al., 2013, in the form that PyTorch's SGD has.</remarks>
+/// <remarks>Source: Sutskever et al., 2013, in the form of PyTorch's SGD.</remarks>
 /// <param name="LearningRate">The factor of each step.</param>
-/// <param name="Momentum">The share of the last velocity that stays, in [0, 1).</param>
+/// <param name="Momentum">The share of the last velocity that each step keeps, in [0, 1).</param>
 /// <param name="WeightDecay">The factor of the weights that is added to their gradient.</param>
 public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDecay = 0) : Optimizer(LearningRate)
 {
-    /// <summary>The share of the last velocity that stays, in [0, 1).</summary>
+    /// <summary>The share of the last velocity that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Momentum { get; init => field = RequireMomentum(value); } = RequireMomentum(Momentum);
 
@@ -56,6 +55,7 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
         ref float from = ref MemoryMarshal.GetReference(weights), gradient = ref MemoryMarshal.GetReference(gradients), to = ref MemoryMarshal.GetReference(newWeights);
         Vector<float> rates = new(rate), decays = new(decay);
         int i = 0;
+#if NET
         if (Vector512.IsHardwareAccelerated)
         {
             Vector512<float> wideRates = Vector512.Create(rate), wideDecays = Vector512.Create(decay);
@@ -65,6 +65,7 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
                 (w - (wideRates * (Vector512.LoadUnsafe(ref gradient, (nuint)i) + (wideDecays * w)))).StoreUnsafe(ref to, (nuint)i);
             }
         }
+#endif
 
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
@@ -82,8 +83,8 @@ public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDec
         int i = 0;
         for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> w = new(weights[i..]);
-            Vector<float> v = (momentum * new Vector<float>(velocity[i..])) + (new Vector<float>(gradients[i..]) + (decay * w));
+            Vector<float> w = Vector.Create(weights[i..]);
+            Vector<float> v = (momentum * Vector.Create(velocity[i..])) + (Vector.Create(gradients[i..]) + (decay * w));
             v.CopyTo(newVelocity[i..]);
             (w - (rate * v)).CopyTo(newWeights[i..]);
         }

@@ -120,7 +120,7 @@ public sealed class TrainingSet : IDisposable
     public void Add(ReadOnlySpan<float> features, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
     {
         RequireOne(features.Length);
-        AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
+        AddRange(features, OneValue.Of(in label), OneValue.Of(in sampleWeight), allowedClasses);
     }
 
     /// <summary>Adds a sample with a label to a set of bytes. Makes no OpenGL call.</summary>
@@ -136,7 +136,7 @@ public sealed class TrainingSet : IDisposable
     public void Add(ReadOnlySpan<byte> features, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default)
     {
         RequireOne(features.Length);
-        AddRange(features, new ReadOnlySpan<int>(in label), new ReadOnlySpan<float>(in sampleWeight), allowedClasses);
+        AddRange(features, OneValue.Of(in label), OneValue.Of(in sampleWeight), allowedClasses);
     }
 
     /// <summary>Adds a sample with values to a set of floats. Makes no OpenGL call.</summary>
@@ -150,7 +150,7 @@ public sealed class TrainingSet : IDisposable
     public void Add(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, float sampleWeight = 1)
     {
         RequireOne(features.Length);
-        AddRange(features, targets, new ReadOnlySpan<float>(in sampleWeight));
+        AddRange(features, targets, OneValue.Of(in sampleWeight));
     }
 
     /// <summary>Adds a sample with values to a set of bytes, each seen as value / 255. Makes no OpenGL call.</summary>
@@ -159,7 +159,7 @@ public sealed class TrainingSet : IDisposable
     public void Add(ReadOnlySpan<byte> features, ReadOnlySpan<float> targets, float sampleWeight = 1)
     {
         RequireOne(features.Length);
-        AddRange(features, targets, new ReadOnlySpan<float>(in sampleWeight));
+        AddRange(features, targets, OneValue.Of(in sampleWeight));
     }
 
     /// <summary>Adds samples with labels to a set of floats, all of them or, if anything is wrong, none. Makes no OpenGL call.</summary>
@@ -242,7 +242,7 @@ public sealed class TrainingSet : IDisposable
     /// <exception cref="ObjectDisposedException">The set or the device was disposed.</exception>
     public void AddTexture(
         uint texture, int width, int height, TextureChannels channels, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default) =>
-        AddTexture(texture, width, height, channels, BatchTargets.OfLabels(new(in label), new(in sampleWeight), allowedClasses));
+        AddTexture(texture, width, height, channels, BatchTargets.OfLabels(OneValue.Of(in label), OneValue.Of(in sampleWeight), allowedClasses));
 
     /// <summary>Adds what a texture of the game shows now as a sample with values, without reading it back, as with a label.</summary>
     /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
@@ -253,7 +253,7 @@ public sealed class TrainingSet : IDisposable
     /// <param name="sampleWeight">The factor of the sample's loss, zero and negative too.</param>
     /// <inheritdoc cref="AddTexture(uint, int, int, TextureChannels, int, float, ReadOnlySpan{bool})"/>
     public void AddTexture(uint texture, int width, int height, TextureChannels channels, ReadOnlySpan<float> targets, float sampleWeight = 1) =>
-        AddTexture(texture, width, height, channels, BatchTargets.OfValues(targets, new(in sampleWeight)));
+        AddTexture(texture, width, height, channels, BatchTargets.OfValues(targets, OneValue.Of(in sampleWeight)));
 
     /// <summary>The kernel of AddTexture, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
     /// <param name="textureWidth">Texels side by side of the game's textures.</param>

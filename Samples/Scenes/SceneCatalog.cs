@@ -11,5 +11,6 @@ internal static class SceneCatalog
         yield return new BoundaryCommand(host);
         yield return new ArenaCommand(host);
         yield return new PursuitCommand(host);
+        yield return new PlayCommand(host);
     }
 }

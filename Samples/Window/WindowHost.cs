@@ -23,7 +23,7 @@ internal sealed class WindowHost : ISceneHost
         window.Load += () =>
         {
             var gl = GL.GetApi(window);
-            context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options);
+            context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options) { Keyboard = GlfwKeyboard.Of(window) };
             Console.WriteLine(Invariant($"{name}: {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}"));
             scene.Load(context);
         };

@@ -56,8 +56,9 @@ internal static class ChildProcess
 
     private static ProcessStartInfo StartOf(params string[] arguments)
     {
-        string host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        return new ProcessStartInfo(host, ["exec", typeof(ChildProcess).Assembly.Location, .. arguments])
+        string assembly = typeof(ChildProcess).Assembly.Location, path = Environment.ProcessPath ?? "", name = Path.GetFileNameWithoutExtension(path);
+        bool isProgram = name == Path.GetFileNameWithoutExtension(assembly);   // where the tests bring their runtime, as those of Tests/Targets do
+        return new ProcessStartInfo(isProgram || name == "dotnet" ? path : "dotnet", isProgram ? arguments : ["exec", assembly, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

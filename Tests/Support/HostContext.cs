@@ -30,7 +30,7 @@ internal sealed class HostContext : IGLContext
             Egl.ContextMajorVersion, major, Egl.ContextMinorVersion, minor,
             Egl.ContextProfileMask, isCore ? Egl.ContextCoreProfileBit : CompatibilityBit, .. reportsErrors ? (int[])[] : [NoError, 1], Egl.None,
         ];
-        var create = (delegate* unmanaged<nint, nint, nint, int*, nint>)NativeLibrary.GetExport(NativeLibrary.Load("libEGL.so.1"), "eglCreateContext");
+        var create = (delegate* unmanaged<nint, nint, nint, int*, nint>)NativeLibrary.GetExport(System.Runtime.InteropServices.NativeLibrary.Load("libEGL.so.1"), "eglCreateContext");
         fixed (int* first = attributes) Handle = create(display, egl.ChooseConfig(display), share?.Handle ?? 0, first);
         if (Handle == 0) throw new DeviceNotSupportedException($"No context of OpenGL {major}.{minor} ({egl.LastError()}).");
         ReportsErrors = reportsErrors;

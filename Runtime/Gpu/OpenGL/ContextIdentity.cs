@@ -16,12 +16,12 @@ internal sealed unsafe class ContextIdentity
         ("CGLGetCurrentContext", ["/System/Library/Frameworks/OpenGL.framework/OpenGL"]),
     ];
 
-    private readonly delegate* unmanaged<nint> getCurrentContext;
+    private readonly delegate* unmanaged[Cdecl]<nint> getCurrentContext;
     private readonly nint context;
 
     private ContextIdentity(nint getCurrentContext, nint context)
     {
-        this.getCurrentContext = (delegate* unmanaged<nint>)getCurrentContext;
+        this.getCurrentContext = (delegate* unmanaged[Cdecl]<nint>)getCurrentContext;
         this.context = context;
     }
 
@@ -38,7 +38,7 @@ internal sealed unsafe class ContextIdentity
             {
                 if (!NativeLibrary.TryLoad(name, out nint library) || !NativeLibrary.TryGetExport(library, function, out nint address))
                     continue;
-                nint current = ((delegate* unmanaged<nint>)address)();
+                nint current = ((delegate* unmanaged[Cdecl]<nint>)address)();
                 if (current != 0) return new ContextIdentity(address, current);
                 break;
             }

@@ -25,48 +25,48 @@ internal sealed unsafe class Egl
     private const int DrawSurface = 0x3059;
     private const int ReadSurface = 0x305A;
 
-    private readonly delegate* unmanaged<byte*, nint> getProcAddress;
-    private readonly delegate* unmanaged<int> getError;
-    private readonly delegate* unmanaged<nint, int, nint> queryString;
-    private readonly delegate* unmanaged<nint, int*, int*, uint> initialize;
-    private readonly delegate* unmanaged<int, uint> bindApi;
-    private readonly delegate* unmanaged<nint, int*, nint*, int, int*, uint> chooseConfig;
-    private readonly delegate* unmanaged<nint, nint, nint, int*, nint> createContext;
-    private readonly delegate* unmanaged<nint, nint, nint, nint, uint> makeCurrent;
-    private readonly delegate* unmanaged<nint, nint, uint> destroyContext;
-    private readonly delegate* unmanaged<nint> getCurrentContext;
-    private readonly delegate* unmanaged<nint> getCurrentDisplay;
-    private readonly delegate* unmanaged<int, nint> getCurrentSurface;
-    private readonly delegate* unmanaged<int, nint, int*, nint> getPlatformDisplay;
-    private readonly delegate* unmanaged<int, nint*, int*, uint> queryDevices;
-    private readonly delegate* unmanaged<nint, int, nint> queryDeviceString;
+    private readonly delegate* unmanaged[Cdecl]<byte*, nint> getProcAddress;
+    private readonly delegate* unmanaged[Cdecl]<int> getError;
+    private readonly delegate* unmanaged[Cdecl]<nint, int, nint> queryString;
+    private readonly delegate* unmanaged[Cdecl]<nint, int*, int*, uint> initialize;
+    private readonly delegate* unmanaged[Cdecl]<int, uint> bindApi;
+    private readonly delegate* unmanaged[Cdecl]<nint, int*, nint*, int, int*, uint> chooseConfig;
+    private readonly delegate* unmanaged[Cdecl]<nint, nint, nint, int*, nint> createContext;
+    private readonly delegate* unmanaged[Cdecl]<nint, nint, nint, nint, uint> makeCurrent;
+    private readonly delegate* unmanaged[Cdecl]<nint, nint, uint> destroyContext;
+    private readonly delegate* unmanaged[Cdecl]<nint> getCurrentContext;
+    private readonly delegate* unmanaged[Cdecl]<nint> getCurrentDisplay;
+    private readonly delegate* unmanaged[Cdecl]<int, nint> getCurrentSurface;
+    private readonly delegate* unmanaged[Cdecl]<int, nint, int*, nint> getPlatformDisplay;
+    private readonly delegate* unmanaged[Cdecl]<int, nint*, int*, uint> queryDevices;
+    private readonly delegate* unmanaged[Cdecl]<nint, int, nint> queryDeviceString;
 
     private Egl(nint library)
     {
-        getProcAddress = (delegate* unmanaged<byte*, nint>)NativeLibrary.GetExport(library, "eglGetProcAddress");
-        getError = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "eglGetError");
-        queryString = (delegate* unmanaged<nint, int, nint>)NativeLibrary.GetExport(library, "eglQueryString");
-        initialize = (delegate* unmanaged<nint, int*, int*, uint>)NativeLibrary.GetExport(library, "eglInitialize");
-        bindApi = (delegate* unmanaged<int, uint>)NativeLibrary.GetExport(library, "eglBindAPI");
-        chooseConfig = (delegate* unmanaged<nint, int*, nint*, int, int*, uint>)NativeLibrary.GetExport(library, "eglChooseConfig");
-        createContext = (delegate* unmanaged<nint, nint, nint, int*, nint>)NativeLibrary.GetExport(library, "eglCreateContext");
-        makeCurrent = (delegate* unmanaged<nint, nint, nint, nint, uint>)NativeLibrary.GetExport(library, "eglMakeCurrent");
-        destroyContext = (delegate* unmanaged<nint, nint, uint>)NativeLibrary.GetExport(library, "eglDestroyContext");
-        getCurrentContext = (delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "eglGetCurrentContext");
-        getCurrentDisplay = (delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "eglGetCurrentDisplay");
-        getCurrentSurface = (delegate* unmanaged<int, nint>)NativeLibrary.GetExport(library, "eglGetCurrentSurface");
-        getPlatformDisplay = (delegate* unmanaged<int, nint, int*, nint>)GetProcAddress("eglGetPlatformDisplayEXT");
-        queryDevices = (delegate* unmanaged<int, nint*, int*, uint>)GetProcAddress("eglQueryDevicesEXT");
-        queryDeviceString = (delegate* unmanaged<nint, int, nint>)GetProcAddress("eglQueryDeviceStringEXT");
+        getProcAddress = (delegate* unmanaged[Cdecl]<byte*, nint>)NativeLibrary.GetExport(library, "eglGetProcAddress");
+        getError = (delegate* unmanaged[Cdecl]<int>)NativeLibrary.GetExport(library, "eglGetError");
+        queryString = (delegate* unmanaged[Cdecl]<nint, int, nint>)NativeLibrary.GetExport(library, "eglQueryString");
+        initialize = (delegate* unmanaged[Cdecl]<nint, int*, int*, uint>)NativeLibrary.GetExport(library, "eglInitialize");
+        bindApi = (delegate* unmanaged[Cdecl]<int, uint>)NativeLibrary.GetExport(library, "eglBindAPI");
+        chooseConfig = (delegate* unmanaged[Cdecl]<nint, int*, nint*, int, int*, uint>)NativeLibrary.GetExport(library, "eglChooseConfig");
+        createContext = (delegate* unmanaged[Cdecl]<nint, nint, nint, int*, nint>)NativeLibrary.GetExport(library, "eglCreateContext");
+        makeCurrent = (delegate* unmanaged[Cdecl]<nint, nint, nint, nint, uint>)NativeLibrary.GetExport(library, "eglMakeCurrent");
+        destroyContext = (delegate* unmanaged[Cdecl]<nint, nint, uint>)NativeLibrary.GetExport(library, "eglDestroyContext");
+        getCurrentContext = (delegate* unmanaged[Cdecl]<nint>)NativeLibrary.GetExport(library, "eglGetCurrentContext");
+        getCurrentDisplay = (delegate* unmanaged[Cdecl]<nint>)NativeLibrary.GetExport(library, "eglGetCurrentDisplay");
+        getCurrentSurface = (delegate* unmanaged[Cdecl]<int, nint>)NativeLibrary.GetExport(library, "eglGetCurrentSurface");
+        getPlatformDisplay = (delegate* unmanaged[Cdecl]<int, nint, int*, nint>)GetProcAddress("eglGetPlatformDisplayEXT");
+        queryDevices = (delegate* unmanaged[Cdecl]<int, nint*, int*, uint>)GetProcAddress("eglQueryDevicesEXT");
+        queryDeviceString = (delegate* unmanaged[Cdecl]<nint, int, nint>)GetProcAddress("eglQueryDeviceStringEXT");
     }
+
+    /// <summary>What is looked for in the place of a name, or where there is none.</summary>
+    public static string NamesOf(string? name) => $"looked for {string.Join(" and ", CandidatesOf(name))}";
 
     /// <summary>Loads the library of this name, or the system's; null where there is none.</summary>
     public static Egl? TryLoad(string? name)
     {
-        string[] names = name is not null ? [name]
-            : OperatingSystem.IsWindows() ? ["libEGL.dll"]
-            : ["libEGL.so.1", "libEGL.so"];
-        foreach (string candidate in names)
+        foreach (string candidate in CandidatesOf(name))
         {
             if (NativeLibrary.TryLoad(candidate, out nint library)) return new Egl(library);
         }
@@ -166,6 +166,12 @@ internal sealed unsafe class Egl
             0x300C => "EGL_BAD_PARAMETER",
             _ => $"EGL error 0x{error:X4}",
         };
+    }
+
+    private static string[] CandidatesOf(string? name)
+    {
+        if (name is not null) return [name];
+        return OperatingSystem.IsWindows() ? ["libEGL.dll"] : ["libEGL.so.1", "libEGL.so"];
     }
 
     private static string Text(nint pointer) => Marshal.PtrToStringUTF8(pointer) ?? "";

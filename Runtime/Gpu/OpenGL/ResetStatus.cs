@@ -8,14 +8,14 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed unsafe class ResetStatus
 {
-    private readonly delegate* unmanaged<uint> getStatus;
+    private readonly delegate* unmanaged[Cdecl]<uint> getStatus;
 
     /// <summary>An entry point of an extension that is not there may be a stub whose call is an error, so the driver's word decides.</summary>
     public ResetStatus(GL gl, DriverExtensions extensions)
     {
         string? name = extensions.Has("GL_KHR_robustness", sinceMajor: 4, sinceMinor: 5) ? "glGetGraphicsResetStatus"
             : extensions.Has("GL_ARB_robustness") ? "glGetGraphicsResetStatusARB" : null;
-        if (name is not null && gl.Context.TryGetProcAddress(name, out nint address)) getStatus = (delegate* unmanaged<uint>)address;
+        if (name is not null && gl.Context.TryGetProcAddress(name, out nint address)) getStatus = (delegate* unmanaged[Cdecl]<uint>)address;
     }
 
     /// <summary>What happened to the context; null where nothing did, or where the driver does not tell.</summary>

@@ -12,16 +12,15 @@ internal sealed unsafe class ProcessorMatrix : MatrixStorage
     private const int Margin = 64;
 
     private readonly ProcessorMemory memory;
-    private readonly float[] values;
+    private readonly PinnedFloats values;
     private int retired;
 
     public ProcessorMatrix(ProcessorMemory memory, long bytes)
     {
         this.memory = memory;
         Bytes = bytes;
-        values = GC.AllocateArray<float>(checked((int)((bytes + sizeof(float) - 1) / sizeof(float)) + Margin + (Alignment / sizeof(float))), pinned: true);
-        nint address = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref values[0]);
-        Floats = (float*)((address + Alignment - 1) & ~(nint)(Alignment - 1));
+        values = new PinnedFloats(checked((int)((bytes + sizeof(float) - 1) / sizeof(float)) + Margin + (Alignment / sizeof(float))), isZeroed: true);
+        Floats = (float*)(((nint)values.First + Alignment - 1) & ~(nint)(Alignment - 1));
     }
 
     /// <summary>As asked for.</summary>

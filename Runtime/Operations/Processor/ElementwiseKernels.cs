@@ -57,7 +57,7 @@ internal sealed unsafe class ActivationBackwardKernel : ProcessorKernel
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
-        nint first = (nint)firstLine * rowsPerLine, last = Math.Min((nint)(firstLine + lines) * rowsPerLine, rows);
+        nint first = (nint)firstLine * rowsPerLine, last = (nint)Math.Min((long)(firstLine + lines) * rowsPerLine, rows);
         if (first >= last) return;
         int length = (int)((last - first) * stride);
         Span<float> gradients = new(inputGradients.Floats + (first * stride), length);

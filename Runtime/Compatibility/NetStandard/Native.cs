@@ -1,0 +1,81 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace NeuralPlugin;
+
+/// <summary>Libraries of the system and what they export, by the loader itself.</summary>
+internal static class NativeLibrary
+{
+    private const int Now = 2;
+
+    public static bool TryLoad(string name, out nint library)
+    {
+        library = OperatingSystem.IsWindows() ? LoadLibrary(name) : OperatingSystem.IsMacOS() ? OpenOfMac(name, Now) : Open(name, Now);
+        return library != 0;
+    }
+
+    public static bool TryGetExport(nint library, string name, out nint address)
+    {
+        address = OperatingSystem.IsWindows() ? GetProcAddress(library, name) : OperatingSystem.IsMacOS() ? FindOfMac(library, name) : Find(library, name);
+        return address != 0;
+    }
+
+    public static nint GetExport(nint library, string name) =>
+        TryGetExport(library, name, out nint address) ? address : throw new EntryPointNotFoundException($"Unable to find an entry point named '{name}'.");
+
+    [DllImport("kernel32", EntryPoint = "LoadLibraryW", CharSet = CharSet.Unicode)]
+    private static extern nint LoadLibrary(string name);
+
+    [DllImport("kernel32", EntryPoint = "GetProcAddress", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern nint GetProcAddress(nint library, string name);
+
+    [DllImport("libdl.so.2", EntryPoint = "dlopen", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern nint Open(string name, int flags);
+
+    [DllImport("libdl.so.2", EntryPoint = "dlsym", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern nint Find(nint library, string name);
+
+    [DllImport("libSystem.dylib", EntryPoint = "dlopen", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern nint OpenOfMac(string name, int flags);
+
+    [DllImport("libSystem.dylib", EntryPoint = "dlsym", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern nint FindOfMac(nint library, string name);
+}
+
+/// <summary>Memory that the collector knows nothing of.</summary>
+internal static unsafe class NativeMemory
+{
+    /// <summary>Where it is aligned, with where it begins in the word before that.</summary>
+    public static void* AlignedAlloc(nuint bytes, nuint alignment)
+    {
+        nint whole = Marshal.AllocHGlobal((nint)(bytes + alignment + (nuint)sizeof(nint)));
+        nint aligned = (nint)(((nuint)whole + (nuint)sizeof(nint) + alignment - 1) & ~(alignment - 1));
+        ((nint*)aligned)[-1] = whole;
+        return (void*)aligned;
+    }
+
+    public static void AlignedFree(void* memory)
+    {
+        if (memory != null) Marshal.FreeHGlobal(((nint*)memory)[-1]);
+    }
+}
+
+/// <summary>Links of a file system, on other systems than Windows.</summary>
+internal static class SymbolicLink
+{
+    /// <summary>One behind the other, before there is said to be no end.</summary>
+    public const int MostLinks = 40;
+
+    private const int MostBytes = 4096;
+
+    /// <summary>Where a link leads; null of what is none.</summary>
+    public static string? Read(string path)
+    {
+        byte[] target = new byte[MostBytes];
+        nint length = ReadLink(Encoding.UTF8.GetBytes(path + '\0'), target, target.Length);
+        return length < 0 ? null : Encoding.UTF8.GetString(target, 0, (int)length);
+    }
+
+    [DllImport("libc", EntryPoint = "readlink")]
+    private static extern nint ReadLink(byte[] path, byte[] target, nint length);
+}

@@ -1,0 +1,35 @@
+using System.Runtime.CompilerServices;
+
+namespace NeuralPlugin;
+
+/// <summary>How a task is awaited, as far as it is used here: without its exception, and never at once.</summary>
+[Flags]
+internal enum ConfigureAwaitOptions
+{
+    SuppressThrowing = 2,
+    ForceYielding = 4,
+}
+
+/// <summary>Awaits as both of <see cref="ConfigureAwaitOptions"/> say.</summary>
+internal static class TaskOptions
+{
+    public static YieldingAwaitable ConfigureAwait(this Task task, ConfigureAwaitOptions options)
+    {
+        return options == (ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding) ? new YieldingAwaitable(task)
+            : throw new NotSupportedException($"{options}");
+    }
+
+    internal readonly struct YieldingAwaitable(Task task) : INotifyCompletion
+    {
+        public bool IsCompleted => false;
+
+        public YieldingAwaitable GetAwaiter() => this;
+
+        public void OnCompleted(Action continuation) => task.ContinueWith(
+            (_, next) => ((Action)next!)(), continuation, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+        public void GetResult()
+        {
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using Microsoft.Testing.Platform.Builder;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The program of a project in Tests/Targets: it runs its own tests, with the options of <c>dotnet test</c>, and does what <see cref="Program"/> does besides.</summary>
+internal static class TargetRun
+{
+    private static async Task<int> Main(string[] arguments)
+    {
+        if (arguments is not [['-', ..], ..]) return Program.Main(arguments);
+        ITestApplicationBuilder builder = await TestApplication.CreateBuilderAsync(arguments);
+        builder.AddSelfRegisteredExtensions(arguments);
+        using ITestApplication application = await builder.BuildAsync();
+        return await application.RunAsync();
+    }
+}
