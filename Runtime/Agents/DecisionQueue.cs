@@ -26,7 +26,10 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         {
             int at = At(owner, i);
             return new Decision(
-                features.AsSpan(at * observations, observations), seen is null ? -1 : looks[at], taken[at], allowed.AsSpan(at * actions, actions)) { Taken = composed.AsSpan(at * numbers, numbers) };
+                features.AsSpan(at * observations, observations), seen is null ? -1 : looks[at], taken[at], allowed.AsSpan(at * actions, actions))
+            {
+                Taken = composed.AsSpan(at * numbers, numbers),
+            };
         }
     }
 
