@@ -229,7 +229,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public bool TryReadTime(BackendResource timestamp, out long nanoseconds) => ((BackgroundTimestamp)timestamp).TryRead(out nanoseconds);
 
-    /// <summary>From any thread, at any time. A call in progress on another thread ends with <see cref="ObjectDisposedException"/>, and pending work then fails.</summary>
+    /// <summary>From any thread, at any time. A call in progress on another one ends with <see cref="ObjectDisposedException"/>, and pending work then fails.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0) return;
