@@ -61,7 +61,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         }
     }
 
-    /// <summary>Uses the context of a host, which is current.</summary>
+    /// <summary>Uses the current context, which is a host's.</summary>
     public static OpenGLBackend Attach(GL gl)
     {
         ContextIdentity identity = OpenGLRequirements.RequireCurrentContext();

@@ -26,7 +26,7 @@ internal sealed unsafe class OpenGLContext
     /// <param name="gl">The current context, already checked.</param>
     /// <param name="own">The same if it is the device's own; null if it is a host's.</param>
     /// <param name="identity">Its identity.</param>
-    /// <param name="options">Where the driver's messages go.</param>
+    /// <param name="options">The destination of the driver's messages.</param>
     /// <param name="settings">The user's settings.</param>
     public OpenGLContext(GL gl, HeadlessContext? own, ContextIdentity identity, HeadlessOptions options, DeviceSettings settings)
     {
