@@ -109,7 +109,7 @@ internal sealed unsafe class RandomHostState
     /// <summary>The names of the values that <see cref="Read"/> returns, in its order.</summary>
     public IReadOnlyList<string> Names => names;
 
-    /// <summary>Sets everything anew.</summary>
+    /// <summary>Sets everything to new values.</summary>
     public void Apply(ulong seed)
     {
         random = new SeededRandom(seed);
