@@ -113,7 +113,7 @@ public sealed partial class AgentPopulation
         AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
     }
 
-    /// <summary>What a brain knows, as it is now: <see cref="SaveBrain"/> without a file. Waits and allocates; in a running game take a <see cref="BrainReader"/>.</summary>
+    /// <summary>Returns a brain as it is now, like <see cref="SaveBrain"/> without a file. Waits and allocates; in a running game use a <see cref="BrainReader"/>.</summary>
     /// <param name="brain">The index of its agent; 0 where they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
@@ -126,7 +126,7 @@ public sealed partial class AgentPopulation
         return reader.TryTake(out BrainState? state) ? state : throw new InvalidOperationException("The brain could not be read back: the device's context is gone.");
     }
 
-    /// <summary>Makes what reads a brain while the game runs, without a wait. Allocates; the caller disposes it.</summary>
+    /// <summary>Creates a reader for a brain, which reads it in a running game without waiting. Allocates; dispose the reader.</summary>
     /// <param name="brain">The index of its agent; 0 where they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     public BrainReader ReadBrain(int brain)
@@ -136,11 +136,11 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// Gives a brain other knowledge between two Updates, and learning goes on from there: weights, normalization and the scale of values are replaced; the optimizer's state, what was
-    /// collected, random streams and counters stay. The normalization is that of all agents. Waits for nothing where all share one brain; else for the row that the brain lies in.
+    /// Replaces a brain between two Updates, and learning continues from there. Weights, normalization (which all agents share) and the scale of values are replaced; the optimizer's state, collected
+    /// decisions, random streams and counters stay. Does not wait for a shared brain; for brains of their own it waits for the device to read one row.
     /// </summary>
     /// <param name="brain">The index of its agent; 0 where they share one.</param>
-    /// <param name="state">Of the same shape; it is copied.</param>
+    /// <param name="state">A brain of the same shape; it is copied.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="ArgumentException">It has another shape.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>

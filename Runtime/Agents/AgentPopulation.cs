@@ -50,7 +50,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// <summary>Agents that are in it.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Brains that its agents have: one, or as many as there is room for agents.</summary>
+    /// <summary>The number of brains: 1, or one for each place of an agent.</summary>
     public int BrainCount => options.BrainCount;
 
     /// <summary>Most agents at a time.</summary>

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Reads a brain out of a population that runs, without a wait: <see cref="Begin"/> enqueues a copy of it as it is between two Updates, and some frames later <see cref="TryTake"/> has it. For
-/// a brain that all share neither of them allocates, once both have run.
+/// Reads a brain from a running population without waiting: <see cref="Begin"/> enqueues a copy between two Updates, and <see cref="TryTake"/> returns it some frames later. For a shared brain
+/// neither allocates after its first call.
 /// </summary>
 /// <remarks>All calls but Dispose come from the device's thread.</remarks>
 public sealed class BrainReader : IDisposable
@@ -22,10 +22,10 @@ public sealed class BrainReader : IDisposable
         Prepare();
     }
 
-    /// <summary>Whether a copy is under way, or waits to be taken.</summary>
+    /// <summary>Whether a copy is under way or ready to be taken.</summary>
     public bool IsPending => isBegun;
 
-    /// <summary>Enqueues a copy of the brain as it is now; one that was under way is given up. The normalization and the scale of values are those of this moment too.</summary>
+    /// <summary>Enqueues a copy of the brain, its normalization and the scale of its values as they are now. A copy that was under way is given up.</summary>
     /// <exception cref="ObjectDisposedException">The population was disposed.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while Update is under way.</exception>
     public void Begin()
@@ -42,10 +42,10 @@ public sealed class BrainReader : IDisposable
         isBegun = true;
     }
 
-    /// <summary>The brain as it was at <see cref="Begin"/>, once it is there. It is the reader's own, and the next Begin changes it: copy what is to stay.</summary>
-    /// <param name="taken">The brain, or null.</param>
-    /// <returns>Whether it is there; each is taken once.</returns>
-    /// <exception cref="InvalidOperationException">The driver lost it: its context is gone, or the population's learning was changed meanwhile.</exception>
+    /// <summary>Returns the brain as it was at <see cref="Begin"/>, once it has arrived. The object belongs to the reader and changes with the next Begin: copy what you keep.</summary>
+    /// <param name="taken">The brain; null if it has not arrived.</param>
+    /// <returns>Whether it has arrived. Each copy is returned once.</returns>
+    /// <exception cref="InvalidOperationException">The device's context is gone.</exception>
     public bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out BrainState? taken)
     {
         taken = null;
@@ -58,7 +58,7 @@ public sealed class BrainReader : IDisposable
         return true;
     }
 
-    /// <summary>Frees its buffer at the device's next call. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees the buffer at the device's next call. From any thread; a second call does nothing.</summary>
     public void Dispose() => readback?.Dispose();
 
     private void Prepare()

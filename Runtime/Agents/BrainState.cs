@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What one brain knows, in memory: its weights, the normalization of observations that belongs to them, and the scale of its values. <see cref="AgentPopulation.GetBrainState"/> and a
-/// <see cref="BrainReader"/> take it from a population, <see cref="AgentPopulation.SetBrainState"/> gives it to one, and its bytes are those of a file of <see cref="AgentPopulation.SaveBrain"/>, so
-/// that brains travel, are kept and are averaged without a disk and without OpenGL. Nothing in it belongs to a thread.
+/// One brain in memory: its weights, the normalization of observations that belongs to them, and the scale of its values. <see cref="AgentPopulation.GetBrainState"/> and <see cref="BrainReader"/>
+/// read it from a population, and <see cref="AgentPopulation.SetBrainState"/> sets it. Its bytes are those of a file of <see cref="AgentPopulation.SaveBrain"/>, so brains can be sent, stored and averaged
+/// without files and without a device. It is not tied to a thread.
 /// </summary>
 public sealed class BrainState
 {
@@ -19,32 +19,32 @@ public sealed class BrainState
         normalizer = header.NormalizesObservations ? new ObservationNormalizer(header.Observations) : null;
     }
 
-    /// <summary>Numbers that its agents observe.</summary>
+    /// <summary>The number of observations.</summary>
     public int Observations => header.Observations;
 
-    /// <summary>What its actions are.</summary>
+    /// <summary>The actions.</summary>
     public ActionSpec ActionSpec => header.Actions;
 
-    /// <summary>Numbers that it gives: those of its policy, and behind them the value, if it has one.</summary>
+    /// <summary>The number of outputs: those of the policy, followed by the value if there is one.</summary>
     public int Outputs => header.Outputs;
 
-    /// <summary>Hidden units.</summary>
+    /// <summary>The number of hidden units.</summary>
     public int HiddenUnits => header.HiddenUnits;
 
-    /// <summary>Whether it has a value, as the last output.</summary>
+    /// <summary>Whether the last output is a value.</summary>
     public bool EstimatesValues => header.EstimatesValues;
 
-    /// <summary>Whether it knows normalized observations.</summary>
+    /// <summary>Whether observations are normalized.</summary>
     public bool NormalizesObservations => header.NormalizesObservations;
 
-    /// <summary>Its weights and biases: the arrays themselves, to read and to change.</summary>
+    /// <summary>The weights and biases. These are the arrays themselves, and may be changed.</summary>
     public ClassifierParameters Parameters => new(parameters[0], parameters[1], parameters[2], parameters[3]);
 
-    /// <summary>Decisions that stand behind it: those of the population that it was read from.</summary>
+    /// <summary>The number of decisions behind the brain: those of the population that it was read from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public long Decisions { get; set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected 0 decisions or more."); }
 
-    /// <summary>Rows of observations that the normalization has seen; 0 without normalization.</summary>
+    /// <summary>The number of rows of observations in the normalization's statistics; 0 without normalization.</summary>
     public long ObservationCount => normalizer?.Count ?? 0;
 
     /// <summary>The mean of each observation; empty without normalization.</summary>
@@ -53,13 +53,13 @@ public sealed class BrainState
     /// <summary>The sum of the squared differences of each observation from its mean, Σ (x − mean)²; empty without normalization.</summary>
     public ReadOnlySpan<double> ObservationSquares => normalizer is null ? [] : normalizer.Squares;
 
-    /// <summary>The value output v stands for <see cref="ValueMean"/> + <see cref="ValueDeviation"/>·v, in rewards.</summary>
+    /// <summary>A value output v means <see cref="ValueMean"/> + <see cref="ValueDeviation"/>·v, in rewards.</summary>
     public float ValueMean { get; set; }
 
-    /// <summary>See <see cref="ValueMean"/>; 0 as long as nothing is known of rewards.</summary>
+    /// <summary>See <see cref="ValueMean"/>; 0 until rewards are known.</summary>
     public float ValueDeviation { get; set; }
 
-    /// <summary>Its sizes in words, for errors: brains are of one shape where these are equal.</summary>
+    /// <summary>The brain's sizes in words, for error messages.</summary>
     public string Shape
     {
         get
@@ -75,10 +75,10 @@ public sealed class BrainState
 
     internal ObservationNormalizer? Normalizer => normalizer;
 
-    /// <summary>Reads the bytes of a file of one brain, checked as a file is.</summary>
-    /// <param name="bytes">As <see cref="ToBytes"/> gives them, or those of a file of <see cref="AgentPopulation.SaveBrain"/>.</param>
-    /// <param name="name">What an error calls them.</param>
-    /// <exception cref="ModelFileException">They are damaged, or those of several brains.</exception>
+    /// <summary>Reads the bytes of a file with one brain, with the same checks as for a file.</summary>
+    /// <param name="bytes">The result of <see cref="ToBytes"/>, or the content of a file of <see cref="AgentPopulation.SaveBrain"/>.</param>
+    /// <param name="name">What errors call the bytes.</param>
+    /// <exception cref="ModelFileException">The bytes are damaged, or have several brains.</exception>
     public static BrainState Read(byte[] bytes, string name)
     {
         ArgumentNullException.ThrowIfNull(bytes);
@@ -94,8 +94,8 @@ public sealed class BrainState
         return state;
     }
 
-    /// <summary>The bytes of a file that <see cref="Read"/>, <see cref="AgentPopulation.Load"/> and <see cref="AgentPopulation.LoadBrains(string)"/> read.</summary>
-    /// <exception cref="NonFiniteValueException">A number is NaN or infinite: nobody could read them.</exception>
+    /// <summary>Returns the bytes of a file that <see cref="Read"/>, <see cref="AgentPopulation.Load"/> and <see cref="AgentPopulation.LoadBrains(string)"/> read.</summary>
+    /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the bytes could not be read.</exception>
     public byte[] ToBytes()
     {
         RequireFinite();
@@ -107,7 +107,7 @@ public sealed class BrainState
         return stream.ToArray();
     }
 
-    /// <summary>A copy of it.</summary>
+    /// <summary>Returns a copy.</summary>
     public BrainState Copy()
     {
         BrainState copy = new(header);
@@ -115,8 +115,8 @@ public sealed class BrainState
         return copy;
     }
 
-    /// <summary>Becomes the same as another one of its shape. Allocates nothing.</summary>
-    /// <exception cref="ArgumentException">It has another shape.</exception>
+    /// <summary>Copies another brain of the same shape. Does not allocate.</summary>
+    /// <exception cref="ArgumentException">The other brain has another shape.</exception>
     public void CopyFrom(BrainState other)
     {
         RequireShapeOf(other);
@@ -125,20 +125,20 @@ public sealed class BrainState
         (Decisions, ValueMean, ValueDeviation) = (other.Decisions, other.ValueMean, other.ValueDeviation);
     }
 
-    /// <summary>Whether another one has the same sizes, so that one can take the other's place.</summary>
+    /// <summary>Returns whether another brain has the same shape.</summary>
     public bool HasShapeOf(BrainState other)
     {
         ArgumentNullException.ThrowIfNull(other);
         return header == other.header;
     }
 
-    /// <summary>Replaces what is known of observations, and normalizes by it from now on.</summary>
-    /// <param name="count">Rows of observations.</param>
-    /// <param name="means">The mean of each.</param>
-    /// <param name="squares">The sum of each one's squared differences from its mean.</param>
-    /// <exception cref="InvalidOperationException">It normalizes nothing.</exception>
-    /// <exception cref="ArgumentException">There are not as many as observations.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The count or a sum is negative, or a number is none that a file holds.</exception>
+    /// <summary>Replaces the statistics of observations, which the normalization then uses.</summary>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="means">The mean of each observation.</param>
+    /// <param name="squares">The sum of the squared differences of each observation from its mean.</param>
+    /// <exception cref="InvalidOperationException">Observations are not normalized.</exception>
+    /// <exception cref="ArgumentException">A span has another length than the number of observations.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The count or a sum is negative, or a number is not one that a file can hold.</exception>
     public void SetObservations(long count, ReadOnlySpan<double> means, ReadOnlySpan<double> squares)
     {
         if (normalizer is null) throw new InvalidOperationException("The brain knows raw observations: there is nothing to normalize.");

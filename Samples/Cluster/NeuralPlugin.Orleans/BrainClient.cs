@@ -1,11 +1,11 @@
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A game's part in a brain that many servers learn. Call <see cref="Update"/> once a frame, behind the population's own: it reads the brain out of the running population, and gives it versions between two
-/// steps. All that waits runs elsewhere; a cluster that is away changes nothing but that no version comes.
+/// Connects a game's agents to a brain that many servers learn together. Call <see cref="Update"/> once a frame, after the population's: it reads the brain out of the running population and sets new versions
+/// between two training steps. It never waits; while the cluster is away, the only effect is that no new version arrives.
 /// </summary>
 /// <remarks>
-/// What the game learned since its last difference is kept when a version comes: the brain becomes the version, plus what leads from what was sent to what the brain is now.
+/// Progress since the last difference is kept when a version arrives: the brain becomes the version plus the difference between what was sent and what the brain is now.
 /// </remarks>
 public sealed class BrainClient : IAsyncDisposable
 {
@@ -21,13 +21,13 @@ public sealed class BrainClient : IAsyncDisposable
     private bool isLearned;               // since then there were steps, and now there are none
 
     /// <summary>
-    /// Takes part from now on. Allocates, waits for the device, and for nothing of the cluster. The population must learn in the same way for as long, so that its brain keeps its shape.
+    /// Starts to take part. Allocates and waits for the device, but not for the cluster. Do not change the population's way to learn while the client lives: its brain must keep its shape.
     /// </summary>
-    /// <param name="agents">All of them share one brain.</param>
-    /// <param name="grains">Of an Orleans client, which may still be connecting, or of a silo.</param>
+    /// <param name="agents">A population that shares one brain.</param>
+    /// <param name="grains">From an Orleans client, which may still be connecting, or from a silo.</param>
     /// <param name="brain">The brain's name.</param>
-    /// <param name="options">How it takes part; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The agents have brains of their own (see <see cref="IslandClient"/>), or the name is none.</exception>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The agents have brains of their own (see <see cref="IslandClient"/>), or the name is not valid.</exception>
     public BrainClient(AgentPopulation agents, IGrainFactory grains, string brain, BrainClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(agents);
@@ -43,7 +43,7 @@ public sealed class BrainClient : IAsyncDisposable
         sentAt = snapshot.Decisions;
     }
 
-    /// <summary>What a game's reading is for.</summary>
+    /// <summary>What the brain is being read for.</summary>
     private enum Purpose
     {
         None,
@@ -51,11 +51,11 @@ public sealed class BrainClient : IAsyncDisposable
         Adopting,
     }
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>The status.</summary>
     public BrainClientStatus Status => exchange.Status;
 
     /// <summary>
-    /// One frame, behind <see cref="AgentPopulation.Update"/>. Waits for nothing; allocates nothing where no version is adopted.
+    /// Runs one frame; call it after <see cref="AgentPopulation.Update"/>. Never waits, and allocates only in frames that adopt a version.
     /// </summary>
     public void Update()
     {
@@ -101,14 +101,14 @@ public sealed class BrainClient : IAsyncDisposable
         Read(Purpose.Sending);
     }
 
-    /// <summary>Whether what it has read is under way to the cluster, or into what the brain is to become.</summary>
+    /// <summary>Whether a brain that was read is still being sent or merged with a version.</summary>
     public bool IsExchanging => exchange.IsBusy;
 
-    /// <summary>Completes when all that is under way with the cluster has come to an end, and the newest version is known. For tests and tools: a game does not need it.</summary>
-    /// <param name="cancel">Gives it up.</param>
+    /// <summary>Completes when nothing is under way with the cluster and the newest version is known. For tests and tools; games do not need it.</summary>
+    /// <param name="cancel">Cancels the wait.</param>
     public Task SettleAsync(CancellationToken cancel = default) => exchange.SettleAsync(cancel);
 
-    /// <summary>Takes no part any more. What was not sent is not; the population stays as it is. Call it on the device's thread; the task ends when nothing runs any more.</summary>
+    /// <summary>Stops taking part, without sending what is left; the population stays as it is. Call it on the device's thread. The task completes when the client's worker has ended.</summary>
     public async ValueTask DisposeAsync()
     {
         reader.Dispose();

@@ -1,44 +1,44 @@
 namespace NeuralPlugin.Orleans;
 
 /// <summary>A version of a brain.</summary>
-/// <param name="Version">Its number: 1 for the first, and never the same or a smaller one again.</param>
-/// <param name="Brain">The bytes of its file, which <see cref="BrainState.Read"/> reads.</param>
+/// <param name="Version">The version number: 1 for the first, and increasing.</param>
+/// <param name="Brain">The bytes of the brain's file, for <see cref="BrainState.Read"/>.</param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainVersion")]
 public sealed record BrainVersion(long Version, byte[] Brain);
 
 /// <summary>What a server's brain has learned since a version.</summary>
-/// <param name="Sender">The server's name, by which it is counted.</param>
-/// <param name="Sequence">Its number among those of the sender: one that is sent again counts once.</param>
-/// <param name="BaseVersion">The version that it begins at.</param>
+/// <param name="Sender">The server's name; differences are counted by it.</param>
+/// <param name="Sequence">The sender's number for it: a difference that is sent again counts once.</param>
+/// <param name="BaseVersion">The version that it starts from.</param>
 /// <param name="Difference">
 /// The bytes of a brain's file, whose weights are differences, whose statistics are those of the observations since, whose scale of values is that of the server, and whose decisions are those behind it.
 /// </param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainDifference")]
 public sealed record BrainDifference(string Sender, long Sequence, long BaseVersion, byte[] Difference);
 
-/// <summary>What became of a difference that was not refused.</summary>
+/// <summary>The outcome of a difference that was not refused.</summary>
 public enum DifferenceOutcome
 {
     /// <summary>It is in the round.</summary>
     Counted,
 
-    /// <summary>One of this sender is in the round, which has room for one.</summary>
+    /// <summary>The round already has a difference of this sender, and takes one of each.</summary>
     AlreadyCounted,
 
-    /// <summary>The version that it begins at is too old. It was dropped.</summary>
+    /// <summary>The version that it starts from is too old. The difference was dropped.</summary>
     TooOld,
 }
 
 /// <summary>The answer to a difference.</summary>
-/// <param name="Outcome">What became of it.</param>
-/// <param name="Sequence">The number of the sender's difference that is in the round; 0 for none.</param>
-/// <param name="ClosesAs">The version that the round will be.</param>
-/// <param name="ClosesWithin">How long that takes at most.</param>
+/// <param name="Outcome">The outcome.</param>
+/// <param name="Sequence">The number of the sender's difference in the round; 0 for none.</param>
+/// <param name="ClosesAs">The version number that the round will get.</param>
+/// <param name="ClosesWithin">The longest time until then.</param>
 /// <param name="Version">The current version.</param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.DifferenceReceipt")]
 public sealed record DifferenceReceipt(DifferenceOutcome Outcome, long Sequence, long ClosesAs, TimeSpan ClosesWithin, long Version);
 
-/// <summary>What came of one sender.</summary>
+/// <summary>Counts of one sender's differences.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.SenderCounters")]
 public sealed class SenderCounters
 {
@@ -50,7 +50,7 @@ public sealed class SenderCounters
     [Id(1)]
     public long Decisions { get; set; }
 
-    /// <summary>Differences that were dropped, since the version that they begin at was too old.</summary>
+    /// <summary>Differences that were dropped because they started from too old a version.</summary>
     [Id(2)]
     public long TooOld { get; set; }
 
@@ -58,7 +58,7 @@ public sealed class SenderCounters
     [Id(3)]
     public long Refused { get; set; }
 
-    /// <summary>Why the last one was.</summary>
+    /// <summary>The reason of the last refusal.</summary>
     [Id(4)]
     public RefusalReason? LastRefusal { get; set; }
 
@@ -86,20 +86,20 @@ public sealed class SenderCounters
     }
 }
 
-/// <summary>Where a brain stands.</summary>
+/// <summary>The status of a brain.</summary>
 /// <param name="Version">Its current version.</param>
-/// <param name="RoundSenders">Senders in the round that is open.</param>
+/// <param name="RoundSenders">Senders in the open round.</param>
 /// <param name="RoundDecisions">Decisions behind their differences.</param>
-/// <param name="IsWaitingForStorage">Whether a round is complete, and the storage does not take it.</param>
+/// <param name="IsWaitingForStorage">Whether a round is complete but the storage does not accept it.</param>
 /// <param name="Total">The sums of all senders.</param>
-/// <param name="Senders">Each of them; those beyond <see cref="BrainOptions.MostNamedSenders"/> under "(others)".</param>
+/// <param name="Senders">Each sender; those beyond <see cref="BrainOptions.MostNamedSenders"/> under "(others)".</param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainReport")]
 public sealed record BrainReport(
     long Version, int RoundSenders, long RoundDecisions, bool IsWaitingForStorage, SenderCounters Total, Dictionary<string, SenderCounters> Senders);
 
-/// <summary>A brain of an island that is among the best.</summary>
+/// <summary>One of the best brains of all islands.</summary>
 /// <param name="Brain">The bytes of its file.</param>
-/// <param name="Score">What its agents reach with it.</param>
-/// <param name="Sender">Whose island it lives on.</param>
+/// <param name="Score">The score that its agent reaches with it.</param>
+/// <param name="Sender">The island that it comes from.</param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.Champion")]
 public sealed record Champion(byte[] Brain, double Score, string Sender);

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>Something about a brain of the cluster is not as it should be. The current version is as it was.</summary>
+/// <summary>An error about a brain of the cluster. The current version is unchanged.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.BrainException")]
 public abstract class BrainException : Exception
 {
@@ -11,7 +11,7 @@ public abstract class BrainException : Exception
     public string Brain { get; private set; }
 }
 
-/// <summary>There is no brain under a name.</summary>
+/// <summary>No brain has this name.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.UnknownBrainException")]
 public sealed class UnknownBrainException : BrainException
 {
@@ -20,7 +20,7 @@ public sealed class UnknownBrainException : BrainException
     }
 }
 
-/// <summary>A brain is offered under the name of one of another shape.</summary>
+/// <summary>A brain was offered under the name of a brain with another shape.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.BrainShapeException")]
 public sealed class BrainShapeException : BrainException
 {
@@ -30,12 +30,12 @@ public sealed class BrainShapeException : BrainException
     }
 }
 
-/// <summary>What the storage holds of a brain is damaged. Nothing is written over it: servers keep the version that they have, and an operator may call <see cref="IBrainGrain.Recover"/>.</summary>
+/// <summary>The stored record of a brain is damaged. It is not overwritten: servers keep their version, and an operator may call <see cref="IBrainGrain.Recover"/>.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.StoredBrainException")]
 public sealed class StoredBrainException : BrainException
 {
     internal StoredBrainException(string brain, string problem) : base(
-        brain, $"The brain '{brain}' cannot be read from the storage: {problem} Bring the stored record back from a backup, or publish the version before it again (IBrainGrain.Recover).")
+        brain, $"The brain '{brain}' cannot be read from the storage: {problem} Restore the record from a backup, or publish the previous version again (IBrainGrain.Recover).")
     {
     }
 }
@@ -43,7 +43,7 @@ public sealed class StoredBrainException : BrainException
 /// <summary>Why a difference was refused.</summary>
 public enum RefusalReason
 {
-    /// <summary>Its bytes are those of no brain's file.</summary>
+    /// <summary>The bytes are not those of a brain's file.</summary>
     Damaged,
 
     /// <summary>It has other sizes than the brain.</summary>
@@ -58,14 +58,14 @@ public enum RefusalReason
     /// <summary>It claims no decision, or more than <see cref="BrainOptions.MostDecisions"/>.</summary>
     Decisions,
 
-    /// <summary>It begins at a version that was never published.</summary>
+    /// <summary>It starts from a version that was never published.</summary>
     UnknownVersion,
 
-    /// <summary>It has no sender, or one whose name is too long.</summary>
+    /// <summary>The sender's name is empty or too long.</summary>
     Sender,
 }
 
-/// <summary>A difference was refused, and counted by its sender.</summary>
+/// <summary>A difference was refused. Refusals are counted by sender.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.DifferenceRefusedException")]
 public sealed class DifferenceRefusedException : BrainException
 {
@@ -76,11 +76,11 @@ public sealed class DifferenceRefusedException : BrainException
         Reason = reason;
     }
 
-    /// <summary>Who had sent it.</summary>
+    /// <summary>The sender.</summary>
     [Id(0)]
     public string Sender { get; private set; }
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     [Id(1)]
     public RefusalReason Reason { get; private set; }
 }

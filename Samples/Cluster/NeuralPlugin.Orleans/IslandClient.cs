@@ -1,29 +1,29 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>How an island takes part.</summary>
+/// <summary>Options of an <see cref="IslandClient"/>.</summary>
 public sealed record IslandClientOptions
 {
     /// <summary>The island's name.</summary>
     public string Server { get; init; } = $"{Environment.MachineName}-{Guid.NewGuid():N}";
 
-    /// <summary>Its best is shown each time so many decisions more were made by all its agents.</summary>
+    /// <summary>The number of decisions of all agents between two exchanges.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public long EveryDecisions { get; init => field = value > 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected 1 decision or more."); } = 100_000;
 
-    /// <summary>Each weight of a brain that comes is changed by up to this share of itself, so that islands do not become the same: 0 for not at all.</summary>
+    /// <summary>Each weight of an adopted brain changes by up to this share of itself, so that islands stay different. 0 for no change.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1].</exception>
     public double Perturbation { get; init => field = value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected a share from 0 to 1."); }
 
-    /// <summary>Chooses these changes.</summary>
+    /// <summary>The seed of these changes.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>How long it waits after a failure of the cluster.</summary>
+    /// <summary>The delay after a failed call.</summary>
     public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>
-/// An island: agents with brains of their own, of which the best is shown to the other islands, and the worst gives way to a better one of theirs. Call <see cref="Update"/> once a frame, behind the
-/// population's own. It waits for nothing of the cluster; the frame in which a brain comes waits for the row of the device that it lies in, and it and the one that reads the best allocate.
+/// An island: agents with brains of their own. The best brain is submitted to the other islands, and the worst is replaced by a better one of theirs. Call <see cref="Update"/> once a frame, after the
+/// population's. It never waits for the cluster. The frame that adopts a brain waits for the device to read one row; that frame and the one that reads the best brain allocate.
 /// </summary>
 public sealed class IslandClient : IAsyncDisposable
 {
@@ -40,13 +40,13 @@ public sealed class IslandClient : IAsyncDisposable
     private long lastDecisions;
     private DateTime retryAt;
 
-    /// <summary>Takes part from now on.</summary>
-    /// <param name="agents">With brains of their own.</param>
-    /// <param name="grains">Of an Orleans client or a silo.</param>
+    /// <summary>Starts to take part.</summary>
+    /// <param name="agents">A population with brains of their own.</param>
+    /// <param name="grains">From an Orleans client or a silo.</param>
     /// <param name="brain">The name of the islands' brains.</param>
-    /// <param name="score">What the agent of an index reaches: the mean reward of its last episodes, for one. NaN where it is not known, so that its brain is neither shown nor replaced.</param>
-    /// <param name="options">How it takes part; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The agents share a brain (see <see cref="BrainClient"/>), or the name is none.</exception>
+    /// <param name="score">The score of an agent by its index, for example the mean reward of its last episodes. NaN if unknown: its brain is then neither submitted nor replaced.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The agents share a brain (see <see cref="BrainClient"/>), or the name is not valid.</exception>
     public IslandClient(AgentPopulation agents, IGrainFactory grains, string brain, Func<int, double> score, IslandClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(agents);
@@ -61,16 +61,16 @@ public sealed class IslandClient : IAsyncDisposable
         lastDecisions = agents.Progress.Decisions;
     }
 
-    /// <summary>Brains that have come from other islands.</summary>
+    /// <summary>The number of brains adopted from other islands.</summary>
     public long Adopted { get; private set; }
 
-    /// <summary>What went wrong last; null for nothing.</summary>
+    /// <summary>The last error; null for none.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Whether its best is under way.</summary>
+    /// <summary>Whether an exchange is under way.</summary>
     public bool IsExchanging => exchanging is { IsCompleted: false };
 
-    /// <summary>One frame, behind <see cref="AgentPopulation.Update"/>.</summary>
+    /// <summary>Runs one frame; call it after <see cref="AgentPopulation.Update"/>.</summary>
     public void Update()
     {
         if (exchanging is { IsCompleted: true })
@@ -96,7 +96,7 @@ public sealed class IslandClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes no part any more.</summary>
+    /// <summary>Stops taking part.</summary>
     public async ValueTask DisposeAsync()
     {
         reader?.Dispose();
