@@ -113,6 +113,52 @@ public sealed partial class AgentPopulation
         AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
     }
 
+    /// <summary>What a brain knows, as it is now: <see cref="SaveBrain"/> without a file. Waits and allocates; in a running game take a <see cref="BrainReader"/>.</summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public BrainState GetBrainState(int brain)
+    {
+        using BrainReader reader = ReadBrain(brain);
+        reader.Begin();
+        device.Finish();
+        device.Update();
+        return reader.TryTake(out BrainState? state) ? state : throw new InvalidOperationException("The brain could not be read back: the device's context is gone.");
+    }
+
+    /// <summary>Makes what reads a brain while the game runs, without a wait. Allocates; the caller disposes it.</summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    public BrainReader ReadBrain(int brain)
+    {
+        RequireBrain(brain);
+        return new BrainReader(this, brain);
+    }
+
+    /// <summary>
+    /// Gives a brain other knowledge between two Updates, and learning goes on from there: weights, normalization and the scale of values are replaced; the optimizer's state, what was
+    /// collected, random streams and counters stay. The normalization is that of all agents. Waits for nothing where all share one brain; else for the row that the brain lies in.
+    /// </summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="state">Of the same shape; it is copied.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="ArgumentException">It has another shape.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void SetBrainState(int brain, BrainState state)
+    {
+        RequireBrain(brain);
+        RequireBetweenUpdates(nameof(SetBrainState));
+        ArgumentNullException.ThrowIfNull(state);
+        AgentStateHeader ours = State.HeaderOfOne;
+        if (state.Header != ours) throw new ArgumentException($"The brains of this population have {new BrainState(ours).Shape}, but got one of {state.Shape}.", nameof(state));
+        state.RequireFinite();
+        if (mind.Brains.AreOwn) mind.Brains.SetParameters(brain, state.Parameters);
+        else mind.Brains.Restore(new BrainsContent(state.Arrays, Standing: null));
+        mind.Trainer.Normalizer?.CopyFrom(state.Normalizer!);
+        mind.Trainer.SetScale(brain, new ValueScale(state.ValueMean, state.ValueDeviation));
+    }
+
     /// <summary>
     /// Writes a brain as an ONNX model of operator set 17, for other engines and tools. Its inputs are <c>observations</c> [batch × observations], raw, since the normalization is inside, and
     /// <c>allowed</c> [batch × actions], 1 for what an agent may do and 0 for what not; its outputs <c>logits</c> and <c>probabilities</c> [batch × actions], the latter over what is allowed, and
@@ -133,6 +179,8 @@ public sealed partial class AgentPopulation
         ValueScale scale = mind.Trainer.ScaleOf(brain);
         WholeFile.Write(path, AgentOnnxModel.Of(mind.Options, GetBrain(brain), mind.Trainer.Normalizer, scale).WriteTo);
     }
+
+    internal AgentMind Mind => mind;
 
     internal PopulationState State => new(mind, agents, episodes);
 

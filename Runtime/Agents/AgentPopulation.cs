@@ -50,6 +50,9 @@ public sealed partial class AgentPopulation : IDisposable
     /// <summary>Agents that are in it.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Brains that its agents have: one, or as many as there is room for agents.</summary>
+    public int BrainCount => options.BrainCount;
+
     /// <summary>Most agents at a time.</summary>
     public int Capacity => options.Capacity;
 
@@ -260,7 +263,7 @@ public sealed partial class AgentPopulation : IDisposable
 
     internal ObservationNormalizer? Normalizer => mind.Trainer.Normalizer;
 
-    private void RequireBetweenUpdates(string call)
+    internal void RequireBetweenUpdates(string call)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called by an agent's script, while Update was under way. Call it between two Updates, from the game's loop.");

@@ -64,6 +64,9 @@ public sealed class NetworkParameter
     /// <summary>Reads its rows from a readback of all matrices of the network.</summary>
     internal float[] ReadFrom(Readback readback) => ReadFrom(readback, MatrixNumber);
 
+    /// <summary>The same, into an array that is there.</summary>
+    internal void ReadFrom(Readback readback, float[] values) => readback.Read(MatrixNumber, values, firstRow);
+
     /// <summary>Reads its rows from one matrix of the same shape in a readback.</summary>
     internal float[] ReadFrom(Readback readback, int matrix)
     {

@@ -300,6 +300,12 @@ public sealed class NetworkPopulation : IDisposable
             new EnqueuedStanding(steps, [.. Enumerable.Range(1, states).Select(i => parameters.Unpack(readback, first + i))], workspace.RatesOf(readback, first + states + 1)));
     }
 
+    /// <summary>What <see cref="ReadMember"/> needs to be read back, as it is now.</summary>
+    internal MatrixTexture WeightTexture => parameters.WeightTexture;
+
+    /// <summary>One member's parameters from a later readback of <see cref="WeightTexture"/>, into the four arrays of <see cref="ClassifierParameters"/>.</summary>
+    internal void ReadMember(Readback readback, int member, float[][] into) => parameters.Unpack(readback, member, into);
+
     /// <summary>Replaces all members' parameters and, if given, their training state.</summary>
     internal void Restore(float[][] values, EnqueuedStanding? standing)
     {

@@ -102,6 +102,16 @@ internal sealed class PopulationParameters : IDisposable
     /// <summary>The current weights and each matrix of the optimizer's state.</summary>
     public IEnumerable<MatrixTexture> CommittedTextures => [weights.CommittedTexture, .. state.Select(matrix => matrix.CommittedTexture)];
 
+    /// <summary>The weights, as they are now.</summary>
+    public MatrixTexture WeightTexture => weights.CommittedTexture;
+
+    /// <summary>One member's of a readback of the weights.</summary>
+    public void Unpack(Readback readback, int member, float[][] into)
+    {
+        readback.Read(0, row, kernels.RowOf(member));
+        ForEach(member, new ClassifierParameters(into[0], into[1], into[2], into[3]), (array, i, column) => array[i] = row[column]);
+    }
+
     /// <summary>Matrices in the optimizer's state.</summary>
     public int StateCount => state.Length;
 
@@ -125,7 +135,7 @@ internal sealed class PopulationParameters : IDisposable
     }
 
     /// <summary>Replaces the weights of all members and, if given, the optimizer's state.</summary>
-    /// <param name="parameters">In the form of <see cref="Unpack"/>.</param>
+    /// <param name="parameters">In the form of <see cref="Unpack(Readback, int)"/>.</param>
     /// <param name="moments">As above for each matrix of the state; empty to leave it.</param>
     /// <param name="steps">The step count at that point.</param>
     public void WriteAll(float[][] parameters, float[][][] moments, long steps)
