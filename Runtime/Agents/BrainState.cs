@@ -22,8 +22,11 @@ public sealed class BrainState
     /// <summary>Numbers that its agents observe.</summary>
     public int Observations => header.Observations;
 
-    /// <summary>Actions that it chooses from.</summary>
-    public int Actions => header.Actions;
+    /// <summary>Its agents' actions.</summary>
+    public ActionSpec ActionSpec => header.Actions;
+
+    /// <summary>Outputs of its network: logits of discrete actions, means and logarithms of deviations of continuous ones and, last, the value if it estimates one.</summary>
+    public int Outputs => header.Outputs;
 
     /// <summary>Hidden units.</summary>
     public int HiddenUnits => header.HiddenUnits;
@@ -62,7 +65,7 @@ public sealed class BrainState
         get
         {
             string seen = header.TextureWidth > 0 ? $", a texture of {header.TextureWidth} × {header.TextureHeight} × {header.TextureChannels}" : "";
-            return $"{Observations} {(NormalizesObservations ? "normalized" : "raw")} observations{seen}, {HiddenUnits} hidden units, {Actions} actions {(EstimatesValues ? "with" : "without")} a value";
+            return $"{Observations} {(NormalizesObservations ? "normalized" : "raw")} observations{seen}, {HiddenUnits} hidden units, {ActionSpec} {(EstimatesValues ? "with" : "without")} a value";
         }
     }
 

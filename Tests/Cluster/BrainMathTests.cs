@@ -161,8 +161,8 @@ internal sealed class BrainMathTests
 
     private static double ValueOf(BrainState brain, double[] hidden)
     {
-        int outputs = brain.Actions + 1;
-        double output = brain.Parameters.OutputBiases[^1] + hidden.Select((unit, i) => unit * brain.Parameters.OutputWeights[(i * outputs) + brain.Actions]).Sum();
+        int outputs = brain.Outputs;
+        double output = brain.Parameters.OutputBiases[^1] + hidden.Select((unit, i) => unit * brain.Parameters.OutputWeights[(i * outputs) + outputs - 1]).Sum();
         return brain.ValueMean + (brain.ValueDeviation * output);
     }
 

@@ -108,7 +108,7 @@ internal static class BrainMath
 
     /// <summary>Whether a number belongs to the value output: the last column of the last layer.</summary>
     public static bool IsOfValue(BrainState brain, int array, int index) =>
-        brain.EstimatesValues && array >= 2 && index % (brain.Actions + 1) == brain.Actions;
+        brain.EstimatesValues && array >= 2 && index % brain.Outputs == brain.Outputs - 1;
 
     /// <summary>The scale that a difference is in.</summary>
     private static (float Mean, float Deviation) ScaleOf(BrainState from, BrainState to) =>
