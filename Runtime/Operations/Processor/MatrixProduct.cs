@@ -15,6 +15,9 @@ internal static unsafe class MatrixProduct
     /// <summary>Multiplications and additions of a line of a kernel, at most: a tenth of a millisecond.</summary>
     public const int PieceOperations = 14_000_000;
 
+    /// <summary>What a line of a kernel takes at most, in the tests' shapes.</summary>
+    public const double MostMilliseconds = 0.2;
+
     /// <summary>The widest panel that any machine's tile has.</summary>
     public const int MostColumns = 32;
 
