@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -43,6 +44,32 @@ internal sealed partial class DocumentationTests
         }
     }
 
+    /// <summary>What the package shows of its members is about those that its users see.</summary>
+    [Test]
+    [Category(Categories.Once)]
+    public void TheDocumentationIsOfPublicMembersAlone()
+    {
+        string assembly = typeof(NeuralDevice).Assembly.Location;
+        CSharpCompilation compilation = CSharpCompilation.Create("Members", references: References());
+        string[] documented = [.. XDocument.Load(Path.ChangeExtension(assembly, ".xml")).Descendants("member").Select(member => (string)member.Attribute("name")!)];
+        Assert.That(documented.Where(name => !IsPublic(DocumentationCommentId.GetFirstSymbolForDeclarationId(name, compilation))), Is.Empty);
+        Assert.That(typeof(NeuralDevice).Assembly.GetExportedTypes().Select(type => $"T:{type.FullName!.Replace('+', '.')}"), Is.SubsetOf(documented));
+    }
+
+    private static bool IsPublic(ISymbol? symbol)
+    {
+        if (symbol is null) return false;
+        for (; symbol is not INamespaceSymbol; symbol = symbol.ContainingSymbol)
+        {
+            if (symbol.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Protected or Accessibility.ProtectedOrInternal)) return false;
+        }
+
+        return true;
+    }
+
+    private static IEnumerable<MetadataReference> References() => ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+        .Select(assembly => MetadataReference.CreateFromFile(assembly));
+
     private static string[] BlocksOf(string page) => [.. CodeBlocks().Matches(File.ReadAllText(Repository.PathOf(Path.Combine("Documentation~", page))))
         .Select(match => match.Groups["code"].Value)];
 
@@ -58,11 +85,10 @@ internal sealed partial class DocumentationTests
 
     private static MethodInfo Compile(string page, CompilationUnitSyntax program)
     {
-        string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
         CSharpCompilation compilation = CSharpCompilation.Create(
             $"Documentation.{Path.GetFileNameWithoutExtension(page)}",
             [CSharpSyntaxTree.ParseText(ImplicitUsings), CSharpSyntaxTree.ParseText(program.ToFullString())],
-            assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
+            References(),
             new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
         using MemoryStream image = new();
         EmitResult result = compilation.Emit(image);

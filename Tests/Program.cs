@@ -25,7 +25,10 @@ internal static class Program
                     PrintThreads(new HeadlessOptions { HoldWorkers = bool.Parse(held) });
                     return 0;
                 case ["train"]:
-                    Console.WriteLine(HashOfTrainedWeights());
+                    using (NeuralDevice device = NeuralDevice.CreateHeadless()) Console.WriteLine(TrainingRun.HashOfWeights(device, capacity: 1));
+                    return 0;
+                case ["train-in-background"]:
+                    using (NeuralDevice device = NeuralDevice.CreateInBackground()) Console.WriteLine(TrainingRun.HashOfWeights(device, capacity: 1));
                     return 0;
                 case ["attach"]:
                     using (HostContext host = new(major: 3, minor: 3))
@@ -45,7 +48,7 @@ internal static class Program
                     return 0;
                 default:
                     Console.Error.WriteLine(
-                        "Run the tests with Tests/run. As a program: tests CLASS... | device | workers HELD | train | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
+                        "Run the tests with Tests/run. As a program: tests CLASS... | device | workers HELD | train | train-in-background | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
                     return 2;
             }
         }
@@ -111,13 +114,6 @@ internal static class Program
 
         GC.Collect();
         GC.WaitForPendingFinalizers();
-    }
-
-    /// <summary>A few steps of every kind of update, and the hash of the bits that came out.</summary>
-    private static string HashOfTrainedWeights()
-    {
-        using NeuralDevice device = NeuralDevice.CreateHeadless();
-        return TrainingRun.HashOfWeights(device, capacity: 1);
     }
 }
 

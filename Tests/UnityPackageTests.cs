@@ -95,6 +95,7 @@ internal sealed partial class UnityPackageTests
         HashSet<string> present = [.. Assemblies.Select(name => Path.GetFileNameWithoutExtension(name)), "netstandard"];
         foreach (string name in Assemblies)
             Assert.That(ReferencesOf(files[name]).Where(reference => !present.Contains(reference) && !InNetStandard().IsMatch(reference)), Is.Empty, name);
+        Assert.That(present.Where(name => InNetStandard().IsMatch(name)), Is.Empty, "Unity has them, and takes no second one");
         Assert.That(ReferencesOf(files["Runtime/NeuralPlugin.dll"]), Does.Contain("netstandard").And.Not.Contain("System.Runtime"));
     }
 
@@ -115,7 +116,7 @@ internal sealed partial class UnityPackageTests
     [GeneratedRegex("^guid: (?<id>[0-9a-f]{32})$", RegexOptions.Multiline)]
     private static partial Regex Guid();
 
-    /// <summary>Facades of types that .NET Standard 2.1 has itself.</summary>
-    [GeneratedRegex(@"^System[.](Memory|Numerics[.]Vectors)$")]
+    /// <summary>What .NET Standard 2.1 has itself, in Unity too (since 2021.2).</summary>
+    [GeneratedRegex(@"^System[.](Buffers|Memory|Numerics[.]Vectors|Threading[.]Tasks[.]Extensions)$")]
     private static partial Regex InNetStandard();
 }

@@ -83,8 +83,8 @@ internal interface IComputeBackend : IDisposable
     /// <exception cref="NotSupportedException">The backend has no such kernel.</exception>
     CompiledKernel GetKernel(Dispatch dispatch);
 
-    /// <summary>Begins to compile a kernel, if nobody has; false if it was compiled inside the call.</summary>
-    bool StartCompiling(KernelSource source);
+    /// <summary>Begins to compile the kernel of a dispatch, if nobody has; false if it was compiled inside the call.</summary>
+    bool StartCompiling(Dispatch dispatch);
 
     /// <summary>Whether <see cref="GetKernel"/> would not wait.</summary>
     bool IsCompiled(KernelSource source);
@@ -109,12 +109,8 @@ internal interface IComputeBackend : IDisposable
     /// <exception cref="DeviceLimitException">There is no memory for it.</exception>
     BackendResource CreateReadBuffer(long bytes);
 
-    /// <summary>
-    /// Enqueues the copy of matrices, or of their first rows, into a buffer, each where it lies behind the whole ones before it, and a
-    /// fence behind the copy.
-    /// </summary>
-    /// <returns>The fence.</returns>
-    nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer);
+    /// <summary>Enqueues the copy of the first bytes of a matrix into a buffer. It is there when a fence behind it was passed, which is the next call.</summary>
+    void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset);
 
     /// <summary>Sets a fence after all that was enqueued.</summary>
     nint InsertFence();

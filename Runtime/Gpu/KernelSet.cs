@@ -72,6 +72,9 @@ internal sealed class WarmUpRun
 
     public bool IsDone { get; set; }
 
+    /// <summary>What is compiled and run; null while it is not to be.</summary>
+    public Dispatch? Dispatch { get; set; }
+
     /// <summary>The kernel in one workgroup, on other matrices and textures, with no rows and all sizes zero: it does next to nothing.</summary>
     public Dispatch On(Func<OperandKind, Operand> textures)
     {

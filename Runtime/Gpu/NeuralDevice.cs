@@ -14,6 +14,12 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class NeuralDevice : IDisposable
 {
+    /// <summary>The environment variable that chooses <see cref="KernelCacheFolder"/> for devices made from then on: a folder, or <c>off</c>.</summary>
+    public const string KernelCacheVariable = "NEURALPLUGIN_KERNEL_CACHE";
+
+    /// <summary>Of the thread of a device that has one.</summary>
+    private const string ThreadName = "NeuralPlugin";
+
     private readonly WarmUpQueue warmUp;
     private NeuralDevice? processor;
     private byte[] staging = [];
@@ -56,6 +62,18 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
+    /// The folder of compiled kernels, so that the next start with the same driver compiles nothing; null for none. By default NeuralPlugin/kernels in the
+    /// user's cache folder, or what the environment variable <see cref="KernelCacheVariable"/> says: a folder, or <c>off</c>. Kernels compiled from then on are saved
+    /// there, some kilobytes each, when they are first needed; the newest 1,024 are kept. If the folder cannot be written to, nothing is saved. The processor
+    /// compiles nothing.
+    /// </summary>
+    public string? KernelCacheFolder
+    {
+        get => Backend.Settings.KernelCacheFolder;
+        set => Backend.Settings.KernelCacheFolder = value;
+    }
+
+    /// <summary>
     /// Reads the driver's errors where each call or frame begins and ends, and throws <see cref="OpenGLErrorException"/> if there
     /// is one: at the beginning it is the host's, at the end ours. For finding mistakes: reading waits for the driver, and
     /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on. A context
@@ -73,7 +91,7 @@ public sealed class NeuralDevice : IDisposable
     internal bool IsBehind => Backend.IsBehind;
 
     /// <summary>A device on the processor that lives as long as this one, for what is better off there. Made when it is first asked for.</summary>
-    internal NeuralDevice ProcessorBeside => processor ??= CreateOnProcessor();
+    internal NeuralDevice ProcessorBeside => processor ??= CreateOnProcessor(new ProcessorOptions { Background = Backend is BackgroundBackend });
 
     /// <summary>What probes have found: whether a shape is better off there.</summary>
     internal Dictionary<string, bool> Placements { get; } = [];
@@ -103,16 +121,38 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
+    /// Makes a device with a thread of its own, which makes a context as <see cref="CreateHeadless"/> does, has it current, and makes all calls of OpenGL. So it
+    /// touches neither the game's context nor any thread of the game, and serves a game that draws with something else: Vulkan, Direct3D, an older OpenGL.
+    /// </summary>
+    /// <remarks>
+    /// Calls hand over copies and return; what they ask for comes some frames later, with the same bits as on a device of <see cref="CreateHeadless"/>. Those
+    /// that wait by their own words (<c>TrainBatch</c>, <c>Predict</c>, <c>GetParameters</c>) wait for the thread too, and so does whatever makes networks, sets of samples and
+    /// trainers. The calls may come from any thread, but from one at a time; one that comes while another thread is inside a call or a frame throws
+    /// <see cref="InvalidOperationException"/>. What fails over there, the loss of the context included, is thrown by the next call. Textures of a game are refused
+    /// (<see cref="NotSupportedException"/>), since they belong to its context. <see cref="Dispose"/> may come from any thread, at any time, and ends the thread behind the command that it is at;
+    /// a device that is only dropped keeps its thread.
+    /// </remarks>
+    /// <param name="options">Another driver, a debug context, whose messages come on the thread of the device; null for none of it.</param>
+    /// <exception cref="DeviceNotSupportedException">
+    /// No EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// </exception>
+    public static NeuralDevice CreateInBackground(HeadlessOptions? options = null)
+    {
+        HeadlessOptions chosen = options ?? new HeadlessOptions();
+        return new NeuralDevice(new BackgroundBackend(() => OpenGLBackend.CreateHeadless(chosen), ThreadName, new ProcessorOptions().SpinTime));
+    }
+
+    /// <summary>
     /// Makes the device that is likely the fastest here: an OpenGL context of its own on a graphics card where there is one, else the processor, as
-    /// <see cref="CreateOnProcessor"/>. It takes a software driver of OpenGL, which is a slow way to the processor, only where the environment asks for one
+    /// <see cref="CreateOnProcessor"/>. With <see cref="ProcessorOptions.Background"/> either has a thread of its own, as <see cref="CreateInBackground"/>. It takes a software driver of OpenGL, which is a slow way to the processor, only where the environment asks for one
     /// (<see cref="HeadlessOptions.PlatformVariable"/>).
     /// </summary>
-    /// <param name="options">For the processor; null for one thread a processor, at most 8.</param>
+    /// <param name="options">For the processor, and whether beside the game; null for one thread a processor, at most 8, inside the calls.</param>
     public static NeuralDevice Create(ProcessorOptions? options = null)
     {
         try
         {
-            NeuralDevice device = CreateHeadless();
+            NeuralDevice device = options is { Background: true } ? CreateInBackground() : CreateHeadless();
             if (!device.Limits.IsSoftware || Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable) is { Length: > 0 }) return device;
             device.Dispose();
         }
@@ -140,7 +180,7 @@ public sealed class NeuralDevice : IDisposable
     {
         ProcessorOptions chosen = options ?? new ProcessorOptions();
         return new NeuralDevice(chosen.Background
-            ? new BackgroundBackend(() => new ProcessorBackend(chosen), "NeuralPlugin", chosen.SpinTime) : new ProcessorBackend(chosen));
+            ? new BackgroundBackend(() => new ProcessorBackend(chosen), ThreadName, chosen.SpinTime) : new ProcessorBackend(chosen));
     }
 
     /// <summary>

@@ -53,7 +53,15 @@ internal sealed class Readback : IFenced, IDisposable
     public void Start(IReadOnlyList<MatrixTexture> textures, int rows = int.MaxValue)
     {
         if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
-        Fence = device.Backend.StartReading(textures, rows, buffer);
+        nint offset = 0;
+        for (int i = 0; i < textures.Count; i++)
+        {
+            MatrixTexture matrix = textures[i];
+            device.Backend.CopyToBuffer(matrix.Storage, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)), buffer, offset);
+            offset += matrix.OffsetOf(matrix.Shape.Rows);
+        }
+
+        Fence = device.Backend.InsertFence();
         Status = ReadbackStatus.Pending;
         device.Readbacks.Add(this);
     }

@@ -29,6 +29,7 @@ internal sealed class WarmUpQueue(NeuralDevice device)
                 if (!isKept)
                 {
                     run.IsDone = false;
+                    run.Dispatch = run.On(OperandOf);   // now, since a device may be busy once it compiles
                     queue.Add(known[run.Key] = run);
                 }
 
@@ -45,20 +46,21 @@ internal sealed class WarmUpQueue(NeuralDevice device)
     {
         if (queue.Count == 0) return;
         bool inBackground = true;
-        while (inBackground && started < queue.Count) inBackground = device.Backend.StartCompiling(queue[started++].Program);
+        while (inBackground && started < queue.Count) inBackground = device.Backend.StartCompiling(queue[started++].Dispatch!);
         WarmUpRun next = queue[0];
         if (!device.Backend.IsCompiled(next.Program)) return;
         queue.RemoveAt(0);
         started--;
         try
         {
-            single[0] = next.On(OperandOf);
+            single[0] = next.Dispatch!;
             single[0].Kernel = device.GetKernel(single[0]);
             device.Run(single, rows: 0);
         }
         finally
         {
             next.IsDone = true;
+            next.Dispatch = null;
             if (queue.Count == 0) DropOperands();
         }
     }

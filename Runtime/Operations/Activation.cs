@@ -2,12 +2,12 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A layer that applies one function to each element: y = f(x). Its derivative is a function of its output, dx = f'(x)·dy =
-/// g(dy, y), so that the layer before it need not store x. On the GPU it is an include with <c>activate</c> and
-/// <c>gradientFromOutput</c>, which kernels of the layers beside it take along.
+/// g(dy, y), so the layer before it need not store x. On the GPU it is an include with <c>activate</c> and
+/// <c>gradientFromOutput</c>, which the kernels of adjacent layers include.
 /// </summary>
 /// <remarks>
-/// Every activation keeps f(0) = 0, since the padding of a matrix goes through it and stays zero, and f(NaN) = NaN, so that a loss that is not
-/// finite is noticed.
+/// Every activation keeps f(0) = 0, because the zero padding of a matrix passes through it and must stay zero, and f(NaN) = NaN, so that
+/// a non-finite loss is noticed.
 /// </remarks>
 public abstract class Activation : Layer
 {
@@ -15,10 +15,10 @@ public abstract class Activation : Layer
     {
     }
 
-    /// <summary>What slot ACTIVATION of a kernel includes.</summary>
+    /// <summary>The include for a kernel's slot ACTIVATION.</summary>
     internal abstract string Include { get; }
 
-    /// <summary>The include's counterpart on the processor: y = f(x) in place. Zero, which paddings are, stays zero.</summary>
+    /// <summary>The include's counterpart on the processor: y = f(x) in place. Zero, and so padding, stays zero.</summary>
     internal abstract void Activate(Span<float> values);
 
     /// <summary>dx = g(dy, y) in place.</summary>

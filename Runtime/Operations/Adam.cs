@@ -8,20 +8,20 @@ namespace NeuralPlugin;
 /// </summary>
 /// <remarks>Source: Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.</remarks>
 /// <param name="LearningRate">The factor of each step.</param>
-/// <param name="Beta1">The share of the gradients' running mean that stays, in [0, 1).</param>
-/// <param name="Beta2">The share of the squared gradients' running mean that stays, in [0, 1).</param>
-/// <param name="Epsilon">What keeps the quotient finite; at least 1.1754944E-38.</param>
+/// <param name="Beta1">The share of the gradients' running mean that each step keeps, in [0, 1).</param>
+/// <param name="Beta2">The share of the squared gradients' running mean that each step keeps, in [0, 1).</param>
+/// <param name="Epsilon">Keeps the quotient finite; at least 1.1754944E-38.</param>
 public sealed record Adam(float LearningRate = 0.001f, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f) : Optimizer(LearningRate)
 {
-    /// <summary>The share of the gradients' running mean that stays, in [0, 1).</summary>
+    /// <summary>The share of the gradients' running mean that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Beta1 { get; init => field = RequireBeta(value, nameof(Beta1)); } = RequireBeta(Beta1, nameof(Beta1));
 
-    /// <summary>The share of the squared gradients' running mean that stays, in [0, 1).</summary>
+    /// <summary>The share of the squared gradients' running mean that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Beta2 { get; init => field = RequireBeta(value, nameof(Beta2)); } = RequireBeta(Beta2, nameof(Beta2));
 
-    /// <summary>What keeps the quotient finite; at least 1.1754944E-38.</summary>
+    /// <summary>Keeps the quotient finite; at least 1.1754944E-38.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below the smallest normal number, NaN or infinite.</exception>
     public float Epsilon { get; init => field = RequireEpsilon(value); } = RequireEpsilon(Epsilon);
 

@@ -5,33 +5,33 @@ namespace NeuralPlugin;
 /// <summary>
 /// Adam with decoupled weight decay: m' = Beta1·m + (1 − Beta1)·g; v' = Beta2·v + (1 − Beta2)·g²;
 /// w' = w − LearningRate · ((m' / (1 − Beta1ᵗ)) / (√(v' / (1 − Beta2ᵗ)) + Epsilon) + WeightDecay·w), with t the step from 1, m and v from 0.
-/// The decay is no part of the gradient, so the moments do not scale it. It acts on every parameter, the biases included.
+/// The decay is not part of the gradient, so the moments do not scale it. It acts on every parameter, including the biases.
 /// </summary>
 /// <remarks>
-/// Source: Loshchilov and Hutter, 2019, "Decoupled Weight Decay Regularization", algorithm 2, in the form that PyTorch's AdamW has: the
-/// learning rate multiplies the decay too. The paper's λ is LearningRate·WeightDecay where its schedule multiplier is 1.
+/// Source: Loshchilov and Hutter, 2019, "Decoupled Weight Decay Regularization", algorithm 2, in the form of PyTorch's AdamW: the
+/// learning rate also multiplies the decay. The paper's λ is LearningRate·WeightDecay when its schedule multiplier is 1.
 /// </remarks>
 /// <param name="LearningRate">The factor of each step.</param>
-/// <param name="Beta1">The share of the gradients' running mean that stays, in [0, 1).</param>
-/// <param name="Beta2">The share of the squared gradients' running mean that stays, in [0, 1).</param>
-/// <param name="Epsilon">What keeps the quotient finite; at least 1.1754944E-38.</param>
-/// <param name="WeightDecay">The share of the weights that a step takes away, times the learning rate.</param>
+/// <param name="Beta1">The share of the gradients' running mean that each step keeps, in [0, 1).</param>
+/// <param name="Beta2">The share of the squared gradients' running mean that each step keeps, in [0, 1).</param>
+/// <param name="Epsilon">Keeps the quotient finite; at least 1.1754944E-38.</param>
+/// <param name="WeightDecay">The share of the weights that a step removes, times the learning rate.</param>
 public sealed record AdamW(
     float LearningRate = 0.001f, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f, float WeightDecay = 0.01f) : Optimizer(LearningRate)
 {
-    /// <summary>The share of the gradients' running mean that stays, in [0, 1).</summary>
+    /// <summary>The share of the gradients' running mean that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Beta1 { get; init => field = RequireBeta(value, nameof(Beta1)); } = RequireBeta(Beta1, nameof(Beta1));
 
-    /// <summary>The share of the squared gradients' running mean that stays, in [0, 1).</summary>
+    /// <summary>The share of the squared gradients' running mean that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Beta2 { get; init => field = RequireBeta(value, nameof(Beta2)); } = RequireBeta(Beta2, nameof(Beta2));
 
-    /// <summary>What keeps the quotient finite; at least 1.1754944E-38.</summary>
+    /// <summary>Keeps the quotient finite; at least 1.1754944E-38.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below the smallest normal number, NaN or infinite.</exception>
     public float Epsilon { get; init => field = RequireEpsilon(value); } = RequireEpsilon(Epsilon);
 
-    /// <summary>The share of the weights that a step takes away, times the learning rate.</summary>
+    /// <summary>The share of the weights that a step removes, times the learning rate.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float WeightDecay { get; init => field = RequireWeightDecay(value); } = RequireWeightDecay(WeightDecay);
 

@@ -1,47 +1,47 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// One computation of a plan, which becomes one dispatch: what it reads and writes, by the names that its kernel declares, and what
-/// its kernel is made of. It says what is computed; which kernel does, in tiles of which size, the kernel family decides. Fusing
-/// replaces several by one (Networks/Fusion.cs). A backend other than OpenGL runs it by its type.
+/// One computation of a plan, which becomes one dispatch: its bindings, by the names that its kernel declares, and the parts that
+/// its kernel is assembled from. It describes what is computed; the kernel family decides which kernel computes it, and in which tile size.
+/// Fusing replaces several by one (Networks/Fusion.cs). A backend other than OpenGL runs it by its type.
 /// </summary>
 internal abstract record Computation
 {
     /// <summary>The matrices that it reads and writes.</summary>
     public abstract IReadOnlyList<MatrixBinding> Matrices { get; }
 
-    /// <summary>The sizes that its kernel is told.</summary>
+    /// <summary>The sizes passed to its kernel.</summary>
     public abstract IReadOnlyList<(string Name, int Value)> Sizes { get; }
 
-    /// <summary>The scalars that its kernel is told; their owners change them between runs.</summary>
+    /// <summary>The scalars passed to its kernel; their owners change them between runs.</summary>
     public virtual IReadOnlyList<KernelArguments<float>> Scalars => [];
 
-    /// <summary>What its kernel includes in which slot.</summary>
+    /// <summary>The files that its kernel includes, by slot.</summary>
     public virtual IReadOnlyList<(string Slot, string FileName)> Includes => [];
 
-    /// <summary>What its kernel is told besides what the family says.</summary>
+    /// <summary>Its kernel's constants, besides those of the family.</summary>
     public virtual IReadOnlyList<(string Name, int Value)> Constants => [];
 
-    /// <summary>The macros that its kernel repeats text by, besides those of the family.</summary>
+    /// <summary>The macros with which its kernel repeats text, besides those of the family.</summary>
     public virtual IReadOnlyList<UnrolledMacro> Macros => [];
 
-    /// <summary>Multiplications and additions of matrix products with all rows in use.</summary>
+    /// <summary>Multiplications and additions of its matrix products when all rows are in use.</summary>
     public virtual long FloatingPointOperations => 0;
 
-    /// <summary>Whether it computes the losses of rows, so that a loss that is not finite is noticed there.</summary>
+    /// <summary>Whether it computes the losses of rows, so that a non-finite loss is noticed there.</summary>
     public virtual bool FindsLosses => false;
 
-    /// <summary>Whether it updates parameters, which a dropped step must not.</summary>
+    /// <summary>Whether it updates parameters, which a dropped step must not do.</summary>
     public virtual bool Updates => false;
 
     public IEnumerable<Operand> Reads => Matrices.Where(matrix => matrix.IsRead).Select(matrix => matrix.Operand);
 
     public IEnumerable<Operand> Writes => Matrices.Where(matrix => matrix.IsWritten).Select(matrix => matrix.Operand);
 
-    /// <summary>The kernel that a family has for it; null where it has none, and the computations that were to be fused run one by one.</summary>
+    /// <summary>A family's kernel for it; null if there is none, so that the computations it would fuse run one by one.</summary>
     public abstract KernelChoice? KernelOf(FamilyKernels kernels);
 
-    /// <summary>The dispatch that runs it, with the kernel that a family has for it.</summary>
+    /// <summary>The dispatch that runs it, with a family's kernel for it.</summary>
     /// <exception cref="InvalidOperationException">The family has none.</exception>
     public Dispatch ToDispatch(FamilyKernels kernels)
     {
@@ -51,7 +51,7 @@ internal abstract record Computation
         return new Dispatch(source, Matrices, [new KernelArguments<int>(Sizes)], grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
     }
 
-    /// <summary>The includes of some slots that may be empty.</summary>
+    /// <summary>The includes of slots that may be empty.</summary>
     protected static IReadOnlyList<(string Slot, string FileName)> Slots(params IEnumerable<(string Slot, string? FileName)> slots)
     {
         return [.. slots.Where(slot => slot.FileName is not null).Select(slot => (slot.Slot, slot.FileName!))];
@@ -61,7 +61,7 @@ internal abstract record Computation
 /// <summary>A kernel of a family, and the workgroups that cover its result.</summary>
 internal readonly record struct KernelChoice(KernelSource Source, DispatchGrid Grid);
 
-/// <summary>The slots that kernels include files of activations, losses and optimizers in.</summary>
+/// <summary>The slots in which kernels include the files of activations, losses and optimizers.</summary>
 internal static class KernelSlot
 {
     public const string Activation = "ACTIVATION";

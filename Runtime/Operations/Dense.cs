@@ -2,13 +2,13 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A dense (fully connected) layer: Y = X·W + b, with X [batch × inputs], W [inputs × units], b [units], Y [batch × units].
-/// Backward: dX = dY·Wᵀ, dW = Xᵀ·dY, db = the column sums of dY. Both live in one matrix [inputs + 1 × units], the biases as its
-/// last row, so that one kernel computes both gradients and one updates both. Its weights start uniform by He's rule where a rectifier
-/// (<see cref="Relu"/>, <see cref="LeakyRelu"/>) follows and by Glorot's elsewhere, its biases at zero.
+/// Backward: dX = dY·Wᵀ, dW = Xᵀ·dY, db = the column sums of dY. W and b live in one matrix [inputs + 1 × units], the biases as its
+/// last row, so that one kernel computes both gradients and one updates both. Its weights start uniform, by He's rule if a rectifier
+/// (<see cref="Relu"/>, <see cref="LeakyRelu"/>) follows and by Glorot's otherwise; its biases start at zero.
 /// </summary>
 public sealed class Dense : Layer
 {
-    /// <summary>Describes the layer; its parameters are made by the network.</summary>
+    /// <summary>Describes the layer; the network creates its parameters.</summary>
     /// <param name="units">Its outputs.</param>
     /// <exception cref="ArgumentOutOfRangeException">Units are zero or less.</exception>
     public Dense(int units) => Units = Requirements.Size(units, "units of a dense layer");

@@ -1,10 +1,10 @@
 namespace NeuralPlugin;
 
-/// <summary>Y = X·W + b, and the activation that follows where it was fused.</summary>
+/// <summary>Y = X·W + b, and the following activation if it was fused.</summary>
 /// <param name="Input">X.</param>
 /// <param name="Parameters">W and, below it, b.</param>
 /// <param name="Output">Y.</param>
-/// <param name="Activation">What is applied to Y; null for nothing.</param>
+/// <param name="Activation">The activation applied to Y; null for none.</param>
 internal sealed record DenseForward(Operand Input, Operand Parameters, Operand Output, Activation? Activation = null) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices =>
@@ -20,17 +20,17 @@ internal sealed record DenseForward(Operand Input, Operand Parameters, Operand O
 
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.Forward(this);
 
-    /// <summary>What all three products of a dense layer are told.</summary>
+    /// <summary>The sizes passed to all three products of a dense layer.</summary>
     public static IReadOnlyList<(string Name, int Value)> SizesOf(MatrixShape input, MatrixShape output) =>
         [("inputTexels", input.TexelsPerRow), ("outputTexels", output.TexelsPerRow), ("inputColumns", input.Columns)];
 }
 
-/// <summary>dX = dY·Wᵀ, and the derivative of the activation before the layer where it was fused.</summary>
+/// <summary>dX = dY·Wᵀ, and the derivative of the activation before the layer if it was fused.</summary>
 /// <param name="OutputGradients">dY.</param>
 /// <param name="Parameters">W and, below it, the biases.</param>
 /// <param name="InputGradients">dX, or the gradient before the activation.</param>
-/// <param name="Activation">What X is the output of; null where it was not fused.</param>
-/// <param name="Activations">X where there is an activation.</param>
+/// <param name="Activation">The activation whose output X is; null if it was not fused.</param>
+/// <param name="Activations">X, if there is an activation.</param>
 internal sealed record DenseBackwardInput(
     Operand OutputGradients, Operand Parameters, Operand InputGradients, Activation? Activation = null, Operand? Activations = null) : Computation
 {
@@ -53,14 +53,14 @@ internal sealed record DenseBackwardInput(
 }
 
 /// <summary>
-/// dW = Xᵀ·dY and db. With an update, the gradients go into it and are never stored; with a sum, a further row of workgroups adds up the
+/// dW = Xᵀ·dY and db. With an update, the gradients go into it and are never stored; with a sum, an extra row of workgroups adds up the
 /// losses of the batch.
 /// </summary>
 /// <param name="Input">X.</param>
 /// <param name="OutputGradients">dY.</param>
-/// <param name="Gradients">dW and, below it, db; what is not written where there is an update.</param>
-/// <param name="Update">What was fused into it.</param>
-/// <param name="Sum">What was fused into it.</param>
+/// <param name="Gradients">dW and, below it, db; not written if there is an update.</param>
+/// <param name="Update">The update fused into it, if any.</param>
+/// <param name="Sum">The sum of the losses fused into it, if any.</param>
 internal sealed record DenseBackwardWeights(
     Operand Input, Operand OutputGradients, Operand Gradients, ParameterUpdate? Update = null, LossSum? Sum = null) : Computation
 {

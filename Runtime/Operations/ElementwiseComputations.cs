@@ -1,21 +1,21 @@
 namespace NeuralPlugin;
 
-/// <summary>Kernels that no family decides: they have no sums, or sums whose order is the same in all families.</summary>
+/// <summary>Kernels that are the same in all families: they have no sums, or sums in a fixed order.</summary>
 internal static class CommonKernels
 {
     private const int GroupSize = 32;
     private const int RowsPerInvocation = 4;
 
-    /// <summary>An invocation is a row.</summary>
+    /// <summary>One row per invocation.</summary>
     /// <param name="fileName">The shader.</param>
-    /// <param name="method">The same as a method, of so many rows a line.</param>
+    /// <param name="method">The equivalent method, taking the given number of rows per line.</param>
     public static KernelChoice RowByRow(string fileName, Func<Dispatch, int, ProcessorKernel> method) => new(
         new KernelSource(fileName, ("GROUP_SIZE", GroupSize)) { Method = dispatch => method(dispatch, GroupSize) }, new DispatchGrid(1, RowsPerGroupX: GroupSize));
 
-    /// <summary>An invocation has a texel of some rows.</summary>
+    /// <summary>One texel of several rows per invocation.</summary>
     /// <param name="fileName">The shader.</param>
-    /// <param name="shape">Of the matrices.</param>
-    /// <param name="method">The same as a method, of so many rows a line.</param>
+    /// <param name="shape">The shape of the matrices.</param>
+    /// <param name="method">The equivalent method, taking the given number of rows per line.</param>
     public static KernelChoice ElementByElement(string fileName, MatrixShape shape, Func<Dispatch, int, ProcessorKernel> method) => new(
         new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS_PER_INVOCATION", RowsPerInvocation)) { Method = dispatch => method(dispatch, RowsPerInvocation) },
         new DispatchGrid(MatrixShape.CeilingDivide(shape.TexelsPerRow, GroupSize), RowsPerGroupY: RowsPerInvocation));

@@ -3,19 +3,19 @@ namespace NeuralPlugin;
 /// <summary>
 /// The loss of a regression whose targets have outliers, of outputs y [batch × outputs] against values t [batch × outputs]:
 /// L = (1 / B) · Σ_i (w_i · (1 / n) · Σ_j h(y_ij − t_ij)), with h(d) = d² / 2 where |d| ≤ δ and δ · (|d| − δ / 2) elsewhere, w_i the sample's
-/// weight (zero and negative too; never divided by Σ w), n the outputs and B the batch size.
+/// weight (may be zero or negative; never divided by Σ w), n the outputs and B the batch size.
 /// Backward: dy_ij = w_i · clamp(y_ij − t_ij, −δ, δ) / (n · B).
 /// </summary>
 /// <remarks>
-/// A single target moves the weights no further than an error of δ would, where the <see cref="MeanSquaredError"/> has no bound. With δ above all
-/// errors it is half of the mean squared error. No prediction is right or wrong: <see cref="BatchResult.Correct"/> is 0 and
+/// A single target moves the weights no further than an error of δ would; with <see cref="MeanSquaredError"/> there is no bound. If δ exceeds
+/// all errors, it is half the mean squared error. No prediction is right or wrong: <see cref="BatchResult.Correct"/> is 0 and
 /// <see cref="TrainingProgress.Accuracy"/> NaN.
 /// Source: Huber, Robust Estimation of a Location Parameter, 1964.
 /// </remarks>
-/// <param name="Delta">δ, the error from which on the loss grows linearly; in the units of the targets.</param>
+/// <param name="Delta">δ, the error above which the loss grows linearly; in the units of the targets.</param>
 public sealed record HuberLoss(float Delta = 1) : Loss
 {
-    /// <summary>δ, the error from which on the loss grows linearly; in the units of the targets.</summary>
+    /// <summary>δ, the error above which the loss grows linearly; in the units of the targets.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero, denormal or negative, NaN or infinite.</exception>
     public float Delta { get; init => field = Required(value); } = Required(Delta);
 

@@ -6,8 +6,8 @@ using System.Text.Json.Serialization;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Finds the fastest kernel family of a device by timing the three products of a dense layer, and keeps what it found in a
-/// small file. A renderer's name alone decides nothing: the driver and the kernels are part of the key.
+/// Finds the fastest kernel family of a device by timing the three products of a dense layer, and stores the result in a
+/// small file. A renderer's name alone is not enough: the driver and the kernels are part of the key.
 /// </summary>
 internal static class KernelFamilyProbe
 {
@@ -19,7 +19,7 @@ internal static class KernelFamilyProbe
     public static string DefaultCacheFile => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "NeuralPlugin", "kernel-families.json");
 
-    /// <summary>The fastest of some families: the one that the file remembers, else by a probe. A single one is not timed.</summary>
+    /// <summary>The fastest of the given families: from the file, else by a probe. A single one is not timed.</summary>
     public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
     {
         if (families.Count == 1) return families[0];
@@ -32,7 +32,7 @@ internal static class KernelFamilyProbe
         return fastest;
     }
 
-    /// <summary>Of all the shaders that the families may be made of: this assembly's, and those of families that others bring.</summary>
+    /// <summary>Fingerprints of all shaders of the families: this assembly's, and those that other assemblies add.</summary>
     private static IEnumerable<string> Fingerprints(IReadOnlyList<KernelFamily> families)
     {
         IEnumerable<Assembly> others = families.Select(family => family.GetType().Assembly).Where(assembly => assembly != typeof(KernelFamily).Assembly);
@@ -40,8 +40,8 @@ internal static class KernelFamilyProbe
     }
 
     /// <summary>
-    /// Runs the candidates by turns, so that what else the machine does falls on all of them, and takes each one's best round. On a
-    /// busy machine most rounds are spoiled, so there are more than a quiet one would need. Null where the driver skipped them.
+    /// Alternates between the candidates, so that other load on the machine affects all of them, and takes each one's best round. On a
+    /// busy machine most rounds are spoiled, so there are more than an idle one would need. Null if the driver skipped them.
     /// </summary>
     private static KernelFamily? Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
@@ -85,7 +85,7 @@ internal static class KernelFamilyProbe
         return SkipMark.IsIn(device, output) ? null : families[Array.IndexOf(best, best.Min())];
     }
 
-    /// <summary>What was found before; nothing where there is no file or it is damaged, since a probe then finds it again.</summary>
+    /// <summary>Earlier results; empty if the file is missing or damaged, because a probe then finds them again.</summary>
     private static Dictionary<string, string> Read(string file)
     {
         try
@@ -98,7 +98,7 @@ internal static class KernelFamilyProbe
         }
     }
 
-    /// <summary>A folder that cannot be written costs a probe at each start, and nothing else.</summary>
+    /// <summary>If the folder cannot be written, the only cost is a probe at each start.</summary>
     private static void Write(string file, Dictionary<string, string> remembered)
     {
         try

@@ -1,10 +1,10 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The last dense layer of a row, Z = H·W + b, whose outputs are few enough to stay in registers while a kernel goes on with them.
+/// The last dense layer of a row, Z = H·W + b, with few enough outputs to stay in registers for the rest of the kernel.
 /// H is read, or computed in the same dispatch by the layer before.
 /// </summary>
-/// <param name="Before">The layer before, with its activation, where it was fused; its output is H.</param>
+/// <param name="Before">The layer before, with its activation, if it was fused; its output is H.</param>
 /// <param name="Hidden">H.</param>
 /// <param name="OutputParameters">W and, below it, b.</param>
 internal abstract record LastLayer(DenseForward? Before, Operand Hidden, Operand OutputParameters) : Computation
@@ -22,7 +22,7 @@ internal abstract record LastLayer(DenseForward? Before, Operand Hidden, Operand
 
     public override IReadOnlyList<(string Name, int Value)> Constants => [("OUTPUT_TEXELS", OutputParameters.Shape.TexelsPerRow)];
 
-    /// <summary>H and the parameters, then what a kernel writes, then what the layer before reads.</summary>
+    /// <summary>H and the parameters, then a kernel's own bindings, then those that the layer before reads.</summary>
     protected IReadOnlyList<MatrixBinding> MatricesAround(params IEnumerable<MatrixBinding> own) =>
     [
         new("hidden", Hidden, Before is null ? MatrixAccess.Read : MatrixAccess.ReadWrite), MatrixBinding.Read("outputParameters", OutputParameters),
@@ -46,16 +46,16 @@ internal sealed record LastLayerSoftmax(DenseForward? Before, Operand Hidden, Op
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.LastLayerSoftmax(this);
 }
 
-/// <summary>The losses of Z, their gradient dZ and, where it is wanted, dH = dZ·Wᵀ, or the gradient before the activation that gave H.</summary>
-/// <param name="Before">The layer before, where it was fused.</param>
+/// <summary>The losses of Z, their gradient dZ and, if wanted, dH = dZ·Wᵀ, or the gradient before the activation that gave H.</summary>
+/// <param name="Before">The layer before, if it was fused.</param>
 /// <param name="Hidden">H.</param>
 /// <param name="OutputParameters">W and, below it, b.</param>
 /// <param name="Loss">The loss.</param>
 /// <param name="Targets">The targets of the batch.</param>
 /// <param name="OutputGradients">dZ.</param>
 /// <param name="RowLosses">The loss of each row, and whether its prediction is correct.</param>
-/// <param name="HiddenGradients">dH; null where it is not wanted.</param>
-/// <param name="Activation">What gave H, where its derivative is taken; null for none.</param>
+/// <param name="HiddenGradients">dH; null if not wanted.</param>
+/// <param name="Activation">The activation that gave H, if its derivative is applied; else null.</param>
 internal sealed record LastLayerLoss(
     DenseForward? Before, Operand Hidden, Operand OutputParameters, Loss Loss, Operand Targets, Operand OutputGradients, Operand RowLosses,
     Operand? HiddenGradients, Activation? Activation) : LastLayer(Before, Hidden, OutputParameters)
@@ -84,15 +84,15 @@ internal sealed record LastLayerLoss(
 }
 
 /// <summary>
-/// A whole step of a small network, dense - activation - dense under a loss and an optimizer: five dispatches that leave
-/// each other little to do, in one.
+/// A complete step of a small network, dense - activation - dense under a loss and an optimizer: one dispatch in place of five that
+/// would each have little to do.
 /// </summary>
 /// <param name="Hidden">The first layer, with its activation.</param>
 /// <param name="Last">The last layer with the loss, which computes the gradient of the first one's output.</param>
 /// <param name="Sum">The sum of the losses.</param>
 /// <param name="OutputUpdate">The update of the last layer.</param>
 /// <param name="HiddenUpdate">The update of the first layer.</param>
-/// <param name="Scratch">What the phases of the step exchange, a row a sample.</param>
+/// <param name="Scratch">The results that the phases of the step exchange, one row per sample.</param>
 internal sealed record SmallStep(
     DenseForward Hidden, LastLayerLoss Last, LossSum Sum, ParameterUpdate OutputUpdate, ParameterUpdate HiddenUpdate, Operand Scratch) : Computation
 {

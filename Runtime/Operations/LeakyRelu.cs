@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The leaky rectified linear unit: y = x where x &gt; 0, else NegativeSlope·x, element by element. Backward: dx = dy where x &gt; 0, else
-/// NegativeSlope·dy; the derivative at zero, where there is none, is taken as NegativeSlope.
+/// NegativeSlope·dy; the derivative at zero, which is undefined, is taken as NegativeSlope.
 /// </summary>
 /// <remarks>Source: Maas, Hannun and Ng, 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models".</remarks>
 public sealed class LeakyRelu : Activation
@@ -12,7 +12,7 @@ public sealed class LeakyRelu : Activation
     private readonly KernelArguments<float> scalars;
 
     /// <summary>Describes the layer.</summary>
-    /// <param name="negativeSlope">The factor of what is below zero; a finite number above 0. For 0 there is <see cref="Relu"/>.</param>
+    /// <param name="negativeSlope">The factor for values below zero; a finite number above 0. For 0, use <see cref="Relu"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The slope is zero or less, NaN or infinite.</exception>
     public LeakyRelu(float negativeSlope = 0.01f)
     {
@@ -20,7 +20,7 @@ public sealed class LeakyRelu : Activation
         scalars = new KernelArguments<float>(("negativeSlope", negativeSlope));
     }
 
-    /// <summary>The factor of what is below zero.</summary>
+    /// <summary>The factor for values below zero.</summary>
     public float NegativeSlope { get; }
 
     internal override string Name => "leaky_relu";
@@ -33,7 +33,7 @@ public sealed class LeakyRelu : Activation
 
     internal override IReadOnlyList<KernelArguments<float>> Scalars => [scalars];
 
-    /// <summary>A NaN is not below zero and stays one, so that a loss that is not finite is noticed.</summary>
+    /// <summary>A NaN is not below zero and stays NaN, so that a non-finite loss is noticed.</summary>
     internal override void Activate(Span<float> values)
     {
         int i = 0;
@@ -62,8 +62,8 @@ public sealed class LeakyRelu : Activation
     internal override double InitialFanBefore(int inputs, int outputs) => (1 + ((double)NegativeSlope * NegativeSlope)) * inputs;
 
     /// <summary>
-    /// The derivative is a function of the output, so the sign of the output must tell that of the input: with a slope below zero both sides
-    /// give the same outputs.
+    /// The derivative is a function of the output, so the sign of the output must determine that of the input: a slope below zero would give
+    /// the same outputs on both sides.
     /// </summary>
     private static float RequireSlope(float negativeSlope)
     {

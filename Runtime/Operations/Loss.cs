@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What training minimizes: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
-/// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c>, which the kernels of the last layer
-/// take along. Of a row, <c>rowLoss</c> gives what the log of a step adds up: the loss, and 1 where the prediction is correct or, with a
+/// The loss to minimize: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
+/// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c> for the kernels of the last layer.
+/// For a row, <c>rowLoss</c> returns what the log of a step adds up: the loss, and 1 if the prediction is correct or, with a
 /// <see cref="RateGuide"/>, the divergence. It is an immutable description.
 /// </summary>
 public abstract record Loss
@@ -15,13 +15,13 @@ public abstract record Loss
     {
     }
 
-    /// <summary>What it is called in files and in a <see cref="NetworkCost"/>.</summary>
+    /// <summary>Its name in files and in a <see cref="NetworkCost"/>.</summary>
     internal abstract string Name { get; }
 
-    /// <summary>What slot LOSS of a kernel includes.</summary>
+    /// <summary>The include for a kernel's slot LOSS.</summary>
     internal abstract string Include { get; }
 
-    /// <summary>What the include is told.</summary>
+    /// <summary>The include's constants.</summary>
     internal virtual IReadOnlyList<(string Name, int Value)> Constants => [];
 
     /// <summary>Its hyperparameters, by their names in files; the include declares scalars of the same names in camel case.</summary>
@@ -36,21 +36,21 @@ public abstract record Loss
     /// <summary>Whether the outputs are logits of classes, so that a prediction is their softmax.</summary>
     internal virtual bool OutputsAreLogits => false;
 
-    /// <summary>How the divergence that it reports beside the loss of a row moves the learning rate; null for a loss that reports none.</summary>
+    /// <summary>How the divergence that it reports with each row's loss moves the learning rate; null for a loss that reports none.</summary>
     internal virtual RateGuide? RateGuide => null;
 
-    /// <summary>The targets of samples with so many outputs.</summary>
+    /// <summary>The layout of the targets of samples with the given number of outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);
 
-    /// <summary>The include's counterpart on the processor: the loss of a row and, where they are wanted, the gradients of the mean loss by its outputs.</summary>
+    /// <summary>The include's counterpart on the processor: the loss of a row and, if wanted, the gradients of the mean loss by its outputs.</summary>
     /// <param name="outputs">A row of the network's outputs, with its padding.</param>
-    /// <param name="target">Its target, as <see cref="TargetLayout"/> packs it.</param>
-    /// <param name="count">Those outputs that are not padding.</param>
-    /// <param name="rows">Rows of the batch, whose mean the loss is.</param>
+    /// <param name="target">Its target, as packed by <see cref="TargetLayout"/>.</param>
+    /// <param name="count">The number of outputs without padding.</param>
+    /// <param name="rows">Rows of the batch over which the loss is the mean.</param>
     /// <param name="gradients">As long as the outputs, written; empty for none.</param>
     internal abstract RowLoss ComputeRow(ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int count, int rows, Span<float> gradients);
 
-    /// <summary>The same of several rows, in one way for all: what kernels call.</summary>
+    /// <summary>The same for several rows, all treated alike; kernels call this.</summary>
     internal virtual void ComputeRows(in LossRows rows)
     {
         for (int row = 0; row < rows.Count; row++)
@@ -69,21 +69,21 @@ public abstract record Loss
         yield return new LossBackward(this, outputs, targets, outputGradients);
     }
 
-    /// <summary>The loss of labels where none was chosen: plain cross-entropy.</summary>
+    /// <summary>The default loss of labels: plain cross-entropy.</summary>
     internal static Loss OfLabels { get; } = new SoftmaxCrossEntropy();
 
-    /// <summary>The loss of values where none was chosen: the mean squared error.</summary>
+    /// <summary>The default loss of values: the mean squared error.</summary>
     internal static Loss OfValues { get; } = new MeanSquaredError();
 
     /// <summary>The losses that files can name.</summary>
     internal static IReadOnlyList<LossFormat> Formats => [SoftmaxCrossEntropy.Format, MeanSquaredError.Format, HuberLoss.Format];
 
-    /// <summary>That of a file that names none, which is older than other losses.</summary>
+    /// <summary>The loss of a file that names none, because it is older than the other losses.</summary>
     internal static LossFormat UnnamedFormat => SoftmaxCrossEntropy.Format;
 }
 
 /// <summary>How a loss is read from a file.</summary>
-/// <param name="Name">What the file calls it.</param>
+/// <param name="Name">Its name in the file.</param>
 /// <param name="Hyperparameters">Their names.</param>
 /// <param name="Make">Makes it from them.</param>
 internal sealed record LossFormat(string Name, IReadOnlyList<string> Hyperparameters, Func<Func<string, float>, Loss> Make);
@@ -114,7 +114,7 @@ internal sealed record LossForward(Loss Loss, Operand Outputs, Operand Targets, 
         [.. loss.TargetsFor(outputs.Shape.Columns).Sizes, ("networkTexels", outputs.Shape.TexelsPerRow)];
 }
 
-/// <summary>The mean loss of a batch, and its correct predictions.</summary>
+/// <summary>The mean loss of a batch, and the number of its correct predictions.</summary>
 internal sealed record LossSum(Operand RowLosses, Operand BatchLoss) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices => [MatrixBinding.Read("rowLosses", RowLosses), MatrixBinding.Write("batchLoss", BatchLoss)];

@@ -2,12 +2,12 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The loss of a regression, of outputs y [batch × outputs] against values t [batch × outputs]:
-/// L = (1 / B) · Σ_i (w_i · (1 / n) · Σ_j (y_ij − t_ij)²), with w_i the sample's weight (zero and negative too; never divided by Σ w), n the
+/// L = (1 / B) · Σ_i (w_i · (1 / n) · Σ_j (y_ij − t_ij)²), with w_i the sample's weight (may be zero or negative; never divided by Σ w), n the
 /// outputs and B the batch size. Backward: dy_ij = 2 · w_i · (y_ij − t_ij) / (n · B).
 /// </summary>
 /// <remarks>
-/// The squares are averaged over the outputs, not summed, so that a learning rate suits networks of any number of them. No prediction is right or
-/// wrong: <see cref="BatchResult.Correct"/> is 0 and <see cref="TrainingProgress.Accuracy"/> NaN.
+/// The squares are averaged over the outputs, not summed, so that a learning rate suits networks with any number of outputs. No prediction is
+/// right or wrong: <see cref="BatchResult.Correct"/> is 0 and <see cref="TrainingProgress.Accuracy"/> NaN.
 /// Source: Goodfellow et al., Deep Learning (2016), sections 5.1.4 and 6.2.2.1.
 /// </remarks>
 public sealed record MeanSquaredError : Loss

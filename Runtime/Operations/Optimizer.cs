@@ -2,8 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A rule that turns gradients into new weights, on the GPU. It is an immutable description: its state (velocities, moments)
-/// lives in the trainer. It owns an include with <c>optimize</c>, which the kernels that give gradients take along. Of zeros <c>optimize</c>
-/// makes zeros, since the padding of a matrix goes through it and stays zero.
+/// lives in the trainer. It owns an include with <c>optimize</c> for the kernels that compute gradients. <c>optimize</c> must map zeros to
+/// zeros, because the zero padding of a matrix passes through it and must stay zero.
 /// </summary>
 /// <param name="LearningRate">The factor of each step; the trainer may change it between steps.</param>
 public abstract record Optimizer(float LearningRate)
@@ -15,16 +15,16 @@ public abstract record Optimizer(float LearningRate)
     /// <summary>The optimizers that files can name.</summary>
     internal static IReadOnlyList<OptimizerFormat> Formats => [Sgd.Format, Adam.Format, AdamW.Format, RmsProp.Format];
 
-    /// <summary>What files call it.</summary>
+    /// <summary>Its name in files.</summary>
     internal abstract string Name { get; }
 
-    /// <summary>What slot OPTIMIZER of a kernel includes.</summary>
+    /// <summary>The include for a kernel's slot OPTIMIZER.</summary>
     internal abstract string Include { get; }
 
     /// <summary>The matrices of state that it keeps for each parameter, in the order of the include's <c>state</c>.</summary>
     internal abstract IReadOnlyList<OptimizerStateMatrix> State { get; }
 
-    /// <summary>Its hyperparameters but the learning rate, by their names in files.</summary>
+    /// <summary>Its hyperparameters except the learning rate, by their names in files.</summary>
     internal abstract IReadOnlyList<(string Name, float Value)> Hyperparameters { get; }
 
     /// <summary>Checks a learning rate as the optimizers do.</summary>
@@ -33,13 +33,13 @@ public abstract record Optimizer(float LearningRate)
     /// <summary>The scalars that the include declares.</summary>
     internal abstract KernelArguments<float> MakeScalars();
 
-    /// <summary>Sets those scalars that change from step to step. Steps count from 1.</summary>
+    /// <summary>Sets the scalars that change from step to step. Steps count from 1.</summary>
     internal abstract void WriteScalars(KernelArguments<float> scalars, float learningRate, long step);
 
     /// <summary>The include's counterpart on the processor: the new values and the new state of neighboring parameters.</summary>
     internal abstract void Update(ParameterSpan parameters, KernelArguments<float> scalars);
 
-    /// <summary>Not denormal, since GPUs may take such numbers for zero, and 0 / (√0 + 0) is NaN.</summary>
+    /// <summary>Not denormal, because GPUs may flush such numbers to zero, and 0 / (√0 + 0) is NaN.</summary>
     private protected static float RequireEpsilon(float value) => Requirements.Number(value, "epsilon", Requirements.LeastNormal, name: "Epsilon");
 
     /// <summary>1 / (1 − decayᵗ), by squaring in double: Math.Pow may differ in its last bit from one system to another.</summary>
@@ -57,27 +57,27 @@ public abstract record Optimizer(float LearningRate)
 }
 
 /// <summary>A matrix of state that an optimizer keeps for each parameter.</summary>
-/// <param name="Name">What files call it.</param>
-/// <param name="IsNonNegative">No value of it is ever below zero.</param>
+/// <param name="Name">Its name in files.</param>
+/// <param name="IsNonNegative">None of its values is ever below zero.</param>
 internal sealed record OptimizerStateMatrix(string Name, bool IsNonNegative = false);
 
 /// <summary>How an optimizer is read from a file.</summary>
-/// <param name="Name">What the file calls it.</param>
+/// <param name="Name">Its name in the file.</param>
 /// <param name="Hyperparameters">The names of its hyperparameters.</param>
 /// <param name="State">All matrices of state that it may keep.</param>
 /// <param name="Make">Makes it from the learning rate and the hyperparameters.</param>
 internal sealed record OptimizerFormat(
     string Name, IReadOnlyList<string> Hyperparameters, IReadOnlyList<OptimizerStateMatrix> State, Func<float, Func<string, float>, Optimizer> Make);
 
-/// <summary>The update of one matrix of parameters: from the committed weights, their gradient and the committed state into the pending ones.</summary>
+/// <summary>The update of one matrix of parameters: reads the committed weights, their gradient and the committed state; writes the pending ones.</summary>
 internal sealed record ParameterUpdate(
     Optimizer Optimizer, Operand Gradients, (Operand Committed, Operand Pending) Weights,
     IReadOnlyList<(Operand Committed, Operand Pending)> State, KernelArguments<float> OptimizerScalars) : Computation
 {
     private const int GroupSize = 32;
-    private const int TexelsPerLine = 1024 * GroupSize;   // of workgroups: drivers run up to 65,535 of them in one direction
+    private const int TexelsPerLine = 1024 * GroupSize;   // of workgroups: drivers run up to 65,535 of them along one dimension
 
-    /// <summary>Those besides the gradients, which a product that ends with the update never stores.</summary>
+    /// <summary>All except the gradients, which a product that ends with the update never stores.</summary>
     public IReadOnlyList<MatrixBinding> MatricesWithoutGradients =>
     [
         MatrixBinding.Read("weights", Weights.Committed), MatrixBinding.Write("pendingWeights", Weights.Pending),
@@ -109,7 +109,7 @@ internal sealed record ParameterUpdate(
         return new KernelChoice(source, new DispatchGrid(MatrixShape.CeilingDivide(Math.Min(Texels, TexelsPerLine), GroupSize), lines));
     }
 
-    /// <summary>The floating-point operations of the gradient Xᵀ·dY that it takes.</summary>
+    /// <summary>The floating-point operations of the gradient Xᵀ·dY that it consumes.</summary>
     public long GradientOperations(Operand input) => 2 * input.Shape.Elements * Weights.Committed.Shape.Columns;
 
     private int Texels => (int)Gradients.Shape.TexelCount;

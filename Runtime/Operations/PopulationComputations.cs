@@ -7,30 +7,30 @@ namespace NeuralPlugin;
 /// <param name="Outputs">Units of the last layer.</param>
 internal readonly record struct PopulationShape(int Members, int Inputs, int Hidden, int Outputs)
 {
-    /// <summary>Numbers that one member learns.</summary>
+    /// <summary>Parameters of one member.</summary>
     public long ParameterCount => (((long)Inputs + 1) * Hidden) + (((long)Hidden + 1) * Outputs);
 }
 
 /// <summary>
-/// A training step of every member on some rows of its batch: forward, loss, backward and, with an update, the new weights. A batch of more rows
-/// than one dispatch takes has several: the first one begins the sums of the gradients and of the losses, those that follow add to them, and the last
-/// one updates by the whole sum, as an optimizer that is not linear in the gradient requires.
+/// A training step of every member on some rows of its batch: forward, loss, backward and, with an update, the new weights. A batch with more
+/// rows than one dispatch takes needs several: the first begins the sums of the gradients and of the losses, later ones add to them, and the
+/// last updates by the complete sum, as an optimizer that is not linear in the gradient requires.
 /// </summary>
 /// <param name="Shape">The population.</param>
-/// <param name="Activation">What follows the first layer.</param>
+/// <param name="Activation">The activation after the first layer.</param>
 /// <param name="Loss">The loss.</param>
 /// <param name="Weights">The committed parameters of all members, laid out by <see cref="PopulationKernels"/>.</param>
 /// <param name="Features">[members · batch rows × inputs].</param>
 /// <param name="Targets">[members · batch rows × words].</param>
 /// <param name="Losses">
-/// [members × 1]: the mean loss of each batch, or what of it these rows and those before give. Where the loss guides the learning rate, [members × 4]: that, the mean divergence,
-/// and the rate, each member's own, which stays there from step to step.
+/// [members × 1]: the mean loss of each batch, or the part of it from the rows so far. If the loss guides the learning rate, [members × 4]: also the
+/// mean divergence and the rate, each member's own, which stays there from step to step.
 /// </param>
-/// <param name="Gradients">The sums of the gradients, laid out as the parameters. Not touched where one dispatch has all rows and updates.</param>
-/// <param name="FirstRow">The first of its rows in every batch. From 0 on it begins the sums.</param>
-/// <param name="Rows">Its rows. Those past the end of the batch count as nothing.</param>
+/// <param name="Gradients">The sums of the gradients, laid out as the parameters. Not touched if one dispatch has all rows and updates.</param>
+/// <param name="FirstRow">The first of its rows in every batch. If 0, it begins the sums.</param>
+/// <param name="Rows">Its rows. Rows past the end of the batch are ignored.</param>
 /// <param name="EndsBatch">Whether no more rows follow.</param>
-/// <param name="Update">The update by the gradients of the whole batch; null where more rows follow, or where the update is a dispatch of its own.</param>
+/// <param name="Update">The update by the gradients of the complete batch; null if more rows follow, or if the update is a separate dispatch.</param>
 internal sealed record PopulationStep(
     PopulationShape Shape, Activation Activation, Loss Loss, Operand Weights, Operand Features, Operand Targets, Operand Losses, Operand Gradients,
     int FirstRow, int Rows, bool EndsBatch, ParameterUpdate? Update) : Computation
@@ -72,13 +72,13 @@ internal sealed record PopulationStep(
 }
 
 /// <summary>
-/// The update of a population by the sums of its gradients, where a driver has no room for the matrices of the step and those of the update in one dispatch.
-/// A member whose loss is not finite keeps its weights and the optimizer's state of them.
+/// The update of a population by the sums of its gradients, for drivers that cannot bind the matrices of the step and of the update in one dispatch.
+/// A member whose loss is not finite keeps its weights and their optimizer state.
 /// </summary>
 /// <param name="Shape">The population.</param>
 /// <param name="Update">The update of the matrix of all parameters.</param>
-/// <param name="Losses">As the step has left them.</param>
-/// <param name="IsGuided">Whether the learning rate of each member is there.</param>
+/// <param name="Losses">The step's losses.</param>
+/// <param name="IsGuided">Whether they hold the learning rate of each member.</param>
 internal sealed record PopulationUpdate(PopulationShape Shape, ParameterUpdate Update, Operand Losses, bool IsGuided) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices => [.. Update.Matrices, MatrixBinding.Read("losses", Losses)];
@@ -100,7 +100,7 @@ internal sealed record PopulationUpdate(PopulationShape Shape, ParameterUpdate U
 
 /// <summary>The outputs of every member's rows by its own network, or their softmax.</summary>
 /// <param name="Shape">The population.</param>
-/// <param name="Activation">What follows the first layer.</param>
+/// <param name="Activation">The activation after the first layer.</param>
 /// <param name="Weights">The committed parameters of all members.</param>
 /// <param name="Features">[members · rows × inputs].</param>
 /// <param name="Results">[members · rows × outputs].</param>

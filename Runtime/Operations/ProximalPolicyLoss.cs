@@ -4,23 +4,23 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The clipped objective of proximal policy optimization with a value beside the logits: outputs [batch × actions + 1], of which the last
-/// is the value v, against decisions that were made earlier. With p = softmax of the allowed actions' logits, a the action, A its advantage, R the
-/// return, and r = p_a / p_a when it was chosen:
+/// is the value v, against earlier decisions. With p = softmax of the allowed actions' logits, a the action, A its advantage, R the
+/// return, and r = p_a / p_a at the time of the choice:
 /// L = (1 / B) · Σ (−min(r·A, clamp(r, 1 ± ClipRange)·A) − EntropyBonus·H(p) + ValueWeight · (v − R)² / 2).
 /// The logarithm of r is held within ±20, so that the loss is finite for any finite logits.
 /// </summary>
 /// <remarks>
-/// Source: Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equations 7 and 9. Beside L each row gives r − 1 − log r, whose mean
-/// estimates the KL divergence of the policy from what it was (Schulman, 2020, "Approximating KL Divergence"), H(p) and (v − R)² / 2.
+/// Source: Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equations 7 and 9. Besides L, each row gives r − 1 − log r, whose mean
+/// estimates the KL divergence of the policy from the earlier one (Schulman, 2020, "Approximating KL Divergence"), H(p) and (v − R)² / 2.
 /// </remarks>
-/// <param name="Actions">Actions to choose from; the value is the output behind them.</param>
+/// <param name="Actions">Actions to choose from; the value is the output after them.</param>
 /// <param name="ClipRange">How far the ratio may move from 1 before the objective has no slope.</param>
 /// <param name="EntropyBonus">How much the entropy of the policy is rewarded.</param>
 /// <param name="ValueWeight">The share of the value's loss.</param>
 /// <param name="Guide">How the learning rate follows the divergence.</param>
 internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float EntropyBonus, float ValueWeight, RateGuide Guide) : Loss
 {
-    private const float MostLogRatio = 20;   // beyond, the ratio stays what it is, so that it is finite
+    private const float MostLogRatio = 20;   // beyond, the ratio stays constant, so that it is finite
 
     internal override string Name => "proximal_policy";
 
@@ -60,7 +60,7 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
         return new RowLoss(-objective - (EntropyBonus * softmax.Entropy) + (ValueWeight * valueLoss), ratio - 1 - logRatio, softmax.Entropy, valueLoss);
     }
 
-    /// <summary>From exp(z − max z) to the gradients: slope · (p − [the action]) + EntropyBonus · p · (log p + H(p)), and that of the value behind them.</summary>
+    /// <summary>From exp(z − max z) to the gradients: slope · (p − [the action]) + EntropyBonus · p · (log p + H(p)), then that of the value.</summary>
     private void ToGradients(
         Softmax softmax, ReadOnlySpan<float> outputs, ReadOnlySpan<uint> target, int action, float slope, float valueGradient, int rows, Span<float> gradients)
     {
@@ -82,15 +82,15 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
 }
 
 /// <summary>
-/// A learning rate that follows the divergence that a loss reports: where that of a step's batch is above twice the target, the rate of the step is that of
-/// the one before divided by 1.5, and where it is below half of it, multiplied by 1.5. The rate stays on the GPU (Shaders/Include/rate_guide.glsl). The
-/// divergence of the batch before would save the step a dispatch, but overshoots: a board game is learned half as fast.
+/// A learning rate that follows the divergence that a loss reports: if a step's batch has more than twice the target, the rate of the step is the
+/// previous one divided by 1.5; if less than half of it, multiplied by 1.5. The rate stays on the GPU (Shaders/Include/rate_guide.glsl). Using the
+/// previous batch's divergence would save the step a dispatch, but overshoots: a board game is learned half as fast.
 /// </summary>
 /// <remarks>Source: Schulman et al., 2017, section 4, there of the penalty's coefficient.</remarks>
 /// <param name="First">The rate before the first step.</param>
-/// <param name="Least">It falls no further.</param>
-/// <param name="Most">It grows no further.</param>
-/// <param name="TargetDivergence">What the divergence of a step should be; 0 leaves the rate where it is.</param>
+/// <param name="Least">The rate falls no further.</param>
+/// <param name="Most">The rate grows no further.</param>
+/// <param name="TargetDivergence">The target divergence of a step; 0 leaves the rate unchanged.</param>
 internal sealed record RateGuide(float First, float Least, float Most, float TargetDivergence)
 {
     /// <summary>How far a step moves it.</summary>
@@ -102,24 +102,24 @@ internal sealed record RateGuide(float First, float Least, float Most, float Tar
     /// <summary>Tells kernels that the rate is guided.</summary>
     public static (string Name, int Value) Constant => ("GUIDED_RATE", 1);
 
-    /// <summary>A rate as far as it may be moved, where another one than the first is to begin.</summary>
+    /// <summary>A rate clamped to its bounds, to begin with in place of the first one.</summary>
     public float Held(float rate) => Math.Clamp(rate, Math.Min(First, Least), Most);
 
-    /// <summary>What the kernels declare.</summary>
+    /// <summary>The scalars that the kernels declare.</summary>
     public KernelArguments<float> MakeScalars() =>
         new((FirstRate, First), ("leastRate", Least), ("mostRate", Most), ("rateFactor", Factor), ("targetDivergence", TargetDivergence));
 }
 
-/// <summary>A decision as its target has it.</summary>
-/// <param name="Action">What was chosen.</param>
+/// <summary>A decision as packed in a target.</summary>
+/// <param name="Action">The chosen action.</param>
 /// <param name="Advantage">How much better it was than expected.</param>
 /// <param name="LogProbability">The logarithm of its probability when it was chosen.</param>
-/// <param name="Return">What the value should have been.</param>
+/// <param name="Return">The return, which the value should match.</param>
 internal readonly record struct PackedDecision(int Action, float Advantage, float LogProbability, float Return);
 
 /// <summary>
 /// Decisions: word 0 the action, words 1 to 3 the bits of its advantage, of the logarithm of its probability when it was chosen, and of the return;
-/// from word 4 on a bit an action that was allowed. The last output, the value, has no bit. Shaders/Include/proximal_policy.glsl reads it.
+/// from word 4 on, one bit per action: whether it was allowed. The last output, the value, has no bit. Shaders/Include/proximal_policy.glsl reads it.
 /// </summary>
 internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
 {
@@ -131,12 +131,12 @@ internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
 
     public override string Kind => "decisions";
 
-    /// <summary>None: only agents make decisions, and choose the loss.</summary>
+    /// <summary>None: only agents make decisions, and they choose the loss.</summary>
     public override Loss PlainLoss => throw new InvalidOperationException("Decisions have no loss of their own.");
 
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
 
-    /// <summary>What a packed target says.</summary>
+    /// <summary>Reads a packed target.</summary>
     public static PackedDecision Read(ReadOnlySpan<uint> target) => new(
         (int)target[0], BitConverter.UInt32BitsToSingle(target[1]), BitConverter.UInt32BitsToSingle(target[2]), BitConverter.UInt32BitsToSingle(target[3]));
 

@@ -2,13 +2,13 @@ using System.Numerics;
 
 namespace NeuralPlugin;
 
-/// <summary>Every invocation keeps a tile of the result in registers and loads each texel that it needs itself.</summary>
+/// <summary>Every invocation keeps a tile of the result in registers and loads every texel it needs itself.</summary>
 internal sealed class RegisterTiledFamily() : KernelFamily("register-tiled")
 {
     internal override FamilyKernels For(DeviceLimits limits) => new RegisterTiledKernels(this, limits);
 }
 
-/// <summary>The kernels of <see cref="RegisterTiledFamily"/>, and what decides between their tiles.</summary>
+/// <summary>The kernels of <see cref="RegisterTiledFamily"/>, and the choice between their tiles.</summary>
 internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
 {
     private const int ForwardRows = 8;
@@ -18,7 +18,7 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
     private const int WeightRows = 12;
     private const int WeightRowsWithState = 8;
 
-    /// <summary>From this batch on the large tile, a sixth faster, is worth the half second more that it takes to compile.</summary>
+    /// <summary>From this batch size on, the large tile, a sixth faster, is worth the extra half second of compilation.</summary>
     private const int LargeBatch = 64;
 
     /// <summary>Texels of outputs that one invocation keeps in registers.</summary>
@@ -28,12 +28,12 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
     private const int RowGroupSize = 8;
 
     /// <summary>
-    /// Tiles that a workgroup takes one after the other where it goes on with the rows of a product; with more of them, each workgroup walks
+    /// Tiles that a workgroup takes one after the other when it continues with the rows of a product; with more, each workgroup walks
     /// along weights that no cache holds: a quarter slower with eight.
     /// </summary>
     private const int MostColumnGroups = 2;
 
-    /// <summary>What one workgroup does sooner than a chip does five dispatches: the products of a step.</summary>
+    /// <summary>Up to this many operations in a step's products, one workgroup is faster than a chip with five dispatches.</summary>
     private const long MostOperationsOfOneGroup = 1_000_000;
 
     private const int StepGroupSize = 32;
@@ -53,8 +53,8 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
     }
 
     /// <summary>
-    /// An update with state takes a smaller tile: the text of six loads and stores for each of 32 texels takes long to compile,
-    /// that for 16 half a second, and the step is as fast.
+    /// An update with state takes a smaller tile: six loads and stores for each of 32 texels take long to compile; those for 16 take
+    /// half a second, and the step is as fast.
     /// </summary>
     public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
     {
@@ -73,7 +73,7 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
     /// <summary>H, dH, dZ and the loss.</summary>
     public override int SmallStepScratchTexels(LastLayerLoss last) => (2 * last.Hidden.Shape.TexelsPerRow) + last.OutputGradients.Shape.TexelsPerRow + 1;
 
-    /// <summary>For optimizers without state: with the matrices of one, the kernel has more bindings than drivers must have.</summary>
+    /// <summary>For optimizers without state: with an optimizer's matrices, the kernel needs more bindings than drivers must support.</summary>
     public override KernelChoice? SmallStep(SmallStep computation)
     {
         bool isSmall = computation.HiddenUpdate.State.Count == 0 && computation.Scratch.Shape.Rows <= Loss.Parts && computation.FloatingPointOperations <= MostOperationsOfOneGroup;
@@ -83,8 +83,8 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
     public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits);
 
     /// <summary>
-    /// The large tile for a software driver, unless its workgroups would not go round its processors, which take one each; a card is kept busy by many
-    /// small ones. The bits are the same.
+    /// The large tile for a software driver, unless its workgroups would not occupy all processors, which take one each; many small workgroups keep a
+    /// card busy. The bits are the same.
     /// </summary>
     private Tile ForwardTile(DenseForward computation)
     {
@@ -93,7 +93,7 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
         return Tile.For(computation.Output.Shape.TexelsPerRow, isLarge ? LargeForwardRows : ForwardRows, NarrowRows);
     }
 
-    /// <summary>A workgroup of the last layer has whole rows; where it computes those of the layer before, as many as its tile covers.</summary>
+    /// <summary>A workgroup of the last layer has complete rows; if it also computes the layer before, as many as its tile covers.</summary>
     private KernelChoice? Rows(string fileName, LastLayer computation)
     {
         if (MatrixShape.Texels(computation.Outputs) > MostOutputTexels) return null;
@@ -107,7 +107,7 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
 
     /// <summary>
     /// How a workgroup of eight invocations covers a result: each keeps Rows × Texels texels of it in registers, and
-    /// ColumnLanes of them lie side by side. A narrow result has its invocations below each other, so that none is idle.
+    /// ColumnLanes of them lie side by side. For a narrow result the invocations lie below each other, so that none is idle.
     /// </summary>
     private readonly record struct Tile(int Rows, int Texels, int ColumnLanes)
     {
@@ -121,7 +121,7 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
             return new Tile(rows, Math.Min(mostTexels, PowerOfTwo(MatrixShape.CeilingDivide(resultTexels, GroupSize))), GroupSize);
         }
 
-        /// <summary>The macros are those that Shaders/Include/tile.glsl describes.</summary>
+        /// <summary>Shaders/Include/tile.glsl describes the macros.</summary>
         public KernelSource Kernel(string fileName)
         {
             return new KernelSource(fileName, ("GROUP_SIZE", GroupSize), ("ROWS", Rows), ("TEXELS", Texels), ("COLUMN_LANES", ColumnLanes))

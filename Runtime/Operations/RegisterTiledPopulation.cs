@@ -3,36 +3,36 @@ using System.Numerics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The populations of <see cref="RegisterTiledFamily"/>: an invocation is a network. Shaders/Include/population_layout.glsl says in words where its
-/// parameters lie, and has the same addresses.
+/// The populations of <see cref="RegisterTiledFamily"/>: one network per invocation. Shaders/Include/population_layout.glsl describes the layout
+/// of its parameters, with the same addresses.
 /// </summary>
 internal sealed class RegisterTiledPopulation : PopulationKernels
 {
     /// <summary>The lanes that a software driver runs at once.</summary>
     public const int SoftwareLanes = 8;
 
-    /// <summary>Samples of each member that one dispatch trains on at most.</summary>
+    /// <summary>The maximum number of samples of each member that one dispatch trains on.</summary>
     private const int MostRows = 8;
 
-    /// <summary>Iterations, of all loops together, after which a software driver leaves a kernel's loops without a word.</summary>
+    /// <summary>Iterations, over all loops together, after which a software driver silently leaves a kernel's loops.</summary>
     private const int MostLoopIterations = 65_535;
 
-    /// <summary>More texels of inputs or outputs are loops: the source would be too long to compile.</summary>
+    /// <summary>Beyond this, the texels of inputs or outputs run in loops: unrolled source would take too long to compile.</summary>
     private const int MostInputTexelsWrittenOut = 8;
     private const int MostOutputTexelsWrittenOut = 4;
 
-    /// <summary>Iterations that a loss makes for each texel of the outputs: softmax.glsl walks them twice, once value by value.</summary>
+    /// <summary>Iterations of a loss for each texel of the outputs: softmax.glsl walks them twice, once value by value.</summary>
     private const int LossIterationsPerTexel = 6;
 
-    /// <summary>Texels that an invocation of an update without a step has.</summary>
+    /// <summary>Texels per invocation of an update without a step.</summary>
     private const int UpdatedTexels = 64;
 
     private readonly DeviceLimits limits;
     private readonly int groupSize;
 
     /// <param name="shape">The population.</param>
-    /// <param name="limits">Those of the device.</param>
-    /// <param name="groupSize">Members that a workgroup has. They share a row of the matrix, their texels by turns.</param>
+    /// <param name="limits">The limits of the device.</param>
+    /// <param name="groupSize">Members per workgroup. They share a row of the matrix, with their texels interleaved.</param>
     /// <exception cref="DeviceLimitException">One dispatch cannot train it, or its parameters are too large for one matrix.</exception>
     public RegisterTiledPopulation(PopulationShape shape, DeviceLimits limits, int groupSize = SoftwareLanes) : base(shape)
     {
@@ -76,7 +76,7 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
 
     private bool WritesOutputsOut => OutputTexels <= MostOutputTexelsWrittenOut;
 
-    /// <summary>Those of a step of the most rows.</summary>
+    /// <summary>The iterations of a step with the most rows.</summary>
     private long LoopIterations
     {
         get
@@ -115,7 +115,7 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
     private (string Name, int Value)[] LayoutConstants =>
         [("GROUP_SIZE", groupSize), ("INPUTS", Shape.Inputs), ("HIDDEN", Shape.Hidden), ("OUTPUTS", Shape.Outputs)];
 
-    /// <summary>The macros are those that Shaders/Include/population.glsl describes.</summary>
+    /// <summary>Shaders/Include/population.glsl describes the macros.</summary>
     private KernelSource Kernel(string fileName, int rows)
     {
         (string, int)[] keepsFeatures = WritesInputsOut ? [("KEEPS_FEATURES", 1)] : [];

@@ -5,7 +5,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The rectified linear unit: y = max(x, 0), element by element. Backward: dx = dy where x &gt; 0, else 0; the derivative at
-/// zero, where there is none, is taken as 0.
+/// zero, which is undefined, is taken as 0.
 /// </summary>
 public sealed class Relu : Activation
 {
@@ -15,7 +15,7 @@ public sealed class Relu : Activation
 
     internal override string Include => "relu.glsl";
 
-    /// <summary>Not the maximum: a NaN must stay one, so that a loss that is not finite is noticed.</summary>
+    /// <summary>Not the maximum: a NaN must stay NaN, so that a non-finite loss is noticed.</summary>
     internal override void Activate(Span<float> values)
     {
         ref float first = ref MemoryMarshal.GetReference(values);

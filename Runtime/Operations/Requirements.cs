@@ -4,13 +4,13 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
-/// <summary>The checks of public arguments, each with the sentence that its reader needs.</summary>
+/// <summary>The checks of public arguments, each with a message that helps the caller.</summary>
 internal static class Requirements
 {
-    /// <summary>Larger sizes fit no device, and smaller ones cannot overflow when one is added.</summary>
+    /// <summary>Larger sizes fit no device, and adding one to a smaller size cannot overflow.</summary>
     private const int MaximumSize = 1 << 30;
 
-    /// <summary>The least float that is not denormal: drivers may take smaller ones for zero.</summary>
+    /// <summary>The least float that is not denormal: drivers may flush smaller ones to zero.</summary>
     public const float LeastNormal = 1.17549435e-38f;
 
     /// <summary>All of these bits are set in NaN and the infinities, and in nothing else.</summary>
@@ -23,13 +23,13 @@ internal static class Requirements
             : throw new DeviceLimitException($"The number of {what} is {value}, and no device holds more than {MaximumSize}.", name);
     }
 
-    /// <summary>A part of one.</summary>
+    /// <summary>A share, from 0 to 1.</summary>
     public static float Share(float value, string what, string name)
     {
         return value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"The {what} must be from 0 to 1.");
     }
 
-    /// <summary>A number from <paramref name="least"/> on, and finite; below <paramref name="limit"/> where one is given.</summary>
+    /// <summary>A finite number of at least <paramref name="least"/> and, if given, below <paramref name="limit"/>.</summary>
     public static float Number(
         float value, string what, float least = 0, float limit = float.PositiveInfinity, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
@@ -44,7 +44,7 @@ internal static class Requirements
             throw new ArgumentException($"Expected {expected} values ({meaning}), but got {actual}.", name);
     }
 
-    /// <summary>As the other; the meaning is put together only where it is said.</summary>
+    /// <summary>As the other overload; the text of the meaning is built only when it is needed.</summary>
     public static void Length(
         int actual, long expected, [InterpolatedStringHandlerArgument(nameof(actual), nameof(expected))] ref LengthMeaning meaning, string name)
     {
@@ -57,7 +57,7 @@ internal static class Requirements
         if (i >= 0) throw new NonFiniteValueException($"All {what} must be finite, but value {i} is {values[i]}.", name);
     }
 
-    /// <summary>The first value that is NaN or infinite; -1 where there is none.</summary>
+    /// <summary>The index of the first value that is NaN or infinite; -1 if there is none.</summary>
     public static int IndexOfNonFinite(ReadOnlySpan<float> values)
     {
         int i = 0;
@@ -68,7 +68,7 @@ internal static class Requirements
         for (; i <= values.Length - (2 * width); i += 2 * width)
         {
             Vector<float> v = Vector.LoadUnsafe(ref first, (nuint)i), w = Vector.LoadUnsafe(ref first, (nuint)(i + width));
-            if (!Vector.EqualsAll((v - v) + (w - w), zero)) break;   // NaN and the infinities less themselves are NaN
+            if (!Vector.EqualsAll((v - v) + (w - w), zero)) break;   // NaN and the infinities minus themselves are NaN
         }
 #endif
 
@@ -83,7 +83,7 @@ internal static class Requirements
     }
 }
 
-/// <summary>What a number of values means, as text that is made only where that number is wrong.</summary>
+/// <summary>The meaning of a number of values, as text that is built only when that number is wrong.</summary>
 [InterpolatedStringHandler]
 internal ref struct LengthMeaning
 {

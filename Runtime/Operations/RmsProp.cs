@@ -11,15 +11,15 @@ namespace NeuralPlugin;
 /// (its alpha is Rho): without momentum, not centered, epsilon outside the root.
 /// </remarks>
 /// <param name="LearningRate">The factor of each step.</param>
-/// <param name="Rho">The share of the squared gradients' running mean that stays, in [0, 1).</param>
-/// <param name="Epsilon">What keeps the quotient finite; at least 1.1754944E-38.</param>
+/// <param name="Rho">The share of the squared gradients' running mean that each step keeps, in [0, 1).</param>
+/// <param name="Epsilon">Keeps the quotient finite; at least 1.1754944E-38.</param>
 public sealed record RmsProp(float LearningRate = 0.01f, float Rho = 0.99f, float Epsilon = 1e-8f) : Optimizer(LearningRate)
 {
-    /// <summary>The share of the squared gradients' running mean that stays, in [0, 1).</summary>
+    /// <summary>The share of the squared gradients' running mean that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Rho { get; init => field = RequireRho(value); } = RequireRho(Rho);
 
-    /// <summary>What keeps the quotient finite; at least 1.1754944E-38.</summary>
+    /// <summary>Keeps the quotient finite; at least 1.1754944E-38.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below the smallest normal number, NaN or infinite.</exception>
     public float Epsilon { get; init => field = RequireEpsilon(value); } = RequireEpsilon(Epsilon);
 

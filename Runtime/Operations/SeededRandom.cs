@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A generator of random numbers that gives the same numbers on every machine and .NET version: PCG-XSH-RR with 64 bits of
-/// state (O'Neill, 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms"), called pcg32 there.
-/// Only integer arithmetic and exactly rounded float operations are used. Not for secrets. Not thread-safe.
+/// A random number generator that gives the same numbers on every machine and .NET version: PCG-XSH-RR with 64 bits of
+/// state (O'Neill, 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms"), where it is called pcg32.
+/// It uses only integer arithmetic and exactly rounded float operations. Not for secrets. Not thread-safe.
 /// </summary>
 public sealed class SeededRandom
 {
@@ -23,7 +23,7 @@ public sealed class SeededRandom
         Advance();
     }
 
-    /// <summary>Where in its sequence it stands.</summary>
+    /// <summary>Its position in the sequence.</summary>
     internal ulong State
     {
         get => state;
@@ -55,7 +55,7 @@ public sealed class SeededRandom
     /// <summary>A uniform number in [0, 1), a multiple of 2⁻²⁴.</summary>
     public float NextSingle() => (NextUInt32() >> 8) * (1f / (1 << 24));
 
-    /// <summary>Puts the items into a uniformly random order (Fisher and Yates).</summary>
+    /// <summary>Shuffles the items into a uniformly random order (Fisher and Yates).</summary>
     public void Shuffle<T>(Span<T> items)
     {
         for (int i = items.Length - 1; i > 0; i--)

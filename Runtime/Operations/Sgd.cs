@@ -5,15 +5,15 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Stochastic gradient descent: g' = g + WeightDecay·w; v' = Momentum·v + g' (v starts at 0); w' = w − LearningRate·v'.
-/// Without momentum v' = g'. Weight decay acts on every parameter, the biases included.
+/// Without momentum v' = g'. Weight decay acts on every parameter, including the biases.
 /// </summary>
-/// <remarks>Source: Sutskever et al., 2013, in the form that PyTorch's SGD has.</remarks>
+/// <remarks>Source: Sutskever et al., 2013, in the form of PyTorch's SGD.</remarks>
 /// <param name="LearningRate">The factor of each step.</param>
-/// <param name="Momentum">The share of the last velocity that stays, in [0, 1).</param>
+/// <param name="Momentum">The share of the last velocity that each step keeps, in [0, 1).</param>
 /// <param name="WeightDecay">The factor of the weights that is added to their gradient.</param>
 public sealed record Sgd(float LearningRate, float Momentum = 0, float WeightDecay = 0) : Optimizer(LearningRate)
 {
-    /// <summary>The share of the last velocity that stays, in [0, 1).</summary>
+    /// <summary>The share of the last velocity that each step keeps, in [0, 1).</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float Momentum { get; init => field = RequireMomentum(value); } = RequireMomentum(Momentum);
 

@@ -5,10 +5,10 @@ namespace NeuralPlugin;
 /// <summary>
 /// The loss at the end of a stack, of logits z [batch × classes] against labels, over each sample's allowed classes:
 /// L = (1 / B) · Σ_i (w_i · (−log p_i,label) − entropyBonus · H(p_i)), with p = softmax(z), H(p) = −Σ p log p, w_i the
-/// sample's weight (zero and negative too; never divided by Σ w) and B the batch size. The bonus is not multiplied by the
-/// weight. A class that is not allowed has probability 0 and gradient 0. Backward:
+/// sample's weight (may be zero or negative; never divided by Σ w) and B the batch size. The weight does not multiply the
+/// bonus. A class that is not allowed has probability 0 and gradient 0. Backward:
 /// dz_ij = (w_i · (p_ij − [j = label]) + entropyBonus · p_ij · (log p_ij + H(p_i))) / B.
-/// It works on logits less their maximum and never divides by a probability, so it is finite for any finite logits.
+/// It subtracts the maximum from the logits and never divides by a probability, so it is finite for any finite logits.
 /// </summary>
 /// <remarks>
 /// Source: Goodfellow et al., Deep Learning (2016), sections 4.1 and 6.2.2.3; the entropy bonus: Williams and Peng, 1991.
@@ -49,7 +49,7 @@ public sealed record SoftmaxCrossEntropy(float EntropyBonus = 0) : Loss
         return new RowLoss((weight * crossEntropy) - (EntropyBonus * softmax.Entropy), softmax.Best == label ? 1 : 0);
     }
 
-    /// <summary>Rows of few classes together, a lane each.</summary>
+    /// <summary>Rows of few classes together, one per lane.</summary>
     internal override void ComputeRows(in LossRows rows)
     {
         if (rows.OutputCount <= SoftmaxRows.MostClasses) SoftmaxRows.CrossEntropy(rows, EntropyBonus);

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The hyperbolic tangent: y = tanh(x), element by element, within ±1. Backward: dx = (1 − y²)·dy. Dense layers before it start by
+/// The hyperbolic tangent: y = tanh(x), element by element, within ±1. Backward: dx = (1 − y²)·dy. Dense layers before it are initialized by
 /// Glorot's rule.
 /// </summary>
 public sealed class Tanh : Activation
@@ -19,7 +19,7 @@ public sealed class Tanh : Activation
         for (int i = 0; i < values.Length; i++) values[i] = MathF.Tanh(values[i]);
     }
 
-    /// <summary>(1 − y)(1 + y) keeps more digits than 1 − y² where y is close to 1.</summary>
+    /// <summary>(1 − y)(1 + y) keeps more digits than 1 − y² when y is close to 1.</summary>
     internal override void Backward(Span<float> gradients, ReadOnlySpan<float> outputs)
     {
         int i = 0;

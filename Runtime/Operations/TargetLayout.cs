@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace NeuralPlugin;
 
-/// <summary>What samples are to give: labels or values, and with each sample the factor of its loss; or decisions that were made.</summary>
+/// <summary>The targets of samples: labels or values, each with the factor of its sample's loss; or decisions.</summary>
 internal readonly ref struct BatchTargets
 {
     private BatchTargets(
@@ -17,10 +17,10 @@ internal readonly ref struct BatchTargets
         LogProbabilities = logProbabilities;
     }
 
-    /// <summary>Whether they are labels, and not values.</summary>
+    /// <summary>Whether they are labels rather than values.</summary>
     public bool AreLabels { get; }
 
-    /// <summary>Whether they are decisions: actions for labels, returns for values and advantages for weights.</summary>
+    /// <summary>Whether they are decisions: actions as labels, returns as values and advantages as weights.</summary>
     public bool AreDecisions => !LogProbabilities.IsEmpty;
 
     /// <summary>[batch], each a class.</summary>
@@ -29,13 +29,13 @@ internal readonly ref struct BatchTargets
     /// <summary>[batch × outputs].</summary>
     public ReadOnlySpan<float> Values { get; }
 
-    /// <summary>[batch], or empty for all one.</summary>
+    /// <summary>[batch], or empty if all are one.</summary>
     public ReadOnlySpan<float> SampleWeights { get; }
 
-    /// <summary>[batch × classes], or empty for all.</summary>
+    /// <summary>[batch × classes], or empty if all are allowed.</summary>
     public ReadOnlySpan<bool> AllowedClasses { get; }
 
-    /// <summary>[batch], of decisions: the logarithm of the probability that the action had when it was chosen; else empty.</summary>
+    /// <summary>[batch], for decisions: the logarithm of the action's probability when it was chosen; else empty.</summary>
     public ReadOnlySpan<float> LogProbabilities { get; }
 
     public static BatchTargets OfLabels(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default) =>
@@ -48,22 +48,22 @@ internal readonly ref struct BatchTargets
         ReadOnlySpan<int> actions, ReadOnlySpan<float> advantages, ReadOnlySpan<float> logProbabilities, ReadOnlySpan<float> returns, ReadOnlySpan<bool> allowed) =>
         new(false, actions, returns, advantages, allowed, logProbabilities);
 
-    /// <summary>Those of one sample, of so many outputs.</summary>
+    /// <summary>The targets of one sample with the given number of outputs.</summary>
     public BatchTargets Row(int row, int outputs) => new(
         AreLabels, AreLabels ? Labels.Slice(row, 1) : default, AreLabels ? default : Values.Slice(row * outputs, outputs),
         SampleWeights.IsEmpty ? default : SampleWeights.Slice(row, 1), AllowedClasses.IsEmpty ? default : AllowedClasses.Slice(row * outputs, outputs));
 }
 
 /// <summary>
-/// What the targets of a loss are, in a matrix of 32-bit words, a row a sample. The loss's include reads it. Layouts that are equal hold the
-/// same targets.
+/// The layout of a loss's targets in a matrix of 32-bit words, one row per sample. The loss's include reads it. Equal layouts hold the
+/// same kind of targets.
 /// </summary>
 internal abstract record TargetLayout(int Outputs)
 {
-    /// <summary>What the targets are, as a sentence has it: <c>labels</c>, or <c>values</c>.</summary>
+    /// <summary>The kind of targets, as it appears in a sentence: <c>labels</c>, or <c>values</c>.</summary>
     public abstract string Kind { get; }
 
-    /// <summary>The loss of such targets where none is chosen.</summary>
+    /// <summary>The default loss for such targets.</summary>
     public abstract Loss PlainLoss { get; }
 
     public abstract int WordsPerRow { get; }
@@ -71,14 +71,14 @@ internal abstract record TargetLayout(int Outputs)
     /// <summary>The sizes that the include declares.</summary>
     public virtual IReadOnlyList<(string Name, int Value)> Sizes => [("targetTexels", MatrixShape.Texels(WordsPerRow))];
 
-    /// <summary>Checks the targets of so many samples.</summary>
+    /// <summary>Checks the targets of the given number of samples.</summary>
     /// <exception cref="ArgumentException">Lengths do not fit, or they are targets of another loss.</exception>
     public abstract void Check(int rows, BatchTargets targets);
 
     /// <summary>Packs checked targets, <see cref="WordsPerRow"/> words for each sample.</summary>
     public abstract void Pack(BatchTargets targets, Span<uint> words);
 
-    /// <summary>The factors of the samples' losses.</summary>
+    /// <summary>Checks the factors of the samples' losses.</summary>
     protected static void CheckSampleWeights(int rows, ReadOnlySpan<float> sampleWeights)
     {
         if (sampleWeights.IsEmpty) return;
@@ -88,7 +88,7 @@ internal abstract record TargetLayout(int Outputs)
 }
 
 /// <summary>
-/// Labels: word 0 the label, word 1 the bits of the sample's weight, from word 2 on a bit a class that is allowed.
+/// Labels: word 0 the label, word 1 the bits of the sample's weight, from word 2 on one bit per class: whether it is allowed.
 /// Shaders/Include/label_targets.glsl reads it.
 /// </summary>
 internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
@@ -111,20 +111,20 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     /// <summary>The words of a packed target with a bit for each class; those past the last one are zero.</summary>
     public static ReadOnlySpan<uint> MaskOf(ReadOnlySpan<uint> target) => target[MaskWord..];
 
-    /// <summary>Which of the four classes of a texel are allowed by such words, a bit each.</summary>
+    /// <summary>Which of a texel's four classes such words allow, one bit each.</summary>
     public static uint AllowedOfTexel(ReadOnlySpan<uint> mask, int texel)
     {
         const int TexelsPerWord = BitsPerWord / MatrixShape.ColumnsPerTexel;
         return mask[texel / TexelsPerWord] >> (texel % TexelsPerWord * MatrixShape.ColumnsPerTexel);
     }
 
-    /// <summary>Which of the first 32 classes are allowed by a packed target, a bit each.</summary>
+    /// <summary>Which of the first 32 classes a packed target allows, one bit each.</summary>
     public static unsafe uint FirstAllowed(uint* target) => target[MaskWord];
 
     /// <summary>Whether a packed target allows a class.</summary>
     public static bool Allows(ReadOnlySpan<uint> target, int label) => ((target[MaskWord + (label / BitsPerWord)] >> (label % BitsPerWord)) & 1) != 0;
 
-    /// <summary>Whether a packed target allows the first so many classes, which are all.</summary>
+    /// <summary>Whether a packed target allows all of its classes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllowsAll(ReadOnlySpan<uint> target, int classes)
     {
@@ -174,7 +174,7 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
         }
     }
 
-    /// <summary>Where one word has all classes.</summary>
+    /// <summary>For classes that fit into one word.</summary>
     private void PackFew(BatchTargets targets, Span<uint> words)
     {
         uint all = Outputs == BitsPerWord ? uint.MaxValue : (1u << Outputs) - 1;

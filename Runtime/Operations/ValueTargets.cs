@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Values: word 0 the bits of the sample's weight, and from word 4 on, a texel further, those of a value for each output.
+/// Values: word 0 the bits of the sample's weight, and from word 4 on, in the next texel, the bits of one value per output.
 /// Shaders/Include/value_targets.glsl reads it.
 /// </summary>
 internal sealed record ValueTargets(int Outputs) : TargetLayout(Outputs)

@@ -4,14 +4,14 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>The yardstick: what a step costs here, against peers that run the same work on the same machine.</summary>
+/// <summary>The yardstick: the cost of a step here, compared with peers that run the same work on the same machine.</summary>
 internal static class Program
 {
     public static int Main(string[] args)
     {
         RootCommand root = new("Times NeuralPlugin, and checks what it times.")
         {
-            new StepsCommand(), new CostsCommand(), new CompareCommand(), new DataCommand(), new AgentsCommand(), new LearnCommand(),
+            new StepsCommand(), new CostsCommand(), new CompareCommand(), new DataCommand(), new AgentsCommand(), new BackgroundCommand(), new LearnCommand(),
 #if SUITES
             new SuitesCommand(),
 #endif

@@ -61,12 +61,12 @@ internal sealed class ActorCriticTests
         for (int frame = 0; frame < 1200; frame++)
         {
             if (frame == 300) agents.Add(Paid(1, scale: 1));
-            agents.Update();
+            TestDevice.Frame(agents);
         }
 
         agents.Explores = agents.Learns = false;
         foreach (ProbeAgent agent in all) agent.ActionsReceived.Clear();
-        for (int frame = 0; frame < 20; frame++) agents.Update();
+        for (int frame = 0; frame < 20; frame++) TestDevice.Frame(agents);
         for (int i = 0; i < 5; i++) Assert.That(all[i].ActionsReceived.TakeLast(10), Has.All.EqualTo(i % 3), $"agent {i}");
         Assert.That(agents.GetBrain(6).OutputWeights, Is.EqualTo(empty.OutputWeights), "nobody is there");
         ActorCriticLearner learner = (ActorCriticLearner)agents.Learner!;
@@ -201,9 +201,9 @@ internal sealed class ActorCriticTests
             Observations = _ => [1, 0], Act = (self, action) => self.AddReward(scale * ((action == 1 ? 10 : 8) + (4 * noise.NextSingle()))),
         })];
         foreach (ProbeAgent player in players) agents.Add(player);
-        for (int frame = 0; frame < 400; frame++) agents.Update();
+        for (int frame = 0; frame < 400; frame++) TestDevice.Frame(agents);
         agents.Explores = false;
-        for (int frame = 0; frame < 5; frame++) agents.Update();
+        for (int frame = 0; frame < 5; frame++) TestDevice.Frame(agents);
         Assert.That(players.Count(player => player.Action == 1), Is.GreaterThanOrEqualTo(38));
     }
 

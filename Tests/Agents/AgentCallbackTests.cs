@@ -92,7 +92,7 @@ internal sealed class AgentCallbackTests
         ProbeAgent other = new() { Observations = _ => [0, 1], MaxStep = 3 };
         agents.Add(leaving);
         agents.Add(other);
-        for (int frame = 0; frame < 60; frame++) agents.Update();
+        for (int frame = 0; frame < 60; frame++) TestDevice.Frame(agents);
         Assert.That(calls, Is.EqualTo(4));
         Assert.That((leaving.Population, leaving.Index, agents.Count), Is.EqualTo(((AgentPopulation?)null, -1, 1)));
         Assert.That(other.ActionsReceived, Has.Count.GreaterThan(30), "the others go on");
@@ -152,7 +152,7 @@ internal sealed class AgentCallbackTests
             });
         }
 
-        for (int frame = 0; frame < 30 && calls < 3; frame++) agents.Update();
+        for (int frame = 0; frame < 30 && calls < 3; frame++) TestDevice.Frame(agents);
         Assert.That(calls, Is.EqualTo(3));
         Assert.That(agents.Update, Throws.TypeOf<ObjectDisposedException>());
         TestDevice.Plain.Update();
@@ -180,7 +180,7 @@ internal sealed class AgentCallbackTests
             },
         };
         agents.Add(agent);
-        for (int frame = 0; frame < 100; frame++) agents.Update();
+        for (int frame = 0; frame < 100; frame++) TestDevice.Frame(agents);
         Assert.That(lengths, Has.Count.GreaterThan(5).And.All.EqualTo(7));
         Assert.That(steps, Is.EqualTo(Enumerable.Range(1, steps.Count).Select(step => (long)step)));
         Assert.That(() => agent.MaxStep = -1, Throws.TypeOf<ArgumentOutOfRangeException>());
@@ -204,12 +204,12 @@ internal sealed class AgentCallbackTests
             },
         };
         agents.Add(agent);
-        for (int frame = 0; frame < 8; frame++) agents.Update();
+        for (int frame = 0; frame < 8; frame++) TestDevice.Frame(agents);
         if (isEndedOutside)
         {
             ended = agents.Frame;
             agent.EndEpisode();
-            agents.Update();
+            TestDevice.Frame(agents);
         }
 
         Assert.That(begun - ended, Is.EqualTo(isEndedOutside || latency == 0 ? 1 : 0));

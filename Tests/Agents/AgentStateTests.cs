@@ -359,7 +359,7 @@ internal sealed class AgentStateTests
 
     private static void Run(AgentPopulation population, int frames)
     {
-        for (int frame = 0; frame < frames; frame++) population.Update();
+        for (int frame = 0; frame < frames; frame++) TestDevice.Frame(population);
     }
 
     /// <summary>What the agent in the first place, which is free, does about some observations.</summary>

@@ -13,13 +13,13 @@ internal sealed class RequestedDecisionTests
         using AgentPopulation population = Make(latency);
         ProbeAgent agent = new() { DecisionPeriod = 0 };
         population.Add(agent);
-        for (int frame = 0; frame < 5; frame++) population.Update();
+        for (int frame = 0; frame < 5; frame++) TestDevice.Frame(population);
         Assert.That(agent.Calls, Is.EqualTo(new[] { "begin" }), "nobody has asked");
         for (int turn = 1; turn <= 3; turn++)
         {
             agent.RequestDecision();
             agent.RequestDecision();
-            for (int frame = 0; frame < 8; frame++) population.Update();
+            for (int frame = 0; frame < 8; frame++) TestDevice.Frame(population);
             Assert.That(agent.ActionsReceived, Has.Count.EqualTo(turn));
             Assert.That(agent.StepCount, Is.EqualTo(turn));
             Assert.That(agent.Calls.Count(call => call == "observe"), Is.EqualTo(turn));
@@ -27,7 +27,7 @@ internal sealed class RequestedDecisionTests
 
         agent.EndEpisode();
         agent.RequestDecision();
-        for (int frame = 0; frame < 8; frame++) population.Update();
+        for (int frame = 0; frame < 8; frame++) TestDevice.Frame(population);
         Assert.That(agent.ActionsReceived, Has.Count.EqualTo(3), "a request is of its episode");
         Assert.That(() => agent.DecisionPeriod = -1, Throws.TypeOf<ArgumentOutOfRangeException>());
     }
@@ -79,8 +79,8 @@ internal sealed class RequestedDecisionTests
                 players[board.Turn].RequestDecision();
             }
 
-            first.Update();
-            if (other != first) other.Update();
+            TestDevice.Frame(first);
+            if (other != first) TestDevice.Frame(other);
         }
 
         Assert.That(board.IllegalMoves, Is.Zero);

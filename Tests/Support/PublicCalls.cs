@@ -27,7 +27,7 @@ internal sealed class PublicCalls : IDisposable
     /// <summary>Methods that make no OpenGL call whatever the context, or that have a test of their own for it.</summary>
     private static readonly string[] Exempt =
     [
-        "NeuralDevice.CreateHeadless", "NeuralDevice.MakeCurrent",   // of contexts that no host has
+        "NeuralDevice.CreateHeadless", "NeuralDevice.CreateInBackground", "NeuralDevice.MakeCurrent",   // of contexts that no host has
         "Network.Cost", "Network.EstimateCost",                      // arithmetic
         "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
         "Regressor.KernelsFor", "TrainingSet.ForValues",             // as new TrainingSet

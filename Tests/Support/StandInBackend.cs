@@ -84,7 +84,7 @@ internal sealed class StandInBackend : IComputeBackend
         return kernel;
     }
 
-    public bool StartCompiling(KernelSource source) => true;
+    public bool StartCompiling(Dispatch dispatch) => true;
 
     public bool IsCompiled(KernelSource source) => true;
 
@@ -110,17 +110,7 @@ internal sealed class StandInBackend : IComputeBackend
 
     public BackendResource CreateReadBuffer(long bytes) => CreateMatrix(new MatrixShape(1, (int)bytes / sizeof(float)), TexelFormat.Float);
 
-    public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
-    {
-        nint offset = 0;
-        foreach (MatrixTexture matrix in matrices)
-        {
-            Copy(matrix.Storage, 0, (Matrix)buffer, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
-            offset += matrix.OffsetOf(matrix.Shape.Rows);
-        }
-
-        return (nint)(++fences);
-    }
+    public void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset) => Copy(matrix, 0, (Matrix)buffer, offset, bytes);
 
     public nint InsertFence() => (nint)(++fences);
 

@@ -9,11 +9,13 @@ namespace NeuralPlugin.Tests;
 /// <summary>
 /// The device that tests share: a context without a window; one whose commands complete late, as a card's do, where the environment says so
 /// (NEURALPLUGIN_TEST_GL=late, <see cref="LateGl"/>); or the processor (NEURALPLUGIN_TEST_DEVICE=processor, or background for one with a thread of its
-/// own). Where the machine has no driver a test is inconclusive; where the environment says that one must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in
+/// own; background-opengl for a context on a thread of its own). Where the machine has no driver a test is inconclusive; where the environment says that one must be there (NEURALPLUGIN_REQUIRE_GPU=1, as in
 /// CI) it fails.
 /// </summary>
 internal static class TestDevice
 {
+    private const string ContextInBackground = "background-opengl";
+
     private static NeuralDevice? plain;
 
     /// <summary>It becomes current on this thread.</summary>
@@ -28,11 +30,11 @@ internal static class TestDevice
     }
 
     /// <summary>Whether it works on a thread of its own, so that nothing is there in the call that asked for it.</summary>
-    public static bool IsInBackground => Chosen == "background";
+    public static bool IsInBackground => Chosen is "background" or ContextInBackground;
 
     private static string? Chosen => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_DEVICE");
 
-    private static bool IsProcessor => Chosen == "processor" || IsInBackground;
+    private static bool IsProcessor => Chosen is "processor" or "background";
 
     /// <summary>Whether what is enqueued is to be done some calls later: <c>late</c>.</summary>
     public static bool IsLate => Environment.GetEnvironmentVariable("NEURALPLUGIN_TEST_GL") == "late";
@@ -49,9 +51,17 @@ internal static class TestDevice
         if (IsInBackground || IsLate) (device ?? Plain).Finish();
     }
 
-    /// <summary>For what is OpenGL's alone: textures of a game, options of a driver.</summary>
+    /// <summary>A frame of agents whose answers are to be there in the next one.</summary>
+    public static void Frame(AgentPopulation agents)
+    {
+        agents.Update();
+        EndFrame(agents.Device);
+    }
+
+    /// <summary>For what is OpenGL's alone, on the thread of the calls: textures of a game, options of a driver.</summary>
     public static void RequireOpenGL()
     {
+        if (Chosen == ContextInBackground) Assert.Ignore("The context of this run is in the background, and shares nothing with a game.");
         if (IsProcessor) Assert.Ignore("The device of this run is the processor, which has no OpenGL.");
     }
 
@@ -66,7 +76,8 @@ internal static class TestDevice
         if (IsProcessor && options is null) return NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = IsInBackground });
         try
         {
-            return NeuralDevice.CreateHeadless(IsLate ? (options ?? new HeadlessOptions()) with { Functions = LateGl.Over } : options);
+            HeadlessOptions? chosen = IsLate ? (options ?? new HeadlessOptions()) with { Functions = LateGl.Over } : options;
+            return Chosen == ContextInBackground ? NeuralDevice.CreateInBackground(chosen) : NeuralDevice.CreateHeadless(chosen);
         }
         catch (DeviceNotSupportedException exception) when (Environment.GetEnvironmentVariable("NEURALPLUGIN_REQUIRE_GPU") != "1")
         {

@@ -86,6 +86,8 @@ internal static class Members
     extension(Marshal)
     {
         public static int GetLastPInvokeError() => Marshal.GetLastWin32Error();
+
+        public static int GetLastSystemError() => NativeLibrary.GetLastError();
     }
 
     extension(Math)

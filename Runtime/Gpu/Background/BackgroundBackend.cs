@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace NeuralPlugin;
 
 /// <summary>
@@ -8,24 +6,24 @@ namespace NeuralPlugin;
 /// what waits says so.
 /// </summary>
 /// <remarks>
-/// It makes, compiles and disposes on its thread as well, between two commands, and collects what was retired whenever the queue was empty. What a fence
-/// or a timestamp that has passed tells is read on the thread of the calls: the inner backend keeps it in memory.
+/// The inner backend is made, asked, used and disposed on its thread alone, so it may be bound to a thread. What it has to tell (readbacks, times, whether a kernel is
+/// compiled) the thread keeps where the calls find it. What was given back is a command too, behind those that may still name it.
 /// </remarks>
 internal sealed unsafe class BackgroundBackend : IComputeBackend
 {
     /// <summary>An upload of more bytes, or one that finds no room in the ring, is copied into an array of its own.</summary>
     private const int MostBytesInRing = CommandQueue.MostBytes / 2;
 
-    private readonly IComputeBackend inner;
+    private readonly BackgroundWorker worker;
     private readonly CommandQueue queue;
-    private readonly OneThreadAtATime calls = new("One in the background");
-    private readonly Queue<(long Number, nint Fence)> innerFences = new(64);   // of the thread
-    private int linesDone;   // of the dispatch that it is at
-    private long passedFences;
+    private readonly OneThreadAtATime calls = new("One with a thread of its own");
+    private readonly RetiredResources retired = new();
+    private readonly KernelsOverThere kernels = new();
     private long fences;
     private long lastUpdate;
     private long updateBefore;
-    private bool disposed;
+    private long lastCollection;
+    private int disposed;
     private bool hasEnded;
 
     /// <param name="create">Makes the inner backend, on its thread.</param>
@@ -33,15 +31,12 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     /// <param name="spinTime">How long the thread looks for more work before it sleeps.</param>
     public BackgroundBackend(Func<IComputeBackend> create, string name, TimeSpan spinTime)
     {
-        IComputeBackend? made = null;
-        queue = new CommandQueue(name, spinTime, CarryOut, () => made?.Enter(savesHostState: false), () => made?.Leave());
+        worker = new BackgroundWorker();
+        worker.Queue = queue = new CommandQueue(name, spinTime, worker);
+        queue.Start();
         try
         {
-            queue.Do(() =>
-            {
-                made = create();
-                made.Enter(savesHostState: false);   // as if it had been there when the work began
-            });
+            queue.Do(() => worker.Make(create));
         }
         catch
         {
@@ -50,7 +45,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
             throw;
         }
 
-        inner = made!;
+        IComputeBackend inner = worker.Inner!;
         (Vendor, Renderer, Version) = (inner.Vendor, inner.Renderer, $"{inner.Version}, in the background");
         (Limits, Settings) = (inner.Limits, inner.Settings);
     }
@@ -65,15 +60,14 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public DeviceLimits Limits { get; }
 
-    /// <summary>Asked between two commands, when what was retired has been collected if nothing was under way.</summary>
+    /// <summary>As the thread counted it last, behind the last call that gave something back: after such a call it waits for the thread to come there.</summary>
     public DeviceMemory Memory
     {
         get
         {
-            DeviceMemory memory = default;
-            if (disposed || queue.Failure is not null) memory = inner.Memory;
-            else queue.Do(() => memory = inner.Memory);
-            return memory;
+            SpinWait wait = default;
+            while (queue.IsRunning && queue.Done < Volatile.Read(ref lastCollection)) wait.SpinOnce(sleep1Threshold: -1);
+            return worker.Memory;
         }
     }
 
@@ -84,41 +78,45 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public bool IsBehind => queue.Done < updateBefore;
 
+    private bool IsDisposed => Volatile.Read(ref disposed) != 0;
+
     public void MakeCurrent() => RequireAlive();
 
     public void Enter(bool savesHostState)
     {
         RequireAlive();
-        calls.Begin();
+        if (calls.Begin()) GiveBack();
     }
 
     public void Leave()
     {
-        if (calls.End()) queue.Wake();
+        if (calls.IsOutermost) queue.Wake();
+        if (calls.End() && IsDisposed) EndDisposal();
     }
 
     public long BeginFrame()
     {
-        RequireAlive();
+        Enter(savesHostState: false);
         return calls.BeginFrame();
     }
 
     public void EndFrame(long number)
     {
-        if (calls.EndFrame(number)) queue.Wake();
+        queue.Wake();   // before the device may be disposed of
+        if (calls.EndFrame(number) && IsDisposed) EndDisposal();
     }
 
     public MatrixStorage CreateMatrix(MatrixShape shape, TexelFormat format)
     {
         MatrixStorage? storage = null;
-        Do(() => storage = inner.CreateMatrix(shape, format));
-        return storage!;
+        Do(inner => storage = inner.CreateMatrix(shape, format));
+        return new BackgroundMatrix(storage!, retired);
     }
 
     public void Upload(MatrixStorage matrix, nint offset, ReadOnlySpan<byte> bytes)
     {
         RequireAlive();
-        QueuedCommand command = new() { Kind = CommandKind.Upload, Subject = matrix, First = offset };
+        QueuedCommand command = new() { Kind = CommandKind.Upload, Subject = InnerOf(matrix), First = offset };
         if (bytes.Length <= MostBytesInRing && queue.Bytes.TryTake(bytes.Length, out command.Bytes)) bytes.CopyTo(queue.Bytes[command.Bytes]);
         else command.Target = bytes.ToArray();
         queue.Add(command);
@@ -126,37 +124,41 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public void Read(MatrixStorage matrix, nint offset, Span<byte> bytes)
     {
-        RequireAlive();
         fixed (byte* to = bytes)
-            queue.WaitFor(queue.Add(new QueuedCommand { Kind = CommandKind.Read, Subject = matrix, First = offset, Second = (nint)to, Third = bytes.Length }));
+            queue.WaitFor(Add(new QueuedCommand { Kind = CommandKind.Read, Subject = InnerOf(matrix), First = offset, Second = (nint)to, Third = bytes.Length }));
     }
 
     public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
     {
-        RequireAlive();
-        queue.Add(new QueuedCommand { Kind = CommandKind.Copy, Subject = source, Target = destination, First = sourceOffset, Second = destinationOffset, Third = bytes });
+        Add(new QueuedCommand
+        {
+            Kind = CommandKind.Copy,
+            Subject = InnerOf(source),
+            Target = InnerOf(destination),
+            First = sourceOffset,
+            Second = destinationOffset,
+            Third = bytes,
+        });
     }
 
     public CompiledKernel GetKernel(Dispatch dispatch)
     {
+        RequireAlive();
+        if (!Limits.RunsMethods && kernels.Find(dispatch) is { } known) return known;
         RecordedKernel kernel = new(dispatch);
-        Do(() => kernel.Copy.Kernel = inner.GetKernel(kernel.Copy));
+        Do(kernel.Resolve);
+        kernels.Add(dispatch.Program.Key);
         return kernel;
     }
 
-    public bool StartCompiling(KernelSource source)
+    public bool StartCompiling(Dispatch dispatch)
     {
-        bool inBackground = false;
-        Do(() => inBackground = inner.StartCompiling(source));
-        return inBackground;
+        RequireAlive();
+        if (!Limits.RunsMethods && kernels.Request(dispatch) is { } request) queue.Add(new QueuedCommand { Kind = CommandKind.Compile, Subject = request });
+        return true;
     }
 
-    public bool IsCompiled(KernelSource source)
-    {
-        bool isCompiled = false;
-        Do(() => isCompiled = inner.IsCompiled(source));
-        return isCompiled;
-    }
+    public bool IsCompiled(KernelSource source) => Limits.RunsMethods || kernels.IsCompiled(source);
 
     public void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
@@ -175,161 +177,120 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         queue.Add(command);
     }
 
-    public void MakeWritesVisible() => Add(CommandKind.MakeWritesVisible);
+    public void MakeWritesVisible() => Add(new QueuedCommand { Kind = CommandKind.MakeWritesVisible });
 
-    public void Finish()
-    {
-        RequireAlive();
-        queue.WaitFor(queue.Add(new QueuedCommand { Kind = CommandKind.Finish }));
-    }
+    public void Finish() => queue.WaitFor(Add(new QueuedCommand { Kind = CommandKind.Finish }));
 
     public BackendResource CreateReadBuffer(long bytes)
     {
         BackendResource? buffer = null;
-        Do(() => buffer = inner.CreateReadBuffer(bytes));
-        return buffer!;
+        Do(inner => buffer = inner.CreateReadBuffer(bytes));
+        try
+        {
+            return new BackgroundReadBuffer(buffer!, bytes, retired);
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or OverflowException)
+        {
+            buffer!.Retire();
+            throw new DeviceLimitException($"There is no memory for a readback of {bytes} bytes. Use fewer rows or columns, or dispose what is no longer needed.");
+        }
     }
 
-    public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
-    {
-        RequireAlive();
-        queue.Add(new QueuedCommand { Kind = CommandKind.StartReading, Subject = matrices, Target = buffer, First = rows, Second = (nint)(++fences) });
-        return (nint)fences;
-    }
+    public void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset) =>
+        Add(new QueuedCommand { Kind = CommandKind.CopyToBuffer, Subject = InnerOf(matrix), Target = buffer, First = offset, Third = bytes });
 
     public nint InsertFence()
     {
-        RequireAlive();
-        queue.Add(new QueuedCommand { Kind = CommandKind.InsertFence, Second = (nint)(++fences) });
+        Add(new QueuedCommand { Kind = CommandKind.InsertFence, First = (nint)(++fences) });
         return (nint)fences;
     }
 
     public void CheckFences() => (updateBefore, lastUpdate) = (lastUpdate, queue.Published);
 
-    public bool TryPass(nint fence) => Volatile.Read(ref passedFences) >= fence;
+    public bool TryPass(nint fence) => worker.Work.PassedFences >= fence;
 
-    public void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes) => inner.ReadBuffer(buffer, offset, bytes);
+    public void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes) => ((BackgroundReadBuffer)buffer).Copy.Slice((int)offset, bytes.Length).CopyTo(bytes);
 
     public BackendResource CreateTimestamp()
     {
-        Timestamp? timestamp = null;
-        Do(() => timestamp = new Timestamp(inner.CreateTimestamp()));
-        return timestamp!;
+        BackendResource? timestamp = null;
+        Do(inner => timestamp = inner.CreateTimestamp());
+        return new BackgroundTimestamp(timestamp!, retired);
     }
 
-    public void PrepareTiming() => Add(CommandKind.PrepareTiming);
+    public void PrepareTiming() => Add(new QueuedCommand { Kind = CommandKind.PrepareTiming });
 
     public void MarkTime(BackendResource timestamp)
     {
-        RequireAlive();
-        Timestamp marked = (Timestamp)timestamp;
-        marked.Command = queue.Add(new QueuedCommand { Kind = CommandKind.MarkTime, Subject = marked });
+        BackgroundTimestamp marked = (BackgroundTimestamp)timestamp;
+        marked.Command = queue.Published + 1;
+        Add(new QueuedCommand { Kind = CommandKind.MarkTime, Subject = marked, First = (nint)marked.Command });
     }
 
-    public bool TryReadTime(BackendResource timestamp, out long nanoseconds)
-    {
-        Timestamp marked = (Timestamp)timestamp;
-        nanoseconds = 0;
-        return queue.Done >= marked.Command && inner.TryReadTime(marked.Inner, out nanoseconds);
-    }
+    public bool TryReadTime(BackendResource timestamp, out long nanoseconds) => ((BackgroundTimestamp)timestamp).TryRead(out nanoseconds);
 
+    /// <summary>From any thread, at any time. A call that another thread is inside of ends with <see cref="ObjectDisposedException"/>, and then what is under way fails.</summary>
     public void Dispose()
     {
-        if (disposed) return;
-        disposed = true;
-        calls.ForgetFrames();
-        queue.Stop(inner.Dispose);
-        queue.Dispose();
-        End(new ObjectDisposedException(nameof(NeuralDevice)));
-    }
-
-    // ---- on the thread ----
-
-    private bool CarryOut(QueuedCommand command)
-    {
-        switch (command.Kind)
+        if (Interlocked.Exchange(ref disposed, 1) != 0) return;
+        try
         {
-            case CommandKind.Upload:
-                inner.Upload((MatrixStorage)command.Subject!, command.First, command.Target is byte[] large ? large : queue.Bytes[command.Bytes]);
-                break;
-            case CommandKind.Copy:
-                inner.Copy((MatrixStorage)command.Subject!, command.First, (MatrixStorage)command.Target!, command.Second, command.Third);
-                break;
-            case CommandKind.Run:
-                if (!RunPiece((RecordedKernel)command.Subject!, command)) return false;
-                break;
-            case CommandKind.MakeWritesVisible:
-                inner.MakeWritesVisible();
-                break;
-            case CommandKind.PrepareTiming:
-                inner.PrepareTiming();
-                break;
-            case CommandKind.MarkTime:
-                inner.MarkTime(((Timestamp)command.Subject!).Inner);
-                break;
-            case CommandKind.StartReading:
-                nint fence = inner.StartReading((IReadOnlyList<MatrixTexture>)command.Subject!, (int)command.First, (BackendResource)command.Target!);
-                innerFences.Enqueue((command.Second, fence));
-                break;
-            case CommandKind.InsertFence:
-                innerFences.Enqueue((command.Second, inner.InsertFence()));
-                break;
-            case CommandKind.Read:
-                inner.Read((MatrixStorage)command.Subject!, command.First, new Span<byte>((void*)command.Second, (int)command.Third));
-                break;
-            case CommandKind.Finish:
-                inner.Finish();
-                break;
+            queue.Stop(worker.Dispose);
         }
-
-        PassFences();
-        return true;
-    }
-
-    /// <summary>The next lines of a dispatch; true after the last ones.</summary>
-    private bool RunPiece(RecordedKernel kernel, QueuedCommand command)
-    {
-        if (linesDone == 0) kernel.Set(queue.Storages[command.Storages], queue.Bytes[command.Bytes]);
-        int all = (int)command.Third, lines = kernel.LinesOfPiece(all - linesDone);
-        long begin = Stopwatch.GetTimestamp();
-        inner.Run(kernel.Copy, (int)command.First, (int)command.Second + linesDone, lines);
-        kernel.Observe(lines, Stopwatch.GetTimestamp() - begin);
-        linesDone += lines;
-        if (linesDone < all) return false;
-        linesDone = 0;
-        return true;
-    }
-
-    private void PassFences()
-    {
-        if (innerFences.Count == 0) return;
-        inner.CheckFences();
-        while (innerFences.TryPeek(out (long Number, nint Fence) oldest) && inner.TryPass(oldest.Fence))
+        finally
         {
-            innerFences.Dequeue();
-            Volatile.Write(ref passedFences, oldest.Number);
+            EndDisposal();
         }
     }
 
-    // ---- on that of the calls ----
+    private static MatrixStorage InnerOf(MatrixStorage matrix) => ((BackgroundMatrix)matrix).Inner;
 
-    private void Add(CommandKind kind)
+    /// <summary>The objects that were dropped since the last call go behind all that may name them.</summary>
+    private void GiveBack()
     {
-        RequireAlive();
-        queue.Add(new QueuedCommand { Kind = kind });
+        if (!retired.TryTake(out IWrappedResource? resource)) return;
+        do queue.Add(new QueuedCommand { Kind = CommandKind.Retire, Subject = resource });
+        while (retired.TryTake(out resource));
+        Volatile.Write(ref lastCollection, queue.Add(new QueuedCommand { Kind = CommandKind.Collect }));
+        queue.Wake();
     }
 
-    private void Do(Action action)
+    private long Add(in QueuedCommand command)
     {
         RequireAlive();
-        queue.Do(action);
+        return queue.Add(command);
+    }
+
+    private void Do(Action<IComputeBackend> action)
+    {
+        RequireAlive();
+        queue.Do(() => worker.Answer(action));
     }
 
     private void RequireAlive()
     {
-        ObjectDisposedException.ThrowIf(disposed, typeof(NeuralDevice));
-        if (queue.Failure is { } failure) End(failure);
-        queue.RequireNoFailure();
+        ObjectDisposedException.ThrowIf(IsDisposed, typeof(NeuralDevice));
+        if (queue.Failure is null) return;
+        try
+        {
+            queue.RequireRunning();
+        }
+        catch (InvalidOperationException why)
+        {
+            worker.Count();   // the thread does nothing any more
+            End(why);
+            throw;
+        }
+    }
+
+    /// <summary>By the disposing thread or, where another one is inside a call, by that one when it leaves.</summary>
+    private void EndDisposal()
+    {
+        if (!calls.TryBegin()) return;
+        End(new ObjectDisposedException(nameof(NeuralDevice)));
+        queue.Dispose();
+        calls.ForgetFrames();
+        calls.End();
     }
 
     private void End(Exception why)
@@ -337,15 +298,5 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         if (hasEnded) return;
         hasEnded = true;
         Ended?.Invoke(why);
-    }
-
-    /// <summary>One of the inner backend, and the command that marks it.</summary>
-    private sealed class Timestamp(BackendResource inner) : BackendResource
-    {
-        public BackendResource Inner => inner;
-
-        public long Command { get; set; }
-
-        public override void Retire() => inner.Retire();
     }
 }

@@ -12,41 +12,42 @@ internal sealed class CommandQueue : IDisposable
     /// <summary>Bytes of uploads that wait.</summary>
     public const int MostBytes = 1 << 22;
 
+    /// <summary>How long <see cref="Stop"/> waits for the thread: longer than any command takes but one that hangs in a driver.</summary>
+    public static readonly TimeSpan MostTimeToStop = TimeSpan.FromSeconds(5);
+
     /// <summary>Commands of many frames. Whoever is further ahead than that waits.</summary>
     private const int MostCommands = 4096;
 
     private const int MostStorages = 8 * MostCommands;
     private const int SpinsPerLook = 32;
 
+    /// <summary>How long the thread sleeps while there is something to look after.</summary>
+    private const int MillisecondsBetweenLooks = 1;
+
     private readonly QueuedCommand[] commands = new QueuedCommand[MostCommands];
-    private readonly Func<QueuedCommand, bool> carryOut;
-    private readonly Action beginWork;
-    private readonly Action endWork;
+    private readonly ICommandWorker worker;
     private readonly Thread thread;
-    private readonly AutoResetEvent wake = new(initialState: false);   // allocates nothing, contended or not
+    private readonly SemaphoreSlim wake = new(0);   // whoever wakes the thread is held up a third as long as by an event
     private readonly long spinTicks;
     private long published;
     private long done;
     private int isAsleep;
     private volatile bool stops;
+    private volatile bool hasEnded;
     private Action? lastAction;
+    private ExceptionDispatchInfo? lastFailure;
     private volatile Action? request;
     private volatile ExceptionDispatchInfo? requestFailure;
     private volatile Exception? failure;
 
     /// <param name="name">Of the thread.</param>
     /// <param name="spinTime">How long it looks for more before it sleeps.</param>
-    /// <param name="carryOut">A command, on the thread; false where it is to be asked again.</param>
-    /// <param name="beginWork">Before the first of some commands, on the thread.</param>
-    /// <param name="endWork">Behind the last of them.</param>
-    public CommandQueue(string name, TimeSpan spinTime, Func<QueuedCommand, bool> carryOut, Action beginWork, Action endWork)
+    /// <param name="worker">Carries the commands out.</param>
+    public CommandQueue(string name, TimeSpan spinTime, ICommandWorker worker)
     {
-        this.carryOut = carryOut;
-        this.beginWork = beginWork;
-        this.endWork = endWork;
+        this.worker = worker;
         spinTicks = (long)(spinTime.TotalSeconds * Stopwatch.Frequency);
         thread = new Thread(Work) { IsBackground = true, Name = name };
-        thread.Start();
     }
 
     /// <summary>The storages of commands that were not carried out.</summary>
@@ -63,6 +64,11 @@ internal sealed class CommandQueue : IDisposable
 
     /// <summary>What a command failed with: none behind it is carried out.</summary>
     public Exception? Failure => failure;
+
+    /// <summary>Whether commands are carried out: it was not stopped, and none has failed.</summary>
+    public bool IsRunning => !hasEnded && failure is null;
+
+    public void Start() => thread.Start();
 
     /// <summary>Enqueues a command. Waits where the queue is full, and does not wake the thread.</summary>
     public long Add(in QueuedCommand command)
@@ -93,18 +99,19 @@ internal sealed class CommandQueue : IDisposable
     public void Wake()
     {
         Interlocked.MemoryBarrier();
-        if (!stops && Volatile.Read(ref isAsleep) != 0 && Interlocked.Exchange(ref isAsleep, 0) != 0) wake.Set();
+        if (!stops && Volatile.Read(ref isAsleep) != 0 && Interlocked.Exchange(ref isAsleep, 0) != 0) wake.Release();
     }
 
-    /// <summary>Waits until a command was carried out.</summary>
-    /// <exception cref="InvalidOperationException">One failed.</exception>
+    /// <summary>Waits until a command was carried out. Where the thread has ended, it writes into nothing any more.</summary>
+    /// <exception cref="InvalidOperationException">A command failed.</exception>
+    /// <exception cref="ObjectDisposedException">The thread was stopped.</exception>
     public void WaitFor(long command)
     {
         Wake();
         SpinWait wait = default;
         while (Done < command)
         {
-            RequireNoFailure();
+            RequireRunning();
             wait.SpinOnce(sleep1Threshold: -1);
         }
     }
@@ -112,39 +119,49 @@ internal sealed class CommandQueue : IDisposable
     /// <summary>Has the thread do something between two commands, ahead of those that wait, and waits for it. Allocates: not for a frame.</summary>
     public void Do(Action action)
     {
-        RequireNoFailure();
+        RequireRunning();
         requestFailure = null;
         request = action;
         Wake();
         SpinWait wait = default;
         while (request is not null)
         {
-            RequireNoFailure();
+            RequireRunning();
             wait.SpinOnce(sleep1Threshold: -1);
         }
 
         requestFailure?.Throw();
     }
 
+    /// <exception cref="ContextLostException">A command found the context lost.</exception>
     /// <exception cref="InvalidOperationException">A command failed.</exception>
-    public void RequireNoFailure()
+    /// <exception cref="ObjectDisposedException">The thread was stopped.</exception>
+    public void RequireRunning()
     {
+        if (failure is ContextLostException loss) throw new ContextLostException(loss.Message);
         if (failure is { } why)
             throw new InvalidOperationException($"The thread of this device failed, and the device is of no use any more: {why.Message} Dispose it, and make another one.", why);
+        ObjectDisposedException.ThrowIf(hasEnded, typeof(NeuralDevice));
     }
 
-    /// <summary>Ends the thread behind the command that it is at, and waits for it; what it has not come to is forgotten.</summary>
-    /// <param name="last">What the thread does at its end; null for nothing.</param>
+    /// <summary>
+    /// Ends the thread behind the command that it is at, and waits for it; what it has not come to is forgotten. A thread that hangs is waited for no longer
+    /// than <see cref="MostTimeToStop"/>, and ends by itself if it comes back.
+    /// </summary>
+    /// <param name="last">What the thread does at its end; null for nothing. What that fails with is thrown here.</param>
     public void Stop(Action? last = null)
     {
         lastAction = last;
         stops = true;
-        wake.Set();
-        thread.Join();
+        wake.Release();
+        if (thread.Join(MostTimeToStop)) lastFailure?.Throw();
     }
 
-    /// <summary>After <see cref="Stop"/>.</summary>
-    public void Dispose() => wake.Dispose();
+    /// <summary>After <see cref="Stop"/>, when nobody is inside a call any more.</summary>
+    public void Dispose()
+    {
+        if (hasEnded) wake.Dispose();
+    }
 
     private bool HasWork => Volatile.Read(ref published) > done || request is not null;
 
@@ -156,12 +173,12 @@ internal sealed class CommandQueue : IDisposable
             {
                 if (HasWork)
                 {
-                    beginWork();
+                    worker.Begin();
                     while (!stops && HasWork) CarryOutNext();
-                    endWork();
+                    worker.End();
                 }
 
-                WaitForWork();
+                WaitForWork(worker.Look());
             }
         }
 #pragma warning disable CA1031   // whatever it is, the next call tells of it
@@ -169,10 +186,21 @@ internal sealed class CommandQueue : IDisposable
 #pragma warning restore CA1031
         {
             failure = exception;
-            while (!stops) wake.WaitOne();
+            while (!stops) wake.Wait();
         }
 
-        lastAction?.Invoke();
+        try
+        {
+            lastAction?.Invoke();
+        }
+#pragma warning disable CA1031   // it is thrown where the thread is stopped
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            lastFailure = ExceptionDispatchInfo.Capture(exception);
+        }
+
+        hasEnded = true;
     }
 
     private void CarryOutNext()
@@ -195,7 +223,7 @@ internal sealed class CommandQueue : IDisposable
         }
 
         ref QueuedCommand next = ref commands[done % MostCommands];
-        if (!carryOut(next)) return;
+        if (!worker.CarryOut(next)) return;
         Storages[next.Storages].Clear();
         Storages.Free(next.Storages);
         Bytes.Free(next.Bytes);
@@ -203,13 +231,36 @@ internal sealed class CommandQueue : IDisposable
         Volatile.Write(ref done, done + 1);
     }
 
-    private void WaitForWork()
+    /// <param name="looks">Whether there is something to look after, though nobody may come.</param>
+    private void WaitForWork(bool looks)
     {
         long idleSince = Stopwatch.GetTimestamp();
-        while (!stops && !HasWork && Stopwatch.GetTimestamp() - idleSince < spinTicks) Thread.SpinWait(SpinsPerLook);
+        while (!stops && !HasWork && Stopwatch.GetTimestamp() - idleSince < spinTicks)
+        {
+            Thread.SpinWait(SpinsPerLook);
+            if (looks && !worker.Look()) return;
+        }
+
         if (stops || HasWork) return;
         Interlocked.Exchange(ref isAsleep, 1);
-        if (!HasWork && !stops) wake.WaitOne();
-        else if (Interlocked.Exchange(ref isAsleep, 0) == 0) wake.WaitOne();   // somebody has taken it for asleep, and woken it
+        bool isWoken = !HasWork && !stops && wake.Wait(looks ? MillisecondsBetweenLooks : Timeout.Infinite);
+        if (!isWoken && Interlocked.Exchange(ref isAsleep, 0) == 0) wake.Wait();   // somebody has taken it for asleep, and woken it
     }
+}
+
+/// <summary>What the thread of a <see cref="CommandQueue"/> calls.</summary>
+internal interface ICommandWorker
+{
+    /// <summary>Before the first of some commands.</summary>
+    void Begin();
+
+    /// <summary>A command; false where it is to be asked again.</summary>
+    bool CarryOut(in QueuedCommand command);
+
+    /// <summary>Behind the last of them.</summary>
+    void End();
+
+    /// <summary>Looks whether what was begun is done, without a wait.</summary>
+    /// <returns>Whether something is still under way, so that it is to look again.</returns>
+    bool Look();
 }

@@ -9,8 +9,11 @@ internal enum CommandKind
     MakeWritesVisible,
     PrepareTiming,
     MarkTime,
-    StartReading,
+    CopyToBuffer,
     InsertFence,
+    Compile,
+    Retire,
+    Collect,
     Read,
     Finish,
 }
@@ -22,10 +25,10 @@ internal struct QueuedCommand
 {
     public CommandKind Kind;
 
-    /// <summary>What it is about: a matrix, a kernel, a timestamp, a list of matrices.</summary>
+    /// <summary>What it is about: a matrix, a kernel, a timestamp.</summary>
     public object? Subject;
 
-    /// <summary>Where a copy or a readback goes; bytes that the ring has no room for.</summary>
+    /// <summary>Where a copy goes; bytes that the ring has no room for.</summary>
     public object? Target;
 
     public nint First;

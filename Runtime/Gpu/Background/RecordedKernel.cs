@@ -17,7 +17,6 @@ internal sealed class RecordedKernel : CompiledKernel
 
     private static readonly double PieceTicks = PieceMilliseconds / 1000 * Stopwatch.Frequency;
 
-    private readonly Dispatch source;
     private readonly SetOperand[] operands;
     private readonly int wordCount;
     private double ticksOfALine = PieceTicks / 4;   // a guess, until it has run
@@ -25,7 +24,7 @@ internal sealed class RecordedKernel : CompiledKernel
     /// <param name="source">The dispatch that is called.</param>
     public RecordedKernel(Dispatch source)
     {
-        this.source = source;
+        Source = source;
         operands = [.. source.Matrices.Select(matrix => new SetOperand(matrix.Operand)), .. source.Textures.Select(texture => new SetOperand(texture.Operand))];
         Copy = new Dispatch(
             source.Source,
@@ -36,6 +35,9 @@ internal sealed class RecordedKernel : CompiledKernel
             [.. source.Textures.Select((texture, i) => texture with { Operand = operands[source.Matrices.Length + i] })]);
         wordCount = Copy.Sizes.Sum(sizes => sizes.Names.Count) + Copy.Scalars.Sum(scalars => scalars.Names.Count);
     }
+
+    /// <summary>The dispatch that is called.</summary>
+    public Dispatch Source { get; }
 
     /// <summary>What the other thread runs.</summary>
     public Dispatch Copy { get; }
@@ -50,17 +52,20 @@ internal sealed class RecordedKernel : CompiledKernel
     public void Record(Span<MatrixStorage?> storages, Span<byte> bytes)
     {
         int at = 0;
-        foreach (MatrixBinding matrix in source.Matrices) storages[at++] = matrix.Operand.Storage;
-        foreach (TextureBinding texture in source.Textures) storages[at++] = texture.Operand.Storage;
-        foreach (KernelArguments<int> sizes in source.Sizes) bytes = Append(sizes.Values, bytes);
-        foreach (KernelArguments<float> scalars in source.Scalars) bytes = Append(scalars.Values, bytes);
-        Copy.NeedsBarrier = source.NeedsBarrier;   // a plan places it once, before it first runs
+        foreach (MatrixBinding matrix in Source.Matrices) storages[at++] = matrix.Operand.Storage;
+        foreach (TextureBinding texture in Source.Textures) storages[at++] = texture.Operand.Storage;
+        foreach (KernelArguments<int> sizes in Source.Sizes) bytes = Append(sizes.Values, bytes);
+        foreach (KernelArguments<float> scalars in Source.Scalars) bytes = Append(scalars.Values, bytes);
+        Copy.NeedsBarrier = Source.NeedsBarrier;   // a plan places it once, before it first runs
     }
+
+    /// <summary>Has the kernel of the copy ready, on the thread that runs it.</summary>
+    public void Resolve(IComputeBackend backend) => Copy.Kernel ??= backend.GetKernel(Copy);
 
     /// <summary>Sets the copy to a record, on the thread that runs it.</summary>
     public void Set(ReadOnlySpan<MatrixStorage?> storages, ReadOnlySpan<byte> bytes)
     {
-        for (int i = 0; i < operands.Length; i++) operands[i].Set(storages[i]!);
+        for (int i = 0; i < operands.Length; i++) operands[i].Set(((BackgroundMatrix)storages[i]!).Inner);
         foreach (KernelArguments<int> sizes in Copy.Sizes) bytes = Take(sizes, bytes);
         foreach (KernelArguments<float> scalars in Copy.Scalars) bytes = Take(scalars, bytes);
     }

@@ -60,13 +60,13 @@ internal sealed unsafe class Egl
         queryDeviceString = (delegate* unmanaged[Cdecl]<nint, int, nint>)GetProcAddress("eglQueryDeviceStringEXT");
     }
 
+    /// <summary>What is looked for in the place of a name, or where there is none.</summary>
+    public static string NamesOf(string? name) => $"looked for {string.Join(" and ", CandidatesOf(name))}";
+
     /// <summary>Loads the library of this name, or the system's; null where there is none.</summary>
     public static Egl? TryLoad(string? name)
     {
-        string[] names = name is not null ? [name]
-            : OperatingSystem.IsWindows() ? ["libEGL.dll"]
-            : ["libEGL.so.1", "libEGL.so"];
-        foreach (string candidate in names)
+        foreach (string candidate in CandidatesOf(name))
         {
             if (NativeLibrary.TryLoad(candidate, out nint library)) return new Egl(library);
         }
@@ -166,6 +166,12 @@ internal sealed unsafe class Egl
             0x300C => "EGL_BAD_PARAMETER",
             _ => $"EGL error 0x{error:X4}",
         };
+    }
+
+    private static string[] CandidatesOf(string? name)
+    {
+        if (name is not null) return [name];
+        return OperatingSystem.IsWindows() ? ["libEGL.dll"] : ["libEGL.so.1", "libEGL.so"];
     }
 
     private static string Text(nint pointer) => Marshal.PtrToStringUTF8(pointer) ?? "";

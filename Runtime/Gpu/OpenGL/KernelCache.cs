@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// the dispatches that hold them; of the others the last ones that were asked for are kept, so that kernels made for one shape (those of a
 /// population) do not pile up.
 /// </summary>
-internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
+internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, DeviceSettings settings)
 {
     /// <summary>Kernels that are kept whether they are in use or not: many times those of a game.</summary>
     public const int Kept = 256;
@@ -15,7 +15,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits)
     private static readonly (string Name, int Value)[] WideStores = [("WIDE_STORES", 1)];
 
     private readonly GL gl = context.Gl;
-    private readonly ProgramCompiler compiler = new(context.Gl, context.Extensions);
+    private readonly ProgramCompiler compiler = new(context.Gl, context.Extensions, new ProgramBinaries(context.Gl, settings));
     private readonly Dictionary<string, WeakReference<OpenGLKernel>> kernels = [];
     private readonly LinkedList<OpenGLKernel> recent = [];   // the last one that was asked for comes first
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];

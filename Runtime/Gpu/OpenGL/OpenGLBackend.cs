@@ -18,7 +18,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         context = new OpenGLContext(gl, own, identity, options, Settings);
         Limits = OpenGLLimits.Read(gl, context.Renderer, options);
         buffers = new OpenGLBuffers(context);
-        kernels = new KernelCache(context, Limits);
+        kernels = new KernelCache(context, Limits, Settings);
         hostTextures = new OpenGLHostTextures(context);
         dispatcher = new OpenGLDispatcher(context, hostTextures);
         fences = new OpenGLFences(context);
@@ -95,7 +95,7 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     public CompiledKernel GetKernel(Dispatch dispatch) => kernels.Get(dispatch.Program);
 
-    public bool StartCompiling(KernelSource source) => kernels.StartCompiling(source);
+    public bool StartCompiling(Dispatch dispatch) => kernels.StartCompiling(dispatch.Program);
 
     public bool IsCompiled(KernelSource source) => kernels.IsCompiled(source);
 
@@ -112,20 +112,7 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     public BackendResource CreateReadBuffer(long bytes) => buffers.CreateReadBuffer(bytes);
 
-    public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
-    {
-        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
-        uint destination = NameOf(buffer);
-        nint offset = 0;
-        for (int i = 0; i < matrices.Count; i++)
-        {
-            MatrixTexture matrix = matrices[i];
-            buffers.Copy(BufferOf(matrix.Storage), 0, destination, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
-            offset += matrix.OffsetOf(matrix.Shape.Rows);
-        }
-
-        return fences.Insert();
-    }
+    public void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset) => buffers.Copy(BufferOf(matrix), 0, NameOf(buffer), offset, bytes);
 
     public nint InsertFence() => fences.Insert();
 

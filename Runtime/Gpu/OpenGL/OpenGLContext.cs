@@ -167,7 +167,7 @@ internal sealed unsafe class OpenGLContext
         }
         else
         {
-            using HeadlessContext.Previous previous = own.MakeCurrentForNow();
+            using IDisposable previous = own.MakeCurrentForNow();
             Free(deleteObjects);
             own.Dispose();
         }

@@ -2,14 +2,14 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>A program that was handed to the driver, which may still be at work on it.</summary>
-internal readonly record struct PendingProgram(string Key, uint Shader, uint Program);
+/// <summary>A program that was handed to the driver, which may still be at work on it; without a shader and text it came linked from a file.</summary>
+internal readonly record struct PendingProgram(string Key, uint Shader, uint Program, string? Text);
 
 /// <summary>
-/// Compiles programs. Where the driver can, it does so on threads of its own and tells when it is done; elsewhere a program is
+/// Compiles programs, or loads those that an earlier start has compiled. Where the driver can, it compiles on threads of its own and tells when it is done; elsewhere a program is
 /// done when the call returns. Source: KHR_parallel_shader_compile and ARB_parallel_shader_compile, which share their one token.
 /// </summary>
-internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions)
+internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions, ProgramBinaries binaries)
 {
     private const ProgramPropertyARB CompletionStatus = (ProgramPropertyARB)0x91B1;
 
@@ -18,19 +18,21 @@ internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions)
     /// <summary>Hands a program over; asks nothing about it, since any question but that for completion waits.</summary>
     public PendingProgram Start(string key, string text)
     {
+        uint program = gl.CreateProgram();
+        if (binaries.TryLoad(text, program)) return new PendingProgram(key, 0, program, null);
         uint shader = gl.CreateShader(ShaderType.ComputeShader);
         gl.ShaderSource(shader, text);
         gl.CompileShader(shader);
-        uint program = gl.CreateProgram();
         gl.AttachShader(program, shader);
+        binaries.Announce(program);
         gl.LinkProgram(program);
         gl.DeleteShader(shader);   // it goes when it is detached, or with the program
-        return new PendingProgram(key, shader, program);
+        return new PendingProgram(key, shader, program, text);
     }
 
     public bool IsDone(PendingProgram pending)
     {
-        if (!tellsCompletion) return true;
+        if (!tellsCompletion || pending.Text is null) return true;
         gl.GetProgram(pending.Program, CompletionStatus, out int done);
         return done != 0;
     }
@@ -39,11 +41,13 @@ internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions)
     /// <exception cref="DeviceNotSupportedException">The driver rejected it, and it was deleted.</exception>
     public void Finish(PendingProgram pending)
     {
-        (string key, uint shader, uint program) = pending;
+        (string key, uint shader, uint program, string? text) = pending;
+        if (text is null) return;
         gl.GetProgram(program, ProgramPropertyARB.LinkStatus, out int linked);
         if (linked != 0)
         {
             gl.DetachShader(program, shader);
+            binaries.Save(text, program);
             return;
         }
 

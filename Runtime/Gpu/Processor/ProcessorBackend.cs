@@ -55,8 +55,7 @@ internal sealed class ProcessorBackend : IComputeBackend
 
     public long BeginFrame()
     {
-        RequireAlive();
-        memory.Collect();
+        Enter(savesHostState: false);
         return calls.BeginFrame();
     }
 
@@ -96,7 +95,7 @@ internal sealed class ProcessorBackend : IComputeBackend
         return kernel;
     }
 
-    public bool StartCompiling(KernelSource source) => true;
+    public bool StartCompiling(Dispatch dispatch) => true;
 
     public bool IsCompiled(KernelSource source) => true;
 
@@ -128,19 +127,7 @@ internal sealed class ProcessorBackend : IComputeBackend
         return memory.Allocate(bytes, "a readback");
     }
 
-    public nint StartReading(IReadOnlyList<MatrixTexture> matrices, int rows, BackendResource buffer)
-    {
-        RequireAlive();
-        nint offset = 0;
-        for (int i = 0; i < matrices.Count; i++)
-        {
-            MatrixTexture matrix = matrices[i];
-            Copy(matrix.Storage, 0, (ProcessorMatrix)buffer, offset, matrix.OffsetOf(Math.Min(rows, matrix.Shape.Rows)));
-            offset += matrix.OffsetOf(matrix.Shape.Rows);
-        }
-
-        return (nint)(++fences);
-    }
+    public void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset) => Copy(matrix, 0, (ProcessorMatrix)buffer, offset, bytes);
 
     public nint InsertFence() => (nint)(++fences);
 

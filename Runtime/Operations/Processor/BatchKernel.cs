@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A kernel that reads a batch: rows that were uploaded or are drawn from all samples, of floats or of bytes that stand for value / 255. What
-/// Shaders/Include/samples.glsl does.
+/// A kernel that reads a batch: rows that were uploaded or are drawn from all samples, of floats or of bytes that stand for value / 255. It
+/// does what Shaders/Include/samples.glsl does.
 /// </summary>
 internal abstract unsafe class BatchKernel : LoggedKernel
 {
-    /// <summary>What a byte is a multiple of. Sums run over the bytes and are scaled.</summary>
+    /// <summary>The scale of a byte. Sums run over the bytes and are then scaled.</summary>
     public const float ByteScale = 1f / 255;
 
     private const int RowsPerTexel = 4;
@@ -30,19 +30,19 @@ internal abstract unsafe class BatchKernel : LoggedKernel
     /// <summary>Whether the features are bytes.</summary>
     protected bool HasByteInputs { get; }
 
-    /// <summary>Where rows of the batch's features are.</summary>
+    /// <summary>Finds the addresses of rows of the batch's features.</summary>
     protected void FindRows(MatrixAddress inputs, int stride, int firstRow, int rows, float** found)
     {
         for (int i = 0; i < rows; i++) found[i] = inputs.Floats + ((nint)InputRow(firstRow + i) * stride);
     }
 
-    /// <summary>The same of rows that were widened from bytes.</summary>
+    /// <summary>The same for rows that were widened from bytes.</summary>
     protected static void FindRows(float* widened, int stride, int rows, float** found)
     {
         for (int i = 0; i < rows; i++) found[i] = widened + ((nint)i * stride);
     }
 
-    /// <summary>Rows of bytes as floats of 0 to 255.</summary>
+    /// <summary>Widens rows of bytes to floats from 0 to 255.</summary>
     protected void Widen(MatrixAddress inputs, int stride, int firstRow, int rows, float* widened)
     {
         for (int row = 0; row < rows; row++)
@@ -64,7 +64,7 @@ internal abstract unsafe class BatchKernel : LoggedKernel
         }
     }
 
-    /// <summary>The row of the samples that a row of the batch is.</summary>
+    /// <summary>The row of the samples for a row of the batch.</summary>
     protected int InputRow(int row) => DrawsInputs ? DrawnRow(row) : row;
 
     protected int TargetRow(int row) => drawsTargets ? DrawnRow(row) : row;

@@ -1,18 +1,19 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// dense_backward_weights.comp: [dW; db] = [X, 1]ᵀ · dY, or the optimizer's update by it, and beside it the sum of the batch's losses. A line is some
-/// rows of the weights, all their columns; a last one is the sum, and the first ones pack dY where it is wider than a panel.
+/// dense_backward_weights.comp: [dW; db] = [X, 1]ᵀ · dY, or the optimizer's update by it, and also the sum of the batch's losses. A line is some
+/// rows of the weights, with all their columns; the last line is the sum, and the first ones pack dY if it is wider than a panel.
 /// </summary>
 internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
 {
-    /// <summary>Gradients of a line: those of few rows stay in the first cache until the update takes them.</summary>
+    /// <summary>Gradients of a line: few enough that they stay in the first-level cache until the update takes them.</summary>
     private const int GradientsPerLine = 8192;
 
     private const int MostTiles = 8;
 
     /// <summary>
-    /// What of X is read where it lies: more values fall on more pages than a processor remembers, and many rows so far apart on few places of the first cache.
+    /// Limits within which X is read in place: more values span more pages than the processor's TLB holds, and many rows so far apart share few
+    /// first-level cache sets.
     /// </summary>
     private const int MostValuesInPlace = 1 << 16, MostRowsFarApart = 32, FarApart = 128;
 
@@ -66,7 +67,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
 
     private static int StrideOf(MatrixShape matrix) => matrix.TexelsPerRow * MatrixShape.ColumnsPerTexel;
 
-    /// <summary>Panels that dY is packed into: none where it is one as it lies.</summary>
+    /// <summary>The number of panels that dY is packed into: none if it already is a single panel.</summary>
     private static int PanelsOf(int stride) => stride > MatrixProduct.Columns ? MatrixShape.CeilingDivide(stride, MatrixProduct.Columns) : 0;
 
     private void Pack(int rows, int column)
@@ -75,7 +76,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         MatrixProduct.Pack(outputGradients.Floats + column, outputStride, rows, width, packed!.Floats + ((nint)column * rows));
     }
 
-    /// <summary>Whole tiles, whose gradients fit into the first cache and whose work is a short piece.</summary>
+    /// <summary>Complete tiles, whose gradients fit into the first-level cache and whose work is short.</summary>
     private static int RowsPerLine(int stride, int batchRows)
     {
         int width = MatrixProduct.TileRows * Math.Max(1, stride);
@@ -103,7 +104,7 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         update?.Run((nint)firstInput * outputStride, count * outputStride, gradients);
     }
 
-    /// <summary>The gradient of the biases: that of an input which is always one.</summary>
+    /// <summary>The gradient of the biases: that of an input that is always one.</summary>
     private void SumRows(int rows, float* sums)
     {
         const int Width = 8;   // of a Vector256
@@ -135,8 +136,8 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         }
     }
 
-    /// <summary>Finds columns of X: where they lie, or six at a time beside each other, as a tile reads them.</summary>
-    /// <returns>From one element of a column to the next.</returns>
+    /// <summary>Finds columns of X: in place, or packed six side by side, as a tile reads them.</summary>
+    /// <returns>The distance between elements of a column.</returns>
     private int FindInputs(int rows, int firstInput, int count, float** found, float* transposed, float** columns)
     {
         bool lies = !HasByteInputs && !DrawsInputs && (long)rows * inputStride <= MostValuesInPlace && (inputStride % FarApart != 0 || rows <= MostRowsFarApart);
@@ -158,12 +159,12 @@ internal sealed unsafe class DenseBackwardWeightsKernel : BatchKernel
         return MatrixProduct.TileRows;
     }
 
-    /// <summary>What is packed past the last input belongs to no column that is asked for.</summary>
+    /// <summary>Anything packed past the last input belongs to no requested column.</summary>
     private static void PackFloats(int rows, int first, float** found, float* to)
     {
         for (int row = 0; row < rows; row++, to += MatrixProduct.TileRows)
         {
-            Vector256.Load(found[row] + first).Store(to);   // and past the tile, where the next row follows
+            Vector256.Load(found[row] + first).Store(to);   // also past the tile, where the next row is written afterwards
         }
     }
 

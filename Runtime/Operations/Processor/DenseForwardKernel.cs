@@ -5,12 +5,12 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed unsafe class DenseForwardKernel : BatchKernel
 {
-    /// <summary>Rows of a line, at most: enough to be worth a packed panel.</summary>
+    /// <summary>Maximum rows of a line: enough to make packing a panel worthwhile.</summary>
     public const int MostRowsPerLine = 384;
 
     private const int LeastRowsPerLine = 24;
 
-    /// <summary>Rows that packing the panel costs as much as.</summary>
+    /// <summary>The number of rows whose cost equals that of packing the panel.</summary>
     private const int RowsOfPacking = 12;
 
     private readonly Activation? activation;
@@ -41,7 +41,7 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
     public static DispatchGrid GridFor(int outputTexels, int depth) =>
         new(MatrixShape.CeilingDivide(outputTexels * MatrixShape.ColumnsPerTexel, MatrixProduct.Columns), RowsPerGroupX: RowsPerLine(depth));
 
-    /// <summary>Rows of a line, in whole tiles, so that it is no long piece of a frame.</summary>
+    /// <summary>Rows of a line, in complete tiles, few enough that a line takes no long part of a frame.</summary>
     /// <param name="depth">Terms of each sum.</param>
     public static int RowsPerLine(int depth)
     {
@@ -81,23 +81,23 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
     }
 }
 
-/// <summary>Columns of a matrix as the rows of a tile find them: where they lie, or packed.</summary>
+/// <summary>Columns of a matrix as the rows of a tile read them: in place, or packed.</summary>
 internal readonly unsafe record struct Panel(nint Start, nint Stride)
 {
-    /// <summary>Rows for which it is worth packing.</summary>
+    /// <summary>The least number of rows that makes packing worthwhile.</summary>
     private const int LeastRows = 24;
 
-    /// <summary>A matrix of so few columns lies close enough as it is.</summary>
+    /// <summary>Up to this stride, a matrix is dense enough without packing.</summary>
     private const int CloseStride = 2 * MatrixProduct.MostColumns;
 
     public float* Floats => (float*)Start;
 
-    /// <param name="from">The first column, of a matrix with a vector's room behind it.</param>
-    /// <param name="stride">From row to row.</param>
+    /// <param name="from">The first column of a matrix, followed by room for one vector.</param>
+    /// <param name="stride">The distance between rows.</param>
     /// <param name="depth">Rows.</param>
     /// <param name="width">Columns.</param>
     /// <param name="rows">Rows that are multiplied by it.</param>
-    /// <param name="room">Where it may be packed.</param>
+    /// <param name="room">Memory that it may be packed into.</param>
     public static Panel Of(float* from, nint stride, int depth, int width, int rows, float* room)
     {
         if (rows < LeastRows || stride <= CloseStride) return new Panel((nint)from, stride);
@@ -107,14 +107,14 @@ internal readonly unsafe record struct Panel(nint Start, nint Stride)
     }
 }
 
-/// <summary>Where rows are, in a thread's own memory.</summary>
+/// <summary>Addresses of rows, in a thread's own memory.</summary>
 internal static unsafe class PointerRows
 {
-    /// <summary>Floats that so many pointers take, in whole cache lines.</summary>
+    /// <summary>The size of the given number of pointers in floats, rounded up to full cache lines.</summary>
     public static int Length(int rows) => MatrixShape.CeilingDivide(rows * sizeof(float*), 64) * 64 / sizeof(float);
 }
 
-/// <summary>Rows of a kernel's own.</summary>
+/// <summary>Rows that a kernel owns.</summary>
 internal sealed unsafe class RowBuffer
 {
     private readonly PinnedFloats values;
@@ -124,7 +124,7 @@ internal sealed unsafe class RowBuffer
     public float* Floats => values.First;
 }
 
-/// <summary>What kernels of dense layers share.</summary>
+/// <summary>Code that kernels of dense layers share.</summary>
 internal static unsafe class DenseRows
 {
     /// <summary>Y = X · W + b for some columns; X of bytes is scaled.</summary>
@@ -149,7 +149,7 @@ internal static unsafe class DenseRows
         for (int row = 0; row < rows; row++) activation.Activate(new Span<float>(y + (row * stride), columns));
     }
 
-    /// <summary>The gradients before an activation from those behind it.</summary>
+    /// <summary>The gradients before an activation from those after it.</summary>
     public static void Backward(Activation activation, int rows, float* gradients, float* y, nint stride, int columns)
     {
         if (stride == columns)
@@ -162,7 +162,7 @@ internal static unsafe class DenseRows
             activation.Backward(new Span<float>(gradients + (row * stride), columns), new ReadOnlySpan<float>(y + (row * stride), columns));
     }
 
-    /// <summary>Columns of W transposed: row k has W's column k, for some of its rows. Past the last row it is zero.</summary>
+    /// <summary>Transposes columns of W: row k holds W's column k, for some of its rows. Past the last row it is zero.</summary>
     public static void Transpose(float* weights, int stride, int firstRow, int rows, int depth, float* transposed, int transposedStride)
     {
         for (int i = 0; i < rows; i++)

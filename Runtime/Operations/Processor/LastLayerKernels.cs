@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
-/// <summary>The last dense layer of rows, whose outputs stay in a thread's own memory while it goes on with them. A line is some rows.</summary>
+/// <summary>The last dense layer of rows, whose outputs stay in a thread's own memory for the rest of the kernel. A line is some rows.</summary>
 internal abstract unsafe class LastLayerKernel : BatchKernel
 {
-    /// <summary>Rows of a line, in whole tiles.</summary>
+    /// <summary>Rows of a line, in complete tiles.</summary>
     public const int RowsPerLine = 2 * MatrixProduct.TileRows;
 
     private readonly MatrixAddress hidden;
@@ -59,10 +59,10 @@ internal abstract unsafe class LastLayerKernel : BatchKernel
         }
     }
 
-    /// <summary>What follows the outputs of some rows.</summary>
-    /// <param name="rows">All in use.</param>
-    /// <param name="firstRow">The first of these.</param>
-    /// <param name="count">These.</param>
+    /// <summary>Continues with the outputs of some rows.</summary>
+    /// <param name="rows">The number of rows in use.</param>
+    /// <param name="firstRow">The first row to process.</param>
+    /// <param name="count">The number of rows to process.</param>
     /// <param name="z">Their outputs.</param>
     /// <param name="found">Pointers that may be overwritten.</param>
     protected abstract void GoOn(int rows, int firstRow, int count, float* z, float** found);
@@ -90,7 +90,7 @@ internal sealed unsafe class LastLayerSoftmaxKernel : LastLayerKernel
     }
 }
 
-/// <summary>dense_loss_rows.comp: the losses of rows, the gradients of their outputs and, where they are wanted, those of what the layer read.</summary>
+/// <summary>dense_loss_rows.comp: the losses of rows, the gradients of their outputs and, if wanted, those of the layer's input.</summary>
 internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
 {
     private readonly Loss loss;
@@ -107,7 +107,7 @@ internal sealed unsafe class LastLayerLossKernel : LastLayerKernel
     /// <param name="dispatch">The dispatch.</param>
     /// <param name="loss">The loss.</param>
     /// <param name="outputs">Outputs of a row, without its padding.</param>
-    /// <param name="activation">What gave the hidden rows, where its derivative is taken.</param>
+    /// <param name="activation">The activation that gave the hidden rows, if its derivative is applied.</param>
     public LastLayerLossKernel(Dispatch dispatch, Loss loss, int outputs, Activation? activation) : base(dispatch)
     {
         this.loss = loss;

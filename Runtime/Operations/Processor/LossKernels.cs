@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a loss finds of a row, as rowLoss of its include gives it: the loss, and 1 where the prediction is correct; where the loss guides the learning
-/// rate, the three numbers beside it of <see cref="GuidedStepResult"/>.
+/// A loss's results for a row, as rowLoss of its include returns them: the loss, and 1 if the prediction is correct; if the loss guides the learning
+/// rate, the loss, then the divergence, entropy and value loss of <see cref="GuidedStepResult"/>.
 /// </summary>
 internal readonly record struct RowLoss(float Loss, float Second, float Third = 0, float Fourth = 0)
 {
@@ -14,11 +14,11 @@ internal readonly record struct RowLoss(float Loss, float Second, float Third = 
     }
 }
 
-/// <summary>The sum over a batch in interleaved parts: what Shaders/Include/loss_sum.glsl does.</summary>
-/// <param name="rowLosses">A row a sample.</param>
-/// <param name="batchLoss">Where the result goes.</param>
+/// <summary>The sum over a batch in interleaved parts, as in Shaders/Include/loss_sum.glsl.</summary>
+/// <param name="rowLosses">One row per sample.</param>
+/// <param name="batchLoss">Receives the result.</param>
 /// <param name="steps">The log.</param>
-/// <param name="guide">The learning rate that the sum moves; null where it moves none.</param>
+/// <param name="guide">The learning rate that the sum moves; null for none.</param>
 internal sealed unsafe class LossSumAccess(MatrixAddress rowLosses, MatrixAddress batchLoss, StepLogAccess steps, GuidedRateAccess? guide = null)
 {
     public void Run(int rows)
@@ -62,7 +62,7 @@ internal sealed unsafe class LossSumAccess(MatrixAddress rowLosses, MatrixAddres
     }
 }
 
-/// <summary>loss_sum.comp: the mean loss of a batch, and its correct predictions.</summary>
+/// <summary>loss_sum.comp: the mean loss of a batch, and the number of its correct predictions.</summary>
 internal sealed unsafe class LossSumKernel : LoggedKernel
 {
     private readonly LossSumAccess sum;
@@ -95,7 +95,7 @@ internal sealed unsafe class LossKernel : BatchKernel
     /// <param name="dispatch">Has a matrix for the losses, or one for the gradients.</param>
     /// <param name="loss">The loss.</param>
     /// <param name="count">Outputs of a row, without its padding.</param>
-    /// <param name="rowsPerLine">Of its grid.</param>
+    /// <param name="rowsPerLine">Rows per line of its grid.</param>
     public LossKernel(Dispatch dispatch, Loss loss, int count, int rowsPerLine) : base(dispatch)
     {
         this.loss = loss;

@@ -6,25 +6,25 @@ internal readonly unsafe ref struct LossRows
     /// <summary>The outputs of the network, [rows × stride], the padding included.</summary>
     public float* Outputs { get; init; }
 
-    /// <summary>From one row of the outputs to the next, and so of the gradients.</summary>
+    /// <summary>The distance between rows of the outputs, and of the gradients.</summary>
     public int Stride { get; init; }
 
-    /// <summary>Where the target of each row is.</summary>
+    /// <summary>The address of each row's target.</summary>
     public uint** Targets { get; init; }
 
     /// <summary>Words of a target, its padding included.</summary>
     public int TargetStride { get; init; }
 
-    /// <summary>Those outputs that are not padding.</summary>
+    /// <summary>The number of outputs without padding.</summary>
     public int OutputCount { get; init; }
 
-    /// <summary>Rows.</summary>
+    /// <summary>The number of rows.</summary>
     public int Count { get; init; }
 
-    /// <summary>Rows of the whole batch, whose mean the loss is.</summary>
+    /// <summary>Rows of the complete batch, over which the loss is the mean.</summary>
     public int BatchRows { get; init; }
 
-    /// <summary>[rows × stride], written, the padding with zeros; null for none.</summary>
+    /// <summary>[rows × stride], written, with zeros as padding; null for none.</summary>
     public float* Gradients { get; init; }
 
     /// <summary>[rows], written.</summary>

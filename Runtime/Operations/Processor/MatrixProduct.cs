@@ -4,47 +4,47 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// C = start + A · B, of rows of A that lie anywhere, by the widest vectors that the machine has. What all products of dense layers are made of, so
-/// that an element has the same bits whichever kernel computes it.
+/// C = start + A · B, with rows of A that may lie anywhere, using the machine's widest vectors. All products of dense layers are built on it, so
+/// an element has the same bits whichever kernel computes it.
 /// </summary>
 internal static unsafe class MatrixProduct
 {
     /// <summary>Rows of a tile.</summary>
     public const int TileRows = 6;
 
-    /// <summary>Multiplications and additions of a line of a kernel, at most: a tenth of a millisecond.</summary>
+    /// <summary>Maximum multiplications and additions of a kernel's line: a tenth of a millisecond.</summary>
     public const int PieceOperations = 14_000_000;
 
-    /// <summary>What a line of a kernel takes at most, in the tests' shapes.</summary>
+    /// <summary>Maximum milliseconds of a kernel's line, in the tests' shapes.</summary>
     public const double MostMilliseconds = 0.2;
 
-    /// <summary>The widest panel that any machine's tile has.</summary>
+    /// <summary>The widest panel of any machine's tile.</summary>
     public const int MostColumns = 32;
 
-    /// <summary>Terms of a sum that a tile walks along at a time, so that its panel stays in the first cache.</summary>
+    /// <summary>Terms of a sum that a tile processes at a time, so that its panel stays in the first-level cache.</summary>
     private const int Depth = 256;
 
-    private static readonly float* Zeros = (float*)NativeMemory.AllocZeroed(MostColumns, sizeof(float));   // for as long as the program runs
+    private static readonly float* Zeros = (float*)NativeMemory.AllocZeroed(MostColumns, sizeof(float));   // for the lifetime of the program
 
     /// <summary>Columns of a tile on this machine.</summary>
     public static int Columns =>
         Vector512.IsHardwareAccelerated ? 32 : Vector256.IsHardwareAccelerated ? 16 : Vector128.IsHardwareAccelerated ? 8 : 2;
 
-    /// <summary>How wide a panel of B is to be for so many columns: a tile of one vector computes what fits into it.</summary>
+    /// <summary>The panel width for a number of columns of B: a tile of one vector computes those that fit into it.</summary>
     public static int PanelWidth(int columns) => MatrixShape.CeilingDivide(columns, Columns / 2) * (Columns / 2);
 
     /// <summary>A product of any size.</summary>
     /// <param name="rows">Rows of A and C.</param>
-    /// <param name="a">Where each row of A is.</param>
-    /// <param name="aStep">From one element of it to the next.</param>
-    /// <param name="b">B [depth × columns], of which a vector past the last column may be loaded.</param>
-    /// <param name="bStride">From one row of B to the next.</param>
+    /// <param name="a">The address of each row of A.</param>
+    /// <param name="aStep">The distance between elements of a row of A.</param>
+    /// <param name="b">B [depth × columns]; one vector past the last column may be loaded.</param>
+    /// <param name="bStride">The distance between rows of B.</param>
     /// <param name="depth">Columns of A and rows of B.</param>
     /// <param name="start">A row that each row of the result starts from; null for zeros.</param>
     /// <param name="c">The result.</param>
-    /// <param name="cStride">From one row of it to the next.</param>
-    /// <param name="columns">Those that are stored, in whole texels.</param>
-    /// <param name="goesOn">Whether the sums start from what the result holds, in place of that row.</param>
+    /// <param name="cStride">The distance between rows of the result.</param>
+    /// <param name="columns">Columns to store, in complete texels.</param>
+    /// <param name="goesOn">Whether the sums start from the values in the result instead of from that row.</param>
     public static void Multiply(int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns, bool goesOn = false)
     {
         if (columns <= Vector128<float>.Count && Vector128.IsHardwareAccelerated)
@@ -57,9 +57,9 @@ internal static unsafe class MatrixProduct
         else Multiply<float, SimdNone>(rows, a, aStep, b, bStride, depth, start, c, cStride, columns, goesOn);
     }
 
-    /// <summary>Packs columns of a matrix, a row behind the other: <see cref="PanelWidth"/> of them.</summary>
-    /// <param name="from">The first column, with a vector's room behind each row.</param>
-    /// <param name="stride">From row to row.</param>
+    /// <summary>Packs <see cref="PanelWidth"/> columns of a matrix; rows are contiguous.</summary>
+    /// <param name="from">The first column; each row is followed by room for one vector.</param>
+    /// <param name="stride">The distance between rows.</param>
     /// <param name="depth">Rows.</param>
     /// <param name="width">Columns of the panel.</param>
     /// <param name="to">[depth × width].</param>
@@ -89,7 +89,7 @@ internal static unsafe class MatrixProduct
         }
     }
 
-    /// <summary>The same by vectors of one width.</summary>
+    /// <summary>The same with vectors of one width.</summary>
     public static void Multiply<TVector, TSimd>(
         int rows, float** a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, nint cStride, int columns, bool goesOn = false)
         where TVector : unmanaged

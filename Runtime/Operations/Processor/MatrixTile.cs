@@ -4,11 +4,11 @@ using System.Runtime.Intrinsics.Arm;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Tiles of C [rows × columns] = start + A · B in registers: up to six rows by one or two vectors of columns, twelve sums that run at once, walking along what
-/// A and B have in common. Each element is one chain of multiply-adds from its start on, in order, whatever the tile and the vector's width.
+/// Tiles of C [rows × columns] = start + A · B in registers: up to six rows by one or two vectors of columns, twelve concurrent sums, along the
+/// shared dimension of A and B. Each element is one chain of multiply-adds, in order from its start, whatever the tile and the vector's width.
 /// </summary>
 /// <remarks>
-/// An element of A is broadcast: of row r at a[r] + k · aStep. B is a panel, a row of it every bStride values. Where there are fewer rows than a tile has,
+/// An element of A is broadcast: that of row r is at a[r] + k · aStep. B is a panel with a row every bStride values. With fewer rows than a tile has,
 /// the last one is computed again and not stored.
 /// </remarks>
 internal static unsafe class MatrixTile<TVector, TSimd>
@@ -18,10 +18,10 @@ internal static unsafe class MatrixTile<TVector, TSimd>
     /// <summary>Rows of a tile.</summary>
     public const int Rows = 6;
 
-    /// <summary>Rows of a tall one.</summary>
+    /// <summary>Rows of a tall tile.</summary>
     public const int TallRows = 12;
 
-    /// <summary>Rows of a large one.</summary>
+    /// <summary>Rows of a large tile.</summary>
     public const int LargeRows = 8;
 
     /// <summary>Whether the sums of a large tile fit into the machine's registers.</summary>
@@ -30,20 +30,20 @@ internal static unsafe class MatrixTile<TVector, TSimd>
     /// <summary>Columns of a tile of two vectors.</summary>
     public static int Columns => 2 * TSimd.Width;
 
-    /// <summary>Columns of a tile of one.</summary>
+    /// <summary>Columns of a tile of one vector.</summary>
     public static int NarrowColumns => TSimd.Width;
 
     /// <summary>Six rows by two vectors.</summary>
     /// <param name="a">Six pointers.</param>
-    /// <param name="aStep">From one element of A to the next one of its row.</param>
+    /// <param name="aStep">The distance between elements of a row of A.</param>
     /// <param name="b">The panel.</param>
-    /// <param name="bStride">From one row of it to the next.</param>
+    /// <param name="bStride">The distance between its rows.</param>
     /// <param name="depth">Terms of each sum.</param>
-    /// <param name="start">What the sums start from.</param>
-    /// <param name="startStride">From one row of that to the next.</param>
+    /// <param name="start">The start values of the sums.</param>
+    /// <param name="startStride">The distance between rows of the start values.</param>
     /// <param name="c">The result.</param>
-    /// <param name="cStride">From one row of it to the next.</param>
-    /// <param name="rows">Those that are stored, 1 to 6.</param>
+    /// <param name="cStride">The distance between rows of the result.</param>
+    /// <param name="rows">The number of rows to store, 1 to 6.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Wide(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride, int rows)
     {
@@ -110,7 +110,7 @@ internal static unsafe class MatrixTile<TVector, TSimd>
         TSimd.Store(c51, c + width);
     }
 
-    /// <summary>Six rows by one vector; as <see cref="Wide"/>.</summary>
+    /// <summary>Six rows by one vector; otherwise like <see cref="Wide"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Narrow(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride, int rows)
     {
@@ -153,7 +153,7 @@ internal static unsafe class MatrixTile<TVector, TSimd>
         TSimd.Store(c5, c += cStride);
     }
 
-    /// <summary>Twelve rows by one vector, so that as many sums run at once as in the wide tile; as <see cref="Wide"/>.</summary>
+    /// <summary>Twelve rows by one vector, so that as many sums run at once as in the wide tile; otherwise like <see cref="Wide"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tall(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride)
     {
@@ -205,7 +205,7 @@ internal static unsafe class MatrixTile<TVector, TSimd>
     }
 
     /// <summary>
-    /// Eight rows by two vectors, for machines with 32 registers; as <see cref="Wide"/>.
+    /// Eight rows by two vectors, for machines with 32 registers; otherwise like <see cref="Wide"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Large(float** a, nint aStep, float* b, nint bStride, int depth, float* start, nint startStride, float* c, nint cStride)
@@ -284,7 +284,7 @@ internal static unsafe class MatrixTile<TVector, TSimd>
         TSimd.Store(c71, c + width);
     }
 
-    /// <summary>One row by one or two vectors, where there is no other; as <see cref="Wide"/>.</summary>
+    /// <summary>A single row by one or two vectors; otherwise like <see cref="Wide"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Single(float* a, nint aStep, float* b, nint bStride, int depth, float* start, float* c, bool isNarrow)
     {

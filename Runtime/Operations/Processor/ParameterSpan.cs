@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>Neighboring values of a parameter with their gradients and the optimizer's state, for <see cref="Optimizer.Update"/>: what is committed, and what is pending.</summary>
+/// <summary>Contiguous parameters, committed and pending, with their gradients and the optimizer's state, for <see cref="Optimizer.Update"/>.</summary>
 internal readonly unsafe ref struct ParameterSpan(float* weights, float* gradients, float* newWeights, float** state, float** newState, int length, float stepRate)
 {
     public int Length => length;

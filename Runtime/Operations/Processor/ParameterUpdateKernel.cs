@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The update of a range of parameters from their gradients, which heeds the log of steps: what Shaders/Include/update.glsl does. It belongs to
+/// The update of a range of parameters from their gradients, heeding the log of steps, as in Shaders/Include/update.glsl. It belongs to
 /// the kernel whose matrices it looks up.
 /// </summary>
 internal sealed unsafe class UpdateAccess
@@ -16,9 +16,9 @@ internal sealed unsafe class UpdateAccess
     private readonly StepLogAccess steps;
     private readonly GuidedRateAccess? guide;
 
-    /// <param name="optimizer">The rule.</param>
-    /// <param name="find">The kernel's matrices, by name; null where there is none.</param>
-    /// <param name="scalars">Those of the optimizer.</param>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="find">Finds the kernel's matrices by name; null if there is none.</param>
+    /// <param name="scalars">The optimizer's scalars.</param>
     /// <param name="steps">The log.</param>
     /// <param name="guide">The learning rate that the loss guides; null for that of the scalars.</param>
     public UpdateAccess(Optimizer optimizer, Func<string, MatrixAddress?> find, KernelArguments<float> scalars, StepLogAccess steps, GuidedRateAccess? guide)
@@ -34,11 +34,11 @@ internal sealed unsafe class UpdateAccess
         log = find("droppedSteps");
     }
 
-    /// <summary>Updates values from one on, whose gradients lie together.</summary>
-    /// <param name="first">Where they begin.</param>
-    /// <param name="length">How many they are.</param>
-    /// <param name="gradients">Theirs.</param>
-    /// <param name="ownRate">The learning rate of these alone; null for that of all.</param>
+    /// <summary>Updates a range of values whose gradients are contiguous.</summary>
+    /// <param name="first">The first value.</param>
+    /// <param name="length">The number of values.</param>
+    /// <param name="gradients">Their gradients.</param>
+    /// <param name="ownRate">The learning rate of these values only; null for the common one.</param>
     public void Run(nint first, int length, float* gradients, float? ownRate = null)
     {
         UpdateKind kind = steps.KindOfUpdate(log);
@@ -56,7 +56,7 @@ internal sealed unsafe class UpdateAccess
         optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length, rate), scalars);
     }
 
-    /// <summary>What is committed becomes what is pending.</summary>
+    /// <summary>Copies the committed values to the pending ones.</summary>
     public void Keep(nint first, int length)
     {
         Copy(weights, pendingWeights);
@@ -66,7 +66,7 @@ internal sealed unsafe class UpdateAccess
     }
 }
 
-/// <summary>optimizer_update.comp: the update of a parameter from gradients that are stored.</summary>
+/// <summary>optimizer_update.comp: the update of parameters from stored gradients.</summary>
 internal sealed unsafe class ParameterUpdateKernel : LoggedKernel
 {
     private readonly MatrixAddress gradients;
@@ -75,7 +75,7 @@ internal sealed unsafe class ParameterUpdateKernel : LoggedKernel
     private readonly int lineTexels;
 
     /// <param name="dispatch">The dispatch.</param>
-    /// <param name="optimizer">The rule.</param>
+    /// <param name="optimizer">The optimizer.</param>
     /// <param name="lineTexels">Texels of a line of the grid.</param>
     public ParameterUpdateKernel(Dispatch dispatch, Optimizer optimizer, int lineTexels) : base(dispatch)
     {

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace NeuralPlugin;
 
-/// <summary>What the kernels of <see cref="ProcessorPopulation"/> share: some rows of one member at a time, by the products of dense layers.</summary>
+/// <summary>Code that the kernels of <see cref="ProcessorPopulation"/> share: some rows of one member at a time, by the products of dense layers.</summary>
 internal abstract unsafe class PopulationMethod : LoggedKernel
 {
     /// <summary>Rows that are in a thread's memory at a time.</summary>
@@ -21,16 +21,16 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         Layout = new PopulationLayout(shape);
     }
 
-    /// <summary>Pointers to rows, hidden units and their gradients, outputs and theirs, and the gradients of all parameters of a member.</summary>
+    /// <summary>Pointers to rows, hidden units and outputs with their gradients, and the gradients of all parameters of a member.</summary>
     public override int ScratchLength =>
         PointersLength + (2 * MostRows * Layout.HiddenStride) + (2 * MostRows * Layout.OutputStride) + Layout.Length;
 
-    /// <summary>As the dispatch says: none in a warm-up.</summary>
+    /// <summary>The dispatch's members: none in a warm-up.</summary>
     protected int Members { get; }
 
     protected PopulationLayout Layout { get; }
 
-    /// <summary>Rows of a batch, columns of it, or outputs.</summary>
+    /// <summary>Room for rows of a batch, its columns, or outputs.</summary>
     private int PointersLength => PointerRows.Length(Math.Max(MostRows, Math.Max(Layout.Inputs, Layout.Outputs)));
 
     public override long WorkOf(int rows) => 2L * rows * Members * Layout.HiddenStride * (Layout.Inputs + Layout.Outputs);
@@ -38,7 +38,7 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
     /// <summary>A member's parameters.</summary>
     protected float* Weights(int member) => weights.Floats + ((nint)member * Layout.Length);
 
-    /// <summary>Where what lies in a thread's memory.</summary>
+    /// <summary>The layout of a thread's memory.</summary>
     protected Room RoomOf(float* scratch)
     {
         float* hidden = scratch + PointersLength, hiddenGradients = hidden + (MostRows * Layout.HiddenStride);
@@ -46,7 +46,7 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         return new Room((float**)scratch, hidden, hiddenGradients, outputs, outputGradients, outputGradients + (MostRows * Layout.OutputStride));
     }
 
-    /// <summary>Rows of a member's batch, which follow each other.</summary>
+    /// <summary>Rows of a member's batch; they are contiguous.</summary>
     protected float* Features(long firstSample) => features.Floats + ((nint)firstSample * Layout.InputStride);
 
     /// <summary>The hidden units and the outputs of some rows of a member.</summary>
@@ -66,7 +66,8 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         new Span<float>(at.HiddenGradients, count * Layout.HiddenStride), new ReadOnlySpan<float>(at.Hidden, count * Layout.HiddenStride));
 
     /// <summary>
-    /// z_j = b_j + h · w_j. A sum has sixteen parts, which take the units by turns and are added in pairs, so that its bits do not depend on the vectors of the machine.
+    /// z_j = b_j + h · w_j. A sum has sixteen parts, which take the units in turn and are added in pairs, so that its bits do not depend on the
+    /// machine's vectors.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Project(float* h, float* w, int length, int outputs, float* bias, float* z)
@@ -105,7 +106,7 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         /// <summary>[rows × outputs], with their padding.</summary>
         public float* OutputGradients => outputGradients;
 
-        /// <summary>As the parameters of a member.</summary>
+        /// <summary>Laid out like the parameters of a member.</summary>
         public float* Gradients => gradients;
     }
 }
@@ -146,7 +147,7 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
     }
 }
 
-/// <summary>network_population_step.comp: a training step of every member on its whole batch. A line is some members.</summary>
+/// <summary>network_population_step.comp: a training step of every member on its complete batch. A line is some members.</summary>
 internal sealed unsafe class PopulationStepKernel : PopulationMethod
 {
     private readonly MatrixAddress targets;
@@ -154,7 +155,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     private readonly UpdateAccess update;
     private readonly Loss loss;
     private readonly int targetStride;
-    private readonly KernelArguments<float>? guide;   // null where no loss guides the learning rate
+    private readonly KernelArguments<float>? guide;   // null if no loss guides the learning rate
 
     public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer) : base(dispatch, shape, activation)
     {
@@ -188,18 +189,18 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
             float* means = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
             *means = sum / rows;
             if (float.IsFinite(*means)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients, guide is null ? null : GuideRate(divergence / rows, means));
-            else update.Keep((nint)member * Layout.Length, Layout.Length);   // the others go on
+            else update.Keep((nint)member * Layout.Length, Layout.Length);   // the other members take their step
         }
     }
 
-    /// <summary>A member's learning rate, which stays beside its loss.</summary>
+    /// <summary>A member's learning rate, which is stored beside its loss.</summary>
     private float GuideRate(float divergence, float* means)
     {
         means[1] = divergence;
         return means[2] = GuidedRateAccess.RateFrom(means[2], divergence, guide!);
     }
 
-    /// <summary>The gradients of the outputs, and the sums of the losses and of what guides the learning rate.</summary>
+    /// <summary>The gradients of the outputs, and the sums of the losses and of the numbers that guide the learning rate.</summary>
     [SkipLocalsInit]
     private RowLoss ComputeLosses(int rows, long firstSample, int count, Room at)
     {

@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Kernels that are methods, for a device on the processor. Each product runs in tiles of registers over packed panels, and each of its elements is one chain of
+/// Kernels that are methods, for a device on the processor. Each product runs in register tiles over packed panels, and each of its elements is one chain of
 /// multiply-adds: the bits are the same for any number of threads, any capacity, fused or not, and on any machine that rounds a multiply-add once.
 /// </summary>
 /// <remarks>
-/// A layer is not fused into the last one, nor a small step into one: a run of a method costs next to nothing, so only what saves memory
-/// from being read twice is fused.
+/// Neither the layer before the last one nor a small step is fused: running a method costs next to nothing, so only what saves reading memory
+/// twice is fused.
 /// </remarks>
 internal sealed class ProcessorFamily() : KernelFamily("processor")
 {
@@ -15,7 +15,7 @@ internal sealed class ProcessorFamily() : KernelFamily("processor")
     internal override FamilyKernels For(DeviceLimits limits) => new ProcessorKernels(this, limits);
 }
 
-/// <summary>The kernels of <see cref="ProcessorFamily"/>, each by the name of its shader.</summary>
+/// <summary>The kernels of <see cref="ProcessorFamily"/>, each named after its shader.</summary>
 internal sealed class ProcessorKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
 {
     public override KernelChoice Forward(DenseForward computation)

@@ -1,40 +1,41 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Where the parameters of a member lie in its row: W1 [inputs × hidden], b1, W2 transposed [outputs × hidden], so that all are walked along hidden units, and b2. Hidden
-/// units are padded to whole blocks, outputs to whole texels.
+/// The layout of a member's parameters in its row: W1 [inputs × hidden], b1, W2 transposed [outputs × hidden], so that all are traversed along hidden
+/// units, and b2.
+/// Hidden units are padded to complete blocks, outputs to complete texels.
 /// </summary>
 internal sealed class PopulationLayout(PopulationShape shape)
 {
-    /// <summary>Units of a block: a vector of the widest machine.</summary>
+    /// <summary>Units of a block: the widest vector of any machine.</summary>
     public const int HiddenBlock = 16;
 
     public int Inputs => shape.Inputs;
 
     public int Outputs => shape.Outputs;
 
-    /// <summary>From one row of features to the next.</summary>
+    /// <summary>The distance between rows of features.</summary>
     public int InputStride { get; } = MatrixShape.Texels(shape.Inputs) * MatrixShape.ColumnsPerTexel;
 
-    /// <summary>From one row of hidden units to the next, and so of both matrices of weights.</summary>
+    /// <summary>The distance between rows of hidden units, and of both weight matrices.</summary>
     public int HiddenStride { get; } = MatrixShape.CeilingDivide(shape.Hidden, HiddenBlock) * HiddenBlock;
 
-    /// <summary>From one row of outputs to the next.</summary>
+    /// <summary>The distance between rows of outputs.</summary>
     public int OutputStride { get; } = MatrixShape.Texels(shape.Outputs) * MatrixShape.ColumnsPerTexel;
 
-    /// <summary>Where b1 is.</summary>
+    /// <summary>The position of b1.</summary>
     public int HiddenBias => Inputs * HiddenStride;
 
-    /// <summary>Where W2 is.</summary>
+    /// <summary>The position of W2.</summary>
     public int OutputWeights => HiddenBias + HiddenStride;
 
-    /// <summary>Where b2 is.</summary>
+    /// <summary>The position of b2.</summary>
     public int OutputBias => OutputWeights + (Outputs * HiddenStride);
 
     /// <summary>Values of a member.</summary>
     public int Length => OutputBias + OutputStride;
 
-    /// <summary>The same where it may be more than a matrix has.</summary>
+    /// <summary>The same length when it may exceed that of a matrix.</summary>
     public static long LengthOf(PopulationShape shape)
     {
         long stride = MatrixShape.CeilingDivide(shape.Hidden, HiddenBlock) * (long)HiddenBlock;
@@ -43,14 +44,14 @@ internal sealed class PopulationLayout(PopulationShape shape)
 }
 
 /// <summary>
-/// The kernels of populations on the processor: each member is a small network, by the products of dense layers, a row of the matrix each.
+/// The kernels of populations on the processor: each member is a small network in one row of the matrix, computed by the products of dense layers.
 /// </summary>
 internal sealed class ProcessorPopulation : PopulationKernels
 {
     /// <summary>Members of a line.</summary>
     public const int Group = 8;
 
-    /// <summary>Rows of a prediction's line, and rows that a step has in memory at a time.</summary>
+    /// <summary>Rows of a prediction's line, and rows that a step holds in memory at a time.</summary>
     public const int Rows = 32;
 
     private readonly PopulationLayout layout;
@@ -75,7 +76,7 @@ internal sealed class ProcessorPopulation : PopulationKernels
     public override int OutputColumn(int member, int unit, int output) =>
         unit < Shape.Hidden ? layout.OutputWeights + (output * layout.HiddenStride) + unit : layout.OutputBias + output;
 
-    /// <summary>All: their gradients are summed in a thread's own memory.</summary>
+    /// <summary>All rows: their gradients are summed in a thread's own memory.</summary>
     public override int RowsPerStep(int batchRows) => batchRows;
 
     public override KernelChoice Step(PopulationStep computation)
@@ -87,7 +88,7 @@ internal sealed class ProcessorPopulation : PopulationKernels
             new DispatchGrid(Groups));
     }
 
-    /// <summary>Never: there is room for the matrices of a step and of its update together.</summary>
+    /// <summary>Never called: a step and its update fit into one dispatch.</summary>
     public override KernelChoice Update(PopulationUpdate computation) =>
         throw new InvalidOperationException("A step of a population on the processor ends with its update.");
 

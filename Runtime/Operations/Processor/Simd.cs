@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A vector of floats of one width, so that the products are written once for all of them. Each lane is a column of a result, and no sum goes across
+/// A vector of floats of one width, so that the products are written once for all widths. Each lane is a column of a result, and no sum crosses
 /// lanes, so the width changes no bit.
 /// </summary>
 internal unsafe interface ISimd<TVector> where TVector : unmanaged
@@ -15,13 +15,13 @@ internal unsafe interface ISimd<TVector> where TVector : unmanaged
 
     static abstract TVector Broadcast(float* value);
 
-    /// <summary>a · b + sum, rounded once where the machine can.</summary>
+    /// <summary>a · b + sum, rounded once if the machine can.</summary>
     static abstract TVector MultiplyAdd(TVector a, TVector b, TVector sum);
 
-    /// <summary>x, or 0 below zero. A NaN stays one.</summary>
+    /// <summary>x, or 0 if x is below zero. A NaN stays NaN.</summary>
     static abstract TVector Rectify(TVector x);
 
-    /// <summary>The value where another one is above zero, else 0.</summary>
+    /// <summary>The value if the other one is above zero, else 0.</summary>
     static abstract TVector WherePositive(TVector value, TVector other);
 }
 
@@ -82,7 +82,7 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         Vector128.ConditionalSelect(Vector128.GreaterThan(other, Vector128<float>.Zero), value, Vector128<float>.Zero);
 }
 
-/// <summary>Where there are no vectors: right everywhere.</summary>
+/// <summary>For machines without vectors: correct everywhere.</summary>
 internal readonly unsafe struct SimdNone : ISimd<float>
 {
     public static int Width => 1;

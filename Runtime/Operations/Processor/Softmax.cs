@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The softmax of one row of logits on the processor, over its allowed classes and from the logits less their maximum, a texel of four classes at a
-/// time: what Shaders/Include/softmax.glsl does.
+/// The softmax of one row of logits on the processor, over its allowed classes and from the logits minus their maximum, a texel of four classes at a
+/// time, as in Shaders/Include/softmax.glsl.
 /// </summary>
 internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, float Entropy, int Best)
 {
@@ -15,7 +15,7 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
 
     /// <summary>p_j = exp(z_j − max z) / Σ exp(z − max z).</summary>
     /// <param name="logits">A row with its padding.</param>
-    /// <param name="classes">Those that there are.</param>
+    /// <param name="classes">The number of classes without padding.</param>
     /// <param name="probabilities">A row with its padding, which is zeroed.</param>
     public static void Probabilities(ReadOnlySpan<float> logits, int classes, Span<float> probabilities)
     {
@@ -41,7 +41,7 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
 
     /// <summary>The softmax of a row, and exp(z − max z) of its allowed classes, zero for the others.</summary>
     /// <param name="logits">A row with its padding.</param>
-    /// <param name="mask">A bit for each class that is allowed.</param>
+    /// <param name="mask">One bit per class: whether it is allowed.</param>
     /// <param name="terms">As long as the logits, written.</param>
     /// <param name="withEntropy">Whether the entropy is wanted; else it is 0.</param>
     public static Softmax Of(ReadOnlySpan<float> logits, ReadOnlySpan<uint> mask, Span<float> terms, bool withEntropy = true)
@@ -70,14 +70,14 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
         return new Softmax(maximum, sum, logSum, withEntropy ? logSum - (Vector128.Sum(weighted) / sum) : 0, Math.Max(best, 0));
     }
 
-    /// <summary>All bits of those of four classes that are allowed.</summary>
+    /// <summary>For each of four classes: all bits set if it is allowed.</summary>
     public static Vector128<float> Allowed(ReadOnlySpan<uint> mask, int texel)
     {
         Vector128<uint> bits = Vector128.Create(1u, 2u, 4u, 8u);
         return Vector128.Equals(Vector128.Create(LabelTargets.AllowedOfTexel(mask, texel)) & bits, bits).AsSingle();
     }
 
-    /// <summary>z − m, kept finite where logits lie further apart than a float reaches, so that 0 · (z − m) is 0.</summary>
+    /// <summary>z − m, kept finite even if logits are further apart than the range of a float, so that 0 · (z − m) is 0.</summary>
     public static Vector128<float> Shifted(Vector128<float> logits, float maximum)
     {
         Vector128<float> shifted = logits - Vector128.Create(maximum);
@@ -86,7 +86,7 @@ internal readonly record struct Softmax(float Maximum, float Sum, float LogSum, 
 
     private static Vector128<float> FirstOf(int count) => Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(count)).AsSingle();
 
-    /// <summary>Never a NaN: a row that has one finds it in its sum.</summary>
+    /// <summary>Never a NaN: the sum of a row that has one shows it.</summary>
     private static Vector128<float> Greater(Vector128<float> a, Vector128<float> b) => Vector128.ConditionalSelect(Vector128.GreaterThan(b, a), b, a);
 
     private static float GreatestOf(Vector128<float> texel)

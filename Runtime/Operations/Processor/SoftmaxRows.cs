@@ -4,12 +4,12 @@ using System.Runtime.CompilerServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Softmax cross-entropy of several rows at once, a row in each lane of a vector, so that no sum goes across lanes: classes are added in their order,
+/// Softmax cross-entropy of several rows at once, one row in each lane of a vector, so that no sum crosses lanes: classes are added in order,
 /// and a row's bits depend neither on the rows beside it nor on the vector's width.
 /// </summary>
 internal static unsafe class SoftmaxRows
 {
-    /// <summary>Rows of so few classes are worth turning round.</summary>
+    /// <summary>Up to this many classes, transposing rows is worthwhile.</summary>
     public const int MostClasses = 64;
 
     /// <summary>Floats of the widest vector.</summary>
@@ -17,14 +17,14 @@ internal static unsafe class SoftmaxRows
 
     private const int Texel = MatrixShape.ColumnsPerTexel;
 
-    /// <summary>Texels of rows that are computed as they lie.</summary>
+    /// <summary>Rows of up to this many texels are computed in place.</summary>
     private const int FewTexels = 4;
 
     private const uint TexelMask = (1u << Texel) - 1;
 
     private static int Lanes => Vector<float>.Count;
 
-    /// <summary>The losses, and the gradients where they are wanted.</summary>
+    /// <summary>The losses, and the gradients if wanted.</summary>
     [SkipLocalsInit]
     public static void CrossEntropy(in LossRows rows, float entropyBonus)
     {
@@ -39,7 +39,7 @@ internal static unsafe class SoftmaxRows
         for (int first = 0; first < rows.Count; first += Lanes) Block(rows, first, Math.Min(Lanes, rows.Count - first), entropyBonus, z, allowed);
     }
 
-    /// <summary>Rows of few classes, two at a time side by side: nothing has to be turned round.</summary>
+    /// <summary>Rows of few classes, two at a time side by side, without transposing.</summary>
     [SkipLocalsInit]
     private static void OfFewTexels(in LossRows rows, int first, int count)
     {
@@ -67,7 +67,7 @@ internal static unsafe class SoftmaxRows
 
             maximum = Greater(maximum, Vector256.Shuffle(maximum, Vector256.Create(2, 3, 0, 1, 6, 7, 4, 5)));
             maximum = Greater(maximum, Vector256.Shuffle(maximum, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6)));
-            (uint bestOfA, uint bestOfB) = (0, 0);   // a bit for each class that is the greatest
+            (uint bestOfA, uint bestOfB) = (0, 0);   // one bit per class: whether it is the greatest
             for (int t = 0; t < texels; t++)
             {
                 uint isBest = (Vector256.Equals(terms[t], maximum) & allowed[t]).ExtractMostSignificantBits();
@@ -105,10 +105,10 @@ internal static unsafe class SoftmaxRows
         }
     }
 
-    /// <summary>The first class; that of nothing but NaN is 0.</summary>
+    /// <summary>The first of the greatest classes; 0 if all are NaN.</summary>
     private static int BestOf(uint isBest) => isBest == 0 ? 0 : BitOperations.TrailingZeroCount(isBest);
 
-    /// <summary>Never a NaN: a row that has one finds it in its sum.</summary>
+    /// <summary>Never a NaN: the sum of a row that has one shows it.</summary>
     private static Vector256<float> Greater(Vector256<float> a, Vector256<float> b) => Vector256.ConditionalSelect(Vector256.GreaterThan(b, a), b, a);
 
     [SkipLocalsInit]
@@ -123,11 +123,11 @@ internal static unsafe class SoftmaxRows
         {
             Vector<float> logit = Vector.Load(z + (c * Lanes));
             if (isMasked) logit = Vector.ConditionalSelect(Vector.LessThan(Vector<float>.Zero, Vector.Load(allowed + (c * Lanes))), logit, Vector.Create(float.MinValue));
-            maximum = Vector.ConditionalSelect(Vector.GreaterThan(logit, maximum), logit, maximum);   // never a NaN: a row that has one finds it in its sum
+            maximum = Vector.ConditionalSelect(Vector.GreaterThan(logit, maximum), logit, maximum);   // never a NaN: the sum of a row that has one shows it
         }
 
         Vector<float> sum = Vector<float>.Zero, weighted = Vector<float>.Zero, best = Vector<float>.Zero;
-        for (int c = classes - 1; c >= 0; c--)   // the first of those that are the greatest stays
+        for (int c = classes - 1; c >= 0; c--)   // the first of the greatest classes wins
         {
             Vector<int> isBest = Vector.Equals(Vector.Load(z + (c * Lanes)), maximum);
             if (isMasked) isBest &= Vector.LessThan(Vector<float>.Zero, Vector.Load(allowed + (c * Lanes)));
@@ -186,7 +186,7 @@ internal static unsafe class SoftmaxRows
         TurnBack(rows, first, count, z);
     }
 
-    /// <summary>A row in each lane; lanes without one have the last one's. False where every class is allowed to every row.</summary>
+    /// <summary>Transposes rows to one per lane; lanes without a row get the last one. False if every class is allowed in every row.</summary>
     private static bool Turn(in LossRows rows, int first, int count, float* z, float* allowed, int* labels, float* weights, float* labelled)
     {
         int classes = rows.OutputCount;

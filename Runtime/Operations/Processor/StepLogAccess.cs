@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The log of a trainer's steps, as kernels write and heed it: what Shaders/Include/step_log.glsl does. Without a log every step counts, and finds
-/// its loss in the only row.
+/// The log of a trainer's steps, as kernels write and heed it, as in Shaders/Include/step_log.glsl. Without a log every step counts, and its loss
+/// goes to the only row.
 /// </summary>
 internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? stepNumber)
 {
@@ -14,7 +14,7 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
         if (slots > 0 && !float.IsFinite(loss) && log!.Floats[Drop] == 0) log.Floats[Drop] = Number;
     }
 
-    /// <summary>Writes the mean loss and the correct predictions of the batch.</summary>
+    /// <summary>Writes the mean loss of the batch and the number of its correct predictions.</summary>
     public void Write(float lossSum, float correct, int rows, float* results)
     {
         if (slots > 0) results += Number % slots * MatrixShape.ColumnsPerTexel;
@@ -22,17 +22,17 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
         (results[2], results[3]) = slots > 0 ? (rows, Number) : (0, 0);
     }
 
-    /// <summary>What an update is to do.</summary>
+    /// <summary>How this step's update treats the weights.</summary>
     public UpdateKind KindOfUpdate(MatrixAddress? log)
     {
         if (slots == 0 || log!.Floats[Drop] == 0) return UpdateKind.Update;
         return (int)log.Floats[Drop] == Number ? UpdateKind.None : UpdateKind.Copy;
     }
 
-    /// <summary>Where the log has the rate of a step, so many steps after this one.</summary>
+    /// <summary>The position in the log of the learning rate of the step that follows this one by the given number of steps.</summary>
     public int LogOfRate(int after = 0) => (slots + 1 + ((Number + after) % slots)) * MatrixShape.ColumnsPerTexel;
 
-    /// <summary>The same of the step before.</summary>
+    /// <summary>The same for the step before.</summary>
     public int LogOfRateBefore => LogOfRate(slots - 1);
 
     private int Drop => slots * MatrixShape.ColumnsPerTexel;
@@ -41,23 +41,23 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
 /// <summary>What a step does with the weights.</summary>
 internal enum UpdateKind
 {
-    /// <summary>It counts.</summary>
+    /// <summary>The step counts.</summary>
     Update,
 
-    /// <summary>A step before it was dropped: what is committed becomes what is pending.</summary>
+    /// <summary>An earlier step was dropped: the committed values are copied to the pending ones.</summary>
     Copy,
 
-    /// <summary>Its own loss is not finite.</summary>
+    /// <summary>The step's own loss is not finite.</summary>
     None,
 }
 
-/// <summary>A learning rate that follows the divergence of a step's batch: what Shaders/Include/guided_rate.glsl does.</summary>
-/// <param name="log">The log of steps, as it is looked up.</param>
-/// <param name="scalars">Those of <see cref="RateGuide"/>.</param>
-/// <param name="steps">Which step it is.</param>
+/// <summary>A learning rate that follows the divergence of a step's batch, as in Shaders/Include/guided_rate.glsl.</summary>
+/// <param name="log">The log of steps, looked up when used.</param>
+/// <param name="scalars">The scalars of <see cref="RateGuide"/>.</param>
+/// <param name="steps">Identifies the step.</param>
 internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments<float> scalars, StepLogAccess steps)
 {
-    /// <summary>That of this step, whose sum is written.</summary>
+    /// <summary>The rate of this step, whose sum is written.</summary>
     public float Rate => log.Floats[steps.LogOfRate()];
 
     /// <summary>Writes the row of this step from the sums of its batch.</summary>
@@ -67,10 +67,10 @@ internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments
         means.WithElement(0, RateFrom(log.Floats[steps.LogOfRateBefore], means[1], scalars)).Store(results.Floats + steps.LogOfRate());
     }
 
-    /// <summary>What Shaders/Include/rate_guide.glsl does.</summary>
-    /// <param name="before">That of the step before; 0 where there was none.</param>
-    /// <param name="divergence">What the step's batch has before it.</param>
-    /// <param name="scalars">Those of <see cref="RateGuide"/>.</param>
+    /// <summary>The rate of a step, as in Shaders/Include/rate_guide.glsl.</summary>
+    /// <param name="before">The rate of the step before; 0 if there was none.</param>
+    /// <param name="divergence">The divergence of the step's batch before the step.</param>
+    /// <param name="scalars">The scalars of <see cref="RateGuide"/>.</param>
     public static float RateFrom(float before, float divergence, KernelArguments<float> scalars)
     {
         float rate = before > 0 ? before : scalars["firstRate"], target = scalars["targetDivergence"];
@@ -90,6 +90,6 @@ internal abstract class LoggedKernel : ProcessorKernel
 
     protected StepLogAccess Log { get; }
 
-    /// <summary>The learning rate that the loss guides, where a log has it; else null.</summary>
+    /// <summary>The learning rate that the loss guides, if a log holds it; else null.</summary>
     protected GuidedRateAccess? GuidedRate { get; }
 }

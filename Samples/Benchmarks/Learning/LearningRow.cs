@@ -2,17 +2,17 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A row of the table: a task, how it is run, and what its figures must come to.</summary>
-/// <param name="Name">By which it is chosen.</param>
+/// <summary>A row of the table: a task, how to run it, and the limits of its figures.</summary>
+/// <param name="Name">The name that selects it.</param>
 /// <param name="What">The task in words.</param>
-/// <param name="Run">Runs it with a seed on a device; gives its figures by name.</param>
-/// <param name="Limits">What must hold.</param>
+/// <param name="Run">Runs it with a seed on a device; returns its figures by name.</param>
+/// <param name="Limits">The limits that its figures must meet.</param>
 internal sealed record LearningRow(
     string Name, string What, Func<NeuralDevice, int, IReadOnlyList<LearningFigure>> Run, IReadOnlyList<LearningLimit> Limits)
 {
     private const int LongRun = 1_000_000;
 
-    /// <summary>All there are. Nothing is tuned for a task but the discount of 1 for the board game.</summary>
+    /// <summary>All rows. Nothing is tuned for a task except the discount of 1 for the board game.</summary>
     public static IReadOnlyList<LearningRow> All { get; } =
     [
         CartPole("cart-pole", agents: 32, within: 130_000, medianWithin: 110_000, LongRun),
@@ -126,13 +126,13 @@ internal sealed record LearningRow(
     private static LearningFigure Skipped(TaskRun run) => new("skipped", run.Progress.SkippedDecisions);
 }
 
-/// <summary>What a run came to.</summary>
+/// <summary>A result of a run.</summary>
 internal sealed record LearningFigure(string Name, double Value);
 
-/// <summary>What the figures of some seeds must come to.</summary>
-/// <param name="Figure">Which one.</param>
-/// <param name="Text">In words.</param>
-/// <param name="Holds">Of the figures of all seeds.</param>
+/// <summary>A limit that the figures of several seeds must meet.</summary>
+/// <param name="Figure">The name of the figure.</param>
+/// <param name="Text">The limit in words.</param>
+/// <param name="Holds">Whether the figures of all seeds meet it.</param>
 internal sealed record LearningLimit(string Figure, string Text, Func<IReadOnlyList<double>, bool> Holds)
 {
     public static LearningLimit AtLeast(string figure, double least) =>

@@ -1,9 +1,9 @@
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A task that learning is measured by.</summary>
-/// <param name="Observations">Numbers that its agents observe.</param>
-/// <param name="Actions">Actions that they choose from.</param>
-/// <param name="Make">Makes an agent, for a log, of a seed and with a number.</param>
+/// <summary>A task that measures learning.</summary>
+/// <param name="Observations">The number of observed values.</param>
+/// <param name="Actions">The number of actions to choose from.</param>
+/// <param name="Make">Creates an agent from a log, a seed and a number.</param>
 internal sealed record LearningTask(int Observations, int Actions, Func<TaskLog, int, int, TaskAgent> Make)
 {
     public static LearningTask CartPole { get; } =

@@ -21,6 +21,9 @@ namespace NeuralPlugin.Samples
         [SerializeField, Tooltip("Whether all agents have one brain, and learn together.")]
         private bool shared = true;
 
+        [SerializeField, Tooltip("Whether the brains live on the graphics card, in an OpenGL context of their own, in place of the processor.")]
+        private bool onGraphicsCard = false;
+
         [SerializeField, Tooltip("A file of brains that have learned; empty for new ones.")]
         private string startFrom = "";
 
@@ -37,7 +40,7 @@ namespace NeuralPlugin.Samples
 
         private void Awake()
         {
-            device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = true });
+            device = onGraphicsCard ? NeuralDevice.CreateInBackground() : NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = true });
             Population = new AgentPopulation(device, new AgentPopulationOptions
             {
                 Observations = observations,
