@@ -105,9 +105,10 @@ internal sealed partial class PackageTests
         string restored = Path.Combine(folder.FullName, "restored"), built = Path.Combine(project, "built");
         File.Copy(PathOf("Tests/Package/TenLines.csproj"), Path.Combine(project, "TenLines.csproj"));
         File.WriteAllText(Path.Combine(project, "Program.cs"), TenLines() + SavesAndLoads);
+        File.WriteAllText(Path.Combine(project, "nuget.config"), NugetConfig().Replace("PATH-TO-THIS-REPOSITORY/out", Packages));
         string said = BuildTools.Dotnet(
             project, "build", "TenLines.csproj", "-c", "Release", "-o", built, $"-p:NeuralPluginVersion={Repository.Version}", $"-p:UserFramework={framework}",
-            $"-p:RestoreAdditionalProjectSources={Packages}", $"-p:RestorePackagesPath={restored}");
+            $"-p:RestorePackagesPath={restored}");
         Assert.That(said, Does.Not.Contain("warning"), "such as NU1603, of a version that the registry lacks");
         using JsonDocument origin = JsonDocument.Parse(File.ReadAllText(Path.Combine(restored, "neuralplugin", Repository.Version, ".nupkg.metadata")));
         Assert.That(origin.RootElement.GetProperty("source").GetString(), Is.EqualTo(Packages));
@@ -128,6 +129,14 @@ internal sealed partial class PackageTests
         loaded.Predict([0.5f, -0.5f], again);
         Console.WriteLine($"{(again.SequenceEqual(probabilities) ? "the same" : "something else")} after a file, on .NET {Environment.Version.ToString(2)}");
         """;
+
+    /// <summary>That of the page, whose two lines name the folder and nuget.org.</summary>
+    private static string NugetConfig()
+    {
+        Match config = ConfigOfThePage().Match(File.ReadAllText(PathOf("Documentation~/getting-started.md")));
+        Assert.That(config.Success, "getting-started.md has a nuget.config");
+        return config.Groups["config"].Value;
+    }
 
     private static string TenLines()
     {
@@ -154,6 +163,9 @@ internal sealed partial class PackageTests
 
     /// <summary>Width and height stand big-endian in a PNG's first chunk.</summary>
     private static int Dimension(byte[] png, int offset) => BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(offset));
+
+    [GeneratedRegex(@"^```xml\n(?<config><configuration>.*?</configuration>)", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex ConfigOfThePage();
 
     [GeneratedRegex(@"^(_rels/|package/|\[Content_Types\][.]xml$)")]
     private static partial Regex PartOfTheFormat();
