@@ -12,7 +12,7 @@ using static NeuralPlugin.Tests.Repository;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The NuGet package: what is in it, and that a project which has nothing but the NuGet package runs the README's ten lines.
+/// The NuGet package: its contents, and that a project with nothing but it runs the README's ten lines.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -93,14 +93,14 @@ internal sealed partial class PackageTests
     }
 
     /// <summary>
-    /// The lines are cut out of README.md and built against the package, which comes from the folder that it was packed into
+    /// The lines are extracted from README.md and built against the package, which comes from the folder in which it was packed
     /// and goes into a package folder of the test's own, so that no older one of the same version takes its place.
     /// </summary>
     [TestCase("net10.0")]
     [TestCase("net8.0")]
     public void AProjectWithNothingButThePackageRunsTheTenLines(string framework)
     {
-        _ = TestDevice.Plain;   // inconclusive where there is no driver
+        _ = TestDevice.Plain;   // inconclusive if there is no driver
         string project = Directory.CreateDirectory(Path.Combine(folder!.FullName, framework)).FullName;
         string restored = Path.Combine(folder.FullName, "restored"), built = Path.Combine(project, "built");
         File.Copy(PathOf("Tests/Package/TenLines.csproj"), Path.Combine(project, "TenLines.csproj"));
@@ -120,7 +120,7 @@ internal sealed partial class PackageTests
         Assert.That(output, Does.Contain($"the same after a file, on .NET {framework[3..]}"));
     }
 
-    /// <summary>What the ten lines do not do: a file's header is JSON, which is a package's on older frameworks.</summary>
+    /// <summary>Not covered by the ten lines: a file's header is JSON, which older frameworks get from a package.</summary>
     private const string SavesAndLoads = """
 
         classifier.Save("saved.safetensors");
@@ -161,7 +161,7 @@ internal sealed partial class PackageTests
         return reader.ReadToEnd();
     }
 
-    /// <summary>Width and height stand big-endian in a PNG's first chunk.</summary>
+    /// <summary>Width and height are big-endian in a PNG's first chunk.</summary>
     private static int Dimension(byte[] png, int offset) => BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(offset));
 
     [GeneratedRegex(@"^```xml\n(?<config><configuration>.*?</configuration>)", RegexOptions.Multiline | RegexOptions.Singleline)]

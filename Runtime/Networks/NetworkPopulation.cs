@@ -344,7 +344,7 @@ public sealed class NetworkPopulation : IDisposable
 
     private static TargetLayout RequireLabels(Loss loss, int classes)
     {
-        return loss.TargetsFor(classes) is { } layout and (LabelTargets or DecisionTargets) ? layout : throw new ArgumentException(
+        return loss.TargetsFor(classes) is { } layout and (LabelTargets or DecisionTargets or ComposedTargets) ? layout : throw new ArgumentException(
             $"A population learns from labels, so it takes a loss of labels, such as {nameof(SoftmaxCrossEntropy)}, but got {loss.Name}.", nameof(loss));
     }
 }

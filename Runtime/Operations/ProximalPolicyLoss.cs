@@ -20,7 +20,8 @@ namespace NeuralPlugin;
 /// <param name="Guide">How the learning rate follows the divergence.</param>
 internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float EntropyBonus, float ValueWeight, RateGuide Guide) : Loss
 {
-    private const float MostLogRatio = 20;   // beyond, the ratio stays constant, so that it is finite
+    /// <summary>Beyond, the ratio stays constant, so that it is finite.</summary>
+    public const float MostLogRatio = 20;
 
     internal override string Name => "proximal_policy";
 

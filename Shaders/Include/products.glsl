@@ -8,6 +8,12 @@ vec4 addProduct(vec4 sum, vec4 a, vec4 b)
     return added;
 }
 
+float addProduct(float sum, float a, float b)
+{
+    precise float added = fma(a, b, sum);
+    return added;
+}
+
 // x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3
 vec4 productSum(vec4 x, vec4 w0, vec4 w1, vec4 w2, vec4 w3)
 {

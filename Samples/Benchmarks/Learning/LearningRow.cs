@@ -33,6 +33,9 @@ internal sealed record LearningRow(
             "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
             [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
         new(
+            "pendulum", "Pendulum-v1, 16 agents, a continuous action: mean return of 100 episodes after 150,000 and 400,000 steps, and greedy then", Pendulum,
+            [LearningLimit.AtLeast("mean return", -220), LearningLimit.AtLeast("greedy", -165), NothingSkipped]),
+        new(
             "arena", "300 creatures with brains of their own, quick settings: the part of the gap between chance and the hand-written policy, over 300 frames, in percent", Arena,
             [LearningLimit.AtLeast("at 3,000", 90), LearningLimit.AtLeast("at 6,000", 100), NothingSkipped]),
     ];
@@ -106,6 +109,16 @@ internal sealed record LearningRow(
         using TaskRun run = new(device, LearningTask.Acrobot, 16, learning: null, seed);
         run.UntilSteps(300_000);
         return [new("mean return", run.Log.RecentMean), Skipped(run)];
+    }
+
+    private static List<LearningFigure> Pendulum(NeuralDevice device, int seed)
+    {
+        using TaskRun run = new(device, LearningTask.Pendulum, 16, learning: null, seed);
+        run.UntilSteps(150_000);
+        double early = run.Log.RecentMean;
+        run.UntilSteps(400_000);
+        double late = run.Log.RecentMean;
+        return [new("early", early), new("mean return", late), new("greedy", run.MeasureGreedy(500)), Skipped(run)];
     }
 
     private static List<LearningFigure> Arena(NeuralDevice device, int seed)

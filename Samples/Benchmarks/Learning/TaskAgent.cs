@@ -23,12 +23,15 @@ internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
     protected virtual float Score => CumulativeReward;
 
     /// <summary>Carries out an action, rewards it, and returns whether the episode is over by the task's own rules.</summary>
-    protected abstract bool Act(int action);
+    protected virtual bool Act(int action) => throw new NotSupportedException("The task has other actions than one choice.");
 
-    public sealed override void OnActionReceived(int action)
+    /// <summary>The same of a task whose actions are more than one choice.</summary>
+    protected virtual bool Act(ActionBuffers actions) => Act(actions.DiscreteActions[0]);
+
+    public sealed override void OnActionReceived(ActionBuffers actions)
     {
         log.Steps++;
-        bool isOver = Act(action);
+        bool isOver = Act(actions);
         if (isOver) EndEpisode();
         if (!isOver && StepCount != MaxStep) return;   // the limit interrupts it after this call
         if (log.IsMeasuring && MeasuredEpisodes == log.EpisodesOfEach) return;

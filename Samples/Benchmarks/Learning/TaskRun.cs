@@ -17,7 +17,7 @@ internal sealed class TaskRun : IDisposable
         AgentPopulationOptions options = new()
         {
             Observations = task.Observations,
-            Actions = task.Actions,
+            ActionSpec = task.Actions,
             HiddenUnits = 64,
             Capacity = agentCount,
             Brains = brains,
