@@ -35,6 +35,19 @@ internal sealed partial class SceneTests
         Assert.That(new FileInfo(Path.Combine(folder, $"{scene}.apng")).Length, Is.GreaterThan(10_000));
     }
 
+    /// <summary>The picture has the network's box, and the run is the same.</summary>
+    [TestCase("arena")]
+    [TestCase("pursuit")]
+    public void AClickShowsACreaturesNetwork(string scene)
+    {
+        string[] options = [scene, "--frames", "6", "--budget-steps", "2", "--every", "6", "--device", "processor", "--out", folder];
+        string plain = Run(options);
+        byte[] before = File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png"));
+        string clicked = Run([.. options, "--click", "300,300"]);
+        Assert.That(Figures(clicked), Is.EqualTo(Figures(plain)));
+        Assert.That(File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png")), Is.Not.EqualTo(before));
+    }
+
     [TestCaseSource(nameof(Scenes))]
     public void ASceneRunsWithoutTraining(string scene)
     {

@@ -26,13 +26,14 @@ public sealed partial class AgentPopulation : IDisposable
     /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where the brains live, unless <see cref="AgentPopulationOptions.Placement"/> says otherwise.</param>
     /// <param name="options">What the agents have in common.</param>
-    /// <exception cref="ArgumentException">The demonstration is of other sizes.</exception>
+    /// <exception cref="ArgumentException">The demonstration is of other sizes, or the options lack one that has no default.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
     /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
+        options.RequireAll(nameof(options));
         device = AgentPlacement.DeviceFor(device, options);
         this.device = device;
         this.options = options;

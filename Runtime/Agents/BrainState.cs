@@ -25,7 +25,7 @@ public sealed class BrainState
     /// <summary>The actions.</summary>
     public ActionSpec ActionSpec => header.Actions;
 
-    /// <summary>The number of outputs: those of the policy, followed by the value if there is one.</summary>
+    /// <summary>The number of outputs: logits of discrete actions, means and logarithms of deviations of continuous ones and, last, the value if there is one.</summary>
     public int Outputs => header.Outputs;
 
     /// <summary>The number of hidden units.</summary>

@@ -63,5 +63,10 @@ internal static class Checks
         {
             if (isDisposed) throw new ObjectDisposedException(instance.GetType().FullName);
         }
+
+        public static void ThrowIf([DoesNotReturnIf(true)] bool isDisposed, Type type)
+        {
+            if (isDisposed) throw new ObjectDisposedException(type.FullName);
+        }
     }
 }

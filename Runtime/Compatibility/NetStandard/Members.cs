@@ -86,6 +86,8 @@ internal static class Members
     extension(Marshal)
     {
         public static int GetLastPInvokeError() => Marshal.GetLastWin32Error();
+
+        public static int GetLastSystemError() => NativeLibrary.GetLastError();
     }
 
     extension(Math)
@@ -113,8 +115,9 @@ internal static class Members
     {
         public static byte[] HashData(ReadOnlySpan<byte> bytes)
         {
-            using SHA256 hash = SHA256.Create();
-            return hash.ComputeHash(bytes.ToArray());
+            using SHA256 algorithm = SHA256.Create();
+            byte[] hash = new byte[algorithm.HashSize / 8];
+            return algorithm.TryComputeHash(bytes, hash, out _) ? hash : throw new CryptographicException();
         }
     }
 

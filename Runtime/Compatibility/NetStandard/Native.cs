@@ -29,6 +29,9 @@ internal static class NativeLibrary
     [DllImport("kernel32", EntryPoint = "GetProcAddress", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     private static extern nint GetProcAddress(nint library, string name);
 
+    [DllImport("kernel32")]
+    public static extern int GetLastError();
+
     [DllImport("libdl.so.2", EntryPoint = "dlopen", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     private static extern nint Open(string name, int flags);
 
