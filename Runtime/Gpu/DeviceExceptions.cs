@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// There is no OpenGL 4.3 with compute shaders here: no EGL library, no driver, a version that is too old, or a
+/// There is no OpenGL 4.3 with compute shaders here: no library of EGL or WGL, no driver, a version that is too old, or a
 /// context without compute shaders. The message says what was found, what is needed and where to get it.
 /// </summary>
 public sealed class DeviceNotSupportedException : Exception

@@ -5,7 +5,7 @@ namespace NeuralPlugin;
 /// <summary>Which driver <see cref="NeuralDevice.CreateHeadless"/> asks for.</summary>
 public enum HeadlessPlatform
 {
-    /// <summary>A hardware device first, else the software driver.</summary>
+    /// <summary>A hardware device first, else the software driver. On Windows the driver of the main graphics card, through WGL; the other values are of EGL, where it is installed.</summary>
     Automatic,
 
     /// <summary>A hardware device that EGL enumerates (<c>EGL_EXT_device_enumeration</c>), nothing else.</summary>

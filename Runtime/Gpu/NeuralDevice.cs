@@ -93,12 +93,13 @@ public sealed class NeuralDevice : IDisposable
         $"The device {Renderer} shares no textures with a game. Use a device on the game's OpenGL context, or hand over the pixels as features.");
 
     /// <summary>
-    /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
-    /// on this thread: a hardware device first, else Mesa's surfaceless platform.
+    /// Makes a core context of OpenGL 4.5, or at least 4.3, without a window that anybody sees, and makes it current
+    /// on this thread: through EGL a hardware device first, else Mesa's surfaceless platform; on Windows through WGL, by a window that is never shown and that
+    /// goes where the device is disposed, or with the thread that made it.
     /// </summary>
     /// <param name="options">Another driver, a debug context; null for none of it.</param>
     /// <exception cref="DeviceNotSupportedException">
-    /// No EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// No library of EGL or WGL, no driver, or none that reaches OpenGL 4.3 with compute shaders.
     /// </exception>
     public static NeuralDevice CreateHeadless(HeadlessOptions? options = null)
     {
@@ -119,7 +120,7 @@ public sealed class NeuralDevice : IDisposable
     /// </remarks>
     /// <param name="options">Another driver, a debug context, whose messages come on the thread of the device; null for none of it.</param>
     /// <exception cref="DeviceNotSupportedException">
-    /// No EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// No library of EGL or WGL, no driver, or none that reaches OpenGL 4.3 with compute shaders.
     /// </exception>
     public static NeuralDevice CreateInBackground(HeadlessOptions? options = null)
     {

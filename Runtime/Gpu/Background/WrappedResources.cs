@@ -50,7 +50,7 @@ internal sealed class BackgroundReadBuffer(BackendResource inner, long bytes, Re
     {
         bool isFirst = !isFilling;
         isFilling = true;
-        end = Math.Max(end, to);
+        if (to > end) end = to;
         return isFirst;
     }
 
