@@ -1,11 +1,11 @@
-// A whole training step of a small network in one workgroup: dense - activation - dense under a loss, and an optimizer without state.
+// A complete training step of a small network in one workgroup: dense - activation - dense under a loss, and an optimizer without state.
 //   H = activate(X . W1 + b1);   z = H . W2 + b2;   L and dZ as in loss_forward and loss_backward (slot LOSS)
 //   dH = gradientFromOutput(dZ . transpose(W2), H);   [dW; db] = transpose([X, 1]) . dH and transpose([H, 1]) . dZ;   slot OPTIMIZER
 // Reads X [rows x inputs] and the targets, W1 [inputs + 1 x hidden] and W2 [hidden + 1 x outputs]; writes the pending weights
 // and the batch's loss [1 x 4] = (sum L_i / rows, sum correct_i, 0, 0).
 //
-// Three phases with a barrier between them; what one leaves to the next lies in `scratch`, a row a sample: H, dH, dZ and L.
-// In each, the invocations take tiles by turns. Every sum has the order of the kernels that this one replaces.
+// Three phases with a barrier between them; they pass results on in `scratch`, one row per sample: H, dH, dZ and L.
+// In each, the invocations take tiles in turn. Every sum has the order of the kernels that this one replaces.
 #include "samples.glsl"
 #include "step_log.glsl"
 #include "last_layer.glsl"
@@ -30,7 +30,7 @@ SIZE(inputColumns);
 
 const int TILE_ROWS = 4;
 
-// Where a row of scratch begins, and what lies where in it.
+// The start of a row of scratch, and the layout of its parts.
 int scratchRow(int row)
 {
     return matrixTexel(row, 0, 2 * hiddenTexels + OUTPUT_TEXELS + 1);

@@ -1,8 +1,8 @@
 // dX [rows x inputs] = dY [rows x outputs] . transpose(W [inputs x outputs])
-// With ACTIVATION: X is the output of one before this layer, and dX is the gradient before that.
+// With ACTIVATION: X is the output of an activation before this layer, and dX is the gradient before that activation.
 //
 // An invocation keeps ROWS rows by TEXELS texels of dX. Each element is a dot product along the outputs of a row of dY and a
-// row of W; both lie packed along that direction, so nothing is transposed.
+// row of W; both are contiguous in that direction, so nothing is transposed.
 #include "matrix.glsl"
 #include "products.glsl"
 #include "tile.glsl"
@@ -49,7 +49,7 @@ void main()
         EACH_TEXEL(MULTIPLY_TEXEL)
     }
 
-    // The padding of dX stays zero: what follows the last row of W are the biases.
+    // The padding of dX stays zero: the biases follow the last row of W.
     bvec4 isInput[TEXELS];
 #define KEEP(t) isInput[t] = lessThan(4 * (firstTexel + t) + ivec4(0, 1, 2, 3), ivec4(inputColumns));
     EACH_TEXEL(KEEP)

@@ -2,11 +2,11 @@
 // that of a last row of weights whose input is always one.
 //
 // With UPDATE: the optimizer's update by that gradient instead, which is then never stored. With LOSS_PARTS: a last row of
-// workgroups, whose first one sums the batch's losses.
+// workgroups, the first of which sums the batch's losses.
 //
-// An invocation keeps ROWS rows (a multiple of four: whole texels of X) by TEXELS texels of dW and walks along the batch,
+// An invocation keeps ROWS rows (a multiple of four: complete texels of X) by TEXELS texels of dW and walks along the batch,
 // four of its rows at a time: an outer product of texels of X and texels of dY. The sum over the batch has one order, four
-// products at a time; batch rows that are not in use count as zero, whatever the matrices hold there.
+// products at a time; batch rows not in use count as zero, whatever the matrices hold there.
 #include "samples.glsl"
 #include "products.glsl"
 #include "tile.glsl"

@@ -1,5 +1,5 @@
 // Y [rows x outputs] = X [rows x inputs] . W [inputs x outputs] + b [outputs]; b is the row of the parameters below W.
-// With ACTIVATION: Y = activate(X . W + b), an activation that follows.
+// With ACTIVATION: Y = activate(X . W + b), with the activation after it.
 #include "samples.glsl"
 
 READ_INPUTS(inputs);

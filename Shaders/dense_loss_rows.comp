@@ -1,10 +1,10 @@
 // The last dense layer, the loss of its outputs and their gradients, in one: for each row of H [rows x hidden]
 //   z = h . W + b;   L and dz as in loss_forward and loss_backward (slot LOSS);   with INPUT_GRADIENTS: dh = dz . transpose(W),
-//   and with ACTIVATION, H being the output of one, the gradient before it.
-// Writes dZ [rows x outputs], L with the correct predictions [rows x 4], and dH [rows x hidden]. The outputs are never stored.
+//   and with ACTIVATION, if H is the output of an activation, the gradient before it.
+// Writes dZ [rows x outputs], L and the correct predictions [rows x 4], and dH [rows x hidden]. The outputs are never stored.
 //
-// An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is computed here
-// too, by the layer before and the activation after it.
+// An invocation is a row of the batch. Every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is also
+// computed here, by the layer before and the activation after it.
 #include "hidden_rows.glsl"
 #include "loss_guard.glsl"
 #include <LOSS>

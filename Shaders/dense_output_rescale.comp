@@ -1,4 +1,4 @@
-// One output of a dense layer on another scale: z' = factor * z + offset, by its column of the parameters [W; b] [inputs + 1 x outputs], in
+// Rescales one output of a dense layer: z' = factor * z + offset, by its column of the parameters [W; b] [inputs + 1 x outputs], in
 // place. An invocation is a row of the parameters.
 #include "matrix.glsl"
 

@@ -1,5 +1,5 @@
 // The last dense layer and the softmax in one: P [rows x classes] = softmax(H . W + b), H [rows x hidden]. An invocation is a
-// row; every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is computed here too, by the layer before.
+// row; every sum has the order of the kernels that this one replaces. With GROUP_ROWS, H is also computed here, by the layer before.
 #include "hidden_rows.glsl"
 #include "softmax.glsl"
 

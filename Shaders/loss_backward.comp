@@ -1,4 +1,4 @@
-// The gradient of the mean loss (1 / rows) * sum L_i by a network's outputs: slot LOSS, with L_i as in loss_forward. One invocation a row.
+// The gradient of the mean loss (1 / rows) * sum L_i by a network's outputs: slot LOSS, with L_i as in loss_forward. One invocation per row.
 #include "samples.glsl"
 #include <LOSS>
 

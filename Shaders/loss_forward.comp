@@ -1,5 +1,5 @@
 // The loss L_i of each row i of a network's outputs against its target: slot LOSS. Into [rows x 4]: L_i, 1 if the prediction
-// is correct else 0, and two zeros. One invocation a row.
+// is correct else 0, and two zeros. One invocation per row.
 #include "samples.glsl"
 #include "loss_guard.glsl"
 #include <LOSS>

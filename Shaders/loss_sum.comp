@@ -1,4 +1,4 @@
-// The mean loss and the number of correct predictions of a batch, as loss_sum.glsl says. One workgroup.
+// The mean loss and the number of correct predictions of a batch, as in loss_sum.glsl. One workgroup.
 layout(local_size_x = GROUP_SIZE) in;
 #include "loss_sum.glsl"
 

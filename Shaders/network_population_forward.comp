@@ -1,5 +1,5 @@
-// A forward pass of a population, each network of its own rows: [members * rows x outputs] = activate(X . W1 + b1) . W2 + b2 and, with SOFTMAX, the
-// softmax of that. A lane is a network; each row of workgroups takes ROWS of everyone's rows.
+// A forward pass of a population, each network on its own rows: [members * rows x outputs] = activate(X . W1 + b1) . W2 + b2 and, with SOFTMAX, the
+// softmax of that. A lane is a network; each row of workgroups takes ROWS rows of every network.
 #include "population.glsl"
 #include "softmax.glsl"
 

@@ -3,8 +3,8 @@
 //   dW2 = transpose(H) . dZ;  dH = gradientFromOutput(dZ . transpose(W2), H);  dW1 = transpose(X) . dH;  db = the columns' sums;  slot OPTIMIZER
 // Reads the committed weights and state, writes the pending ones; a network whose loss is not finite keeps both.
 //
-// One dispatch takes ROWS rows of everyone's batch. Where there are more, the first one leaves the gradients of its rows, and those that follow
-// add theirs (ADDS_TO_SUMS); only the last one has UPDATE. H is computed again for the gradients, which is less work than to store and load it.
+// One dispatch takes ROWS rows of every network's batch. If there are more, the first dispatch leaves the gradients of its rows, and later ones
+// add theirs (ADDS_TO_SUMS); only the last one has UPDATE. H is recomputed for the gradients, which is less work than storing and loading it.
 #include "population.glsl"
 #include <LOSS>
 #include "population_losses.glsl"

@@ -1,11 +1,11 @@
-// The update of a population by the sums of its gradients, where a driver has no room to do it at the end of a step. A network whose loss
+// The update of a population by the sums of its gradients, for drivers that cannot do it at the end of a step. A network whose loss
 // is not finite keeps its weights and its state. An invocation has UPDATED_TEXELS texels of a network.
 #include "population_layout.glsl"
 #include "population_update.glsl"
 #include "finite.glsl"
 
 READ(gradients);
-READ(losses);   // as population_losses.glsl has left them
+READ(losses);   // as population_losses.glsl left them
 
 void main()
 {

@@ -1,5 +1,5 @@
-// One step of an optimizer for every element of a parameter, from its gradient: slot OPTIMIZER, as update.glsl says. Texels
-// are taken as they lie, in lines of lineTexels.
+// One step of an optimizer for every element of a parameter, from its gradient: slot OPTIMIZER, as in update.glsl. Texels
+// are taken in memory order, in lines of lineTexels.
 layout(local_size_x = GROUP_SIZE) in;
 #include "update.glsl"
 

@@ -1,5 +1,5 @@
-// One output of every network of a population on another scale, z' = factor * z + offset, by its weights, in place. An invocation is a network. Places
-// [members x units + 1] say where its weights lie, the bias last: which number of the parameters, row by row. Scales [members x 2] are factor and offset.
+// Rescales one output of every network of a population, z' = factor * z + offset, by its weights, in place. An invocation is a network. Places
+// [members x units + 1] are the positions of its weights, the bias last: indices into the parameters, row by row. Scales [members x 2] are factor and offset.
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;

@@ -1,9 +1,9 @@
 // The order in which samples are drawn: row numbers [texels x 4] of the batches from `firstBatch` of `epoch` on, each batch at a
-// multiple of `stride` positions (its size, rounded up to whole texels). An epoch draws each of `count` samples once; its last
-// batch is what is left. An invocation writes a texel: four samples of one batch.
+// multiple of `stride` positions (its size, rounded up to complete texels). An epoch draws each of `count` samples once; its last
+// batch takes the remaining samples. An invocation writes a texel: four samples of one batch.
 //
-// The order of an epoch is a permutation keyed by the seed and the epoch: a Feistel network of ROUNDS rounds on the bits that
-// count - 1 has, alternating halves, walked from a value that is not below count to its image until one is (Luby and Rackoff,
+// The order of an epoch is a permutation keyed by the seed and the epoch: a Feistel network of ROUNDS rounds on the bits of
+// count - 1, alternating halves; a value not below count is mapped again until it is (cycle walking: Luby and Rackoff,
 // 1988; Black and Rogaway, 2002, "Ciphers with Arbitrary Finite Domains"). SampleOrder.RowAt is the same in C#.
 #include "matrix.glsl"
 

@@ -1,4 +1,4 @@
-// P [rows x classes] = softmax of each row of the logits Z [rows x classes]. One invocation a row.
+// P [rows x classes] = softmax of each row of the logits Z [rows x classes]. One invocation per row.
 #include "matrix.glsl"
 #include "softmax.glsl"
 

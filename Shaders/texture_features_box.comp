@@ -1,8 +1,8 @@
-// A row of features [1 x width * height * CHANNELS] from a texture of any size, or a part of it: pixel by pixel, the texture's first row first, with
-// the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by how much of it the
-// box covers. CHANNELS 1: the sum of red, green and blue, weighted; 3: red, green, blue; 4: alpha too.
+// A row of features [1 x width * height * CHANNELS] from a texture of any size, or a part of it: pixel by pixel, starting with the texture's first row,
+// the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by the share of it that
+// the box covers. CHANNELS 1: the weighted sum of red, green and blue; 3: red, green, blue; 4: alpha too.
 //
-// An invocation is a pixel. Those of a workgroup exchange theirs, since a texel of features holds values of up to four pixels.
+// An invocation is a pixel. The invocations of a workgroup exchange theirs, because a texel of features holds values of up to four pixels.
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
@@ -18,7 +18,7 @@ SIZE(row);
 SIZE(width);
 SIZE(height);
 SIZE(texelsPerRow);
-SIZE(sourceX);   // the part of the texture; all of its base level where the width is 0
+SIZE(sourceX);   // the part of the texture; all of its base level if the width is 0
 SIZE(sourceY);
 SIZE(sourceWidth);
 SIZE(sourceHeight);
@@ -30,7 +30,7 @@ const int GROUP_TEXELS = GROUP_SIZE * CHANNELS / 4;
 
 shared vec4 pixels[GROUP_SIZE];
 
-// How much of a texel lies in a pixel's box, by one side: integers until the end, so that a whole texel is 1.0.
+// How much of a texel lies in a pixel's box, along one side: integers until the end, so that a complete texel is 1.0.
 float covered(int texel, int texels, int pixel, int pixelCount)
 {
     int low = max(texel * pixelCount, pixel * texels), high = min((texel + 1) * pixelCount, (pixel + 1) * texels);
@@ -46,7 +46,7 @@ vec4 meanOfBox(ivec2 pixel)
     float weights = 0.0;
     for (int y = first.y; y <= last.y; y++)
     {
-        vec4 sumOfRow = vec4(0.0);   // summed up by themselves, rows lose less to rounding
+        vec4 sumOfRow = vec4(0.0);   // summed separately, rows lose less to rounding
         float weightsOfRow = 0.0;
         for (int x = first.x; x <= last.x; x++)
         {

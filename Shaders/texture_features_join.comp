@@ -1,8 +1,8 @@
-// Rows of features [rows x observations + values]: the observations, and behind them what a texture showed, brought to where
-// observations are: y = clamp(2x - 1, -LIMIT, LIMIT). The last column of `observed` [rows x observations + 1] is the row of `seen`; where it
+// Rows of features [rows x observations + values]: the observations, followed by the pixels of a texture, scaled to the range of
+// observations: y = clamp(2x - 1, -LIMIT, LIMIT). The last column of `observed` [rows x observations + 1] is the row of `seen`; if it
 // is below zero nothing was seen, and y is 0.
 //
-// An invocation is a texel of features, which need not begin where one of observations or of pixels does.
+// An invocation is a texel of features, which need not start where a texel of observations or pixels does.
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE, local_size_y = GROUP_ROWS) in;

@@ -12,7 +12,7 @@ using static NeuralPlugin.Tests.Repository;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The two packages: what is in them, and that a project which has nothing but the NuGet package runs the README's ten lines.
+/// The two packages: their contents, and that a project with nothing but the NuGet package runs the README's ten lines.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -21,7 +21,7 @@ internal sealed partial class PackageTests
     /// <summary>A first restore fetches packages.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Of each framework; all but Silk.NET.OpenGL are what it brings itself, in versions that a registry may lack or an older framework must be given.</summary>
+    /// <summary>Per framework; all except Silk.NET.OpenGL come from .NET itself, in versions that a registry may lack or that an older framework needs.</summary>
     private static readonly (string Framework, string[] Packages)[] Dependencies =
     [
         ("net10.0", ["Silk.NET.OpenGL", "Microsoft.Extensions.DependencyModel"]),
@@ -98,14 +98,14 @@ internal sealed partial class PackageTests
     }
 
     /// <summary>
-    /// The lines are cut out of README.md and built against the package, which comes from the folder that it was packed into
+    /// The lines are extracted from README.md and built against the package, which comes from the folder in which it was packed
     /// and goes into a package folder of the test's own, so that no older one of the same version takes its place.
     /// </summary>
     [TestCase("net10.0")]
     [TestCase("net8.0")]
     public void AProjectWithNothingButThePackageRunsTheTenLines(string framework)
     {
-        _ = TestDevice.Plain;   // inconclusive where there is no driver
+        _ = TestDevice.Plain;   // inconclusive if there is no driver
         string project = Directory.CreateDirectory(Path.Combine(folder!.FullName, framework)).FullName;
         string restored = Path.Combine(folder.FullName, "restored"), built = Path.Combine(project, "built");
         File.Copy(PathOf("Tests/Package/TenLines.csproj"), Path.Combine(project, "TenLines.csproj"));
@@ -124,7 +124,7 @@ internal sealed partial class PackageTests
         Assert.That(output, Does.Contain($"the same after a file, on .NET {framework[3..]}"));
     }
 
-    /// <summary>What npm would pack is the sources and the texts of the Unity package, and every one of them.</summary>
+    /// <summary>npm would pack exactly the sources and texts of the Unity package, and all of them.</summary>
     [Test]
     public void TheUnityPackageHoldsWhatItShouldAndNothingElse()
     {
@@ -142,7 +142,7 @@ internal sealed partial class PackageTests
             Assert.That(packed, Has.Some.StartsWith(sample.GetProperty("path").GetString() + "/"));
     }
 
-    /// <summary>What the ten lines do not do: a file's header is JSON, which is a package's on older frameworks.</summary>
+    /// <summary>Not covered by the ten lines: a file's header is JSON, which older frameworks get from a package.</summary>
     private const string SavesAndLoads = """
 
         classifier.Save("saved.safetensors");
@@ -162,7 +162,7 @@ internal sealed partial class PackageTests
     private static string Dotnet(string folder, params string[] arguments)
     {
         ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = folder };
-        // What runs these tests tells its children where its own build tools are; and servers that stay keep the output open.
+        // The test runner tells its children the location of its own build tools; and servers that persist keep the output open.
         foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
             start.Environment.Remove(name);
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
@@ -206,7 +206,7 @@ internal sealed partial class PackageTests
         return reader.ReadToEnd();
     }
 
-    /// <summary>Width and height stand big-endian in a PNG's first chunk.</summary>
+    /// <summary>Width and height are big-endian in a PNG's first chunk.</summary>
     private static int Dimension(byte[] png, int offset) => BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(offset));
 
     [GeneratedRegex(@"^(_rels/|package/|\[Content_Types\][.]xml$)")]

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Chooses actions by a brain's logits z: p_j = exp(z_j − max z) / Σ exp(z − max z) over the allowed actions, the probabilities that are learned.
-/// Each place of a population draws from a random stream of its own.
+/// Chooses actions by a brain's logits z: p_j = exp(z_j − max z) / Σ exp(z − max z) over the allowed actions, the probabilities that are learned; and continuous ones
+/// by a normal distribution (Box and Muller, 1958). Each place of a population draws from a random stream of its own.
 /// </summary>
 internal sealed class ActionChooser(AgentPopulationOptions options)
 {
@@ -14,6 +14,7 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
     private readonly SeededRandom[] exploration =
         [.. Enumerable.Range(0, options.Capacity).Select(i => new SeededRandom((ulong)options.Seed, ExplorationStreams + (ulong)i))];
 
+    private readonly PolicyShape policy = options.Policy;
     private readonly float[] shares = new float[options.Actions];
     private readonly bool seesTextures = options.TextureObservations is not null;
 
@@ -45,15 +46,51 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
             sum += shares[action];
         }
 
-        if (Explores) chosen = Draw(exploration[agent.Index].NextSingle() * sum, chosen);
+        if (Explores) chosen = Draw(exploration[agent.Index].NextSingle() * sum, chosen, logits.Length);
         logProbability = logits[chosen] - greatest - MathF.Log(sum);
         return chosen;
     }
 
-    /// <summary>The action in whose share a number from 0 to the sum of them falls; the greatest, where rounding leaves it in none.</summary>
-    private int Draw(float drawn, int greatest)
+    /// <summary>Chooses an action of several numbers.</summary>
+    /// <param name="agent">Who acts.</param>
+    /// <param name="outputs">Those of the policy, as <see cref="PolicyShape"/> says.</param>
+    /// <param name="allowed">[discrete actions], at least one in each branch.</param>
+    /// <param name="taken">[numbers of an action], written: the choice in each branch, then the continuous actions as they were drawn, which may be beyond ±1.</param>
+    /// <returns>log p of it.</returns>
+    /// <exception cref="AgentException">The outputs are not finite.</exception>
+    public float ChooseAll(Agent agent, ReadOnlySpan<float> outputs, ReadOnlySpan<bool> allowed, Span<float> taken)
     {
-        for (int action = 0; action < shares.Length; action++)
+        float logProbability = 0;
+        for (int branch = 0; branch < policy.Branches; branch++)
+        {
+            (int first, int size) = (policy.FirstOf(branch), policy.SizeOf(branch));
+            taken[branch] = Choose(agent, outputs.Slice(first, size), allowed.Slice(first, size), out float ofBranch);
+            logProbability += ofBranch;
+        }
+
+        for (int action = 0; action < policy.Continuous; action++)
+        {
+            float mean = outputs[policy.DiscreteOutputs + action], logDeviation = outputs[policy.DiscreteOutputs + policy.Continuous + action];
+            if (!float.IsFinite(mean) || !float.IsFinite(logDeviation)) throw NotFinite(agent);
+            float s = ComposedPolicyLoss.Held(logDeviation), distance = Explores ? DrawNormal(exploration[agent.Index]) : 0;
+            taken[policy.Branches + action] = mean + (MathF.Exp(s) * distance);
+            logProbability += (-0.5f * distance * distance) - s - ComposedPolicyLoss.HalfLogTwoPi;
+        }
+
+        return logProbability;
+    }
+
+    /// <summary>A normally distributed number, of mean 0 and deviation 1.</summary>
+    private static float DrawNormal(SeededRandom random)
+    {
+        float radius = MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle()));
+        return radius * MathF.Cos(2 * MathF.PI * random.NextSingle());
+    }
+
+    /// <summary>The action in whose share a number from 0 to the sum of them falls; the greatest, where rounding leaves it in none.</summary>
+    private int Draw(float drawn, int greatest, int count)
+    {
+        for (int action = 0; action < count; action++)
         {
             drawn -= shares[action];
             if (drawn < 0) return action;

@@ -1,30 +1,50 @@
 namespace NeuralPlugin;
 
-/// <summary>Which actions an agent may take at its next decision. All are enabled at first; at least one must stay so.</summary>
+/// <summary>Which discrete actions an agent may take at its next decision. All are enabled at first; at least one of each branch must stay so.</summary>
 public sealed class ActionMask
 {
     private readonly bool[] enabled;
+    private readonly PolicyShape policy;
     private Agent? agent;
 
-    internal ActionMask(int actions)
+    internal ActionMask(PolicyShape policy)
     {
-        enabled = new bool[actions];
+        this.policy = policy;
+        enabled = new bool[policy.DiscreteOutputs];
     }
 
-    /// <summary>How many actions there are.</summary>
+    /// <summary>How many discrete actions there are, of all branches together.</summary>
     public int Actions => enabled.Length;
 
     internal ReadOnlySpan<bool> Enabled => enabled;
 
-    /// <summary>Says whether the agent may take an action.</summary>
+    /// <summary>Says whether the agent may take an action of its only branch.</summary>
     /// <param name="action">From 0.</param>
     /// <param name="isEnabled">Whether it may.</param>
-    /// <exception cref="AgentException">There is no such action.</exception>
+    /// <exception cref="AgentException">There is no such action, or not one branch.</exception>
     public void SetActionEnabled(int action, bool isEnabled)
     {
-        if ((uint)action >= (uint)enabled.Length)
-            throw new AgentException(agent!.Name, $"it masks action {action}, and the actions are 0 to {enabled.Length - 1}. Correct its WriteDiscreteActionMask.");
-        enabled[action] = isEnabled;
+        if (policy.Branches != 1)
+            throw new AgentException(agent!.Name, $"it masks action {action} without a branch, and has {policy.Branches} branches. Call SetActionEnabled(branch, action, isEnabled).");
+        SetActionEnabled(0, action, isEnabled);
+    }
+
+    /// <summary>Says whether the agent may take an action of a branch.</summary>
+    /// <param name="branch">From 0.</param>
+    /// <param name="action">From 0, in the branch.</param>
+    /// <param name="isEnabled">Whether it may.</param>
+    /// <exception cref="AgentException">There is no such branch, or no such action in it.</exception>
+    public void SetActionEnabled(int branch, int action, bool isEnabled)
+    {
+        if ((uint)branch >= (uint)policy.Branches)
+            throw new AgentException(agent!.Name, $"it masks an action of branch {branch}, and there are {policy.Branches} branches, from 0 on. Correct its WriteDiscreteActionMask.");
+        if ((uint)action >= (uint)policy.SizeOf(branch))
+        {
+            string where = policy.Branches == 1 ? "" : $" of branch {branch}";
+            throw new AgentException(agent!.Name, $"it masks action {action}{where}, and the actions are 0 to {policy.SizeOf(branch) - 1}. Correct its WriteDiscreteActionMask.");
+        }
+
+        enabled[policy.FirstOf(branch) + action] = isEnabled;
     }
 
     internal void Begin(Agent owner)
@@ -35,7 +55,11 @@ public sealed class ActionMask
 
     internal void RequireOne()
     {
-        if (!enabled.AsSpan().Contains(true))
-            throw new AgentException(agent!.Name, $"it has masked all of its {enabled.Length} actions. Leave at least one enabled in WriteDiscreteActionMask.");
+        for (int branch = 0; branch < policy.Branches; branch++)
+        {
+            if (enabled.AsSpan(policy.FirstOf(branch), policy.SizeOf(branch)).Contains(true)) continue;
+            string where = policy.Branches == 1 ? "its" : $"branch {branch}'s";
+            throw new AgentException(agent!.Name, $"it has masked all of {where} {policy.SizeOf(branch)} actions. Leave at least one enabled in WriteDiscreteActionMask.");
+        }
     }
 }

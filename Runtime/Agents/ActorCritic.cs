@@ -124,10 +124,11 @@ public sealed record ActorCritic : AgentLearning
     internal override Loss CreateLoss(AgentPopulationOptions population)
     {
         float first = SharedOptimizer.LearningRate;
-        return first <= MostLearningRate
-            ? new ProximalPolicyLoss(population.Actions, ClipRange, EntropyBonus, ValueWeight, new RateGuide(first, LeastLearningRate, MostLearningRate, TargetDivergence))
-            : throw new ArgumentException(
-                $"The optimizer's learning rate must be at most MostLearningRate ({MostLearningRate}), but got {first}. Give a larger MostLearningRate.");
+        if (!(first <= MostLearningRate))
+            throw new ArgumentException($"The optimizer's learning rate must be at most MostLearningRate ({MostLearningRate}), but got {first}. Give a larger MostLearningRate.");
+        RateGuide guide = new(first, LeastLearningRate, MostLearningRate, TargetDivergence);
+        return population.Policy.IsOneBranch ? new ProximalPolicyLoss(population.Actions, ClipRange, EntropyBonus, ValueWeight, guide)
+            : new ComposedProximalLoss(population.Policy, ClipRange, EntropyBonus, ValueWeight, guide);
     }
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)

@@ -2,16 +2,17 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Something in a game that observes, acts and learns. Derive from it, say what it observes (<see cref="CollectObservations"/>)
-/// and what an action does (<see cref="OnActionReceived"/>), give it rewards, and add it to an <see cref="AgentPopulation"/>,
+/// and what an action does (<see cref="OnActionReceived(int)"/>), give it rewards, and add it to an <see cref="AgentPopulation"/>,
 /// which calls it once a frame.
 /// </summary>
 /// <remarks>
-/// The words are those of Unity's ML-Agents. What is less here: an action is one whole number (one discrete branch, no continuous
-/// actions), observations are numbers in a fixed order, and <see cref="OnEpisodeBegin"/> follows
-/// <see cref="EndEpisode"/> in the next <see cref="AgentPopulation.Update"/>, not at once.
+/// The words are those of Unity's ML-Agents. What is less here: observations are numbers in a fixed order, and <see cref="OnEpisodeBegin"/> follows
+/// <see cref="EndEpisode"/> in the next <see cref="AgentPopulation.Update"/>, not at once. What is more: where an action is one choice, it is one <see cref="int"/>.
 /// </remarks>
 public abstract class Agent
 {
+    private int[] discreteActions = [];
+    private float[] continuousActions = [];
     private float reward;
     private bool isAsked;   // and has no answer yet
 
@@ -34,7 +35,7 @@ public abstract class Agent
     }
 
     /// <summary>
-    /// It decides in every so many frames. In the frames between, its last action is repeated: <see cref="OnActionReceived"/> is
+    /// It decides in every so many frames. In the frames between, its last action is repeated: <see cref="OnActionReceived(int)"/> is
     /// called with it again. The first decision of an episode comes at once. 0: it decides when <see cref="RequestDecision"/> was called and then alone, and
     /// carries each decision out once, as games need that take turns.
     /// </summary>
@@ -45,11 +46,11 @@ public abstract class Agent
         set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The frames from decision to decision must be 1 or more, or 0 for decisions on request alone.");
     } = 1;
 
-    /// <summary>Whether <see cref="Heuristic"/> chooses its actions instead of the brain; at once, without any latency.</summary>
+    /// <summary>Whether <see cref="Heuristic()"/> chooses its actions instead of the brain; at once, without any latency.</summary>
     public bool ActsByHeuristic { get; set; }
 
     /// <summary>
-    /// Whether what <see cref="Heuristic"/> says is recorded at each decision as a demonstration, and learned from by
+    /// Whether what <see cref="Heuristic()"/> says is recorded at each decision as a demonstration, and learned from by
     /// <see cref="BehaviorCloning"/>. With <see cref="ActsByHeuristic"/> it shows what to do; without, it corrects what the brain does
     /// (Ross et al., 2011, DAgger).
     /// </summary>
@@ -73,8 +74,11 @@ public abstract class Agent
     /// </summary>
     public int Index { get; internal set; } = -1;
 
-    /// <summary>The action that it is taking; -1 before the first one of an episode.</summary>
+    /// <summary>The action that it is taking, where it is one choice; of several branches the choice in the first, and 0 where there is none. -1 before the first action of an episode.</summary>
     public int Action { get; internal set; } = -1;
+
+    /// <summary>The action that it is taking, whatever it consists of; the last one before the first of an episode, and empty before the first of all.</summary>
+    public ActionBuffers StoredActions => new(continuousActions, discreteActions);
 
     /// <summary>Whether its episode has ended, and the next one not begun.</summary>
     public bool IsEpisodeOver { get; private set; }
@@ -82,13 +86,16 @@ public abstract class Agent
     /// <summary>Whether the episode that is over was interrupted, and would have gone on.</summary>
     internal bool IsInterrupted { get; private set; }
 
+    /// <summary>Who looks at it; null for nobody.</summary>
+    internal AgentInspector? Inspector { get; set; }
+
     /// <summary>The sum of the rewards of this episode; where that is more than a float holds, the greatest one.</summary>
     public float CumulativeReward { get; private set; }
 
     /// <summary>Episodes that have ended.</summary>
     public int CompletedEpisodes { get; private set; }
 
-    /// <summary>Actions that it has carried out in this episode, the one under way included: calls of <see cref="OnActionReceived"/>.</summary>
+    /// <summary>Actions that it has carried out in this episode, the one under way included: calls of <see cref="OnActionReceived(int)"/>.</summary>
     public long StepCount { get; internal set; }
 
     /// <summary>The frame of its next decision.</summary>
@@ -116,9 +123,24 @@ public abstract class Agent
     {
     }
 
-    /// <summary>Does what an action means. Called in every frame from the first answer of an episode on.</summary>
+    /// <summary>Does what an action means. Called in every frame from the first answer of an episode on. Override this or, where an action is more than one choice, the other overload.</summary>
     /// <param name="action">From 0 to the population's number of actions.</param>
-    public abstract void OnActionReceived(int action);
+    public virtual void OnActionReceived(int action)
+    {
+        throw new AgentException(Name, "it has received an action, and overrides no OnActionReceived. Override OnActionReceived(int) or, for other actions than one choice, OnActionReceived(ActionBuffers).");
+    }
+
+    /// <summary>
+    /// Does what an action of several branches, or of continuous actions, means (<see cref="AgentPopulationOptions.ActionSpec"/>). Called in every frame from the first answer of an episode on. Without an
+    /// override an action that is one choice goes on to <see cref="OnActionReceived(int)"/>.
+    /// </summary>
+    /// <param name="actions">What was chosen; continuous actions from −1 to 1.</param>
+    public virtual void OnActionReceived(ActionBuffers actions)
+    {
+        if (actions.DiscreteActions.Length != 1 || actions.ContinuousActions.Length != 0)
+            throw new AgentException(Name, "its actions are more than one choice, and it does not take them. Override OnActionReceived(ActionBuffers).");
+        OnActionReceived(actions.DiscreteActions[0]);
+    }
 
     /// <summary>
     /// What the writer of the script, or the player, would do now: read the keys, or compute it. Called at decisions of an agent that
@@ -131,9 +153,19 @@ public abstract class Agent
         throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and has none. Override Heuristic, or leave ActsByHeuristic and Demonstrates false.");
     }
 
+    /// <summary>The same where an action is more than one choice. Without an override, what <see cref="Heuristic()"/> returns where it is one.</summary>
+    /// <param name="actionsOut">All zero; takes the action, with continuous actions from −1 to 1 (cut off there).</param>
+    /// <exception cref="AgentException">It is not overridden.</exception>
+    public virtual void Heuristic(in ActionBuffers actionsOut)
+    {
+        if (actionsOut.DiscreteActions.Length != 1 || actionsOut.ContinuousActions.Length != 0)
+            throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and its actions are more than one choice. Override Heuristic(in ActionBuffers).");
+        actionsOut.DiscreteActions[0] = Heuristic();
+    }
+
     /// <summary>
     /// Prepares a new episode: puts the agent where it begins. Called when it is added, and after the end of an episode by the Update that asks its next
-    /// question, before that: in the same Update where <see cref="OnActionReceived"/> has ended it, and in the next one where the latency is 0 or it was ended elsewhere.
+    /// question, before that: in the same Update where <see cref="OnActionReceived(int)"/> has ended it, and in the next one where the latency is 0 or it was ended elsewhere.
     /// </summary>
     public virtual void OnEpisodeBegin()
     {
@@ -206,7 +238,19 @@ public abstract class Agent
     /// <summary>It carries an action out from now on.</summary>
     internal void BeginAction(int action)
     {
+        if (discreteActions.Length != 1 || continuousActions.Length != 0) (discreteActions, continuousActions) = (new int[1], []);
+        discreteActions[0] = action;
         (Action, IsActionNew, isAsked) = (action, true, false);
+    }
+
+    /// <summary>The same of an action of several numbers, whose continuous ones are cut off at ±1.</summary>
+    internal void BeginAction(PolicyShape policy, ReadOnlySpan<float> taken)
+    {
+        if (discreteActions.Length != policy.Branches || continuousActions.Length != policy.Continuous)
+            (discreteActions, continuousActions) = (new int[policy.Branches], new float[policy.Continuous]);
+        for (int branch = 0; branch < policy.Branches; branch++) discreteActions[branch] = (int)taken[branch];
+        for (int i = 0; i < policy.Continuous; i++) continuousActions[i] = Math.Clamp(taken[policy.Branches + i], -1, 1);
+        (Action, IsActionNew, isAsked) = (policy.Branches > 0 ? discreteActions[0] : 0, true, false);
     }
 
     /// <summary>What it was asked is not answered any more.</summary>
@@ -239,6 +283,7 @@ public abstract class Agent
 
     internal void Leave()
     {
+        Inspector = null;
         Population = null;
         Index = -1;
         Action = -1;

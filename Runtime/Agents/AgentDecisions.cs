@@ -12,6 +12,8 @@ internal sealed class AgentDecisions : IDisposable
     private readonly DecisionRequests requests;
     private readonly ObservationCollector collector;
     private readonly ActionChooser chooser;
+    private readonly PolicyShape policy;
+    private readonly float[] taken;   // by the agent whose turn it is, where an action is more than one choice
 
     /// <param name="device">Where the brains are.</param>
     /// <param name="options">What the agents have in common.</param>
@@ -26,6 +28,8 @@ internal sealed class AgentDecisions : IDisposable
         requests = new DecisionRequests(device, brains, options);
         collector = new ObservationCollector(device, options, brains.Seen);
         chooser = new ActionChooser(options);
+        policy = options.Policy;
+        taken = new float[options.TakenNumbers];
     }
 
     /// <summary>Decisions that were carried out.</summary>
@@ -132,9 +136,20 @@ internal sealed class AgentDecisions : IDisposable
     /// <summary>An agent carries a decision out from now on.</summary>
     private void Begin(Agent agent, DecisionRequest request, int row)
     {
-        int action = chooser.Choose(agent, request.Logits(row), request.Allowed(row), out float logProbability);
-        trainer.Decide(agent, request.Decision(row, action, logProbability));
-        agent.BeginAction(action);
+        agent.Inspector?.Decide(request, row);
+        if (policy.IsOneBranch)
+        {
+            int action = chooser.Choose(agent, request.PolicyOutputs(row), request.Allowed(row), out float logProbability);
+            trainer.Decide(agent, request.Decision(row, action, logProbability));
+            agent.BeginAction(action);
+        }
+        else
+        {
+            float logProbability = chooser.ChooseAll(agent, request.PolicyOutputs(row), request.Allowed(row), taken);
+            trainer.Decide(agent, request.Decision(row, action: 0, logProbability) with { Taken = taken });
+            agent.BeginAction(policy, taken);
+        }
+
         Count++;
     }
 
@@ -154,6 +169,7 @@ internal sealed class AgentDecisions : IDisposable
             if (!IsStillThere(agent, population)) return false;
             if (agent.Demonstrates) Demonstrate(agent, look, shown);
             request.Set(row, agent, collector, look, trainer.ScaleOf(agent.Index));
+            agent.Inspector?.Ask(frame, collector.Observed);
             isTaken = true;
         }
         finally
@@ -179,6 +195,7 @@ internal sealed class AgentDecisions : IDisposable
             action = collector.AskHeuristic(agent);
             if (!IsStillThere(agent, population)) return;
             if (agent.Demonstrates) Demonstrate(agent, look, action);
+            agent.Inspector?.DecideByItself(frame, collector.Observed, collector.Allowed);
         }
         finally
         {
@@ -188,14 +205,15 @@ internal sealed class AgentDecisions : IDisposable
         if (trainer.Learns) trainer.CloseDecisions(agent);
         _ = agent.TakeReward();
         agent.NoteAsked(frame);
-        agent.BeginAction(action);
+        if (policy.IsOneBranch) agent.BeginAction(action);
+        else agent.BeginAction(policy, collector.Taken);
         Count++;
     }
 
     private void Demonstrate(Agent agent, int look, int action)
     {
         Decision shown = collector.Decision(look, action);
-        Recording?.Add(shown.Observed, action, shown.Allowed);
+        Recording?.Add(shown);
         trainer.Demonstrate(agent, shown);
     }
 }

@@ -1,7 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A brain of a population as an ONNX model: observations are normalized in it as in the game, masks are an input, and the probabilities are what actions are drawn by.
+/// A brain of a population as an ONNX model: observations are normalized in it as in the game, masks are an input, and the probabilities are what actions are drawn by. Of several
+/// branches each has its own mask, logits and probabilities, whose names end with its number; continuous actions are the means, cut off at ±1, and these stand beside their deviations.
 /// </summary>
 internal static class AgentOnnxModel
 {
@@ -9,6 +10,9 @@ internal static class AgentOnnxModel
     public const string Allowed = "allowed";
     public const string Probabilities = "probabilities";
     public const string Value = "value";
+    public const string Means = "means";
+    public const string Deviations = "deviations";
+    public const string Continuous = "continuous_actions";
 
     private const string Logits = OnnxModel.Logits;
 
@@ -19,7 +23,8 @@ internal static class AgentOnnxModel
     /// <param name="scale">What the value means.</param>
     public static ProtobufMessage Of(AgentPopulationOptions options, ClassifierParameters brain, ObservationNormalizer? normalizer, ValueScale scale)
     {
-        (int observations, int actions, int hidden, int outputs) = (options.Observations, options.Actions, options.HiddenUnits, options.Outputs);
+        PolicyShape policy = options.Policy;
+        (int observations, int hidden, int outputs) = (options.Observations, options.HiddenUnits, options.Outputs);
         List<ProtobufMessage> nodes = [], values = [];
         string features = Observations;
         if (normalizer is not null)
@@ -35,21 +40,17 @@ internal static class AgentOnnxModel
 
         Keep("hidden.weight", [observations, hidden], brain.HiddenWeights);
         Keep("hidden.bias", [hidden], brain.HiddenBiases);
-        Keep("policy.weight", [hidden, actions], Columns(brain.OutputWeights, outputs, 0, actions));
-        Keep("policy.bias", [actions], Columns(brain.OutputBiases, outputs, 0, actions));
         Keep("lowest", [], [float.MinValue]);
         Keep("nothing", [], [0]);
         Add("Gemm", "hidden", features, "hidden.weight", "hidden.bias");
         Add("Relu", "rectified", "hidden");
-        Add("Gemm", Logits, "rectified", "policy.weight", "policy.bias");
-        Add("Equal", "masked", Allowed, "nothing");
-        Add("Where", "allowed_logits", "masked", "lowest", Logits);
-        Add("Softmax", Probabilities, "allowed_logits");
-        List<ProtobufMessage> results = [OnnxModel.Matrix(Logits, actions), OnnxModel.Matrix(Probabilities, actions)];
-        if (outputs > actions)
+        List<ProtobufMessage> inputs = [OnnxModel.Matrix(Observations, observations)], results = [];
+        for (int branch = 0; branch < policy.Branches; branch++) AddBranch(branch, policy.Branches == 1 ? "" : $"_{branch}");
+        if (policy.Continuous > 0) AddContinuous();
+        if (outputs > policy.Outputs)
         {
-            Keep("value.weight", [hidden, 1], Columns(brain.OutputWeights, outputs, actions, 1));
-            Keep("value.bias", [1], Columns(brain.OutputBiases, outputs, actions, 1));
+            Keep("value.weight", [hidden, 1], Columns(brain.OutputWeights, outputs, policy.Outputs, 1));
+            Keep("value.bias", [1], Columns(brain.OutputBiases, outputs, policy.Outputs, 1));
             Keep("value.deviation", [], [scale.Deviation]);
             Keep("value.mean", [], [scale.Mean]);
             Add("Gemm", "value_output", "rectified", "value.weight", "value.bias");
@@ -58,7 +59,40 @@ internal static class AgentOnnxModel
             results.Add(OnnxModel.Matrix(Value, 1));
         }
 
-        return OnnxModel.Of(OnnxModel.Graph("brain", nodes, values, [OnnxModel.Matrix(Observations, observations), OnnxModel.Matrix(Allowed, actions)], results));
+        return OnnxModel.Of(OnnxModel.Graph("brain", nodes, values, inputs, results));
+
+        void AddLinear(string output, string name, int first, int count)
+        {
+            Keep($"{name}.weight", [hidden, count], Columns(brain.OutputWeights, outputs, first, count));
+            Keep($"{name}.bias", [count], Columns(brain.OutputBiases, outputs, first, count));
+            Add("Gemm", output, "rectified", $"{name}.weight", $"{name}.bias");
+        }
+
+        void AddBranch(int branch, string suffix)
+        {
+            int actions = policy.SizeOf(branch);
+            AddLinear(Logits + suffix, $"policy{suffix}", policy.FirstOf(branch), actions);
+            Add("Equal", $"masked{suffix}", Allowed + suffix, "nothing");
+            Add("Where", $"allowed_logits{suffix}", $"masked{suffix}", "lowest", Logits + suffix);
+            Add("Softmax", Probabilities + suffix, $"allowed_logits{suffix}");
+            inputs.Add(OnnxModel.Matrix(Allowed + suffix, actions));
+            results.AddRange([OnnxModel.Matrix(Logits + suffix, actions), OnnxModel.Matrix(Probabilities + suffix, actions)]);
+        }
+
+        void AddContinuous()
+        {
+            int count = policy.Continuous;
+            Keep("continuous.least", [], [-1]);
+            Keep("continuous.most", [], [1]);
+            Keep("deviation.least", [], [ComposedPolicyLoss.LeastLogDeviation]);
+            Keep("deviation.most", [], [ComposedPolicyLoss.MostLogDeviation]);
+            AddLinear(Means, "mean", policy.DiscreteOutputs, count);
+            Add("Clip", Continuous, Means, "continuous.least", "continuous.most");
+            AddLinear("log_deviations", "deviation", policy.DiscreteOutputs + count, count);
+            Add("Clip", "held_log_deviations", "log_deviations", "deviation.least", "deviation.most");
+            Add("Exp", Deviations, "held_log_deviations");
+            results.AddRange([OnnxModel.Matrix(Means, count), OnnxModel.Matrix(Deviations, count), OnnxModel.Matrix(Continuous, count)]);
+        }
 
         void Keep(string name, int[] shape, ReadOnlySpan<float> numbers) => values.Add(OnnxModel.Tensor(name, shape, numbers));
 

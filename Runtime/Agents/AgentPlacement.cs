@@ -12,7 +12,7 @@ internal static class AgentPlacement
                 "Agents that see textures have their brains where the textures are. Declare no TextureObservations, or choose Placement.Gpu or Placement.Auto.");
         }
 
-        string shape = $"agents {options.Brains} {options.Capacity} {options.Observations} {options.HiddenUnits} {options.Actions} {RowsOf(options)}";
+        string shape = $"agents {options.Brains} {options.Capacity} {options.Observations} {options.HiddenUnits} {options.Outputs} {RowsOf(options)}";
         return NetworkPlacement.Choose(device, options.Placement, shape, candidate => options.Brains == BrainSharing.OneEach
             ? new OwnBrainsTrial(candidate, options) : new SharedBrainTrial(candidate, options));
     }
@@ -28,7 +28,7 @@ internal static class AgentPlacement
 
         public OwnBrainsTrial(NeuralDevice device, AgentPopulationOptions options)
         {
-            population = new NetworkPopulation(device, options.Capacity, options.Observations, options.HiddenUnits, options.Actions);
+            population = new NetworkPopulation(device, options.Capacity, options.Observations, options.HiddenUnits, Math.Max(2, options.Policy.Outputs));
             prediction = population.PlanPrediction();
             observations = new float[checked(options.Capacity * options.Observations)];
             int rows = checked(options.Capacity * RowsOf(options));
@@ -58,7 +58,7 @@ internal static class AgentPlacement
         public SharedBrainTrial(NeuralDevice device, AgentPopulationOptions options)
         {
             int rows = RowsOf(options);
-            network = new Network(device, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Actions));
+            network = new Network(device, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Policy.Outputs));
             trainer = new BatchTrainer(network, new Sgd(0));
             observations = new float[checked(options.Capacity * options.Observations)];
             trainer.EnqueueBatch(new float[checked(rows * options.Observations)], BatchTargets.OfLabels(new int[rows], default, default));

@@ -95,7 +95,7 @@ public sealed partial class AgentPopulation : IDisposable
         {
             if (value is not null && options.TextureObservations is not null)
                 throw new NotSupportedException("What agents see of textures stays on the GPU, and cannot be recorded. Declare no TextureObservations, or record nothing.");
-            value?.RequireSizes(options.Observations, options.Actions, nameof(value));
+            value?.RequireSizes(options.Observations, options.Policy, nameof(value));
             mind.Decisions.Recording = value;
         }
     }
@@ -172,7 +172,7 @@ public sealed partial class AgentPopulation : IDisposable
     }
 
     /// <summary>
-    /// One frame of all agents. In this order: actions whose answers have come begin; <see cref="Agent.OnActionReceived"/> of every agent
+    /// One frame of all agents. In this order: actions whose answers have come begin; <see cref="Agent.OnActionReceived(int)"/> of every agent
     /// that has an action; episodes that are over begin anew; agents whose decision is due are asked what they observe, and their brains what
     /// to do, in one dispatch; the brains learn, within the <see cref="FrameBudget"/>. With a latency of 0 the
     /// actions come behind the questions, and an episode that ends with them begins anew in the next call. Waits for the GPU only where a <see cref="AgentPopulationOptions.Latency"/> says so; allocates nothing once

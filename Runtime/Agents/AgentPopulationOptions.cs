@@ -23,14 +23,19 @@ public sealed record AgentPopulationOptions
     /// </summary>
     public TextureObservations? TextureObservations { get; init; }
 
-    /// <summary>Actions to choose from: 0 to this number less one.</summary>
+    /// <summary>
+    /// Actions to choose from, one at a time: 0 to this number less one. The same as one branch of an <see cref="ActionSpec"/>; one of the two is needed. Of several branches, the actions of all.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less than 2.</exception>
-    public required int Actions
+    public int Actions
     {
-        get;
-        init => field = value >= 2 ? Requirements.Size(value, "actions")
+        get => ActionSpec?.SumOfDiscreteBranchSizes ?? 0;
+        init => ActionSpec = value >= 2 ? ActionSpec.MakeDiscrete(value)
             : throw new ArgumentOutOfRangeException(nameof(value), value, "An agent needs at least 2 actions to choose from.");
     }
+
+    /// <summary>What actions are, where one is more than one choice: several discrete branches, continuous actions, or both. Null before <see cref="Actions"/> or this is given.</summary>
+    public ActionSpec? ActionSpec { get; init; }
 
     /// <summary>Most agents at a time; as many brains, where each has its own.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
@@ -104,8 +109,14 @@ public sealed record AgentPopulationOptions
     /// <summary>The clock by which learning is held to the budget; a test hands in one of its own.</summary>
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Outputs of a brain: its actions and, where it estimates values, the value.</summary>
-    internal int Outputs => Actions + (EstimatesValues ? 1 : 0);
+    /// <summary>What the outputs of a policy are.</summary>
+    internal PolicyShape Policy => ActionSpec?.Policy ?? throw new ArgumentException("The actions of agents are missing. Give AgentPopulationOptions.Actions, or an ActionSpec.");
+
+    /// <summary>Numbers that are kept of an action beside a choice in one branch, which needs none.</summary>
+    internal int TakenNumbers => Policy.IsOneBranch ? 0 : Policy.Numbers;
+
+    /// <summary>Outputs of a brain: those of its policy and, where it estimates values, the value.</summary>
+    internal int Outputs => Policy.Outputs + (EstimatesValues ? 1 : 0);
 
     /// <summary>Brains that the agents have.</summary>
     internal int BrainCount => Brains == BrainSharing.OneEach ? Capacity : 1;

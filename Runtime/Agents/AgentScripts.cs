@@ -20,7 +20,7 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
             agent.StepCount++;
             try
             {
-                agent.OnActionReceived(agent.Action);
+                agent.OnActionReceived(agent.StoredActions);
                 if (agent.Population == population && agent.MaxStep > 0 && agent.StepCount >= agent.MaxStep) agent.EpisodeInterrupted();
             }
             catch (Exception exception)

@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>What a population is, as far as another one must know that goes on from its state.</summary>
 /// <param name="Observations">Numbers that an agent observes.</param>
-/// <param name="Actions">Actions to choose from.</param>
+/// <param name="Actions">What actions are.</param>
 /// <param name="HiddenUnits">Of a brain.</param>
 /// <param name="Brains">How many there are.</param>
 /// <param name="Capacity">Most agents.</param>
@@ -15,29 +15,29 @@ namespace NeuralPlugin;
 /// <param name="Learning">How they learn; empty for not at all.</param>
 /// <param name="Optimizer">By which optimizer; empty for none.</param>
 internal sealed record AgentStateHeader(
-    int Observations, int Actions, int HiddenUnits, int Brains, int Capacity, bool AreShared, bool NormalizesObservations, bool EstimatesValues,
+    int Observations, ActionSpec Actions, int HiddenUnits, int Brains, int Capacity, bool AreShared, bool NormalizesObservations, bool EstimatesValues,
     int TextureWidth, int TextureHeight, int TextureChannels, string Learning, string Optimizer)
 {
     /// <summary>Numbers that a brain reads.</summary>
     public int Inputs => checked(Observations + (TextureWidth * TextureHeight * TextureChannels));
 
     /// <summary>Numbers that a brain gives.</summary>
-    public int Outputs => Actions + (EstimatesValues ? 1 : 0);
+    public int Outputs => Actions.Policy.Outputs + (EstimatesValues ? 1 : 0);
 
     /// <summary>Of a population.</summary>
     public static AgentStateHeader Of(AgentPopulationOptions options, Brains brains)
     {
         TextureObservations? seen = options.TextureObservations;
         return new AgentStateHeader(
-            options.Observations, options.Actions, options.HiddenUnits, brains.Count, options.Capacity, !brains.AreOwn, options.NormalizeObservations,
-            options.Outputs > options.Actions, seen?.Width ?? 0, seen?.Height ?? 0, (int)(seen?.Channels ?? 0), options.Learning?.Name ?? "", brains.Optimizer?.Name ?? "");
+            options.Observations, options.ActionSpec!, options.HiddenUnits, brains.Count, options.Capacity, !brains.AreOwn, options.NormalizeObservations,
+            options.Outputs > options.Policy.Outputs, seen?.Width ?? 0, seen?.Height ?? 0, (int)(seen?.Channels ?? 0), options.Learning?.Name ?? "", brains.Optimizer?.Name ?? "");
     }
 
     /// <summary>Those of a population that plays with such brains, and does not learn.</summary>
     public AgentPopulationOptions ForPlay() => new()
     {
         Observations = Observations,
-        Actions = Actions,
+        ActionSpec = Actions,
         HiddenUnits = HiddenUnits,
         Capacity = Capacity,
         Brains = AreShared ? BrainSharing.Shared : BrainSharing.OneEach,

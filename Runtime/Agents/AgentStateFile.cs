@@ -16,6 +16,8 @@ internal sealed class AgentStateFile
     private const string OptimizerKey = "optimizer";
     private const string ObservationsKey = "observations";
     private const string ActionsKey = "actions";
+    private const string BranchesKey = "action_branches";
+    private const string ContinuousKey = "continuous_actions";
     private const string HiddenUnitsKey = "hidden_units";
     private const string CapacityKey = "capacity";
     private const string BrainCountKey = "brain_count";
@@ -35,7 +37,7 @@ internal sealed class AgentStateFile
     private static readonly string[] Keys =
     [
         FormatVersionKey, ModelKey, BrainsKey, LearningKey, OptimizerKey, ObservationsKey, ActionsKey, HiddenUnitsKey, CapacityKey, BrainCountKey, NormalizesKey,
-        ValuesKey, WidthKey, HeightKey, ChannelsKey,
+        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey,
     ];
 
     private readonly Stream stream;
@@ -135,11 +137,11 @@ internal sealed class AgentStateFile
         ];
         (string, int)[] numbers =
         [
-            (ObservationsKey, header.Observations), (ActionsKey, header.Actions), (HiddenUnitsKey, header.HiddenUnits), (CapacityKey, header.Capacity),
+            (ObservationsKey, header.Observations), (ActionsKey, header.Actions.SumOfDiscreteBranchSizes), (HiddenUnitsKey, header.HiddenUnits), (CapacityKey, header.Capacity),
             (BrainCountKey, header.Brains), (NormalizesKey, header.NormalizesObservations ? 1 : 0), (ValuesKey, header.EstimatesValues ? 1 : 0),
             (WidthKey, header.TextureWidth), (HeightKey, header.TextureHeight), (ChannelsKey, header.TextureChannels),
         ];
-        return texts.Concat(numbers.Select(number => (number.Item1, number.Item2.ToString(CultureInfo.InvariantCulture))));
+        return texts.Concat(numbers.Select(number => (number.Item1, number.Item2.ToString(CultureInfo.InvariantCulture)))).Concat(ActionMetadata.Of(header.Actions, BranchesKey, ContinuousKey));
     }
 
     private AgentStateHeader ReadHeader()
@@ -154,12 +156,21 @@ internal sealed class AgentStateFile
             int.TryParse(Text(key).Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value
             : throw Bad(FileDefect.MetadataNumber, Text(key).Offset, $"{key} is '{Text(key).Value}', and a whole number from {least} to {most} is needed.");
 
+        ActionSpec ReadActions()
+        {
+            bool areComposed = content.Metadata.ContainsKey(BranchesKey) || content.Metadata.ContainsKey(ContinuousKey);
+            if (!areComposed) return ActionSpec.MakeDiscrete(Number(ActionsKey, 2, MostSize));
+            int discrete = Number(ActionsKey, 0, MostSize);
+            return ActionMetadata.Read(Text(BranchesKey).Value, Number(ContinuousKey, 0, MostSize)) is { } found && found.SumOfDiscreteBranchSizes == discrete ? found
+                : throw Bad(FileDefect.MetadataNumber, Text(BranchesKey).Offset, $"{BranchesKey} is '{Text(BranchesKey).Value}', which does not fit the other actions of the metadata.");
+        }
+
         Choice(FormatVersionKey, FileDefect.FormatVersion, FormatVersion);
         Choice(ModelKey, FileDefect.Model, Model);
         bool areShared = Choice(BrainsKey, FileDefect.Model, SharedBrains, OwnBrains) == SharedBrains;
         int capacity = Number(CapacityKey, 1, MostSize), width = Number(WidthKey, 0, MostSize);
         AgentStateHeader header = new(
-            Number(ObservationsKey, 1, MostSize), Number(ActionsKey, 2, MostSize), Number(HiddenUnitsKey, 1, MostSize), Number(BrainCountKey, 1, MostSize), capacity,
+            Number(ObservationsKey, 1, MostSize), ReadActions(), Number(HiddenUnitsKey, 1, MostSize), Number(BrainCountKey, 1, MostSize), capacity,
             areShared, Number(NormalizesKey, 0, 1) == 1, Number(ValuesKey, 0, 1) == 1, width, Number(HeightKey, width > 0 ? 1 : 0, width > 0 ? MostSize : 0),
             Number(ChannelsKey, width > 0 ? 1 : 0, width > 0 ? 4 : 0), Text(LearningKey).Value, Text(OptimizerKey).Value);
         bool isPossible = (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));

@@ -28,7 +28,8 @@ public sealed record BehaviorCloning : AgentLearning
 
     internal override Demonstration? Given => Demonstration;
 
-    internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy();
+    internal override Loss CreateLoss(AgentPopulationOptions population) =>
+        population.Policy.IsOneBranch ? new SoftmaxCrossEntropy() : new ComposedCrossEntropy(population.Policy);
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
     {

@@ -23,17 +23,19 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         this.options = options;
         this.brains = brains;
         this.normalizer = normalizer;
-        actions = population.Actions;
+        if (options.BalanceActions && !population.Policy.IsOneBranch)
+            throw new ArgumentException("BalanceActions weighs the actions of one discrete branch, and the agents have other actions. Leave it false.", nameof(options));
+        actions = population.Policy.IsOneBranch ? population.Actions : 1;
         batch = new DecisionBatch(brains, population, options.BatchSize);
-        shown = new DecisionQueue(brains.Count, options.Capacity, population.Observations, actions, brains.Seen);
+        shown = new DecisionQueue(brains.Count, options.Capacity, population.Observations, population.Policy, brains.Seen);
         timesShown = new int[brains.Count * actions];
         random = new SeededRandom((ulong)population.Seed, stream: BatchStream);
         if (options.Demonstration is not { } given) return;
-        given.RequireSizes(population.Observations, actions, nameof(options.Demonstration));
+        given.RequireSizes(population.Observations, population.Policy, nameof(options.Demonstration));
         for (int i = 0; i < given.Count; i++)
         {
             normalizer?.Observe(given.Observation(i));
-            for (int brain = 0; brain < brains.Count; brain++) timesShown[(brain * actions) + given.Action(i)]++;
+            for (int brain = 0; brain < brains.Count; brain++) timesShown[(brain * actions) + given.OneChoice(i)]++;
         }
 
         normalizer?.Renew();
@@ -62,7 +64,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         {
             Span<int> times = timesShown.AsSpan(brain * actions, actions);
             times.Clear();
-            for (int i = 0; i < givenCount; i++) times[options.Demonstration!.Action(i)]++;
+            for (int i = 0; i < givenCount; i++) times[options.Demonstration!.OneChoice(i)]++;
             for (int i = 0; i < shown.Count(brain); i++) times[shown[brain, i].Action]++;
         }
     }
@@ -97,7 +99,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     {
         if (sample >= givenCount) return shown[brain, sample - givenCount];
         Demonstration given = options.Demonstration!;
-        return new Decision(given.Observation(sample), look: -1, given.Action(sample), given.AllowedActions(sample));   // none are given to agents that see textures
+        return new Decision(given.Observation(sample), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };   // none are given to agents that see textures
     }
 
     private float WeightOf(int brain, int action)

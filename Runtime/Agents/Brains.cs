@@ -91,8 +91,8 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     protected static int InputsOf(AgentPopulationOptions options) => checked(options.Observations + (options.TextureObservations?.Values ?? 0));
 
     /// <summary>
-    /// First output weights [hidden × outputs] of a brain that estimates values: uniform, of a deviation of 0.01/√hidden for logits, so that all
-    /// actions are as likely at first (Andrychowicz et al., 2021, section 3.2), and of 0.1/√hidden for the value.
+    /// First output weights [hidden × outputs] of a brain that estimates values: uniform, of a deviation of 0.01/√hidden for logits and means, so that all
+    /// actions are as likely at first (Andrychowicz et al., 2021, section 3.2), zero for the logarithms of deviations, so that these begin as 1 everywhere, and of 0.1/√hidden for the value.
     /// </summary>
     protected static float[] FirstOutputWeights(AgentPopulationOptions options, int brain)
     {
@@ -101,8 +101,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
         float scale = (float)Math.Sqrt(3.0 / options.HiddenUnits);   // a uniform number within ±√3 has a deviation of 1
         for (int i = 0; i < weights.Length; i++)
         {
-            bool isValue = i % options.Outputs == options.Actions;
-            weights[i] = ((random.NextSingle() * 2) - 1) * scale * (isValue ? FirstValueDeviation : FirstLogitDeviation);
+            int output = i % options.Outputs, deviations = options.Policy.DiscreteOutputs + options.Policy.Continuous;
+            float deviation = output == options.Policy.Outputs ? FirstValueDeviation : output >= deviations ? 0 : FirstLogitDeviation;
+            weights[i] = ((random.NextSingle() * 2) - 1) * scale * deviation;
         }
 
         return weights;
@@ -130,7 +131,7 @@ internal sealed class OwnBrains : Brains
         population.PrepareTraining(learning.MostRowsOfAStep(options));
         if (learning.EstimatesValues)
         {
-            valueRescale = population.PlanRescale(options.Actions);
+            valueRescale = population.PlanRescale(options.Policy.Outputs);
             population.SetOutputWeights(brain => FirstOutputWeights(options, brain));
         }
 
@@ -230,7 +231,7 @@ internal sealed class SharedBrain : Brains
         trainer.PrepareEnqueued(rows);
         if (learning.EstimatesValues)
         {
-            valueRescale = new OutputRescale(network, options.Actions);
+            valueRescale = new OutputRescale(network, options.Policy.Outputs);
             network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
         }
 

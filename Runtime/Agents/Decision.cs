@@ -16,11 +16,14 @@ internal readonly ref struct Decision(ReadOnlySpan<float> observed, int look, in
     /// <summary>The row of the texture that was seen; -1 for none.</summary>
     public int Look => look;
 
-    /// <summary>What was chosen.</summary>
+    /// <summary>What was chosen, where that is one choice; else 0.</summary>
     public int Action => action;
 
     /// <summary>[actions]: what could have been chosen.</summary>
     public ReadOnlySpan<bool> Allowed { get; } = allowed;
+
+    /// <summary>[numbers of an action]: what was chosen, where that is more than one choice: in each branch, then the continuous actions as they were drawn; else empty.</summary>
+    public ReadOnlySpan<float> Taken { get; init; }
 
     /// <summary>The logarithm of the probability that the brain gave the action; 0 where no brain was asked.</summary>
     public float LogProbability { get; init; }

@@ -14,6 +14,9 @@ internal sealed class DecisionBatch
     private readonly int[] actions;
     private readonly float[] weights;
     private readonly bool[] allowed;
+    private readonly PolicyShape policy;
+    private readonly int takenNumbers;
+    private readonly float[] taken;
 
     /// <param name="brains">What learns.</param>
     /// <param name="population">What the agents have in common.</param>
@@ -30,6 +33,9 @@ internal sealed class DecisionBatch
         actions = new int[rows];
         weights = new float[rows];
         allowed = new bool[checked(rows * actionCount)];
+        policy = population.Policy;
+        takenNumbers = population.TakenNumbers;
+        taken = new float[checked(rows * takenNumbers)];
     }
 
     /// <summary>Decisions of each brain.</summary>
@@ -46,6 +52,7 @@ internal sealed class DecisionBatch
         looks[row] = decision.Look;
         actions[row] = decision.Action;
         weights[row] = weight;
+        decision.Taken.CopyTo(taken.AsSpan(row * takenNumbers));
         decision.Allowed.CopyTo(allowed.AsSpan(row * actionCount));
         Span<float> observed = features.AsSpan(row * observations, observations);
         decision.Observed.CopyTo(observed);
@@ -54,17 +61,19 @@ internal sealed class DecisionBatch
 
     /// <summary>
     /// Rows of a brain from which nothing is learned: of weight 0, and with one allowed action, whose probability is 1 and whose entropy 0
-    /// whatever the weights are, so that an entropy bonus has no gradient either. The observations stay what they were.
+    /// whatever the weights are, so that an entropy bonus has no gradient either. Of continuous actions no entropy is 0: there the weight is no number, and a brain of its own stays
+    /// as it was. The observations stay what they were.
     /// </summary>
     public void SetNothing(int brain)
     {
         int row = brain * Size;
         looks.AsSpan(row, Size).Fill(-1);
         actions.AsSpan(row, Size).Clear();
-        weights.AsSpan(row, Size).Clear();
+        weights.AsSpan(row, Size).Fill(policy.Continuous > 0 ? float.NaN : 0);
+        taken.AsSpan(row * takenNumbers, Size * takenNumbers).Clear();
         Span<bool> masks = allowed.AsSpan(row * actionCount, Size * actionCount);
         masks.Clear();
-        for (int i = 0; i < Size; i++) masks[i * actionCount] = true;
+        for (int i = 0; i < Size * policy.Branches; i++) masks[(i / policy.Branches * actionCount) + policy.FirstOf(i % policy.Branches)] = true;
     }
 
     /// <summary>Says what files keep of it.</summary>
@@ -75,11 +84,10 @@ internal sealed class DecisionBatch
     {
         StateRows rows = new(actions.Length, () => isNeeded() ? actions.Length : 0, count => IsLoaded = count == actions.Length)
         {
-            FindFault = (value, row) => value($"{prefix}allowed", (row * actionCount) + (int)value($"{prefix}action", row)) == 0 ? "the action is not one of those that were allowed" : null,
+            FindFault = (value, row) => TakenActions.FindFault(policy, value, prefix, row),
         };
         form.Floats($"{prefix}observed", rows, observations, features);
-        form.Flags($"{prefix}allowed", rows, actionCount, allowed);
-        form.Integers($"{prefix}action", rows, actions, actionCount - 1);
+        TakenActions.Describe(form, prefix, rows, policy, allowed, actions, taken);
         form.Floats($"{prefix}weight", rows, 1, weights);
     }
 
@@ -87,7 +95,7 @@ internal sealed class DecisionBatch
     public void Enqueue()
     {
         brains.Clock.BeginSpan();
-        brains.Train(features, looks, BatchTargets.OfLabels(actions, weights, allowed));
+        brains.Train(features, looks, takenNumbers == 0 ? BatchTargets.OfLabels(actions, weights, allowed) : BatchTargets.OfActions(taken, weights, allowed));
         brains.Clock.EndSpan();
     }
 

@@ -4,13 +4,16 @@ namespace NeuralPlugin;
 /// Decisions of several owners with their weights, first in, first out for each; where an owner's are full the oldest goes. Made once,
 /// it allocates nothing.
 /// </summary>
-internal sealed class DecisionQueue(int owners, int capacity, int observations, int actions, SeenTextures? seen)
+internal sealed class DecisionQueue(int owners, int capacity, int observations, PolicyShape policy, SeenTextures? seen)
 {
+    private readonly int actions = policy.DiscreteOutputs;
+    private readonly int numbers = policy.IsOneBranch ? 0 : policy.Numbers;
+    private readonly float[] composed = new float[policy.IsOneBranch ? 0 : checked(owners * capacity * policy.Numbers)];
     private readonly float[] features = new float[checked(owners * capacity * observations)];
     private readonly int[] looks = new int[seen is null ? 0 : owners * capacity];
     private readonly int[] taken = new int[owners * capacity];
     private readonly float[] weights = new float[owners * capacity];
-    private readonly bool[] allowed = new bool[checked(owners * capacity * actions)];
+    private readonly bool[] allowed = new bool[checked(owners * capacity * policy.DiscreteOutputs)];
     private readonly int[] first = new int[owners];
     private readonly int[] count = new int[owners];
 
@@ -23,7 +26,10 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         {
             int at = At(owner, i);
             return new Decision(
-                features.AsSpan(at * observations, observations), seen is null ? -1 : looks[at], taken[at], allowed.AsSpan(at * actions, actions));
+                features.AsSpan(at * observations, observations), seen is null ? -1 : looks[at], taken[at], allowed.AsSpan(at * actions, actions))
+            {
+                Taken = composed.AsSpan(at * numbers, numbers),
+            };
         }
     }
 
@@ -40,6 +46,7 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         decision.Observed.CopyTo(features.AsSpan(at * observations));
         decision.Allowed.CopyTo(allowed.AsSpan(at * actions));
         taken[at] = decision.Action;
+        decision.Taken.CopyTo(composed.AsSpan(at * numbers));
         if (seen is not null)
         {
             looks[at] = decision.Look;
@@ -73,14 +80,20 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
                 Most = owners - 1,
             });
         form.Add(new StateField($"{prefix}observed", rows, observations, i => features[Of(i, observations)], (i, value) => features[Of(i, observations)] = (float)value));
+        if (actions > 0)
+        {
+            form.Add(
+                new StateField($"{prefix}allowed", rows, actions, i => allowed[Of(i, actions)] ? 1 : 0, (i, flag) => allowed[Of(i, actions)] = flag != 0)
+                {
+                    IsWhole = true,
+                    Least = 0,
+                    Most = 1,
+                });
+        }
+
         form.Add(
-            new StateField($"{prefix}allowed", rows, actions, i => allowed[Of(i, actions)] ? 1 : 0, (i, flag) => allowed[Of(i, actions)] = flag != 0)
-            {
-                IsWhole = true,
-                Least = 0,
-                Most = 1,
-            });
-        form.Add(new StateField($"{prefix}action", rows, 1, i => taken[slots[i]], (i, action) => taken[slots[i]] = (int)action) { IsWhole = true, Least = 0, Most = actions - 1 });
+            numbers == 0 ? new StateField($"{prefix}action", rows, 1, i => taken[slots[i]], (i, action) => taken[slots[i]] = (int)action) { IsWhole = true, Least = 0, Most = actions - 1 }
+                : new StateField($"{prefix}taken", rows, numbers, i => composed[Of(i, numbers)], (i, number) => composed[Of(i, numbers)] = (float)number));
         form.Add(new StateField($"{prefix}weight", rows, 1, i => weights[slots[i]], (i, weight) => weights[slots[i]] = (float)weight));
 
         int Of(int i, int columns) => (slots[i / columns] * columns) + (i % columns);
@@ -96,7 +109,7 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         {
             if (row == 0) Array.Clear(ofOwners);
             if (++ofOwners[(int)value($"{prefix}owner", row)] > capacity) return $"its owner has more than {capacity} decisions";
-            return value($"{prefix}allowed", (row * actions) + (int)value($"{prefix}action", row)) == 0 ? "the action is not one of those that were allowed" : null;
+            return TakenActions.FindFault(policy, value, prefix, row);
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NeuralPlugin;
 
 /// <summary>Demonstrations as safetensors. A whole number below 2²⁴ is exact as a float, so actions and masks are floats too.</summary>
@@ -8,6 +10,9 @@ internal sealed class DemonstrationFile
     private const string ObservationsName = "observations";
     private const string ActionsName = "actions";
     private const string AllowedName = "allowed_actions";
+    private const string TakenName = "composed_actions";
+    private const string BranchesKey = "action_branches";
+    private const string ContinuousKey = "continuous_actions";
 
     private readonly string path;
     private readonly SafetensorsContent content;
@@ -18,10 +23,34 @@ internal sealed class DemonstrationFile
         this.content = content;
     }
 
-    public static void Save(string path, float[] observations, int[] actions, bool[] allowed)
+    /// <summary>A demonstration as files have it.</summary>
+    /// <param name="ObservationCount">Observations of a decision.</param>
+    /// <param name="ActionSpec">What actions are.</param>
+    /// <param name="Observations">[decisions × observations].</param>
+    /// <param name="Actions">[decisions], where an action is one choice; else zeros.</param>
+    /// <param name="Allowed">[decisions × discrete actions].</param>
+    /// <param name="Taken">[decisions × numbers of an action], where it is more than one choice.</param>
+    public sealed record Content(int ObservationCount, ActionSpec ActionSpec, float[] Observations, int[] Actions, bool[] Allowed, float[] Taken);
+
+    public static void Save(string path, Content content)
     {
-        WholeFile.Write(path, stream => Write(stream, observations, actions, allowed));
+        WholeFile.Write(path, stream =>
+        {
+            if (content.ActionSpec.Policy.IsOneBranch) Write(stream, content.Observations, content.Actions, content.Allowed);
+            else WriteComposed(stream, content);
+        });
     }
+
+    private static void WriteComposed(Stream stream, Content content)
+    {
+        int count = content.Actions.Length;
+        List<NamedTensor> tensors = [new(ObservationsName, [count, content.ObservationCount], content.Observations), new(TakenName, [count, content.Taken.Length / count], content.Taken)];
+        if (content.Allowed.Length > 0) tensors.Add(new NamedTensor(AllowedName, [count, content.Allowed.Length / count], [.. content.Allowed.Select(isAllowed => isAllowed ? 1f : 0f)]));
+        Safetensors.Write(stream, [.. Metadata, .. ActionMetadata.Of(content.ActionSpec, BranchesKey, ContinuousKey)], tensors);
+    }
+
+    private static (string Key, string Value)[] Metadata =>
+        [(FormatVersionKey, FormatVersion), ("generator", $"NeuralPlugin {typeof(DemonstrationFile).Assembly.GetName().Version!.ToString(3)}")];
 
     public static void Write(Stream stream, float[] observations, int[] actions, bool[] allowed)
     {
@@ -32,12 +61,10 @@ internal sealed class DemonstrationFile
             new(ActionsName, [count], [.. actions.Select(action => (float)action)]),
             new(AllowedName, [count, allowed.Length / count], [.. allowed.Select(isAllowed => isAllowed ? 1f : 0f)]),
         ];
-        Safetensors.Write(
-            stream,
-            [(FormatVersionKey, FormatVersion), ("generator", $"NeuralPlugin {typeof(DemonstrationFile).Assembly.GetName().Version!.ToString(3)}")], tensors);
+        Safetensors.Write(stream, Metadata, tensors);
     }
 
-    public static (int ObservationCount, float[] Observations, int[] Actions, bool[] Allowed) Load(string path)
+    public static Content Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) throw new FileNotFoundException($"{path} is a folder. Give the name of a file.", path);
@@ -45,12 +72,12 @@ internal sealed class DemonstrationFile
         return Read(stream, path);
     }
 
-    public static (int ObservationCount, float[] Observations, int[] Actions, bool[] Allowed) Read(Stream stream, string path)
+    public static Content Read(Stream stream, string path)
     {
-        return new DemonstrationFile(path, SafetensorsReader.Read(stream, path, [ObservationsName, ActionsName, AllowedName], [FormatVersionKey])).Check();
+        return new DemonstrationFile(path, SafetensorsReader.Read(stream, path, [ObservationsName, ActionsName, AllowedName, TakenName], [FormatVersionKey, BranchesKey, ContinuousKey])).Check();
     }
 
-    private (int ObservationCount, float[] Observations, int[] Actions, bool[] Allowed) Check()
+    private Content Check()
     {
         if (content.Metadata.TryGetValue(FormatVersionKey, out LoadedText? version) && version.Value != FormatVersion)
         {
@@ -59,6 +86,7 @@ internal sealed class DemonstrationFile
                 $"{FormatVersionKey} is '{version.Value}', and '{FormatVersion}' is needed. It may be of a newer version of this package: update it.");
         }
 
+        if (content.Tensors.ContainsKey(TakenName)) return CheckComposed();
         LoadedTensor observations = Tensor(ObservationsName), actions = Tensor(ActionsName), allowed = Tensor(AllowedName);
         int count = actions.Shape[0];
         RequireShape(ActionsName, actions, actions.Shape.Length == 1, "[decisions]");
@@ -66,13 +94,7 @@ internal sealed class DemonstrationFile
         RequireShape(AllowedName, allowed, allowed.Shape.Length == 2 && allowed.Shape[0] == count, $"[{count} × actions]");
         int actionCount = allowed.Shape[1];
         if (actionCount < 2) throw Bad(FileDefect.TooFewClasses, allowed.EntryOffset, "there is one action, and at least 2 are needed to choose from.");
-        bool[] flags = new bool[allowed.Values.Length];
-        for (int i = 0; i < flags.Length; i++)
-        {
-            float value = allowed.Values[i];
-            flags[i] = value is 0 or 1 ? value != 0 : throw Bad(FileDefect.NotAFlag, ByteOf(allowed, i), $"value {i} of {AllowedName} is {value}, and must be 0 or 1.");
-        }
-
+        bool[] flags = Flags(allowed);
         int[] chosen = new int[count];
         for (int i = 0; i < count; i++)
         {
@@ -84,7 +106,55 @@ internal sealed class DemonstrationFile
                 throw Bad(FileDefect.ActionMasked, ByteOf(actions, i), $"decision {i} chose action {value}, which {AllowedName} forbids.");
         }
 
-        return (observations.Shape[1], observations.Values, chosen, flags);
+        return new Content(observations.Shape[1], ActionSpec.MakeDiscrete(actionCount), observations.Values, chosen, flags, []);
+    }
+
+    /// <summary>Actions of more than one choice.</summary>
+    private Content CheckComposed()
+    {
+        LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}, which says what actions are.");
+        LoadedText branches = Text(BranchesKey), continuous = Text(ContinuousKey);
+        ActionSpec spec = int.TryParse(continuous.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int numbers) && ActionMetadata.Read(branches.Value, numbers) is { } found ? found
+            : throw Bad(FileDefect.MetadataNumber, branches.Offset, $"{BranchesKey} is '{branches.Value}' and {ContinuousKey} '{continuous.Value}', which say no actions.");
+        PolicyShape policy = spec.Policy;
+        if (policy.IsOneBranch) throw Bad(FileDefect.MetadataNumber, branches.Offset, $"{BranchesKey} says one choice, whose actions are in {ActionsName}.");
+        LoadedTensor observations = Tensor(ObservationsName), taken = Tensor(TakenName);
+        int count = taken.Shape[0];
+        RequireShape(TakenName, taken, taken.Shape.AsSpan().SequenceEqual([count, policy.Numbers]), $"[decisions × {policy.Numbers}]");
+        RequireShape(ObservationsName, observations, observations.Shape.Length == 2 && observations.Shape[0] == count, $"[{count} × observations]");
+        bool[] flags = [];
+        if (policy.Branches > 0)
+        {
+            LoadedTensor allowed = Tensor(AllowedName);
+            RequireShape(AllowedName, allowed, allowed.Shape.AsSpan().SequenceEqual([count, policy.DiscreteOutputs]), $"[{count} × {policy.DiscreteOutputs}]");
+            flags = Flags(allowed);
+        }
+
+        for (int i = 0; i < count * policy.Branches; i++)
+        {
+            (int decision, int branch) = (i / policy.Branches, i % policy.Branches);
+            int at = (decision * policy.Numbers) + branch;
+            float value = taken.Values[at];
+            if (value < 0 || value >= policy.SizeOf(branch) || value != MathF.Truncate(value))
+                throw Bad(FileDefect.NotAnAction, ByteOf(taken, at), $"decision {decision} chose action {value} of branch {branch}, and its actions are 0 to {policy.SizeOf(branch) - 1}.");
+            if (!flags[(decision * policy.DiscreteOutputs) + policy.FirstOf(branch) + (int)value])
+                throw Bad(FileDefect.ActionMasked, ByteOf(taken, at), $"decision {decision} chose action {value} of branch {branch}, which {AllowedName} forbids.");
+        }
+
+        return new Content(observations.Shape[1], spec, observations.Values, new int[count], flags, taken.Values);
+    }
+
+    private bool[] Flags(LoadedTensor allowed)
+    {
+        bool[] flags = new bool[allowed.Values.Length];
+        for (int i = 0; i < flags.Length; i++)
+        {
+            float value = allowed.Values[i];
+            flags[i] = value is 0 or 1 ? value != 0 : throw Bad(FileDefect.NotAFlag, ByteOf(allowed, i), $"value {i} of {AllowedName} is {value}, and must be 0 or 1.");
+        }
+
+        return flags;
     }
 
     private LoadedTensor Tensor(string name)

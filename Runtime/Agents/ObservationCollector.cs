@@ -10,6 +10,10 @@ internal sealed class ObservationCollector
     private readonly TextureSensor textureSensor;
     private readonly SeenTextures? seen;
     private readonly ActionMask mask;
+    private readonly PolicyShape policy;
+    private readonly float[] taken;
+    private readonly int[] discrete;
+    private readonly float[] continuous;
     private readonly float[] observed;
 
     /// <param name="device">Where textures are.</param>
@@ -19,7 +23,11 @@ internal sealed class ObservationCollector
     {
         this.seen = seen;
         textureSensor = new TextureSensor(device, options.TextureObservations, seen);
-        mask = new ActionMask(options.Actions);
+        policy = options.Policy;
+        mask = new ActionMask(policy);
+        taken = new float[options.TakenNumbers];
+        discrete = new int[policy.Branches];
+        continuous = new float[policy.Continuous];
         observed = new float[options.Observations];
     }
 
@@ -29,10 +37,13 @@ internal sealed class ObservationCollector
     /// <summary>Which actions it may choose.</summary>
     public ReadOnlySpan<bool> Allowed => mask.Enabled;
 
+    /// <summary>What its heuristic would do, where an action is more than one choice; else empty.</summary>
+    public ReadOnlySpan<float> Taken => taken;
+
     /// <summary>The decision of the agent for an action.</summary>
     /// <param name="look">Of <see cref="Collect"/>.</param>
     /// <param name="action">What it chose.</param>
-    public Decision Decision(int look, int action) => new(observed, look, action, mask.Enabled);
+    public Decision Decision(int look, int action) => new(observed, look, action, mask.Enabled) { Taken = taken };
 
     /// <summary>Asks an agent what it observes, what it may do, and what it sees.</summary>
     /// <returns>The row of what it sees, which the caller releases; -1 for nothing.</returns>
@@ -76,16 +87,34 @@ internal sealed class ObservationCollector
         }
     }
 
-    /// <summary>Asks the agent what its heuristic would do now.</summary>
+    /// <summary>Asks the agent what its heuristic would do now; <see cref="Taken"/> has it, where an action is more than one choice.</summary>
+    /// <returns>The action, where it is one choice; else 0.</returns>
     /// <exception cref="AgentException">It has none, or it is no action that the agent may choose.</exception>
     public int AskHeuristic(Agent agent)
     {
-        int action = agent.Heuristic();
-        if ((uint)action >= (uint)mask.Actions)
-            throw new AgentException(agent.Name, $"Heuristic returned action {action}, and the actions are 0 to {mask.Actions - 1}.");
-        if (!mask.Enabled[action])
-            throw new AgentException(agent.Name, $"Heuristic returned action {action}, which WriteDiscreteActionMask has masked. Choose one that is enabled.");
-        return action;
+        ActionBuffers shown = new(continuous, discrete);
+        shown.Clear();
+        agent.Heuristic(shown);
+        for (int branch = 0; branch < discrete.Length; branch++)
+        {
+            int action = discrete[branch], size = policy.SizeOf(branch);
+            string where = discrete.Length == 1 ? "" : $" in branch {branch}";
+            if ((uint)action >= (uint)size) throw new AgentException(agent.Name, $"Heuristic returned action {action}{where}, and the actions are 0 to {size - 1}.");
+            if (!mask.Enabled[policy.FirstOf(branch) + action])
+                throw new AgentException(agent.Name, $"Heuristic returned action {action}{where}, which WriteDiscreteActionMask has masked. Choose one that is enabled.");
+        }
+
+        for (int action = 0; action < continuous.Length; action++)
+        {
+            if (!float.IsFinite(continuous[action]))
+                throw new AgentException(agent.Name, $"Heuristic gave continuous action {action} the value {continuous[action]}, and all must be finite.");
+            continuous[action] = Math.Clamp(continuous[action], -1, 1);
+        }
+
+        if (policy.IsOneBranch) return discrete[0];
+        for (int branch = 0; branch < discrete.Length; branch++) taken[branch] = discrete[branch];
+        continuous.CopyTo(taken.AsSpan(discrete.Length));
+        return 0;
     }
 
     /// <summary>Gives a row up that <see cref="Collect"/> returned.</summary>

@@ -43,7 +43,8 @@ public sealed record PolicyGradient : AgentLearning
 
     internal override string Name => "policy_gradient";
 
-    internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy(EntropyBonus);
+    internal override Loss CreateLoss(AgentPopulationOptions population) =>
+        population.Policy.IsOneBranch ? new SoftmaxCrossEntropy(EntropyBonus) : new ComposedCrossEntropy(population.Policy, EntropyBonus);
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
     {

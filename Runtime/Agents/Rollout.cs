@@ -14,6 +14,9 @@ internal sealed class Rollout
     private readonly int[] looks;
     private readonly int[] owners;              // whose decision it is
     private readonly int[] actions;
+    private readonly int takenNumbers;
+    private readonly float[] taken;             // [capacity × numbers of an action], where it is more than one choice
+    private readonly PolicyShape policy;
     private readonly float[] logProbabilities;
     private readonly float[] values;
     private readonly double[] rewards;
@@ -44,6 +47,9 @@ internal sealed class Rollout
         looks = new int[Capacity];
         owners = new int[Capacity];
         actions = new int[Capacity];
+        policy = population.Policy;
+        takenNumbers = population.TakenNumbers;
+        taken = new float[checked(Capacity * takenNumbers)];
         logProbabilities = new float[Capacity];
         values = new float[Capacity];
         rewards = new double[Capacity];
@@ -117,7 +123,7 @@ internal sealed class Rollout
 
     /// <summary>A decision, valid until the rollout changes.</summary>
     public Decision this[int i] =>
-        new(features.AsSpan(i * observations, observations), seen is null ? -1 : looks[i], actions[i], allowed.AsSpan(i * actionCount, actionCount));
+        new(features.AsSpan(i * observations, observations), seen is null ? -1 : looks[i], actions[i], allowed.AsSpan(i * actionCount, actionCount)) { Taken = taken.AsSpan(i * takenNumbers, takenNumbers) };
 
     /// <summary>Whether an agent has a decision that goes on.</summary>
     public bool IsOpen(int agent) => open[agent] >= 0;
@@ -137,6 +143,7 @@ internal sealed class Rollout
         seen?.Keep(decision.Look);
         owners[at] = agent;
         actions[at] = decision.Action;
+        decision.Taken.CopyTo(taken.AsSpan(at * takenNumbers));
         logProbabilities[at] = decision.LogProbability;
         values[at] = decision.Value;
         rewards[at] = 0;
@@ -257,12 +264,11 @@ internal sealed class Rollout
     {
         StateRows rows = new(Capacity, () => seen is null ? Count : 0, count => Count = count)
         {
-            FindFault = (value, at) => value($"{prefix}allowed", (at * actionCount) + (int)value($"{prefix}action", at)) == 0 ? "the action is not one of those that were allowed" : null,
+            FindFault = (value, at) => TakenActions.FindFault(policy, value, prefix, at),
         };
         form.Floats($"{prefix}observed", rows, observations, features);
-        form.Flags($"{prefix}allowed", rows, actionCount, allowed);
         form.Integers($"{prefix}agent", rows, owners, open.Length - 1);
-        form.Integers($"{prefix}action", rows, actions, actionCount - 1);
+        TakenActions.Describe(form, prefix, rows, policy, allowed, actions, taken);
         form.Floats($"{prefix}log_probability", rows, 1, logProbabilities);
         form.Floats($"{prefix}value", rows, 1, values);
         form.Sums($"{prefix}reward", rows, rewards);

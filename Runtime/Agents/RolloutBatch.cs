@@ -10,6 +10,8 @@ internal sealed class RolloutBatch
     private readonly bool[] allowed;
     private readonly int[] looks;
     private readonly int[] actions;
+    private readonly int takenNumbers;
+    private readonly float[] taken;
     private readonly float[] logProbabilities;
     private readonly float[] advantages;
     private readonly float[] returns;
@@ -30,6 +32,8 @@ internal sealed class RolloutBatch
         allowed = new bool[checked(most * actionCount)];
         looks = new int[most];
         actions = new int[most];
+        takenNumbers = population.TakenNumbers;
+        taken = new float[checked(most * takenNumbers)];
         logProbabilities = new float[most];
         advantages = new float[most];
         returns = new float[most];
@@ -73,6 +77,7 @@ internal sealed class RolloutBatch
             decision.Allowed.CopyTo(allowed.AsSpan(row * actionCount));
             looks[row] = decision.Look;
             actions[row] = decision.Action;
+            decision.Taken.CopyTo(taken.AsSpan(row * takenNumbers));
             logProbabilities[row] = rollout.LogProbabilities[at];
             advantages[row] = (float)((rollout.Advantages[at] - mean) / spread);
             returns[row] = (float)((rollout.Returns[at] - scale.Mean) / deviation);
@@ -85,6 +90,7 @@ internal sealed class RolloutBatch
         int first = brain * rows;
         looks.AsSpan(first, rows).Fill(-1);
         actions.AsSpan(first, rows).Clear();
+        taken.AsSpan(first * takenNumbers, rows * takenNumbers).Clear();
         logProbabilities.AsSpan(first, rows).Clear();
         advantages.AsSpan(first, rows).Clear();
         returns.AsSpan(first, rows).Fill(float.NaN);
@@ -96,10 +102,12 @@ internal sealed class RolloutBatch
     {
         int count = rows * brains.Count;
         brains.Clock.BeginSpan();
-        brains.Train(
-            features.AsSpan(0, count * observations), looks.AsSpan(0, count),
-            BatchTargets.OfDecisions(
-                actions.AsSpan(0, count), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), allowed.AsSpan(0, count * actionCount)));
+        Span<bool> masks = allowed.AsSpan(0, count * actionCount);
+        BatchTargets targets = takenNumbers == 0
+            ? BatchTargets.OfDecisions(actions.AsSpan(0, count), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks)
+            : BatchTargets.OfComposedDecisions(
+                taken.AsSpan(0, count * takenNumbers), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks);
+        brains.Train(features.AsSpan(0, count * observations), looks.AsSpan(0, count), targets);
         brains.Clock.EndSpan();
     }
 }

@@ -10,8 +10,8 @@ namespace NeuralPlugin;
 /// The logarithm of r is held within ±20, so that the loss is finite for any finite logits.
 /// </summary>
 /// <remarks>
-/// Source: Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equations 7 and 9. Beside L each row gives r − 1 − log r, whose mean
-/// estimates the KL divergence of the policy from what it was (Schulman, 2020, "Approximating KL Divergence"), H(p) and (v − R)² / 2.
+/// Source: Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equations 7 and 9. Besides L, each row gives r − 1 − log r, whose mean
+/// estimates the KL divergence of the policy from the earlier one (Schulman, 2020, "Approximating KL Divergence"), H(p) and (v − R)² / 2.
 /// </remarks>
 /// <param name="Actions">Actions to choose from; the value is the output after them.</param>
 /// <param name="ClipRange">How far the ratio may move from 1 before the objective has no slope.</param>
@@ -20,7 +20,8 @@ namespace NeuralPlugin;
 /// <param name="Guide">How the learning rate follows the divergence.</param>
 internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float EntropyBonus, float ValueWeight, RateGuide Guide) : Loss
 {
-    private const float MostLogRatio = 20;   // beyond, the ratio stays constant, so that it is finite
+    /// <summary>Beyond, the ratio stays constant, so that it is finite.</summary>
+    public const float MostLogRatio = 20;
 
     internal override string Name => "proximal_policy";
 

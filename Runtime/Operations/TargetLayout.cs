@@ -38,6 +38,13 @@ internal readonly ref struct BatchTargets
     /// <summary>[batch], for decisions: the logarithm of the action's probability when it was chosen; else empty.</summary>
     public ReadOnlySpan<float> LogProbabilities { get; }
 
+    /// <summary>[batch × numbers of an action], of actions of several numbers; else empty.</summary>
+    public ReadOnlySpan<float> Taken { get; private init; }
+
+    /// <summary>Actions of several numbers, with the factor of the loss of each.</summary>
+    public static BatchTargets OfActions(ReadOnlySpan<float> taken, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed) =>
+        new(false, default, default, weights, allowed) { Taken = taken };
+
     public static BatchTargets OfLabels(ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default, ReadOnlySpan<bool> allowedClasses = default) =>
         new(true, labels, default, sampleWeights, allowedClasses);
 
@@ -47,6 +54,11 @@ internal readonly ref struct BatchTargets
     public static BatchTargets OfDecisions(
         ReadOnlySpan<int> actions, ReadOnlySpan<float> advantages, ReadOnlySpan<float> logProbabilities, ReadOnlySpan<float> returns, ReadOnlySpan<bool> allowed) =>
         new(false, actions, returns, advantages, allowed, logProbabilities);
+
+    /// <summary>Decisions whose actions have several numbers.</summary>
+    public static BatchTargets OfComposedDecisions(
+        ReadOnlySpan<float> taken, ReadOnlySpan<float> advantages, ReadOnlySpan<float> logProbabilities, ReadOnlySpan<float> returns, ReadOnlySpan<bool> allowed) =>
+        new(false, default, returns, advantages, allowed, logProbabilities) { Taken = taken };
 
     /// <summary>The targets of one sample with the given number of outputs.</summary>
     public BatchTargets Row(int row, int outputs) => new(

@@ -4,7 +4,7 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>The yardstick: what a step costs here, against peers that run the same work on the same machine.</summary>
+/// <summary>The yardstick: the cost of a step here, compared with peers that run the same work on the same machine.</summary>
 internal static class Program
 {
     public static int Main(string[] args)

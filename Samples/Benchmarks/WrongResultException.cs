@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>What was timed does not compute what it should: its time means nothing.</summary>
+/// <summary>A timed computation gives wrong results: its time is meaningless.</summary>
 internal sealed class WrongResultException(string message) : Exception(message)
 {
     public const int ExitCode = 1;

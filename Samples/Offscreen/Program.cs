@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Samples/run SCENE [options]: a command a scene.</summary>
+/// <summary>Samples/run SCENE [options]: one command per scene.</summary>
 internal static class Program
 {
     public static int Main(string[] args)
@@ -12,14 +12,14 @@ internal static class Program
         using var cancellation = new CancellationTokenSource();
         Console.CancelKeyPress += (_, press) =>
         {
-            // The first Ctrl+C lets the scene stop between two steps and put the terminal right; the second one ends it.
+            // The first Ctrl+C lets the scene stop between two steps and restore the terminal; the second one ends it.
             press.Cancel = !cancellation.IsCancellationRequested;
             cancellation.Cancel();
         };
         return Run(args, AnsiConsole.Console, Console.Error, cancellation.Token);
     }
 
-    /// <summary>The whole program, so that a test can run it: scenes write to the console only.</summary>
+    /// <summary>The complete program, so that a test can run it: scenes write to the console only.</summary>
     public static int Run(string[] args, IAnsiConsole console, TextWriter error, CancellationToken cancellation)
     {
         var host = new OffscreenHost(console, cancellation);
@@ -33,7 +33,7 @@ internal static class Program
             new SceneBenchmarkCommand(console, cancellation),
             new GalleryCommand(console, arguments => Run(arguments, console, error, cancellation)),
         };
-        // Digits has a form of its own here, which holds the scene's.
+        // Digits has a form of its own here, which includes the scene's.
         foreach (var scene in SceneCatalog.Commands(host).Where(scene => scene is not DigitsFrameCommand)) root.Subcommands.Add(scene);
         return CommandLine.Run(root, args, console.Profile.Out.Writer, error, cancellation);
     }

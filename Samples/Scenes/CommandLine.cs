@@ -3,10 +3,10 @@ using System.CommandLine.Invocation;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A program of scenes, a command each: what is wrong is told in one sentence on standard error.</summary>
+/// <summary>A program of scenes, one command each: an error is reported in one sentence on standard error.</summary>
 internal static class CommandLine
 {
-    /// <returns>What the program tells the shell: an <see cref="ExitCode"/>.</returns>
+    /// <returns>The exit code for the shell: an <see cref="ExitCode"/>.</returns>
     public static int Run(Command root, string[] args, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
         var command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What networks live on: OpenGL, the processor, or what <see cref="NeuralDevice.Create"/> takes.</summary>
+/// <summary>The device of the networks: OpenGL, the processor, or the choice of <see cref="NeuralDevice.Create"/>.</summary>
 internal static class DeviceOption
 {
     public const string Name = "--device";
@@ -17,7 +17,7 @@ internal static class DeviceOption
         return option.AcceptOnlyFromAmong(OpenGL, Processor, Auto);
     }
 
-    /// <summary>A device of its own, without a window.</summary>
+    /// <summary>A separate device, without a window.</summary>
     public static NeuralDevice Open(string? device) => device switch
     {
         Processor => NeuralDevice.CreateOnProcessor(),
@@ -25,14 +25,14 @@ internal static class DeviceOption
         _ => NeuralDevice.CreateHeadless(),
     };
 
-    /// <summary>How it calls itself, for a line ahead of all that runs on it.</summary>
+    /// <summary>Its description, for a line above the output of everything that runs on it.</summary>
     public static string NameOf(string device)
     {
         using NeuralDevice opened = Open(device);
         return opened.Renderer;
     }
 
-    /// <summary>One for a scene that draws in the context that is current.</summary>
+    /// <summary>A device for a scene that draws in the current context.</summary>
     public static NeuralDevice Open(string device, GL gl) => device switch
     {
         Processor => NeuralDevice.CreateOnProcessor(),
@@ -50,7 +50,7 @@ internal static class DeviceOption
         }
         catch (DeviceNotSupportedException)
         {
-            // a context without compute shaders, which is what the processor is for
+            // a context without compute shaders; the processor is the fallback
         }
 
         return NeuralDevice.CreateOnProcessor();

@@ -6,7 +6,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>An option or argument whose value is a number in a range; anything else is told in one sentence.</summary>
+/// <summary>An option or argument whose value is a number in a range; anything else is reported in one sentence.</summary>
 internal static class NumberOption
 {
     public static Option<T> Create<T>(string name, string description, T min, T max)
@@ -15,7 +15,7 @@ internal static class NumberOption
         return new Option<T>(name) { Description = description, HelpName = "N", CustomParser = Parser(name, min, max) };
     }
 
-    /// <summary>The same as an argument, which may be left out.</summary>
+    /// <summary>The same as an argument, which is optional.</summary>
     public static Argument<T> CreateArgument<T>(string name, string description, T min, T max, T defaultValue)
         where T : struct, INumber<T>
     {

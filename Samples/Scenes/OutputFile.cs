@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>A file that a scene will write at its end, tried at its beginning: nobody trains for a minute to learn of a typo.</summary>
+/// <summary>A file that a scene writes at its end, tested at its beginning: nobody trains for a minute to learn of a typo.</summary>
 internal sealed class OutputFile
 {
     private OutputFile(string path)
@@ -10,8 +10,8 @@ internal sealed class OutputFile
 
     public string Path { get; }
 
-    /// <summary>Makes the folder if need be, and makes sure that the file can be written; leaves no file where none was.</summary>
-    /// <exception cref="UserErrorException">It cannot.</exception>
+    /// <summary>Creates the folder if needed, and checks that the file can be written; leaves no new file behind.</summary>
+    /// <exception cref="UserErrorException">The file cannot be written.</exception>
     public static OutputFile Prepare(string folder, string name)
     {
         var file = new OutputFile(System.IO.Path.Combine(folder, name));
@@ -28,7 +28,7 @@ internal sealed class OutputFile
         return file;
     }
 
-    /// <exception cref="UserErrorException">It cannot be written, though it could before.</exception>
+    /// <exception cref="UserErrorException">The file can no longer be written.</exception>
     public void Write(ReadOnlyMemory<byte> content) => Guard(Path, () => File.WriteAllBytes(Path, content.ToArray()));
 
     private static void Guard(string what, Action write)

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>Something that whoever started the program can put right. The message is one sentence and is all they see.</summary>
+/// <summary>An error that the user can fix. The message is one sentence and is all they see.</summary>
 internal class UserErrorException : Exception
 {
     public UserErrorException(string message)

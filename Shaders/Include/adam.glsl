@@ -1,7 +1,7 @@
 // Slot OPTIMIZER: Adam (Kingma and Ba, 2015, algorithm 1).
 //   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //   w' = w - stepRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
-// The two corrections come as scalars, computed in double.
+// The two corrections are passed as scalars, computed in double.
 #include "learning_rate.glsl"
 #include "products.glsl"
 

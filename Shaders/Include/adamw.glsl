@@ -1,7 +1,7 @@
 // Slot OPTIMIZER: AdamW, Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2).
 //   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //   w' = w - stepRate * ((m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon) + weightDecay * w)
-// The two corrections come as scalars, computed in double.
+// The two corrections are passed as scalars, computed in double.
 #include "learning_rate.glsl"
 #include "products.glsl"
 

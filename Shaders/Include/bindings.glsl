@@ -1,23 +1,23 @@
-// How a kernel declares what it works on, by name, loads and stores it: the one place that decides how a matrix is stored.
-// C# says where each name lies (name_IMAGE, name_BUFFER, name_UNIT, name_LOCATION): Dispatch.cs.
+// How a kernel declares, loads and stores its bindings, by name: the only place that decides how a matrix is stored.
+// C# provides the place of each name (name_IMAGE, name_BUFFER, name_UNIT, name_LOCATION): Dispatch.cs.
 //
-//   SIZE(name);  SCALAR(name);     an integer and a float that the dispatch gives
+//   SIZE(name);  SCALAR(name);     an integer and a float passed by the dispatch
 //   READ(name);  WRITE(name);      a matrix that the kernel reads, or writes
-//   READ_WRITE(name);              both, each texel by one invocation alone
-//   EXCHANGE(name);                both, and invocations read what others have written, behind a barrier
+//   READ_WRITE(name);              both, each texel by one invocation only
+//   EXCHANGE(name);                both, and invocations read what others have written, after a barrier
 //   LOAD(name, at)                 the texel of a matrix at an address of matrix.glsl
 //   STORE(name, at, values);
-//   LOOK_UP(name);  FETCH(name, at)   a matrix that many kernels look up beside those that they work on: at a texture unit, of which there are more
+//   LOOK_UP(name);  FETCH(name, at)   a matrix that many kernels look up besides their bindings: at a texture unit, of which there are more
 //   GAME_TEXTURE(type, name);      a texture of the game
-// READ_WORDS, LOOK_UP_WORDS, WRITE_WORDS and STORE_WORDS are the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes, which
-// are read as integers and stored from values of 0 to 1.
+// READ_WORDS, LOOK_UP_WORDS, WRITE_WORDS and STORE_WORDS do the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes,
+// which are read as integers and stored from values of 0 to 1.
 //
-// A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at a binding of its own: a software
+// A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at a separate binding: a software
 // driver's store to a buffer takes half as long as one to an image. A matrix that a kernel both reads and writes is not declared readonly,
-// which would let a compiler move its loads over the stores.
+// because that would let a compiler move its loads across the stores.
 //
-// A store must lie within its buffer, so what lies past the end of a matrix is not stored. The value is computed before that condition,
-// not in it: in a branch a software driver reads each uniform anew for every lane.
+// A store must lie within its buffer, so values past the end of a matrix are not stored. The value is computed before that condition,
+// not in it: in a branch, a software driver reads each uniform again for every lane.
 
 #define SIZE(name) layout(location = name##_LOCATION) uniform int name
 #define SCALAR(name) layout(location = name##_LOCATION) uniform float name
@@ -44,7 +44,7 @@
 #define STORE_WORDS(name, at, words) name##Stored[at] = (words)
 #define STORE_BYTES(name, at, values) name##Stored[at] = packUnorm4x8(values)
 
-// What is stored. With WIDE_STORES the same bits as two numbers of 64 bits, for a driver that stores number by number.
+// The stored type. With WIDE_STORES, the same bits as two numbers of 64 bits, for a driver that stores number by number.
 #ifdef WIDE_STORES
 #define TEXEL dvec2
 

@@ -1,6 +1,6 @@
-// A tile of a dense layer, and the activation that follows it: ROWS rows by TEXELS texels of Y = X . W + b (with ACTIVATION: activate(Y)) in
-// registers, walking along the inputs, a texel of X (four inputs) at a time. The sum over the inputs has one order, whatever the tile: four
-// products at a time, in order. What lies outside of Y is not stored.
+// A tile of a dense layer, and the activation after it: ROWS rows by TEXELS texels of Y = X . W + b (with ACTIVATION: activate(Y)) in
+// registers, walking along the inputs, one texel of X (four inputs) at a time. The sum over the inputs has one order for all tiles: four
+// products at a time, in order. Values outside Y are not stored.
 // The including kernel declares `inputs` [rows x inputs], `parameters` [inputs + 1 x outputs] (W and, below it, b), inputTexels, outputTexels
 // and inputColumns, and defines STORE_TILE(at, values) for Y [rows x outputs].
 #include "samples.glsl"

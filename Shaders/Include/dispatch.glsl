@@ -1,5 +1,5 @@
-// A dispatch may run in parts, some lines of its workgroups now and the rest in a later frame; these are the numbers that workgroups
-// and invocations, GROUP_SIZE of them along x in a group, have in the whole of it.
+// A dispatch may run in parts, some lines of its workgroups now and the rest in a later frame; these are the indices of workgroups
+// and invocations, GROUP_SIZE of them along x in a group, within the complete dispatch.
 #include "bindings.glsl"
 
 SIZE(firstGroupX);

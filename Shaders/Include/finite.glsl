@@ -1,18 +1,18 @@
-// The one test of finiteness, by bits. A comparison is false for NaN, and so is its negation where a compiler has turned it round, which some
-// do: nothing that guards against NaN may rest on one.
+// The only test of finiteness, by bits. A comparison is false for NaN, and so is its negation if a compiler has inverted the comparison, as some
+// do: no guard against NaN may rely on one.
 
 bool isFinite(float value)
 {
     return (floatBitsToUint(value) & 0x7F800000u) != 0x7F800000u;
 }
 
-// Where a value is below zero, and is neither -0 nor NaN: the bits from 0x80000001 to 0xFF800000.
+// Whether a value is below zero, and neither -0 nor NaN: the bits from 0x80000001 to 0xFF800000.
 bvec4 isNegative(vec4 values)
 {
     return lessThan(floatBitsToUint(values) - 0x80000001u, uvec4(0x7F800000u));
 }
 
-// Where a value is further from zero than a bound that is not negative, as an infinity is, and is not NaN.
+// Whether a value is further from zero than a nonnegative bound, as an infinity is, and not NaN.
 bvec4 isBeyond(vec4 values, float bound)
 {
     uint bits = floatBitsToUint(bound);

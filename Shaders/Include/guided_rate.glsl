@@ -1,6 +1,6 @@
-// With GUIDED_RATE: the learning rate of a step, which follows the divergence that its batch has before it. The log of step_log.glsl has
-// another LOG_SLOTS rows for it, behind those there: row s mod LOG_SLOTS is (rate, divergence, entropy, value loss) of step s, the latter three
-// means over its batch. The sum of the losses writes it, from the rate of the step before, and the updates behind it read it.
+// With GUIDED_RATE: the learning rate of a step, which follows the divergence of its batch before the step. The log of step_log.glsl has
+// LOG_SLOTS more rows for it, after its own: row s mod LOG_SLOTS is (rate, divergence, entropy, value loss) of step s, the last three
+// means over its batch. The sum of the losses writes it, from the rate of the step before, and the updates after it read it.
 #include "step_log.glsl"
 #include "dropped_steps.glsl"
 #include "rate_guide.glsl"

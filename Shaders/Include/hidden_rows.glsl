@@ -1,7 +1,7 @@
-// The rows H [rows x hidden] that a last layer goes on with. An invocation has one of them after the other: from firstRow() on, every
+// The rows H [rows x hidden] that a last layer continues with. An invocation takes them one after the other: from firstRow() on, every
 // GROUP_SIZE rows, below lastRow(). With GROUP_ROWS they are computed here first, by the dense layer before: a workgroup has all columns of
-// GROUP_ROWS rows, tile after tile. Else they are read, and a workgroup has GROUP_SIZE of them.
-// COMPUTE_ROWS(computeRow) is the body of the kernel. What uses a row calls lookUpRow of samples.glsl before.
+// GROUP_ROWS rows, tile after tile. Otherwise they are read, and a workgroup has GROUP_SIZE of them.
+// COMPUTE_ROWS(computeRow) is the body of the kernel. Code that uses a row first calls lookUpRow of samples.glsl.
 #include "samples.glsl"
 #include "last_layer.glsl"
 

@@ -1,10 +1,10 @@
-// Slot LOSS: the Huber loss of a row of n outputs y against its values t. Where the outputs are padded, so are the values: both are zero.
+// Slot LOSS: the Huber loss of a row of n outputs y against its values t. The padding of outputs and values is zero.
 #include "finite.glsl"
 #include "value_targets.glsl"
 
 SCALAR(huberDelta);
 
-// Defined by the kernel: a texel of the outputs of a row.
+// Defined by the kernel: one texel of a row's outputs.
 vec4 networkOutput(int row, int texel);
 
 struct LossRow

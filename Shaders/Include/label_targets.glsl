@@ -1,6 +1,6 @@
-// Targets of a classification, a row a sample, in 32-bit words: word 0 the label, word 1 the bits of the sample's weight, from word 2
-// on a bit for each class that is allowed, 32 a word. Bits past the last class are zero. LabelTargets is the same in C#.
-// A kernel calls lookUpRow of samples.glsl before it looks at a row of targets.
+// Targets of a classification, one row per sample, in 32-bit words: word 0 the label, word 1 the bits of the sample's weight, from word 2
+// on one bit per class, whether it is allowed, 32 per word. Bits past the last class are zero. LabelTargets is the same in C#.
+// A kernel calls lookUpRow of samples.glsl before it reads a row of targets.
 #include "samples.glsl"
 
 READ_WORDS(targets);   // [rows x 4 * targetTexels words]

@@ -9,7 +9,7 @@ SIZE(hiddenColumns);
 
 vec4 z[OUTPUT_TEXELS];
 
-// Defined by the kernel: a texel of h, and the scale of a sum over what that gives.
+// Defined by the kernel: a texel of h, and the scale of a sum over it.
 vec4 loadHidden(int row, int texel);
 vec4 scaleHidden(vec4 sum);
 
@@ -20,7 +20,7 @@ vec4 networkOutput(int row, int texel)
 
 void computeOutputs(int row)
 {
-    vec4 sum[OUTPUT_TEXELS];   // in registers; z is not, since others index it by a variable
+    vec4 sum[OUTPUT_TEXELS];   // in registers; z is not, because other code indexes it by a variable
     for (int t = 0; t < OUTPUT_TEXELS; t++) sum[t] = vec4(0.0);
     int k = 0;
     do
@@ -41,7 +41,7 @@ void computeOutputs(int row)
     for (int t = 0; t < OUTPUT_TEXELS; t++) z[t] = scaleHidden(sum[t]) + LOAD(outputParameters, matrixTexel(hiddenColumns, t, OUTPUT_TEXELS));
 }
 
-// A texel of dh. Its padding is zero: what follows the last row of W are the biases.
+// A texel of dh. Its padding is zero: the biases follow the last row of W.
 vec4 hiddenGradient(int k, vec4 gradients[OUTPUT_TEXELS])
 {
     int at = matrixTexel(4 * k, 0, OUTPUT_TEXELS);

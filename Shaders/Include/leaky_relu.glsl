@@ -9,7 +9,7 @@ vec4 activate(vec4 x)
     return mix(x, negativeSlope * x, isNegative(x));
 }
 
-// The input and the output are above zero together, even where the product is too small for a number. Where the output is NaN, so is the
+// The input and the output are above zero together, even if the product is too small for a number. If the output is NaN, so is the
 // loss, and the gradient is not used.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {

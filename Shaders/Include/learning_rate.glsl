@@ -1,4 +1,4 @@
-// What an optimizer calls stepRate: the learning rate that the dispatch gives or, with GUIDED_RATE, the one that follows the divergence
+// The optimizers' stepRate: the learning rate passed by the dispatch or, with GUIDED_RATE, the one that follows the divergence
 // (rate_guide.glsl), which the including kernel loads into guidedRate first.
 #include "bindings.glsl"
 

@@ -1,4 +1,4 @@
-// With LOG_SLOTS: notes in the log of step_log.glsl that the loss of a row is not finite, before any update of this step.
+// With LOG_SLOTS: notes a row's non-finite loss in the log of step_log.glsl, before any update of this step.
 #include "step_log.glsl"
 
 #ifdef LOG_SLOTS

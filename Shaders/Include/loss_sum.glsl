@@ -1,10 +1,10 @@
 // The mean loss and the number of correct predictions of a batch, by the invocations of one workgroup:
 //   [1 x 4] = (sum L_i / rows, sum correct_i, 0, 0) from [rows x 4].
-// Where a trainer keeps a log, it is a row of that (step_log.glsl).
+// If a trainer keeps a log, this is one of its rows (step_log.glsl).
 // LOSS_PARTS interleaved parts, part p of rows p, p + LOSS_PARTS, ... in order, then the parts in order: the same bits for any
-// number of invocations. Every invocation of the workgroup calls it, since it waits for the others; one whose group is not to sum says so.
+// number of invocations. Every invocation of the workgroup must call it, because it waits for the others; a group that is not to sum passes false.
 //
-// With GUIDED_RATE the sum over rows is of all four values, and gives the rate of the step (guided_rate.glsl).
+// With GUIDED_RATE the sum over rows covers all four values, and gives the rate of the step (guided_rate.glsl).
 #include "step_log.glsl"
 #ifdef GUIDED_RATE
 #include "guided_rate.glsl"

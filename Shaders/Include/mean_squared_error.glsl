@@ -1,8 +1,8 @@
-// Slot LOSS: the mean squared error of a row of n outputs y against its values t. Where the outputs are padded, so are the values: both are zero.
+// Slot LOSS: the mean squared error of a row of n outputs y against its values t. The padding of outputs and values is zero.
 #include "value_targets.glsl"
 #include "products.glsl"
 
-// Defined by the kernel: a texel of the outputs of a row.
+// Defined by the kernel: one texel of a row's outputs.
 vec4 networkOutput(int row, int texel);
 
 struct LossRow
@@ -16,7 +16,7 @@ LossRow beginLoss(int row, int texels)
     return LossRow(loadWeight(row), texels);
 }
 
-// L = weight * (1 / n) * sum_j (y_j - t_j)^2. No prediction is correct or not, so that none is counted.
+// L = weight * (1 / n) * sum_j (y_j - t_j)^2. No prediction is correct or incorrect, so none is counted.
 vec4 rowLoss(int row, LossRow begun)
 {
     float sum = 0.0;

@@ -1,14 +1,14 @@
 // The forward pass of a population: Z = activate(X . W1 + b1) . W2 + b2 (slot ACTIVATION). A lane walks its own weights and ROWS of its own
-// samples, exchanges nothing with the lanes beside it and needs no barrier.
+// samples, exchanges nothing with adjacent lanes and needs no barrier.
 //
-// Features [members * rows x inputs] and targets have a row a sample, those of a network below each other.
+// Features [members * rows x inputs] and targets have one row per sample; the rows of a network are contiguous.
 //
-// Short dimensions are written out in the source text; longer ones are loops, where arrays keep to memory. C# makes the macros
+// Short dimensions are unrolled in the source text; longer ones are loops, whose arrays stay in memory. C# generates the macros
 // (RegisterTiledPopulation):
 //   EACH_ROW(F)             F(0) F(1) ... F(ROWS - 1)
 //   EACH_INPUT_TEXEL(F)     F(0) F(1) ... F(INPUT_TEXELS - 1), or a loop of F
 //   EACH_OUTPUT_TEXEL(F)    the same of OUTPUT_TEXELS
-// With KEEPS_FEATURES, features stay in registers for the whole kernel.
+// With KEEPS_FEATURES, features stay in registers for the complete kernel.
 // The including kernel declares z, an array of ROWS * OUTPUT_TEXELS texels.
 // The sums have one order: inputs four products at a time, hidden units four at a time, batch rows and outputs in order.
 #include "population_layout.glsl"
@@ -17,7 +17,7 @@
 
 READ(features);
 
-// Where each of the rows has its features. Past the last row it is the last one again, whose results are not used.
+// The address of each row's features. Past the last row, the last one is repeated; those results are not used.
 #define DECLARE_SAMPLES(member, firstRow) \
     int sampleRow[ROWS]; \
     int featureAt[ROWS]; \
@@ -37,7 +37,7 @@ READ(features);
 #define FEATURE(row, k) LOAD(features, featureAt[row] + k)
 #endif
 
-// hidden[row] = activate(b1 + sum over inputs) for the texel of hidden units whose run begins at the texel `run`.
+// hidden[row] = activate(b1 + sum over inputs) for the texel of hidden units whose run begins at texel `run`.
 #define COMPUTE_HIDDEN \
     vec4 bias1 = LOAD(weights, parameterTexel(origin, run + INPUTS)); \
     EACH_ROW(START_HIDDEN) \

@@ -1,10 +1,10 @@
-// A population of networks dense - activation - dense, and where their parameters lie. A lane is a network.
+// A population of networks dense - activation - dense, and the layout of their parameters. A lane is a network.
 //
 // The parameters of one network are PARAMETER_TEXELS texels. First, for each texel h of the hidden layer (four units), a run of
-// RUN_TEXELS: the rows of W1 [inputs x hidden] in their column h, then b1's, then those of W2 transposed [outputs x hidden], so
-// that ten outputs cost ten and not twelve. Then b2 [outputs]. So a lane reads from the first texel to the last.
-// GROUP_SIZE networks share a row of the matrix [members / GROUP_SIZE x 4 * PARAMETER_TEXELS * GROUP_SIZE], their texels
-// by turns: what the lanes of a workgroup read at once lies side by side. RegisterTiledPopulation is the same in C#.
+// RUN_TEXELS: the rows of W1 [inputs x hidden] in their column h, then that of b1, then those of W2 transposed [outputs x hidden], so
+// that ten outputs cost ten and not twelve. Then b2 [outputs]. A lane therefore reads from the first texel to the last.
+// GROUP_SIZE networks share a row of the matrix [members / GROUP_SIZE x 4 * PARAMETER_TEXELS * GROUP_SIZE], with their texels
+// interleaved: texels that the lanes of a workgroup read at once are adjacent. RegisterTiledPopulation is the same in C#.
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;

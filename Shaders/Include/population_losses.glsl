@@ -1,4 +1,4 @@
-// What a step of a population finds of each network: its mean loss in `losses` [members x 1]. With GUIDED_RATE [members x 4], (loss, divergence, rate, 0): each
+// A population step's results for each network: its mean loss in `losses` [members x 1]. With GUIDED_RATE [members x 4], (loss, divergence, rate, 0): each
 // network has a learning rate of its own (rate_guide.glsl), which stays there from step to step, and the dispatch that ENDS_BATCH moves it.
 #include "matrix.glsl"
 #include "finite.glsl"
@@ -19,8 +19,8 @@ WRITE(losses);
 
 struct MemberLoss
 {
-    bool keeps;   // the loss is not finite: the network keeps what it has
-    float rate;   // its learning rate, where that is guided
+    bool keeps;   // the loss is not finite: the network keeps its weights and state
+    float rate;   // its learning rate, if guided
 };
 
 // From the sums over the rows of this dispatch.

@@ -1,5 +1,5 @@
-// One step of an optimizer for one texel of a member's parameters: slot OPTIMIZER, as update.glsl says. A member that keeps what it has
-// stores its weights and state as they were, since the pending matrices become the committed ones for all members at once.
+// One step of an optimizer for one texel of a member's parameters: slot OPTIMIZER, as in update.glsl. A member that keeps its weights and state
+// stores them unchanged, because the pending matrices become the committed ones for all members at once.
 #include "bindings.glsl"
 #include <OPTIMIZER>
 
@@ -7,7 +7,7 @@ WRITE(pendingWeights);
 #define DECLARE_STATE(i) READ(state##i); WRITE(pendingState##i);
 EACH_STATE(DECLARE_STATE)
 
-// Before any update of a member: its own learning rate.
+// Before any update of a member: loads its own learning rate.
 #ifdef GUIDED_RATE
 #define USE_RATE(rate) guidedRate = rate;
 #else

@@ -1,10 +1,16 @@
-// Sums of products that are rounded in one way. Of a * b + c * d a compiler may contract the one product or the other into a fused multiply-add,
-// and the other one in the next kernel: then a fused step has other bits than a plain one. Here each product but the first is added by fma(), in order, and
-// `precise` keeps it from being anything else. Drivers without that instruction multiply and add.
+// Sums of products, always rounded the same way. In a * b + c * d a compiler may contract either product into a fused multiply-add,
+// and the other one in the next kernel: then a fused step has other bits than a plain one. Here each product except the first is added by fma(), in order,
+// and `precise` prevents any other form. Drivers without that instruction multiply and add.
 
 vec4 addProduct(vec4 sum, vec4 a, vec4 b)
 {
     precise vec4 added = fma(a, b, sum);
+    return added;
+}
+
+float addProduct(float sum, float a, float b)
+{
+    precise float added = fma(a, b, sum);
     return added;
 }
 

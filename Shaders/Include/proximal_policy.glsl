@@ -1,5 +1,5 @@
-// Slot LOSS: the clipped objective of proximal policy optimization, of a row of logits and, behind them, a value, against a decision that
-// was made earlier. Its targets are those of label_targets.glsl, the action being the label and its advantage the weight; words 2 and 3 are
+// Slot LOSS: the clipped objective of proximal policy optimization, of a row of logits followed by a value, against an earlier
+// decision. Its targets are those of label_targets.glsl, the action being the label and its advantage the weight; words 2 and 3 are
 // the bits of log p_action when it was chosen, and of the return. No bit of the mask belongs to the value, so the softmax leaves it out.
 //   ratio r = exp(log p_action - log of then);  L = -min(r A, clamp(r, 1 - clip, 1 + clip) A) - entropyBonus H(p) + valueWeight / 2 (v - R)^2
 #include "label_targets.glsl"
@@ -8,7 +8,7 @@
 SCALAR(clipRange);
 SCALAR(entropyBonus);
 SCALAR(valueWeight);
-SCALAR(mostLogRatio);   // beyond, the ratio stays what it is, so that it is finite
+SCALAR(mostLogRatio);   // beyond, the ratio stays constant, so that it is finite
 
 struct LossRow
 {
@@ -34,7 +34,7 @@ LossRow beginLoss(int row, int texels)
     return LossRow(target, softmax, logRatio, exp(logRatio), outputAt(row, VALUE_OUTPUT) - uintBitsToFloat(words.w));
 }
 
-// L, then what says how a step went: the divergence r - 1 - log r, whose mean estimates KL(then, now), H(p) and the value's loss (v - R)^2 / 2.
+// L, then the step's diagnostics: the divergence r - 1 - log r, whose mean estimates KL(then, now), H(p) and the value's loss (v - R)^2 / 2.
 vec4 rowLoss(int row, LossRow begun)
 {
     float advantage = begun.target.weight;

@@ -1,5 +1,5 @@
-// A learning rate that follows the divergence which a step's batch has before it: above twice the target it is that of the step before divided by
-// rateFactor, below half of it multiplied by that. Whoever includes it keeps the rate.
+// A learning rate that follows the divergence of a step's batch before the step: above twice the target it is the previous step's rate divided by
+// rateFactor, below half the target it is multiplied by that. The including kernel stores the rate.
 #include "bindings.glsl"
 
 SCALAR(firstRate);
@@ -8,7 +8,7 @@ SCALAR(mostRate);
 SCALAR(rateFactor);
 SCALAR(targetDivergence);   // 0: the rate stays
 
-// before: that of the step before; 0 where there was none.
+// before: the rate of the step before; 0 if there was none.
 float rateFrom(float before, float divergence)
 {
     float rate = before > 0.0 ? before : firstRate;

@@ -2,13 +2,13 @@
 
 #include "finite.glsl"
 
-// Not max(): a NaN must stay one, so that a loss that is not finite is noticed.
+// Not max(): a NaN must stay NaN, so that a non-finite loss is noticed.
 vec4 activate(vec4 x)
 {
     return mix(x, vec4(0.0), isNegative(x));
 }
 
-// The input and the output are above zero together. Where the output is NaN, so is the loss, and the gradient is not used.
+// The input and the output are above zero together. If the output is NaN, so is the loss, and the gradient is not used.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {
     return mix(vec4(0.0), outputGradient, greaterThan(y, vec4(0.0)));

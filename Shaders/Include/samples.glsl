@@ -1,7 +1,7 @@
-// Where the rows of a batch lie. It is uploaded, row by row; or it is drawn (DRAWN_INPUTS, DRAWN_TARGETS) from all samples that
-// there are: `order` has row numbers, four a texel, and those of this batch from the position firstSample on, a multiple of four.
-// With BYTE_INPUTS the features are bytes, which stand for value / 255. Kernels sum over values of 0 to 255, where one is INPUT_ONE, and scale
-// the sum: to scale each value would be a twentieth more multiplications.
+// The location of a batch's rows. It is uploaded, row by row; or it is drawn (DRAWN_INPUTS, DRAWN_TARGETS) from all samples:
+// `order` has row numbers, four per texel; those of this batch begin at position firstSample, a multiple of four.
+// With BYTE_INPUTS the features are bytes that stand for value / 255. Kernels sum over values of 0 to 255, where one is INPUT_ONE, and scale
+// the sum: scaling each value would take a twentieth more multiplications.
 #include "matrix.glsl"
 
 #ifdef BYTE_INPUTS
@@ -9,7 +9,7 @@
 #define LOAD_INPUTS(name, at) vec4(ivec4(LOAD(name, at)))   // signed integers are converted in one instruction
 #define INPUT_ONE 255.0
 
-// Precise: a step that is not fused stores it, and a fused one must not contract it into what follows.
+// Precise: an unfused step stores it, and a fused one must not contract it into what follows.
 vec4 scaleInputs(vec4 sum)
 {
     precise vec4 scaled = sum * (1.0 / 255.0);
@@ -27,7 +27,7 @@ vec4 scaleInputs(vec4 sum)
 LOOK_UP_WORDS(order);
 SIZE(firstSample);
 
-// The row numbers of four samples, the first one in use and a multiple of four. Past the end of a batch there are some, too.
+// The row numbers of four samples, beginning with a row in use that is a multiple of four. They exist past the end of a batch, too.
 ivec4 drawnRows(int row)
 {
     return ivec4(FETCH(order, (firstSample + row) / 4));
@@ -39,7 +39,7 @@ int drawnRow(int row)
     return drawnRows(row)[row % 4];
 }
 
-// For kernels in which an invocation is a row: it calls lookUpRow, and has the row numbers from then on.
+// For kernels with one row per invocation: lookUpRow loads the row numbers for later use.
 int foundRow;
 
 void lookUpRow(int row)

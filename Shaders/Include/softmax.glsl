@@ -1,4 +1,4 @@
-// The softmax of one row of logits over its allowed classes, from the logits less their maximum:
+// The softmax of one row of logits over its allowed classes, from the logits minus their maximum:
 //   p_j = exp(z_j - m) / s,  m = max z,  s = sum exp(z_j - m),  log p_j = z_j - m - log s
 //   entropy H = -sum p_j log p_j = log s - sum p_j (z_j - m)
 #include "products.glsl"
@@ -11,14 +11,14 @@ struct Softmax
     float sum;
     float logSum;
     float entropy;
-    int best;      // the first class of the greatest logit
+    int best;      // the first class with the greatest logit
 };
 
-// Defined by the kernel: a texel of the logits of a row, and which of its classes are allowed.
+// Defined by the kernel: a texel of a row's logits, and which of its classes are allowed.
 vec4 networkOutput(int row, int texel);
 bvec4 loadAllowed(int row, int texel);
 
-// z - m, kept finite where logits lie further apart than a float reaches, so that 0 * (z - m) is 0.
+// z - m, kept finite even if logits are further apart than the range of a float, so that 0 * (z - m) is 0.
 vec4 shiftedLogits(vec4 logits, float maximum)
 {
     return max(logits - maximum, vec4(LOWEST));

@@ -1,7 +1,7 @@
 // With LOG_SLOTS: the log of a trainer's steps, [LOG_SLOTS + 1 x 4]. Row s mod LOG_SLOTS is (loss, correct, rows, s) of
-// step s, and tells whoever reads it that the step has run. The first value of the last row is the first step whose loss was not
-// finite, or 0. That step writes nothing, so that what was pending stays as it was before the last step, whose loss was finite.
-// The steps after it copy. Without: every step counts, and finds its loss in the only row.
+// step s, and shows its reader that the step has run. The first value of the last row is the first step whose loss was not
+// finite, or 0. That step writes nothing, so the pending values stay as before the last step, whose loss was finite.
+// The steps after it copy. Without LOG_SLOTS every step counts, and its loss goes to the only row.
 #include "matrix.glsl"
 #include "finite.glsl"
 
@@ -9,7 +9,7 @@
 
 SIZE(stepNumber);   // from 1
 
-float droppedStep;   // what the last row says; whoever updates loads it first
+float droppedStep;   // the value in the last row; updating code loads it first
 
 int logOfStep()
 {

@@ -1,11 +1,11 @@
 // Slot ACTIVATION: the hyperbolic tangent, whose derivative is 1 - y^2.
 //
-// Not the built-in tanh(): some drivers clamp its argument, which makes a number of a NaN, and compute it by a difference of exponentials,
-// which leaves nothing of a small argument. Here |x| <= 0.6 takes the continued fraction x / (1 + x^2 / (3 + x^2 / (5 + x^2 / (7 + x^2 / 9))))
-// (Lambert, 1768), whose relative error is below 1e-9 there, and what is larger (1 - t) / (1 + t) with t = exp(-2 |x|).
+// Not the built-in tanh(): some drivers clamp its argument, which turns a NaN into a number, and compute it as a difference of exponentials,
+// which cancels for a small argument. Here |x| <= 0.6 takes the continued fraction x / (1 + x^2 / (3 + x^2 / (5 + x^2 / (7 + x^2 / 9))))
+// (Lambert, 1768), whose relative error is below 1e-9 there, and larger |x| take (1 - t) / (1 + t) with t = exp(-2 |x|).
 #include "finite.glsl"
 
-// The exponential of a NaN may be a number, so a NaN takes the fraction and stays one, and a loss that is not finite is noticed.
+// The exponential of a NaN may be a number, so a NaN takes the fraction and stays NaN, and a non-finite loss is noticed.
 vec4 activate(vec4 x)
 {
     vec4 square = x * x;
@@ -15,7 +15,7 @@ vec4 activate(vec4 x)
     return numerator / mix(945.0 + square * (420.0 + square * 15.0), 1.0 + t, isLarge);
 }
 
-// (1 - y)(1 + y) keeps more digits than 1 - y^2 where y is close to 1.
+// (1 - y)(1 + y) keeps more digits than 1 - y^2 when y is close to 1.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {
     return outputGradient * ((1.0 - y) * (1.0 + y));

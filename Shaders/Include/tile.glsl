@@ -1,5 +1,5 @@
-// A register tile of ROWS x TEXELS texels, written out in the source text: drivers do not unroll loops of this length, and
-// an array keeps to registers only where every index is a constant. C# writes the macros out (RegisterTiledFamily):
+// A register tile of ROWS x TEXELS texels, unrolled in the source text: drivers do not unroll loops of this length, and
+// an array stays in registers only if every index is a constant. C# generates the macros (RegisterTiledFamily):
 //   EACH_ROW(F)      F(0) F(1) ... F(ROWS - 1)
 //   EACH_TEXEL(F)    F(0) F(1) ... F(TEXELS - 1)
 //   ACROSS(F, row)   F(row, 0) F(row, 1) ... F(row, TEXELS - 1)

@@ -1,8 +1,8 @@
-// One step of an optimizer for one texel of a parameter: from the committed weights and state into the pending ones. Slot OPTIMIZER has
+// One step of an optimizer for one texel of a parameter: from the committed weights and state to the pending ones. Slot OPTIMIZER has
 //   vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
-// which gives the new weights and leaves the new state; EACH_STATE(F) walks the matrices of that, and STATE_SLOTS is their number, but at least 1.
-// The including kernel calls loadDrop first. Where there is no such texel (isWanted is false), nothing is updated. A step whose loss is not
-// finite stores as step_log.glsl says.
+// which returns the new weights and sets the new state; EACH_STATE(F) walks the state's matrices, and STATE_SLOTS is their number, but at least 1.
+// The including kernel calls loadDrop first. If the texel does not exist (isWanted is false), nothing is updated. A step whose loss is not
+// finite stores as described in step_log.glsl.
 #include "step_log.glsl"
 #ifdef GUIDED_RATE
 #include "guided_rate.glsl"

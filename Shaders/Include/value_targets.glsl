@@ -1,6 +1,6 @@
-// Targets of a regression, a row a sample, in 32-bit words: the first texel has the bits of the sample's weight in word 0, and the values, four a
-// texel, follow from the second texel on, so that they lie beside the network's outputs texel by texel. The padding is zero. ValueTargets is the
-// same in C#. A kernel calls lookUpRow of samples.glsl before it looks at a row of targets.
+// Targets of a regression, one row per sample, in 32-bit words: the first texel has the bits of the sample's weight in word 0, and the values, four per
+// texel, start at the second texel, so that they match the network's outputs texel by texel. The padding is zero. ValueTargets is the
+// same in C#. A kernel calls lookUpRow of samples.glsl before it reads a row of targets.
 #include "samples.glsl"
 
 READ_WORDS(targets);   // [rows x 4 * targetTexels words]
@@ -12,7 +12,7 @@ float loadWeight(int row)
     return uintBitsToFloat(LOAD(targets, matrixTexel(foundTargetRow(row), 0, targetTexels)).x);
 }
 
-// The values beside a texel of the outputs.
+// The values for a texel of the outputs.
 vec4 loadValues(int row, int texel)
 {
     return uintBitsToFloat(LOAD(targets, matrixTexel(foundTargetRow(row), 1 + texel, targetTexels)));

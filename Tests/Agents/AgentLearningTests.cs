@@ -148,8 +148,8 @@ internal sealed class AgentLearningTests
         : Learner, ILearnsFromReward, ILearnsFromDemonstrations
     {
         private readonly DecisionBatch batch = new(brains, population, Repetition.BatchSize);
-        private readonly DecisionQueue last = new(population.Capacity, 1, population.Observations, population.Actions, brains.Seen);
-        private readonly DecisionQueue good = new(brains.Count, Repetition.Kept, population.Observations, population.Actions, brains.Seen);
+        private readonly DecisionQueue last = new(population.Capacity, 1, population.Observations, population.Policy, brains.Seen);
+        private readonly DecisionQueue good = new(brains.Count, Repetition.Kept, population.Observations, population.Policy, brains.Seen);
 
         public void Decide(int agent, in Decision decision) => last.Add(agent, decision, weight: 1);
 

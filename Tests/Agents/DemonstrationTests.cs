@@ -123,7 +123,7 @@ internal sealed class DemonstrationTests
             spoiled[random.NextInt32(file.Length)] ^= (byte)(1 + random.NextInt32(255));
             try
             {
-                (int observations, float[] values, int[] actions, bool[] allowed) = Read(spoiled);
+                (int observations, _, float[] values, int[] actions, bool[] allowed, _) = Read(spoiled);
                 Assert.That((values.Length, allowed.Length % actions.Length), Is.EqualTo((actions.Length * observations, 0)));
                 Assert.That(values, Is.All.Matches<float>(float.IsFinite));
             }
@@ -202,7 +202,7 @@ internal sealed class DemonstrationTests
         return stream.ToArray();
     }
 
-    private static (int ObservationCount, float[] Observations, int[] Actions, bool[] Allowed) Read(byte[] file)
+    private static DemonstrationFile.Content Read(byte[] file)
     {
         using MemoryStream stream = new(file);
         return DemonstrationFile.Read(stream, "a file");

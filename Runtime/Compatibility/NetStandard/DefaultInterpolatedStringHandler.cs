@@ -2,10 +2,10 @@ using System.Text;
 
 namespace NeuralPlugin;
 
-/// <summary>What puts an interpolated string together, as far as it is used here.</summary>
+/// <summary>Builds an interpolated string, as far as used here.</summary>
 internal readonly struct DefaultInterpolatedStringHandler(int literalLength, int formattedCount)
 {
-    private const int GuessedLength = 11;   // of what is formatted
+    private const int GuessedLength = 11;   // per formatted value
 
     private readonly StringBuilder text = new(literalLength + (formattedCount * GuessedLength));
 

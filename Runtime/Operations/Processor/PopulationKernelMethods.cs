@@ -147,7 +147,7 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
     }
 }
 
-/// <summary>network_population_step.comp: a training step of every member on its whole batch. A line is some members.</summary>
+/// <summary>network_population_step.comp: a training step of every member on its complete batch. A line is some members.</summary>
 internal sealed unsafe class PopulationStepKernel : PopulationMethod
 {
     private readonly MatrixAddress targets;

@@ -3,12 +3,12 @@ using System.Diagnostics;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>A frame of the agents.</summary>
-/// <param name="Microseconds">What Update took of the processor, the agents' own scripts included; on a driver in software its work too.</param>
-/// <param name="GpuMicroseconds">What its questions and steps took by the GPU's own clock, transfers included.</param>
-/// <param name="Trains">Whether there was a training step.</param>
+/// <param name="Microseconds">The processor time of Update, including the agents' own scripts; on a software driver also its work.</param>
+/// <param name="GpuMicroseconds">The time of its decisions and steps on the GPU's own clock, transfers included.</param>
+/// <param name="Trains">Whether it had a training step.</param>
 internal readonly record struct AgentFrame(double Microseconds, double GpuMicroseconds, bool Trains);
 
-/// <summary>Runs frames and times them. The GPU's work is finished behind each, out of its time, so that the next one tells its GPU time.</summary>
+/// <summary>Runs frames and times them. The GPU's work is finished after each frame, outside its time, so that the next one reports its GPU time.</summary>
 internal sealed class AgentFrames(NeuralDevice device, AgentPopulation agents)
 {
     private readonly List<AgentFrame> frames = new(1 << 16);

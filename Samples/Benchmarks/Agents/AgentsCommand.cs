@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>What a frame of many agents costs that learn from reward: of the processor, of the GPU, of the managed heap.</summary>
+/// <summary>The cost of a frame of many agents that learn from reward: processor, GPU and managed heap.</summary>
 internal sealed class AgentsCommand : Command
 {
     private const int HiddenUnits = 32;
@@ -12,7 +12,7 @@ internal sealed class AgentsCommand : Command
     private const int DefaultAgents = 1000;
     private const int DefaultFrames = 1000;
 
-    /// <summary>Chance is 0.25, and always right is 1.</summary>
+    /// <summary>Chance is 0.25; always choosing correctly is 1.</summary>
     private const float LeastReward = 0.5f;
 
     private readonly Option<int> agents = NumberOption.Create("--agents", "How many there are", 1, 100_000).WithDefault(DefaultAgents);
@@ -71,7 +71,7 @@ internal sealed class AgentsCommand : Command
             $"{which,-22}{frames.Count,6}  CPU best {sorted[0],8:F1} us  median {Statistics.Median(sorted),8:F1} us  p99 {sorted[(int)(0.99 * (sorted.Length - 1))],8:F1} us  GPU median {gpuTime} us"));
     }
 
-    /// <summary>The figure is of agents that learn: what they are paid goes up until it is far from chance.</summary>
+    /// <summary>The figure must come from agents that learn: their reward must rise far above chance.</summary>
     private static int Check(AgentPopulation agents)
     {
         const int MostFrames = 5000;

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>Sees sixteen numbers, the four first of which tell which action is paid; its episodes are a decision long.</summary>
+/// <summary>Sees sixteen numbers, the first four of which show which action is rewarded; each episode is one decision long.</summary>
 internal class Matcher(int number) : Agent
 {
     public const int Observations = 16;

@@ -5,7 +5,7 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>Runs our steps and a peer's in turn, each as a process of its own, and prints the ratios.</summary>
+/// <summary>Runs our steps and a peer's in turn, each in its own process, and prints the ratios.</summary>
 internal sealed class CompareCommand : Command
 {
     private readonly Argument<string> peer = new("peer-command")

@@ -4,7 +4,7 @@ namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
 /// Rounds of ours and a peer's in turn: the medians of both, the median of the rounds' ratios, and the ratio of the best of
-/// both, which is what is left when the system's other work is not in the way.
+/// both, which is the least disturbed by other work on the system.
 /// </summary>
 internal sealed class Comparison
 {
@@ -15,7 +15,7 @@ internal sealed class Comparison
     /// <summary>Adds a round; a case that either side lacks in any round is left out.</summary>
     public void AddRound(IEnumerable<Measurement> ours, IEnumerable<Measurement> peers) => rounds.Add(([.. ours], [.. peers]));
 
-    /// <summary>A row a case and peer, in the order of ours; empty where there is no common case.</summary>
+    /// <summary>One row per case and peer, in the order of ours; empty if there is no common case.</summary>
     public IReadOnlyList<ComparedCase> Cases()
     {
         if (rounds.Count == 0) return [];
@@ -32,7 +32,7 @@ internal sealed class Comparison
         ];
     }
 
-    /// <summary>The cases as lines of a table, numbers to the right.</summary>
+    /// <summary>The cases as lines of a table, numbers right-aligned.</summary>
     public static IEnumerable<string> Table(IReadOnlyList<ComparedCase> cases, bool markdown)
     {
         string[][] rows = [Head, .. cases.Select(Cells)];
@@ -67,7 +67,7 @@ internal sealed class Comparison
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }
 
-/// <summary>The microseconds of one case, a value a round.</summary>
+/// <summary>The microseconds of one case, one value per round.</summary>
 internal sealed record ComparedCase(string Name, string Peer, double[] Ours, double[] Peers)
 {
     /// <summary>The median of ours / peer's, each from the same round.</summary>

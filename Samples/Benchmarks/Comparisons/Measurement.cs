@@ -7,8 +7,8 @@ namespace NeuralPlugin.Benchmarks;
 /// <param name="Name">Who ran it, without blanks: neural, torch.</param>
 /// <param name="What">train, predict, population or product, without blanks.</param>
 /// <param name="Shape">Such as "B64 784-128-10" or "1000x B8 16-32-4".</param>
-/// <param name="Microseconds">Of one step, the median over blocks.</param>
-/// <param name="GigaflopsPerSecond">The operations of the matrix products by the time.</param>
+/// <param name="Microseconds">The time of one step, the median over blocks.</param>
+/// <param name="GigaflopsPerSecond">The operations of the matrix products divided by the time.</param>
 internal sealed partial record Measurement(string Name, string What, string Shape, double Microseconds, double GigaflopsPerSecond)
 {
     public static Measurement? Parse(string line)

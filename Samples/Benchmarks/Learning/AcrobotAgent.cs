@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// Two links that hang from a bar, with a motor between them, are to swing their end above the bar by a link's length: −1 a step until then; 500 steps
+/// Two links that hang from a bar, with a motor between them, must swing their end a link's length above the bar: −1 per step until then; 500 steps
 /// at most. The equations are those of Sutton, 1996, "Generalization in reinforcement learning: successful examples using sparse coarse coding", in Runge-Kutta
 /// steps of 0.2 s, as in the task Acrobot-v1.
 /// </summary>
@@ -61,7 +61,7 @@ internal sealed class AcrobotAgent : TaskAgent
         return new State(s.UpperVelocity, s.LowerVelocity, upper, lower);
     }
 
-    /// <summary>The angles of the links, the lower one's against the upper one's, and their velocities.</summary>
+    /// <summary>The angles of the links, the lower one relative to the upper one, and their velocities.</summary>
     private readonly record struct State(double Upper, double Lower, double UpperVelocity, double LowerVelocity)
     {
         /// <summary>The state after some time at a rate of change.</summary>

@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// A pole on a cart that is pushed left or right: 1 a step until the pole leans more than 12 degrees or the cart leaves the track; 500 steps at most.
+/// A pole on a cart that is pushed left or right: 1 per step until the pole leans more than 12 degrees or the cart leaves the track; 500 steps at most.
 /// The equations are those of Barto, Sutton and Anderson, 1983, "Neuronlike adaptive elements that can solve difficult learning control problems",
 /// without friction, with Euler steps of 0.02 s, as in the task CartPole-v1.
 /// </summary>

@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// A walker on a grid of 5 × 5 fields that is to reach a goal: 1 there, and −0.01 a step; 100 steps at most. It sees where it is and where the goal is, one-hot
-/// each. An episode's score is 1 where its path was as short as can be, else 0.
+/// A walker on a grid of 5 × 5 fields that must reach a goal: 1 there, and −0.01 per step; 100 steps at most. It sees its position and the goal's, each
+/// one-hot. An episode's score is 1 if its path was the shortest possible, else 0.
 /// </summary>
 internal sealed class GridAgent : TaskAgent
 {

@@ -6,7 +6,8 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>What agents learn from reward by the default settings: a table of tasks, each with some seeds, and whether their figures are what they must be.</summary>
+/// <summary>Agents that learn from reward with the default settings: a table of tasks, each with several seeds, and whether their figures meet the
+/// limits.</summary>
 internal sealed class LearnCommand : Command
 {
     private const int DefaultSeeds = 5;
@@ -67,7 +68,7 @@ internal sealed class LearnCommand : Command
             : throw new WrongResultException($"{lacking.Length} of {results.Count} rows fall short: {string.Join(", ", lacking)}.");
     }
 
-    /// <summary>A row as it is printed: the figures of each seed by name, and what must hold.</summary>
+    /// <summary>A row as printed: the figures of each seed by name, and the limits.</summary>
     private sealed record RowResult(string Name, string What, IReadOnlyList<IReadOnlyDictionary<string, double?>> Seeds, IReadOnlyList<LimitResult> Limits, double Seconds)
     {
         public static RowResult Of(LearningRow row, IReadOnlyList<IReadOnlyList<LearningFigure>> figures, double seconds)

@@ -2,17 +2,17 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A row of the table: a task, how it is run, and what its figures must come to.</summary>
-/// <param name="Name">By which it is chosen.</param>
+/// <summary>A row of the table: a task, how to run it, and the limits of its figures.</summary>
+/// <param name="Name">The name that selects it.</param>
 /// <param name="What">The task in words.</param>
-/// <param name="Run">Runs it with a seed on a device; gives its figures by name.</param>
-/// <param name="Limits">What must hold.</param>
+/// <param name="Run">Runs it with a seed on a device; returns its figures by name.</param>
+/// <param name="Limits">The limits that its figures must meet.</param>
 internal sealed record LearningRow(
     string Name, string What, Func<NeuralDevice, int, IReadOnlyList<LearningFigure>> Run, IReadOnlyList<LearningLimit> Limits)
 {
     private const int LongRun = 1_000_000;
 
-    /// <summary>All there are. Nothing is tuned for a task but the discount of 1 for the board game.</summary>
+    /// <summary>All rows. Nothing is tuned for a task except the discount of 1 for the board game.</summary>
     public static IReadOnlyList<LearningRow> All { get; } =
     [
         CartPole("cart-pole", agents: 32, within: 130_000, medianWithin: 110_000, LongRun),
@@ -32,6 +32,9 @@ internal sealed record LearningRow(
         new(
             "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
             [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
+        new(
+            "pendulum", "Pendulum-v1, 16 agents, a continuous action: mean return of 100 episodes after 150,000 and 400,000 steps, and greedy then", Pendulum,
+            [LearningLimit.AtLeast("mean return", -220), LearningLimit.AtLeast("greedy", -165), NothingSkipped]),
         new(
             "arena", "300 creatures with brains of their own, quick settings: the part of the gap between chance and the hand-written policy, over 300 frames, in percent", Arena,
             [LearningLimit.AtLeast("at 3,000", 90), LearningLimit.AtLeast("at 6,000", 100), NothingSkipped]),
@@ -108,6 +111,16 @@ internal sealed record LearningRow(
         return [new("mean return", run.Log.RecentMean), Skipped(run)];
     }
 
+    private static List<LearningFigure> Pendulum(NeuralDevice device, int seed)
+    {
+        using TaskRun run = new(device, LearningTask.Pendulum, 16, learning: null, seed);
+        run.UntilSteps(150_000);
+        double early = run.Log.RecentMean;
+        run.UntilSteps(400_000);
+        double late = run.Log.RecentMean;
+        return [new("early", early), new("mean return", late), new("greedy", run.MeasureGreedy(500)), Skipped(run)];
+    }
+
     private static List<LearningFigure> Arena(NeuralDevice device, int seed)
     {
         using ArenaTrial trial = new(device, ArenaTrial.Creatures, seed, TrainingBudget.OfSteps(1));
@@ -126,13 +139,13 @@ internal sealed record LearningRow(
     private static LearningFigure Skipped(TaskRun run) => new("skipped", run.Progress.SkippedDecisions);
 }
 
-/// <summary>What a run came to.</summary>
+/// <summary>A result of a run.</summary>
 internal sealed record LearningFigure(string Name, double Value);
 
-/// <summary>What the figures of some seeds must come to.</summary>
-/// <param name="Figure">Which one.</param>
-/// <param name="Text">In words.</param>
-/// <param name="Holds">Of the figures of all seeds.</param>
+/// <summary>A limit that the figures of several seeds must meet.</summary>
+/// <param name="Figure">The name of the figure.</param>
+/// <param name="Text">The limit in words.</param>
+/// <param name="Holds">Whether the figures of all seeds meet it.</param>
 internal sealed record LearningLimit(string Figure, string Text, Func<IReadOnlyList<double>, bool> Holds)
 {
     public static LearningLimit AtLeast(string figure, double least) =>

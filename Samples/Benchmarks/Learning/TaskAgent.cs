@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>An agent of a task that learning is measured by. It tells its log what each episode came to.</summary>
+/// <summary>An agent of a task that measures learning. It reports each episode's score to its log.</summary>
 internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
 {
     /// <summary>Chooses where its episodes begin.</summary>
@@ -10,27 +10,30 @@ internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
 
     private readonly Queue<float> recent = [];
 
-    /// <summary>The mean score of its last ten episodes; 0 before there are any.</summary>
+    /// <summary>The mean score of its last ten episodes; 0 before the first.</summary>
     public double RecentMean => recent.Count == 0 ? 0 : recent.Average();
 
-    /// <summary>Episodes of it that were measured.</summary>
+    /// <summary>The number of its measured episodes.</summary>
     public int MeasuredEpisodes { get; private set; }
 
     /// <summary>A uniform number within ±bound.</summary>
     protected float Within(float bound) => ((2 * Random.NextSingle()) - 1) * bound;
 
-    /// <summary>What an episode that ends now comes to.</summary>
+    /// <summary>The score of an episode that ends now.</summary>
     protected virtual float Score => CumulativeReward;
 
-    /// <summary>Does what an action means, rewards it, and says whether the episode is over by the task's own rules.</summary>
-    protected abstract bool Act(int action);
+    /// <summary>Carries out an action, rewards it, and returns whether the episode is over by the task's own rules.</summary>
+    protected virtual bool Act(int action) => throw new NotSupportedException("The task has other actions than one choice.");
 
-    public sealed override void OnActionReceived(int action)
+    /// <summary>The same of a task whose actions are more than one choice.</summary>
+    protected virtual bool Act(ActionBuffers actions) => Act(actions.DiscreteActions[0]);
+
+    public sealed override void OnActionReceived(ActionBuffers actions)
     {
         log.Steps++;
-        bool isOver = Act(action);
+        bool isOver = Act(actions);
         if (isOver) EndEpisode();
-        if (!isOver && StepCount != MaxStep) return;   // the limit interrupts it behind this call
+        if (!isOver && StepCount != MaxStep) return;   // the limit interrupts it after this call
         if (log.IsMeasuring && MeasuredEpisodes == log.EpisodesOfEach) return;
         log.Add(Score);
         recent.Enqueue(Score);
@@ -38,7 +41,7 @@ internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
         if (log.IsMeasuring) MeasuredEpisodes++;
     }
 
-    /// <summary>Begins an episode that is measured.</summary>
+    /// <summary>Begins a measured episode.</summary>
     public void BeginMeasuring()
     {
         MeasuredEpisodes = 0;
@@ -53,22 +56,22 @@ internal sealed class TaskLog
 
     private readonly Queue<float> recent = [];
 
-    /// <summary>Actions of all agents, but for those that are measured.</summary>
+    /// <summary>Actions of all agents, except those that are measured.</summary>
     public long Steps { get; set; }
 
-    /// <summary>Episodes, but for those that are measured.</summary>
+    /// <summary>Episodes, except those that are measured.</summary>
     public long Episodes { get; private set; }
 
-    /// <summary>Whether a policy is measured, and nothing is learned.</summary>
+    /// <summary>Whether a policy is measured, without learning.</summary>
     public bool IsMeasuring { get; set; }
 
-    /// <summary>Episodes of each agent that are measured.</summary>
+    /// <summary>Measured episodes per agent.</summary>
     public int EpisodesOfEach { get; set; }
 
-    /// <summary>The scores that were measured.</summary>
+    /// <summary>The measured scores.</summary>
     public List<float> Measured { get; } = [];
 
-    /// <summary>The mean of the last hundred scores; NaN before there are as many.</summary>
+    /// <summary>The mean of the last hundred scores; NaN before the hundredth.</summary>
     public double RecentMean => recent.Count < Recently ? double.NaN : recent.Average();
 
     public void Add(float score)

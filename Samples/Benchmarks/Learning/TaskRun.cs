@@ -6,18 +6,18 @@ internal sealed class TaskRun : IDisposable
     private readonly AgentPopulation population;
     private readonly TaskAgent[] agents;
 
-    /// <param name="device">Where the brain lives.</param>
-    /// <param name="task">What is learned.</param>
-    /// <param name="agentCount">How many learn it together.</param>
-    /// <param name="learning">How; null for the default.</param>
-    /// <param name="seed">Of the brain, and of the agents' worlds.</param>
+    /// <param name="device">The device of the brain.</param>
+    /// <param name="task">The task to learn.</param>
+    /// <param name="agentCount">The number of agents that learn it together.</param>
+    /// <param name="learning">The learning settings; null for the default.</param>
+    /// <param name="seed">The seed of the brain and of the agents' worlds.</param>
     /// <param name="brains">Whether they share a brain.</param>
     public TaskRun(NeuralDevice device, LearningTask task, int agentCount, AgentLearning? learning, int seed, BrainSharing brains = BrainSharing.Shared)
     {
         AgentPopulationOptions options = new()
         {
             Observations = task.Observations,
-            Actions = task.Actions,
+            ActionSpec = task.Actions,
             HiddenUnits = 64,
             Capacity = agentCount,
             Brains = brains,
@@ -35,7 +35,7 @@ internal sealed class TaskRun : IDisposable
 
     public AgentProgress Progress => population.Progress;
 
-    /// <summary>A frame, in which each agent acts once.</summary>
+    /// <summary>Runs a frame, in which each agent acts once.</summary>
     public void Frame() => population.Update();
 
     public void UntilSteps(long steps)
@@ -48,7 +48,7 @@ internal sealed class TaskRun : IDisposable
         while (Log.Episodes < episodes) Frame();
     }
 
-    /// <summary>The mean score of so many episodes at least, as many of each agent, by the most probable actions and without learning.</summary>
+    /// <summary>The mean score of at least the given number of episodes, the same number per agent, by the most probable actions and without learning.</summary>
     public double MeasureGreedy(int episodes)
     {
         long steps = Log.Steps;

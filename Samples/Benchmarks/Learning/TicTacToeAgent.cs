@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// Tic-tac-toe against an opponent that draws its moves; who begins is drawn, too. 1 for a win, −1 for a loss. Fields that are taken are masked. An episode's score
-/// is 1 for a win or a draw, else 0.
+/// Tic-tac-toe against an opponent with random moves; the first player is random, too. 1 for a win, −1 for a loss. Taken fields are masked. An episode's
+/// score is 1 for a win or a draw, else 0.
 /// </summary>
 internal sealed class TicTacToeAgent(TaskLog log, int seed, int number) : TaskAgent(log, seed, number)
 {
@@ -23,7 +23,7 @@ internal sealed class TicTacToeAgent(TaskLog log, int seed, int number) : TaskAg
         Opponent,
     }
 
-    /// <summary>Moves on fields that were taken.</summary>
+    /// <summary>Moves on taken fields.</summary>
     public int IllegalMoves { get; private set; }
 
     protected override float Score => isLost ? 0 : 1;

@@ -4,7 +4,7 @@ namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
 /// Times a repeated step as the peers do: the median over blocks of at least 50 ms and two steps, after twenty untimed ones. It waits for the
-/// GPU after each block, and a block is as many steps as took so long before: the queue of a driver never holds much more than one block.
+/// GPU after each block. Earlier timings determine a block's number of steps, so a driver's queue never holds much more than one block.
 /// </summary>
 internal static class BlockTimer
 {
@@ -13,7 +13,7 @@ internal static class BlockTimer
     private const double BlockMilliseconds = 50;
 
     /// <summary>The median seconds of a step.</summary>
-    /// <param name="seconds">How long to measure; at least one block is.</param>
+    /// <param name="seconds">How long to measure; at least one block is measured.</param>
     /// <param name="step">May return before its work is done.</param>
     /// <param name="finish">Waits for all work; runs inside every block.</param>
     public static double Measure(double seconds, Action step, Action finish)
@@ -40,7 +40,7 @@ internal static class BlockTimer
         return block.Elapsed.TotalMilliseconds;
     }
 
-    /// <summary>Steps of the next block: a little more than are needed, and no more than twice as many as there were.</summary>
+    /// <summary>Steps of the next block: slightly more than needed, and at most twice as many as before.</summary>
     private static int StepsOfABlock(double milliseconds, int steps)
     {
         double enough = 1.1 * BlockMilliseconds / Math.Max(milliseconds, BlockMilliseconds / 1000) * steps;

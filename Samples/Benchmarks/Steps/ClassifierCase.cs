@@ -13,10 +13,10 @@ public sealed record ClassifierCase(int Batch, int Inputs, int Hidden, int Class
 
     public string Shape => $"B{Batch} {Inputs}-{Hidden}-{Classes}";
 
-    /// <summary>Operations of a step's five matrix products: both layers forward and by their weights, the second by its input.</summary>
+    /// <summary>Operations of a step's five matrix products: both layers forward and for their weights, the second also for its input.</summary>
     public double TrainOperations => 2.0 * Batch * ((2.0 * Inputs * Hidden) + (3.0 * Hidden * Classes));
 
-    /// <summary>A step takes less time than handing a dispatch over to a driver's workers and back.</summary>
+    /// <summary>Whether a step takes less time than passing a dispatch to a driver's workers and back.</summary>
     public bool IsTiny => TrainOperations <= 1e6;
 
     public double PredictOperations => 2.0 * Batch * (((double)Inputs * Hidden) + ((double)Hidden * Classes));

@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>The numbers behind each case, operations and bytes, and what this machine does with such work at best.</summary>
+/// <summary>The numbers underlying each case, operations and bytes, and this machine's best performance at such work.</summary>
 internal sealed class CostsCommand : Command
 {
     private const int LargestProduct = 1024;
@@ -36,7 +36,7 @@ internal sealed class CostsCommand : Command
         return ExitCode.Success;
     }
 
-    /// <summary>The smallest kernel on one row: what any dispatch costs.</summary>
+    /// <summary>The smallest kernel on one row: the cost of any dispatch.</summary>
     private static double DispatchSeconds(NeuralDevice device)
     {
         using MatrixTexture input = new(device, device.Shape(1, 1, "A row")), output = new(device, input.Shape);

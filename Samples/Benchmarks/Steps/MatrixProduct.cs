@@ -48,7 +48,7 @@ internal sealed class MatrixProduct : IDisposable
 
     public void Read(Span<float> y) => output.Read(y);
 
-    /// <summary>Holds what the device computed against the twin.</summary>
+    /// <summary>Checks the device's result against the twin.</summary>
     /// <exception cref="WrongResultException">A value is wrong.</exception>
     public void Check()
     {
@@ -57,7 +57,7 @@ internal sealed class MatrixProduct : IDisposable
         Check(y);
     }
 
-    /// <summary>Holds rows all over a result against the twin, the first and the last among them; all of a large one would take minutes.</summary>
+    /// <summary>Checks rows from all parts of a result against the twin, including the first and the last; all rows of a large one would take minutes.</summary>
     /// <exception cref="WrongResultException">A value is wrong.</exception>
     public void Check(ReadOnlySpan<float> y)
     {

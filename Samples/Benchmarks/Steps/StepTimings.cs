@@ -1,9 +1,9 @@
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// Times whole steps and predictions. A step is timed on a resident batch, forward, backward and update, with the GPU finished
+/// Times complete steps and predictions. A step is timed on a resident batch, forward, backward and update, with the GPU finished
 /// inside the block; a matrix product likewise; a prediction with its upload and readback. After the timing, the same trainer, plan and resident batch
-/// take a few more steps from the first weights, and these are held against the twin.
+/// take a few more steps from the initial weights, and these are checked against the twin.
 /// </summary>
 internal sealed class StepTimings(NeuralDevice device, double seconds)
 {
@@ -41,7 +41,7 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         return Measured("predict", shape.Shape, time, shape.PredictOperations);
     }
 
-    /// <summary>The first, a middle and the last member are held against their twins.</summary>
+    /// <summary>The first, a middle and the last member are checked against their twins.</summary>
     public Measurement Population(PopulationCase shape)
     {
         float[] features = shape.Features();

@@ -3,7 +3,7 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A line a case.</summary>
+/// <summary>One line per case.</summary>
 internal sealed class StepsCommand : Command
 {
     public const string LargeOption = "--large";
@@ -59,7 +59,7 @@ internal sealed class StepsCommand : Command
         return ExitCode.Success;
     }
 
-    /// <summary>What a dispatch is handed over for takes longer than the dispatch. Both are told; the inline one counts.</summary>
+    /// <summary>Handing over such a dispatch takes longer than running it. Both times are reported; the inline one counts.</summary>
     private static void RunInline(ClassifierCase shape, NeuralDevice device, StepTimings timings, NeuralDevice inline, double seconds)
     {
         foreach (Measurement measured in timings.Both(shape)) Console.WriteLine($"# with the driver's workers: {measured}");

@@ -2,25 +2,25 @@ using NeuralPlugin.Tests.Twins;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>Holds what was timed against its twin in double precision.</summary>
+/// <summary>Checks timed results against a twin in double precision.</summary>
 internal static class TwinCheck
 {
-    /// <summary>Steps that the twin follows: more than one, so that both of the two textures of each weight matrix are read and written.</summary>
+    /// <summary>Steps that the twin follows: more than one, so that both textures of each weight matrix are read and written.</summary>
     public const int Steps = 3;
 
     /// <summary>
-    /// Of the update's norm. Rounding in single precision is far below it, also where one hidden unit of one sample lies so near to
-    /// zero that both sides take another branch of ReLU; a sample, a row or a column left out is far above it.
+    /// Relative to the update's norm. Rounding in single precision is far below it, even if one hidden unit of one sample is so near
+    /// zero that the two sides take different branches of ReLU; omitting a sample, a row or a column is far above it.
     /// </summary>
     private const double MostNormError = 2e-3;
 
-    /// <summary>Of the largest update in the array, for each element: what the norm of a large array would hide.</summary>
+    /// <summary>For each element, relative to the largest update in the array: finds errors that the norm of a large array would hide.</summary>
     private const double MostElementError = 0.05;
 
     private const double MostProbabilityError = 1e-4;
 
     /// <summary>Compares how far the weights moved in <see cref="Steps"/> steps of plain gradient descent from the same start.</summary>
-    /// <exception cref="WrongResultException">They moved otherwise than the twin's.</exception>
+    /// <exception cref="WrongResultException">They moved differently from the twin's.</exception>
     public static void RequireSameSteps(
         string what, ClassifierCase shape, ReadOnlySpan<float> features, ReadOnlySpan<int> labels, ClassifierParameters start, ClassifierParameters actual)
     {
@@ -43,7 +43,7 @@ internal static class TwinCheck
         RequireClose($"{what}: probabilities", actual, expected, MostProbabilityError);
     }
 
-    /// <exception cref="WrongResultException">A value differs by more than the bound, or is no number.</exception>
+    /// <exception cref="WrongResultException">A value differs by more than the bound, or is NaN.</exception>
     public static void RequireClose(string what, ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, double bound)
     {
         for (int i = 0; i < expected.Length; i++)

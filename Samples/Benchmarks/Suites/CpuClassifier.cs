@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// The baseline on the CPU: the classifier of <see cref="TwoLayerClassifier"/> by the vector instructions of
+/// The CPU baseline: the classifier of <see cref="TwoLayerClassifier"/> using the vector instructions of
 /// System.Numerics.Tensors, on one thread.
 /// </summary>
 internal sealed class CpuClassifier(ClassifierCase shape, ClassifierParameters start)
@@ -15,7 +15,7 @@ internal sealed class CpuClassifier(ClassifierCase shape, ClassifierParameters s
         new float[start.HiddenWeights.Length], new float[start.HiddenBiases.Length],
         new float[start.OutputWeights.Length], new float[start.OutputBiases.Length]);
 
-    /// <summary>Changed by steps.</summary>
+    /// <summary>Steps change them.</summary>
     public ClassifierParameters Parameters { get; } = new(
         [.. start.HiddenWeights], [.. start.HiddenBiases], [.. start.OutputWeights], [.. start.OutputBiases]);
 

@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A suite with a device of its own, from the set-up to the clean-up. What a method enqueues it also finishes.</summary>
+/// <summary>A suite with its own device, from the set-up to the clean-up. A method also finishes the work that it enqueues.</summary>
 [MemoryDiagnoser]
 public abstract class DeviceSuite
 {
@@ -15,7 +15,7 @@ public abstract class DeviceSuite
         SetUpCase();
     }
 
-    /// <summary>What was made on the device goes with it.</summary>
+    /// <summary>Disposing the device also disposes everything created on it.</summary>
     [GlobalCleanup]
     public void CleanUp() => Device.Dispose();
 

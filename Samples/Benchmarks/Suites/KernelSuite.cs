@@ -3,16 +3,16 @@ using BenchmarkDotNet.Attributes;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// Each kernel alone on resident matrices: all its dispatches of the first plan that has it, of a step (with Adam) and a
+/// Each kernel alone on resident matrices: all its dispatches in the first plan that contains it, of a step (with Adam) and a
 /// prediction without fusing, then of both fused (with plain gradient descent), at B64 784-128-10 or else at the tiny B32 16-32-4. The kernels
-/// that bring samples work on 8,192 samples and batches of 64, and on textures of 256 × 256 texels that become 28 × 28 pixels.
+/// that supply samples work on 8,192 samples and batches of 64, and on textures of 256 × 256 texels that become 28 × 28 pixels.
 /// </summary>
 public class KernelSuite : DeviceSuite
 {
     private const string KernelEnding = ".comp";
     private const string ResourceFolder = "Shaders/";
 
-    /// <summary>They have a suite of their own.</summary>
+    /// <summary>These have a suite of their own.</summary>
     private const string PopulationKernels = "network_population";
 
     private static readonly ClassifierCase[] Cases = [new(64, 784, 128, 10), new(32, 16, 32, 4)];
@@ -92,7 +92,7 @@ public class KernelSuite : DeviceSuite
 
     private Dispatch[] OfKernel(IEnumerable<Dispatch> plan) => [.. plan.Where(dispatch => dispatch.Source.FileName == Kernel + KernelEnding)];
 
-    /// <summary>Plans that ran once, so that every matrix holds what it does in a step.</summary>
+    /// <summary>Plans after one run, so that every matrix holds what it does in a step.</summary>
     private IEnumerable<IReadOnlyList<Dispatch>> PlansOf(ClassifierCase shape)
     {
         Network network = new(Device, shape.Inputs, new Dense(shape.Hidden), new Relu(), new Dense(shape.Classes));

@@ -47,7 +47,7 @@ public class PopulationSuite : DeviceSuite
         Device.Finish();
     }
 
-    /// <summary>Without the losses, which nothing has to wait for.</summary>
+    /// <summary>Without the losses, so that nothing waits for them.</summary>
     [Benchmark]
     public void GpuWithTransfers()
     {

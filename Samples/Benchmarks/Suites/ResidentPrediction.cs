@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>The plan of a prediction, to run again on the features that are uploaded.</summary>
+/// <summary>The plan of a prediction, to run again on the uploaded features.</summary>
 internal sealed class ResidentPrediction : Workspace
 {
     private readonly Plan plan;

@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>A whole training step with plain gradient descent: forward, backward, update.</summary>
+/// <summary>A complete training step with plain gradient descent: forward, backward, update.</summary>
 public class StepSuite : DeviceSuite
 {
     private CpuClassifier cpu = null!;

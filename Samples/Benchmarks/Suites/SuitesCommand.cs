@@ -6,10 +6,10 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
 
-/// <summary>The BenchmarkDotNet suites: parts of a step, against the CPU, with transfers and without, and what they allocate.</summary>
+/// <summary>The BenchmarkDotNet suites: parts of a step, against the CPU, with and without transfers, and their allocations.</summary>
 internal sealed class SuitesCommand : Command
 {
-    /// <summary>For the longest name of a kernel.</summary>
+    /// <summary>Fits the longest name of a kernel.</summary>
     private const int NameWidth = 40;
 
     public SuitesCommand() : base("bdn", "Runs BenchmarkDotNet suites; options are BenchmarkDotNet's own: bdn --filter '*Step*' --job short")
@@ -22,7 +22,7 @@ internal sealed class SuitesCommand : Command
     {
         ManualConfig config = DefaultConfig.Instance.WithArtifactsPath(Path.Combine("out", "benchmarks"))
             .WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(NameWidth));
-        // In this process: the project that BenchmarkDotNet would write and build has no place under this one's rules.
+        // In this process: the project that BenchmarkDotNet would write and build does not conform to this one's rules.
         Summary[] summaries =
             [.. BenchmarkSwitcher.FromAssembly(typeof(SuitesCommand).Assembly).Run([.. arguments, "--inProcess"], config)];
         return summaries.All(summary => !summary.HasCriticalValidationErrors && summary.Reports.All(report => report.Success))

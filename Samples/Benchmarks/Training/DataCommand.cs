@@ -5,9 +5,9 @@ using NeuralPlugin.Samples;
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
-/// A whole training on a folder of IDX files, timed as the digits scene times it: the clock runs while batches are dealt,
-/// uploaded and learned, from the second step on; the first one compiles the shaders and counts as start-up. As the peer does,
-/// it drops the last, smaller batch: a step right before the test that is noisier than the others costs a percent of accuracy.
+/// A complete training on a folder of IDX files, timed as in the digits scene: the clock runs while batches are dealt,
+/// uploaded and learned, from the second step on; the first one compiles the shaders and counts as start-up. Like the peer,
+/// it drops the last, smaller batch: a noisier step right before the test costs a percent of accuracy.
 /// </summary>
 internal sealed class DataCommand : Command
 {

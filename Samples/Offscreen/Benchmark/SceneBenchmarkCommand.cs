@@ -5,10 +5,10 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Samples/run benchmark: what the frames of every scene take, without training and with it.</summary>
+/// <summary>Samples/run benchmark: the frame times of every scene, without training and with it.</summary>
 internal sealed class SceneBenchmarkCommand : Command
 {
-    /// <summary>Frames before those that count: shaders are compiled in them.</summary>
+    /// <summary>Frames before the measured ones: they compile shaders.</summary>
     private const int Settling = 60;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };

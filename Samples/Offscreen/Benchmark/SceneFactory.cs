@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>The scenes as the benchmark runs them: each with the options that its command has when nothing is said.</summary>
+/// <summary>The scenes as the benchmark runs them: each with its command's default options.</summary>
 internal static class SceneFactory
 {
     public static IReadOnlyList<(string Name, Func<IScene> Create, TrainingBudget Budget)> All { get; } =

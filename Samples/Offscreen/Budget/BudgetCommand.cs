@@ -6,7 +6,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Samples/run budget: what training costs a game's frames, without it and with budgets of 1, 2 and 4 milliseconds.</summary>
+/// <summary>Samples/run budget: the cost of training in a game's frames, without it and with budgets of 1, 2 and 4 milliseconds.</summary>
 internal sealed class BudgetCommand : Command
 {
     private static readonly double?[] Budgets = [null, 1, 2, 4];

@@ -2,15 +2,15 @@ using System.Diagnostics;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A game's loop: sixty frames a second, each drawn, finished, and waited out.</summary>
+/// <summary>A game's loop: sixty frames per second, each drawn, finished, and waited for.</summary>
 internal static class BudgetLoop
 {
-    /// <summary>Frames before those that count: kernels are compiled in them, and the budget's control finds out what they cost.</summary>
+    /// <summary>Frames before the measured ones: they compile kernels, and let the budget's control learn the costs.</summary>
     public const int Settling = 60;
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1) / 60;
 
-    /// <summary>A thread that sleeps wakes up to so much late.</summary>
+    /// <summary>The most by which a sleeping thread wakes up late.</summary>
     private static readonly TimeSpan Awake = TimeSpan.FromMilliseconds(1.5);
 
     public static BudgetRun Run(ImageData data, double? budget, int frames, int seed, string device, bool inline, CancellationToken cancellation)

@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A game with nothing to learn from its own world: discs that fly about, and digits that are learned beside it.</summary>
+/// <summary>A game whose world has nothing to learn: discs fly about while digits are learned alongside.</summary>
 internal sealed class BudgetScene(ImageData data) : IScene
 {
     private const int DiscCount = 800;

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>How often each class was taken for each.</summary>
+/// <summary>How often each class was predicted as each.</summary>
 internal sealed class ConfusionMatrix(int classes)
 {
     private readonly int[,] counts = new int[classes, classes];
@@ -11,7 +11,7 @@ internal sealed class ConfusionMatrix(int classes)
 
     public int Correct { get; private set; }
 
-    /// <summary>The part of all that was recognized, 0 to 1.</summary>
+    /// <summary>The share of all images that was recognized, 0 to 1.</summary>
     public double Accuracy => Total == 0 ? 0 : (double)Correct / Total;
 
     /// <summary>The largest count in the matrix.</summary>
@@ -26,7 +26,7 @@ internal sealed class ConfusionMatrix(int classes)
         if (truth == prediction) Correct++;
     }
 
-    /// <summary>The part of a class's images that was recognized, or null where the class has none.</summary>
+    /// <summary>The share of a class's images that was recognized, or null if the class has none.</summary>
     public double? Recall(int truth)
     {
         var all = 0;

@@ -9,9 +9,9 @@ internal enum OptimizerKind
 }
 
 /// <summary>
-/// What the digits scene can be told. No default was chosen by looking at the test digits: Adam and its learning rate are those
-/// of Kingma and Ba (2015), and on a fifth of the training digits, held out, 18 epochs in batches of 64 reach 95.4 % (mean of
-/// three seeds), within half a percent of what 30 epochs reach.
+/// The options of the digits scene. No default was chosen by looking at the test digits: Adam and its learning rate are those
+/// of Kingma and Ba (2015), and on a held-out fifth of the training digits, 18 epochs in batches of 64 reach 95.4 % (mean of
+/// three seeds), within half a percent of the result of 30 epochs.
 /// </summary>
 internal sealed record DigitsOptions
 {
@@ -24,7 +24,7 @@ internal sealed record DigitsOptions
 
     public int BatchSize { get; init; } = 64;
 
-    /// <summary>Leaves out the last batch of an epoch where it would be smaller than the others.</summary>
+    /// <summary>Skips the last batch of an epoch if it is smaller than the others.</summary>
     public bool DropLast { get; init; }
 
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.Adam;
@@ -36,7 +36,7 @@ internal sealed record DigitsOptions
 
     public int Seed { get; init; } = 1;
 
-    /// <summary>What it trains on: a value of <see cref="DeviceOption"/>.</summary>
+    /// <summary>The device to train on: a value of <see cref="DeviceOption"/>.</summary>
     public string Device { get; init; } = DeviceOption.OpenGL;
 
     public string OutFolder { get; init; } = Path.Combine("out", "digits");

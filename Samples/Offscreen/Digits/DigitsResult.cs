@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>All that a run has learned: what the report tells and the picture shows. Predictions are the classes given to the test images, in their order.</summary>
+/// <summary>All results of a run, for the report and the picture. Predictions are the classes predicted for the test images, in their order.</summary>
 internal sealed record DigitsResult(
     DigitsOptions Options,
     ImageData Data,

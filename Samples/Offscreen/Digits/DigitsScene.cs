@@ -6,7 +6,7 @@ namespace NeuralPlugin.Samples;
 internal sealed class DigitsScene(DigitsOptions options, IAnsiConsole console)
 {
     /// <exception cref="UserErrorException">The data or the output folder is not usable.</exception>
-    /// <exception cref="DeviceNotSupportedException">There is no device to train on.</exception>
+    /// <exception cref="DeviceNotSupportedException">No device can train.</exception>
     public void Run(CancellationToken cancellation)
     {
         var clock = new PhaseClock();

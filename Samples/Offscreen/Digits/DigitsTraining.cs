@@ -3,12 +3,12 @@ using static System.FormattableString;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// The training loop: every epoch deals the training images in a new order, in batches, the last of which is smaller and is
-/// learned like the others, unless it is dropped; then it counts the test images that are recognized, for the curve only.
+/// The training loop: every epoch deals the training images in a new order, in batches; the last one is smaller and is
+/// learned like the others, unless it is dropped. Then it counts the recognized test images, for the curve only.
 /// </summary>
 internal sealed class DigitsTraining
 {
-    // Apart from the stream that the weights are drawn from, so that both may have the same seed.
+    // Separate from the stream that the weights are drawn from, so that both may have the same seed.
     private const ulong ShuffleStream = 1;
 
     private readonly Classifier classifier;
@@ -30,7 +30,7 @@ internal sealed class DigitsTraining
 
     public int Steps => options.Epochs * training.Count;
 
-    /// <summary>Steps that the clock counted as training: all but the first, which belongs to the start-up.</summary>
+    /// <summary>Steps that the clock counted as training: all except the first, which belongs to the start-up.</summary>
     public int TimedSteps => Steps - 1;
 
     /// <exception cref="UserErrorException">The loss is no longer a number: the learning rate is too high.</exception>

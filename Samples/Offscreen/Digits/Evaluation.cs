@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>Classifies the test images, and remembers what came out the last time.</summary>
+/// <summary>Classifies the test images, and keeps the last predictions.</summary>
 internal sealed class Evaluation
 {
     private const int BatchSize = 256;
@@ -21,10 +21,10 @@ internal sealed class Evaluation
 
     public ConfusionMatrix Confusion { get; private set; }
 
-    /// <summary>The class given to each test image, in their order.</summary>
+    /// <summary>The class predicted for each test image, in their order.</summary>
     public IReadOnlyList<int> Predictions => predictions;
 
-    /// <summary>Classifies one batch and forgets it, so that its shaders are ready.</summary>
+    /// <summary>Classifies one batch and discards the result, so that its shaders are ready.</summary>
     public void WarmUp() => Predict(batch: 0);
 
     public void Run()

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>Is told how the training goes, on the training's thread.</summary>
+/// <summary>Receives the training's progress, on the training's thread.</summary>
 internal interface ITrainingObserver
 {
     /// <param name="epoch">The epoch that the step belongs to, from 1.</param>

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>The option that names an optimizer, in any case; null where it was not given.</summary>
+/// <summary>The option that names an optimizer, case-insensitive; null if not given.</summary>
 internal static class OptimizerOption
 {
     public static Option<OptimizerKind?> Create(string description) => new("--optimizer")

@@ -13,8 +13,8 @@ internal enum Phase
 }
 
 /// <summary>
-/// Splits the program's time into phases: one is always running, and together they are the time since the clock was made.
-/// (The process's own start is no measure: Samples/run becomes the program after building it.)
+/// Splits the program's time into phases: one is always running, and together they are the time since the clock was created.
+/// (The process's own start is unsuitable: Samples/run becomes the program after building it.)
 /// </summary>
 internal sealed class PhaseClock
 {
@@ -34,6 +34,6 @@ internal sealed class PhaseClock
         (running, since) = (phase, now);
     }
 
-    /// <summary>Brings the running phase's time up to now.</summary>
+    /// <summary>Updates the running phase's time.</summary>
     public void Read() => Enter(running);
 }

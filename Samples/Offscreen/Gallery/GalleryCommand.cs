@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Samples/run gallery: makes the pictures of the documentation anew, each by the command that a reader would give.</summary>
+/// <summary>Samples/run gallery: recreates the pictures of the documentation, each by the command that a reader would run.</summary>
 internal sealed class GalleryCommand : Command
 {
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for the pictures [default: out/gallery; the documentation's is Documentation~/images]");
@@ -30,7 +30,7 @@ internal sealed class GalleryCommand : Command
         });
     }
 
-    /// <summary>What is drawn, by which command, and which of the files that it writes is the picture.</summary>
+    /// <summary>The pictures, the command that draws each, and which of its files is the picture.</summary>
     private static IReadOnlyList<(string Name, string[] Arguments, string File)> Pictures { get; } =
     [
         ("digits", ["digits"], "digits.png"),

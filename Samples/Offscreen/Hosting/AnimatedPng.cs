@@ -4,8 +4,8 @@ using SkiaSharp;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Writes an animated PNG: Skia compresses the frames, and their data is wrapped in the chunks of an animation. After the first
-/// a frame holds only the rectangle that changed. A viewer that knows no animations shows the first frame. Source: PNG, third
+/// Writes an animated PNG: Skia compresses the frames, and their data is wrapped in the chunks of an animation. Each frame after the first
+/// holds only the rectangle that changed. A viewer without animation support shows the first frame. Source: PNG, third
 /// edition (W3C, 2025), section 11.3.6.
 /// </summary>
 internal sealed unsafe class AnimatedPng(TimeSpan delay, TimeSpan lastDelay)
@@ -16,7 +16,7 @@ internal sealed unsafe class AnimatedPng(TimeSpan delay, TimeSpan lastDelay)
 
     public int Frames => frames.Count;
 
-    /// <summary>Takes the bitmap over; all have the same size.</summary>
+    /// <summary>Takes ownership of the bitmap; all have the same size.</summary>
     public void Add(SKBitmap bitmap)
     {
         var area = previous is null ? new SKRectI(0, 0, bitmap.Width, bitmap.Height) : Changed(previous, bitmap);
@@ -31,7 +31,7 @@ internal sealed unsafe class AnimatedPng(TimeSpan delay, TimeSpan lastDelay)
         previous = bitmap;
     }
 
-    /// <summary>The file; frees the frames that were kept.</summary>
+    /// <summary>Returns the file; frees the frames.</summary>
     public byte[] Finish()
     {
         previous?.Dispose();
@@ -58,7 +58,7 @@ internal sealed unsafe class AnimatedPng(TimeSpan delay, TimeSpan lastDelay)
 
     private static byte[] Control(int sequence, SKRectI area, TimeSpan delay)
     {
-        const byte Keep = 0;    // the frame stays under the next one, and its pixels replace those that were there
+        const byte Keep = 0;    // the frame stays under the next one, whose pixels replace the existing ones
         return
         [
             .. BigEndian(sequence), .. BigEndian(area.Width), .. BigEndian(area.Height), .. BigEndian(area.Left), .. BigEndian(area.Top),

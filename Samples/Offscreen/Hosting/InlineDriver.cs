@@ -1,11 +1,11 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>The software driver, its dispatches inside their calls, in place of the same driver with worker threads.</summary>
+/// <summary>The software driver with its dispatches inside their calls, in place of the same driver with worker threads.</summary>
 internal static class InlineDriver
 {
     /// <summary>
-    /// A device, now current, of the driver that another device has, with <see cref="HeadlessPlatform.SoftwareInline"/>; null where that is
-    /// another driver, and so where there is a GPU.
+    /// Creates a device with the same driver as another device, using <see cref="HeadlessPlatform.SoftwareInline"/>, and makes it current; null if that
+    /// is another driver, as with a GPU.
     /// </summary>
     public static NeuralDevice? TryCreate(NeuralDevice device)
     {

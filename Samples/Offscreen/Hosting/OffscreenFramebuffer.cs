@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What a scene draws into where there is no window.</summary>
+/// <summary>The framebuffer that a scene draws into when there is no window.</summary>
 internal sealed unsafe class OffscreenFramebuffer : IDisposable
 {
     private readonly GL gl;
@@ -30,7 +30,7 @@ internal sealed unsafe class OffscreenFramebuffer : IDisposable
         gl.Viewport(0, 0, Screen.Width, Screen.Height);
     }
 
-    /// <summary>What was drawn, the first row at the top.</summary>
+    /// <summary>The picture, the first row at the top.</summary>
     public SKBitmap Read()
     {
         Bind();

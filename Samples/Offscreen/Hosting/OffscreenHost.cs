@@ -5,8 +5,8 @@ using static System.FormattableString;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Runs scenes without a window: in a context made through EGL, to which the scene's device is attached as it is to a game's.
-/// Frames follow each other as fast as they can; the world moves by a sixtieth of a second in each.
+/// Runs scenes without a window: in a context created through EGL, to which the scene's device is attached as to a game's.
+/// Frames follow each other as fast as they can; each advances the world by a sixtieth of a second.
 /// </summary>
 internal sealed class OffscreenHost(IAnsiConsole console, CancellationToken cancellation) : ISceneHost
 {
@@ -45,7 +45,7 @@ internal sealed class OffscreenHost(IAnsiConsole console, CancellationToken canc
         if (file is not null) Output.WriteLine(Invariant($"{animation.Frames} pictures beside {file.Path}"));
     }
 
-    /// <summary>Three quarters of the width and height, to keep the animation small; frees the original.</summary>
+    /// <summary>Scales to three quarters of the width and height, to keep the animation small; frees the original.</summary>
     private static SKBitmap Smaller(SKBitmap picture)
     {
         var info = picture.Info.WithSize(picture.Width * 3 / 4, picture.Height * 3 / 4);

@@ -11,15 +11,15 @@ internal sealed class ScenePlayer : IDisposable
     private readonly GL gl;
     private readonly OffscreenFramebuffer framebuffer;
 
-    /// <param name="scene">What it plays.</param>
-    /// <param name="options">How long, and what is trained.</param>
-    /// <param name="inline">Where the driver is a software driver: whether its dispatches run inside their calls, not on its worker threads.</param>
-    /// <exception cref="DeviceNotSupportedException">There is no device that runs the shaders.</exception>
+    /// <param name="scene">The scene.</param>
+    /// <param name="options">How long to run, and how much to train.</param>
+    /// <param name="inline">For a software driver: whether its dispatches run inside their calls, not on its worker threads.</param>
+    /// <exception cref="DeviceNotSupportedException">No device can run the shaders.</exception>
     public ScenePlayer(IScene scene, SceneOptions options, bool inline = false)
     {
         this.scene = scene;
 
-        // Only its context is wanted, to draw in: the scene's device is attached to it, and keeps the host's state like a game's, or is the processor.
+        // Only its context is needed, for drawing: the scene's device is attached to it, and preserves the host's state as in a game, or is the processor.
         owner = NeuralDevice.CreateHeadless();
         if (inline && InlineDriver.TryCreate(owner) is { } other)
         {
@@ -34,7 +34,7 @@ internal sealed class ScenePlayer : IDisposable
 
     public SceneContext Context { get; }
 
-    /// <summary>Once, before the first frame.</summary>
+    /// <summary>Call it once, before the first frame.</summary>
     public void Load() => scene.Load(Context);
 
     public void RunFrame()
@@ -43,7 +43,7 @@ internal sealed class ScenePlayer : IDisposable
         scene.Update();
         framebuffer.Bind();
         scene.Render();
-        gl.Finish();   // what showing the frame does in a window
+        gl.Finish();   // as showing the frame does in a window
         Context.EndFrame();
     }
 

@@ -9,7 +9,7 @@ namespace NeuralPlugin.Samples;
 /// <summary>Samples/run soak: everything at once for ten minutes, looking for memory that grows and for OpenGL errors.</summary>
 internal sealed class SoakCommand : Command
 {
-    /// <summary>What the process may grow by after the first part, in which drivers and compilers fill their caches.</summary>
+    /// <summary>The process's allowed growth after the first part, in which drivers and compilers fill their caches.</summary>
     private const double MostGrowth = 1.05;
 
     private const int Reports = 20;
@@ -37,7 +37,7 @@ internal sealed class SoakCommand : Command
             new SceneOptions(null, seed, TrainingBudget.OfMilliseconds(2), OutFolder: null, Every: null) { Device = device });
         player.Load();
         var context = player.Context;
-        context.Device.Validation = true;   // an error that a call of ours makes, or finds, is thrown by it
+        context.Device.Validation = true;   // a call of ours that causes or finds an error throws it
         output.WriteLine(Invariant($"soak: {minutes} minutes on {context.Device.Renderer}; errors of OpenGL are looked for around every call"));
         output.WriteLine("minutes   frames   managed MiB   process MiB");
         var start = Stopwatch.GetTimestamp();

@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Everything that a game may do in a frame, for as long as one likes: training within a time, predictions asked for and taken, samples that
-/// come and go, creatures that learn, and now and then a classifier that is made, used and dropped, disposed or not.
+/// Everything that a game may do in a frame, for any length of time: training within a time, predictions requested and received, samples that
+/// come and go, creatures that learn, and now and then a classifier that is created, used and dropped, disposed or not.
 /// </summary>
 internal sealed class SoakScene(ImageData data) : IScene
 {

@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Samples/run verify: whether every kernel computes on this machine's driver what it should.</summary>
+/// <summary>Samples/run verify: checks that every kernel computes correctly on this machine's driver.</summary>
 internal sealed class VerifyCommand : Command
 {
     private readonly Option<string> device = DeviceOption.Create();

@@ -2,7 +2,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What a population of agents takes of a frame, over the last frames.</summary>
+/// <summary>The cost of a population of agents per frame, over the last frames.</summary>
 internal sealed class AgentTimes(int window)
 {
     private readonly double[] processor = new double[window];
@@ -10,10 +10,10 @@ internal sealed class AgentTimes(int window)
     private readonly long[] bytes = new long[window];
     private int added;
 
-    /// <summary>The processor's time of Update, median: scripts, decisions, training, and a software driver's work.</summary>
+    /// <summary>The processor time of Update, median: scripts, decisions, training, and a software driver's work.</summary>
     public double ProcessorMilliseconds => Quantile(processor, 0.5);
 
-    /// <summary>The GPU's time of the questions and the training, median.</summary>
+    /// <summary>The GPU time of the decisions and the training, median.</summary>
     public double GpuMilliseconds => Quantile(gpu, 0.5);
 
     /// <summary>Managed bytes that Update allocates in a frame, mean.</summary>

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>The agent script of a creature: sees, moves, and is rewarded for what became of it.</summary>
+/// <summary>The agent script of a creature: sees, moves, and is rewarded for the outcome.</summary>
 internal sealed class ArenaCreature(ArenaWorld world, int number) : Agent
 {
     private readonly float[] seen = new float[ArenaWorld.Observations];
@@ -13,7 +13,7 @@ internal sealed class ArenaCreature(ArenaWorld world, int number) : Agent
 
     public override void OnActionReceived(int action) => world.Move(number, action);
 
-    /// <summary>After the world has moved.</summary>
+    /// <summary>Call it after the world has moved.</summary>
     public void TakeOutcome()
     {
         if (world.Rewards[number] != 0) AddReward(world.Rewards[number]);

@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Hundreds of creatures with a brain each, which learn to eat and not to be eaten.</summary>
+/// <summary>Hundreds of creatures, each with its own brain, which learn to eat and not to be eaten.</summary>
 internal sealed class ArenaScene(int creatureCount) : IScene
 {
     private const float Scale = 14;

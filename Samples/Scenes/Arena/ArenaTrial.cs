@@ -3,17 +3,17 @@ using System.Diagnostics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Three equal worlds: in one the creatures learn, a brain each, from nothing but reward; in one they move at random, which is the
-/// floor; in one by a hand-written policy, which is the ceiling.
+/// Three equal worlds: in one the creatures learn, each with its own brain, from reward alone; in one they move at random, which is the
+/// floor; in one they follow a hand-written policy, which is the ceiling.
 /// </summary>
 internal sealed class ArenaTrial : IDisposable
 {
     public const int Hidden = 32;
 
-    /// <summary>As it is shown.</summary>
+    /// <summary>The number of creatures shown.</summary>
     public const int Creatures = 300;
 
-    /// <summary>Frames that the means are of.</summary>
+    /// <summary>The number of frames that the means cover.</summary>
     public const int Window = 300;
 
     private const ulong WorldStream = 1;
@@ -23,12 +23,12 @@ internal sealed class ArenaTrial : IDisposable
     private readonly ArenaCreature[] creatures;
     private readonly SeededRandom random;
     private readonly float[] seen = new float[ArenaWorld.Observations];
-    private readonly int[] scripted;   // decided by all before one moves, as those that learn decide
+    private readonly int[] scripted;   // decided for all before any moves, as the learning creatures decide
 
-    /// <param name="device">Where the brains live.</param>
-    /// <param name="creatureCount">Creatures of each world.</param>
+    /// <param name="device">The device of the brains.</param>
+    /// <param name="creatureCount">Creatures per world.</param>
     /// <param name="seed">Draws worlds, weights and actions.</param>
-    /// <param name="budget">How much they learn in a frame.</param>
+    /// <param name="budget">How much they learn per frame.</param>
     public ArenaTrial(NeuralDevice device, int creatureCount, int seed, TrainingBudget budget)
     {
         (Learning, Random, Script) = (World(), World(), World());
@@ -63,19 +63,19 @@ internal sealed class ArenaTrial : IDisposable
     /// <summary>Frames so far.</summary>
     public int Frames { get; private set; }
 
-    /// <summary>Reward of a creature in a hundred frames, over the last ones; of those that learn.</summary>
+    /// <summary>Reward per creature and hundred frames, over the last frames; for the learning creatures.</summary>
     public MovingMean Learned { get; } = new(Window);
 
-    /// <summary>The same, of those that move at random.</summary>
+    /// <summary>The same for those that move at random.</summary>
     public MovingMean Floor { get; } = new(Window);
 
-    /// <summary>The same, of those that follow the hand-written policy.</summary>
+    /// <summary>The same for those that follow the hand-written policy.</summary>
     public MovingMean Ceiling { get; } = new(Window);
 
-    /// <summary>What those that learn take of a frame, over the last ones.</summary>
+    /// <summary>The cost of the learning creatures per frame, over the last frames.</summary>
     public AgentTimes Times { get; } = new(Window);
 
-    /// <summary>The part of the way from the floor to the ceiling that learning has come, over the last frames.</summary>
+    /// <summary>The share of the gap from floor to ceiling that learning has closed, over the last frames.</summary>
     public double GapClosed => (Learned.Value - Floor.Value) / (Ceiling.Value - Floor.Value);
 
     /// <summary>One frame of all three worlds.</summary>

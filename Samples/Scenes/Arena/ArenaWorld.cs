@@ -1,9 +1,9 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Creatures that eat and are eaten, on a plane that goes on at the opposite edge. A creature sees how near food and hunters
-/// are in each of eight directions, and moves one step up, right, down or left. Food that is eaten grows elsewhere; a creature
-/// that is eaten is put elsewhere; a hunter goes for the nearest creature, is slower than one, and rests after a meal.
+/// Creatures that eat and are eaten, on a plane whose edges wrap around. A creature sees how near food and hunters
+/// are in each of eight directions, and moves one step up, right, down or left. Eaten food regrows elsewhere; an eaten creature
+/// is placed elsewhere; a hunter chases the nearest creature, is slower than it, and rests after a meal.
 /// </summary>
 internal sealed class ArenaWorld
 {
@@ -52,19 +52,19 @@ internal sealed class ArenaWorld
 
     public ReadOnlySpan<Position> Hunters => hunters;
 
-    /// <summary>Where each hunter goes, in radians from the right, downwards.</summary>
+    /// <summary>The heading of each hunter, in radians clockwise from the right.</summary>
     public ReadOnlySpan<float> Headings => headings;
 
-    /// <summary>[creatures]: what each got in the last frame.</summary>
+    /// <summary>[creatures]: the reward of each in the last frame.</summary>
     public float[] Rewards { get; }
 
-    /// <summary>[creatures]: which were eaten in the last frame, and stand elsewhere now.</summary>
+    /// <summary>[creatures]: which were eaten in the last frame, and are elsewhere now.</summary>
     public bool[] Eaten { get; }
 
-    /// <summary>[creatures]: where each went last.</summary>
+    /// <summary>[creatures]: the last move of each.</summary>
     public int[] Moves { get; }
 
-    /// <summary>What one creature sees: how near food is in eight directions, then how near hunters are; 0 (none) to 1 (here).</summary>
+    /// <summary>A creature's observation: how near food is in eight directions, then how near hunters are; 0 (none) to 1 (here).</summary>
     public void Observe(int creature, Span<float> observations)
     {
         observations.Clear();
@@ -74,8 +74,9 @@ internal sealed class ArenaWorld
     }
 
     /// <summary>
-    /// A creature goes one step, 0 up, 1 right, 2 down, 3 left, and eats what it comes to. Both happen at once, so that what it observes for its next step is what it
-    /// sees from there. With a frame from observation to action, a creature that only moved later would run after meals that it has had: the hand-written policy comes 72 % as far so.
+    /// Moves a creature one step, 0 up, 1 right, 2 down, 3 left; it eats what it reaches. Both happen at once, so that its next observation is
+    /// made from there. With a frame between observation and action, a creature that moved later would chase food already eaten: the hand-written
+    /// policy then gets only 72 % as far.
     /// </summary>
     public void Move(int creature, int action)
     {
@@ -84,7 +85,7 @@ internal sealed class ArenaWorld
         Eat(creature);
     }
 
-    /// <summary>The end of a frame, in which all have moved: the hunters come, and the rewards are known.</summary>
+    /// <summary>Ends a frame in which all have moved: the hunters move, and the rewards are known.</summary>
     public void Step()
     {
         Array.Clear(Eaten);
@@ -93,7 +94,7 @@ internal sealed class ArenaWorld
         Array.Clear(earned);
     }
 
-    /// <summary>The hand-written policy: away from a hunter that is near, else to the nearest food in sight.</summary>
+    /// <summary>The hand-written policy: away from a nearby hunter, else to the nearest food in sight.</summary>
     public static int Script(ReadOnlySpan<float> observations)
     {
         const float TooNear = 0.72f;
@@ -112,7 +113,7 @@ internal sealed class ArenaWorld
         _ => Position.Wrapped(from.X - Speed, from.Y),
     };
 
-    // Direction 0 is the eighth right and a little down; they go on clockwise.
+    // Direction 0 is the eighth to the right and slightly down; the others follow clockwise.
     private static int ActionTo(int direction) => (direction % Directions) switch
     {
         0 or 7 => 1,
@@ -201,7 +202,7 @@ internal sealed class ArenaWorld
 
     private Position Anywhere() => new(random.NextSingle() * Width, random.NextSingle() * Height);
 
-    /// <summary>A place; the shortest way to another may lead over an edge.</summary>
+    /// <summary>A position; the shortest way to another may cross an edge.</summary>
     internal readonly record struct Position(float X, float Y)
     {
         public static Position Wrapped(float x, float y) => new(Wrap(x, Width), Wrap(y, Height));

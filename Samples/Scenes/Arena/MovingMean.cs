@@ -6,7 +6,7 @@ internal sealed class MovingMean(int window)
     private readonly double[] values = new double[window];
     private int added;
 
-    /// <summary>Zero before the first.</summary>
+    /// <summary>Zero before the first value.</summary>
     public double Value { get; private set; }
 
     public void Add(double value)

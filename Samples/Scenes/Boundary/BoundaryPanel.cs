@@ -31,11 +31,11 @@ internal sealed class BoundaryPanel : IDisposable
     private readonly History linearLoss;
     private readonly History layeredLoss;
 
-    /// <param name="context">Where to learn and draw.</param>
+    /// <param name="context">The scene's context.</param>
     /// <param name="training">Trains both classifiers.</param>
     /// <param name="rule">The points to learn.</param>
     /// <param name="hidden">Hidden units.</param>
-    /// <param name="framesPerAnswer">Frames from one call of <see cref="Ask"/> to the next.</param>
+    /// <param name="framesPerAnswer">Frames between calls of <see cref="Ask"/>.</param>
     /// <param name="place">Where to draw.</param>
     public BoundaryPanel(
         SceneContext context, SceneTraining training, PlaneRule rule, int hidden, int framesPerAnswer, SKRect place)

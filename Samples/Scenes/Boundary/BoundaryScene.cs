@@ -3,8 +3,8 @@ using SkiaSharp;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// The limits of linear models: a linear classifier and one with a hidden layer learn the same points, and the plane has the
-/// color of what each makes of it.
+/// The limits of linear models: a linear classifier and one with a hidden layer learn the same points, and the plane is
+/// colored by the predictions of each.
 /// </summary>
 internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) : IScene
 {
@@ -39,7 +39,7 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
         training!.Tick();
         foreach (var panel in panels) panel.RecordLosses();
 
-        // One panel a frame: what is on the screen is at most as many frames old as there are panels.
+        // One panel per frame: the picture is at most as many frames old as there are panels.
         panels[context!.Frame % panels.Count].Ask();
     }
 

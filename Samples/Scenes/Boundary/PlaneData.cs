@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>Which of two classes a point of the plane belongs to; each is harder for a line to tell than the one before.</summary>
+/// <summary>Which of two classes a point of the plane belongs to; each rule is harder for a line to separate than the one before.</summary>
 internal enum PlaneRule
 {
     Sum,
@@ -65,7 +65,7 @@ internal sealed class PlaneData
         }
     }
 
-    // Evenly over the area: the radius is a root.
+    // Uniform over the area, so the radius is a square root.
     private static (float X1, float X2) DrawRing(SeededRandom random, float inner, float outer)
     {
         var radius = MathF.Sqrt(inner * inner + random.NextSingle() * (outer * outer - inner * inner));

@@ -1,9 +1,9 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>A classifier that learns a plane, what it makes of the whole plane now, and how it does on points it never learns.</summary>
+/// <summary>A classifier that learns a plane, its current predictions for the entire plane, and its accuracy on points it never learns.</summary>
 internal sealed class PlaneLearner : IDisposable
 {
-    /// <summary>Points of the plane in a row that are asked for: each is a pixel of the picture.</summary>
+    /// <summary>Queried points per row of the plane: each is a pixel of the picture.</summary>
     public const int GridSize = 48;
 
     private const int BatchSize = 64;
@@ -17,11 +17,11 @@ internal sealed class PlaneLearner : IDisposable
     private readonly uint[] pixels = new uint[GridPoints];
     private readonly PixelTexture texture;
 
-    /// <param name="context">Where to learn.</param>
+    /// <param name="context">The scene's context.</param>
     /// <param name="training">Trains it, and its siblings.</param>
-    /// <param name="classifier">What learns; it is disposed with this.</param>
-    /// <param name="samples">What it learns.</param>
-    /// <param name="test">What it is tested on.</param>
+    /// <param name="classifier">The classifier; it is disposed with this.</param>
+    /// <param name="samples">The training samples.</param>
+    /// <param name="test">The test samples.</param>
     public PlaneLearner(SceneContext context, SceneTraining training, Classifier classifier, TrainingSet samples, PlaneData test)
     {
         (this.classifier, this.test) = (classifier, test);
@@ -31,16 +31,16 @@ internal sealed class PlaneLearner : IDisposable
         texture = new PixelTexture(context.Gl, GridSize, GridSize, smooth: true);
     }
 
-    /// <summary>Mean cross-entropy of the last steps whose results have come; NaN before the first.</summary>
+    /// <summary>Mean cross-entropy of the last steps whose results have arrived; NaN before the first.</summary>
     public float Loss => trainer.Progress.Loss;
 
-    /// <summary>The part of the test points that it gets right, when it was asked last.</summary>
+    /// <summary>The share of the test points that it last predicted correctly.</summary>
     public float Accuracy { get; private set; }
 
-    /// <summary>The plane, colored by the probability of class 1, when it was asked last.</summary>
+    /// <summary>The plane, colored by the last predicted probability of class 1.</summary>
     public PixelTexture Plane => texture;
 
-    /// <summary>Asks for the whole plane and for the test points, at once.</summary>
+    /// <summary>Requests predictions for the entire plane and the test points at once.</summary>
     public void Ask()
     {
         classifier.Predict(asked, probabilities);
@@ -62,7 +62,7 @@ internal sealed class PlaneLearner : IDisposable
         texture.Dispose();
     }
 
-    // The middles of the pixels, the first row at the top, where x2 is greatest.
+    // The centers of the pixels; the first row is at the top, where x2 is greatest.
     private static IEnumerable<float> Grid()
     {
         for (var row = 0; row < GridSize; row++)
@@ -75,7 +75,7 @@ internal sealed class PlaneLearner : IDisposable
         }
     }
 
-    // Paler than the points, which stand on it.
+    // Paler than the points drawn on top of it.
     private static uint ColorOf(float probability)
     {
         var color = DivergingColors.At(0.62f * (2 * probability - 1));

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Deals an image set out in batches, into buffers that are used again and again. Every image is dealt once a round; the
-/// last batch is as large as what is left, or dropped.
+/// Deals an image set out in batches, into buffers that are reused. Every image is dealt once per round; the
+/// last batch has the remaining images, or is dropped.
 /// </summary>
 internal sealed class Batches
 {
@@ -27,7 +27,7 @@ internal sealed class Batches
         Count = (dropLast ? set.Count : set.Count + capacity - 1) / capacity;
     }
 
-    /// <summary>Batches a round.</summary>
+    /// <summary>Batches per round.</summary>
     public int Count { get; }
 
     /// <summary>Images in the batch dealt last.</summary>
@@ -63,7 +63,7 @@ internal sealed class Batches
         return features.AsSpan(0, Pixels.Length);
     }
 
-    // By whole vectors: one pixel at a time takes five times as long, which shows beside a step of less than a millisecond.
+    // By full vectors: one pixel at a time takes five times as long, which is noticeable next to a step of less than a millisecond.
     private static void ToBrightness(ReadOnlySpan<byte> pixels, Span<float> brightness)
     {
         var i = 0;

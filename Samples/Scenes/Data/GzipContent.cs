@@ -3,9 +3,9 @@ using System.IO.Compression;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// What a gzip file holds: one member or several, whose contents follow one another, and zeros after the last one, with which some tools fill a block
-/// (RFC 1952, 2.2; gzip's own manual on tapes). <see cref="GZipStream"/> compares each member's checksum and length, if they are there, but lets
-/// pass a file whose last bytes are missing, and one with something else after its end.
+/// The content of a gzip file: one member or several, whose contents are concatenated, followed by zeros, with which some tools fill a block
+/// (RFC 1952, 2.2; gzip's own manual on tapes). <see cref="GZipStream"/> compares each member's checksum and length, if present, but accepts
+/// a file whose last bytes are missing, and one with anything else after its end.
 /// </summary>
 internal sealed class GzipContent : Stream
 {
@@ -32,7 +32,7 @@ internal sealed class GzipContent : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="InvalidDataException">The compressed data is damaged, or the file is not whole.</exception>
+    /// <exception cref="InvalidDataException">The compressed data is damaged, or the file is incomplete.</exception>
     public override int Read(Span<byte> buffer)
     {
         var read = content.Read(buffer);
@@ -57,16 +57,16 @@ internal sealed class GzipContent : Stream
     }
 
     /// <summary>
-    /// The file's bytes, so handed out that it shows where the decompression stops. It stops at the first byte after a member that does not begin
-    /// another one. So all up to the last byte that is not zero comes in pieces, the rest byte by byte, and at its end one byte more, which is the end of
-    /// no member: no content that fits into memory has a length whose last byte is that.
+    /// The file's bytes, delivered so that it shows where the decompression stops. It stops at the first byte after a member that does not begin
+    /// another one. So everything up to the last nonzero byte comes in pieces, the rest byte by byte, followed by one extra byte that cannot end
+    /// a member: no content that fits into memory has a length whose last byte is that.
     /// </summary>
     private sealed class GzipBytes : Stream
     {
         private const byte EndOfNoMember = 0xFF;
 
         private readonly Stream file;
-        private readonly long lastUsed;   // where the last byte is that is not zero
+        private readonly long lastUsed;   // the position of the last nonzero byte
         private bool isEndHandedOut;
         private bool wasEndPassed;
 
@@ -77,8 +77,8 @@ internal sealed class GzipContent : Stream
         }
 
         /// <summary>
-        /// Once the decompression has stopped: whether it has used all, and wanted no more. It looks at a byte after each member, so it has used the last
-        /// one that is not zero only if it has asked for one more.
+        /// Once the decompression has stopped: whether it has used everything, and requested no more. It reads a byte after each member, so it has used the
+        /// last nonzero byte only if it has requested one more.
         /// </summary>
         public bool WereEnough => (isEndHandedOut || file.Position > lastUsed + 1) && !wasEndPassed;
 

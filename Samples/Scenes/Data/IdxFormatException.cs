@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>A file is not the IDX file that it should be: everything that can be wrong inside one ends here.</summary>
+/// <summary>A file is not the expected IDX file: every error inside one leads to this exception.</summary>
 internal sealed class IdxFormatException : UserErrorException
 {
     public IdxFormatException(string fileName, string problem)

@@ -5,8 +5,8 @@ namespace NeuralPlugin.Samples;
 
 /// <summary>
 /// Reads IDX files of bytes, gzipped or not (http://yann.lecun.com/exdb/mnist: a big-endian magic number 0x000008DD, DD the
-/// number of dimensions, one 32-bit size a dimension, the bytes). It trusts nothing that a file says about itself: whatever
-/// is wrong is an <see cref="IdxFormatException"/>, and memory is taken for what the file holds, not for what it claims.
+/// number of dimensions, one 32-bit size per dimension, the bytes). It trusts nothing that a file says about itself: any error
+/// is an <see cref="IdxFormatException"/>, and memory is allocated for the file's content, not for what it claims.
 /// </summary>
 internal static class IdxReader
 {
@@ -16,9 +16,9 @@ internal static class IdxReader
     private const int FirstPieceBytes = 65_536;
 
     /// <summary>Reads images, magic number 0x00000803.</summary>
-    /// <param name="stream">Seekable, at its beginning, and nothing after the file in it.</param>
-    /// <param name="fileName">What the exception calls the file.</param>
-    /// <exception cref="IdxFormatException">The content is anything but a whole IDX file of images.</exception>
+    /// <param name="stream">Seekable, at its beginning, with nothing after the file.</param>
+    /// <param name="fileName">The name of the file in the exception.</param>
+    /// <exception cref="IdxFormatException">The content is not a complete IDX file of images.</exception>
     public static IdxImages ReadImages(Stream stream, string fileName) => Read(stream, fileName, content =>
     {
         var sizes = ReadHeader(content, fileName, dimensions: 3, "images");
@@ -56,7 +56,7 @@ internal static class IdxReader
         }
     }
 
-    // By its content, since either may carry the other's name. No IDX file begins like this: its first two bytes are zero.
+    // By its content, because either kind may carry the other's name. No IDX file begins like this: its first two bytes are zero.
     private static bool IsGzip(Stream stream)
     {
         var start = stream.Position;
@@ -96,7 +96,7 @@ internal static class IdxReader
                 $"announces {what}, {expected} bytes, but at most {Array.MaxLength} bytes are accepted"));
         }
 
-        // A plain file's length is known before anything is taken; how much a compressed one holds shows as it unfolds.
+        // A plain file's length is known before anything is allocated; the size of compressed content is known only as it is decompressed.
         if (content.CanSeek) CheckLength(fileName, expected, what, (ulong)(content.Length - content.Position));
         var bytes = new byte[content.CanSeek ? (int)expected : (int)Math.Min(expected, FirstPieceBytes)];
         var read = content.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);

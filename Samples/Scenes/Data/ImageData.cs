@@ -2,10 +2,10 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What a classifier learns from, and what it is tested on and never sees before.</summary>
+/// <summary>The samples that a classifier learns from, and those it is tested on and never learns.</summary>
 internal sealed class ImageData
 {
-    /// <exception cref="UserErrorException">The two sets do not fit together or have a single class.</exception>
+    /// <exception cref="UserErrorException">The two sets do not match, or they have a single class.</exception>
     public ImageData(ImageSet training, ImageSet test, string name)
     {
         var (a, b) = (training.Images, test.Images);

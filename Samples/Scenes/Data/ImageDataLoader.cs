@@ -17,7 +17,7 @@ internal static class ImageDataLoader
     });
 
     /// <summary>The files train-images-idx3-ubyte, train-labels-idx1-ubyte and t10k-… of a folder, as they are or with .gz.</summary>
-    /// <exception cref="UserErrorException">The folder or a file is missing, cannot be read or is not what it should be.</exception>
+    /// <exception cref="UserErrorException">The folder or a file is missing, cannot be read or is not valid.</exception>
     public static ImageData LoadFolder(string folder)
     {
         if (File.Exists(folder)) throw new UserErrorException($"The data folder {folder} is a file; name the folder that it is in.");

@@ -5,7 +5,7 @@ namespace NeuralPlugin.Samples;
 /// <summary>Images and the class of each.</summary>
 internal sealed class ImageSet
 {
-    /// <exception cref="IdxFormatException">There are not as many labels as images.</exception>
+    /// <exception cref="IdxFormatException">The number of labels differs from the number of images.</exception>
     public ImageSet(IdxImages images, byte[] labels, string imagesFileName, string labelsFileName)
     {
         if (labels.Length != images.Count)

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>The command line of the digits as a scene of frames.</summary>
+/// <summary>The command line of the digits scene that runs in frames.</summary>
 internal sealed class DigitsFrameCommand : SceneCommand
 {
     public const int DefaultFrames = 600;

@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Handwritten digits, and what a network that learns others takes them for, frame by frame.</summary>
+/// <summary>Handwritten digits, and the predictions of a network that learns from others, frame by frame.</summary>
 internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float learningRate) : IScene
 {
     private const int Columns = 12;
@@ -82,7 +82,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
         screen?.Dispose();
     }
 
-    /// <summary>Dark strokes on light tiles, twice their size: the data has them light on black.</summary>
+    /// <summary>Dark strokes on light tiles, at twice their size: the data has them light on black.</summary>
     private static uint[] DrawDigits(ImageData data)
     {
         var pixels = new uint[Columns * CellWidth * Rows * CellHeight];

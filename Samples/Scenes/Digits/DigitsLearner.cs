@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>A classifier that learns digits, and how it does on others: all of the test images are asked for in turn.</summary>
+/// <summary>A classifier that learns digits, and its accuracy on others: all test images are predicted in turn.</summary>
 internal sealed class DigitsLearner : IDisposable
 {
     private const int BatchSize = 64;
@@ -18,12 +18,12 @@ internal sealed class DigitsLearner : IDisposable
     private int answered;
     private int right;
 
-    /// <param name="context">Where to learn.</param>
+    /// <param name="context">The scene's context.</param>
     /// <param name="training">Trains it.</param>
-    /// <param name="data">The training images to learn, the test images to be asked for.</param>
+    /// <param name="data">The training images to learn, and the test images to predict.</param>
     /// <param name="hidden">Hidden units.</param>
-    /// <param name="learningRate">Of Adam.</param>
-    /// <param name="shown">The first so many test images are asked for every frame.</param>
+    /// <param name="learningRate">The learning rate of Adam.</param>
+    /// <param name="shown">The number of test images, from the first on, that are predicted every frame.</param>
     public DigitsLearner(SceneContext context, SceneTraining training, ImageData data, int hidden, float learningRate, int shown)
     {
         (this.data, this.shown) = (data, shown);
@@ -37,13 +37,13 @@ internal sealed class DigitsLearner : IDisposable
         for (var i = 0; i < shown; i++) SetAsked(i, i);
     }
 
-    /// <summary>Mean cross-entropy of the last steps whose results have come; NaN before the first.</summary>
+    /// <summary>Mean cross-entropy of the last steps whose results have arrived; NaN before the first.</summary>
     public float Loss => trainer.Progress.Loss;
 
-    /// <summary>The part of the test images that it got right when each was asked for last.</summary>
+    /// <summary>The share of the test images whose last prediction was correct.</summary>
     public float Accuracy => answered == 0 ? 0 : right / (float)answered;
 
-    /// <summary>Asks for the images that are shown, and for some of the others.</summary>
+    /// <summary>Requests predictions for the shown images, and for some of the others.</summary>
     public void Ask()
     {
         for (var i = 0; i < AskedPerFrame; i++) SetAsked(shown + i, (nextAsked + i) % data.Test.Count);
@@ -52,7 +52,7 @@ internal sealed class DigitsLearner : IDisposable
         nextAsked = (nextAsked + AskedPerFrame) % data.Test.Count;
     }
 
-    /// <summary>What a shown image is taken for, and how sure.</summary>
+    /// <summary>The prediction for a shown image, and its probability.</summary>
     public (int Digit, float Probability) PredictionOf(int image)
     {
         var row = probabilities.AsSpan(image * data.Classes, data.Classes);

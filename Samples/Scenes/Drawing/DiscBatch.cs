@@ -4,10 +4,10 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Discs that are drawn in one call, each with a place, a radius, a color and, where it moves, a direction.</summary>
+/// <summary>Discs drawn in one call, each with a position, a radius, a color and, if it moves, a direction.</summary>
 internal sealed unsafe class DiscBatch : IDisposable
 {
-    /// <summary>The direction of a disc that has none: it is drawn without a nose.</summary>
+    /// <summary>The direction of a disc without one: it is drawn without a nose.</summary>
     public const float NoDirection = -100;
 
     private const string VertexShader = """
@@ -79,7 +79,7 @@ internal sealed unsafe class DiscBatch : IDisposable
         gl.BindBuffer(BufferTargetARB.ArrayBuffer, 0);
     }
 
-    /// <summary>The width in pixels of a white edge within the radius, for discs without a nose.</summary>
+    /// <summary>The width in pixels of a white edge inside the radius, for discs without a nose.</summary>
     public float Outline { get; init; }
 
     public int Count { get; private set; }
@@ -93,8 +93,8 @@ internal sealed unsafe class DiscBatch : IDisposable
     /// <param name="x">Pixels from the left.</param>
     /// <param name="y">Pixels from the top.</param>
     /// <param name="radius">In pixels.</param>
-    /// <param name="color">Of the disc.</param>
-    /// <param name="direction">Where its nose points, in radians from the right, downwards.</param>
+    /// <param name="color">The color of the disc.</param>
+    /// <param name="direction">The direction of its nose, in radians clockwise from the right.</param>
     public void Add(float x, float y, float radius, SKColor color, float direction = NoDirection)
     {
         if (Count == discs.Length) Array.Resize(ref discs, 2 * Count);
@@ -103,7 +103,7 @@ internal sealed unsafe class DiscBatch : IDisposable
         changed = true;
     }
 
-    /// <summary>Draws them all onto the screen, in the order in which they were added.</summary>
+    /// <summary>Draws all discs onto the screen, in the order in which they were added.</summary>
     public void Draw()
     {
         if (Count == 0) return;

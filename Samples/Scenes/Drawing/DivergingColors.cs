@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Blue below zero, white at zero, red above: ColorBrewer's RdBu, which the colour-blind can tell apart.</summary>
+/// <summary>Blue below zero, white at zero, red above: ColorBrewer's RdBu, which the color-blind can tell apart.</summary>
 internal static class DivergingColors
 {
     private static readonly SKColor[] Stops =
@@ -11,7 +11,7 @@ internal static class DivergingColors
         new(0xfd, 0xdb, 0xc7), new(0xd6, 0x60, 0x4d), new(0x67, 0x00, 0x1f),
     ];
 
-    /// <param name="value">−1 to 1; what lies beyond has the colour of the end.</param>
+    /// <param name="value">−1 to 1; values beyond have the color of the end.</param>
     public static SKColor At(float value)
     {
         var position = (Math.Clamp(value, -1, 1) + 1) / 2 * (Stops.Length - 1);

@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// A value over the whole run in at most 256 points: when they are full, neighbors are averaged into one, and each
+/// A value over the entire run in at most 256 points: when they are full, neighbors are averaged into one, and each
 /// later point is the mean of twice as many values.
 /// </summary>
 internal sealed class History
@@ -14,13 +14,13 @@ internal sealed class History
 
     public int Count { get; private set; }
 
-    /// <summary>Values that one point is the mean of.</summary>
+    /// <summary>The number of values averaged into one point.</summary>
     public int Stride { get; private set; } = 1;
 
-    /// <summary>Values that were added.</summary>
+    /// <summary>The number of values added.</summary>
     public int Added { get; private set; }
 
-    /// <summary>The value added last; NaN before the first.</summary>
+    /// <summary>The last value added; NaN before the first.</summary>
     public float Latest { get; private set; } = float.NaN;
 
     public float this[int index] => points[index];

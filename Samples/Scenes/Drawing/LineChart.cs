@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Values over the frames of a run, with axes; all its series have a value for the same frames.</summary>
+/// <summary>Values over the frames of a run, with axes; all its series have values for the same frames.</summary>
 internal sealed class LineChart(string heading, string unit, float minimum, float maximum)
 {
     private const float HeadingHeight = 26;
@@ -17,7 +17,7 @@ internal sealed class LineChart(string heading, string unit, float minimum, floa
     /// <summary>Frames between two values.</summary>
     public int FramesPerValue { get; init; } = 1;
 
-    /// <summary>Levels that do not change, each with its name.</summary>
+    /// <summary>Constant levels, each with its name.</summary>
     public List<(float Level, string Name, SKColor Color)> Levels { get; } = [];
 
     public History Add(string name, SKColor color)

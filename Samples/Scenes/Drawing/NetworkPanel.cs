@@ -4,8 +4,8 @@ using static System.FormattableString;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// A small network at work, as bars: what it observes, its hidden units, its logits and the probabilities of the actions. It is computed here, on the
-/// processor, from the parameters that are shown.
+/// A small network at work, as bars: its observation, its hidden units, its logits and the probabilities of the actions. It is computed here, on the
+/// processor, from the shown parameters.
 /// </summary>
 internal sealed class NetworkPanel(IReadOnlyList<string> observationNames, IReadOnlyList<string> actionNames)
 {
@@ -17,14 +17,14 @@ internal sealed class NetworkPanel(IReadOnlyList<string> observationNames, IRead
     private readonly float[] logits = new float[actionNames.Count];
     private readonly float[] probabilities = new float[actionNames.Count];
 
-    /// <summary>The height that it draws in.</summary>
+    /// <summary>The height of the drawing.</summary>
     public float Height => 18 + observationNames.Count * Row + 26 + HiddenHeight + 30 + actionNames.Count * Row;
 
-    /// <param name="sheet">What is drawn on.</param>
-    /// <param name="place">Its top left corner and width; the height is its own.</param>
+    /// <param name="sheet">The sheet to draw on.</param>
+    /// <param name="place">Its top left corner and width; the panel sets the height.</param>
     /// <param name="observations">[observations].</param>
-    /// <param name="brain">Of a network with a hidden layer of ReLU.</param>
-    /// <param name="action">What it does.</param>
+    /// <param name="brain">The parameters of a network with a hidden layer of ReLU.</param>
+    /// <param name="action">The chosen action.</param>
     public void Draw(SceneSheet sheet, SKRect place, ReadOnlySpan<float> observations, ClassifierParameters brain, int action)
     {
         Compute(observations, brain);

@@ -9,9 +9,9 @@ internal sealed unsafe class PixelTexture : IDisposable
     private readonly GL gl;
 
     /// <param name="gl">The context of the scene.</param>
-    /// <param name="width">Pixels of a row.</param>
+    /// <param name="width">Pixels per row.</param>
     /// <param name="height">Rows.</param>
-    /// <param name="smooth">Mixes neighboring pixels where it grows; otherwise each is a sharp square.</param>
+    /// <param name="smooth">Interpolates neighboring pixels when magnified; otherwise each is a sharp square.</param>
     public PixelTexture(GL gl, int width, int height, bool smooth)
     {
         this.gl = gl;

@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A transparent sheet of text and lines, drawn anew every frame: fonts and paints are kept.</summary>
+/// <summary>A transparent sheet of text and lines, redrawn every frame; fonts and paints are kept.</summary>
 internal sealed class SceneSheet : IDisposable
 {
     private readonly SKSurface surface;
@@ -33,7 +33,7 @@ internal sealed class SceneSheet : IDisposable
 
     public void Clear() => surface.Canvas.Clear(SKColors.Transparent);
 
-    /// <summary>Writes one line that stands on the baseline.</summary>
+    /// <summary>Draws one line of text on a baseline.</summary>
     public void Text(
         string text, float x, float baseline, float size, SKColor color, SKTextAlign align = SKTextAlign.Left, bool isBold = false)
     {

@@ -4,8 +4,8 @@ using SkiaSharp;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// What a scene draws on, with OpenGL: textures and discs, and above them a sheet for text and plots, which Skia draws on the
-/// CPU and which is uploaded once a frame. Places are in pixels of 1280 × 720 from the top left; the host's viewport scales them.
+/// The surface of a scene, drawn with OpenGL: textures and discs, and above them a sheet for text and plots, which Skia draws on the
+/// CPU and which is uploaded once per frame. Positions are in pixels of 1280 × 720 from the top left; the host's viewport scales them.
 /// </summary>
 internal sealed class Screen : IDisposable
 {
@@ -47,7 +47,7 @@ internal sealed class Screen : IDisposable
         Sheet = new SceneSheet(Width, Height);
     }
 
-    /// <summary>Text and plots; transparent where nothing was drawn.</summary>
+    /// <summary>Text and plots; transparent where nothing is drawn.</summary>
     public SceneSheet Sheet { get; }
 
     /// <summary>Clears the frame to the color of paper, and the sheet; sets the state that drawing needs.</summary>
@@ -76,7 +76,7 @@ internal sealed class Screen : IDisposable
         gl.BindTexture(TextureTarget.Texture2D, 0);
     }
 
-    /// <summary>Puts the sheet above all that was drawn.</summary>
+    /// <summary>Draws the sheet on top of everything else.</summary>
     public void End()
     {
         sheetTexture.Upload(Sheet.Pixels);

@@ -9,7 +9,7 @@ internal sealed class ShaderProgram : IDisposable
 
     private readonly GL gl;
 
-    /// <exception cref="InvalidOperationException">The driver does not compile or link it; the message is the driver's.</exception>
+    /// <exception cref="InvalidOperationException">The driver cannot compile or link it; the message is the driver's.</exception>
     public ShaderProgram(GL gl, string vertex, string fragment)
     {
         this.gl = gl;

@@ -6,7 +6,7 @@ namespace NeuralPlugin.Samples;
 /// <summary>A frame as a picture.</summary>
 internal static unsafe class FramePicture
 {
-    /// <summary>Reads the framebuffer that is bound, the first row at the top; opaque. Waits.</summary>
+    /// <summary>Reads the bound framebuffer, the first row at the top; opaque. Waits.</summary>
     public static SKBitmap Read(GL gl, int width, int height)
     {
         var pixels = new uint[width * height];

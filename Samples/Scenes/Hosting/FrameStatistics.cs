@@ -2,10 +2,10 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What the frames of a run took. The first ones, in which shaders are compiled, are counted like all others.</summary>
+/// <summary>The times of a run's frames. The first ones, in which shaders are compiled, count like all others.</summary>
 internal sealed class FrameStatistics
 {
-    // What the screen shows is a mean of the last frames: numbers that change sixty times a second cannot be read.
+    // The screen shows a mean of the last frames: numbers that change sixty times a second cannot be read.
     private const int Shown = 30;
 
     private readonly List<double> frames = [];
@@ -33,7 +33,7 @@ internal sealed class FrameStatistics
         StepsOfLastFrame = steps;
     }
 
-    /// <summary>The smallest value that a part of all (0.5 is the median) does not exceed, without the first so many.</summary>
+    /// <summary>The smallest value that a share of all values (0.5: the median) does not exceed, skipping the given number of first ones.</summary>
     public static double Quantile(IReadOnlyList<double> values, double part, int skipped = 0)
     {
         var sorted = values.Skip(Math.Min(skipped, values.Count - 1)).Order().ToArray();

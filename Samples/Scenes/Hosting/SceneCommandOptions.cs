@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>The options that every scene has, on its command line.</summary>
+/// <summary>The command-line options that every scene has.</summary>
 internal sealed class SceneCommandOptions
 {
     private readonly ISceneHost host;
@@ -11,13 +11,13 @@ internal sealed class SceneCommandOptions
     private readonly int defaultFrames;
     private readonly TrainingBudget defaultBudget;
 
-    /// <param name="host">Where the scene is to run.</param>
+    /// <param name="host">The host of the scene.</param>
     /// <param name="scene">Its name.</param>
-    /// <param name="defaultFrames">Its frames, when nothing is said.</param>
-    /// <param name="defaultBudget">Its budget, when nothing is said.</param>
-    /// <param name="seed">The command's own option, where it has one.</param>
-    /// <param name="outFolder">The command's own option, where it has one.</param>
-    /// <param name="device">The command's own option, where it has one.</param>
+    /// <param name="defaultFrames">Its default number of frames.</param>
+    /// <param name="defaultBudget">Its default budget.</param>
+    /// <param name="seed">The command's own option, if any.</param>
+    /// <param name="outFolder">The command's own option, if any.</param>
+    /// <param name="device">The command's own option, if any.</param>
     public SceneCommandOptions(
         ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget, Option<int>? seed = null, Option<string?>? outFolder = null,
         Option<string>? device = null)
@@ -50,7 +50,7 @@ internal sealed class SceneCommandOptions
 
     public Option<string> Device { get; }
 
-    /// <summary>Those that no other form of a command has.</summary>
+    /// <summary>The options that no other form of a command has.</summary>
     public IReadOnlyList<Option> OfFrames => [Frames, BudgetMilliseconds, BudgetSteps, Every];
 
     public static bool IsGiven(SymbolResult result, Option option) => result.GetResult(option) is { Implicit: false };

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What a host hands to a scene.</summary>
+/// <summary>Everything a host passes to a scene.</summary>
 internal sealed class SceneContext(NeuralDevice device, GL gl, SceneOptions options)
 {
     private long frameStart;
@@ -21,23 +21,23 @@ internal sealed class SceneContext(NeuralDevice device, GL gl, SceneOptions opti
 
     public SceneOptions Options { get; } = options;
 
-    /// <summary>The player's keys; null where there is no player.</summary>
+    /// <summary>The player's keys; null if there is no player.</summary>
     public IKeyboard? Keyboard { get; init; }
 
-    /// <summary>The number of the frame in hand, from 0.</summary>
+    /// <summary>The number of the current frame, from 0.</summary>
     public int Frame => Statistics.Count;
 
-    /// <summary>What the frames before this one took.</summary>
+    /// <summary>The times of the frames before this one.</summary>
     public FrameStatistics Statistics { get; } = new();
 
-    /// <summary>Told by the scene: training that this frame has done.</summary>
+    /// <summary>Called by the scene: reports this frame's training.</summary>
     public void CountTraining(TimeSpan time, int trainedSteps)
     {
         training += time;
         steps += trainedSteps;
     }
 
-    /// <summary>Whether a frame was begun and not ended.</summary>
+    /// <summary>Whether a frame has begun and not ended.</summary>
     public bool IsFrameOpen { get; private set; }
 
     public void BeginFrame()

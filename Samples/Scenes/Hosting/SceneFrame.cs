@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What stands above and below every scene: its title, what the frame and the training take, and what is seen.</summary>
+/// <summary>The text above and below every scene: its title, the times of the frame and the training, and a legend.</summary>
 internal static class SceneFrame
 {
     public const float Top = 64;
@@ -23,7 +23,7 @@ internal static class SceneFrame
         sheet.Text(caption, Margin, Screen.Height - 14, 14, Palette.FaintInk);
     }
 
-    // Each field is as wide as its widest value, so that none moves while the numbers change.
+    // Each field is as wide as its widest value, so that none moves when the numbers change.
     private static float Field(SceneSheet sheet, float right, string name, string value, string widest)
     {
         const float Size = 15;

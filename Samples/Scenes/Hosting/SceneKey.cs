@@ -30,7 +30,7 @@ internal interface IKeyboard
 {
     bool IsDown(SceneKey key);
 
-    /// <summary>Once a frame, before the scene asks.</summary>
+    /// <summary>Call it once per frame, before the scene queries keys.</summary>
     void NextFrame()
     {
     }

@@ -1,20 +1,20 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>What every scene can be told.</summary>
+/// <summary>The options of every scene.</summary>
 /// <param name="Frames">Frames to run; null runs until the window is closed.</param>
 /// <param name="Seed">Draws weights, samples and worlds.</param>
-/// <param name="Budget">How much to train in a frame.</param>
-/// <param name="OutFolder">Where pictures go; null writes none.</param>
-/// <param name="Every">Frames from one picture to the next; null chooses so that there are about sixty, or one in ten seconds where there is no end.</param>
+/// <param name="Budget">How much to train per frame.</param>
+/// <param name="OutFolder">The folder for pictures; null writes none.</param>
+/// <param name="Every">Frames between pictures; null chooses so that there are about sixty, or one every ten seconds if there is no end.</param>
 internal sealed record SceneOptions(int? Frames, int Seed, TrainingBudget Budget, string? OutFolder, int? Every)
 {
     private const int MostPictures = 60;
     private const int FramesOfTenSeconds = 600;
 
-    /// <summary>What its networks live on: a value of <see cref="DeviceOption"/>.</summary>
+    /// <summary>The device of its networks: a value of <see cref="DeviceOption"/>.</summary>
     public string Device { get; init; } = DeviceOption.OpenGL;
 
-    /// <summary>Whether a picture is taken of this frame, counted from 0. The last one always is.</summary>
+    /// <summary>Whether a picture is taken of this frame, counted from 0. The last frame always is.</summary>
     public bool IsPictured(int frame)
     {
         var every = Every ?? (Frames is { } frames ? (frames + MostPictures - 1) / MostPictures : FramesOfTenSeconds);

@@ -1,15 +1,15 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>The trainers of a scene, which share its budget: steps are steps of each, a time is the time of all together.</summary>
+/// <summary>The trainers of a scene, which share its budget: steps are steps of each, a time is the total for all.</summary>
 internal sealed class SceneTraining(SceneContext context) : IDisposable
 {
     private readonly SharedFrameBudget? shared = context.Budget.Time is { } time ? new SharedFrameBudget(time) : null;
     private readonly List<InFrameTrainer> trainers = [];
 
-    /// <summary>Makes a trainer of the classifier; it is disposed with this.</summary>
+    /// <summary>Creates a trainer for the classifier; it is disposed with this.</summary>
     public InFrameTrainer Add(Classifier classifier, TrainingSet samples, int batchSize, Optimizer optimizer)
     {
-        // Without a budget it is never ticked, and has one only because it must.
+        // Without a budget it is never ticked, and has one only because one is required.
         var budget = shared is not null ? shared : FrameBudget.Steps(Math.Max(1, context.Budget.Steps));
         var options = new TrainerOptions { BatchSize = batchSize, Optimizer = optimizer, FrameBudget = budget, Seed = context.Seed };
         var trainer = classifier.TrainOn(samples, options);
@@ -17,7 +17,7 @@ internal sealed class SceneTraining(SceneContext context) : IDisposable
         return trainer;
     }
 
-    /// <summary>Once a frame.</summary>
+    /// <summary>Call it once per frame.</summary>
     /// <exception cref="UserErrorException">A loss is no longer a number.</exception>
     public void Tick()
     {

@@ -2,7 +2,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>How much a scene may train in a frame: for a time, a number of steps, or not at all.</summary>
+/// <summary>How much a scene may train per frame: for a time, a number of steps, or not at all.</summary>
 internal readonly record struct TrainingBudget
 {
     private TrainingBudget(TimeSpan? time, int steps)
@@ -13,10 +13,10 @@ internal readonly record struct TrainingBudget
 
     public static TrainingBudget Off => default;
 
-    /// <summary>The time, or null where steps are counted.</summary>
+    /// <summary>The time, or null if steps are counted.</summary>
     public TimeSpan? Time { get; }
 
-    /// <summary>The steps, where there is no time.</summary>
+    /// <summary>The steps, if there is no time.</summary>
     public int Steps { get; }
 
     public bool IsOff => Time is null && Steps == 0;

@@ -4,8 +4,8 @@ using static System.FormattableString;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Keys from a text: a line for each change, "FRAME KEY down" or "FRAME KEY up", frames counted from 0 and never falling. A line that begins with # is
-/// skipped.
+/// Keys from a text: a line for each change, "FRAME KEY down" or "FRAME KEY up", with frames counted from 0 and never decreasing. A line that begins with #
+/// is skipped.
 /// </summary>
 internal sealed class KeyScript : IKeyboard
 {
@@ -14,7 +14,7 @@ internal sealed class KeyScript : IKeyboard
     private int frame = -1;
     private int next;
 
-    /// <exception cref="UserErrorException">The file cannot be read, or a line is not as it should be.</exception>
+    /// <exception cref="UserErrorException">The file cannot be read, or a line is invalid.</exception>
     public static KeyScript Read(string path)
     {
         try
@@ -27,7 +27,7 @@ internal sealed class KeyScript : IKeyboard
         }
     }
 
-    /// <exception cref="UserErrorException">A line is not as it should be.</exception>
+    /// <exception cref="UserErrorException">A line is invalid.</exception>
     public static KeyScript Parse(IEnumerable<string> lines, string name)
     {
         var script = new KeyScript();

@@ -3,9 +3,9 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A race car that the player steers, and a ghost that learns to drive like them while they drive; then it drives alone.</summary>
-/// <param name="keyScript">Keys to press in place of the player's; null for the player's, or where nobody is there, those of a scripted driver.</param>
-/// <param name="ghostToLoad">A ghost that was saved before, to begin with.</param>
+/// <summary>A race car that the player steers, and a ghost that learns to drive like the player, at the same time; then it drives alone.</summary>
+/// <param name="keyScript">Keys in place of the player's; null for the player's or, if there is no player, those of a scripted driver.</param>
+/// <param name="ghostToLoad">A saved ghost to begin with.</param>
 /// <param name="framesBeforeHandingOver">Frames after which the ghost drives alone.</param>
 internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int framesBeforeHandingOver) : IScene
 {
@@ -47,7 +47,7 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
 
     private string GhostFile => Path.Combine(context!.Options.OutFolder ?? Path.Combine("out", "play"), "ghost.safetensors");
 
-    /// <summary>What a car does by the keys that are down.</summary>
+    /// <summary>A car's action for the keys that are down.</summary>
     public static int ActionOf(IKeyboard keys) =>
         keys.IsDown(SceneKey.Brake) ? RaceWorld.Brake
         : keys.IsDown(SceneKey.Left) == keys.IsDown(SceneKey.Right) ? RaceWorld.Straight
@@ -110,7 +110,7 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
         screen?.Dispose();
     }
 
-    /// <summary>Whether a key went down since it was asked for last.</summary>
+    /// <summary>Whether a key went down since the last query.</summary>
     private bool Pressed(SceneKey key) => keys!.IsDown(key) ? held.Add(key) : held.Remove(key) && false;
 
     private void Save()
@@ -199,7 +199,7 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
         if (messageFrames-- > 0) sheet.Text(message, Plane.Left, y + 26, 14, Palette.Ink);
     }
 
-    // How much of what it may train in a frame it did train.
+    // How much of the training budget of a frame was used.
     private void DrawBudget(SceneSheet sheet, SKRect place)
     {
         var (budget, progress) = (context!.Budget, trial!.Progress);

@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// A player drives, and a ghost, a second car, learns from it while it drives beside. After that the ghost drives alone, and nothing is learned any more.
+/// A player drives, and a ghost, a second car, learns from it while driving alongside. After that the ghost drives alone, and learning stops.
 /// </summary>
 internal sealed class PlayTrial : IDisposable
 {
@@ -9,7 +9,7 @@ internal sealed class PlayTrial : IDisposable
     public const int Ghost = 1;
     public const int Hidden = 32;
 
-    /// <summary>Frames that the means are of.</summary>
+    /// <summary>The number of frames that the means cover.</summary>
     public const int Window = 300;
 
     private const int Cars = 2;
@@ -22,11 +22,11 @@ internal sealed class PlayTrial : IDisposable
     private readonly bool learns;
     private int travelledWhenAlone;
 
-    /// <param name="device">Where the brain lives.</param>
+    /// <param name="device">The device of the brain.</param>
     /// <param name="seed">Draws bumps, weights and batches.</param>
-    /// <param name="budget">How much is learned in a frame.</param>
+    /// <param name="budget">How much it learns per frame.</param>
     /// <param name="world">Two cars: the player's and the ghost.</param>
-    /// <param name="steering">What the player does.</param>
+    /// <param name="steering">The player's action.</param>
     public PlayTrial(NeuralDevice device, int seed, TrainingBudget budget, RaceWorld world, Func<int> steering)
     {
         World = world;
@@ -41,7 +41,7 @@ internal sealed class PlayTrial : IDisposable
             Learning = new BehaviorCloning { BatchSize = 128, Optimizer = new Adam(0.01f) },
             FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
             Latency = Latency,
-            NormalizeObservations = false, // they are about -1 to 1 as they are, and the picture of the network shows them so
+            NormalizeObservations = false, // they are about -1 to 1 already, and the picture of the network shows them so
             Seed = seed,
         })
         { Learns = learns, Explores = false };
@@ -60,31 +60,31 @@ internal sealed class PlayTrial : IDisposable
     /// <summary>Whether the player has handed over.</summary>
     public bool IsGhostAlone { get; private set; }
 
-    /// <summary>The part of the player's last frames in which the brain would have pressed the same.</summary>
+    /// <summary>The share of the player's last frames in which the brain would have pressed the same.</summary>
     public MovingMean Agreement { get; } = new(Window);
 
-    /// <summary>The part of the ghost's last frames that it was on the road.</summary>
+    /// <summary>The share of the ghost's last frames in which it was on the road.</summary>
     public MovingMean GhostOnRoad { get; } = new(Window);
 
-    /// <summary>Where the player drove in the last frames, from the middle of the road in halves of it, to the right.</summary>
+    /// <summary>The player's offset from the middle of the road in the last frames, in half widths, positive to the right.</summary>
     public MovingMean PlayerOffset { get; } = new(Window);
 
-    /// <summary>The same, of the ghost.</summary>
+    /// <summary>The same for the ghost.</summary>
     public MovingMean GhostOffset { get; } = new(Window);
 
-    /// <summary>Rounds that the ghost has driven since the player handed over.</summary>
+    /// <summary>Laps that the ghost has driven since the player handed over.</summary>
     public double LapsAlone => IsGhostAlone ? (double)(World.Cars[Ghost].Travelled - travelledWhenAlone) / World.Track.Center.Count : 0;
 
-    /// <summary>What the ghost measures.</summary>
+    /// <summary>The ghost's observation.</summary>
     public ReadOnlySpan<float> GhostSees => ghost.Seen;
 
-    /// <summary>What the ghost does.</summary>
+    /// <summary>The ghost's action.</summary>
     public int GhostAction => ghost.Action;
 
-    /// <summary>The ghost's brain as it is now. Waits.</summary>
+    /// <summary>The ghost's current brain. Waits.</summary>
     public ClassifierParameters Brain() => population.GetBrain(0);
 
-    /// <summary>One frame.</summary>
+    /// <summary>Advances one frame.</summary>
     public void Step()
     {
         population.Update();
@@ -112,11 +112,11 @@ internal sealed class PlayTrial : IDisposable
         population.Add(shadow);
     }
 
-    /// <summary>Keeps the ghost; the game goes on meanwhile.</summary>
+    /// <summary>Saves the ghost while the game continues.</summary>
     public Task SaveAsync(string path) => population.SaveAsync(path);
 
-    /// <summary>Takes a ghost that was kept in place of this one. Waits.</summary>
-    /// <exception cref="UserErrorException">The file is not there, or is not of such a ghost.</exception>
+    /// <summary>Replaces this ghost with a saved one. Waits.</summary>
+    /// <exception cref="UserErrorException">The file is missing, or does not hold such a ghost.</exception>
     public void Load(string path)
     {
         try

@@ -5,7 +5,7 @@ internal class RaceAgent(RaceWorld world, int car) : Agent
 {
     private readonly float[] seen = new float[RaceWorld.Observations];
 
-    /// <summary>What it observed last.</summary>
+    /// <summary>Its last observation.</summary>
     public ReadOnlySpan<float> Seen => seen;
 
     public override void CollectObservations(VectorSensor sensor)
@@ -23,10 +23,10 @@ internal sealed class PlayerAgent(RaceWorld world, int car, Func<int> keys) : Ra
     public override int Heuristic() => keys();
 }
 
-/// <summary>Sees what the player's car sees, and notes whether the brain would press what the player presses. It moves nothing.</summary>
+/// <summary>Observes what the player's car observes, and notes whether the brain would press the same keys. It moves nothing.</summary>
 internal sealed class ShadowAgent(RaceWorld world, int car, Func<int> keys, MovingMean agreement) : RaceAgent(world, car)
 {
-    // An answer comes some frames after its question.
+    // An answer arrives some frames after its question.
     private readonly Queue<int> pressed = new();
 
     public override void CollectObservations(VectorSensor sensor)
@@ -35,7 +35,7 @@ internal sealed class ShadowAgent(RaceWorld world, int car, Func<int> keys, Movi
         pressed.Enqueue(keys());
     }
 
-    /// <summary>What was asked is not answered any more: it has left in between.</summary>
+    /// <summary>Discards open questions: the agent has left since, so they will not be answered.</summary>
     public void Forget() => pressed.Clear();
 
     public override void OnActionReceived(int action) => agreement.Add(pressed.Dequeue() == action ? 1 : 0);

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Cars on a track. A car rolls by itself, the slower the more it steers, and beside the road slower still. Bumps turn it a little, so that whoever
-/// drives must steer against them. A car that has been beside the road for long is put back onto it.
+/// Cars on a track. A car rolls by itself; steering slows it, and so does leaving the road, even more. Bumps turn it a little, so the
+/// driver must steer against them. A car that has been off the road for long is put back onto it.
 /// </summary>
 internal sealed class RaceWorld
 {
@@ -47,12 +47,12 @@ internal sealed class RaceWorld
 
     public ReadOnlySpan<Car> Cars => cars;
 
-    /// <summary>[cars]: what each does from the next frame on.</summary>
+    /// <summary>[cars]: the action of each from the next frame on.</summary>
     public int[] Steering { get; }
 
     /// <summary>
-    /// What a car measures, each about −1 to 1: how far it sees along seven directions, its speed, how far it is from the middle of the road, and the sine
-    /// of its heading to the road's.
+    /// A car's observation, each value about −1 to 1: how far it sees in seven directions, its speed, its offset from the middle of the road, and the sine
+    /// of its heading relative to the road's.
     /// </summary>
     public void Observe(int car, Span<float> observations)
     {
@@ -91,10 +91,10 @@ internal sealed class RaceWorld
 
     private Car Placed(int point) => new(Track.Center[point], Track.DirectionAt(point), Speed: 0, FramesBeside: 0, Travelled: 0);
 
-    /// <param name="Place">From the top left corner.</param>
-    /// <param name="Heading">Where it goes, in radians from the right, downwards.</param>
-    /// <param name="Speed">A frame.</param>
-    /// <param name="FramesBeside">Frames that it has been beside the road; 0 on it.</param>
-    /// <param name="Travelled">Points of the center line that it has come along, those back subtracted.</param>
+    /// <param name="Place">Its position, from the top left corner.</param>
+    /// <param name="Heading">Its direction of travel, in radians clockwise from the right.</param>
+    /// <param name="Speed">Per frame.</param>
+    /// <param name="FramesBeside">Frames that it has been off the road; 0 on it.</param>
+    /// <param name="Travelled">Points of the center line that it has passed, minus those driven back.</param>
     internal readonly record struct Car(Vector2 Place, float Heading, float Speed, int FramesBeside, int Travelled);
 }

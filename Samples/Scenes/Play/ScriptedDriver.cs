@@ -1,14 +1,14 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Presses keys as a player would, where nobody is there to press them: it drives on the right half of the road, slows down for what bends, and saves the
+/// Presses keys as a player would, when there is no player: it drives on the right half of the road, slows down for bends, and saves the
 /// ghost when the ghost drives alone.
 /// </summary>
 /// <param name="world">The player's car is the first.</param>
 /// <param name="framesBeforeHandingOver">Frames that it drives itself.</param>
 internal sealed class ScriptedDriver(RaceWorld world, int framesBeforeHandingOver) : IKeyboard
 {
-    /// <summary>Where it drives: this part of the half of the road, to the right of its middle.</summary>
+    /// <summary>Its offset to the right of the middle of the road, as a share of the half width.</summary>
     public const float Offset = 0.4f;
 
     private const int Ahead = 10;

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// A closed road, as the points of its center line, and what a car can measure of it. Distances to the center line are looked up in a grid, so
-/// that a look ahead costs some dozen additions.
+/// A closed road, as the points of its center line, and a car's measurements of it. Distances to the center line are looked up in a grid, so
+/// a look ahead costs only some dozen additions.
 /// </summary>
 internal sealed class Track
 {
@@ -47,7 +47,7 @@ internal sealed class Track
     /// <summary>The points of the center line, in the direction of travel; the first follows the last.</summary>
     public IReadOnlyList<Vector2> Center { get; }
 
-    /// <summary>How far it is to the edge of the road; negative beside it.</summary>
+    /// <summary>The distance to the edge of the road; negative off the road.</summary>
     public float Clearance(Vector2 place)
     {
         var (x, y) = (Math.Clamp(place.X, 0, Width) * CellsPerUnit, Math.Clamp(place.Y, 0, Height) * CellsPerUnit);
@@ -59,7 +59,7 @@ internal sealed class Track
         return HalfRoad - (upper + down * (lower - upper));
     }
 
-    /// <summary>The index of a point of the center line that is near.</summary>
+    /// <summary>The index of a nearby point of the center line.</summary>
     public int PointNear(Vector2 place)
     {
         var column = (int)(Math.Clamp(place.X, 0, Width) * CellsPerUnit);
@@ -67,14 +67,14 @@ internal sealed class Track
         return nearest[row * Columns + column];
     }
 
-    /// <summary>Where the road leads at a point of the center line, in radians from the right, downwards.</summary>
+    /// <summary>The road's direction at a point of the center line, in radians clockwise from the right.</summary>
     public float DirectionAt(int point)
     {
         var ahead = Center[(point + 1) % Center.Count] - Center[(point + Center.Count - 1) % Center.Count];
         return MathF.Atan2(ahead.Y, ahead.X);
     }
 
-    /// <summary>How far a place lies to the right of the center line, in halves of the road: 1 is the right edge, −1 the left one.</summary>
+    /// <summary>The offset of a place to the right of the center line, in half widths of the road: 1 is the right edge, −1 the left one.</summary>
     public float Offset(Vector2 place)
     {
         var point = PointNear(place);
@@ -83,7 +83,7 @@ internal sealed class Track
         return (cosine * away.Y - sine * away.X) / HalfRoad;
     }
 
-    /// <summary>How far one sees along the road in a direction before its edge, at most <see cref="Sight"/>.</summary>
+    /// <summary>The distance along a direction to the edge of the road, at most <see cref="Sight"/>.</summary>
     public float Look(Vector2 from, float direction)
     {
         const float ShortestStep = 0.1f;

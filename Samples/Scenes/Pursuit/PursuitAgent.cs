@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>The agent script of a pursuer: sees, and steers. The player's own is played by the world's script instead of a person.</summary>
+/// <summary>The agent script of a pursuer: sees, and steers. The world's script, not a person, controls the player's own.</summary>
 internal sealed class PursuitAgent(PursuitWorld world, int number) : Agent
 {
     private readonly float[] seen = new float[PursuitWorld.Observations];

@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Asks a brain what it would do in states that it never learned from: those of a world of its own, in which all pursuers follow the
+/// Queries a brain's actions in states that it never learned from: those of a separate world, in which all pursuers follow the
 /// script.
 /// </summary>
 internal sealed class PursuitExam : IDisposable
@@ -17,8 +17,8 @@ internal sealed class PursuitExam : IDisposable
     private readonly float[] probabilities;
     private readonly TwoLayerClassifier brain;
 
-    /// <param name="device">Where the brain is copied to.</param>
-    /// <param name="world">Where the states are from; it is run.</param>
+    /// <param name="device">The device that the brain is copied to.</param>
+    /// <param name="world">The source of the states; it is run.</param>
     /// <param name="hidden">Hidden units of the brains.</param>
     public PursuitExam(NeuralDevice device, PursuitWorld world, int hidden)
     {
@@ -31,16 +31,16 @@ internal sealed class PursuitExam : IDisposable
         brain = new TwoLayerClassifier(device, PursuitWorld.Observations, hidden, PursuitWorld.Actions);
     }
 
-    /// <summary>How many states there are.</summary>
+    /// <summary>The number of states.</summary>
     public int Count => answers.Length;
 
-    /// <summary>[actions]: of the states in which the script does it, the part in which the brain does too, when it was asked last.</summary>
+    /// <summary>[actions]: of the states in which the script takes the action, the share in which the brain last took it too.</summary>
     public IReadOnlyList<double> Recalls => recalls;
 
-    /// <summary>The mean of the recalls, so that no action counts more for being more common; of an action at random it is a quarter.</summary>
+    /// <summary>The mean of the recalls, so that a common action counts no more than others; a quarter for random actions.</summary>
     public double BalancedAccuracy { get; private set; }
 
-    /// <summary>The part of the states in which the script does what it does most often.</summary>
+    /// <summary>The share of the states in which the script takes its most common action.</summary>
     public double LargestShare => (double)asked.Max() / Count;
 
     /// <summary>Waits for the answers.</summary>
@@ -60,7 +60,7 @@ internal sealed class PursuitExam : IDisposable
 
     public void Dispose() => brain.Dispose();
 
-    // As in a game, what is decided in one frame is done in the next.
+    // As in a game, a decision of one frame is carried out in the next.
     private void Play(PursuitWorld world)
     {
         Span<float> seen = stackalloc float[PursuitWorld.Observations];

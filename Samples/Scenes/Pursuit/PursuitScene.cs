@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A player who is chasing, and a dozen others who learn it from watching, while it is played.</summary>
+/// <summary>A player who chases quarries, and a dozen others who learn it by watching, during the game.</summary>
 internal sealed class PursuitScene : IScene
 {
     private const float Scale = 14;
@@ -107,7 +107,7 @@ internal sealed class PursuitScene : IScene
         DrawActions(sheet, new SKRect(left, SceneFrame.Top + 376, right, Plane.Bottom));
     }
 
-    // Below each other: how often the player does it, and how often the brain does so where the script does.
+    // One below the other: how often the player takes an action, and how often the brain does when the script does.
     private void DrawActions(SceneSheet sheet, SKRect place)
     {
         const float NameWidth = 66;

@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// A player steers after quarries, and a brain clones the steering while it goes on; the other pursuers, all with that one brain,
-/// follow it. Every few frames the brain is asked about states that it has not seen.
+/// A player chases quarries, and meanwhile a brain clones the steering; the other pursuers, which share that brain,
+/// follow it. Every few frames the brain is tested on unseen states.
 /// </summary>
 internal sealed class PursuitTrial : IDisposable
 {
@@ -10,10 +10,10 @@ internal sealed class PursuitTrial : IDisposable
     public const int Hidden = 32;
     public const int BatchSize = 256;
 
-    /// <summary>Frames that the means are of.</summary>
+    /// <summary>The number of frames that the means cover.</summary>
     public const int Window = 300;
 
-    /// <summary>Frames from one exam to the next.</summary>
+    /// <summary>Frames between exams.</summary>
     public const int FramesBetweenExams = 10;
 
     private const int Player = 0;
@@ -26,9 +26,9 @@ internal sealed class PursuitTrial : IDisposable
     private readonly int[] shown = new int[PursuitWorld.Actions];
     private int frames;
 
-    /// <param name="device">Where the brain lives.</param>
+    /// <param name="device">The device of the brain.</param>
     /// <param name="seed">Draws worlds, weights and batches.</param>
-    /// <param name="budget">How much it learns in a frame.</param>
+    /// <param name="budget">How much it learns per frame.</param>
     public PursuitTrial(NeuralDevice device, int seed, TrainingBudget budget)
     {
         World = new PursuitWorld(1 + Followers, seed, WorldStream);
@@ -43,7 +43,7 @@ internal sealed class PursuitTrial : IDisposable
             Learning = new BehaviorCloning { BatchSize = BatchSize, BalanceActions = true, Optimizer = new Adam(0.015f) },
             FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
             Latency = 1,
-            NormalizeObservations = false, // they are from -1 to 1 as they are, and the exam hands them over so
+            NormalizeObservations = false, // they are from -1 to 1 already, and the exam passes them so
             Seed = seed,
         })
         { Learns = !budget.IsOff, Explores = false };
@@ -57,31 +57,31 @@ internal sealed class PursuitTrial : IDisposable
 
     public AgentProgress Progress => population.Progress;
 
-    /// <summary>Of the last exam: the mean over the actions of the part of the unseen states in which the brain does what the script does.</summary>
+    /// <summary>From the last exam: the mean, over the actions, of the share of unseen states in which the brain acts like the script.</summary>
     public double BalancedAccuracy => exam.BalancedAccuracy;
 
-    /// <summary>[actions]: that part, of each action.</summary>
+    /// <summary>[actions]: that share for each action.</summary>
     public IReadOnlyList<double> Recalls => exam.Recalls;
 
-    /// <summary>Unseen states of an exam.</summary>
+    /// <summary>Unseen states per exam.</summary>
     public int UnseenStates => exam.Count;
 
-    /// <summary>The part of the unseen states that show the most common action.</summary>
+    /// <summary>The share of the unseen states with the most common action.</summary>
     public double LargestUnseenShare => exam.LargestShare;
 
-    /// <summary>The part of what the player has shown that is the most common action.</summary>
+    /// <summary>The share of the most common action among those that the player has shown.</summary>
     public double LargestShare => Enumerable.Range(0, PursuitWorld.Actions).Max(Share);
 
-    /// <summary>Quarries that a follower caught in a hundred frames, over the last ones.</summary>
+    /// <summary>Quarries caught per follower and hundred frames, over the last frames.</summary>
     public MovingMean FollowerCatches { get; } = new(Window);
 
-    /// <summary>The same, of the player.</summary>
+    /// <summary>The same for the player.</summary>
     public MovingMean PlayerCatches { get; } = new(Window);
 
-    /// <summary>The part of what the player has shown that is this action.</summary>
+    /// <summary>The share of this action among those that the player has shown.</summary>
     public double Share(int action) => frames == 0 ? 0 : (double)shown[action] / frames;
 
-    /// <summary>One frame.</summary>
+    /// <summary>Advances one frame.</summary>
     public void Step()
     {
         const int Hundred = 100;

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// Pursuers that steer after quarries, within walls. A pursuer goes for the nearest quarry, turns the slower the faster it goes, is
-/// blown about by gusts, and catches only when it is slow enough; what is caught is put elsewhere. A quarry wanders, and now and
+/// Pursuers that chase quarries, within walls. A pursuer chases the nearest quarry, turns more slowly the faster it goes, is
+/// blown about by gusts, and makes a catch only when slow enough; a caught quarry is placed elsewhere. A quarry wanders, and now and
 /// then darts off another way.
 /// </summary>
 internal sealed class PursuitWorld
@@ -56,14 +56,14 @@ internal sealed class PursuitWorld
 
     public ReadOnlySpan<Quarry> Quarries => quarries;
 
-    /// <summary>[pursuers]: what each does.</summary>
+    /// <summary>[pursuers]: the action of each.</summary>
     public int[] Steering { get; }
 
     /// <summary>[pursuers]: quarries that each caught in the last frame.</summary>
     public int[] Catches { get; }
 
     /// <summary>
-    /// What one pursuer sees of the nearest quarry: cosine and sine of its bearing (1 is ahead; 1 is to the right), its distance from 0
+    /// A pursuer's observation of the nearest quarry: cosine and sine of its bearing (1 is ahead; 1 is to the right), its distance from 0
     /// to 1 (out of sight), and then its own speed, from 0 to 1.
     /// </summary>
     public void Observe(int pursuer, Span<float> observations)
@@ -78,7 +78,7 @@ internal sealed class PursuitWorld
         observations[3] = speed / TopSpeed;
     }
 
-    /// <summary>The script that plays the player, from what a pursuer sees alone: slow down for what is behind or near, turn to it, go.</summary>
+    /// <summary>The script that plays the player, using a pursuer's observation only: slow down if the quarry is behind or near, turn to it, go.</summary>
     public static int Script(ReadOnlySpan<float> observations)
     {
         const float Aside = 0.3f;
@@ -91,10 +91,10 @@ internal sealed class PursuitWorld
         return speed > SlowestSpeed + SpeedOverDistance * distance ? Brake : Straight;
     }
 
-    /// <summary>Says what a pursuer does from the next frame on.</summary>
+    /// <summary>Sets a pursuer's action from the next frame on.</summary>
     public void Steer(int pursuer, int action) => Steering[pursuer] = action;
 
-    /// <summary>Moves the whole world by one frame.</summary>
+    /// <summary>Advances the world by one frame.</summary>
     public void Step()
     {
         Array.Clear(Catches);
@@ -164,12 +164,12 @@ internal sealed class PursuitWorld
 
     private float AnyDirection() => random.NextSingle() * MathF.Tau;
 
-    /// <param name="Place">From the top left corner.</param>
-    /// <param name="Heading">Where it goes, in radians from the right, downwards.</param>
-    /// <param name="Speed">A frame.</param>
+    /// <param name="Place">Its position, from the top left corner.</param>
+    /// <param name="Heading">Its direction of travel, in radians clockwise from the right.</param>
+    /// <param name="Speed">Per frame.</param>
     internal readonly record struct Pursuer(Vector2 Place, float Heading, float Speed);
 
-    /// <param name="Place">From the top left corner.</param>
-    /// <param name="Heading">Where it goes, in radians from the right, downwards.</param>
+    /// <param name="Place">Its position, from the top left corner.</param>
+    /// <param name="Heading">Its direction of travel, in radians clockwise from the right.</param>
     internal readonly record struct Quarry(Vector2 Place, float Heading);
 }

@@ -69,7 +69,7 @@ internal static class CurvePanel
         sheet.Text(heading, place.Left, place.Top + 22, 24, Sheet.Ink, isBold: true);
         var area = new PixelRect(place.Left, place.Right, place.Bottom, place.Top + HeadingHeight);
 
-        // A plot clears the whole canvas that it is drawn on.
+        // A plot clears the entire canvas that it is drawn on.
         sheet.Canvas.Save();
         sheet.Canvas.ClipRect(area.ToSKRect());
         plot.Render(sheet.Canvas, area);

@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>One sheet with all that a run has learned: the curves, test images and mistakes, the weights.</summary>
+/// <summary>One sheet with all results of a run: the curves, test images and mistakes, the weights.</summary>
 internal static class DigitsPicture
 {
     private const int Width = 1800;

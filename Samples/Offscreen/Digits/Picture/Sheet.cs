@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>White paper to put text and images on; sizes in pixels, the origin at the top left.</summary>
+/// <summary>White paper for text and images; sizes in pixels, the origin at the top left.</summary>
 internal sealed class Sheet : IDisposable
 {
     public static readonly SKColor Ink = new(0x22, 0x26, 0x2b);
@@ -27,7 +27,7 @@ internal sealed class Sheet : IDisposable
 
     public SKCanvas Canvas => surface.Canvas;
 
-    /// <summary>Writes one line that stands on the baseline, smaller where it would be wider than the greatest width.</summary>
+    /// <summary>Draws one line of text on a baseline, shrunk to fit the greatest width.</summary>
     public void Text(
         string text,
         float x,
@@ -45,7 +45,7 @@ internal sealed class Sheet : IDisposable
         Canvas.DrawText(text, x, baseline, align, font, paint);
     }
 
-    /// <summary>Draws an image: every pixel a sharp square where it grows, smooth where it shrinks.</summary>
+    /// <summary>Draws an image: with sharp pixels when enlarged, smooth when reduced.</summary>
     public void Image(SKBitmap bitmap, SKRect target)
     {
         var grows = target.Width >= bitmap.Width;

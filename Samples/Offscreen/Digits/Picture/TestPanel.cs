@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Test images with what each was taken for, and the truth where that is something else.</summary>
+/// <summary>Test images with the prediction for each, and the truth if it differs.</summary>
 internal sealed class TestPanel(DigitsResult result, string heading, IReadOnlyList<int> indices)
 {
     public const int MaxImages = TilesInRow * MaxRows;

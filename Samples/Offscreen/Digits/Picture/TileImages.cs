@@ -2,12 +2,12 @@ using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>Images of the data's size, a bitmap pixel for each of theirs.</summary>
+/// <summary>Images of the data's size, one bitmap pixel per image pixel.</summary>
 internal static class TileImages
 {
     private const int ScaleSteps = 255;
 
-    /// <summary>The size to show an image at: a whole multiple of its own where it fits into the space, else smaller.</summary>
+    /// <summary>The size to show an image at: an integer multiple of its own if it fits into the space, else smaller.</summary>
     public static SKSize Fit(int rows, int columns, float space)
     {
         var factor = space / Math.Max(rows, columns);
@@ -47,7 +47,7 @@ internal static class TileImages
         return bitmap;
     }
 
-    /// <summary>All colours of the weights, the highest at the top.</summary>
+    /// <summary>All colors of the weights, the highest at the top.</summary>
     public static SKBitmap OfScale()
     {
         var bitmap = new SKBitmap(1, ScaleSteps, SKColorType.Rgba8888, SKAlphaType.Opaque);

@@ -1,9 +1,9 @@
 namespace NeuralPlugin.Samples;
 
-/// <summary>The weights between an image's pixels and the units that look at it, [pixels × units].</summary>
+/// <summary>The weights between an image's pixels and the units that read it, [pixels × units].</summary>
 internal sealed record UnitWeights(float[] Weights, int Units, int Rows, int Columns)
 {
-    /// <summary>The hidden units' weights, or the classes' where there is no hidden layer.</summary>
+    /// <summary>The hidden units' weights, or the classes' if there is no hidden layer.</summary>
     public static UnitWeights Of(DigitsResult result)
     {
         var (images, parameters) = (result.Data.Training.Images, result.Parameters);
@@ -15,7 +15,7 @@ internal sealed record UnitWeights(float[] Weights, int Units, int Rows, int Col
     public float this[int row, int column, int unit] => Weights[(row * Columns + column) * Units + unit];
 
     /// <summary>
-    /// What the ends of the colour scale stand for: all but one in a hundred weights are smaller. The largest alone
+    /// The weight at the ends of the color scale: all but one in a hundred weights are smaller. Scaling to the largest alone
     /// would leave the rest too pale.
     /// </summary>
     public float Scale()

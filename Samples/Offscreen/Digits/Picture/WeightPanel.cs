@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What each unit looks for: its weights as an image of the size of the data's, on one colour scale.</summary>
+/// <summary>What each unit looks for: its weights as an image of the data's size, on one color scale.</summary>
 internal sealed class WeightPanel
 {
     private const int MaxUnits = 128;

@@ -3,12 +3,12 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>What the scene tells while it runs: the same facts on a terminal, which is animated, and in plain lines.</summary>
+/// <summary>The scene's output while it runs: the same facts on an animated terminal and in plain lines.</summary>
 internal abstract class DigitsReport
 {
     protected const int MaxMistakesInList = 20;
 
-    // Wider tables are not read but searched.
+    // Wider tables are searched rather than read.
     private const int MaxClassesInTable = 16;
 
     public static DigitsReport For(IAnsiConsole console)
@@ -32,7 +32,7 @@ internal abstract class DigitsReport
         ]);
     }
 
-    /// <summary>Runs the training, which will make so many steps, and shows how it goes.</summary>
+    /// <summary>Runs the training, which takes the given number of steps, and shows its progress.</summary>
     public abstract DigitsResult Watch(int steps, Func<ITrainingObserver, DigitsResult> train);
 
     public void End(DigitsResult result, PhaseClock clock, int timedSteps, string picture)
@@ -63,7 +63,7 @@ internal abstract class DigitsReport
 
     protected static string Percent(double part) => Invariant($"{100 * part:F1} %");
 
-    // A loss that runs away is told by its power of ten.
+    // A diverging loss is written as its power of ten.
     protected static string Loss(double loss) => loss < 1000 ? Invariant($"{loss:F4}") : Invariant($"{loss:E1}");
 
     protected abstract void WriteFacts(IReadOnlyList<(string Name, string Value)> facts);

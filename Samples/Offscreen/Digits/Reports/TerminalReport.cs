@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>A progress bar, colours and tables, for people at a terminal.</summary>
+/// <summary>A progress bar, colors and tables, for people at a terminal.</summary>
 internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
 {
     private const int WidthBesideBar = 62;

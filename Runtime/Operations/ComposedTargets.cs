@@ -1,0 +1,102 @@
+namespace NeuralPlugin;
+
+/// <summary>
+/// Actions of several numbers: words 0 to 2 the bits of the weight or advantage, of the logarithm of the probability when it was chosen, and of the return; word 3 nothing. From word 4 on
+/// for each branch the output that was chosen and the end of the branch, then the bits of each continuous action, then a bit an output that was
+/// allowed. Shaders/Include/composed_policy.glsl reads it.
+/// </summary>
+/// <param name="Shape">What the outputs are.</param>
+/// <param name="Outputs">Those of the policy and, where there is one, the value.</param>
+internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetLayout(Outputs)
+{
+    /// <summary>The first word of what was chosen.</summary>
+    public const int TakenWord = 4;
+
+    private const int WordsPerBranch = 2;
+    private const int BitsPerWord = 32;
+
+    public override string Kind => "composed actions";
+
+    /// <summary>None: only agents have such actions, and choose the loss.</summary>
+    public override Loss PlainLoss => throw new InvalidOperationException("Composed actions have no loss of their own.");
+
+    public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Math.Max(Outputs, 1), BitsPerWord);
+
+    /// <summary>The first word of the mask.</summary>
+    public int MaskWord => MaskWordOf(Shape);
+
+    private static int MaskWordOf(PolicyShape shape) => TakenWord + (WordsPerBranch * shape.Branches) + shape.Continuous;
+
+    /// <summary>What the include is told.</summary>
+    public static IReadOnlyList<(string Name, int Value)> ConstantsOf(PolicyShape shape) =>
+    [
+        ("TARGET_MASK_WORD", MaskWordOf(shape)), ("TAKEN_WORD", TakenWord), ("BRANCHES", shape.Branches), ("DISCRETE_OUTPUTS", shape.DiscreteOutputs), ("CONTINUOUS_ACTIONS", shape.Continuous),
+    ];
+
+    /// <summary>The output that was chosen in a branch.</summary>
+    public static int Chosen(ReadOnlySpan<uint> target, int branch) => (int)target[TakenWord + (WordsPerBranch * branch)];
+
+    /// <summary>A continuous action.</summary>
+    public static float Number(ReadOnlySpan<uint> target, PolicyShape shape, int action) =>
+        BitConverter.UInt32BitsToSingle(target[TakenWord + (WordsPerBranch * shape.Branches) + action]);
+
+    /// <summary>Whether an output was allowed.</summary>
+    public static bool IsAllowed(ReadOnlySpan<uint> target, PolicyShape shape, int output) =>
+        ((target[MaskWordOf(shape) + (output / BitsPerWord)] >> (output % BitsPerWord)) & 1) != 0;
+
+    public override void Check(int rows, BatchTargets targets)
+    {
+        if (targets.Taken.IsEmpty) throw new ArgumentException("This loss takes composed actions, but got other targets.", nameof(targets));
+        Requirements.Length(targets.Taken.Length, (long)rows * Shape.Numbers, $"{rows} samples × {Shape.Numbers} numbers of an action", nameof(targets));
+        Requirements.Length(targets.SampleWeights.Length, rows, "one weight a sample", nameof(targets));
+        Requirements.Length(targets.AllowedClasses.Length, (long)rows * Shape.DiscreteOutputs, $"{rows} samples × {Shape.DiscreteOutputs} discrete actions", nameof(targets));
+        if (targets.AreDecisions)
+        {
+            Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability a sample", nameof(targets));
+            Requirements.Length(targets.Values.Length, rows, "one return a sample", nameof(targets));
+        }
+
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<float> taken = targets.Taken.Slice(row * Shape.Numbers, Shape.Numbers);
+            for (int branch = 0; branch < Shape.Branches; branch++)
+            {
+                bool exists = taken[branch] >= 0 && taken[branch] < Shape.SizeOf(branch);
+                if (!exists || !targets.AllowedClasses[(row * Shape.DiscreteOutputs) + Shape.FirstOf(branch) + (int)taken[branch]])
+                    throw new ArgumentException($"The action of sample {row} in branch {branch} must be an allowed one of {Shape.SizeOf(branch)}, but got {taken[branch]}.", nameof(targets));
+            }
+
+            Requirements.Finite(taken[Shape.Branches..], "continuous actions", nameof(targets));
+        }
+    }
+
+    public override void Pack(BatchTargets targets, Span<uint> words)
+    {
+        int wordsPerRow = WordsPerRow;
+        for (int row = 0; row < targets.SampleWeights.Length; row++)
+        {
+            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
+            target.Clear();
+            target[0] = BitConverter.SingleToUInt32Bits(targets.SampleWeights[row]);
+            if (targets.AreDecisions)
+            {
+                target[1] = BitConverter.SingleToUInt32Bits(targets.LogProbabilities[row]);
+                target[2] = BitConverter.SingleToUInt32Bits(targets.Values[row]);
+            }
+
+            ReadOnlySpan<float> taken = targets.Taken.Slice(row * Shape.Numbers, Shape.Numbers);
+            int at = TakenWord;
+            for (int branch = 0; branch < Shape.Branches; branch++)
+            {
+                target[at++] = (uint)(Shape.FirstOf(branch) + (int)taken[branch]);
+                target[at++] = (uint)Shape.EndOf(branch);
+            }
+
+            foreach (float number in taken[Shape.Branches..]) target[at++] = BitConverter.SingleToUInt32Bits(number);
+            for (int output = 0; output < Shape.DiscreteOutputs; output++)
+            {
+                if (targets.AllowedClasses[(row * Shape.DiscreteOutputs) + output]) target[MaskWord + (output / BitsPerWord)] |= 1u << (output % BitsPerWord);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+// Slot LOSS: actions of several numbers, a choice in each discrete branch and continuous actions that are normally distributed. The outputs of a row are
+// the logits of the branches, one after the other, the means of the continuous actions, the logarithms s of their deviations and, with PROXIMAL, a value. ComposedTargets packs the
+// targets: (weight, log p when it was chosen, return, 0), then for each branch the output that was chosen and the end of the branch, then the continuous actions, then the mask.
+//   log p = sum over branches log softmax_chosen + sum over actions (-z^2 / 2 - s - log(2 pi) / 2),  z = (x - mean) exp(-s);  H the sum of the entropies
+// With PROXIMAL the objective is that of proximal_policy.glsl; without, L = -weight log p - entropyBonus H.
+#include "label_targets.glsl"
+#include "softmax.glsl"
+
+const float HALF_LOG_TWO_PI = 0.918938533;
+
+SCALAR(entropyBonus);
+SCALAR(leastLogDeviation);   // s is held within
+SCALAR(mostLogDeviation);
+SCALAR(mostDistance);        // and z within this, so that the loss is finite
+#ifdef PROXIMAL
+SCALAR(clipRange);
+SCALAR(valueWeight);
+SCALAR(mostLogRatio);   // beyond, the ratio stays what it is, so that it is finite
+#endif
+
+struct LossRow
+{
+    Softmax branches[max(BRANCHES, 1)];
+    vec4 found;       // what rowLoss gives
+    float slope;      // -dL / d log p
+    float ofValue;    // dL / dv
+};
+
+float outputAt(int row, int column)
+{
+    return networkOutput(row, column / 4)[column % 4];
+}
+
+uint targetWord(int row, int word)
+{
+    return LOAD(targets, matrixTexel(foundTargetRow(row), word / 4, targetTexels))[word % 4];
+}
+
+int chosenOutput(int row, int branch)
+{
+    return int(targetWord(row, TAKEN_WORD + 2 * branch));
+}
+
+int endOfBranch(int row, int branch)
+{
+    return int(targetWord(row, TAKEN_WORD + 2 * branch + 1));
+}
+
+float logDeviation(int row, int action)
+{
+    return clamp(outputAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action), leastLogDeviation, mostLogDeviation);
+}
+
+// z: how many deviations the action is from its mean.
+float distanceFromMean(int row, int action, float s)
+{
+    float x = uintBitsToFloat(targetWord(row, TAKEN_WORD + 2 * BRANCHES + action));
+    return clamp((x - outputAt(row, DISCRETE_OUTPUTS + action)) * exp(-s), -mostDistance, mostDistance);
+}
+
+Softmax softmaxOfBranch(int row, int first, int end)
+{
+    Softmax softmax = Softmax(LOWEST, 0.0, 0.0, 0.0, first);
+    for (int j = first; j < end; j++) softmax.maximum = loadAllowed(row, j / 4)[j % 4] ? max(softmax.maximum, outputAt(row, j)) : softmax.maximum;
+    float weighted = 0.0;   // sum exp(z - m) (z - m)
+    for (int j = first; j < end; j++)
+    {
+        bool allowed = loadAllowed(row, j / 4)[j % 4];
+        float shifted = max(outputAt(row, j) - softmax.maximum, LOWEST), term = exp(shifted);
+        softmax.sum += allowed ? term : 0.0;
+        weighted = allowed ? addProduct(weighted, term, shifted) : weighted;
+    }
+
+    softmax.logSum = log(softmax.sum);
+    softmax.entropy = softmax.logSum - weighted / softmax.sum;
+    return softmax;
+}
+
+LossRow beginLoss(int row, int texels)
+{
+    LossRow begun;
+    float logP = 0.0, entropy = 0.0;
+    int first = 0;
+    for (int branch = 0; branch < BRANCHES; branch++)
+    {
+        int end = endOfBranch(row, branch);
+        Softmax softmax = softmaxOfBranch(row, first, end);
+        logP += max(outputAt(row, chosenOutput(row, branch)) - softmax.maximum, LOWEST) - softmax.logSum;
+        entropy += softmax.entropy;
+        begun.branches[branch] = softmax;
+        first = end;
+    }
+
+    for (int action = 0; action < CONTINUOUS_ACTIONS; action++)
+    {
+        float s = logDeviation(row, action), z = distanceFromMean(row, action, s);
+        logP = addProduct(logP, -0.5 * z, z) - (s + HALF_LOG_TWO_PI);
+        entropy += s + 0.5 + HALF_LOG_TWO_PI;
+    }
+
+    logP = max(logP, LOWEST);
+    float weight = uintBitsToFloat(targetWord(row, 0));
+#ifdef PROXIMAL
+    float logRatio = clamp(logP - uintBitsToFloat(targetWord(row, 1)), -mostLogRatio, mostLogRatio), ratio = exp(logRatio);
+    float valueError = outputAt(row, VALUE_OUTPUT) - uintBitsToFloat(targetWord(row, 2)), valueLoss = 0.5 * valueError * valueError;
+    float objective = min(ratio * weight, clamp(ratio, 1.0 - clipRange, 1.0 + clipRange) * weight);
+    bool isClipped = weight >= 0.0 ? ratio >= 1.0 + clipRange : ratio <= 1.0 - clipRange;
+    begun.found = vec4(addProduct(addProduct(-objective, -entropyBonus, entropy), valueWeight, valueLoss), ratio - 1.0 - logRatio, entropy, valueLoss);
+    begun.slope = isClipped ? 0.0 : weight * ratio;
+    begun.ofValue = valueWeight * valueError;
+#else
+    begun.found = vec4(addProduct(-entropyBonus * entropy, -weight, logP), 0.0, 0.0, 0.0);
+    begun.slope = weight;
+    begun.ofValue = 0.0;
+#endif
+    return begun;
+}
+
+vec4 rowLoss(int row, LossRow begun)
+{
+    return begun.found;
+}
+
+float gradientOfLogit(int row, int column, LossRow begun)
+{
+    int branch = 0;
+    for (int next = 1; next < BRANCHES; next++) branch = column >= endOfBranch(row, next - 1) ? next : branch;
+    Softmax softmax = begun.branches[branch];
+    float shifted = max(outputAt(row, column) - softmax.maximum, LOWEST), p = exp(shifted) / softmax.sum;
+    float change = p - (column == chosenOutput(row, branch) ? 1.0 : 0.0);
+    float gradient = addProduct(begun.slope * change, entropyBonus * p, shifted - softmax.logSum + softmax.entropy);
+    return loadAllowed(row, column / 4)[column % 4] ? gradient : 0.0;
+}
+
+float gradientOfMean(int row, int action, LossRow begun)
+{
+    float s = logDeviation(row, action);
+    return -begun.slope * distanceFromMean(row, action, s) * exp(-s);
+}
+
+// Where the deviation is at a bound, none that leads beyond.
+float gradientOfLogDeviation(int row, int action, LossRow begun)
+{
+    float z = distanceFromMean(row, action, logDeviation(row, action)), s = outputAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action);
+    float gradient = -begun.slope * addProduct(-1.0, z, z) - entropyBonus;
+    bool leavesBounds = gradient > 0.0 ? s <= leastLogDeviation : s >= mostLogDeviation;
+    return leavesBounds ? 0.0 : gradient;
+}
+
+float gradientOf(int row, int column, LossRow begun)
+{
+#ifdef PROXIMAL
+    if (column == VALUE_OUTPUT) return begun.ofValue;
+#endif
+    if (column < DISCRETE_OUTPUTS) return gradientOfLogit(row, column, begun);
+    if (column < DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS) return gradientOfMean(row, column - DISCRETE_OUTPUTS, begun);
+    if (column < DISCRETE_OUTPUTS + 2 * CONTINUOUS_ACTIONS) return gradientOfLogDeviation(row, column - DISCRETE_OUTPUTS - CONTINUOUS_ACTIONS, begun);
+    return 0.0;
+}
+
+vec4 outputGradient(int row, int texel, LossRow begun)
+{
+    vec4 gradient = vec4(0.0);
+    for (int i = 0; i < 4; i++) gradient[i] = gradientOf(row, 4 * texel + i, begun);
+    return gradient / float(rows);
+}

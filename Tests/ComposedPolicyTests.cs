@@ -1,0 +1,141 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>The losses of actions of several numbers against their twin: alone, in the steps of a network, and in those of a population.</summary>
+[TestFixture]
+[Category(Categories.EveryFamily)]
+internal sealed class ComposedPolicyTests
+{
+    private const float Clip = 0.2f, Bonus = 0.05f, ValueWeight = 0.5f;
+
+    private static readonly RateGuide Guide = new(0.01f, 0.005f, 0.02f, 0.1f);
+
+    private static IEnumerable<ComposedPolicyTwin> Twins =>
+    [
+        new([], 1, Bonus, (Clip, ValueWeight)), new([], 7, Bonus, (Clip, ValueWeight)), new([3, 2], 0, Bonus, (Clip, ValueWeight)),
+        new([2, 33, 5], 3, Bonus, (Clip, ValueWeight)), new([2], 2, Bonus, null), new([3, 4], 0, Bonus, null),
+    ];
+
+    [Test]
+    public void LossAndItsGradientAgreeWithTheirTwins([ValueSource(nameof(Twins))] ComposedPolicyTwin twin, [Values(1, 3, 65)] int rows, [Values] bool masked)
+    {
+        float[] outputs = TwinArrays.UniformFloats(1, rows * twin.Outputs, -1.5, 1.5);
+        ComposedPolicyTwinDecisions decisions = ComposedPolicyTwinDecisions.Make(2, twin, outputs, rows, masked);
+        (float[] found, float[] gradients) = Run(LossOf(twin), outputs, TargetsOf(twin, decisions), rows, twin.Outputs);
+        double[] outputs64 = TwinArrays.ToDouble(outputs);
+        Tolerance.AssertClose(found, twin.Forward(outputs64, decisions), 1e-5, 1e-4, "rows", MatrixShape.ColumnsPerTexel);
+        Tolerance.AssertClose(gradients, twin.Backward(outputs64, decisions), 1e-6, 3e-4, "gradients", twin.Outputs);
+    }
+
+    /// <summary>Whatever the outputs are, and however far the action is, the loss and its gradient are finite; a deviation beyond its bounds is only led back.</summary>
+    [Test]
+    public void HugeOutputsStayFinite()
+    {
+        ComposedPolicyTwin twin = new([2], 1, Bonus, (Clip, ValueWeight));
+        float[] outputs = [3e38f, -3e38f, 1e30f, -40, 1, 0, 0, -1e30f, 3e38f, 1, 5, 5, 0, -40, 0, 0, 0, 0, 9, 0];
+        ComposedPolicyTwinDecisions decisions = new([1, 0.5, 0, 0.5, 1, 0.01, 0, 9e9], [1, -1, 2, -2], [-1, -30, -1, 0], [0, 0, 0, 0], [.. Enumerable.Repeat(true, 8)]);
+        (float[] found, float[] gradients) = Run(LossOf(twin), outputs, TargetsOf(twin, decisions), 4, twin.Outputs);
+        Assert.That(found, Is.All.Matches<float>(float.IsFinite));
+        Assert.That(gradients, Is.All.Matches<float>(float.IsFinite));
+        Assert.That(gradients[3], Is.Not.Positive, "below the least deviation no gradient makes it smaller");
+        Assert.That(gradients[18], Is.Not.Negative, "nor above the greatest one larger");
+    }
+
+    [Test]
+    public void TargetsAreChecked()
+    {
+        ComposedTargets layout = new(new PolicyShape([2, 3], 1), 8);
+        bool[] all = [true, true, true, false, true];
+        void Check(float[] taken) => layout.Check(1, BatchTargets.OfComposedDecisions(taken, [0], [-1], [0], all));
+        Assert.That(() => Check([1, 2, 0.5f]), Throws.Nothing);
+        Assert.That(() => Check([2, 2, 0.5f]), Throws.ArgumentException.With.Message.Contains("branch 0"));
+        Assert.That(() => Check([1, 1, 0.5f]), Throws.ArgumentException.With.Message.Contains("branch 1"));
+        Assert.That(() => Check([1, 2]), Throws.ArgumentException.With.Message.Contains("numbers of an action"));
+        Assert.That(() => Check([1, 2, float.NaN]), Throws.TypeOf<NonFiniteValueException>());
+        Assert.That(() => layout.Check(1, BatchTargets.OfDecisions([0], [0], [-1], [0], all)), Throws.ArgumentException.With.Message.Contains("composed actions"));
+        Assert.That(() => LossOf(new([2], 1, 0, (0, 1))).TargetsFor(4), Throws.ArgumentException.With.Message.Contains("5 outputs"));
+    }
+
+    /// <summary>A fused step has the bits of its parts, and each member of a population the steps of a network of its own.</summary>
+    [Test]
+    public void MembersOfAPopulationStepAsNetworksDo([Values(1, 20)] int rows)
+    {
+        const int Members = 3, Inputs = 4, Hidden = 6, Steps = 3;
+        ComposedPolicyTwin twin = new([2, 3], 2, Bonus, (Clip, ValueWeight));
+        Adam optimizer = new(Guide.First);
+        using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, Hidden, twin.Outputs, seed: 4, optimizer, LossOf(twin));
+        float[] features = TwinArrays.UniformFloats(1, Members * rows * Inputs, -1, 1), outputs = TwinArrays.UniformFloats(2, Members * rows * twin.Outputs, -1, 1);
+        ComposedPolicyTwinDecisions decisions = ComposedPolicyTwinDecisions.Make(3, twin, outputs, Members * rows, isMasked: true);
+        ClassifierParameters[] start = [.. Enumerable.Range(0, Members).Select(population.GetParameters)];
+        for (int step = 0; step < Steps; step++) population.EnqueueBatch(features, TargetsOf(twin, decisions), optimizer.LearningRate);
+        for (int member = 0; member < Members; member++)
+        {
+            ClassifierParameters after = population.GetParameters(member);
+            int first = member * rows;
+            float[] own = features[(first * Inputs)..((first + rows) * Inputs)];
+            BatchTargets targets = TargetsOf(twin, decisions, first, rows);
+            float[][] fused = StepsOf(start[member], optimizer, twin, own, targets, Steps, isFused: true), plain = StepsOf(start[member], optimizer, twin, own, targets, Steps, isFused: false);
+            for (int i = 0; i < fused.Length; i++) Assert.That(fused[i], Is.EqualTo(plain[i]), $"parameter {i}");
+            Tolerance.AssertClose(after.HiddenWeights, TwinArrays.ToDouble(fused[0]), 2e-5, 1e-4, $"member {member}");
+            Tolerance.AssertClose(after.OutputWeights, TwinArrays.ToDouble(fused[2]), 2e-5, 1e-4, $"member {member}");
+            Assert.That(after.OutputWeights, Is.Not.EqualTo(start[member].OutputWeights));
+        }
+    }
+
+    private static float[][] StepsOf(ClassifierParameters start, Adam optimizer, ComposedPolicyTwin twin, float[] features, BatchTargets targets, int steps, bool isFused)
+    {
+        int inputs = start.HiddenWeights.Length / start.HiddenBiases.Length, rows = features.Length / inputs;
+        ComposedPolicyLoss loss = LossOf(twin);
+        using Network network = new(TestDevice.Plain, 1, inputs, new Dense(start.HiddenBiases.Length), new Relu(), new Dense(twin.Outputs));
+        network.SetParameters(
+            ("hidden weights", start.HiddenWeights), ("hidden biases", start.HiddenBiases), ("output weights", start.OutputWeights), ("output biases", start.OutputBiases));
+        using OptimizerState state = new(network, optimizer);
+        using StepLedger ledger = new(network, state, 1, loss.RateGuide);
+        using StepWorkspace workspace = new(network, rows, loss, state, isFused, log: ledger.Log);
+        workspace.Compile();
+        workspace.Upload(TrainingBatch.Check(inputs, loss.TargetsFor(twin.Outputs), features, targets));
+        for (int step = 0; step < steps; step++)
+        {
+            ledger.BeginStep(optimizer.LearningRate);
+            workspace.Enqueue(rows);
+            ledger.CommitStep();
+        }
+
+        return [.. network.Parameters.Select(parameter => parameter.GetValues())];
+    }
+
+    private static (float[] Rows, float[] Gradients) Run(ComposedPolicyLoss loss, float[] outputs, BatchTargets batch, int rows, int columns)
+    {
+        NeuralDevice device = TestDevice.Plain;
+        TargetLayout layout = loss.TargetsFor(columns);
+        uint[] packed = new uint[rows * layout.WordsPerRow];
+        layout.Check(rows, batch);
+        layout.Pack(batch, packed);
+        using MatrixTexture z = Kernels.Upload(device, rows, columns, outputs);
+        using MatrixTexture targets = new(device, device.Shape(rows, layout.WordsPerRow, "targets"), TexelFormat.UnsignedInteger);
+        targets.Upload<uint>(packed);
+        using MatrixTexture rowLosses = Kernels.Empty(device, rows, MatrixShape.ColumnsPerTexel);
+        using MatrixTexture batchLoss = Kernels.Empty(device, 1, MatrixShape.ColumnsPerTexel);
+        using MatrixTexture gradients = Kernels.Empty(device, rows, columns);
+        Kernels.Run(device, rows, [.. loss.Forward(z, targets, rowLosses, batchLoss), .. loss.Backward(z, targets, gradients)]);
+        return (rowLosses.Read(), gradients.Read());
+    }
+
+    private static ComposedPolicyLoss LossOf(ComposedPolicyTwin twin)
+    {
+        PolicyShape shape = new(twin.Branches, twin.Continuous);
+        return twin.Proximal is null ? new ComposedCrossEntropy(shape, Bonus) : new ComposedProximalLoss(shape, Clip, Bonus, ValueWeight, Guide);
+    }
+
+    private static BatchTargets TargetsOf(ComposedPolicyTwin twin, ComposedPolicyTwinDecisions decisions, int first = 0, int rows = -1)
+    {
+        if (rows < 0) rows = decisions.Weights.Length;
+        float[] Part(double[] values, int columns) => [.. values.AsSpan(first * columns, rows * columns).ToArray().Select(value => (float)value)];
+        float[] taken = Part(decisions.Taken, twin.Numbers), weights = Part(decisions.Weights, 1);
+        bool[] allowed = decisions.Allowed.AsSpan(first * twin.Discrete, rows * twin.Discrete).ToArray();
+        return twin.Proximal is null ? BatchTargets.OfActions(taken, weights, allowed)
+            : BatchTargets.OfComposedDecisions(taken, weights, Part(decisions.LogProbabilities, 1), Part(decisions.Returns, 1), allowed);
+    }
+}

@@ -1,0 +1,139 @@
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>Compiled kernels in files: the second start compiles nothing, computes the same bits, and depends on no file.</summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed class KernelCacheFileTests
+{
+    private DirectoryInfo? folder;
+
+    private string[] Files => [.. Directory.EnumerateFiles(folder!.FullName).Order()];
+
+    [SetUp]
+    public void MakeAFolder()
+    {
+        TestDevice.RequireOpenGL();
+        _ = TestDevice.Plain;
+        folder = Directory.CreateTempSubdirectory("neuralplugin-kernels-");
+    }
+
+    [TearDown]
+    public void DeleteTheFolder() => folder?.Delete(recursive: true);
+
+    [Test]
+    public void TheSecondStartCompilesNothing()
+    {
+        Start first = Run(folder!.FullName), second = Run(folder.FullName);
+        RequireFiles(first);
+        Assert.That(first.Compiled, Is.GreaterThan(3).And.EqualTo(Files.Length));
+        Assert.That(second.Compiled, Is.Zero);
+        Assert.That(second.Loaded, Is.EqualTo(first.Compiled));
+        Assert.That(second.Weights, Is.EqualTo(first.Weights));
+    }
+
+    [TestCase("nothing in it")]
+    [TestCase("cut off")]
+    [TestCase("a bit changed")]
+    [TestCase("a format that no driver has")]
+    [TestCase("another content, with its hash")]
+    public void ADamagedFileCountsAsMissingAndIsReplaced(string damage)
+    {
+        Start first = Run(folder!.FullName);
+        RequireFiles(first);
+        byte[][] whole = [.. Files.Select(File.ReadAllBytes)];
+        foreach (string file in Files) Damage(file, damage);
+        Start second = Run(folder.FullName);
+        Assert.That(second.Compiled, Is.EqualTo(first.Compiled));
+        Assert.That(second.Weights, Is.EqualTo(first.Weights));
+        Assert.That(Files.Select(file => new FileInfo(file).Length), Is.EqualTo(whole.Select(content => content.Length)));
+        Assert.That(Run(folder.FullName).Compiled, Is.Zero, "the third start has whole files again");
+    }
+
+    [Test]
+    public void WithoutAFolderNothingIsSaved()
+    {
+        Start first = Run(null), second = Run(null);
+        Assert.That(Files, Is.Empty);
+        Assert.That(second.Compiled, Is.EqualTo(first.Compiled).And.Positive);
+    }
+
+    [Test]
+    public void AFolderThatCannotBeMadeChangesNothing()
+    {
+        string file = Path.Combine(folder!.FullName, "in the way");
+        File.WriteAllText(file, "");
+        Start start = Run(Path.Combine(file, "kernels"));
+        Assert.That(start.Compiled, Is.Positive);
+        Assert.That(start.Weights, Is.EqualTo(Run(null).Weights));
+    }
+
+    [Test]
+    public void TheOldestFilesGoWhenThereAreTooMany()
+    {
+        RequireFiles(Run(folder!.FullName));
+        int ours = Files.Length;
+        for (int i = 0; i < ProgramBinaries.Kept + 20; i++)
+        {
+            string old = Path.Combine(folder.FullName, $"{i}.kernel");
+            File.WriteAllText(old, "old");
+            File.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddDays(-1));
+        }
+
+        File.Delete(Files.First(file => new FileInfo(file).Length > 3));
+        Assert.That(Run(folder.FullName).Compiled, Is.EqualTo(1));
+        Assert.That(Files, Has.Length.EqualTo(ProgramBinaries.Kept));
+        Assert.That(Files.Count(file => new FileInfo(file).Length > 3), Is.EqualTo(ours), "the new ones stay");
+    }
+
+    private static void Damage(string file, string damage)
+    {
+        byte[] content = File.ReadAllBytes(file);
+        switch (damage)
+        {
+            case "nothing in it":
+                content = [];
+                break;
+            case "cut off":
+                Array.Resize(ref content, content.Length - 1);
+                break;
+            case "a bit changed":
+                content[^1] ^= 4;
+                break;
+            case "a format that no driver has":
+                content[8] ^= 0x55;
+                break;
+            case "another content, with its hash":
+                content.AsSpan(44).Clear();
+                System.Security.Cryptography.SHA256.HashData(content.AsSpan(44)).CopyTo(content.AsSpan(12));
+                break;
+        }
+
+        File.WriteAllBytes(file, content);
+    }
+
+    private static void RequireFiles(Start start)
+    {
+        if (!start.SavesPrograms) Assert.Inconclusive("This driver gives no programs out (GL_NUM_PROGRAM_BINARY_FORMATS is 0).");
+    }
+
+    /// <summary>A game's start: a device, a network, some steps.</summary>
+    private static Start Run(string? folder)
+    {
+        using TestGl gl = new();
+        using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+        device.KernelCacheFolder = folder;
+        using TwoLayerClassifier classifier = new(device, inputs: 5, hidden: 7, classes: 3, seed: 1);
+        for (int step = 0; step < 3; step++) classifier.TrainBatch([0.1f, 0.2f, -0.3f, 0.4f, 0.5f], [step], learningRate: 0.1f);
+        classifier.Predict([1, 2, 3, 4, 5], new float[3]);
+        using Network network = new(device, inputs: 3, new Dense(40), new Tanh(), new Dense(20), new Relu(), new Dense(2));
+        using BatchTrainer trainer = new(network, new Adam());
+        trainer.TrainBatch([1, 2, 3], [1]);
+        return new Start(
+            gl.Calls("glCompileShader"), gl.Calls("glProgramBinary"), [.. classifier.GetParameters().HiddenWeights, .. network.Parameters[0].GetValues()],
+            gl.Api.GetInteger(Silk.NET.OpenGL.GetPName.NumProgramBinaryFormats) > 0);
+    }
+
+    private sealed record Start(long Compiled, long Loaded, float[] Weights, bool SavesPrograms);
+}

@@ -1,0 +1,178 @@
+using static NeuralPlugin.Tests.Twins.TwinArrays;
+
+namespace NeuralPlugin.Tests.Twins;
+
+/// <summary>
+/// The losses of actions of several numbers, in double precision. The outputs of a row are the logits of discrete branches, the means μ of continuous actions, the logarithms s of their deviations and,
+/// with a value, v. With x the action, z = (x − μ)·exp(−s), s held within [−5, 2]:
+/// <code>log p = Σ_branches log softmax_chosen + Σ_actions (−z²/2 − s − ½ log 2π),  H = Σ_branches H(softmax) + Σ_actions (½ + s + ½ log 2π)</code>
+/// and either the clipped objective of <see cref="ProximalPolicyTwin"/> of log p and H, or −w·log p − β·H.
+/// </summary>
+/// <param name="Branches">Actions of each discrete branch.</param>
+/// <param name="Continuous">Continuous actions.</param>
+/// <param name="EntropyBonus">β.</param>
+/// <param name="Proximal">The clip range ε and the weight of the value; null for −w·log p − β·H, without a value.</param>
+public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double EntropyBonus, (double ClipRange, double ValueWeight)? Proximal)
+{
+    private const double MostLogRatio = 20, LeastLogDeviation = -5, MostLogDeviation = 2;
+
+    private static readonly double HalfLogTwoPi = 0.5 * Math.Log(2 * Math.PI);
+
+    /// <summary>Logits of all branches.</summary>
+    public int Discrete => Branches.Sum();
+
+    /// <summary>Outputs of a row.</summary>
+    public int Outputs => Discrete + (2 * Continuous) + (Proximal is null ? 0 : 1);
+
+    /// <summary>Numbers of an action.</summary>
+    public int Numbers => Branches.Length + Continuous;
+
+    /// <summary>Of each row: the loss and, of the clipped objective, ρ − 1 − log ρ, H and (v − R)² / 2.</summary>
+    public double[] Forward(ReadOnlySpan<double> outputs, ComposedPolicyTwinDecisions decisions)
+    {
+        int rows = decisions.Weights.Length;
+        RequireLength(outputs.Length, rows, Outputs, "The outputs");
+        double[] result = new double[rows * 4];
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<double> y = outputs.Slice(row * Outputs, Outputs);
+            (double logP, double entropy) = Policy(y, decisions, row);
+            double weight = decisions.Weights[row];
+            if (Proximal is not ({ } clipRange, { } valueWeight))
+            {
+                result[row * 4] = -(weight * logP) - (EntropyBonus * entropy);
+                continue;
+            }
+
+            double logRatio = Math.Clamp(logP - decisions.LogProbabilities[row], -MostLogRatio, MostLogRatio), ratio = Math.Exp(logRatio);
+            double error = y[^1] - decisions.Returns[row], objective = Math.Min(ratio * weight, Math.Clamp(ratio, 1 - clipRange, 1 + clipRange) * weight);
+            result[row * 4] = -objective - (EntropyBonus * entropy) + (valueWeight * error * error / 2);
+            result[(row * 4) + 1] = ratio - 1 - logRatio;
+            result[(row * 4) + 2] = entropy;
+            result[(row * 4) + 3] = error * error / 2;
+        }
+
+        return result;
+    }
+
+    /// <summary>The mean of the losses of the rows.</summary>
+    public double Loss(ReadOnlySpan<double> outputs, ComposedPolicyTwinDecisions decisions)
+    {
+        double[] rows = Forward(outputs, decisions);
+        return Enumerable.Range(0, decisions.Weights.Length).Average(row => rows[row * 4]);
+    }
+
+    /// <summary>The gradient of <see cref="Loss"/> by the outputs.</summary>
+    public double[] Backward(ReadOnlySpan<double> outputs, ComposedPolicyTwinDecisions decisions)
+    {
+        int rows = decisions.Weights.Length;
+        double[] gradients = new double[rows * Outputs];
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<double> y = outputs.Slice(row * Outputs, Outputs);
+            Span<double> dy = gradients.AsSpan(row * Outputs, Outputs);
+            double slope = SlopeOf(y, decisions, row);
+            int first = 0;
+            for (int branch = 0; branch < Branches.Length; first += Branches[branch++])
+            {
+                double[] logs = LogsOf(y, decisions, row, first, Branches[branch]);
+                double entropy = EntropyOf(logs);
+                for (int j = 0; j < logs.Length; j++)
+                {
+                    double p = Math.Exp(logs[j]);
+                    if (p == 0) continue;
+                    dy[first + j] = ((slope * (p - (j == (int)decisions.Taken[(row * Numbers) + branch] ? 1 : 0))) + (EntropyBonus * p * (logs[j] + entropy))) / rows;
+                }
+            }
+
+            for (int action = 0; action < Continuous; action++)
+            {
+                (double z, double s) = NormalOf(y, decisions, row, action);
+                dy[Discrete + action] = -slope * z * Math.Exp(-s) / rows;
+                dy[Discrete + Continuous + action] = ((-slope * ((z * z) - 1)) - EntropyBonus) / rows;
+            }
+
+            if (Proximal is var (_, valueWeight)) dy[^1] = valueWeight * (y[^1] - decisions.Returns[row]) / rows;
+        }
+
+        return gradients;
+    }
+
+    /// <summary>log p and H of a row.</summary>
+    public (double LogP, double Entropy) Policy(ReadOnlySpan<double> y, ComposedPolicyTwinDecisions decisions, int row)
+    {
+        (double logP, double entropy, int first) = (0, 0, 0);
+        for (int branch = 0; branch < Branches.Length; first += Branches[branch++])
+        {
+            double[] logs = LogsOf(y, decisions, row, first, Branches[branch]);
+            logP += logs[(int)decisions.Taken[(row * Numbers) + branch]];
+            entropy += EntropyOf(logs);
+        }
+
+        for (int action = 0; action < Continuous; action++)
+        {
+            (double z, double s) = NormalOf(y, decisions, row, action);
+            logP += (-z * z / 2) - s - HalfLogTwoPi;
+            entropy += 0.5 + s + HalfLogTwoPi;
+        }
+
+        return (logP, entropy);
+    }
+
+    private static double EntropyOf(double[] logs) => -logs.Sum(log => Math.Exp(log) == 0 ? 0 : Math.Exp(log) * log);
+
+    private double[] LogsOf(ReadOnlySpan<double> y, ComposedPolicyTwinDecisions decisions, int row, int first, int size) =>
+        SoftmaxTwin.LogSoftmaxForward(y.Slice(first, size), 1, size, decisions.Allowed.AsSpan((row * Discrete) + first, size));
+
+    private (double Z, double S) NormalOf(ReadOnlySpan<double> y, ComposedPolicyTwinDecisions decisions, int row, int action)
+    {
+        double s = Math.Clamp(y[Discrete + Continuous + action], LeastLogDeviation, MostLogDeviation);
+        return ((decisions.Taken[(row * Numbers) + Branches.Length + action] - y[Discrete + action]) * Math.Exp(-s), s);
+    }
+
+    /// <summary>−∂L / ∂log p.</summary>
+    private double SlopeOf(ReadOnlySpan<double> y, ComposedPolicyTwinDecisions decisions, int row)
+    {
+        double weight = decisions.Weights[row];
+        if (Proximal is not var (clipRange, _)) return weight;
+        double ratio = Math.Exp(Math.Clamp(Policy(y, decisions, row).LogP - decisions.LogProbabilities[row], -MostLogRatio, MostLogRatio));
+        bool hasSlope = weight >= 0 ? ratio < 1 + clipRange : ratio > 1 - clipRange;
+        return hasSlope ? weight * ratio : 0;
+    }
+}
+
+/// <summary>Decisions, one a row.</summary>
+/// <param name="Taken">[rows × numbers of an action].</param>
+/// <param name="Weights">A, or w.</param>
+/// <param name="LogProbabilities">log p when it was chosen.</param>
+/// <param name="Returns">R.</param>
+/// <param name="Allowed">[rows × discrete actions].</param>
+public sealed record ComposedPolicyTwinDecisions(double[] Taken, double[] Weights, double[] LogProbabilities, double[] Returns, bool[] Allowed)
+{
+    /// <summary>Some that the policy of the outputs may have made, when it was as far as this from what it is.</summary>
+    public static ComposedPolicyTwinDecisions Make(int seed, ComposedPolicyTwin twin, ReadOnlySpan<float> outputs, int rows, bool isMasked, double distance = 0.5)
+    {
+        double[] taken = new double[rows * twin.Numbers];
+        bool[] allowed = [.. Enumerable.Repeat(true, rows * twin.Discrete)];
+        int first = 0;
+        for (int branch = 0; branch < twin.Branches.Length; first += twin.Branches[branch++])
+        {
+            int size = twin.Branches[branch];
+            int[] chosen = Labels(seed + branch, rows, size);
+            bool[] mask = isMasked ? Mask(seed + 10 + branch, chosen, size) : [.. Enumerable.Repeat(true, rows * size)];
+            for (int row = 0; row < rows; row++)
+            {
+                taken[(row * twin.Numbers) + branch] = chosen[row];
+                mask.AsSpan(row * size, size).CopyTo(allowed.AsSpan((row * twin.Discrete) + first));
+            }
+        }
+
+        float[] continuous = UniformFloats(seed + 20, rows * Math.Max(twin.Continuous, 1), -2, 2);
+        for (int i = 0; i < rows * twin.Continuous; i++) taken[(i / twin.Continuous * twin.Numbers) + twin.Branches.Length + (i % twin.Continuous)] = continuous[i];
+        ComposedPolicyTwinDecisions decisions = new(taken, ToDouble(UniformFloats(seed + 3, rows, -2, 2)), new double[rows], ToDouble(UniformFloats(seed + 4, rows, -2, 2)), allowed);
+        double[] noise = Uniform(seed + 2, rows, -distance, distance);
+        for (int row = 0; row < rows; row++)
+            decisions.LogProbabilities[row] = (float)(twin.Policy(ToDouble(outputs.Slice(row * twin.Outputs, twin.Outputs)), decisions, row).LogP + noise[row]);
+        return decisions;
+    }
+}
