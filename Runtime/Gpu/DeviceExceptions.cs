@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// OpenGL 4.3 with compute shaders is not available: no EGL library, no driver, an outdated version, or a
+/// OpenGL 4.3 with compute shaders is not available: no EGL or WGL library, no driver, an outdated version, or a
 /// context without compute shaders. The message gives what was found, what is needed and where to get it.
 /// </summary>
 public sealed class DeviceNotSupportedException : Exception

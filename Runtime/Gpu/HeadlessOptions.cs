@@ -5,7 +5,7 @@ namespace NeuralPlugin;
 /// <summary>The driver that <see cref="NeuralDevice.CreateHeadless"/> requests.</summary>
 public enum HeadlessPlatform
 {
-    /// <summary>A hardware device first, otherwise the software driver.</summary>
+    /// <summary>A hardware device first, otherwise the software driver. On Windows the driver of the main graphics card, through WGL; the other values need EGL.</summary>
     Automatic,
 
     /// <summary>A hardware device that EGL enumerates (<c>EGL_EXT_device_enumeration</c>), nothing else.</summary>

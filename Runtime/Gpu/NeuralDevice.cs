@@ -108,12 +108,13 @@ public sealed class NeuralDevice : IDisposable
         $"The device {Renderer} shares no textures with a game. Use a device on the game's OpenGL context, or hand over the pixels as features.");
 
     /// <summary>
-    /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
-    /// on this thread: a hardware device first, otherwise Mesa's surfaceless platform.
+    /// Makes a core context of OpenGL 4.5, or at least 4.3, without a visible window, and makes it current
+    /// on this thread: through EGL a hardware device first, otherwise Mesa's surfaceless platform; on Windows through WGL, with a hidden window, which is
+    /// destroyed with the device or with the thread that made it.
     /// </summary>
     /// <param name="options">Another driver, or a debug context; null for the defaults.</param>
     /// <exception cref="DeviceNotSupportedException">
-    /// There is no EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// There is no EGL or WGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
     /// </exception>
     public static NeuralDevice CreateHeadless(HeadlessOptions? options = null)
     {
@@ -134,7 +135,7 @@ public sealed class NeuralDevice : IDisposable
     /// </remarks>
     /// <param name="options">Another driver, or a debug context, whose messages arrive on the device's thread; null for the defaults.</param>
     /// <exception cref="DeviceNotSupportedException">
-    /// No EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// No library of EGL or WGL, no driver, or none that reaches OpenGL 4.3 with compute shaders.
     /// </exception>
     public static NeuralDevice CreateInBackground(HeadlessOptions? options = null)
     {

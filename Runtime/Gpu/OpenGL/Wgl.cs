@@ -24,9 +24,10 @@ internal sealed unsafe class Wgl
     private const uint OwnDeviceContext = 0x20;   // CS_OWNDC
     private const uint Close = 0x10;              // WM_CLOSE
 
-    private static readonly string[] Libraries = ["user32.dll", "gdi32.dll", Library];
+    private static readonly string[] Libraries = ["kernel32.dll", "user32.dll", "gdi32.dll", Library];
 
     private readonly nint library;
+    private readonly delegate* unmanaged[Stdcall]<uint> getLastError;
     private readonly delegate* unmanaged[Stdcall]<WindowClass*, ushort> registerClass;
     private readonly nint defaultWindowProcedure;
     private readonly delegate* unmanaged[Stdcall]<uint, char*, char*, uint, int, int, int, int, nint, nint, nint, nint, nint> createWindow;
@@ -42,9 +43,10 @@ internal sealed unsafe class Wgl
     private readonly delegate* unmanaged[Stdcall]<nint> getCurrentDeviceContext;
     private readonly delegate* unmanaged[Stdcall]<byte*, nint> getProcAddress;
 
-    private Wgl(nint user, nint graphics, nint openGL)
+    private Wgl(nint kernel, nint user, nint graphics, nint openGL)
     {
         library = openGL;
+        getLastError = (delegate* unmanaged[Stdcall]<uint>)NativeLibrary.GetExport(kernel, "GetLastError");
         registerClass = (delegate* unmanaged[Stdcall]<WindowClass*, ushort>)NativeLibrary.GetExport(user, "RegisterClassW");
         defaultWindowProcedure = NativeLibrary.GetExport(user, "DefWindowProcW");
         createWindow = (delegate* unmanaged[Stdcall]<uint, char*, char*, uint, int, int, int, int, nint, nint, nint, nint, nint>)NativeLibrary.GetExport(user, "CreateWindowExW");
@@ -69,7 +71,7 @@ internal sealed unsafe class Wgl
     {
         nint[] loaded = new nint[Libraries.Length];
         missing = Array.Find(Libraries, name => !NativeLibrary.TryLoad(name, out loaded[Array.IndexOf(Libraries, name)]));
-        return missing is null ? new Wgl(loaded[0], loaded[1], loaded[2]) : null;
+        return missing is null ? new Wgl(loaded[0], loaded[1], loaded[2], loaded[3]) : null;
     }
 
     /// <summary>A window that is never shown and belongs to this thread; 0 if none is available.</summary>
@@ -126,7 +128,7 @@ internal sealed unsafe class Wgl
         }
     }
 
-    public static string LastError() => string.Create(CultureInfo.InvariantCulture, $"Windows error 0x{Marshal.GetLastSystemError():X}");
+    public string LastError() => $"Windows error 0x{getLastError().ToString("X", CultureInfo.InvariantCulture)}";
 
     /// <summary>WNDCLASSW.</summary>
     [StructLayout(LayoutKind.Sequential)]

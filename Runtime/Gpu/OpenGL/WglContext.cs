@@ -32,7 +32,7 @@ internal sealed class WglContext : HeadlessContext
         nint window = wgl.CreateWindow();
         nint deviceContext = window == 0 ? 0 : wgl.DeviceContextOf(window);
         if (deviceContext != 0 && TryCreate(wgl, window, deviceContext, debug, failures) is { } made) return made;
-        if (deviceContext == 0) failures.Add($"{Wgl.Library}: no window that OpenGL can draw to ({Wgl.LastError()})");
+        if (deviceContext == 0) failures.Add($"{Wgl.Library}: no window that OpenGL can draw to ({wgl.LastError()})");
         wgl.MakeCurrent(current.DeviceContext, current.Context);
         if (window != 0) wgl.DestroyWindow(window, isOfThisThread: true);
         return null;
@@ -40,7 +40,7 @@ internal sealed class WglContext : HeadlessContext
 
     public override void MakeCurrent()
     {
-        if (!wgl.MakeCurrent(deviceContext, context)) throw NotMadeCurrent(Wgl.LastError());
+        if (!wgl.MakeCurrent(deviceContext, context)) throw NotMadeCurrent(wgl.LastError());
     }
 
     public override IDisposable MakeCurrentForNow()
@@ -71,7 +71,7 @@ internal sealed class WglContext : HeadlessContext
         nint any = wgl.CreateContext(deviceContext);
         if (any == 0 || !wgl.MakeCurrent(deviceContext, any))
         {
-            failures.Add($"{Wgl.Library}: no OpenGL at all ({Wgl.LastError()})");
+            failures.Add($"{Wgl.Library}: no OpenGL at all ({wgl.LastError()})");
             if (any != 0) wgl.DeleteContext(any);
             return null;
         }
