@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Tells which of a number of classes a sample belongs to, and learns it from labeled samples. Its weights live in textures;
-/// all of its arithmetic runs in compute shaders. What it is made of: <see cref="LinearClassifier"/>, <see cref="TwoLayerClassifier"/>.
+/// Assigns each sample to one of several classes, learned from labeled samples. Its weights live in textures;
+/// all arithmetic runs in compute shaders. Implementations: <see cref="LinearClassifier"/>, <see cref="TwoLayerClassifier"/>.
 /// </summary>
 public abstract class Classifier : NetworkModel
 {
-    /// <summary>Classes are a choice from two on.</summary>
+    /// <summary>A classification needs at least two classes.</summary>
     private protected const int LeastClasses = 2;
 
     private protected Classifier(NeuralDevice device, int inputs, int classes, int seed, params Layer[] layers)
@@ -23,10 +23,10 @@ public abstract class Classifier : NetworkModel
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="learningRate">The factor of the step; zero or more.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
-    /// <returns>The loss Σ wᵢ·lᵢ / batch with the weights before the step. If it is not finite, the weights stay.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit the classifier or each other.</exception>
+    /// <param name="learningRate">The step size; zero or more.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, which may be zero or negative; empty for all ones.</param>
+    /// <returns>The loss Σ wᵢ·lᵢ / batch with the weights before the step. If it is not finite, the weights do not change.</returns>
+    /// <exception cref="ArgumentException">Lengths do not match the classifier or each other.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class, or the learning rate is negative, NaN or infinite.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
@@ -35,13 +35,13 @@ public abstract class Classifier : NetworkModel
         DescendBy(learningRate).TrainBatch(features, labels, sampleWeights).Loss;
 
     /// <summary>
-    /// The kernels that training and predicting need, for <see cref="NeuralDevice.WarmUp"/>: those of the first
-    /// <see cref="TrainBatch"/>, <see cref="Predict"/> and <see cref="ComputeLogits"/> of so many rows. Makes nothing, waits for nothing.
+    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>: those of the first
+    /// <see cref="TrainBatch"/>, <see cref="Predict"/> and <see cref="ComputeLogits"/> at this many rows. Makes nothing and does not wait.
     /// </summary>
-    /// <param name="rows">Samples of a batch. Other numbers of rows may need other kernels: ask for each that comes first.</param>
-    /// <param name="optimizer">That of <see cref="NetworkModel.TrainWith"/>; null for the plain descent of <see cref="TrainBatch"/>.</param>
+    /// <param name="rows">Samples per batch. Other row counts may need other kernels: call this for each one in use.</param>
+    /// <param name="optimizer">The optimizer of <see cref="NetworkModel.TrainWith"/>; null for the plain descent of <see cref="TrainBatch"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
-    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    /// <exception cref="DeviceLimitException">There are more rows than any device can run.</exception>
     public KernelSet KernelsFor(int rows, Optimizer? optimizer = null) => Network.KernelsFor(rows, optimizer ?? new Sgd(0));
 
     /// <inheritdoc cref="NeuralPlugin.Network.Predict(ReadOnlySpan{float}, Span{float})"/>
@@ -55,11 +55,11 @@ public abstract class Classifier : NetworkModel
     /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeLogits(ReadOnlySpan<float> features, Span<float> logits) => Network.ComputeLogits(features, logits);
 
-    /// <summary>The gradients of the mean loss Σ wᵢ·lᵢ / batch by every parameter. Waits and allocates.</summary>
+    /// <summary>The gradients of the mean loss Σ wᵢ·lᵢ / batch for every parameter. Waits and allocates.</summary>
     /// <param name="features">[batch × inputs], row-major.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch], or empty for all one.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit the classifier or each other.</exception>
+    /// <param name="sampleWeights">[batch], or empty for all ones.</param>
+    /// <exception cref="ArgumentException">Lengths do not match the classifier or each other.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>

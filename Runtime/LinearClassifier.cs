@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>A linear classifier: softmax(x·W + b), with W [inputs × classes] and b [classes].</summary>
 /// <remarks>
-/// It separates classes by planes and no more: x1 + x2 &gt; 0 is within its reach, x1·x2 &gt; 0 is not. Its parameters are
+/// It separates classes by planes only: it can learn x1 + x2 &gt; 0, but not x1·x2 &gt; 0. Its parameters are
 /// the output's; the hidden arrays of <see cref="ClassifierParameters"/> are empty.
 /// </remarks>
 public sealed class LinearClassifier : Classifier
@@ -10,8 +10,8 @@ public sealed class LinearClassifier : Classifier
     private static readonly ModelFormat FileFormat = new("classifier", ["output"], LeastClasses);
 
     /// <summary>Makes a classifier; its weights start from the seed by Glorot's rule, its biases at zero.</summary>
-    /// <param name="device">Where it lives.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="device">The owning device.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="classes">Classes to choose from, at least 2.</param>
     /// <param name="seed">Chooses the initial weights, the same on every machine.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
@@ -22,12 +22,12 @@ public sealed class LinearClassifier : Classifier
     }
 
     /// <summary>Makes a classifier from a file that <see cref="NetworkModel.Save"/> or <see cref="NetworkModel.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
-    /// <param name="device">Where it lives.</param>
+    /// <param name="device">The owning device.</param>
     /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or not that of a linear classifier.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or is not a linear classifier's.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Permission to read it is denied.</exception>
     /// <exception cref="DeviceLimitException">The weights are too large for one matrix of this device.</exception>
     public static LinearClassifier Load(NeuralDevice device, string path)
     {

@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A network that is ready to use: it learns from samples, predicts and lives in files. Its weights live in textures; all of its arithmetic runs in
-/// compute shaders. What there is: a <see cref="Classifier"/> tells classes, a <see cref="Regressor"/> gives values.
+/// A ready-to-use network: it learns from samples, predicts, and saves to files. Its weights live in textures; all arithmetic runs in
+/// compute shaders. A <see cref="Classifier"/> predicts classes, a <see cref="Regressor"/> values.
 /// </summary>
 /// <remarks>
-/// All calls but <see cref="SaveAsync"/> and those that ask for a later answer (RequestPrediction) wait for the GPU. All come from the thread on
-/// which the device's context is current, else they throw <see cref="WrongContextException"/>; after Dispose of the model or its device,
-/// <see cref="ObjectDisposedException"/>. Whatever they throw, the weights are as before.
+/// All calls wait for the GPU, except <see cref="SaveAsync"/> and requests for a later answer (RequestPrediction). Call from the thread on
+/// which the device's context is current, otherwise <see cref="WrongContextException"/>; after Dispose of the model or its device,
+/// <see cref="ObjectDisposedException"/>. Whatever is thrown, the weights are unchanged.
 /// </remarks>
 public abstract class NetworkModel : IDisposable
 {
@@ -17,16 +17,16 @@ public abstract class NetworkModel : IDisposable
     private protected NetworkModel(NeuralDevice device, int inputs, int seed, params Layer[] layers) =>
         Network = new Network(device, seed, inputs, layers);
 
-    /// <summary>Features of a sample.</summary>
+    /// <summary>Features per sample.</summary>
     public int Inputs => Network.Inputs;
 
-    /// <summary>Numbers that it learns: (inputs + 1) · units for each of its layers.</summary>
+    /// <summary>The number of parameters: (inputs + 1) · units for each layer.</summary>
     public int ParameterCount => Network.ParameterCount;
 
-    /// <summary>The stack beneath.</summary>
+    /// <summary>The underlying stack of layers.</summary>
     public Network Network { get; }
 
-    /// <summary>A trainer with an optimizer and a loss of one's choice, for batches that the caller hands over.</summary>
+    /// <summary>A trainer with the given optimizer and loss, for batches that the caller supplies.</summary>
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="loss">The loss to minimize; null for plain cross-entropy with a classifier and for <see cref="MeanSquaredError"/> with a regressor.</param>
     public BatchTrainer TrainWith(Optimizer optimizer, Loss? loss = null) => new(Network, optimizer, loss ?? PlainLoss);
@@ -38,10 +38,10 @@ public abstract class NetworkModel : IDisposable
     /// <summary>A copy of the parameters as they are now. Waits and allocates.</summary>
     public ClassifierParameters GetParameters() => ToParameters([.. Network.Parameters.Select(parameter => parameter.GetValues())]);
 
-    /// <summary>Replaces the parameters, all of them or, if one is wrong, none.</summary>
+    /// <summary>Replaces all parameters, or none if any is invalid.</summary>
     /// <param name="parameters">Arrays of the lengths that <see cref="GetParameters"/> gives.</param>
-    /// <exception cref="ArgumentNullException">An array is null; one that is not there is empty.</exception>
-    /// <exception cref="ArgumentException">An array has another length.</exception>
+    /// <exception cref="ArgumentNullException">An array is null; pass an empty one for an absent layer.</exception>
+    /// <exception cref="ArgumentException">An array has the wrong length.</exception>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite.</exception>
     public void SetParameters(ClassifierParameters parameters)
     {
@@ -57,10 +57,10 @@ public abstract class NetworkModel : IDisposable
     /// Writes the weights to a safetensors file; Documentation~/files.md has its names. Waits for the GPU and the disk, and
     /// for saves that <see cref="SaveAsync"/> began.
     /// </summary>
-    /// <param name="path">The file, new or old. Killed at any moment, it is the old one or the new one, whole.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <param name="path">The file, new or existing. If the process is killed at any moment, the old or the new file is there, complete.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous file is intact.</exception>
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -70,35 +70,35 @@ public abstract class NetworkModel : IDisposable
     }
 
     /// <summary>
-    /// Writes the weights as they are now, without holding up the frame: they are copied on the GPU, read back in a later
+    /// Writes the current weights without holding up the frame: they are copied on the GPU, read back in a later
     /// <see cref="NeuralDevice.Update"/> and written on another thread. The call allocates a buffer on the GPU and does not wait.
     /// </summary>
     /// <remarks>
-    /// The file is safe as with <see cref="Save"/>; saves of one model are written in the order of their calls. Do not wait
+    /// The file is as safe as with <see cref="Save"/>; saves of one model are written in call order. Do not wait
     /// for the task on the device's thread (Wait, Result): it completes only after a later Update, which then never comes. A
     /// program that ends before the task does may leave the old file.
     /// </remarks>
-    /// <param name="path">The file, new or old.</param>
+    /// <param name="path">The file, new or existing.</param>
     /// <returns>
     /// Completes when the file is on the disk, on another thread. It fails with <see cref="NonFiniteValueException"/> or
-    /// <see cref="FileWriteException"/> as <see cref="Save"/> does, and with <see cref="ObjectDisposedException"/> where the device
-    /// was disposed before it was read back.
+    /// <see cref="FileWriteException"/> as <see cref="Save"/> does, and with <see cref="ObjectDisposedException"/> if the device
+    /// was disposed before the readback.
     /// </returns>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
     public Task SaveAsync(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        path = Path.GetFullPath(path);   // of the folder that is current now
+        path = Path.GetFullPath(path);   // relative to the folder that is current now
         return saving = WriteAfter(saving, Network.ReadParametersAsync(), path);
     }
 
-    /// <summary>Replaces the weights by those of a file or a checkpoint, all of them or, if anything is wrong, none. Waits and allocates.</summary>
+    /// <summary>Replaces all weights with those of a file or checkpoint, or none if anything is invalid. Waits and allocates.</summary>
     /// <param name="path">The file, of a model of the same kind and sizes.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or that of another model.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is damaged or belongs to another model.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Permission to read it is denied.</exception>
     public void LoadParameters(string path)
     {
         using NeuralDevice.Scope scope = Network.Enter();
@@ -106,14 +106,14 @@ public abstract class NetworkModel : IDisposable
     }
 
     /// <summary>
-    /// Writes the weights and where a trainer of them stands: its optimizer, that one's state, its loss, its learning rate and
-    /// its steps. <see cref="ResumeFrom"/> goes on from there with the same bits. Waits as <see cref="Save"/> does.
+    /// Writes the weights and the training state of one of their trainers: the optimizer and its state, the loss, the learning rate and
+    /// the step count. <see cref="ResumeFrom"/> continues from there with the same bits. Waits as <see cref="Save"/> does.
     /// </summary>
-    /// <param name="path">The file, new or old. It is a file of weights too.</param>
+    /// <param name="path">The file, new or existing. It also loads as a file of weights.</param>
     /// <param name="trainer">A trainer of this model.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path, or the trainer trains another network.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid, or the trainer trains another network.</exception>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite: such a file could not be loaded.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous file is intact.</exception>
     public void SaveCheckpoint(string path, BatchTrainer trainer)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -125,14 +125,14 @@ public abstract class NetworkModel : IDisposable
     }
 
     /// <summary>
-    /// Loads a checkpoint: replaces the weights and makes a trainer that goes on as the one that was saved, with the same bits
+    /// Loads a checkpoint: replaces the weights and makes a trainer that continues like the saved one, with the same bits
     /// for the same batches. Waits and allocates. If anything is wrong, nothing changes.
     /// </summary>
     /// <param name="path">A file of <see cref="SaveCheckpoint"/>, of a model of the same kind and sizes.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path, or the network's kernels are of another family.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, that of another model, or no checkpoint.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid, or the network's kernels are of another family.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, belongs to another model, or is not a checkpoint.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Permission to read it is denied.</exception>
     /// <exception cref="DeviceLimitException">The driver has no memory for the optimizer's state.</exception>
     public BatchTrainer ResumeFrom(string path)
     {
@@ -152,7 +152,7 @@ public abstract class NetworkModel : IDisposable
         return resumed;
     }
 
-    /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees its textures at the device's next call. Any thread may call it; a second call does nothing.</summary>
     public void Dispose()
     {
         descent?.Dispose();
@@ -160,18 +160,18 @@ public abstract class NetworkModel : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>What its files are.</summary>
+    /// <summary>The format of its files.</summary>
     private protected abstract ModelFormat Format { get; }
 
-    /// <summary>The loss where none is chosen.</summary>
+    /// <summary>The default loss.</summary>
     private protected abstract Loss PlainLoss { get; }
 
-    /// <summary>Units from the inputs to the outputs.</summary>
+    /// <summary>Units per layer, from the inputs to the outputs.</summary>
     private int[] Sizes => [Inputs, .. Network.Parameters.Where((_, i) => i % 2 == 0).Select(weights => weights.Columns)];
 
     private protected void SetLoaded(ModelContent model) => Network.SetParameters([.. model.Parameters.Select((values, i) => (Network.Parameters[i].Name, values))]);
 
-    /// <summary>Plain stochastic gradient descent on the plain loss, one trainer for all calls.</summary>
+    /// <summary>Plain stochastic gradient descent on the default loss, one trainer for all calls.</summary>
     private protected BatchTrainer DescendBy(float learningRate)
     {
         Optimizer.RequireLearningRate(learningRate, nameof(learningRate));
@@ -180,10 +180,10 @@ public abstract class NetworkModel : IDisposable
         return descent;
     }
 
-    /// <summary>The arrays of the network's parameters as the record has them; here those of two layers.</summary>
+    /// <summary>The parameter arrays in the record's form; here those of two layers.</summary>
     private protected virtual ClassifierParameters ToParameters(float[][] arrays) => new(arrays[0], arrays[1], arrays[2], arrays[3]);
 
-    /// <summary>The arrays in the order of the network's parameters, with their names in the record; here those of two layers.</summary>
+    /// <summary>The arrays in the order of the network's parameters, with their record names; here those of two layers.</summary>
     private protected virtual (string Name, float[] Values)[] ToArrays(ClassifierParameters parameters)
     {
         return
@@ -195,13 +195,13 @@ public abstract class NetworkModel : IDisposable
 
     private ModelContent ReadModel() => new(Sizes, [.. Network.Parameters.Select(parameter => parameter.GetValues())]);
 
-    /// <summary>Lets what SaveAsync began come to its end, so that an older save does not replace a newer one.</summary>
+    /// <summary>Finishes what SaveAsync began, so that an older save does not replace a newer one.</summary>
     private void FinishSaving()
     {
         while (!saving.IsCompleted)
         {
             Network.Device.Update();
-            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller learns how it ended
+            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller gets the outcome
         }
     }
 

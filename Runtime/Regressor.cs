@@ -2,17 +2,17 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// A regressor of two layers: y = relu(x·W1 + b1)·W2 + b2, with W1 [inputs × hidden], b1 [hidden], W2 [hidden × outputs] and
-/// b2 [outputs]. It learns values from samples that have them, by the mean squared error.
+/// b2 [outputs]. It learns values from samples by the mean squared error.
 /// </summary>
 public sealed class Regressor : NetworkModel
 {
     private static readonly ModelFormat FileFormat = new("regressor", ["hidden", "output"], LeastOutputs: 1);
 
     /// <summary>Makes a regressor; W1 starts from the seed by He's rule, W2 by Glorot's, the biases at zero.</summary>
-    /// <param name="device">Where it lives.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="device">The owning device.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="hidden">Hidden units.</param>
-    /// <param name="outputs">Values to give for a sample.</param>
+    /// <param name="outputs">Values per sample.</param>
     /// <param name="seed">Chooses the initial weights, the same on every machine.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
     /// <exception cref="DeviceLimitException">The weights are too large for one matrix of this device.</exception>
@@ -25,16 +25,16 @@ public sealed class Regressor : NetworkModel
     /// <summary>Hidden units.</summary>
     public int Hidden { get; }
 
-    /// <summary>Values that it gives for a sample.</summary>
+    /// <summary>Values per sample.</summary>
     public int Outputs => Network.Outputs;
 
     /// <summary>Makes a regressor from a file that <see cref="NetworkModel.Save"/> or <see cref="NetworkModel.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
-    /// <param name="device">Where it lives.</param>
+    /// <param name="device">The owning device.</param>
     /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or not that of a regressor.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or is not a regressor's.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Permission to read it is denied.</exception>
     /// <exception cref="DeviceLimitException">The weights are too large for one matrix of this device.</exception>
     public static Regressor Load(NeuralDevice device, string path)
     {
@@ -50,11 +50,11 @@ public sealed class Regressor : NetworkModel
     /// over its samples and outputs. For momentum, Adam and other losses: <see cref="NetworkModel.TrainWith"/>.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
-    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
-    /// <param name="learningRate">The factor of the step; zero or more.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
-    /// <returns>The loss Σ wᵢ·lᵢ / batch with the weights before the step. If it is not finite, the weights stay.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit the regressor or each other.</exception>
+    /// <param name="targets">[batch × outputs], row-major: the values to learn.</param>
+    /// <param name="learningRate">The step size; zero or more.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, which may be zero or negative; empty for all ones.</param>
+    /// <returns>The loss Σ wᵢ·lᵢ / batch with the weights before the step. If it is not finite, the weights do not change.</returns>
+    /// <exception cref="ArgumentException">Lengths do not match the regressor or each other.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative, NaN or infinite.</exception>
     /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
@@ -62,13 +62,13 @@ public sealed class Regressor : NetworkModel
         DescendBy(learningRate).TrainBatch(features, targets, sampleWeights).Loss;
 
     /// <summary>
-    /// The kernels that training and predicting need, for <see cref="NeuralDevice.WarmUp"/>: those of the first <see cref="TrainBatch"/> and
-    /// <see cref="Predict"/> of so many rows. Makes nothing, waits for nothing.
+    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>: those of the first <see cref="TrainBatch"/> and
+    /// <see cref="Predict"/> at this many rows. Makes nothing and does not wait.
     /// </summary>
-    /// <param name="rows">Samples of a batch. Other numbers of rows may need other kernels: ask for each that comes first.</param>
-    /// <param name="optimizer">That of <see cref="NetworkModel.TrainWith"/>; null for the plain descent of <see cref="TrainBatch"/>.</param>
+    /// <param name="rows">Samples per batch. Other row counts may need other kernels: call this for each one in use.</param>
+    /// <param name="optimizer">The optimizer of <see cref="NetworkModel.TrainWith"/>; null for the plain descent of <see cref="TrainBatch"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
-    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    /// <exception cref="DeviceLimitException">There are more rows than any device can run.</exception>
     public KernelSet KernelsFor(int rows, Optimizer? optimizer = null) => Network.KernelsFor(rows, optimizer ?? new Sgd(0), PlainLoss);
 
     /// <summary>The values of a batch. Waits; allocates only when the batch is larger than any before.</summary>
@@ -76,31 +76,31 @@ public sealed class Regressor : NetworkModel
     public void Predict(ReadOnlySpan<float> features, Span<float> outputs) => Network.ComputeOutputs(features, outputs);
 
     /// <summary>
-    /// Asks for the values of a batch, by the weights as they are now, without waiting: the answer, with the bits of
-    /// <see cref="Predict"/>, is there some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
+    /// Requests the values of a batch, by the current weights, without waiting. The answer, with the same bits as
+    /// <see cref="Predict"/>, is ready some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
     /// </summary>
     /// <inheritdoc cref="NeuralPlugin.Network.RequestOutputs(ReadOnlySpan{float})"/>
     public PredictionRequest RequestPrediction(ReadOnlySpan<float> features) => Network.RequestOutputs(features);
 
-    /// <summary>The gradients of the mean loss Σ wᵢ·lᵢ / batch by every parameter. Waits and allocates.</summary>
+    /// <summary>The gradients of the mean loss Σ wᵢ·lᵢ / batch for every parameter. Waits and allocates.</summary>
     /// <param name="features">[batch × inputs], row-major.</param>
-    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
-    /// <param name="sampleWeights">[batch], or empty for all one.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit the regressor or each other.</exception>
+    /// <param name="targets">[batch × outputs], row-major: the values to learn.</param>
+    /// <param name="sampleWeights">[batch], or empty for all ones.</param>
+    /// <exception cref="ArgumentException">Lengths do not match the regressor or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public ClassifierParameters ComputeGradients(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default) =>
         ToParameters(Network.ComputeGradients(features, targets, sampleWeights));
 
     /// <summary>
-    /// Writes it as an ONNX model of operator set 17, as <see cref="OnnxExport.ExportOnnx"/> does; the output is called <c>outputs</c>
+    /// Writes an ONNX model of operator set 17, as <see cref="OnnxExport.ExportOnnx"/> does; the output is called <c>outputs</c>
     /// [batch × outputs].
     /// </summary>
-    /// <param name="path">The file; one that is there is replaced when the new one is whole.</param>
+    /// <param name="path">The file; an existing one is replaced once the new one is complete.</param>
     /// <exception cref="ArgumentException">The path is empty.</exception>
     /// <exception cref="NotSupportedException">The model would be longer than the 2³¹ − 1 bytes that the format allows.</exception>
-    /// <exception cref="IOException">The file cannot be written; what was there is as before.</exception>
-    /// <exception cref="UnauthorizedAccessException">The folder or the file may not be written.</exception>
+    /// <exception cref="IOException">The file cannot be written; the previous file is intact.</exception>
+    /// <exception cref="UnauthorizedAccessException">Writing to the folder or the file is not permitted.</exception>
     public void ExportOnnx(string path) => OnnxExport.ExportOutputs(Network, path);
 
     private protected override ModelFormat Format => FileFormat;

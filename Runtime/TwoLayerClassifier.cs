@@ -9,8 +9,8 @@ public sealed class TwoLayerClassifier : Classifier
     private static readonly ModelFormat FileFormat = new("classifier", ["hidden", "output"], LeastClasses);
 
     /// <summary>Makes a classifier; W1 starts from the seed by He's rule, W2 by Glorot's, the biases at zero.</summary>
-    /// <param name="device">Where it lives.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="device">The owning device.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="hidden">Hidden units.</param>
     /// <param name="classes">Classes to choose from, at least 2.</param>
     /// <param name="seed">Chooses the initial weights, the same on every machine.</param>
@@ -28,12 +28,12 @@ public sealed class TwoLayerClassifier : Classifier
     public int Hidden { get; }
 
     /// <summary>Makes a classifier from a file that <see cref="NetworkModel.Save"/> or <see cref="NetworkModel.SaveCheckpoint"/> wrote. Waits and allocates.</summary>
-    /// <param name="device">Where it lives.</param>
+    /// <param name="device">The owning device.</param>
     /// <param name="path">The file, in the safetensors format with the names of Documentation~/files.md.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or not that of a two-layer classifier.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or is not a two-layer classifier's.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Permission to read it is denied.</exception>
     /// <exception cref="DeviceLimitException">The weights are too large for one matrix of this device.</exception>
     public static TwoLayerClassifier Load(NeuralDevice device, string path)
     {

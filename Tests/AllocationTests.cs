@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What a frame of a game leaves to the garbage collector: nothing.</summary>
+/// <summary>A frame of a game leaves nothing to the garbage collector.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 [Category(Categories.EveryFamily)]
@@ -14,7 +14,7 @@ internal sealed class AllocationTests
 
     private static readonly float[] Features = TwinArrays.UniformFloats(1, 7 * Inputs, -1, 1);
 
-    /// <summary>A frame of a game: a step of training, a prediction asked for and one taken, a sample now and then.</summary>
+    /// <summary>A frame of a game: a step of training, a prediction requested and one collected, an occasional new sample.</summary>
     [Test]
     public void NothingIsAllocatedInAFrame()
     {

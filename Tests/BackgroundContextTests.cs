@@ -5,8 +5,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A context of OpenGL on a thread of its own: the game's own context and thread are left alone, the bits are those of a context on the game's thread, and nothing that
-/// goes wrong over there is lost or waited for. That all else works on it as anywhere, the tests of every family say (NEURALPLUGIN_TEST_DEVICE=background-opengl).
+/// An OpenGL context on a thread of its own: the game's own context and thread are left alone, the bits are those of a context on the game's thread, and no
+/// failure there is lost or makes the game wait. The tests of every family (NEURALPLUGIN_TEST_DEVICE=background-opengl) show that all else works on it too.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -73,7 +73,7 @@ internal sealed class BackgroundContextTests
                 if (frame % 7 == 0) samples.Add(Features.AsSpan(frame % Rows * Inputs % 300, Inputs), label: frame % Classes);
                 Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(2));
                 classifier.RequestPrediction(Features.AsSpan(0, Inputs));
-                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more
+                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more work
             }
 
             ClassifierParameters learned = classifier.GetParameters();
@@ -81,7 +81,7 @@ internal sealed class BackgroundContextTests
         }
     }
 
-    /// <summary>Observations, actions, rewards and what is learned from them, with a latency that is given.</summary>
+    /// <summary>Observations, actions, rewards and learning from them, with a given latency.</summary>
     [Test]
     public void AgentsOfAFixedLatencyReplayTheBitsOfTheGamesThread([Values] BrainSharing sharing)
     {
@@ -196,7 +196,7 @@ internal sealed class BackgroundContextTests
         }
     }
 
-    /// <summary>A driver that takes 40 ms for each kernel. On a busy machine a try may be spoiled.</summary>
+    /// <summary>A driver that takes 40 ms per kernel. On a busy machine, a try may be spoiled.</summary>
     [Test]
     [Retry(5)]
     public void KernelsAreCompiledWithoutAWaitHere()
@@ -302,7 +302,7 @@ internal sealed class BackgroundContextTests
 
     // ---- the end ----
 
-    /// <summary>States in which somebody may dispose of a device.</summary>
+    /// <summary>States in which a device may be disposed.</summary>
     public enum State
     {
         New,
@@ -366,7 +366,7 @@ internal sealed class BackgroundContextTests
         File.Delete(path);
     }
 
-    /// <summary>The thread is left to itself after some seconds, and the game goes on.</summary>
+    /// <summary>The thread is abandoned after some seconds, and the game continues.</summary>
     [Test]
     [Category(Categories.Nightly)]
     public void ADriverThatHangsIsNotWaitedForWithoutEnd()
@@ -384,7 +384,7 @@ internal sealed class BackgroundContextTests
 
     // ---- threads ----
 
-    /// <summary>A call that comes while another thread is inside one is refused, and changes nothing.</summary>
+    /// <summary>A call made while another thread is inside one is refused, and changes nothing.</summary>
     [Test]
     public void TwoThreadsAtATimeAreRefused()
     {
@@ -399,8 +399,8 @@ internal sealed class BackgroundContextTests
     }
 
     /// <summary>
-    /// Random interleavings: threads that take turns to call, threads that do not, objects that are disposed and dropped anywhere, the counts of the device, and at the end a loss of the
-    /// context, or a Dispose, in the middle of it all. Each call does what it should or says in a documented way why not.
+    /// Random interleavings: threads that take turns to call, threads that do not, objects disposed and dropped anywhere, the counts of the device, and at the end the
+    /// context lost, or the device disposed, in the middle of it all. Each call does its work or gives a documented reason why not.
     /// </summary>
     [Test]
     public void RandomInterleavingsDoNoHarm([Values(1, 2)] int seed, [Values] bool endsByLoss)
@@ -436,11 +436,11 @@ internal sealed class BackgroundContextTests
                     int kind = random.Next(8);
                     if (kind < 6)
                     {
-                        lock (turn) Call(kind, random);   // a call that is refused is another thread's, which takes no turns
+                        lock (turn) Call(kind, random);   // a call that is refused belongs to another thread, one that takes no turns
                     }
                     else if (kind == 6)
                     {
-                        device.Update();   // without a turn
+                        device.Update();   // without taking a turn
                     }
                     else
                     {
@@ -458,7 +458,7 @@ internal sealed class BackgroundContextTests
                 {
                     hasEnded = true;
                 }
-#pragma warning disable CA1031   // whatever else it is, the test fails with it
+#pragma warning disable CA1031   // anything else fails the test
                 catch (Exception exception)
 #pragma warning restore CA1031
                 {

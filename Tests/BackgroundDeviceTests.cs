@@ -5,8 +5,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A device on the processor with a thread of its own: calls return at once, results come later with the same bits, a budget is kept, and what goes
-/// wrong over there is told here. That networks, trainers, populations and agents work on it, the tests of every family say (NEURALPLUGIN_TEST_DEVICE=background).
+/// A device on the processor with a thread of its own: calls return at once, results come later with the same bits, a budget is kept, and failures
+/// there are reported here. The tests of every family (NEURALPLUGIN_TEST_DEVICE=background) show that networks, trainers, populations and agents work on it.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -18,7 +18,7 @@ internal sealed class BackgroundDeviceTests
     private static readonly float[] Features = TwinArrays.UniformFloats(1, 40 * Inputs, -1, 1);
     private static readonly int[] Labels = TwinArrays.Labels(2, 40, Classes);
 
-    /// <summary>A step of a hundred milliseconds is enqueued in a moment, and with it a prediction, whose answer comes behind it. On a busy machine a try may be spoiled.</summary>
+    /// <summary>A step of a hundred milliseconds is enqueued in an instant, and so is a prediction, answered after it. On a busy machine a try may be spoiled.</summary>
     [Test]
     [Retry(5)]
     public void ATickReturnsBeforeItsStepIsDone()
@@ -44,7 +44,7 @@ internal sealed class BackgroundDeviceTests
         Assert.That(request.Status, Is.EqualTo(PredictionStatus.Ready));
     }
 
-    /// <summary>Drawn batches, predictions between the steps, another learning rate on the way.</summary>
+    /// <summary>Drawn batches, predictions between the steps, a change of the learning rate on the way.</summary>
     [Test]
     public void TrainingHasTheBitsOfThatInsideTheCalls()
     {
@@ -64,14 +64,14 @@ internal sealed class BackgroundDeviceTests
                 if (frame % 7 == 0) samples.Add(Features.AsSpan(frame % 40 * Inputs % 300, Inputs), label: frame % Classes);
                 Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(3));
                 classifier.RequestPrediction(Features.AsSpan(0, Inputs));
-                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more
+                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more work
             }
 
             return [.. classifier.GetParameters().HiddenWeights, .. classifier.GetParameters().OutputWeights];
         }
     }
 
-    /// <summary>Neither where a thread of its own works, nor where several work inside the calls.</summary>
+    /// <summary>Neither with a thread of its own, nor with several that work inside the calls.</summary>
     [Test]
     public void AFrameAllocatesNothing([Values] bool background)
     {
@@ -113,7 +113,7 @@ internal sealed class BackgroundDeviceTests
         }
     }
 
-    /// <summary>What is enqueued for a time waits for what was enqueued before: a device that is behind is given nothing more.</summary>
+    /// <summary>Timed work waits for earlier work: a device that is behind is given no more.</summary>
     [Test]
     public void NothingIsEnqueuedForADeviceThatIsBehind()
     {
@@ -180,7 +180,7 @@ internal sealed class BackgroundDeviceTests
         Assert.That(() => device.Update(), Throws.TypeOf<ObjectDisposedException>());
     }
 
-    /// <summary>What cannot be made is told by the call that wants it, and the device goes on.</summary>
+    /// <summary>If an object cannot be created, the call that requested it reports this, and the device continues.</summary>
     [Test]
     public void WhatThereIsNoRoomForIsRefusedInTheCall()
     {
@@ -219,7 +219,7 @@ internal sealed class BackgroundDeviceTests
         Assert.That(() => trainer.TrainBatch(new float[Wide], [0]), Throws.TypeOf<ObjectDisposedException>());
     }
 
-    /// <summary>Calls from many threads by turns; and objects that are dropped and disposed meanwhile.</summary>
+    /// <summary>Calls from many threads in turn, with objects dropped and disposed meanwhile.</summary>
     [Test]
     public void AnyThreadMayCallWhileNoOtherDoes()
     {
@@ -239,13 +239,13 @@ internal sealed class BackgroundDeviceTests
                     other.RequestPrediction(Features);
                 }
 
-                other.Dispose();   // from any thread at any time
+                other.Dispose();   // from any thread, at any time
             }
         });
         Assert.That(losses, Is.All.LessThan(1.2f));
     }
 
-    /// <summary>Thousands of commands ahead: the calls wait where the queue is full, and nothing is lost.</summary>
+    /// <summary>Thousands of commands ahead: the calls wait when the queue is full, and nothing is lost.</summary>
     [Test]
     public void AFullQueueLosesNothing()
     {
@@ -264,7 +264,7 @@ internal sealed class BackgroundDeviceTests
 
     private static NeuralDevice Create() => NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = true });
 
-    /// <summary>Notes what the thread that runs it has allocated.</summary>
+    /// <summary>Notes the bytes allocated by the thread that runs it.</summary>
     private sealed class AllocationProbe(Dispatch dispatch) : ProcessorKernel(dispatch)
     {
         public static long Bytes { get; private set; }

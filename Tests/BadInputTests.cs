@@ -7,8 +7,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Every bad input is its own exception, which says what was expected and what came; the weights, the trainer's state and
-/// what is allocated are as before, to the last bit.
+/// Every bad input has its own exception, which says what was expected and what was given; the weights, the trainer's state and
+/// the allocated memory are unchanged, to the last bit.
 /// </summary>
 [TestFixture]
 [Category(Categories.OnProcessor)]
@@ -33,13 +33,13 @@ internal sealed class BadInputTests : IDisposable
     private BatchTrainer valueTrainer = null!;
     private float[] result = [];
 
-    /// <summary>What is called, and how it fails.</summary>
+    /// <summary>A call, and how it fails.</summary>
     internal sealed record Case(string Name, Action<BadInputTests> Call, Type Exception, params string[] Says)
     {
         public override string ToString() => Name;
     }
 
-    /// <summary>What earlier tests dropped is collected now, and not while one of these tests looks at what is allocated.</summary>
+    /// <summary>Objects dropped by earlier tests are collected now, and not while one of these tests measures allocated memory.</summary>
     [OneTimeSetUp]
     public void Collect()
     {
@@ -106,7 +106,7 @@ internal sealed class BadInputTests : IDisposable
         Assert.That(trainer.Steps, Is.EqualTo(1));
     }
 
-    /// <summary>After everything that can go wrong, a trainer goes on as one to which nothing happened.</summary>
+    /// <summary>After every possible failure, a trainer continues like one to which nothing happened.</summary>
     [Test]
     public void TrainingGoesOnAsIfNothingHadHappened()
     {
@@ -120,7 +120,7 @@ internal sealed class BadInputTests : IDisposable
         Assert.That(disturbed, Is.EqualTo(HashOfWeights()));
     }
 
-    /// <summary>A value that is not finite is found at every place, in batches shorter and longer than the machine's vectors.</summary>
+    /// <summary>A non-finite value is found at every position, in batches shorter and longer than the machine's vectors.</summary>
     [Test]
     public void AFeatureThatIsNotFiniteIsFoundAnywhere()
     {
@@ -144,7 +144,7 @@ internal sealed class BadInputTests : IDisposable
         }
     }
 
-    /// <summary>Numbers at the ends of what is finite are no bad input.</summary>
+    /// <summary>Numbers at the limits of the finite range are valid input.</summary>
     [Test]
     public void TheLargestAndSmallestFiniteNumbersAreTaken()
     {
@@ -158,7 +158,7 @@ internal sealed class BadInputTests : IDisposable
         Assert.That(trainer.Steps, Is.EqualTo(2));
     }
 
-    /// <summary>The largest plan that there may be is one, and a row more is none.</summary>
+    /// <summary>The largest possible plan is allowed, and one with another row is not.</summary>
     [Test]
     public void TheMostRowsOfAPlanAreTaken()
     {
@@ -300,7 +300,7 @@ internal sealed class BadInputTests : IDisposable
         }
     }
 
-    /// <summary>Of a regression.</summary>
+    /// <summary>For a regression.</summary>
     private static IEnumerable<Case> ValueCases()
     {
         (string, Action<BadInputTests, float[], float[]>)[] calls =
@@ -527,7 +527,7 @@ internal sealed class BadInputTests : IDisposable
 
     private static ClassifierParameters Zeros() => new(new float[Inputs * Hidden], new float[Hidden], new float[Hidden * Classes], new float[Classes]);
 
-    /// <summary>A part of the result that is looked at afterwards, where that is long enough.</summary>
+    /// <summary>A part of the result that is checked afterwards, if that is long enough.</summary>
     private Span<float> ResultOf(int length) => length <= result.Length ? result.AsSpan(0, length) : new float[length];
 
     private string HashOfWeights()

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the benchmarks read, conclude and refuse; the figures themselves are no test's business.</summary>
+/// <summary>How the benchmarks read, conclude and refuse; the figures themselves are not tested.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class BenchmarksTests
@@ -88,7 +88,7 @@ internal sealed class BenchmarksTests
         }));
     }
 
-    // ---- what was timed is right ----
+    // ---- timed results are correct ----
 
     [Test]
     public void TheRightStepsPass() => Assert.That(() => Check(Steps(ClassifierCase.LearningRate, Case.Batch)), Throws.Nothing);

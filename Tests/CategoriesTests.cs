@@ -5,7 +5,7 @@ using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Tests/run filters by names of categories: one that nothing has would let tests through, or none, without a word.</summary>
+/// <summary>Tests/run filters by names of categories: a name that no test has would silently let tests through, or select none.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed partial class CategoriesTests
@@ -34,7 +34,7 @@ internal sealed partial class CategoriesTests
         Assert.That(used, Is.EquivalentTo(Known));
     }
 
-    /// <summary>The device of the tests chooses one of the families, and the processor's has a run too: all others are named in Tests/run.</summary>
+    /// <summary>The tests' device chooses one of the families, and the processor's has a run too: all others are named in Tests/run.</summary>
     [Test]
     public void EveryFamilyHasARun()
     {

@@ -3,8 +3,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The seam under <see cref="NeuralDevice"/>: what is above it works on a backend that has no OpenGL. Its kernels do nothing, so what is
-/// checked is what is asked of a backend, and what comes back of what was put in.
+/// The seam under <see cref="NeuralDevice"/>: all above it works on a backend without OpenGL. Its kernels do nothing, so the
+/// test checks which calls a backend receives, and that stored data comes back.
 /// </summary>
 [TestFixture]
 internal sealed class ComputeBackendTests

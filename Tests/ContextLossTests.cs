@@ -5,8 +5,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The context is reset: every call says so at once and touches nothing, whatever fences and queries claim, and a new device
-/// goes on from the last saved weights.
+/// The context is reset: every call reports it at once and touches nothing, whatever fences and queries claim, and a new device
+/// continues from the last saved weights.
 /// </summary>
 [TestFixture]
 internal sealed class ContextLossTests : IDisposable
@@ -57,7 +57,7 @@ internal sealed class ContextLossTests : IDisposable
         Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory)));
     }
 
-    /// <summary>Each call may be the one that finds out.</summary>
+    /// <summary>Each call may be the one that detects it.</summary>
     [Test]
     public void WhicheverCallComesFirstFindsOut()
     {
@@ -86,7 +86,7 @@ internal sealed class ContextLossTests : IDisposable
         Task saved = classifier.SaveAsync(target);
         device.Update();
         FrameScope frame = inAFrame ? device.BeginFrame() : default;
-        Gl.ResetStatus = GLEnum.GuiltyContextReset;   // from now on the fence claims to be signalled
+        Gl.ResetStatus = GLEnum.GuiltyContextReset;   // from now on the fence claims to be signaled
         Gl.ClearRecords();
         ContextLostException thrown = Assert.Throws<ContextLostException>(device.Update)!;
         Assert.That(Gl.TotalCalls, Is.EqualTo(1), "the fence is not even asked");
@@ -107,7 +107,7 @@ internal sealed class ContextLossTests : IDisposable
         Assert.Throws<ContextLostException>(device.Update);
         Assert.Throws<ContextLostException>(device.MakeCurrent);
         Gl.ClearRecords();
-        Gl.Clear();   // the game has thrown its context away
+        Gl.Clear();   // the game has discarded its context
         long start = Stopwatch.GetTimestamp();
         Thread thread = new(() =>
         {
@@ -131,7 +131,7 @@ internal sealed class ContextLossTests : IDisposable
         using TestGl next = new();
         using NeuralDevice another = NeuralDevice.Attach(next.Api);
         using TwoLayerClassifier restored = TwoLayerClassifier.Load(another, calls.Weights);
-        using PublicCalls same = new(another);   // starts from the same seed, which is what was saved
+        using PublicCalls same = new(another);   // starts from the same seed, as the saved weights did
         Assert.That(same.Predict(), Is.EqualTo(calls.Expected));
         float[] probabilities = new float[PublicCalls.Rows * PublicCalls.Classes];
         restored.Predict(PublicCalls.Features, probabilities);
@@ -141,7 +141,7 @@ internal sealed class ContextLossTests : IDisposable
         another.Update();
     }
 
-    /// <summary>A device of its own context reports it too: it is made with a context that tells of resets where there is one.</summary>
+    /// <summary>A device with its own context reports it too: its context is created with reset notification if available.</summary>
     [Test]
     public void AHealthyDeviceIsNotLost()
     {

@@ -13,8 +13,8 @@ internal sealed class DenseKernelTests
     private static readonly int[] Sizes = [1, 3, 4, 7, 9, 64, 785];
 
     /// <summary>
-    /// Each size in each role, with the odd ones also against each other; not 785 twice, which only takes long. Then those that
-    /// take the tiles of large batches. In every family of kernels.
+    /// Each size in each role, and the odd ones also against each other, except 785 twice, which only takes long. Then sizes that
+    /// use the tiles of large batches. In every family of kernels.
     /// </summary>
     public static IEnumerable<TestCaseData> Shapes()
     {
@@ -47,7 +47,7 @@ internal sealed class DenseKernelTests
         double[] x64 = TwinArrays.ToDouble(x), w64 = TwinArrays.ToDouble(w), b64 = TwinArrays.ToDouble(b), dy64 = TwinArrays.ToDouble(dy);
         Dense dense = new(outputs);
 
-        // Room for two more rows, which hold what must not be looked at.
+        // Room for two more rows, which hold values that must not be read.
         int capacity = rows + 2;
         using MatrixTexture input = Kernels.Upload(device, rows, inputs, [.. x, .. Enumerable.Repeat(float.NaN, 2 * inputs)], capacity);
         using MatrixTexture parameters = Kernels.Upload(device, inputs + 1, outputs, [.. w, .. b]);

@@ -7,8 +7,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Where a device comes from and what is said where there is none; the host's state; threads and contexts; what is counted
-/// and freed.
+/// How devices are created, and the message if none is available; the host's state; threads and contexts; counting and freeing
+/// of resources.
 /// </summary>
 [TestFixture]
 internal sealed unsafe class DeviceTests
@@ -50,7 +50,7 @@ internal sealed unsafe class DeviceTests
         Assert.That(messages, debug ? Has.Some.Contains("glEnable") : Is.Empty);
     }
 
-    /// <summary>No call of a whole training life is an OpenGL error, on a driver that checks them all.</summary>
+    /// <summary>No call in a complete training run causes an OpenGL error, on a driver that checks them all.</summary>
     [Test]
     public void NoCallOfOursIsAnErrorToTheDriver()
     {
@@ -92,7 +92,7 @@ internal sealed unsafe class DeviceTests
         Assert.That(exception.Message, Does.Contain("hardware device 99").And.Contain("numbered from 0").And.Contain("4.3"));
     }
 
-    /// <summary>No worker is started, the environment is as it was, and other devices keep their workers; the same bits.</summary>
+    /// <summary>No worker is started, the environment is unchanged, and other devices keep their workers; the bits are the same.</summary>
     [Test]
     public void AnInlineSoftwareDeviceHasNoWorkers()
     {
@@ -108,7 +108,7 @@ internal sealed unsafe class DeviceTests
             task => File.ReadAllText(Path.Combine(task, "comm")).StartsWith("llvmpipe-", StringComparison.Ordinal));
     }
 
-    /// <summary>Each worker may run on one processor, and each processor has one; the thread that made the device has its name as before.</summary>
+    /// <summary>Each worker may run on one processor, and each processor has one; the thread that made the device has its old name.</summary>
     [Test]
     public void WorkersAreHeldToAProcessorEach()
     {
@@ -250,7 +250,7 @@ internal sealed unsafe class DeviceTests
         }
     }
 
-    /// <summary>The host's odd state does not reach into our results.</summary>
+    /// <summary>The host's odd state does not affect our results.</summary>
     [Test]
     public void TheHostsStateDoesNotChangeOurResults()
     {
@@ -463,7 +463,7 @@ internal sealed unsafe class DeviceTests
         Assert.That(device.Memory, Is.EqualTo(new DeviceMemory(Textures: 1, Buffers: 1, Programs: 0, Bytes: 5 * 2 * 16)));
     }
 
-    /// <summary>No driver of today writes 16 GiB at one binding; what is only read may be larger than what is written.</summary>
+    /// <summary>No current driver writes 16 GiB at one binding; a read-only matrix may be larger than a written one.</summary>
     [Test]
     public void APlanThatWritesMoreThanTheDriverAllowsIsRefused()
     {
@@ -537,7 +537,7 @@ internal sealed unsafe class DeviceTests
         Assert.That(after.Textures, Is.Zero);
     }
 
-    /// <summary>Everything that a classifier can be asked to do on a device, bad requests included, in an order that works.</summary>
+    /// <summary>Every operation of a classifier on a device, bad requests included, in an order that works.</summary>
     private static IEnumerable<(string Name, Action Call)> LifeOfAClassifier(NeuralDevice device)
     {
         TwoLayerClassifier classifier = null!;
@@ -616,14 +616,14 @@ internal sealed unsafe class DeviceTests
         return new HostContext();
     }
 
-    /// <summary>Mesa's environment variables stand for other machines here.</summary>
+    /// <summary>Mesa's environment variables simulate other machines here.</summary>
     private static void RequireMesa()
     {
         if (!TestDevice.Plain.Version.Contains("Mesa", StringComparison.Ordinal))
             Assert.Inconclusive($"This test needs Mesa's driver, not {TestDevice.Plain.Renderer}.");
     }
 
-    /// <summary>The functions of the context that is current, obtained another way than the device's.</summary>
+    /// <summary>The functions of the current context, obtained in a different way from the device's.</summary>
     private static GL CurrentGl()
     {
         Egl egl = Egl.TryLoad(null)!;
@@ -642,7 +642,7 @@ internal sealed unsafe class DeviceTests
         return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(EmbeddedVersion));
     }
 
-    /// <summary>A classifier and a trainer that were both used, every call that needs the device, and what they must not change.</summary>
+    /// <summary>A classifier and a trainer, both already used, every call that needs the device, and the state that these must not change.</summary>
     private sealed class Scene : IDisposable
     {
         private const float Unwritten = -77;

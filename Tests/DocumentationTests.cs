@@ -10,8 +10,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The code of each page of the documentation is one program, which compiles against the public face and runs. What a reader
-/// needs not see, and what checks the result, stands in the page as a comment: &lt;!-- csharp … --&gt;.
+/// The code of each documentation page is one program, which compiles against the public API and runs. Code that a reader
+/// need not see, and code that checks the result, is in the page as a comment: &lt;!-- csharp … --&gt;.
 /// </summary>
 [TestFixture]
 internal sealed partial class DocumentationTests
@@ -44,7 +44,7 @@ internal sealed partial class DocumentationTests
         }
     }
 
-    /// <summary>What the package shows of its members is about those that its users see.</summary>
+    /// <summary>The documentation that the package ships for its members is limited to those that its users see.</summary>
     [Test]
     [Category(Categories.Once)]
     public void TheDocumentationIsOfPublicMembersAlone()

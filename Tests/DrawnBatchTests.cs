@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A batch that kernels draw from a training set gives the bits that the same batch gives when it is uploaded.</summary>
+/// <summary>A batch that kernels draw from a training set has the same bits as that batch when uploaded.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class DrawnBatchTests
@@ -12,7 +12,7 @@ internal sealed class DrawnBatchTests
 
     private static readonly SoftmaxCrossEntropy Loss = new(EntropyBonus: 0.02f);
 
-    /// <summary>A stack, and how it is called.</summary>
+    /// <summary>A stack, and its name.</summary>
     internal sealed record Case(string Name, int Inputs, params Layer[] Layers)
     {
         public override string ToString() => Name;
@@ -69,7 +69,7 @@ internal sealed class DrawnBatchTests
         AssertSameBits(drawing, uploading);
     }
 
-    /// <summary>Every combination of an optimizer with a kernel that it is fused into, and one epoch that more than one chunk of the order has.</summary>
+    /// <summary>Every combination of an optimizer with a kernel that it is fused into, and an epoch with more than one chunk of the order.</summary>
     [TestCaseSource(nameof(Optimizers))]
     public void GivesTheBitsWithEveryOptimizerOverMoreThanOneChunkOfTheOrder(Optimizer optimizer)
     {
@@ -97,7 +97,7 @@ internal sealed class DrawnBatchTests
         AssertSameBits(drawing, uploading);
     }
 
-    /// <summary>The bits of the same bytes uploaded; and what they give as floats but for rounding, since kernels scale sums and not each value.</summary>
+    /// <summary>The bits of the same bytes uploaded; and, except for rounding, the result as floats, since kernels scale sums rather than each value.</summary>
     [TestCaseSource(nameof(Stacks))]
     public void BytesGiveWhatTheyGiveAsFloats(Case stack)
     {
@@ -177,7 +177,7 @@ internal sealed class DrawnBatchTests
             [.. rows.Select(row => Weights[row])], [.. rows.SelectMany(row => Allowed.Skip(row * Classes).Take(Classes))]);
     }
 
-    /// <summary>Steps on drawn batches, each waited for.</summary>
+    /// <summary>Steps on drawn batches, waiting for each.</summary>
     private sealed class DrawnTrainer : IDisposable
     {
         private readonly Network network;

@@ -6,8 +6,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Which functions of the driver are called, from where, and what they leave: the table of all state that we touch, the threads,
-/// and the objects of many lives.
+/// Which driver functions are called, from where, and what they leave behind: the table of all state that we touch, the threads,
+/// and the objects of many lifetimes.
 /// </summary>
 [TestFixture]
 internal sealed class DriverCallTests
@@ -15,8 +15,8 @@ internal sealed class DriverCallTests
     private const string None = "none";
 
     /// <summary>
-    /// Every function that we call, with its first argument where that chooses the state, by the state that it touches: none, or
-    /// the part of <see cref="HostStateParts"/> in which it is saved and given back.
+    /// Every function that we call, with its first argument if that selects the state, by the state that it touches: none, or
+    /// the part of <see cref="HostStateParts"/> in which it is saved and restored.
     /// </summary>
     private static readonly (string State, string[] Functions)[] Touched =
     [
@@ -55,7 +55,7 @@ internal sealed class DriverCallTests
         ]),
     ];
 
-    /// <summary>Rows for calls that only another driver, or a failure, makes.</summary>
+    /// <summary>Rows for calls that are made only with another driver, or after a failure.</summary>
     private static readonly string[] Rare =
     [
         "glGetProgramInfoLog", "glGetShaderInfoLog", "glGetShaderiv", "glFinish",
@@ -135,11 +135,11 @@ internal sealed class DriverCallTests
         Assert.That(calls.Predict(), Is.EqualTo(calls.Expected));
     }
 
-    // ---- lives ----
+    // ---- lifetimes ----
 
     /// <summary>
-    /// Networks by the thousand are made, used, dropped without Dispose and collected: what lives in the driver stays bounded, no
-    /// call comes from a finalizer, and the process does not grow; nor does what the garbage collector keeps, by a few hundred bytes a life.
+    /// Networks by the thousand are created, used, dropped without Dispose and collected: the number of driver objects stays bounded, no
+    /// call comes from a finalizer, and the process does not grow; nor does the managed heap, to within a few hundred bytes per lifetime.
     /// </summary>
     [TestCase(2_000)]
     [TestCase(10_000, Category = Categories.Nightly)]
@@ -157,7 +157,7 @@ internal sealed class DriverCallTests
             most = Math.Max(most, gl.Living["Textures"]);
             Collect(device);
             Assert.That(gl.CallsFromOtherThreads, Is.Empty);
-            gl.ClearRecords();   // which grow with every call, and are not what is weighed
+            gl.ClearRecords();   // they grow with every call, and are not part of the measurement
             if (cycle == Warm) (warm, warmManaged) = (Environment.WorkingSet, GC.GetTotalMemory(forceFullCollection: true));
         }
 
@@ -228,7 +228,7 @@ internal sealed class DriverCallTests
         };
     }
 
-    /// <summary>Values have names of extensions beside their own.</summary>
+    /// <summary>Values have names of extensions in addition to their own.</summary>
     private static string ShortestName<T>(ulong value) where T : struct, Enum
     {
         return Enum.GetNames<T>().Where(name => (ulong)Convert.ToInt64(Enum.Parse<T>(name), CultureInfo.InvariantCulture) == value).MinBy(name => name.Length) ?? $"{value:X4}";

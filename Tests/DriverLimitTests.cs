@@ -5,8 +5,9 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// What the reference compiler of GLSL does not see: every kernel variant keeps to what a driver must have, whatever the one at hand has. OpenGL 4.3 guarantees 8 images,
-/// 8 storage buffers, 8 of both together, 32 kB of shared memory and 1,024 invocations a workgroup; NVIDIA's driver has 8 images, 16 of both together and 48 kB.
+/// Limits that the reference compiler of GLSL does not check: every kernel variant keeps to the guaranteed minimum, whatever this machine's driver has. OpenGL 4.3
+/// guarantees 8 images, 8 storage buffers, 8 of both together, 32 kB of shared memory and 1,024 invocations per workgroup; NVIDIA's driver has 8 images, 16 of both
+/// together and 48 kB.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -40,7 +41,7 @@ internal sealed partial class DriverLimitTests
         }
     }
 
-    /// <summary>The count itself: of arrays whose length is a constant, of a number or of what stands for it.</summary>
+    /// <summary>The count itself: arrays whose length is a constant, either a number or a name for one.</summary>
     [Test]
     public void SharedMemoryIsCounted()
     {
@@ -93,7 +94,7 @@ internal sealed partial class DriverLimitTests
         _ => throw new NotSupportedException($"How large is a {type}?"),
     };
 
-    /// <summary>What a variant does not define stands in text that it does not take along.</summary>
+    /// <summary>A constant that a variant does not define is in text that it does not include.</summary>
     private static long ValueOf(string constant, string text)
     {
         if (long.TryParse(constant, CultureInfo.InvariantCulture, out long value)) return value;

@@ -3,12 +3,12 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What a host finds after our calls: its OpenGL state, its buffers, its errors, its open queries.</summary>
+/// <summary>The host's view after our calls: its OpenGL state, its buffers, its errors, its open queries.</summary>
 [TestFixture]
 internal sealed class HostStateTests
 {
     /// <summary>
-    /// Each public call meets many random states of the host, and changes nothing in any; nor does any state reach into our
+    /// Each public call meets many random states of the host, and changes nothing in any; nor does any state affect our
     /// results.
     /// </summary>
     [TestCase(200ul)]
@@ -48,7 +48,7 @@ internal sealed class HostStateTests
         Assert.That(PublicCalls.Missing([.. met.Keys.Select(name => name.Split(' ')[0]), "NeuralDevice.Attach", "NeuralDevice.Create", "NeuralDevice.CreateOnProcessor", "NeuralDevice.Dispose"]), Is.Empty);
     }
 
-    /// <summary>A frame around all calls reads the host's state once and gives it back once, however odd it is.</summary>
+    /// <summary>A frame around all calls reads the host's state once and restores it once, however odd it is.</summary>
     [Test]
     public void AFrameReadsTheHostsStateOnce()
     {
@@ -185,7 +185,7 @@ internal sealed class HostStateTests
         Assert.That(state.Read(), Is.EqualTo(before));
     }
 
-    /// <summary>With a host that binds everything itself no state is read, and the results are as right.</summary>
+    /// <summary>With a host that binds everything itself, no state is read, and the results are just as correct.</summary>
     [Test]
     public void AHostThatRebindsIsNotAsked()
     {
@@ -249,7 +249,7 @@ internal sealed class HostStateTests
         using PublicCalls calls = new(device);
         device.Validation = true;
         FrameScope frame = device.BeginFrame();
-        hostGl.PixelStore(PixelStoreParameter.PackAlignment, 3);   // as if one of our calls had been wrong
+        hostGl.PixelStore(PixelStoreParameter.PackAlignment, 3);   // as if one of our calls had failed
         calls.Predict();
         OpenGLErrorException exception = Assert.Throws<OpenGLErrorException>(frame.Dispose)!;
         Assert.That(exception.IsHosts, Is.False);
@@ -258,7 +258,7 @@ internal sealed class HostStateTests
         device.Update();
     }
 
-    /// <summary>Validation finds nothing in any public call, and the driver no error without it.</summary>
+    /// <summary>Validation finds nothing in any public call, and without it the driver reports no error.</summary>
     [Test]
     public void NoPublicCallIsAnError()
     {

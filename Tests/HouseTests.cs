@@ -12,10 +12,10 @@ namespace NeuralPlugin.Tests;
 [Category(Categories.Once)]
 internal sealed partial class HouseTests
 {
-    /// <summary>What the root of Runtime/ is called in the design's table.</summary>
+    /// <summary>The name of the root of Runtime/ in the design's table.</summary>
     private const string Facade = "(root)";
 
-    /// <summary>Closes a name in the notices that stands for all that begin so, escaped as Markdown needs it.</summary>
+    /// <summary>Ends a name in the notices that stands for all names with that prefix, escaped as Markdown requires.</summary>
     private const string AnyEnd = @"\*";
 
     private static string[] RuntimeSources => [.. FilesBelow("Runtime", "*.cs")];
@@ -36,7 +36,7 @@ internal sealed partial class HouseTests
         Assert.That(naming, Is.EqualTo(new[] { "Gpu" }));
     }
 
-    /// <summary>The seam under <see cref="IComputeBackend"/>: a backend beside OpenGL's is none of their business.</summary>
+    /// <summary>The seam under <see cref="IComputeBackend"/>: another backend has nothing to do with the types of OpenGL's.</summary>
     [Test]
     public void OnlyTheDeviceNamesTheOpenGLBackend()
     {
@@ -52,7 +52,7 @@ internal sealed partial class HouseTests
         static bool IsOfOpenGL(string file) => file.Contains($"{Path.DirectorySeparatorChar}OpenGL{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
     }
 
-    /// <summary>A method stands beside its shader's name, in Operations; the order of samples and the rescaling of outputs have shaders of their own.</summary>
+    /// <summary>A method is named next to its shader, in Operations; the order of samples and the rescaling of outputs have shaders of their own.</summary>
     [Test]
     public void OnlyWhatNamesAShaderNamesTheProcessorsKernels()
     {
@@ -122,7 +122,7 @@ internal sealed partial class HouseTests
         }
     }
 
-    /// <summary>No type of Silk.NET stands in the public face but those that a host hands over.</summary>
+    /// <summary>The public API contains no Silk.NET types except those that a host passes in.</summary>
     [Test]
     public void OnlyAttachingTakesATypeOfSilk()
     {
@@ -138,7 +138,7 @@ internal sealed partial class HouseTests
         Assert.That(members, Is.EqualTo(new[] { "NeuralDevice.Attach" }));
     }
 
-    /// <summary>A reader keeps a file in mind as a whole.</summary>
+    /// <summary>A reader must be able to keep a complete file in mind.</summary>
     [Test]
     public void NoFileOfRuntimeIsLong()
     {
@@ -146,7 +146,7 @@ internal sealed partial class HouseTests
         Assert.That(RuntimeSources.Select(file => (Path.GetFileName(file), Lines: File.ReadAllLines(file).Length)).Where(file => file.Lines > MostLines), Is.Empty);
     }
 
-    /// <summary>Fusing knows computations and asks the family: it recognizes nothing by the name of a file or its place in a list, and names no loss, activation or optimizer.</summary>
+    /// <summary>Fusing knows computations and asks the family: it recognizes nothing by file name or position, and names no loss, activation or optimizer.</summary>
     [Test]
     public void FusingKnowsComputationsAlone()
     {
@@ -159,7 +159,7 @@ internal sealed partial class HouseTests
 
     // ---- shaders ----
 
-    /// <summary>A kernel belongs to a layer, a loss, an optimizer or one of their computations, to a kind of network that runs whole in its own kernels, or to what a training needs besides.</summary>
+    /// <summary>A kernel belongs to a layer, loss, optimizer or a computation of theirs, to a network that runs entirely in its own kernels, or to training.</summary>
     [Test]
     public void EveryKernelIsNamedByWhatItComputes()
     {
@@ -192,7 +192,7 @@ internal sealed partial class HouseTests
     }
 
     /// <summary>
-    /// A compiler may turn a negated comparison round, and then it is false for NaN: nothing but the include that tests bits decides what is finite.
+    /// A compiler may invert a negated comparison, which is then false for NaN: only the include that tests bits decides what is finite.
     /// </summary>
     [Test]
     public void FinitenessIsTestedByBitsInOnePlace()
@@ -202,7 +202,7 @@ internal sealed partial class HouseTests
     }
 
     /// <summary>
-    /// Of a sum of two products a compiler may contract either one, and dot() has whatever order it likes: what sums products is the include that says how.
+    /// A compiler may contract either product in a sum of two, and dot() may use any order: products are summed by the include that fixes it.
     /// </summary>
     [Test]
     public void ProductsAreSummedInOnePlace()
@@ -211,7 +211,7 @@ internal sealed partial class HouseTests
             Assert.That(Code(file), Does.Not.Match(@"\bdot\s*\(|\w\.x \* [^;]+ \+ [^;]*\w\.y \* "), file);
     }
 
-    /// <summary>The language lets barrier() alone order nothing but the invocations.</summary>
+    /// <summary>In GLSL, barrier() alone orders nothing but the invocations.</summary>
     [Test]
     public void EveryBarrierHasOneOfMemoryBeforeIt()
     {
@@ -270,11 +270,12 @@ internal sealed partial class HouseTests
         {
             Assert.That(sample.GetProperty("displayName").GetString(), Is.Not.Empty);
             Assert.That(sample.GetProperty("description").GetString(), Is.Not.Empty);
-            Assert.That(Directory.Exists(PathOf(sample.GetProperty("path").GetString()!)), sample.GetProperty("path").GetString());
+            string path = sample.GetProperty("path").GetString()!;
+            Assert.That(Directory.Exists(PathOf(path.Replace("Samples~/", "Samples/Unity/"))), path);   // where Samples/Unity/pack takes it from
         }
     }
 
-    /// <summary>And on packages that it brings, which are named for their versions.</summary>
+    /// <summary>Also on packages from .NET itself, which are listed to fix their versions.</summary>
     [Test]
     public void TheRuntimeDependsOnSilkNetOpenGLAlone()
     {
@@ -284,11 +285,11 @@ internal sealed partial class HouseTests
         Assert.That(handedOn.Except(["Microsoft.Extensions.DependencyModel", "System.Text.Json"]), Is.EqualTo(new[] { "Silk.NET.OpenGL" }));
         Assert.That(project.Descendants().Where(item => item.Name.LocalName is "ProjectReference" or "Reference" or "FrameworkReference"), Is.Empty);
         IEnumerable<string> foreign = typeof(NeuralDevice).Assembly.GetReferencedAssemblies().Select(name => name.Name!)
-            .Where(name => !name.StartsWith("System.", StringComparison.Ordinal) && !name.StartsWith("Silk.NET.", StringComparison.Ordinal));
+            .Where(name => name != "netstandard" && !name.StartsWith("System.", StringComparison.Ordinal) && !name.StartsWith("Silk.NET.", StringComparison.Ordinal));
         Assert.That(foreign, Is.Empty);
     }
 
-    /// <summary>Those that are asked for, and those that they bring.</summary>
+    /// <summary>Direct and transitive packages.</summary>
     [Test]
     public void EveryPackageHasItsNotice()
     {
@@ -302,7 +303,7 @@ internal sealed partial class HouseTests
         Assert.That(missing, Is.Empty, "in Third Party Notices.md");
     }
 
-    /// <summary>Each folder of data has a section of its own, with its license and where it comes from.</summary>
+    /// <summary>Each data folder has a section of its own, with its license and source.</summary>
     [Test]
     public void EveryDataSetHasItsNotice()
     {
@@ -322,7 +323,7 @@ internal sealed partial class HouseTests
         Assert.That(loose, Is.Empty, "data lies in a folder of Samples/Data");
     }
 
-    /// <summary>The build holds these files against the code; this test sees to it that they are there for it to do so.</summary>
+    /// <summary>The build checks the code against these files; this test makes sure that they exist.</summary>
     [Test]
     public void ThePublicFaceIsRecorded()
     {
@@ -337,7 +338,7 @@ internal sealed partial class HouseTests
         foreach (string project in FilesBelow(".", "*.csproj"))
         {
             IEnumerable<XElement> versioned = XDocument.Load(project).Descendants("PackageReference")
-                .Where(item => item.Attribute("Include")?.Value != nameof(NeuralPlugin))   // our own, as its user names it
+                .Where(item => item.Attribute("Include")?.Value != nameof(NeuralPlugin))   // our own, by the name under which users reference it
                 .Where(item => item.Attribute("Version") is not null || item.Attribute("VersionOverride") is not null || item.Element("Version") is not null);
             Assert.That(versioned, Is.Empty, project);
         }
@@ -345,7 +346,7 @@ internal sealed partial class HouseTests
 
     // ---- reading ----
 
-    /// <summary>Each folder of the design's table with all that it may use, directly and through what it uses.</summary>
+    /// <summary>Each folder in the design's table with all that it may use, directly and transitively.</summary>
     private static Dictionary<string, HashSet<string>> DesignTable()
     {
         string design = File.ReadAllText(PathOf("Documentation~/design.md"));
@@ -376,7 +377,7 @@ internal sealed partial class HouseTests
         });
     }
 
-    /// <summary>All packages of the projects that were restored here, as NuGet has recorded them.</summary>
+    /// <summary>All packages of the projects restored here, as recorded by NuGet.</summary>
     private static IEnumerable<string> RestoredPackages()
     {
         foreach (string assets in FilesBelow(".", "*.csproj").Select(file => Path.Combine(Path.GetDirectoryName(file)!, "obj", "project.assets.json")).Where(File.Exists))
@@ -401,7 +402,7 @@ internal sealed partial class HouseTests
         return Token().Replace(File.ReadAllText(file), match => match.Groups["comment"].Success ? " " : match.Value);
     }
 
-    /// <summary>A source without its comments and without the text of its strings; what stands in their braces is code.</summary>
+    /// <summary>A source without its comments and the text of its strings; interpolations in their braces are code.</summary>
     private static string CodeWithoutText(string file)
     {
         return Token().Replace(File.ReadAllText(file), match =>
@@ -414,7 +415,7 @@ internal sealed partial class HouseTests
     [GeneratedRegex("""(?<comment>//.*|/\*[\s\S]*?\*/)|(?<text>""\"[\s\S]*?""\"|@"(?:[^"]|"")*"|(?<interpolated>\$@?"(?:[^"\\]|\\.)*")|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.[^']*)')""")]
     private static partial Regex Token();
 
-    /// <summary>In names, too; a Sampler is OpenGL's.</summary>
+    /// <summary>Also within names; a Sampler is OpenGL's.</summary>
     [GeneratedRegex("^steps?$|Step(s|[A-Z]|$)|^samples?$|Sample(s|[A-Z]|$)")]
     private static partial Regex SampleOrStep();
 

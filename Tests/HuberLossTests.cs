@@ -4,7 +4,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The second loss of values: its record, its include and its line in <see cref="Loss.Formats"/> were all it took. It follows its twin, has the same bits
+/// The second loss of values: it needed only its record, its include and its line in <see cref="Loss.Formats"/>. It matches its twin, has the same bits
 /// fused and drawn, and trains in the frame.
 /// </summary>
 [TestFixture]
@@ -31,7 +31,7 @@ internal sealed class HuberLossTests
                 TwinArrays.ToDouble(given), TwinArrays.ToDouble(values), shape.Outputs, delta, TwinArrays.ToDouble(weights)));
     }
 
-    /// <summary>Of an infinite error, and of one that is NaN: the loss says so, and no guard is talked out of it.</summary>
+    /// <summary>For an infinite error, and for one that is NaN: the loss shows it, and no guard is fooled.</summary>
     [TestCase(float.PositiveInfinity)]
     [TestCase(float.NegativeInfinity)]
     [TestCase(float.NaN)]
@@ -79,7 +79,7 @@ internal sealed class HuberLossTests
         }
     }
 
-    /// <summary>One outlier in ten moves the mean's regression far, and the Huber loss's hardly.</summary>
+    /// <summary>One outlier in ten moves the regression by squared errors far, and that by the Huber loss hardly.</summary>
     [Test]
     public void AnOutlierPullsLessThanUnderTheMeanSquaredError()
     {

@@ -118,7 +118,7 @@ internal sealed class KernelCacheFileTests
         if (!start.SavesPrograms) Assert.Inconclusive("This driver gives no programs out (GL_NUM_PROGRAM_BINARY_FORMATS is 0).");
     }
 
-    /// <summary>A start of a game: a device, a network, some steps.</summary>
+    /// <summary>A game's start: a device, a network, some steps.</summary>
     private static Start Run(string? folder)
     {
         using TestGl gl = new();

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Compiled kernels that nobody uses any more go, the longest unused first; those in use stay.</summary>
+/// <summary>Compiled kernels that are no longer used are removed, the least recently used first; those in use stay.</summary>
 [TestFixture]
 internal sealed class KernelCacheTests
 {
@@ -30,7 +30,7 @@ internal sealed class KernelCacheTests
         Assert.That(calls.Predict(), Is.EqualTo(calls.Expected));
     }
 
-    /// <summary>A warm-up of what was ready once and has gone makes it ready again.</summary>
+    /// <summary>A warm-up of kernels that were once ready and are gone makes them ready again.</summary>
     [Test]
     public void AKernelThatHasGoneIsWarmedUpAgain()
     {
@@ -48,7 +48,7 @@ internal sealed class KernelCacheTests
         Assert.That(device.WarmUp(warmed).IsDone);
     }
 
-    /// <summary>Two programs a shape.</summary>
+    /// <summary>Two programs per shape.</summary>
     [Test]
     public void PopulationsOfManyShapesLeaveNoMoreProgramsThanAreKept()
     {
@@ -87,7 +87,7 @@ internal sealed class KernelCacheTests
         Assert.That(progress.IsDone);
     }
 
-    /// <summary>One small kernel, told apart by a constant that it does not use.</summary>
+    /// <summary>Variants of one small kernel that differ in a constant that it does not use.</summary>
     private static Dispatch[] Variants(NeuralDevice device, int count)
     {
         using Network network = new(device, inputs: 2, new Dense(2));

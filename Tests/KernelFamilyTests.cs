@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The choice of a kernel family: by time, remembered by what it was measured on, or forced.</summary>
+/// <summary>The choice of a kernel family: by time, remembered for the device and kernels that were measured, or forced.</summary>
 [TestFixture]
 internal sealed class KernelFamilyTests
 {
@@ -38,7 +38,7 @@ internal sealed class KernelFamilyTests
         string fingerprintOfTests = ShaderLibrary.FingerprintOf(typeof(StandInFamily).Assembly);
         Assert.That(text, Does.Contain(KernelFamily.RegisterTiled.Name).And.Contain(ShaderLibrary.Fingerprint).And.Contain(fingerprintOfTests));
 
-        // Only a file that is believed can make the slow one win.
+        // The slow one can win only if the file is trusted.
         File.WriteAllText(CacheFile, text.Replace(KernelFamily.RegisterTiled.Name, Slow.Name, StringComparison.Ordinal));
         Assert.That(KernelFamilyProbe.Choose(TestDevice.Plain, families, CacheFile), Is.SameAs(Slow));
 
@@ -96,7 +96,7 @@ internal sealed class KernelFamilyTests
         Assert.That(after.GetParameters().HiddenWeights, Is.Not.EqualTo(before.GetParameters().HiddenWeights), "from sums of another order");
     }
 
-    /// <summary>A checkpoint goes on only with the kernels that it was made with.</summary>
+    /// <summary>A checkpoint continues only with the kernels with which it was made.</summary>
     [Test]
     public void ACheckpointOfAnotherFamilyIsRefused()
     {
@@ -116,7 +116,7 @@ internal sealed class KernelFamilyTests
         Assert.That(other.GetParameters().HiddenWeights, Is.EqualTo(classifier.GetParameters().HiddenWeights));
     }
 
-    /// <summary>Nobody but the family knows where the parameters of a population lie: members one behind the other learn what eight by turns do, but for the order of the family's sums.</summary>
+    /// <summary>Only the family knows a population's parameter layout: sequential members learn like eight interleaved ones, up to the order of sums.</summary>
     [Test]
     public void APopulationsLayoutIsThatOfItsFamily()
     {
@@ -141,7 +141,7 @@ internal sealed class KernelFamilyTests
         Twins.Tolerance.AssertClose(found[1], Twins.TwinArrays.ToDouble(found[0]), 1e-5, 1e-5, "the population of another family");
     }
 
-    /// <summary>The names are written down: checkpoints and environments hold them, and a family keeps its own for good.</summary>
+    /// <summary>The names are fixed here: checkpoints and environments contain them, so a family keeps its name for good.</summary>
     [Test]
     public void NamesAreKnown()
     {
@@ -157,7 +157,7 @@ internal sealed class KernelFamilyTests
         }
     }
 
-    /// <summary>A family of another assembly is known where the environment names it and the assembly's start adds it; elsewhere users see none.</summary>
+    /// <summary>A family of another assembly is known if the environment names it and the assembly's startup code adds it; otherwise users see none.</summary>
     [Test]
     public void AFamilyIsAddedOnce()
     {
@@ -167,7 +167,7 @@ internal sealed class KernelFamilyTests
         ShaderLibrary.AddAssembly(typeof(StandInFamily).Assembly);   // again
     }
 
-    /// <summary>In a process of its own, since this one's families are as they are.</summary>
+    /// <summary>In a process of its own, since this one's families are already fixed.</summary>
     [Test]
     public void AChildProcessTrainsWithTheFamilyThatItsEnvironmentNames()
     {
@@ -184,7 +184,7 @@ internal sealed class KernelFamilyTests
         Assert.That(HashOfWeights(KernelFamily.RegisterTiled), Is.Not.EqualTo(standIn), "from sums of another order");
     }
 
-    /// <summary>What the environment names is chosen without a probe, a wrong name is told, and what is forced wins over both.</summary>
+    /// <summary>A family named by the environment is chosen without a probe, a wrong name is reported, and a forced family wins over both.</summary>
     [Test]
     public void TheEnvironmentNamesAFamily()
     {

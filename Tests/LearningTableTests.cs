@@ -25,7 +25,7 @@ internal sealed class LearningTableTests
         Assert.That(Rows, Is.Unique);
     }
 
-    /// <summary>Whatever is done first, a pole falls after some twenty steps, a swing takes its 500, and a board is never full of errors.</summary>
+    /// <summary>Whatever the actions, a pole falls after some twenty steps, a swing takes its 500, and a board is never full of errors.</summary>
     [Test]
     public void TasksAreWhatTheyAreCalled()
     {
@@ -52,7 +52,7 @@ internal sealed class LearningTableTests
         Assert.That(grid.Log.RecentMean, Is.InRange(0, 0.5));
     }
 
-    /// <summary>A row with fewer seeds than the command runs. Minutes each: the long form of <see cref="ActorCriticTests"/>.</summary>
+    /// <summary>A row with fewer seeds than the command runs. Takes minutes each: the long form of <see cref="ActorCriticTests"/>.</summary>
     [TestCaseSource(nameof(Rows))]
     [Category(Categories.Nightly)]
     public void ARowHolds(string name)

@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What a linear model can learn and what it can't, on the same training.</summary>
+/// <summary>What a linear model can and cannot learn, with the same training.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class LinearLimitsTests
@@ -25,7 +25,7 @@ internal sealed class LinearLimitsTests
         Assert.That(AccuracyAfterTraining(layered, (x1, x2) => x1 * x2 > 0), Is.GreaterThanOrEqualTo(0.98));
     }
 
-    /// <summary>The accuracy on samples that were not trained on.</summary>
+    /// <summary>The accuracy on held-out samples.</summary>
     private static double AccuracyAfterTraining(Classifier classifier, Func<float, float, bool> rule)
     {
         SeededRandom random = new(17);

@@ -3,14 +3,14 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The loss of a regression, alone and in whole steps: it follows its twin, and fused, drawn or of bytes it has the same bits.</summary>
+/// <summary>The loss of a regression, alone and in complete steps: it matches its twin, and has the same bits fused, drawn or of bytes.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class MeanSquaredErrorTests
 {
     private static readonly MeanSquaredError Loss = new();
 
-    /// <summary>Rows and outputs; texels that are full, and texels that are not.</summary>
+    /// <summary>Rows and outputs; full and partial texels.</summary>
     private static readonly (int Rows, int Outputs)[] Shapes =
         [(1, 1), (1, 2), (3, 3), (4, 4), (7, 9), (9, 10), (64, 16), (65, 65), (7, 130), (785, 7), (3, 785), (100, 33)];
 
@@ -45,7 +45,7 @@ internal sealed class MeanSquaredErrorTests
         Assert.That(network.ComputeGradients(batch.Features, batch.Targets, batch.Weights, Loss), Is.EqualTo(actual), "it is the default");
     }
 
-    /// <summary>Networks of every kind of step, of floats and of bytes, on batches of changing size with weights zero and negative.</summary>
+    /// <summary>Networks with every kind of step, with floats and bytes, on batches of changing size with zero and negative weights.</summary>
     [Test]
     public void StepsFollowTheTwin([Values("9-14-3", "16-32-1", "785-130-10", "9-33-17", "20-300-10", "21-5")] string stack, [Values] bool bytes)
     {
@@ -114,12 +114,12 @@ internal sealed class MeanSquaredErrorTests
         using Network network = new(Device, 16, new Dense(hidden), new Relu(), new Dense(4));
         using OptimizerState state = new(network, new Sgd(0.1f));
         using StepWorkspace values = new(network, capacity, Loss, state), labels = new(network, capacity, new SoftmaxCrossEntropy(), state);
-        if (network.KernelFamily is StandInFamily) dispatches = 4;   // which fuses the loss into the last layer, and no more
+        if (network.KernelFamily is StandInFamily) dispatches = 4;   // it fuses the loss into the last layer, and no more
         Assert.That(values.Dispatches, Has.Count.EqualTo(dispatches));
         Assert.That(labels.Dispatches, Has.Count.EqualTo(dispatches));
     }
 
-    /// <summary>In the frame, on drawn batches: the bits of the same batches handed over. The accuracy of a regression is no number.</summary>
+    /// <summary>In the frame, on drawn batches: the same bits as with the same batches passed in. The accuracy of a regression is NaN.</summary>
     [Test]
     public void InTheFrameItTrainsAsBatchesThatAreHandedOver([Values(5, 40)] int hidden, [Values(1, 7, 64)] int batchSize, [Values] SampleFormat format)
     {
@@ -195,7 +195,7 @@ internal sealed class MeanSquaredErrorTests
         Assert.That(Device.Memory.Bytes - before, Is.EqualTo(cost.Total.BytesAllocated), "what the device counts");
     }
 
-    // ---- labels for values, and the other way round ----
+    // ---- labels for values, and vice versa ----
 
     [Test]
     public void TargetsOfAnotherKindAreRefusedBeforeAnythingChanges()
@@ -239,10 +239,10 @@ internal sealed class MeanSquaredErrorTests
         Assert.That(() => values.Add([1f, 2f], 1), Throws.ArgumentException.With.Message.Contains("but got labels"));
         Assert.That(() => labels.Add([1f, 2f], new float[3]), Throws.ArgumentException.With.Message.Contains("but got values"));
         Assert.That((values.Count, labels.Count), Is.EqualTo((0, 0)));
-        using InFrameTrainer byTargets = new(network, values), byLabels = new(network, labels);   // the loss is that of the targets
+        using InFrameTrainer byTargets = new(network, values), byLabels = new(network, labels);   // the loss follows from the targets
     }
 
-    /// <summary>A network of such units (a ReLU between each two) with biases that are not zero, and its twin.</summary>
+    /// <summary>A network with these units (and a ReLU between consecutive layers) and nonzero biases, and its twin.</summary>
     private static (Network Network, NetworkTwin Twin) Pair(int inputs, int[] units, int seed)
     {
         List<Layer> stack = [];
@@ -265,7 +265,7 @@ internal sealed class MeanSquaredErrorTests
         return (network, new NetworkTwin(inputs, [.. layers]));
     }
 
-    /// <summary>Samples with values; their features as bytes have nothing to do with those as floats.</summary>
+    /// <summary>Samples with values; their features as bytes are unrelated to those as floats.</summary>
     private sealed record Batch(int Inputs, int Outputs, float[] Features, byte[] Bytes, float[] Targets, float[] Weights)
     {
         public double[] Features64 => TwinArrays.ToDouble(Features);
@@ -274,7 +274,7 @@ internal sealed class MeanSquaredErrorTests
 
         public double[] Weights64 => TwinArrays.ToDouble(Weights);
 
-        /// <summary>With weights one of them is zero, and some are negative.</summary>
+        /// <summary>If weighted, one of the weights is zero, and some are negative.</summary>
         public static Batch Random(int seed, int inputs, int outputs, int rows, bool weighted)
         {
             float[] weights = weighted ? TwinArrays.UniformFloats((10 * seed) + 1, rows, -0.5, 1.5) : [];

@@ -4,14 +4,14 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A population: every member follows a twin of its own, and none knows of the others.</summary>
+/// <summary>A population: every member matches a twin of its own, and none affects the others.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class NetworkPopulationTests
 {
     private const float Rate = 0.1f;
 
-    /// <summary>Adam divides by little where a gradient is nearly zero; its epsilon is large here, so that rounding stays small.</summary>
+    /// <summary>Adam divides by a small number if a gradient is nearly zero; its epsilon is large here, so that rounding errors stay small.</summary>
     private static readonly Optimizer[] Optimizers =
         [new Sgd(0), new Sgd(0, Momentum: 0.9f), new Sgd(0, Momentum: 0.8f, WeightDecay: 0.01f), new Adam(0, Epsilon: 1e-3f)];
 
@@ -27,7 +27,7 @@ internal sealed class NetworkPopulationTests
 
         yield return new TestCaseData(9, 2, 33, 6, 18);
 
-        // A kernel of one row compiles in a second, and one of eight rows of so many outputs in half a minute.
+        // A kernel of one row compiles in a second, but one of eight rows with this many outputs takes half a minute.
         yield return new TestCaseData(9, 1, 2, 4, 70);
         yield return new TestCaseData(9, 3, 2, 4, 70).SetCategory(Categories.Nightly);
         yield return new TestCaseData(3, 1, 40, 70, 21);
@@ -38,7 +38,7 @@ internal sealed class NetworkPopulationTests
         yield return new TestCaseData(3, 9, 784, 128, 10);
     }
 
-    /// <summary>Two steps, plain ones, and ones with weights (zero and negative ones too), masks, entropy, momentum and decay.</summary>
+    /// <summary>Two steps, plain ones, and ones with weights (including zero and negative), masks, entropy, momentum and decay.</summary>
     [TestCaseSource(nameof(Shapes))]
     public void AStepAndAPredictionAgreeWithTheTwins(int members, int batch, int inputs, int hidden, int classes)
     {
@@ -94,8 +94,8 @@ internal sealed class NetworkPopulationTests
     }
 
     /// <summary>
-    /// Batches of fewer rows than a dispatch takes, of as many and of more: whatever the optimizer, it steps once, by the gradient of the whole batch
-    /// and at the learning rate of the call.
+    /// Batches with fewer rows than a dispatch takes, with as many and with more: whatever the optimizer, it steps once, by the gradient of the complete
+    /// batch and at the learning rate of the call.
     /// </summary>
     [Test]
     public void EveryOptimizerFollowsItsTwin([ValueSource(nameof(Optimizers))] Optimizer optimizer, [Values(1, 3, 8, 9, 20)] int batch)
@@ -117,7 +117,7 @@ internal sealed class NetworkPopulationTests
         }
     }
 
-    /// <summary>Ten thousand of them, of whom a few are looked at.</summary>
+    /// <summary>Ten thousand members, of which a few are checked.</summary>
     [Test]
     public void TenThousandMembersLearn()
     {
@@ -138,7 +138,7 @@ internal sealed class NetworkPopulationTests
         foreach (Learner twin in twins) twin.AssertSameProbabilities(data, probabilities);
     }
 
-    /// <summary>What one driver runs another one refuses, in words; a batch that it runs is trained as if the other had not come.</summary>
+    /// <summary>A batch that one driver runs, another rejects with a reason; a batch that it runs is trained as if the rejected one had not come.</summary>
     [Test]
     public void ABatchThatTheDriverHasNoRoomForIsRefusedAndNothingChanges()
     {
@@ -167,7 +167,7 @@ internal sealed class NetworkPopulationTests
             population.TrainBatch(data.Features, data.Labels, Rate, sampleWeights: data.Weights, allowedClasses: data.Allowed);
     }
 
-    /// <summary>A driver that has room for no more than OpenGL guarantees updates in a dispatch of its own.</summary>
+    /// <summary>A driver with only the room that OpenGL guarantees runs updates in a separate dispatch.</summary>
     [Test]
     public void ADriverWithLittleRoomGivesTheSameBits()
     {
@@ -189,7 +189,7 @@ internal sealed class NetworkPopulationTests
         }
     }
 
-    /// <summary>Another member's data, weights or trouble change no bit of this one.</summary>
+    /// <summary>Another member's data, weights or divergence change no bit of this one.</summary>
     [Test]
     public void MembersAreIndependent()
     {
@@ -218,7 +218,7 @@ internal sealed class NetworkPopulationTests
         }
     }
 
-    /// <summary>What the loss of a member makes of a batch that is too much for it is decided for that member alone. It goes on with the state that it had.</summary>
+    /// <summary>Whether a member's loss overflows on its batch is decided for that member alone. It continues from its previous state.</summary>
     [Test]
     public void AMemberWhoseLossIsNotFiniteKeepsItsWeights([Values(1, 8, 20)] int batch, [ValueSource(nameof(Optimizers))] Optimizer optimizer)
     {
@@ -269,14 +269,14 @@ internal sealed class NetworkPopulationTests
         Assert.That(population.ParameterCount, Is.EqualTo(((inputs + 1) * hidden) + ((hidden + 1) * classes)));
     }
 
-    /// <summary>A layout whose members do not fit side by side shares a row among fewer of them.</summary>
+    /// <summary>A layout whose members do not all fit side by side puts fewer of them in a row.</summary>
     [TestCase(784, 16, 10)]
     [TestCase(784, 64, 10)]
     [TestCase(300, 200, 10)]
-    [TestCase(2, 3, 3_800)]   // close to the most iterations of loops that a software driver makes
+    [TestCase(2, 3, 3_800)]   // close to the most loop iterations that a software driver runs
     public void LargeNetworksLearnToo(int inputs, int hidden, int classes)
     {
-        if (KernelFamily.Of(TestDevice.Plain) is StandInFamily && classes > 1_000)   // whose members keep their outputs in shared memory
+        if (KernelFamily.Of(TestDevice.Plain) is StandInFamily && classes > 1_000)   // its members keep their outputs in shared memory
         {
             Assert.Throws<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 5, inputs, hidden, classes));
             return;
@@ -306,7 +306,7 @@ internal sealed class NetworkPopulationTests
         Assert.That(Enumerable.Range(0, 9).Select(m => Bits(population.GetParameters(m))).Distinct().Count(), Is.EqualTo(9));
     }
 
-    /// <summary>The bits do not depend on whether losses are read, nor on a larger batch or a prediction before.</summary>
+    /// <summary>The bits do not depend on whether losses are read, nor on an earlier larger batch or prediction.</summary>
     [Test]
     public void ResultsDoNotDependOnWhatWasBefore()
     {
@@ -421,7 +421,7 @@ internal sealed class NetworkPopulationTests
         return Convert.ToHexString(MemoryMarshal.AsBytes<float>(all));
     }
 
-    /// <summary>Batches of a whole population; without everything, no weights and no masks.</summary>
+    /// <summary>Batches of a complete population; without "everything", no weights and no masks.</summary>
     private sealed record Data(int Batch, float[] Features, int[] Labels, float[] Weights, bool[] Allowed)
     {
         public static Data Of(NetworkPopulation population, int batch, int seed, bool everything)
@@ -435,7 +435,7 @@ internal sealed class NetworkPopulationTests
                 everything ? TwinArrays.Mask(seed + 3, labels, population.Classes) : []);
         }
 
-        /// <summary>The same samples with something to learn in them: the label is the largest of the first features.</summary>
+        /// <summary>The same samples with a learnable rule: the label is the largest of the first features.</summary>
         public Data WithRule(NetworkPopulation population)
         {
             float[] Seen(int sample) => Features[(sample * population.Inputs)..((sample * population.Inputs) + population.Classes)];
@@ -443,7 +443,7 @@ internal sealed class NetworkPopulationTests
         }
     }
 
-    /// <summary>One member's twin.</summary>
+    /// <summary>The twin of one member.</summary>
     private sealed class Learner
     {
         private readonly NetworkPopulation population;

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The stack as a whole: the worked example, the chain rule, what it costs.</summary>
+/// <summary>The complete stack: the worked example, the chain rule, its cost.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class NetworkTests
@@ -48,7 +48,7 @@ internal sealed class NetworkTests
         Assert.That(read.OutputBiases, Is.EqualTo(written.OutputBiases));
     }
 
-    /// <summary>The weights start within their rule's bound and use its range; biases start at zero; another seed, other weights.</summary>
+    /// <summary>The initial weights are within their rule's bound and use its range; biases start at zero; another seed gives other weights.</summary>
     [Test]
     public void InitialWeightsFollowHeAndGlorot()
     {
@@ -88,7 +88,7 @@ internal sealed class NetworkTests
         }
     }
 
-    /// <summary>The gradient of the features is computed when asked for, and only then.</summary>
+    /// <summary>The gradient of the features is computed when requested, and only then.</summary>
     [Test]
     public void InputGradientsAgreeWithTheTwinAndAreRecordedOnlyWhenAsked([Values] bool relu)
     {
@@ -140,7 +140,7 @@ internal sealed class NetworkTests
         Tolerance.AssertClose(logitsOfTwo, TwinArrays.ToDouble(logitsOfOne), 1e-5, 1e-5, "logits", Classes);
     }
 
-    /// <summary>The gradient of a linear model's logits by its features is a column of W, at every x; the two-layer one's is not.</summary>
+    /// <summary>The gradient of a linear model's logits with respect to its features is a column of W, at every x; that of the two-layer one is not.</summary>
     [Test]
     public void ALinearModelsInputGradientIsTheSameEverywhere()
     {
@@ -162,7 +162,7 @@ internal sealed class NetworkTests
         }
     }
 
-    /// <summary>‖Δlogits‖ ≤ ‖W‖·‖Δx‖ with the Frobenius norm, which bounds the spectral one.</summary>
+    /// <summary>‖Δlogits‖ ≤ ‖W‖·‖Δx‖ with the Frobenius norm, which bounds the spectral norm.</summary>
     [Test]
     public void ALinearModelsLogitsMoveNoFurtherThanItsWeightsAllow()
     {
@@ -199,9 +199,9 @@ internal sealed class NetworkTests
         Assert.That(cost.Layers[1].Forward.FloatingPointOperations + cost.Layers[3].Backward.FloatingPointOperations, Is.Zero);
         Assert.That(cost.Total.FloatingPointOperations, Is.EqualTo(2 * Batch * ((2 * Inputs * Hidden) + (3 * Hidden * Classes))));
 
-        // X is read once, W and b once, the result is written once, in 16-byte texels; 784 and 128 columns fill theirs. Fused, the last
-        // layer's dispatch does it, which also has its own W and b, the targets, the losses, dZ, and dH in place of what it read. A family that
-        // does not take the layer before into the last one reads its result again.
+        // X is read once, W and b once, the result is written once, in 16-byte texels; 784 and 128 columns fill theirs. Fused, this is part of the
+        // last layer's dispatch, which also has its own W and b, the targets, the losses, dZ, and dH in place of its input. A family that does
+        // not fuse the previous layer into the last one reads its result again.
         long product = 4 * ((Batch * Inputs) + (Inputs * Hidden) + Hidden + (Batch * Hidden));
         long rows = 4 * (((Hidden + 1) * 12) + (Batch * (4 + 4 + 12 + Hidden)));
         bool isTakenAlong = fused && classifier.Network.KernelFamily is not StandInFamily;
@@ -217,8 +217,8 @@ internal sealed class NetworkTests
     }
 
     /// <summary>
-    /// Without fusing, training holds about twice the memory of the forward pass alone: a gradient for each matrix but the
-    /// features, whose share is large in a shallow stack and small in a deep one. Fusing spares a part of it.
+    /// Without fusing, training holds about twice the memory of the forward pass alone: a gradient for each matrix except the
+    /// features, whose share is large in a shallow stack and small in a deep one. Fusing saves a part of it.
     /// </summary>
     [Test]
     public void ThePlainPlanHoldsTwiceTheMemoryOfTheForwardPass()
@@ -231,7 +231,7 @@ internal sealed class NetworkTests
         Assert.That(deep.Cost(64).Total.BytesAllocated, Is.LessThan(deep.Cost(64, fused: false).Total.BytesAllocated));
     }
 
-    /// <summary>What the cost says is allocated is what the device counts, without and with an optimizer.</summary>
+    /// <summary>The allocation reported by the cost equals the device's count, without and with an optimizer.</summary>
     [Test]
     public void CostAllocatesWhatTheDeviceCounts([Values(1, 7, 64)] int batch, [Values] bool fused)
     {
@@ -256,7 +256,7 @@ internal sealed class NetworkTests
         }
     }
 
-    /// <summary>A dispatch that needs what another wrote has a barrier before it, and no other has.</summary>
+    /// <summary>A dispatch that needs another's writes has a barrier before it, and no other does.</summary>
     [Test]
     public void BarriersStandWhereADispatchNeedsAnothersResult()
     {

@@ -7,12 +7,12 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Exported models, run by ONNX Runtime: they give what the network gives.</summary>
+/// <summary>Exported models, run by ONNX Runtime: their results are the network's.</summary>
 [TestFixture]
 [Category(Categories.OnProcessor)]
 internal sealed class OnnxTests
 {
-    /// <summary>Samples that are compared for a model.</summary>
+    /// <summary>The number of samples compared per model.</summary>
     private const int Samples = 1000;
 
     private static readonly string[] ThreeNames = ["zero", "\"one\", größer", "二🎲"];
@@ -46,7 +46,7 @@ internal sealed class OnnxTests
         AssertGivesTheSame(classifier.Network, softmax);
     }
 
-    /// <summary>Outputs as they are, by their own name.</summary>
+    /// <summary>Raw outputs, under their own name.</summary>
     [Test]
     public void ARegressorGivesTheSame([Values(1, 9)] int inputs, [Values(7, 128)] int hidden, [Values(1, 10)] int outputs)
     {
@@ -60,7 +60,7 @@ internal sealed class OnnxTests
         Assert.That(() => regressor.ExportOnnx(""), Throws.ArgumentException.With.Property("ParamName").EqualTo("path"));
     }
 
-    /// <summary>Shapes and orders of layers from a seed: one to five dense layers, ReLUs anywhere and in a row.</summary>
+    /// <summary>Shapes and orders of layers chosen by a seed: one to five dense layers, ReLUs anywhere and in succession.</summary>
     [Test]
     public void AnyStackGivesTheSame([Range(1, 24)] int seed)
     {
@@ -83,7 +83,7 @@ internal sealed class OnnxTests
         AssertGivesTheSame(network, softmax);
     }
 
-    /// <summary>A classifier that has learned, and not only one with numbers put in.</summary>
+    /// <summary>A classifier that has learned, rather than one with numbers put in.</summary>
     [Test]
     public void WhatWasLearnedIsInTheFile()
     {
@@ -129,7 +129,7 @@ internal sealed class OnnxTests
         Assert.That(session.ModelMetadata.CustomMetadataMap, Is.Empty);
     }
 
-    /// <summary>Field 1 of a model is the version of the format, field 8 its operator sets: a domain (1) and a version (2).</summary>
+    /// <summary>Field 1 of a model is the format's version, field 8 its operator sets: a domain (1) and a version (2).</summary>
     [Test]
     public void TheOperatorSetIs17()
     {
@@ -273,7 +273,7 @@ internal sealed class OnnxTests
         return stream.ToArray();
     }
 
-    /// <summary>The fields of a message, each once: a long or the bytes.</summary>
+    /// <summary>The fields of a message, each occurring once: a long or the bytes.</summary>
     private static Dictionary<int, object> Fields(byte[] message)
     {
         Dictionary<int, object> fields = [];
@@ -287,7 +287,7 @@ internal sealed class OnnxTests
         return fields;
     }
 
-    /// <summary>Weights around the size that training gives them, and biases that are not zero.</summary>
+    /// <summary>Weights of about the size that training gives them, and nonzero biases.</summary>
     private static void Randomize(Network network, int seed)
     {
         foreach (NetworkParameter parameter in network.Parameters)
@@ -314,7 +314,7 @@ internal sealed class OnnxTests
 
     private void AssertGivesTheSame(Network network, bool softmax) => AssertGivesTheSame(FileName, network, softmax);
 
-    /// <summary>All samples, in batches of several sizes by the one session.</summary>
+    /// <summary>All samples, in batches of several sizes in a single session.</summary>
     internal static void AssertGivesTheSame(string fileName, Network network, bool softmax)
     {
         float[] features = TwinArrays.UniformFloats(99, Samples * network.Inputs, -1, 1);

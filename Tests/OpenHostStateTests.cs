@@ -4,13 +4,13 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Every public call in everything that a host legally has open, running or half deleted: either it does what it does without, and the host finds what
-/// it had, or it throws what it documents and nothing has changed; and what was enqueued and skipped is told by a later call.
+/// Every public call during everything that a host may legally have open, running or half deleted: either it works as usual, and the host's state is
+/// unchanged, or it throws a documented exception and nothing has changed; and a later call reports work that was enqueued and skipped.
 /// </summary>
 [TestFixture]
 internal sealed class OpenHostStateTests
 {
-    /// <summary>Calls that wait for what dispatches find, and so know at once.</summary>
+    /// <summary>Calls that wait for the results of dispatches, and so know at once.</summary>
     private static readonly string[] Waiting =
     [
         "Classifier.TrainBatch", "Classifier.Predict", "Classifier.ComputeLogits", "Classifier.ComputeGradients", "Network.Predict", "Network.ComputeLogits",
@@ -18,14 +18,14 @@ internal sealed class OpenHostStateTests
         "NetworkPopulation.Predict", "Network.ComputeOutputs", "Regressor.TrainBatch", "Regressor.Predict", "Regressor.ComputeGradients",
     ];
 
-    /// <summary>Calls that enqueue dispatches, of which a later one knows.</summary>
+    /// <summary>Calls that enqueue dispatches whose outcome a later one knows.</summary>
     private static readonly string[] InFrame =
     [
         "InFrameTrainer.Tick", "InFrameTrainer.Tick that uploads", "InFrameTrainer.Tick that takes textures", "InFrameTrainer.Tick within a time",
         "AgentPopulation.Update", "AgentPopulation.Update with one brain", "AgentPopulation.Update with textures",
     ];
 
-    /// <summary>How much it does hangs on the machine, so that its weights are others each time.</summary>
+    /// <summary>Their amount of work depends on the machine, so the weights differ each time.</summary>
     private static readonly string[] Varying = ["InFrameTrainer.Tick within a time"];
 
     public static IEnumerable<TestCaseData> States() => OpenHostState.All().Select(state => new TestCaseData(state.Make).SetArgDisplayNames(state.Name));
@@ -33,12 +33,12 @@ internal sealed class OpenHostStateTests
     [TestCaseSource(nameof(States))]
     public void EachCallDoesWhatItDoesWithoutOrNothing(Func<HostContext, OpenHostState> make) => Meet(make, reportsErrors: true);
 
-    /// <summary>In a context whose errors are undefined behavior, nothing of ours is one, and nothing hangs on reading one.</summary>
+    /// <summary>In a context whose errors are undefined behavior, our calls cause none, and nothing depends on reading one.</summary>
     [TestCaseSource(nameof(States))]
     public void SoItDoesInAContextWithoutErrors(Func<HostContext, OpenHostState> make) => Meet(make, reportsErrors: false);
 
     /// <summary>
-    /// With a host that rebinds nothing is asked, so active transform feedback is not noticed until the driver has refused our programs: there is no
+    /// With a host that rebinds, no state is queried, so active transform feedback is not noticed until the driver has rejected our programs: there is no
     /// result, and the host's own program keeps its uniforms.
     /// </summary>
     [Test]
@@ -71,7 +71,7 @@ internal sealed class OpenHostStateTests
         Assert.That(calls.Predict(), Is.EqualTo(calls.Expected), "the numbers that our programs were to get have come");
     }
 
-    /// <summary>A texture that cannot be taken is told without an error of the driver, so that the host's own one stays its own.</summary>
+    /// <summary>A texture that cannot be taken is reported without a driver error, so that the host's own error stays its own.</summary>
     [Test]
     public void ATextureThatCannotBeTakenIsNoErrorOfTheDriver([Values] bool reportsErrors)
     {
@@ -114,7 +114,7 @@ internal sealed class OpenHostStateTests
         Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
     }
 
-    /// <summary>In a frame the state is given back at its end, whatever it is.</summary>
+    /// <summary>In a frame, the state is restored at its end, whatever it is.</summary>
     [TestCaseSource(nameof(States))]
     public void AFrameGivesBackWhatItFound(Func<HostContext, OpenHostState> make)
     {
@@ -199,7 +199,7 @@ internal sealed class OpenHostStateTests
         }
     }
 
-    /// <summary>What a core context has dropped.</summary>
+    /// <summary>Functions that a core context no longer has.</summary>
     private static unsafe class CompatibilityGl
     {
         public static void NewList(HostContext host, uint list, uint mode) => ((delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glNewList"))(list, mode);

@@ -12,32 +12,28 @@ using static NeuralPlugin.Tests.Repository;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The two packages: what is in them, and that a project which has nothing but the NuGet package runs the README's ten lines.
+/// The NuGet package: its contents, and that a project with nothing but it runs the README's ten lines.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed partial class PackageTests
 {
-    /// <summary>A first restore fetches packages.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
-
-    /// <summary>Of each framework; all but Silk.NET.OpenGL are what it brings itself, in versions that a registry may lack or an older framework must be given.</summary>
-    private static readonly (string Framework, string[] Packages)[] Dependencies =
-    [
-        ("net10.0", ["Silk.NET.OpenGL", "Microsoft.Extensions.DependencyModel"]),
-        ("net8.0", ["Silk.NET.OpenGL", "Microsoft.Extensions.DependencyModel", "System.Text.Json"]),
-    ];
+    private static readonly string[] Frameworks = BuildTools.NetStandardOptions is null ? ["net10.0", "net8.0"] : ["net10.0", "net8.0", "netstandard2.1"];
 
     private DirectoryInfo? folder;
 
     private string Packages => Path.Combine(folder!.FullName, "packed");
+
+    /// <summary>All but Silk.NET.OpenGL are what it brings itself, in versions that a registry may lack or an older framework must be given.</summary>
+    private static string[] DependenciesOf(string framework) =>
+        ["Silk.NET.OpenGL", "Microsoft.Extensions.DependencyModel", .. framework == "net10.0" ? Array.Empty<string>() : ["System.Text.Json"]];
 
     [OneTimeSetUp]
     public void Pack()
     {
         RequireSources();
         folder = Directory.CreateTempSubdirectory("neuralplugin-package-");
-        Dotnet(Root!, "pack", PathOf("Runtime/NeuralPlugin.csproj"), "-c", "Release", "-o", Packages);
+        BuildTools.Dotnet(Root!, ["pack", PathOf("Runtime/NeuralPlugin.csproj"), "-c", "Release", "-o", Packages, .. BuildTools.NetStandardOptions?.Prepend("-p:NetStandard=also") ?? []]);
     }
 
     [OneTimeTearDown]
@@ -51,11 +47,10 @@ internal sealed partial class PackageTests
         Assert.That(ours, Is.EquivalentTo(new[]
         {
             "NeuralPlugin.nuspec", "README.md", "CHANGELOG.md", "LICENSE.md", "Third Party Notices.md", "icon.png",
-            "lib/net10.0/NeuralPlugin.dll", "lib/net10.0/NeuralPlugin.xml", "lib/net8.0/NeuralPlugin.dll", "lib/net8.0/NeuralPlugin.xml",
-        }));
+        }.Concat(Frameworks.SelectMany(framework => new[] { $"lib/{framework}/NeuralPlugin.dll", $"lib/{framework}/NeuralPlugin.xml" }))));
         using ZipArchive symbols = Open(".snupkg");
         Assert.That(symbols.Entries.Select(entry => entry.FullName).Where(name => name.StartsWith("lib/", StringComparison.Ordinal)),
-            Is.EquivalentTo(new[] { "lib/net10.0/NeuralPlugin.pdb", "lib/net8.0/NeuralPlugin.pdb" }));
+            Is.EquivalentTo(Frameworks.Select(framework => $"lib/{framework}/NeuralPlugin.pdb")));
     }
 
     [Test]
@@ -71,11 +66,11 @@ internal sealed partial class PackageTests
         Assert.That(Value("readme"), Is.EqualTo("README.md"));
         Assert.That(Value("icon"), Is.EqualTo("icon.png"));
         Assert.That(Value("description"), Is.Not.Empty);
-        foreach ((string framework, string[] packages) in Dependencies)
-        {
-            XElement group = metadata.Descendants().Single(element => element.Name.LocalName == "group" && element.Attribute("targetFramework")?.Value == framework);
-            Assert.That(group.Elements().Select(element => element.Attribute("id")?.Value), Is.EquivalentTo(packages), framework);
-        }
+        XElement[] groups = [.. metadata.Descendants().Where(element => element.Name.LocalName == "group")];
+        string FrameworkOf(XElement group) => group.Attribute("targetFramework")!.Value.Replace(".NETStandard", "netstandard");
+        Assert.That(groups.Select(FrameworkOf), Is.EquivalentTo(Frameworks));
+        foreach (XElement group in groups)
+            Assert.That(group.Elements().Select(element => element.Attribute("id")?.Value), Is.EquivalentTo(DependenciesOf(FrameworkOf(group))), FrameworkOf(group));
 
         Assert.That(Text(package, "README.md"), Is.EqualTo(File.ReadAllText(PathOf("README.md"))));
         Assert.That(Text(package, "lib/net10.0/NeuralPlugin.xml"), Does.Contain("M:NeuralPlugin.Classifier.TrainBatch("));
@@ -98,51 +93,34 @@ internal sealed partial class PackageTests
     }
 
     /// <summary>
-    /// The lines are cut out of README.md and built against the package, which comes from the folder that it was packed into
+    /// The lines are extracted from README.md and built against the package, which comes from the folder in which it was packed
     /// and goes into a package folder of the test's own, so that no older one of the same version takes its place.
     /// </summary>
     [TestCase("net10.0")]
     [TestCase("net8.0")]
     public void AProjectWithNothingButThePackageRunsTheTenLines(string framework)
     {
-        _ = TestDevice.Plain;   // inconclusive where there is no driver
+        _ = TestDevice.Plain;   // inconclusive if there is no driver
         string project = Directory.CreateDirectory(Path.Combine(folder!.FullName, framework)).FullName;
         string restored = Path.Combine(folder.FullName, "restored"), built = Path.Combine(project, "built");
         File.Copy(PathOf("Tests/Package/TenLines.csproj"), Path.Combine(project, "TenLines.csproj"));
         File.WriteAllText(Path.Combine(project, "Program.cs"), TenLines() + SavesAndLoads);
-        string said = Dotnet(
+        File.WriteAllText(Path.Combine(project, "nuget.config"), NugetConfig().Replace("PATH-TO-THIS-REPOSITORY/out", Packages));
+        string said = BuildTools.Dotnet(
             project, "build", "TenLines.csproj", "-c", "Release", "-o", built, $"-p:NeuralPluginVersion={Repository.Version}", $"-p:UserFramework={framework}",
-            $"-p:RestoreAdditionalProjectSources={Packages}", $"-p:RestorePackagesPath={restored}");
+            $"-p:RestorePackagesPath={restored}");
         Assert.That(said, Does.Not.Contain("warning"), "such as NU1603, of a version that the registry lacks");
         using JsonDocument origin = JsonDocument.Parse(File.ReadAllText(Path.Combine(restored, "neuralplugin", Repository.Version, ".nupkg.metadata")));
         Assert.That(origin.RootElement.GetProperty("source").GetString(), Is.EqualTo(Packages));
 
-        string output = Succeed(new ProcessStartInfo(Path.Combine(built, "TenLines")) { WorkingDirectory = project });
+        string output = BuildTools.Succeed(new ProcessStartInfo(Path.Combine(built, "TenLines")) { WorkingDirectory = project });
         Match probability = Probability().Match(output);
         Assert.That(probability.Success, output);
         Assert.That(double.Parse(probability.Groups["percent"].ValueSpan, System.Globalization.CultureInfo.InvariantCulture), Is.InRange(0, 20), "0.5 · −0.5 is not above zero");
         Assert.That(output, Does.Contain($"the same after a file, on .NET {framework[3..]}"));
     }
 
-    /// <summary>What npm would pack is the sources and the texts of the Unity package, and every one of them.</summary>
-    [Test]
-    public void TheUnityPackageHoldsWhatItShouldAndNothingElse()
-    {
-        using JsonDocument said = JsonDocument.Parse(Npm("pack", "--dry-run", "--json", "--loglevel", "error"));
-        JsonElement package = said.RootElement.EnumerateArray().Single();
-        Assert.That(package.GetProperty("filename").GetString(), Is.EqualTo($"{Manifest().GetProperty("name").GetString()}-{Repository.Version}.tgz"));
-        IEnumerable<string?> packed = package.GetProperty("files").EnumerateArray().Select(file => file.GetProperty("path").GetString());
-        string[] folders = ["Runtime", "Shaders", "Samples", "Documentation~"];
-        Assert.That(packed, Is.EquivalentTo(
-        [
-            "package.json", "README.md", "CHANGELOG.md", "LICENSE.md", "Third Party Notices.md", "Directory.Build.props", "Directory.Packages.props",
-            .. folders.SelectMany(name => FilesBelow(name, "*")).Select(file => Path.GetRelativePath(Root!, file).Replace('\\', '/')),
-        ]));
-        foreach (JsonElement sample in Manifest().GetProperty("samples").EnumerateArray())
-            Assert.That(packed, Has.Some.StartsWith(sample.GetProperty("path").GetString() + "/"));
-    }
-
-    /// <summary>What the ten lines do not do: a file's header is JSON, which is a package's on older frameworks.</summary>
+    /// <summary>Not covered by the ten lines: a file's header is JSON, which older frameworks get from a package.</summary>
     private const string SavesAndLoads = """
 
         classifier.Save("saved.safetensors");
@@ -152,42 +130,19 @@ internal sealed partial class PackageTests
         Console.WriteLine($"{(again.SequenceEqual(probabilities) ? "the same" : "something else")} after a file, on .NET {Environment.Version.ToString(2)}");
         """;
 
+    /// <summary>That of the page, whose two lines name the folder and nuget.org.</summary>
+    private static string NugetConfig()
+    {
+        Match config = ConfigOfThePage().Match(File.ReadAllText(PathOf("Documentation~/getting-started.md")));
+        Assert.That(config.Success, "getting-started.md has a nuget.config");
+        return config.Groups["config"].Value;
+    }
+
     private static string TenLines()
     {
         Match lines = CodeUnderTenLines().Match(File.ReadAllText(PathOf("README.md")));
         Assert.That(lines.Success, "README.md has C# code under 'Ten lines'");
         return lines.Groups["code"].Value;
-    }
-
-    private static string Dotnet(string folder, params string[] arguments)
-    {
-        ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = folder };
-        // What runs these tests tells its children where its own build tools are; and servers that stay keep the output open.
-        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
-            start.Environment.Remove(name);
-        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
-        start.Environment["UseSharedCompilation"] = "false";
-        return Succeed(start);
-    }
-
-    private static string Npm(params string[] arguments)
-    {
-        try
-        {
-            return Succeed(new ProcessStartInfo("npm", arguments) { WorkingDirectory = Root });
-        }
-        catch (System.ComponentModel.Win32Exception exception)
-        {
-            Assert.Inconclusive($"npm is not here: {exception.Message}");
-            throw;
-        }
-    }
-
-    private static string Succeed(ProcessStartInfo start)
-    {
-        ChildResult result = ChildProcess.Run(start, Patience);
-        Assert.That(result.ExitCode, Is.Zero, $"{start.FileName} {string.Join(' ', start.ArgumentList)}\n{result.Output}");
-        return result.Output;
     }
 
     private ZipArchive Open(string extension) => ZipFile.OpenRead(Path.Combine(Packages, $"NeuralPlugin.{Repository.Version}{extension}"));
@@ -206,8 +161,11 @@ internal sealed partial class PackageTests
         return reader.ReadToEnd();
     }
 
-    /// <summary>Width and height stand big-endian in a PNG's first chunk.</summary>
+    /// <summary>Width and height are big-endian in a PNG's first chunk.</summary>
     private static int Dimension(byte[] png, int offset) => BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(offset));
+
+    [GeneratedRegex(@"^```xml\n(?<config><configuration>.*?</configuration>)", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex ConfigOfThePage();
 
     [GeneratedRegex(@"^(_rels/|package/|\[Content_Types\][.]xml$)")]
     private static partial Regex PartOfTheFormat();

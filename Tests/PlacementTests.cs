@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Where networks and brains are placed: on the device, on the processor beside it, or where a probe says.</summary>
+/// <summary>The placement of networks and brains: on the device, on the processor beside it, or as chosen by a probe.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class PlacementTests
@@ -29,7 +29,7 @@ internal sealed class PlacementTests
         NeuralDevice Of(Placement placement) => NetworkPlacement.DeviceFor(device, placement, 32, 16, Layers);
     }
 
-    /// <summary>The probe runs both by turns, takes the faster one, and remembers it by the shape.</summary>
+    /// <summary>The probe runs both in turn, chooses the faster one, and remembers it per shape.</summary>
     [Test]
     public void AutoTakesTheFasterOne([Values] bool processorIsFaster)
     {
@@ -51,7 +51,7 @@ internal sealed class PlacementTests
         }
     }
 
-    /// <summary>A real probe of both kinds of trial: whatever it finds, it runs and frees what it made.</summary>
+    /// <summary>A real probe with both kinds of trial: whatever the result, it runs and frees what it created.</summary>
     [Test]
     public void AProbeLeavesNothingBehind()
     {
@@ -76,7 +76,7 @@ internal sealed class PlacementTests
         Assert.That(device.ProcessorBeside.Memory.Buffers, Is.Zero);
     }
 
-    /// <summary>Brains beside a device of OpenGL learn as on one that is the processor, with the same bits, while the game updates its device.</summary>
+    /// <summary>Brains beside an OpenGL device learn as on a processor device, with the same bits, while the game updates its device.</summary>
     [Test]
     public void AgentsLearnOnTheProcessorBesideTheirDevice([Values] BrainSharing brains)
     {

@@ -4,7 +4,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Predictions that nobody waits for, on a GPU that is late and on the one that is here.</summary>
+/// <summary>Predictions without waiting, on a GPU that is late and on the real one here.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -33,7 +33,7 @@ internal sealed class PredictionRequestTests : IDisposable
         gl.Dispose();
     }
 
-    /// <summary>The answer is that of the weights at the request, whatever is trained or asked before it comes, and nothing waits for it.</summary>
+    /// <summary>The answer uses the weights at the time of the request, whatever is trained or requested before it arrives, and nothing waits for it.</summary>
     [Test]
     public void AnAnswerHasTheBitsOfPredictSomeFramesLater([Values(0, 1, 3, 10)] int delayFrames, [Values(1, 3, 7)] int rows)
     {
@@ -71,7 +71,7 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(copy, Is.EqualTo(request));
     }
 
-    /// <summary>The outputs as they are: of a regressor, and the logits of a classifier beside its probabilities.</summary>
+    /// <summary>Raw outputs: those of a regressor, and the logits of a classifier along with its probabilities.</summary>
     [Test]
     public void OutputsHaveTheBitsOfThoseThatAreWaitedFor([Values(0, 3)] int delayFrames)
     {
@@ -103,7 +103,7 @@ internal sealed class PredictionRequestTests : IDisposable
         }
     }
 
-    /// <summary>Any number may be an output, below zero, infinite or NaN: only what the driver has skipped has failed.</summary>
+    /// <summary>Any number may be an output, negative, infinite or NaN: a request fails only if the driver skipped it.</summary>
     [Test]
     public void NoOutputIsTakenForOneThatWasSkipped()
     {
@@ -146,7 +146,7 @@ internal sealed class PredictionRequestTests : IDisposable
         }
     }
 
-    /// <summary>The oldest answer makes room; one that still is under way cannot, and then the new one asks nothing.</summary>
+    /// <summary>The oldest answer makes room; one that is still pending cannot, and then the new request is not made.</summary>
     [Test]
     public void BeyondTheCapacityTheOldestExpires()
     {
@@ -205,7 +205,7 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(() => request.TryGet(new float[Classes]), Throws.ArgumentException.With.Message.Contain("7 samples × 3 classes"));
     }
 
-    /// <summary>The answer of an earlier request, which is still in the texture, is never taken for its own.</summary>
+    /// <summary>The answer to an earlier request, which is still in the texture, is never taken for the current one.</summary>
     [Test]
     public void WhereTheDriverSkipsItsDispatchesItHasFailed()
     {
@@ -226,7 +226,7 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(found, Is.EqualTo(expected));
     }
 
-    /// <summary>Uploads come through a real conditional render, of a query that no sample passed; dispatches do not.</summary>
+    /// <summary>During a real conditional render, on a query that no sample passed, uploads take effect; dispatches do not.</summary>
     [Test]
     public void WithinAConditionalRenderItHasFailed()
     {
@@ -248,7 +248,7 @@ internal sealed class PredictionRequestTests : IDisposable
     {
         gl.DelayFrames = 3;
         PredictionRequest lost = classifier.RequestPrediction(Features);
-        gl.ResetStatus = GLEnum.GuiltyContextReset;   // from now on its fence claims to be signalled
+        gl.ResetStatus = GLEnum.GuiltyContextReset;   // from now on its fence claims to be signaled
         Assert.That(() => classifier.RequestPrediction(Features), Throws.TypeOf<ContextLostException>());
         Assert.That(lost.Status, Is.EqualTo(PredictionStatus.Failed));
         Assert.That(lost.TryGet(new float[7 * Classes]), Is.False);
@@ -261,7 +261,7 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(default(PredictionRequest).TryGet([]), Is.False);
     }
 
-    /// <summary>The buffer that an answer was on its way in is gone by the time that it would come.</summary>
+    /// <summary>The buffer for a pending answer is gone by the time the answer would arrive.</summary>
     [Test]
     public void UpdateGoesOnWhenAClassifierIsDisposedBeforeItsAnswerCame([Values(0, 3)] int delayFrames)
     {
@@ -291,7 +291,7 @@ internal sealed class PredictionRequestTests : IDisposable
         for (int frame = 0; frame < 5; frame++)
         {
             gl.NextFrame();
-            device.Update();   // its answer comes, and nobody has room for it
+            device.Update();   // its answer arrives, with no receiver
         }
 
         lost = classifier.RequestPrediction(Features);

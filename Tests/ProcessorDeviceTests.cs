@@ -5,9 +5,9 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A device that is the processor: how many threads compute changes no bit, it may be called from any thread but from one at a time, its work comes
-/// in short pieces, and it is chosen where there is no card. What networks, trainers, populations and agents do on it, the tests of every family say
-/// (NEURALPLUGIN_TEST_DEVICE=processor).
+/// A device on the processor: the number of threads changes no bit, it may be called from any thread, but only one at a time, its work comes
+/// in short pieces, and it is chosen if there is no card. The tests of every family (NEURALPLUGIN_TEST_DEVICE=processor) show how networks,
+/// trainers, populations and agents work on it.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -15,7 +15,7 @@ internal sealed class ProcessorDeviceTests
 {
     private static readonly int[] Threads = [1, 2, 3, 7];
 
-    /// <summary>Steps that are shared out between threads, of floats and of bytes, with each optimizer's kind of state.</summary>
+    /// <summary>Steps split across threads, with floats and bytes, with each optimizer's kind of state.</summary>
     [Test]
     public void AStepHasTheSameBitsForAnyNumberOfThreads([Values(1, 65)] int batch, [Values] bool bytes)
     {
@@ -59,7 +59,7 @@ internal sealed class ProcessorDeviceTests
         });
     }
 
-    /// <summary>A frame's budget cuts steps anywhere; with three threads that take what is left of each part.</summary>
+    /// <summary>A frame's budget cuts steps at any point; with three threads that share the rest of each part.</summary>
     [Test]
     public void ACutStepHasTheBitsOfAWholeOne()
     {
@@ -79,16 +79,16 @@ internal sealed class ProcessorDeviceTests
         Assert.That(cut.GetParameters().HiddenWeights, Is.EqualTo(whole.GetParameters().HiddenWeights));
     }
 
-    /// <summary>The best of some runs of the first and the last lines of each dispatch: what a budget is held by. On a busy machine a try may be spoiled.</summary>
+    /// <summary>The best of some runs of the first and last lines of each dispatch, by which a budget is kept. On a busy machine, a try may be spoiled.</summary>
     [Retry(5)]
     [TestCase(64, 784, 128)]
     [TestCase(256, 784, 1024)]
     [TestCase(1024, 784, 128)]
     [TestCase(512, 64, 512)]
     [TestCase(64, 4096, 512)]
-    public void NoPieceOfAStepTakesLongerThanAFifthOfAMillisecond(int batch, int inputs, int hidden)
+    public void NoPieceOfAStepTakesLong(int batch, int inputs, int hidden)
     {
-        const double MostMilliseconds = 0.2;
+        const double MostMilliseconds = MatrixProduct.MostMilliseconds;
         using NeuralDevice device = Create(1);
         using Network network = new(device, inputs, new Dense(hidden), new Relu(), new Dense(10));
         using BatchTrainer trainer = new(network, new Sgd(0));
@@ -116,8 +116,8 @@ internal sealed class ProcessorDeviceTests
     }
 
     /// <summary>
-    /// The median frame of a training whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy machine a
-    /// try may be spoiled.
+    /// The median frame of a training run whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy
+    /// machine, a try may be spoiled.
     /// </summary>
     [Test]
     [Retry(5)]
@@ -172,7 +172,7 @@ internal sealed class ProcessorDeviceTests
         Task.Run(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)).Wait();
     }
 
-    /// <summary>The same errors as on OpenGL, before anything has changed.</summary>
+    /// <summary>The same errors as on OpenGL, before any change.</summary>
     [Test]
     public void BadInputDivergenceAndDisposalAreToldAsOnACard([Values] bool background)
     {
@@ -208,7 +208,7 @@ internal sealed class ProcessorDeviceTests
         Assert.That(new ProcessorOptions { Background = true }.Threads, Is.InRange(1, new ProcessorOptions().Threads));
     }
 
-    /// <summary>Threads that fell asleep are woken, and none is missed.</summary>
+    /// <summary>Sleeping threads are woken, and none is missed.</summary>
     [Test]
     public void ThreadsThatSleepAreWoken()
     {

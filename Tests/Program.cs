@@ -7,7 +7,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// This assembly as a program: a test starts it again as a child process where the driver must see another environment, since
+/// This assembly as a program: a test starts it again as a child process if the driver must see another environment, since
 /// drivers read theirs once, when they are loaded.
 /// </summary>
 internal static class Program
@@ -59,7 +59,7 @@ internal static class Program
         }
     }
 
-    /// <summary>A line a thread, once there is a device: its name, whether it is the one that made the device, and the processors that it may run on.</summary>
+    /// <summary>Prints a line per thread, once there is a device: its name, whether it is the one that created the device, and its processors.</summary>
     private static void PrintThreads(HeadlessOptions options)
     {
         using NeuralDevice device = NeuralDevice.CreateHeadless(options);
@@ -72,7 +72,7 @@ internal static class Program
         }
     }
 
-    /// <summary>Hands spoiled files to every reader, and tells how often each rejection was met.</summary>
+    /// <summary>Passes corrupted files to every reader, and reports how often each rejection occurred.</summary>
     private static int Fuzz(string inputs, string seed)
     {
         using Fuzzing fuzzing = new(ulong.Parse(seed, CultureInfo.InvariantCulture));
@@ -86,7 +86,7 @@ internal static class Program
         return fuzzing.Findings.Count == 0 ? 0 : 1;
     }
 
-    /// <summary>Saves one model after the other to the same file, and says when the first is there.</summary>
+    /// <summary>Saves one model after another to the same file, and reports when the first is there.</summary>
     private static void SaveUntilKilled(string path)
     {
         for (int version = 0; ; version++)

@@ -23,7 +23,7 @@ internal sealed class ProximalPolicyTests
         Compare(outputs, decisions, actions);
     }
 
-    /// <summary>The ratio is held within exp(±20), and whatever the logits are the loss is finite.</summary>
+    /// <summary>The ratio is kept within exp(±20), so the loss is finite whatever the logits.</summary>
     [Test]
     public void HugeOutputsStayFinite()
     {
@@ -48,7 +48,7 @@ internal sealed class ProximalPolicyTests
 
     // ---- steps whose rate follows the divergence ----
 
-    /// <summary>Steps on one batch, enqueued, are those of Adam in double precision with the rate that their divergences give; fused or not.</summary>
+    /// <summary>Enqueued steps on one batch match Adam in double precision with the rates that result from their divergences; fused or not.</summary>
     [TestCase(0.002f, TestName = "TheRateFollowsTheDivergence(falls)")]
     [TestCase(1f, TestName = "TheRateFollowsTheDivergence(grows)")]
     [TestCase(0f, TestName = "TheRateFollowsTheDivergence(stays)")]
@@ -84,7 +84,7 @@ internal sealed class ProximalPolicyTests
         for (int i = 0; i < 4; i++) Tolerance.AssertClose(network.Parameters[i].GetValues(), twin.Parameters[i], 2e-4, 2e-3, network.Parameters[i].Name);
     }
 
-    /// <summary>One optimizer that keeps state and one that keeps none: a fused step has the bits of its parts.</summary>
+    /// <summary>One optimizer with state and one without: a fused step has the bits of its parts.</summary>
     [Test]
     public void AFusedStepHasTheBitsOfItsParts([Values] bool adam, [Values(1, 6)] int steps)
     {
@@ -131,8 +131,8 @@ internal sealed class ProximalPolicyTests
     }
 
     /// <summary>
-    /// Each member's steps are those of a network of its own on its own decisions, with a learning rate of its own where one follows the divergence; one whose returns
-    /// are no numbers stays as it is, its optimizer's state and its rate too.
+    /// Each member's steps are those of a separate network on the member's decisions, with its own learning rate if that follows the divergence; a member whose
+    /// returns are NaN stays unchanged, including its optimizer's state and its rate.
     /// </summary>
     [Test]
     public void MembersOfAPopulationStepAsNetworksDo([Values(1, 7, 20)] int rows, [Values] bool adam, [Values] bool isGuided)
@@ -244,7 +244,7 @@ internal sealed class ProximalPolicyTests
             inputs, new DenseLayerTwin(inputs, hidden, values[0], values[1]), new ReluLayerTwin(), new DenseLayerTwin(hidden, outputs, values[2], values[3]));
     }
 
-    /// <summary>A step of the twin; gives its rate.</summary>
+    /// <summary>A step of the twin; returns its rate.</summary>
     private static double StepTwin(
         NetworkTwin network, AdamTwin optimizer, float[] features, ProximalPolicyTwinDecisions decisions, ProximalPolicyTwin loss, double rate, RateGuide guide)
     {

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What failed once: failures that left something behind, and hosts that got in the way.</summary>
+/// <summary>Past bugs: failures that left something behind, and hosts that got in the way.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class RegressionTests

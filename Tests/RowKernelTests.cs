@@ -35,7 +35,7 @@ internal sealed class RowKernelTests
         Compare(TestDevice.Plain, logits, labels, classes, weights, allowed, entropyBonus);
     }
 
-    /// <summary>Logits of ±10,000: every exponential but the greatest's underflows, and nothing overflows.</summary>
+    /// <summary>Logits of ±10,000: every exponential except the greatest underflows, and nothing overflows.</summary>
     [Test]
     public void HugeLogitsStayFiniteAndRight([Values(0f, 0.5f)] float entropyBonus)
     {
@@ -55,7 +55,7 @@ internal sealed class RowKernelTests
         Tolerance.AssertClose(probabilities, SoftmaxTwin.SoftmaxForward(TwinArrays.ToDouble(logits), 6, 3), 1e-6, 1e-5, "softmax_forward", 3);
     }
 
-    /// <summary>A class that is not allowed does not count however great its logit is.</summary>
+    /// <summary>A class that is not allowed does not count, however great its logit.</summary>
     [Test]
     public void AMaskedLogitHasNoInfluence()
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The order of samples: a permutation each epoch, the same from the GPU and from its twin, and evenly spread.</summary>
+/// <summary>The order of samples: a permutation per epoch, the same on the GPU and in its twin, and evenly distributed.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class SampleOrderTests
@@ -20,7 +20,7 @@ internal sealed class SampleOrderTests
         }
     }
 
-    /// <summary>Written down, so that a change of the order, which would change every training, is seen.</summary>
+    /// <summary>Fixed values, so that a change of the order, which would change all training, is noticed.</summary>
     [Test]
     public void TheOrderStaysWhatItWas()
     {
@@ -42,7 +42,7 @@ internal sealed class SampleOrderTests
         }
     }
 
-    /// <summary>χ² of every row at every position, and of every row after every other, over many epochs, within five deviations.</summary>
+    /// <summary>χ² of every row at every position, and of every row after every other, over many epochs, within five standard deviations.</summary>
     [TestCase(2)]
     [TestCase(3)]
     [TestCase(5)]
@@ -179,7 +179,7 @@ internal sealed class SampleOrderTests
         }
     }
 
-    /// <summary>The rows of a batch as the GPU has them.</summary>
+    /// <summary>The rows of a batch as stored on the GPU.</summary>
     private static int[] RowsOn(SampleOrder order, DrawnBatch batch)
     {
         MatrixTexture texture = (MatrixTexture)order.Filling.Matrices[0].Operand;

@@ -8,7 +8,7 @@ using Spectre.Console;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The scenes, run as Samples/run runs them, without a window.</summary>
+/// <summary>The scenes, as Samples/run runs them, without a window.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed partial class SceneTests
@@ -35,6 +35,19 @@ internal sealed partial class SceneTests
         Assert.That(new FileInfo(Path.Combine(folder, $"{scene}.apng")).Length, Is.GreaterThan(10_000));
     }
 
+    /// <summary>The picture has the network's box, and the run is the same.</summary>
+    [TestCase("arena")]
+    [TestCase("pursuit")]
+    public void AClickShowsACreaturesNetwork(string scene)
+    {
+        string[] options = [scene, "--frames", "6", "--budget-steps", "2", "--every", "6", "--device", "processor", "--out", folder];
+        string plain = Run(options);
+        byte[] before = File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png"));
+        string clicked = Run([.. options, "--click", "300,300"]);
+        Assert.That(Figures(clicked), Is.EqualTo(Figures(plain)));
+        Assert.That(File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png")), Is.Not.EqualTo(before));
+    }
+
     [TestCaseSource(nameof(Scenes))]
     public void ASceneRunsWithoutTraining(string scene)
     {
@@ -42,7 +55,7 @@ internal sealed partial class SceneTests
         Assert.That(Steps(Run(scene, "--frames", "3", "--budget-ms", "0", "--out", folder)), Is.Zero);
     }
 
-    /// <summary>A hundred times the time is more steps; but not in the arena, whose steps are as many as its creatures have decided enough for.</summary>
+    /// <summary>A hundred times the budget gives more steps, except in the arena, whose steps are limited by its creatures' decisions.</summary>
     [TestCaseSource(nameof(Scenes))]
     public void ASceneTrainsWithinATime(string scene)
     {
@@ -115,7 +128,7 @@ internal sealed partial class SceneTests
     [Test]
     public void AFewSecondsOfEverythingAtOnceHaveNoError()
     {
-        Assert.That(Execute("soak", "--minutes", "0.05").Output, Does.Contain("no OpenGL error"));   // too short to tell whether memory is flat
+        Assert.That(Execute("soak", "--minutes", "0.05").Output, Does.Contain("no OpenGL error"));   // too short to show whether memory stays constant
     }
 
     private static string Run(params string[] arguments)
@@ -134,7 +147,7 @@ internal sealed partial class SceneTests
         return (code, output.ToString());
     }
 
-    /// <summary>The steps of training that a scene says it has made.</summary>
+    /// <summary>The number of training steps that a scene reports.</summary>
     private static int Steps(string output)
     {
         Match said = StepsInFrames().Match(output);
@@ -142,7 +155,7 @@ internal sealed partial class SceneTests
         return int.Parse(said.Groups["steps"].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The lines that hang on nothing but the seed.</summary>
+    /// <summary>The lines that depend only on the seed.</summary>
     private static string[] Figures(string output)
     {
         return [.. output.Split('\n').Where(line => line.Contains(": ", StringComparison.Ordinal) && !line.Contains("time", StringComparison.Ordinal))];

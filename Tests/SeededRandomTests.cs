@@ -6,7 +6,7 @@ namespace NeuralPlugin.Tests;
 [Category(Categories.Once)]
 internal sealed class SeededRandomTests
 {
-    /// <summary>The numbers that the authors of pcg32 publish for their demonstration's seed 42 and stream 54.</summary>
+    /// <summary>The numbers published by the authors of pcg32 for their demonstration's seed 42 and stream 54.</summary>
     [Test]
     public void GivesThePublishedNumbers()
     {

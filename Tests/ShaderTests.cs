@@ -4,7 +4,7 @@ using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Each include can be a kernel's first: it includes what it uses, or says in its head what the kernel that includes it declares.</summary>
+/// <summary>Each include can be a kernel's first: it includes what it uses, or its header names the declarations of the kernel that includes it.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed partial class ShaderTests
@@ -35,7 +35,7 @@ internal sealed partial class ShaderTests
         Assert.That(missing, Is.Empty, "Include the file that declares it, or say in the head: The including kernel declares ...");
     }
 
-    /// <summary>What a head claims of the kernel is looked for, so that it does not outlive its reason.</summary>
+    /// <summary>A header's claims about the kernel are checked, so that they do not become outdated.</summary>
     [Test]
     public void WhatTheKernelDeclaresIsUsed()
     {
@@ -52,7 +52,7 @@ internal sealed partial class ShaderTests
         Assert.That(includes.Where(include => include.Value.Used.Contains("main")).Select(include => include.Key), Is.Empty);
     }
 
-    /// <summary>A file with all that it includes, and that they do. What a slot is filled with declares what any of its files does.</summary>
+    /// <summary>A file with all its direct and transitive includes. A slot counts as declaring everything that any of its files does.</summary>
     private HashSet<string> Reached(string fileName)
     {
         HashSet<string> reached = [fileName];
@@ -69,7 +69,7 @@ internal sealed partial class ShaderTests
         return reached;
     }
 
-    /// <summary>As much of an include as a scan of its lines tells. What is declared for all that follows begins a line; what is local is indented or a parameter.</summary>
+    /// <summary>An include, as far as a scan of its lines shows. Global declarations begin a line; locals are indented or parameters.</summary>
     private sealed class Include
     {
         public Include(string text)
@@ -105,7 +105,7 @@ internal sealed partial class ShaderTests
     [GeneratedRegex("//.*")]
     private static partial Regex Comment();
 
-    /// <summary>Not what is behind a point: x, y, z and w of a vector.</summary>
+    /// <summary>Excludes names after a dot: x, y, z and w of a vector.</summary>
     [GeneratedRegex(@"(?<![.\w])[A-Za-z_]\w*")]
     private static partial Regex Word();
 

@@ -6,7 +6,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The site that is built of the documentation, as a reader's browser has it: every link leads somewhere, and the search finds.</summary>
+/// <summary>The site built from the documentation, as seen in a reader's browser: every link leads somewhere, and the search works.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class SiteTests : IDisposable
@@ -60,7 +60,7 @@ internal sealed class SiteTests : IDisposable
         Serve();
     }
 
-    /// <summary>Called when all tests have run.</summary>
+    /// <summary>Called after all tests have run.</summary>
     public void Dispose()
     {
         server?.Close();
@@ -138,7 +138,7 @@ internal sealed class SiteTests : IDisposable
 
     private void Serve()
     {
-        // The listener takes no port 0, so a free one is asked for first.
+        // The listener does not accept port 0, so a free one is requested first.
         using (TcpListener free = new(IPAddress.Loopback, 0))
         {
             free.Start();

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Calls whose dispatches the driver skips, all of them or the later ones, and what comes after.</summary>
+/// <summary>Calls whose dispatches the driver skips, all of them or the later ones, and the calls after them.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -29,7 +29,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         gl.Dispose();
     }
 
-    /// <summary>However many of a step's dispatches have run, weights, optimizer and count are those before it, and the next step has the bits of the first try.</summary>
+    /// <summary>However many of a step's dispatches have run, weights, optimizer and count are unchanged, and the next step has the bits of the first attempt.</summary>
     [Test]
     public void AStepThatBreaksOffChangesNothing([Values] bool fused, [Values] bool momentum)
     {
@@ -91,7 +91,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         }
     }
 
-    /// <summary>A step of another trainer that is open over frames has lost what it had written, and begins anew.</summary>
+    /// <summary>A step of another trainer that is open across frames has lost its writes, and starts over.</summary>
     [Test]
     public void AnOpenStepOfAnotherTrainerIsWholeAllTheSame([Values] bool skipped)
     {
@@ -163,7 +163,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         Assert.That(probabilities, Is.All.Zero);
     }
 
-    /// <summary>No step came behind them: weights and the optimizer's state are what they were, and training goes on as if they had never been.</summary>
+    /// <summary>No step followed them: the weights and the optimizer's state are unchanged, and training continues as if they had never been.</summary>
     [Test]
     public void SkippedStepsOfAPopulationChangeNothing([Values(1, 2, 3, 64)] int count, [Values(0, 2)] int delayFrames)
     {
@@ -194,7 +194,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         Assert.That(Wait(population), Is.Empty);
     }
 
-    /// <summary>The very first step too, whose other side was never written, and one after weights were given.</summary>
+    /// <summary>Includes the very first step, whose other side was never written, and one after weights were set.</summary>
     [Test]
     public void SkippedStepsOfAPopulationThatTrainingGoesOnFromLoseOneStepAtMost([Values] bool isFirst, [Values] bool weightsGiven)
     {
@@ -232,7 +232,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         float[] before = Weights(population);
         using (new HostConditionalRender(gl)) Train(population, 1);
         NextFrame();
-        population.TakeSkippedStep();   // asks
+        population.TakeSkippedStep();   // requests the outcome
         NextFrame();
         DispatchesSkippedException exception = Assert.Throws<DispatchesSkippedException>(() => Train(population, 2))!;
         Assert.That(exception.Message, Does.Contain("Training step 2").And.Contain("TrainBatch"));
@@ -241,7 +241,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         Assert.That(Weights(population), Is.Not.EqualTo(before));
     }
 
-    /// <summary>The agents with brains of their own are told as those with one are, and go on.</summary>
+    /// <summary>Agents with brains of their own are notified like those with a shared one, and continue.</summary>
     [Test]
     public void AgentsWithBrainsOfTheirOwnAreTold([Values(0, 2)] int delayFrames)
     {
@@ -303,7 +303,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         device.Update();
     }
 
-    /// <summary>Until all that was enqueued is known; what is told meanwhile.</summary>
+    /// <summary>Waits until the outcome of all enqueued work is known; returns the steps reported meanwhile.</summary>
     private List<long> Wait(NetworkPopulation population)
     {
         List<long> told = [];

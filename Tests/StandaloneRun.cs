@@ -11,9 +11,9 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 internal static class StandaloneRun
 {
-    /// <summary>Runs the classes; a line for each test that fails, and their sum.</summary>
+    /// <summary>Runs the classes; prints a line for each failed test, and totals.</summary>
     /// <param name="classes">Names without their namespace.</param>
-    /// <returns>0 only if each class has tests and none failed or had no device to run on.</returns>
+    /// <returns>0 only if each class has tests and none failed or lacked a device to run on.</returns>
     public static int Run(IReadOnlyCollection<string> classes)
     {
         NUnitTestAssemblyRunner runner = new(new DefaultTestAssemblyBuilder());

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The tests' own driver is late, slow and lossy as it is told to be, and tells of each call that waits.</summary>
+/// <summary>The tests' own driver is as late, slow and lossy as requested, and reports each call that waits.</summary>
 [TestFixture]
 internal sealed unsafe class TestGlTests : IDisposable
 {
@@ -50,7 +50,7 @@ internal sealed unsafe class TestGlTests : IDisposable
         gl.Api.Flush();
         Assert.That(gl.Api.ClientWaitSync(fence, (SyncObjectMask)0, 0), Is.EqualTo(GLEnum.AlreadySignaled));
         fence = gl.Api.FenceSync(SyncCondition.SyncGpuCommandsComplete, SyncBehaviorFlags.None);
-        gl.NextFrame();   // the game's own swap
+        gl.NextFrame();   // the game's own buffer swap
         Assert.That(gl.Api.ClientWaitSync(fence, (SyncObjectMask)0, 0), Is.EqualTo(GLEnum.AlreadySignaled));
     }
 
@@ -152,7 +152,7 @@ internal sealed unsafe class TestGlTests : IDisposable
         Assert.That(gl.Calls("glFlush"), Is.EqualTo(1));
     }
 
-    /// <summary>The recorder passes on every kind of argument and result: the driver's results are the same with it and without.</summary>
+    /// <summary>The recorder forwards every kind of argument and result: the driver's results are the same with it and without.</summary>
     [Test]
     public void ATrainingThroughItHasTheSameBits()
     {

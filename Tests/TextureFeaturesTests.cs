@@ -4,7 +4,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A texture of the game becomes a row of features on the GPU: what its twin says, once, and nothing else.</summary>
+/// <summary>A game's texture becomes a row of features on the GPU: the twin's result, once, and nothing else.</summary>
 [TestFixture]
 internal sealed class TextureFeaturesTests
 {
@@ -45,7 +45,7 @@ internal sealed class TextureFeaturesTests
         Assert.That(game.Gl.GetError(), Is.EqualTo(GLEnum.NoError));
     }
 
-    /// <summary>As many texels a pixel as there can be, all of them: a driver that ends long loops early would leave out the last ones.</summary>
+    /// <summary>The most texels per pixel that are possible: a driver that ends long loops early would miss the last ones.</summary>
     [TestCase(252, 252)]
     [TestCase(16_000, 3)]
     [TestCase(1, 16_384)]
@@ -61,7 +61,7 @@ internal sealed class TextureFeaturesTests
         AssertFloats(Device, source, 1, 1, TextureChannels.Rgba, expected, "the mean of all");
     }
 
-    /// <summary>Of its own size a texture of floats stays what it is, so that training on it has the bits of training on the features.</summary>
+    /// <summary>At its own size, a texture of floats is unchanged, so that training on it has the bits of training on the features.</summary>
     [Test]
     public void ATextureOfTheSameSizeKeepsItsBits()
     {
@@ -88,7 +88,7 @@ internal sealed class TextureFeaturesTests
         }
     }
 
-    /// <summary>What shaders see: the base level, swizzled, in linear light.</summary>
+    /// <summary>The values that shaders see: the base level, swizzled, in linear light.</summary>
     [Test]
     public void TheTextureIsTakenAsShadersSeeIt()
     {
@@ -116,7 +116,7 @@ internal sealed class TextureFeaturesTests
 
     // ---- the set ----
 
-    /// <summary>Mixed with samples from memory, textures keep their place, when the ring is full too.</summary>
+    /// <summary>Textures mixed with samples from memory keep their places, even when the ring is full.</summary>
     [Test]
     public void TexturesKeepTheirPlaceAmongTheSamples([Values] SampleFormat format, [Values(1, 2, 3)] int seed)
     {
@@ -140,7 +140,7 @@ internal sealed class TextureFeaturesTests
             }
 
             Assert.That(samples.Count, Is.EqualTo(Math.Min(Capacity, rows.Count(row => row is not null) + waiting.Count)));
-            if (random.Next(3) == 0) continue;   // more come before the upload
+            if (random.Next(3) == 0) continue;   // more samples come before the upload
             samples.Upload();
             foreach (int sample in waiting)
             {
@@ -194,7 +194,7 @@ internal sealed class TextureFeaturesTests
         }
     }
 
-    /// <summary>The texture is read where AddTexture stands among the game's calls.</summary>
+    /// <summary>The texture is read at the position of AddTexture among the game's calls.</summary>
     [Test]
     public void TheGameMayDrawIntoItOrDeleteItRightAway()
     {
@@ -206,7 +206,7 @@ internal sealed class TextureFeaturesTests
         samples.AddTexture(texture, 1, 1, TextureChannels.Rgba, 1);
         game.Fill(texture, 1, 1, InternalFormat.Rgba32f, [9, 9, 9, 9]);
         game.Gl.DeleteTexture(texture);
-        uint other = game.Make(1, 1, InternalFormat.Rgba32f, [-1, -1, -1, -1]);   // likely of the same name
+        uint other = game.Make(1, 1, InternalFormat.Rgba32f, [-1, -1, -1, -1]);   // probably with the same name
         samples.Upload();
         Assert.That(SetContents.Features(samples), Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6, 7, 8 }));
         samples.AddTexture(other, 1, 1, TextureChannels.Rgba, 2);

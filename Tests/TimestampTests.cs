@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Timestamps of drivers whose counters begin anew after a minute, or run backwards now and then.</summary>
+/// <summary>Timestamps of drivers whose counters wrap after a minute, or sometimes run backwards.</summary>
 [TestFixture]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class TimestampTests : IDisposable
@@ -38,7 +38,7 @@ internal sealed class TimestampTests : IDisposable
         using NeuralDevice.Scope scope = device.Enter();
         ring.Mark();
         long before = gl.Nanoseconds, first = Read(ring);
-        gl.NanosecondsPerFrame = 30_000_000_000;   // a little less than half a turn
+        gl.NanosecondsPerFrame = 30_000_000_000;   // a little less than half a period
         for (int frame = 1; frame < 5; frame++)
         {
             gl.NextFrame();
@@ -47,12 +47,12 @@ internal sealed class TimestampTests : IDisposable
         }
     }
 
-    /// <summary>No frame is taken for one of a minute, or for one of less than nothing, and the budget is held as with any other counter.</summary>
+    /// <summary>No frame appears to last a minute, or less than zero, and the budget is kept as with any other counter.</summary>
     [Test]
     public void TheBudgetIsHeldWhenTheCounterBeginsAnew()
     {
         gl.TimestampBits = Bits;
-        gl.NanosecondsPerFrame = 1_000_000_000;   // a turn is some 69 frames
+        gl.NanosecondsPerFrame = 1_000_000_000;   // a period is some 69 frames
         List<double> spent = Train(frames: 160, out List<TimeSpan> told);
         Assert.That(spent, Has.All.AtMost(1.15 * Budget));
         Assert.That(spent.Order().ElementAt(spent.Count / 2), Is.AtLeast(0.8 * Budget));

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Steps: they follow the twin, they give the same bits, and a bad one is not committed.</summary>
+/// <summary>Steps: they match the twin, they give the same bits, and a bad one is not committed.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -46,7 +46,7 @@ internal sealed class TrainingTests
         Assert.That(last, Is.LessThan(0.8 * first), "it learned something, so that the comparison means something");
     }
 
-    /// <summary>Weights, masks and the entropy bonus through whole steps, on batches of changing size.</summary>
+    /// <summary>Weights, masks and the entropy bonus in complete steps, on batches of changing size.</summary>
     [Test]
     public void StepsWithWeightsMasksAndEntropyFollowTheTwin()
     {
@@ -75,8 +75,8 @@ internal sealed class TrainingTests
     }
 
     /// <summary>
-    /// Bytes stand for value / 255, in a network of every kind of step: one dispatch, three, and a dispatch for each layer; of one layer, too.
-    /// Batches of floats come in between, and change in size.
+    /// Bytes stand for value / 255, in a network with every kind of step: one dispatch, three, and one per layer; also with a single layer.
+    /// Batches of floats come in between, and their size changes.
     /// </summary>
     [Test]
     public void StepsOfBytesFollowTheTwin([Values("19-26-5", "785-130-10", "9-33-17", "20-300-10", "21-5", "785-10")] string stack)
@@ -153,7 +153,7 @@ internal sealed class TrainingTests
         }
     }
 
-    /// <summary>Two trainers take turns on one network: each keeps its own optimizer state in step with its own commits.</summary>
+    /// <summary>Two trainers take turns on one network: each keeps its own optimizer state in line with its own commits.</summary>
     [Test]
     public void TwoTrainersOfOneNetworkKeepTheirStatesApart()
     {
@@ -217,7 +217,7 @@ internal sealed class TrainingTests
         }
     }
 
-    /// <summary>The layer before the last one in its dispatch, with tiles of all shapes, one and two of them side by side, and its end.</summary>
+    /// <summary>The last hidden layer in the last layer's dispatch, with tiles of all shapes, one or two of them side by side, and partial ones.</summary>
     [Test]
     public void AWideHiddenLayerHasTheBitsOfThePlainOne([Values(16, 100, 130, 256, 257)] int hidden, [Values(9, 135)] int batch)
     {
@@ -266,13 +266,13 @@ internal sealed class TrainingTests
         using OptimizerState state = new(classifier.Network, new Sgd(0.1f));
         using StepWorkspace small = new(classifier.Network, 64, new SoftmaxCrossEntropy(), state);
         using StepWorkspace large = new(classifier.Network, 65, new SoftmaxCrossEntropy(), state);
-        bool isStandIn = classifier.Network.KernelFamily is StandInFamily;   // which fuses the loss into the last layer, and no more
+        bool isStandIn = classifier.Network.KernelFamily is StandInFamily;   // it fuses the loss into the last layer, and no more
         Assert.That(small.Dispatches, Has.Count.EqualTo(isStandIn ? 4 : 1));
         Assert.That(large.Dispatches, Has.Count.EqualTo(isStandIn ? 4 : 3), "the losses are summed beside the last layer's update");
     }
 
     /// <summary>
-    /// A driver that has room for no more than OpenGL guarantees takes more dispatches, another driver stores a texel otherwise: uploaded steps of
+    /// A driver with only the room that OpenGL guarantees uses more dispatches, another driver stores texels differently: uploaded steps of
     /// every optimizer, steps in the frame and populations have the same bits.
     /// </summary>
     [Test]
@@ -317,7 +317,7 @@ internal sealed class TrainingTests
             Convert.ToHexString(MemoryMarshal.AsBytes<float>([.. p.HiddenWeights, .. p.HiddenBiases, .. p.OutputWeights, .. p.OutputBiases]));
     }
 
-    /// <summary>Counted in image units and storage buffers together.</summary>
+    /// <summary>Image units and storage buffers counted together.</summary>
     [Test]
     public void NoDispatchTakesMoreThanTheDriverHas([Values(8, 9, 10, 11, 16)] int most, [Values] bool withLog)
     {
@@ -338,7 +338,7 @@ internal sealed class TrainingTests
         _ = TestDevice.Plain;
     }
 
-    /// <summary>The driver's threads share out the workgroups; no sum depends on how.</summary>
+    /// <summary>The driver's threads share the workgroups; no sum depends on how.</summary>
     [Test]
     public void TheSameSeedGivesTheSameBitsForAnyNumberOfDriverThreads()
     {
@@ -352,7 +352,7 @@ internal sealed class TrainingTests
         }
     }
 
-    /// <summary>A batch whose loss overflows leaves the weights, and the next good batch goes on from them.</summary>
+    /// <summary>A batch whose loss overflows leaves the weights unchanged, and the next good batch continues from them.</summary>
     [Test]
     public void AStepWhoseLossIsNotFiniteIsNotCommitted()
     {
@@ -371,7 +371,7 @@ internal sealed class TrainingTests
         Assert.That(trainer.Steps, Is.EqualTo(2));
     }
 
-    /// <summary>A large batch walks the loops of the backward pass far; its gradient is the small batch's, repeated.</summary>
+    /// <summary>A large batch makes the loops of the backward pass long; its gradient is that of the small batch, repeated.</summary>
     [Test]
     public void ABatchOfTwoHundredThousandRowsIsSummedWhole()
     {

@@ -4,12 +4,12 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The products of matrices on the processor by vectors of each width, which there are on .NET and not on .NET Standard.</summary>
+/// <summary>Matrix products on the processor with vectors of each width, which exist on .NET but not on .NET Standard.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class VectorWidthTests
 {
-    /// <summary>Each lane is a column of the result, so that the machine's vectors change no bit.</summary>
+    /// <summary>Each lane is a column of the result, so the machine's vector width changes no bit.</summary>
     [Test]
     public unsafe void AProductHasTheSameBitsWhateverTheWidthOfTheVectors([Values(1, 5, 8, 13, 29)] int rows, [Values(4, 12, 32, 52)] int columns)
     {

@@ -2,13 +2,13 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A device's kernels are held to double precision on the user's own machine, and what is wrong is named.</summary>
+/// <summary>A device's kernels are checked against double precision on the user's own machine, and the wrong ones are named.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
 internal sealed class VerificationTests
 {
-    /// <summary>Kernels that no family decides, and the products that every family has.</summary>
+    /// <summary>Kernels that do not depend on the family, and the products that every family has.</summary>
     private static readonly string[] OfEveryFamily =
     [
         "dense_forward.comp", "dense_backward_input.comp", "dense_backward_weights.comp", "activation_forward.comp", "activation_backward.comp",
@@ -50,7 +50,7 @@ internal sealed class VerificationTests
         Assert.That(KernelFamily.Of(device), Is.SameAs(family));
     }
 
-    /// <summary>A driver that runs only the first dispatches: the first wrong kernel is named, and how far it is off.</summary>
+    /// <summary>A driver that runs only the first dispatches: the first wrong kernel is named, with its error.</summary>
     [Test]
     public void AWrongKernelIsNamed()
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Kernels are ready before the first frame that trains: what a warm-up compiles, how much of it a frame takes, and that it
+/// Kernels are ready before the first frame that trains: what a warm-up compiles, how much of it in a frame, and that it
 /// leaves nothing behind.
 /// </summary>
 [TestFixture]
@@ -45,7 +45,7 @@ internal sealed class WarmUpTests : IDisposable
         gl?.Dispose();
     }
 
-    /// <summary>Whether or not the driver says that it compiles in the background: this one does not, and is not asked for two.</summary>
+    /// <summary>Whether or not the driver claims to compile in the background: this one does not, and is not given two at a time.</summary>
     [Test]
     public void TheFirstFrameThatTrainsCompilesNothing([Values] bool saysItCompilesInTheBackground)
     {
@@ -69,7 +69,7 @@ internal sealed class WarmUpTests : IDisposable
         AssertNothingIsCompiledBy(Work);
     }
 
-    /// <summary>A driver that compiles on threads of its own gets all at once, and is asked for nothing that is not done.</summary>
+    /// <summary>A driver that compiles on threads of its own gets all at once, and is not asked for any result before it is done.</summary>
     [Test]
     public void ADriverThatCompilesInTheBackgroundGetsAllAtOnce([Values(1, 3, 10)] int frames)
     {
@@ -91,7 +91,7 @@ internal sealed class WarmUpTests : IDisposable
         AssertNothingIsCompiledBy(Work);
     }
 
-    /// <summary>A call that needs a kernel at once takes the one that is under way.</summary>
+    /// <summary>A call that needs a kernel at once uses the one being compiled.</summary>
     [Test]
     public void AKernelThatIsUnderWayIsNotCompiledTwice()
     {

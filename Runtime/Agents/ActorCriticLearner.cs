@@ -52,6 +52,8 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 
     public ValueScale ScaleOf(int agent) => scales[brains.BrainOf(agent)];
 
+    public void SetScale(int brain, ValueScale scale) => scales[brain] = scale;
+
     public void Decide(int agent, in Decision decision)
     {
         if (collected.IsOpen(agent)) statistics.Observe(agent, collected.RewardOf(agent), endsEpisode: false);
@@ -100,7 +102,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 
     public void DescribeValues(StateForm form)
     {
-        StateRows rows = StateRows.Exactly(scales.Length);
+        StateRows rows = StateRows.PerBrain(scales.Length);
         form.Add(
             new StateField($"{StateForm.Values}mean", rows, 1, i => scales[i].Mean, (i, mean) => scales[i] = scales[i] with { Mean = (float)mean })
             {

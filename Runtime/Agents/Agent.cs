@@ -86,6 +86,9 @@ public abstract class Agent
     /// <summary>Whether the episode that is over was interrupted, and would have gone on.</summary>
     internal bool IsInterrupted { get; private set; }
 
+    /// <summary>Who looks at it; null for nobody.</summary>
+    internal AgentInspector? Inspector { get; set; }
+
     /// <summary>The sum of the rewards of this episode; where that is more than a float holds, the greatest one.</summary>
     public float CumulativeReward { get; private set; }
 
@@ -280,6 +283,7 @@ public abstract class Agent
 
     internal void Leave()
     {
+        Inspector = null;
         Population = null;
         Index = -1;
         Action = -1;

@@ -136,6 +136,7 @@ internal sealed class AgentDecisions : IDisposable
     /// <summary>An agent carries a decision out from now on.</summary>
     private void Begin(Agent agent, DecisionRequest request, int row)
     {
+        agent.Inspector?.Decide(request, row);
         if (policy.IsOneBranch)
         {
             int action = chooser.Choose(agent, request.PolicyOutputs(row), request.Allowed(row), out float logProbability);
@@ -168,6 +169,7 @@ internal sealed class AgentDecisions : IDisposable
             if (!IsStillThere(agent, population)) return false;
             if (agent.Demonstrates) Demonstrate(agent, look, shown);
             request.Set(row, agent, collector, look, trainer.ScaleOf(agent.Index));
+            agent.Inspector?.Ask(frame, collector.Observed);
             isTaken = true;
         }
         finally
@@ -193,6 +195,7 @@ internal sealed class AgentDecisions : IDisposable
             action = collector.AskHeuristic(agent);
             if (!IsStillThere(agent, population)) return;
             if (agent.Demonstrates) Demonstrate(agent, look, action);
+            agent.Inspector?.DecideByItself(frame, collector.Observed, collector.Allowed);
         }
         finally
         {

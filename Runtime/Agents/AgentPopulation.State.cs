@@ -113,6 +113,52 @@ public sealed partial class AgentPopulation
         AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
     }
 
+    /// <summary>Returns a brain as it is now, like <see cref="SaveBrain"/> without a file. Waits and allocates; in a running game use a <see cref="BrainReader"/>.</summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public BrainState GetBrainState(int brain)
+    {
+        using BrainReader reader = ReadBrain(brain);
+        reader.Begin();
+        device.Finish();
+        device.Update();
+        return reader.TryTake(out BrainState? state) ? state : throw new InvalidOperationException("The brain could not be read back: the device's context is gone.");
+    }
+
+    /// <summary>Creates a reader for a brain, which reads it in a running game without waiting. Allocates; dispose the reader.</summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    public BrainReader ReadBrain(int brain)
+    {
+        RequireBrain(brain);
+        return new BrainReader(this, brain);
+    }
+
+    /// <summary>
+    /// Replaces a brain between two Updates, and learning continues from there. Weights, normalization (which all agents share) and the scale of values are replaced; the optimizer's state, collected
+    /// decisions, random streams and counters stay. Does not wait for a shared brain; for brains of their own it waits for the device to read one row.
+    /// </summary>
+    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="state">A brain of the same shape; it is copied.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="ArgumentException">It has another shape.</exception>
+    /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
+    /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    public void SetBrainState(int brain, BrainState state)
+    {
+        RequireBrain(brain);
+        RequireBetweenUpdates(nameof(SetBrainState));
+        ArgumentNullException.ThrowIfNull(state);
+        AgentStateHeader ours = State.HeaderOfOne;
+        if (state.Header != ours) throw new ArgumentException($"The brains of this population have {new BrainState(ours).Shape}, but got one of {state.Shape}.", nameof(state));
+        state.RequireFinite();
+        if (mind.Brains.AreOwn) mind.Brains.SetParameters(brain, state.Parameters);
+        else mind.Brains.Restore(new BrainsContent(state.Arrays, Standing: null));
+        mind.Trainer.Normalizer?.CopyFrom(state.Normalizer!);
+        mind.Trainer.SetScale(brain, new ValueScale(state.ValueMean, state.ValueDeviation));
+    }
+
     /// <summary>
     /// Writes a brain as an ONNX model of operator set 17, for other engines and tools. Its inputs are <c>observations</c> [batch × observations], raw, since the normalization is inside, and
     /// <c>allowed</c> [batch × actions], 1 for what an agent may do and 0 for what not; its outputs <c>logits</c> and <c>probabilities</c> [batch × actions], the latter over what is allowed, and
@@ -133,6 +179,8 @@ public sealed partial class AgentPopulation
         ValueScale scale = mind.Trainer.ScaleOf(brain);
         WholeFile.Write(path, AgentOnnxModel.Of(mind.Options, GetBrain(brain), mind.Trainer.Normalizer, scale).WriteTo);
     }
+
+    internal AgentMind Mind => mind;
 
     internal PopulationState State => new(mind, agents, episodes);
 

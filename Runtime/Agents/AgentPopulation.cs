@@ -26,13 +26,14 @@ public sealed partial class AgentPopulation : IDisposable
     /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where the brains live, unless <see cref="AgentPopulationOptions.Placement"/> says otherwise.</param>
     /// <param name="options">What the agents have in common.</param>
-    /// <exception cref="ArgumentException">The demonstration is of other sizes.</exception>
+    /// <exception cref="ArgumentException">The demonstration is of other sizes, or the options lack one that has no default.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
     /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
+        options.RequireAll(nameof(options));
         device = AgentPlacement.DeviceFor(device, options);
         this.device = device;
         this.options = options;
@@ -49,6 +50,9 @@ public sealed partial class AgentPopulation : IDisposable
 
     /// <summary>Agents that are in it.</summary>
     public int Count { get; private set; }
+
+    /// <summary>The number of brains: 1, or one for each place of an agent.</summary>
+    public int BrainCount => options.BrainCount;
 
     /// <summary>Most agents at a time.</summary>
     public int Capacity => options.Capacity;
@@ -260,7 +264,7 @@ public sealed partial class AgentPopulation : IDisposable
 
     internal ObservationNormalizer? Normalizer => mind.Trainer.Normalizer;
 
-    private void RequireBetweenUpdates(string call)
+    internal void RequireBetweenUpdates(string call)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called by an agent's script, while Update was under way. Call it between two Updates, from the game's loop.");

@@ -13,9 +13,9 @@ public enum BrainSharing
 /// <summary>What the agents of a population have in common.</summary>
 public sealed record AgentPopulationOptions
 {
-    /// <summary>Numbers that an agent adds to its sensor at each decision.</summary>
+    /// <summary>Numbers that an agent adds to its sensor at each decision. Has to be given.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public required int Observations { get; init => field = Requirements.Size(value, "observations"); }
+    public int Observations { get; init => field = Requirements.Size(value, "observations"); }
 
     /// <summary>
     /// What agents see besides, of a texture that the game rendered (<see cref="Agent.CollectTexture"/>); null for nothing. Not
@@ -128,6 +128,14 @@ public sealed record AgentPopulationOptions
     internal int MostLooks => checked((Learning?.MostDecisionsKept(this) ?? 0) + ((EstimatesValues ? 2 : 1) * RequestCount * Capacity) + 1);
 
     private bool EstimatesValues => Learning?.EstimatesValues ?? false;
+
+    /// <exception cref="ArgumentException">What has no default was not given. The compilers of Unity know no <c>required</c> members, so it is said when the program runs.</exception>
+    internal void RequireAll(string name)
+    {
+        string? missing = Observations == 0 ? nameof(Observations) : ActionSpec is null ? nameof(Actions) : null;
+        if (missing is not null)
+            throw new ArgumentException($"{missing} of the options was not given, and has no default. Make them with new {nameof(AgentPopulationOptions)} {{ {missing} = ... }}.", name);
+    }
 
     /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration.</exception>
     internal void RequireNoTexturesWithADemonstration()

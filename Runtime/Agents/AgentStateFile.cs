@@ -230,7 +230,8 @@ internal sealed class AgentStateFile
             }
 
             StateField first = group.First();
-            rows.Read = rows.IsFixed ? rows.Most : content.Tensors.TryGetValue(first.Name, out LoadedTensor? tensor) ? tensor.Shape[0]
+            content.Tensors.TryGetValue(first.Name, out LoadedTensor? tensor);
+            rows.Read = rows.IsFixed ? (rows.IsPerBrain && tensor?.Shape is [1] ? 1 : rows.Most) : tensor is not null ? tensor.Shape[0]
                 : throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {first.Name}.");
             foreach (StateField field in group) found.Add(field.Name, ReadField(content, field));
             for (int row = 0; rows.FindFault is not null && row < rows.Read; row++)

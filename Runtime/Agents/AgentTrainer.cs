@@ -98,6 +98,9 @@ internal sealed class AgentTrainer : IDisposable
     /// <summary>What the value output of an agent's brain means now.</summary>
     public ValueScale ScaleOf(int agent) => valued?.ScaleOf(agent) ?? default;
 
+    /// <summary>Gives the value output of a brain another meaning, where it has one.</summary>
+    public void SetScale(int brain, ValueScale scale) => valued?.SetScale(brain, scale);
+
     /// <summary>An agent shows a decision, with raw observations.</summary>
     public void Demonstrate(Agent agent, in Decision decision)
     {

@@ -77,6 +77,12 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     /// <summary>Makes them others. Waits for nothing.</summary>
     public abstract void Restore(BrainsContent content);
 
+    /// <summary>Adds what <see cref="ReadParameters"/> needs to be read back, as it is now.</summary>
+    public abstract void CollectParameters(List<MatrixTexture> textures);
+
+    /// <summary>The parameters of a brain, the four arrays of <see cref="ClassifierParameters"/>, from a later readback of what was collected.</summary>
+    public abstract void ReadParameters(Readback readback, int brain, float[][] parameters);
+
     public abstract ClassifierParameters GetParameters(int brain);
 
     public abstract void SetParameters(int brain, ClassifierParameters parameters);
@@ -193,6 +199,10 @@ internal sealed class OwnBrains : Brains
 
     public override void Restore(BrainsContent content) => population.Restore(content.Parameters, content.Standing);
 
+    public override void CollectParameters(List<MatrixTexture> textures) => textures.Add(population.WeightTexture);
+
+    public override void ReadParameters(Readback readback, int brain, float[][] parameters) => population.ReadMember(readback, brain, parameters);
+
     public override ClassifierParameters GetParameters(int brain) => population.GetParameters(brain);
 
     public override void SetParameters(int brain, ClassifierParameters parameters) => population.SetParameters(brain, parameters);
@@ -300,6 +310,19 @@ internal sealed class SharedBrain : Brains
         using NeuralDevice.Scope scope = network.Enter();
         foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(content.Parameters[i]);
         if (content.Standing is { } standing) trainer?.Restore(standing);
+    }
+
+    public override void CollectParameters(List<MatrixTexture> textures)
+    {
+        for (int layer = 0; layer < network.Matrices.Count; layer++)
+        {
+            for (int i = 0; i < network.Matrices[layer].Count; i++) textures.Add(network.Matrices[layer][i].CommittedTexture);
+        }
+    }
+
+    public override void ReadParameters(Readback readback, int brain, float[][] parameters)
+    {
+        for (int i = 0; i < parameters.Length; i++) network.Parameters[i].ReadFrom(readback, parameters[i]);
     }
 
     public override ClassifierParameters GetParameters(int brain)

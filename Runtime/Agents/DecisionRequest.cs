@@ -59,11 +59,17 @@ internal sealed class DecisionRequest : IDisposable
     /// <summary>After <see cref="Read"/>: the outputs of the policy for a row; logits, where an action is one choice.</summary>
     public ReadOnlySpan<float> PolicyOutputs(int row) => outputs.AsSpan(row * outputCount, policyOutputs);
 
+    /// <summary>Whether brains estimate values.</summary>
+    public bool EstimatesValues => outputCount > policyOutputs;
+
     /// <summary>After <see cref="Read"/>: what the brain expects to come, in rewards; 0 where it estimates no values.</summary>
-    public float Value(int row) => outputCount > policyOutputs ? scales[row].Of(outputs[(row * outputCount) + policyOutputs]) : 0;
+    public float Value(int row) => EstimatesValues ? scales[row].Of(outputs[(row * outputCount) + policyOutputs]) : 0;
 
     /// <summary>The agent's number when it asked.</summary>
     public int Place(int row) => places[row];
+
+    /// <summary>What a row observed, as its brain gets it.</summary>
+    public ReadOnlySpan<float> Observed(int row) => RowOf(row);
 
     /// <summary>Which actions a row may choose.</summary>
     public ReadOnlySpan<bool> Allowed(int row) => masks.AsSpan(row * actions, actions);
@@ -96,7 +102,7 @@ internal sealed class DecisionRequest : IDisposable
         places[row] = agent.Index;
         scales[row] = scale;
         looks[row] = look;
-        collected.Observed.CopyTo(Observed(row));
+        collected.Observed.CopyTo(RowOf(row));
         collected.Allowed.CopyTo(masks.AsSpan(row * actions));
         Agents[row] = agent;
         episodes[row] = agent.Episode;
@@ -112,7 +118,7 @@ internal sealed class DecisionRequest : IDisposable
         {
             for (int row = 0; row < rows; row++)
             {
-                if (Agents[row] is not null) normalizer.Observe(Observed(row));
+                if (Agents[row] is not null) normalizer.Observe(RowOf(row));
             }
 
             normalizer.Renew();
@@ -120,7 +126,7 @@ internal sealed class DecisionRequest : IDisposable
 
         for (int row = 0; row < rows; row++)
         {
-            if (Agents[row] is not null) normalizer.Apply(Observed(row));
+            if (Agents[row] is not null) normalizer.Apply(RowOf(row));
         }
     }
 
@@ -142,5 +148,5 @@ internal sealed class DecisionRequest : IDisposable
 
     public void Dispose() => readback.Dispose();
 
-    private Span<float> Observed(int row) => features.AsSpan(row * observations, observations);
+    private Span<float> RowOf(int row) => features.AsSpan(row * observations, observations);
 }

@@ -76,6 +76,9 @@ internal interface ILearnsFromValues : ILearnsFromReward
     /// <summary>What the value output of an agent's brain means, until the next step.</summary>
     ValueScale ScaleOf(int agent);
 
+    /// <summary>Gives the value output of a brain another meaning: its weights are replaced by those of a brain that has it.</summary>
+    void SetScale(int brain, ValueScale scale);
+
     /// <summary>Says what files keep of that, so that brains that are loaded alone bring it along.</summary>
     void DescribeValues(StateForm form);
 

@@ -29,6 +29,9 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
 
     public ReadOnlySpan<double> Mean => mean;
 
+    /// <summary>Σ (x − mean)² of each observation.</summary>
+    public ReadOnlySpan<double> Squares => squares;
+
     /// <summary>What is applied: y = (x − offset) · scale.</summary>
     public ReadOnlySpan<float> Offset => offset;
 
@@ -59,6 +62,30 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
             offset[i] = (float)mean[i];
             scale[i] = Math.Max((float)(1 / Math.Sqrt(Math.Max(Variance(i), LeastVariance))), LeastScale);
         }
+    }
+
+    /// <summary>Goes on from what another one of as many observations knows and applies.</summary>
+    public void CopyFrom(ObservationNormalizer other)
+    {
+        (Count, Renewals) = (other.Count, other.Renewals);
+        renewAt = follows ? Count + 1 : other.renewAt;
+        other.mean.CopyTo(mean, 0);
+        other.squares.CopyTo(squares, 0);
+        other.offset.CopyTo(offset, 0);
+        other.scale.CopyTo(scale, 0);
+    }
+
+    /// <summary>Replaces what was observed, and applies it.</summary>
+    public void Set(long count, ReadOnlySpan<double> means, ReadOnlySpan<double> sumsOfSquares)
+    {
+        Count = count;
+        means.CopyTo(mean);
+        sumsOfSquares.CopyTo(squares);
+        renewAt = 1;
+        Renew();
+        if (count > 0) return;
+        Array.Clear(offset);
+        Array.Fill(scale, 1f);
     }
 
     /// <summary>Says what files keep of it.</summary>

@@ -32,7 +32,8 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         NamedTensor streams = all.Single(tensor => tensor.Name == ActionChooser.ExplorationName);
         return
         [
-            .. all.Where(tensor => IsOfBrain(tensor.Name)),
+            .. all.Where(tensor => IsOfBrain(tensor.Name)).Select(tensor => tensor.Name.StartsWith(StateForm.Values, StringComparison.Ordinal) && header.Brains > 1
+                ? tensor with { Shape = [1], WideValues = [tensor.WideValues![brain]] } : tensor),
             streams with { Shape = [1, 2], WideValues = streams.WideValues!.AsSpan(2 * brain, 2).ToArray() },
         ];
     }

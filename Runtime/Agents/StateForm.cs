@@ -114,7 +114,12 @@ internal sealed class StateRows(int most, Func<int> count, Action<int>? begin)
     /// <summary>Says of a row of the fields that were read what is wrong with it; null for nothing. Takes a value by the name of its field and its place.</summary>
     public Func<Func<string, int, double>, int, string?>? FindFault { get; init; }
 
+    /// <summary>Whether a file of one brain has one of them, which is for all.</summary>
+    public bool IsPerBrain { get; private init; }
+
     public static StateRows Exactly(int count) => new(count, () => count, begin: null);
+
+    public static StateRows PerBrain(int count) => new(count, () => count, begin: null) { IsPerBrain = true };
 }
 
 /// <summary>Numbers of a state that have a name.</summary>
@@ -156,10 +161,11 @@ internal sealed class StateField(string name, StateRows rows, int columns, Func<
         return IsWide ? new NamedTensor(name, shape, []) { WideValues = values } : new NamedTensor(name, shape, [.. values.Select(value => (float)value)]);
     }
 
-    /// <summary>Puts values into their places.</summary>
+    /// <summary>Puts values into their places; one brain's into those of all.</summary>
     public void Apply(ReadOnlySpan<double> values)
     {
-        for (int i = 0; i < values.Length; i++) set(i, values[i]);
+        int places = rows.IsPerBrain ? rows.Most * columns : values.Length;
+        for (int i = 0; i < places; i++) set(i, values[i % values.Length]);
     }
 
     /// <summary>The first value that is not one it may have, from 0; -1 where there is none.</summary>

@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
-/// <summary>System.Threading.Lock of .NET 9: what is locked, and nothing else.</summary>
+/// <summary>System.Threading.Lock of .NET 9: an object to lock, and nothing else.</summary>
 internal sealed class Lock;
 
-/// <summary>Members that .NET 9 has added, for the frameworks before it.</summary>
+/// <summary>Members that .NET 9 added, for earlier frameworks.</summary>
 internal static class MembersBeforeNet9
 {
     extension(Convert)
@@ -13,7 +13,7 @@ internal static class MembersBeforeNet9
 
     extension<T>(IEnumerable<T> items)
     {
-        /// <summary>Each item with its place.</summary>
+        /// <summary>Each item with its index.</summary>
         public IEnumerable<(int Index, T Item)> Index() => items.Select((item, index) => (index, item));
     }
 }

@@ -4,14 +4,14 @@ using System.Runtime.Intrinsics.X86;
 
 namespace NeuralPlugin;
 
-/// <summary>The vectors' operations that .NET 9 has added, for .NET 8.</summary>
+/// <summary>The vector operations that .NET 9 added, for .NET 8.</summary>
 internal static class VectorsBeforeNet9
 {
     private static bool HasFusedMultiplyAdd => Fma.IsSupported || AdvSimd.IsSupported;
 
     extension(float)
     {
-        /// <summary>a · b + c, rounded once where the machine has an instruction for it, and so with the bits of the vectors.</summary>
+        /// <summary>a · b + c, rounded once if the machine has an instruction for it, and thus with the same bits as the vectors.</summary>
         public static float MultiplyAddEstimate(float a, float b, float c) => HasFusedMultiplyAdd ? MathF.FusedMultiplyAdd(a, b, c) : (a * b) + c;
     }
 
@@ -20,18 +20,18 @@ internal static class VectorsBeforeNet9
         public static Vector128<float> MultiplyAddEstimate(Vector128<float> a, Vector128<float> b, Vector128<float> c) =>
             Fma.IsSupported ? Fma.MultiplyAdd(a, b, c) : AdvSimd.IsSupported ? AdvSimd.FusedMultiplyAdd(c, a, b) : (a * b) + c;
 
-        /// <summary>eˣ of each lane, to some two units of the last place.</summary>
+        /// <summary>eˣ of each lane, to within about two units in the last place.</summary>
         /// <remarks>
-        /// x = n · ln 2 + r with a whole n and |r| ≤ ln 2 / 2, so eˣ = 2ⁿ · eʳ, and of Taylor's series for eʳ eight terms are enough for 24 bits. The power
-        /// is two factors, since a result below the normal numbers needs an n that no single one has. A NaN stays one.
+        /// x = n · ln 2 + r with an integer n and |r| ≤ ln 2 / 2, so eˣ = 2ⁿ · eʳ; eight terms of the Taylor series for eʳ are enough for 24 bits. The power
+        /// is two factors, since a subnormal result needs an n that no single one has. A NaN stays NaN.
         /// </remarks>
         public static Vector128<float> Exp(Vector128<float> x)
         {
-            const float Lowest = -104, Highest = 89;   // beyond these lie zero and infinity
+            const float Lowest = -104, Highest = 89;   // beyond these, the result is zero or infinity
             x = Vector128.ConditionalSelect(Vector128.LessThan(x, Vector128.Create(Lowest)), Vector128.Create(Lowest), x);
             x = Vector128.ConditionalSelect(Vector128.GreaterThan(x, Vector128.Create(Highest)), Vector128.Create(Highest), x);
             Vector128<float> n = Vector128.Floor((x * Vector128.Create(1.44269504f)) + Vector128.Create(0.5f));
-            // ln 2 in two parts, of which the first has so few bits that its product with n is exact.
+            // ln 2 in two parts; the first has so few bits that its product with n is exact.
             Vector128<float> r = x - (n * Vector128.Create(0.693359375f)) - (n * Vector128.Create(-2.12194440e-4f));
             Vector128<float> power = Vector128.Create(1f / 5040);
             power = MultiplyAddEstimate(power, r, Vector128.Create(1f / 720));
@@ -48,7 +48,7 @@ internal static class VectorsBeforeNet9
 
     extension(Vector128<int>)
     {
-        /// <summary>The number of each lane.</summary>
+        /// <summary>The index of each lane.</summary>
         public static Vector128<int> Indices => Vector128.Create(0, 1, 2, 3);
     }
 

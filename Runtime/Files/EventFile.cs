@@ -4,7 +4,7 @@ using System.Numerics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A file of TensorBoard's: records with scalars by their tags. A record is the length of its data in eight bytes, their checksum, the data, an Event message,
+/// A TensorBoard event file: records of scalars by tag. A record is the length of its data in eight bytes, their checksum, the data, an Event message,
 /// and its checksum, all little-endian. A checksum is the CRC-32C of the bytes, rotated right by 15 bits, plus 0xA282EAD8.
 /// </summary>
 /// <remarks>Sources: tensorflow/core/lib/io/record_writer.h, tensorflow/core/util/event.proto and tensorflow/core/framework/summary.proto.</remarks>
@@ -12,7 +12,7 @@ internal sealed class EventFile : IDisposable
 {
     private const uint ChecksumMask = 0xA282_EAD8;
     private const int ChecksumRotation = 15;
-    private const string Version = "brain.Event:2";   // what readers look for in the first record
+    private const string Version = "brain.Event:2";   // readers look for this in the first record
 
     // The fields of an Event, of its Summary, and of a value in that.
     private const int WallTimeField = 1;
@@ -25,9 +25,9 @@ internal sealed class EventFile : IDisposable
 
     private readonly FileStream stream;
 
-    /// <summary>Makes a new file in a folder, which is made where there is none.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    /// <exception cref="UnauthorizedAccessException">There is no permission to.</exception>
+    /// <summary>Makes a new file in a folder, which is created if missing.</summary>
+    /// <exception cref="IOException">The file cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">Creating it is not permitted.</exception>
     public EventFile(string folder, DateTimeOffset time)
     {
         Directory.CreateDirectory(folder);
@@ -43,7 +43,7 @@ internal sealed class EventFile : IDisposable
     /// <summary>The file.</summary>
     public string FilePath => stream.Name;
 
-    /// <summary>Adds scalars of a step, and hands them to the system, so that who watches the folder sees them.</summary>
+    /// <summary>Adds a step's scalars and flushes them to the system, so that viewers watching the folder see them.</summary>
     public void Write(long step, DateTimeOffset time, IEnumerable<(string Tag, float Value)> scalars)
     {
         ProtobufMessage summary = new();

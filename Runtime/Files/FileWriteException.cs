@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A file could not be written: its folder is missing or read-only, it is a folder itself, the disk is full. What stood at
-/// its path before is there as it was. The message says what is wrong and what to do; the cause is the inner exception.
+/// A file could not be written: its folder is missing or read-only, the path is a folder, or the disk is full. The previous file
+/// is unchanged. The message gives the problem and the remedy; the cause is the inner exception.
 /// </summary>
 public sealed class FileWriteException : IOException
 {
-    /// <summary>Makes the exception with the path, the sentences that its reader needs, and the cause where there is one.</summary>
+    /// <summary>Makes the exception with the path, the sentences for its reader, and the cause, if any.</summary>
     public FileWriteException(string path, string problem, Exception? innerException = null)
         : base($"The file {path} was not written: {problem}", innerException)
     {

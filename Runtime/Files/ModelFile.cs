@@ -2,15 +2,15 @@ using System.Globalization;
 
 namespace NeuralPlugin;
 
-/// <summary>What the file of a classifier or a regressor holds.</summary>
+/// <summary>The content of a classifier's or regressor's file.</summary>
 /// <param name="Sizes">Units from the inputs to the outputs: [784, 128, 10] for two layers.</param>
-/// <param name="Parameters">Of each layer the weights [inputs × units] and the biases [units], row-major.</param>
-/// <param name="Training">Where a trainer stood; null where the file holds weights alone.</param>
+/// <param name="Parameters">For each layer, the weights [inputs × units] and the biases [units], row-major.</param>
+/// <param name="Training">The state of a trainer; null if the file holds only weights.</param>
 internal sealed record ModelContent(int[] Sizes, float[][] Parameters, TrainingState? Training = null);
 
 /// <summary>
-/// Weights and checkpoints of a classifier or a regressor as safetensors; Documentation~/files.md has the names. A checkpoint is a file of
-/// weights with more in it, and loads as one.
+/// Weights and checkpoints of a classifier or a regressor as safetensors; Documentation~/files.md lists the names. A checkpoint is a
+/// weights file with additional content, and also loads as one.
 /// </summary>
 internal sealed class ModelFile
 {
@@ -26,7 +26,7 @@ internal sealed class ModelFile
     private const string LearningRateKey = "trainer.learning_rate";
     private const string StepsKey = "trainer.steps";
     private const string KernelFamilyKey = "trainer.kernel_family";
-    /// <summary>Steps beyond 2⁵³ are none that a training made.</summary>
+    /// <summary>No training reaches more than 2⁵³ steps.</summary>
     private const long MaximumSteps = 1L << 53;
 
     private static readonly string[] Keys =
@@ -47,11 +47,11 @@ internal sealed class ModelFile
         this.content = content;
     }
 
-    /// <summary>Writes a file whole, or leaves the one that was there.</summary>
+    /// <summary>Writes the complete file, or leaves the existing one.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="format">Of which kind of model it is.</param>
-    /// <param name="model">What to write.</param>
-    /// <exception cref="NonFiniteValueException">A value is NaN or infinite, so that the file could not be loaded.</exception>
+    /// <param name="format">The kind of model.</param>
+    /// <param name="model">The content to write.</param>
+    /// <exception cref="NonFiniteValueException">A value is NaN or infinite, so the file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written.</exception>
     public static void Save(string path, ModelFormat format, ModelContent model)
     {
@@ -67,12 +67,12 @@ internal sealed class ModelFile
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="format">Of which kind of model it is.</param>
-    /// <param name="sizes">What <see cref="ModelContent.Sizes"/> must be; null for any.</param>
-    /// <param name="checkpoint">Whether there must be <see cref="ModelContent.Training"/>.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is not what it should be.</exception>
-    /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
+    /// <param name="format">The kind of model.</param>
+    /// <param name="sizes">The required <see cref="ModelContent.Sizes"/>; null for any.</param>
+    /// <param name="checkpoint">Whether <see cref="ModelContent.Training"/> is required.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is invalid, or of the wrong kind or sizes.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static ModelContent Load(string path, ModelFormat format, int[]? sizes = null, bool checkpoint = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -200,7 +200,7 @@ internal sealed class ModelFile
         return new TrainingState(optimizer, loss, learningRate, count, family, moments);
     }
 
-    /// <summary>The loss; a file that names none is older than other losses, and means softmax cross-entropy.</summary>
+    /// <summary>The loss; a file that names none predates other losses, and means softmax cross-entropy.</summary>
     private Loss CheckLoss()
     {
         content.Metadata.TryGetValue(LossKey, out LoadedText? kind);
@@ -260,7 +260,7 @@ internal sealed class ModelFile
         }
     }
 
-    /// <summary>The metadata may be silent, as that of other writers is, but it may not say another thing.</summary>
+    /// <summary>The metadata may omit the key, as other writers do, but must not contradict it.</summary>
     private void RequireText(string key, string expected, FileDefect defect, string advice)
     {
         if (content.Metadata.TryGetValue(key, out LoadedText? text) && text.Value != expected)

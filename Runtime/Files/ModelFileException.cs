@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A file of weights, a checkpoint or a demonstration is not what it should be: damaged, cut off, of another format, or of
-/// other sizes. Nothing was changed. The message says what is wrong at which byte.
+/// A file of weights, a checkpoint or a demonstration is invalid: damaged, truncated, of another format, or of
+/// other sizes. Nothing was changed. The message gives the problem and its byte offset.
 /// </summary>
 public sealed class ModelFileException : IOException
 {
@@ -17,13 +17,16 @@ public sealed class ModelFileException : IOException
     /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>The byte of the file, from 0, at which what is wrong begins.</summary>
+    /// <summary>The byte offset in the file, from 0, at which the problem begins.</summary>
     public long Offset { get; }
+
+    /// <summary>Whether what is wrong is a number that is NaN or infinite, in a file that is whole.</summary>
+    public bool IsNotFinite => Defect == FileDefect.NotFinite;
 
     internal FileDefect Defect { get; }
 }
 
-/// <summary>Every way in which a file can be wrong, so that tests can count that each was met.</summary>
+/// <summary>Every possible defect of a file, so that tests can check that each was covered.</summary>
 internal enum FileDefect
 {
     NotAFile,

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
-/// <summary>What the files of one kind of model are.</summary>
-/// <param name="Model">What the metadata calls it.</param>
-/// <param name="Layers">The names of its dense layers, from the inputs on.</param>
-/// <param name="LeastOutputs">Outputs that it has at least: a classifier of one class would have nothing to tell.</param>
+/// <summary>The file format of one kind of model.</summary>
+/// <param name="Model">Its name in the metadata.</param>
+/// <param name="Layers">The names of its dense layers, starting at the inputs.</param>
+/// <param name="LeastOutputs">The minimum number of outputs: a classifier of one class would have nothing to distinguish.</param>
 internal sealed record ModelFormat(string Model, string[] Layers, int LeastOutputs);

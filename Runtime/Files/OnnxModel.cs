@@ -5,9 +5,9 @@ using System.Text.Json;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A network as an ONNX model: one node a layer, the parameters as initializers. The messages and their field numbers are
-/// those of onnx.proto (github.com/onnx/onnx); attributes are left at their defaults where those are ours: Gemm computes A·B + C
-/// with B [inputs × units], Softmax goes along the last axis.
+/// A network as an ONNX model: one node per layer, with the parameters as initializers. The messages and field numbers are
+/// those of onnx.proto (github.com/onnx/onnx). Attributes keep their defaults where these match ours: Gemm computes A·B + C
+/// with B [inputs × units], and Softmax runs along the last axis.
 /// </summary>
 internal static class OnnxModel
 {
@@ -19,16 +19,16 @@ internal static class OnnxModel
     public const string BatchAxis = "batch";
     public const string ClassNamesKey = "classes";
 
-    /// <summary>The version of the file format that came with operator set 17.</summary>
+    /// <summary>The file format version that accompanies operator set 17.</summary>
     private const int IrVersion = 8;
 
     private const int FloatType = 1;
     private const int FloatAttribute = 1;
 
-    /// <summary>No reader of Protocol Buffers takes a longer message.</summary>
+    /// <summary>No Protocol Buffers reader accepts a longer message.</summary>
     private const long MaximumBytes = int.MaxValue;
 
-    /// <summary>Everything that can be wrong with a model, before a parameter is read back.</summary>
+    /// <summary>Checks for anything wrong with a model, before a parameter is read back.</summary>
     public static void Check(Stack stack, IReadOnlyList<string>? classNames)
     {
         CheckSize(stack.Layers.SelectMany(layer => layer.Parameters).Sum(parameter => sizeof(float) * (long)parameter.Rows * parameter.Columns));
@@ -48,11 +48,11 @@ internal static class OnnxModel
         }
     }
 
-    /// <summary>The model of a network that <see cref="Check"/> let through. Waits for the GPU.</summary>
-    /// <param name="network">What is written.</param>
+    /// <summary>The model of a network that passed <see cref="Check"/>. Waits for the GPU.</summary>
+    /// <param name="network">The network.</param>
     /// <param name="softmax">Whether the model ends with a softmax.</param>
-    /// <param name="classNames">What goes into its metadata; null for nothing.</param>
-    /// <param name="outputs">What the output of the last layer is called.</param>
+    /// <param name="classNames">The names for its metadata; null for none.</param>
+    /// <param name="outputs">The name of the last layer's output.</param>
     public static ProtobufMessage Of(Network network, bool softmax, IReadOnlyList<string>? classNames, string outputs = Logits)
     {
         ProtobufMessage model = ModelOf(Graph(network, softmax, outputs));
@@ -87,7 +87,7 @@ internal static class OnnxModel
         .Add(2, nameof(NeuralPlugin))   // producer_name
         .Add(3, typeof(OnnxModel).Assembly.GetName().Version!.ToString(3))   // producer_version
         .Add(7, graph)
-        .Add(8, new ProtobufMessage().Add(2, OperatorSet));   // the version; without a domain it is ONNX's own set
+        .Add(8, new ProtobufMessage().Add(2, OperatorSet));   // the version; no domain means ONNX's own set
 
     private static ProtobufMessage Graph(Network network, bool softmax, string outputs)
     {
@@ -135,7 +135,7 @@ internal static class OnnxModel
     private static ProtobufMessage Tensor(NetworkParameter parameter, ParameterPart part) =>
         Tensor(parameter.Name, part.Name == ParameterPart.Bias ? [parameter.Columns] : [parameter.Rows, parameter.Columns], parameter.GetValues());
 
-    /// <summary>TensorProto: its raw bytes are little-endian as everywhere in ONNX.</summary>
+    /// <summary>TensorProto: its raw bytes are little-endian, as always in ONNX.</summary>
     public static ProtobufMessage Tensor(string name, int[] shape, ReadOnlySpan<float> values)
     {
         byte[] bytes = new byte[sizeof(float) * values.Length];

@@ -4,14 +4,14 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A message in the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding), to be written: fields with a
-/// number each, in the order in which they are added. Large values are kept by reference and not copied.
+/// A message to write in the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding): numbered fields,
+/// in the order in which they are added. Large values are kept by reference, not copied.
 /// </summary>
 internal sealed class ProtobufMessage
 {
     private readonly List<ReadOnlyMemory<byte>> parts = [];
 
-    /// <summary>What comes after a field's number.</summary>
+    /// <summary>The encoding that follows a field's number.</summary>
     private enum WireType
     {
         Varint = 0,
@@ -42,7 +42,7 @@ internal sealed class ProtobufMessage
 
     public ProtobufMessage Add(int field, ReadOnlyMemory<byte> bytes) => AddLength(field, bytes.Length).Append(bytes);
 
-    /// <summary>A message in this one, as it is now; what is added to it later is not in.</summary>
+    /// <summary>Embeds a message in its current state; later additions to it are not included.</summary>
     public ProtobufMessage Add(int field, ProtobufMessage message)
     {
         AddLength(field, message.LengthBytes);
@@ -58,7 +58,7 @@ internal sealed class ProtobufMessage
 
     private static ulong Key(int field, WireType type) => ((ulong)field << 3) | (ulong)type;
 
-    /// <summary>Seven bits a byte, the lowest first; the top bit says that more come.</summary>
+    /// <summary>Seven bits per byte, lowest first; the top bit signals that more follow.</summary>
     private static byte[] Varint(ulong value)
     {
         List<byte> bytes = [];

@@ -7,40 +7,40 @@ using System.Text.Unicode;
 
 namespace NeuralPlugin;
 
-/// <summary>A tensor to write: its values are row-major.</summary>
+/// <summary>A tensor to write, with row-major values.</summary>
 internal sealed record NamedTensor(string Name, int[] Shape, float[] Values)
 {
-    /// <summary>In place of <see cref="Values"/>, where it is one of 64-bit floats.</summary>
+    /// <summary>Replaces <see cref="Values"/> for a tensor of 64-bit floats.</summary>
     public double[]? WideValues { get; init; }
 
-    /// <summary>As they lie in a file.</summary>
+    /// <summary>The bytes as stored in a file.</summary>
     public ReadOnlySpan<byte> Bytes => WideValues is null ? MemoryMarshal.AsBytes<float>(Values) : MemoryMarshal.AsBytes<double>(WideValues);
 }
 
-/// <summary>A tensor that was read, and the byte of the file at which its entry begins.</summary>
+/// <summary>A tensor read from a file, and the byte offset of its entry.</summary>
 internal sealed record LoadedTensor(int[] Shape, float[] Values, long EntryOffset, long DataOffset)
 {
-    /// <summary>In place of <see cref="Values"/>, where it is one of 64-bit floats.</summary>
+    /// <summary>Replaces <see cref="Values"/> for a tensor of 64-bit floats.</summary>
     public double[]? WideValues { get; init; }
 }
 
-/// <summary>A value of the metadata, and the byte of the file at which it begins.</summary>
+/// <summary>A metadata value, and its byte offset in the file.</summary>
 internal sealed record LoadedText(string Value, long Offset);
 
-/// <summary>What was read of a safetensors file: the metadata and the tensors that were asked for by name.</summary>
+/// <summary>The content read from a safetensors file: the requested metadata and tensors, by name.</summary>
 internal sealed record SafetensorsContent(IReadOnlyDictionary<string, LoadedText> Metadata, IReadOnlyDictionary<string, LoadedTensor> Tensors);
 
 /// <summary>
-/// The safetensors format: eight bytes, the header's length, little-endian; a JSON object, padded with spaces, that gives for each
-/// tensor its element type, its shape and its place in the data, and under __metadata__ texts by name; the data, little-endian,
-/// without gaps. Elements are floats of 32 bits here, and of 64 where they are asked for.
+/// The safetensors format: eight bytes with the header's length, little-endian; a JSON object, padded with spaces, that gives each
+/// tensor's element type, shape and position in the data, and under __metadata__ texts by name; the data, little-endian,
+/// without gaps. Elements are 32-bit floats here, or 64-bit where requested.
 /// </summary>
 /// <remarks>Source: the format's own description, https://github.com/huggingface/safetensors#format.</remarks>
 internal static class Safetensors
 {
     public const int LengthBytes = 8;
 
-    /// <summary>The limit of the format's own library.</summary>
+    /// <summary>The limit of the format's reference library.</summary>
     public const int MaximumHeaderBytes = 100_000_000;
 
     public const string Metadata = "__metadata__";
@@ -95,9 +95,9 @@ internal static class Safetensors
 }
 
 /// <summary>
-/// Reads one safetensors file and trusts nothing in it: whatever is wrong is a <see cref="ModelFileException"/>, and no single
-/// allocation is larger than the file. Entries may stand in any order; their data lies without gaps from its beginning to its end.
-/// Metadata that was not asked for is passed over, a tensor that was not asked for is an error.
+/// Reads one safetensors file and trusts nothing in it: any defect throws <see cref="ModelFileException"/>, and no single
+/// allocation is larger than the file. Entries may be in any order; the data is gap-free from beginning to end.
+/// Unrequested metadata is skipped; an unrequested tensor is an error.
 /// </summary>
 internal sealed class SafetensorsReader
 {
@@ -128,14 +128,14 @@ internal sealed class SafetensorsReader
         this.metadataKeys = metadataKeys;
     }
 
-    /// <summary>Reads a stream from its beginning to its end.</summary>
+    /// <summary>Reads a stream from beginning to end.</summary>
     /// <param name="stream">The file.</param>
-    /// <param name="path">What errors call it.</param>
+    /// <param name="path">The name to use in errors.</param>
     /// <param name="tensorNames">The tensors to read.</param>
     /// <param name="metadataKeys">The metadata to read.</param>
-    /// <param name="wideNames">Those of the tensors that are of 64-bit floats; null for none.</param>
-    /// <param name="passedOver">How the names of other tensors begin that may be there, of either type; null for none.</param>
-    /// <exception cref="ModelFileException">It is not a whole safetensors file, or holds tensors of other names.</exception>
+    /// <param name="wideNames">The tensors of 64-bit floats among these; null for none.</param>
+    /// <param name="passedOver">Name prefixes of other tensors to skip, of either type; null for none.</param>
+    /// <exception cref="ModelFileException">The stream is not a complete safetensors file, or holds tensors of other names.</exception>
     public static SafetensorsContent Read(
         Stream stream, string path, IReadOnlyCollection<string> tensorNames, IReadOnlyCollection<string> metadataKeys,
         IReadOnlyCollection<string>? wideNames = null, IReadOnlyCollection<string>? passedOver = null)
@@ -186,7 +186,7 @@ internal sealed class SafetensorsReader
                 else ReadEntry(ref json, name);
             }
 
-            json.Read();   // nothing but space may follow
+            json.Read();   // only whitespace may follow
         }
         catch (JsonException exception)
         {
@@ -199,7 +199,7 @@ internal sealed class SafetensorsReader
         if (hasMetadata) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{Safetensors.Metadata} comes twice.");
         hasMetadata = true;
         json.Read();
-        if (json.TokenType == JsonTokenType.Null) return;   // how some writers say that there is none
+        if (json.TokenType == JsonTokenType.Null) return;   // some writers say so when there is none
         if (json.TokenType != JsonTokenType.StartObject) throw Bad(FileDefect.MetadataType, OffsetOf(json), $"{Safetensors.Metadata} must be an object of texts.");
         HashSet<string> keys = [];
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
@@ -329,7 +329,7 @@ internal sealed class SafetensorsReader
         return new LoadedTensor(entry.Shape, [], entry.Offset, offset) { WideValues = values };
     }
 
-    /// <summary>The length was checked, but another program may cut the file off meanwhile.</summary>
+    /// <summary>The length was checked, but another program may truncate the file in the meantime.</summary>
     private void RequireRead(Span<byte> bytes, long offset)
     {
         int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
@@ -342,7 +342,7 @@ internal sealed class SafetensorsReader
         if (json.TokenType != type) throw Bad(defect, OffsetOf(json), $"{what}.");
     }
 
-    /// <summary>The text or the name at the reader; null where it is longer than any that is known.</summary>
+    /// <summary>The text or name at the reader; null if it is longer than any known one.</summary>
     private string? TextOf(ref Utf8JsonReader json)
     {
         if (json.ValueSpan.Length > MaximumTextBytes) return null;
@@ -358,7 +358,7 @@ internal sealed class SafetensorsReader
 
     private ModelFileException BadText(in Utf8JsonReader json) => Bad(FileDefect.Text, OffsetOf(json), "a text has an escape that is no character.");
 
-    /// <summary>Stands for a name that is too long to keep. The same name may be spelled with escapes or without.</summary>
+    /// <summary>Identifies a name that is too long to keep. The same name may be spelled with or without escapes.</summary>
     private string DigestOf(ref Utf8JsonReader json)
     {
         if (!json.ValueIsEscaped) return Convert.ToHexString(SHA256.HashData(json.ValueSpan));

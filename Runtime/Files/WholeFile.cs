@@ -1,15 +1,15 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Writes files that are at every moment whole: the old one or the new one. The content is written beside its place, in the
-/// same folder, flushed to the disk and renamed over. A process that is killed meanwhile leaves at most a hidden file *.tmp.
+/// Writes files that are complete at every moment: the old one or the new one. The content is written to a temporary file in the
+/// same folder, flushed to the disk and renamed over the old one. A killed process leaves at most a hidden file *.tmp.
 /// </summary>
 internal static class WholeFile
 {
-    /// <summary>Writes a file, or leaves what was there as it was. Where the path is a link, the file behind it is replaced.</summary>
-    /// <param name="path">The file, new or old; its folder exists.</param>
-    /// <param name="write">Writes the content; called once. What it throws comes out, but input and output errors as below.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <summary>Writes a file, or leaves the existing one unchanged. If the path is a link, its target is replaced.</summary>
+    /// <param name="path">The file, new or existing; its folder exists.</param>
+    /// <param name="write">Writes the content; called once. Its exceptions propagate, except I/O errors, reported as below.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="FileWriteException">The file could not be written.</exception>
     public static void Write(string path, Action<Stream> write)
     {
@@ -35,7 +35,7 @@ internal static class WholeFile
         }
     }
 
-    /// <summary>The file that is to be replaced, if it may be. Renaming asks nobody but the folder, so a read-only file is refused here.</summary>
+    /// <summary>Checks that the file to replace is writable. Renaming checks only the folder's permissions, so a read-only file is rejected here.</summary>
     private static string RequireWritable(string path)
     {
         string target = Path.GetFullPath(path);
@@ -66,7 +66,7 @@ internal static class WholeFile
     {
         try
         {
-            File.Delete(file);   // no error where there is none
+            File.Delete(file);   // no error if the file does not exist
             return true;
         }
         catch (Exception exception) when (exception is DirectoryNotFoundException)

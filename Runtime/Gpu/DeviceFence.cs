@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
-/// <summary>A point in the commands of a device that can be asked for, without a wait, whether the device has come there. It can be set again and again.</summary>
+/// <summary>A point in a device's commands that can be polled, without waiting, for whether the device has reached it. It can be set repeatedly.</summary>
 internal sealed class DeviceFence(NeuralDevice device) : IFenced
 {
     private bool isAhead;
 
     public nint Fence { get; private set; }
 
-    /// <summary>Sets it after all commands so far. It must have been reached since it was last set.</summary>
+    /// <summary>Sets the fence after all commands so far. It must have been reached since it was last set.</summary>
     public void Insert()
     {
         if (isAhead) throw new InvalidOperationException("The device has not come to this fence yet.");
@@ -16,7 +16,7 @@ internal sealed class DeviceFence(NeuralDevice device) : IFenced
         device.Readbacks.Add(this);
     }
 
-    /// <summary>Whether the device has come there, or has ended.</summary>
+    /// <summary>Whether the device has reached it, or has ended.</summary>
     public bool IsReached()
     {
         if (isAhead) device.Readbacks.Ask(this);

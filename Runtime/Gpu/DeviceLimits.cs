@@ -1,46 +1,46 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a device is able to do, read once when it is made. It names no driver's types, so that whatever chooses kernels by it
-/// can be given limits that no device at hand has.
+/// The capabilities of a device, read once when it is made. It names no driver types, so that kernel selection
+/// can be given limits that no available device has.
 /// </summary>
 internal sealed record DeviceLimits
 {
-    /// <summary>What is assumed where there is no device: sizes and bindings without a limit, workgroups as OpenGL 4.3 guarantees them.</summary>
+    /// <summary>The assumptions without a device: unlimited sizes and bindings, and workgroups as OpenGL 4.3 guarantees them.</summary>
     public static DeviceLimits WithoutDevice { get; } = new();
 
     /// <summary>
-    /// Image units and storage buffers that one dispatch may take together. A matrix that it reads takes one of those, one that it
-    /// writes one of these, and one that it does both with takes both. OpenGL 4.3 guarantees 8.
+    /// The total image units and storage buffers that one dispatch may use. A matrix that is read takes an image unit, one that
+    /// is written a storage buffer, and one that is both read and written takes both. OpenGL 4.3 guarantees 8.
     /// </summary>
     public int MostBindings { get; init; } = int.MaxValue;
 
-    /// <summary>Texels of one matrix.</summary>
+    /// <summary>The maximum texels per matrix.</summary>
     public long MostTexels { get; init; } = long.MaxValue;
 
-    /// <summary>Bytes of a matrix that kernels write, which may be fewer than those of one that they only read.</summary>
+    /// <summary>The maximum bytes of a matrix that kernels write, which may be lower than for one that they only read.</summary>
     public long MostStorageBytes { get; init; } = long.MaxValue;
 
-    /// <summary>Workgroups of a dispatch along each of its dimensions.</summary>
+    /// <summary>The maximum workgroups of a dispatch along each of its dimensions.</summary>
     public int MostWorkgroups { get; init; } = 65_535;
 
-    /// <summary>Invocations of a workgroup.</summary>
+    /// <summary>The maximum invocations per workgroup.</summary>
     public int MostInvocations { get; init; } = 1024;
 
-    /// <summary>Memory that the invocations of a workgroup share.</summary>
+    /// <summary>Memory shared by the invocations of a workgroup.</summary>
     public int SharedMemoryBytes { get; init; } = 32 * 1024;
 
-    /// <summary>Whether kernels run on the processor, as a software driver's do.</summary>
+    /// <summary>Whether kernels run on the processor, as with a software driver.</summary>
     public bool IsSoftware { get; init; }
 
-    /// <summary>Whether kernels are methods (<see cref="KernelSource.Method"/>), and not shaders.</summary>
+    /// <summary>Whether kernels are methods (<see cref="KernelSource.Method"/>) rather than shaders.</summary>
     public bool RunsMethods { get; init; }
 
-    /// <summary>Whether kernels store two numbers of 64 bits a texel instead of four of 32. The bits are the same.</summary>
+    /// <summary>Whether kernels store two 64-bit numbers per texel instead of four 32-bit ones. The bits are the same.</summary>
     public bool StoresWideTexels { get; init; }
 
-    /// <summary>The shape of a matrix that the device can hold.</summary>
-    /// <exception cref="DeviceLimitException">It is too large.</exception>
+    /// <summary>The shape of a matrix, checked against the device.</summary>
+    /// <exception cref="DeviceLimitException">The matrix is too large.</exception>
     public MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float)
     {
         long texels = rows * ((columns + MatrixShape.ColumnsPerTexel - 1) / MatrixShape.ColumnsPerTexel);

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>What a dispatch does with a matrix.</summary>
+/// <summary>How a dispatch accesses a matrix.</summary>
 internal enum MatrixAccess
 {
     Read,
@@ -9,8 +9,8 @@ internal enum MatrixAccess
 }
 
 /// <summary>
-/// A matrix that a dispatch works on, by the name that its kernel declares it with. What is read lies at an image unit
-/// (<c>name_IMAGE</c>), and what is written at a binding of storage buffers (<c>name_BUFFER</c>): Shaders/Include/bindings.glsl.
+/// A matrix that a dispatch accesses, under the name declared in its kernel. A matrix that is read is at an image unit
+/// (<c>name_IMAGE</c>), and one that is written at a storage-buffer binding (<c>name_BUFFER</c>): Shaders/Include/bindings.glsl.
 /// </summary>
 internal readonly record struct MatrixBinding(string Name, Operand Operand, MatrixAccess Access)
 {
@@ -18,7 +18,7 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
 
     public bool IsWritten => Access != MatrixAccess.Read;
 
-    /// <summary>Image units and storage buffers that it takes.</summary>
+    /// <summary>The image units and storage buffers that it uses.</summary>
     public int Count => Access == MatrixAccess.ReadWrite ? 2 : 1;
 
     public static MatrixBinding Read(string name, Operand operand) => new(name, operand, MatrixAccess.Read);
@@ -28,25 +28,25 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
     public static MatrixBinding ReadWrite(string name, Operand operand) => new(name, operand, MatrixAccess.ReadWrite);
 }
 
-/// <summary>A texture, or a matrix, that a kernel looks up in through a texture unit (<c>name_UNIT</c>).</summary>
+/// <summary>A texture, or a matrix, that a kernel samples through a texture unit (<c>name_UNIT</c>).</summary>
 internal readonly record struct TextureBinding(string Name, Operand Operand);
 
 /// <summary>
-/// How many workgroups run. A dimension is a fixed number, or so many for each RowsPerGroup of the rows in use where that is set.
+/// The number of workgroups. A dimension is a fixed number, or that many per RowsPerGroup of the rows in use if that is set.
 /// </summary>
 internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX = 0, int RowsPerGroupY = 0)
 {
-    /// <summary>The direction in which a dispatch can run in parts, a line of workgroups after the other.</summary>
+    /// <summary>The direction in which a dispatch can run in parts, one line of workgroups after another.</summary>
     private bool IsCutAlongX => Y == 1 && RowsPerGroupY == 0;
 
-    /// <summary>The parts that it can be cut into.</summary>
+    /// <summary>The number of parts it can be cut into.</summary>
     public int Lines(int rows)
     {
         (int x, int y) = Groups(rows);
         return IsCutAlongX ? x : y;
     }
 
-    /// <summary>Where some of its lines begin, and their workgroups.</summary>
+    /// <summary>The start of a range of its lines, and their workgroups.</summary>
     public (int FirstX, int FirstY, int X, int Y) Part(int rows, int firstLine, int lines)
     {
         (int x, int y) = Groups(rows);
@@ -60,23 +60,23 @@ internal readonly record struct DispatchGrid(int X, int Y = 1, int RowsPerGroupX
 
 /// <summary>
 /// One dispatch, made once and run often: its kernel, the matrices that it reads and writes, the textures that it looks up in, its sizes and scalars,
-/// each by the name that the kernel declares it with, and its workgroups.
+/// each under the name declared in the kernel, and its workgroups.
 /// </summary>
 internal sealed class Dispatch
 {
     /// <summary>
-    /// Image units that every OpenGL 4.3 driver has in compute shaders, and bindings of storage buffers: matrices to read, and to write. How
-    /// many both may be together is the driver's own limit (<see cref="DeviceLimits.MostBindings"/>).
+    /// The image units and storage-buffer bindings that every OpenGL 4.3 driver has in compute shaders: matrices to read, and to write. The
+    /// driver's limit on both together is separate (<see cref="DeviceLimits.MostBindings"/>).
     /// </summary>
     public const int MostBindingsOfAKind = 8;
 
-    /// <summary>Texture units that dispatches look up in.</summary>
+    /// <summary>Texture units available to dispatches.</summary>
     public const int MaximumTextures = 2;
 
-    /// <summary>The place of its first size among the numbers that a kernel is given; those before it are the rows in use and the part that runs.</summary>
+    /// <summary>The index of its first size among a kernel's numbers; before it are the rows in use and the part that runs.</summary>
     public const int FirstArgument = 3;
 
-    /// <summary>Workgroups along one dimension that every driver runs.</summary>
+    /// <summary>Workgroups along one dimension that every driver supports.</summary>
     public const int MaximumGroups = 65_535;
 
     public Dispatch(
@@ -96,13 +96,13 @@ internal sealed class Dispatch
 
     public KernelSource Source { get; }
 
-    /// <summary>The source, told where its matrices, textures, sizes and scalars lie: what is compiled.</summary>
+    /// <summary>The source with the locations of its matrices, textures, sizes and scalars: the one to compile.</summary>
     public KernelSource Program { get; }
 
-    /// <summary>Those that are read lie at the image units in this order, and those that are written at the storage buffers.</summary>
+    /// <summary>Matrices that are read have the image units in this order, and those that are written the storage buffers.</summary>
     public MatrixBinding[] Matrices { get; }
 
-    /// <summary>In the order of their units.</summary>
+    /// <summary>The textures in unit order.</summary>
     public TextureBinding[] Textures { get; }
 
     public KernelArguments<int>[] Sizes { get; }
@@ -111,26 +111,26 @@ internal sealed class Dispatch
 
     public DispatchGrid Grid { get; }
 
-    /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 where it has none.</summary>
+    /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 without one.</summary>
     public long FloatingPointOperations { get; init; }
 
-    /// <summary>Image units and storage buffers that it takes together.</summary>
+    /// <summary>The image units and storage buffers that it uses in total.</summary>
     public int BindingCount => Matrices.Sum(matrix => matrix.Count);
 
-    /// <summary>Set by the plan when an earlier dispatch's writes must be visible to this one.</summary>
+    /// <summary>Set by the plan if an earlier dispatch's writes must be visible to this one.</summary>
     public bool NeedsBarrier { get; set; }
 
     /// <summary>Set by the plan when it is made: the compiled kernel.</summary>
     public CompiledKernel? Kernel { get; set; }
 
-    /// <summary>Whether one dispatch can work on these, where a driver has so many image units and storage buffers for it together.</summary>
+    /// <summary>Whether one dispatch can use these matrices, within a driver's total limit of image units and storage buffers.</summary>
     public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, int most = int.MaxValue)
     {
         int reads = matrices.Count(matrix => matrix.IsRead), writes = matrices.Count(matrix => matrix.IsWritten);
         return reads <= MostBindingsOfAKind && writes <= MostBindingsOfAKind && reads + writes <= most;
     }
 
-    /// <summary>The same dispatch with other matrices, further constants, sizes, scalars or textures.</summary>
+    /// <summary>The same dispatch with other matrices, or additional constants, sizes, scalars or textures.</summary>
     public Dispatch With(
         IReadOnlyList<MatrixBinding>? matrices = null, IReadOnlyList<(string Name, int Value)>? constants = null,
         KernelArguments<int>? sizes = null, KernelArguments<float>? scalars = null, TextureBinding? texture = null)

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The calls of a frame, from <see cref="NeuralDevice.BeginFrame"/> on: the host's OpenGL state is saved once and given back when
-/// this is disposed. It is a value and allocates nothing.
+/// The calls of a frame, starting with <see cref="NeuralDevice.BeginFrame"/>: the host's OpenGL state is saved once and restored when
+/// this is disposed. It is a value type and allocates nothing.
 /// </summary>
 public readonly struct FrameScope : IDisposable
 {
@@ -16,12 +16,12 @@ public readonly struct FrameScope : IDisposable
     }
 
     /// <summary>
-    /// Ends the frame. A second call does nothing. If frames that began within this one are still open, they end with it, and
-    /// their own Dispose does nothing. It does nothing either once the device was disposed or its context lost.
+    /// Ends the frame. A second call does nothing. If frames that began within this one are still open, they end too, and
+    /// their own Dispose does nothing, as does this one once the device is disposed or its context lost.
     /// </summary>
     /// <exception cref="WrongContextException">
-    /// The device's context is not current on this thread: the frame stays open, until it is disposed where it is.
+    /// The device's context is not current on this thread: the frame stays open until it is disposed on the right one.
     /// </exception>
-    /// <exception cref="OpenGLErrorException">With <see cref="NeuralDevice.Validation"/>: a call of ours in this frame was an error to the driver.</exception>
+    /// <exception cref="OpenGLErrorException">With <see cref="NeuralDevice.Validation"/>: a call of ours in this frame caused a driver error.</exception>
     public void Dispose() => device?.EndFrame(number);
 }

@@ -1,19 +1,20 @@
 namespace NeuralPlugin;
 
-/// <summary>What a call does about the OpenGL state of the host whose context it works on.</summary>
+/// <summary>How a call treats the OpenGL state of the host whose context it uses.</summary>
 public enum HostStatePolicy
 {
     /// <summary>
-    /// After every call it is what it was before: what the call changes is read first and given back at its end. A frame that
-    /// <see cref="NeuralDevice.BeginFrame"/> began reads and gives back once.
+    /// After each call the state is as before: the call reads what it will change and restores it at its end. A frame begun with
+    /// <see cref="NeuralDevice.BeginFrame"/> saves and restores once.
     /// </summary>
     Preserve,
 
     /// <summary>
-    /// Nothing is read or given back. The host binds and sets anew, after each call, whatever of this it needs: the program;
-    /// the active texture unit, and of units 0 and 1 the 2D texture, the buffer texture and the sampler; image units 0 to 7; the
-    /// shader-storage buffers 0 to 7 and the generic one (GL_SHADER_STORAGE_BUFFER); the buffers that copies read and write; and the draw framebuffer. Transform feedback is over or paused
-    /// before each call: while it is active, the driver takes no program of ours, and dispatches are skipped (<see cref="DispatchesSkippedException"/>).
+    /// Nothing is saved or restored. After each call, the host rebinds and resets whatever of this it needs: the program;
+    /// the active texture unit, and for units 0 and 1 the 2D texture, the buffer texture and the sampler; image units 0 to 7; the
+    /// shader-storage buffers 0 to 7 and the generic one (GL_SHADER_STORAGE_BUFFER); the buffers that copies read and write; and the draw framebuffer.
+    /// Transform feedback must be ended or paused before each call: while active, the driver accepts no program of ours and skips dispatches
+    /// (<see cref="DispatchesSkippedException"/>).
     /// </summary>
     HostRebinds,
 }

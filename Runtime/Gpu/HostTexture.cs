@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A texture of the host that a dispatch looks up in, texel by texel: how the host filters it does not matter. The host may delete it
-/// once the dispatch was enqueued.
+/// A texture of the host that a dispatch looks up in, texel by texel: the host's filtering does not matter. The host may delete it
+/// once the dispatch has been enqueued.
 /// </summary>
 internal sealed class HostTexture(NeuralDevice device, int width = 0, int height = 0) : Operand
 {
@@ -10,13 +10,13 @@ internal sealed class HostTexture(NeuralDevice device, int width = 0, int height
 
     public NeuralDevice Device => device;
 
-    /// <summary>Texels side by side.</summary>
+    /// <summary>Texels per row.</summary>
     public int Width { get; private set; } = width;
 
     /// <summary>Rows of texels.</summary>
     public int Height { get; private set; } = height;
 
-    /// <summary>Whether it has more than red.</summary>
+    /// <summary>Whether it has channels other than red.</summary>
     public bool HasGreen { get; private set; }
 
     public override MatrixShape Shape => new(Height, Width * MatrixShape.ColumnsPerTexel);
@@ -25,8 +25,8 @@ internal sealed class HostTexture(NeuralDevice device, int width = 0, int height
 
     public override MatrixStorage Storage => storage ?? throw new InvalidOperationException("No texture of the host was taken.");
 
-    /// <summary>Looks at another texture from now on.</summary>
-    /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
+    /// <summary>Switches to another texture.</summary>
+    /// <exception cref="ArgumentException">The texture is not a two-dimensional texture of numbers that a shader sees as floats.</exception>
     /// <exception cref="NotSupportedException">The device shares no textures with a game.</exception>
     public void Take(uint texture)
     {

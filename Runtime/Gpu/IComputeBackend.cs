@@ -1,17 +1,18 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a device computes on: OpenGL today, and whatever else implements this. <see cref="NeuralDevice"/> and the types beside it
-/// (matrices, readbacks, clocks, the warm-up) are written against it, and the folders above against those. A backend that runs no shaders also needs
-/// a method beside each shader (<see cref="KernelSource.Method"/>), which is given where the shader is named. Commands take effect in the order of the calls. Nothing waits but what says so, and what is called in a frame allocates nothing.
+/// The compute implementation behind a device: OpenGL today, and any other implementation of this interface. <see cref="NeuralDevice"/> and its companion
+/// types (matrices, readbacks, clocks, the warm-up) build on it, and the folders above build on those. A backend without shaders also needs
+/// a method for each shader (<see cref="KernelSource.Method"/>), given where the shader is named. Commands take effect in call order. Nothing waits
+/// unless documented, and calls made in a frame allocate nothing.
 /// </summary>
 /// <remarks>
-/// All calls but <see cref="BackendResource.Retire"/> come from one thread at a time, and throw what the device's public calls document: for
-/// the wrong thread, for a device that was lost, and for one that was disposed.
+/// All calls except <see cref="BackendResource.Retire"/> come from one thread at a time, and throw the exceptions documented for the device's public calls:
+/// for the wrong thread, a lost device, and a disposed one.
 /// </remarks>
 internal interface IComputeBackend : IDisposable
 {
-    /// <summary>Raised once, when the device was lost or disposed, with what every later call fails with.</summary>
+    /// <summary>Raised once, when the device was lost or disposed, with the exception for every later call.</summary>
     event Action<Exception>? Ended;
 
     string Vendor { get; }
@@ -24,26 +25,26 @@ internal interface IComputeBackend : IDisposable
 
     DeviceMemory Memory { get; }
 
-    /// <summary>What the user sets, to be read where an outermost call begins.</summary>
+    /// <summary>The user's settings, to be read where an outermost call begins.</summary>
     DeviceSettings Settings { get; }
 
     /// <summary>The textures of a game; null for a backend that shares none with it.</summary>
     IHostTextures? HostTextures { get; }
 
     /// <summary>
-    /// Whether the device has not yet done what was enqueued before the last update but one, so that more would only wait. False where the backend
+    /// Whether the device has not finished the work enqueued before the last update but one, so that more would only wait. False if the backend
     /// works inside the calls, or cannot tell.
     /// </summary>
     bool IsBehind { get; }
 
     // ---- calls ----
 
-    /// <summary>Makes the device's own context current on this thread, where there is such a thing.</summary>
+    /// <summary>Makes the device's own context current on this thread, if it has one.</summary>
     void MakeCurrent();
 
-    /// <summary>Begins a call, which may lie in another one: checks the device and the thread. The outermost one deletes what was retired.</summary>
+    /// <summary>Begins a call, which may be nested: checks the device and the thread. The outermost one deletes retired objects.</summary>
     /// <param name="savesHostState">
-    /// Whether the host's state is saved for all that the call may change. Else each call within it saves what it changes. A backend
+    /// Whether to save the host's state for everything that the call may change. Otherwise each nested call saves what it changes. A backend
     /// without a host ignores it.
     /// </param>
     void Enter(bool savesHostState);
@@ -52,38 +53,38 @@ internal interface IComputeBackend : IDisposable
     void Leave();
 
     /// <summary>Begins a call that <see cref="EndFrame"/> ends.</summary>
-    /// <returns>Its number.</returns>
+    /// <returns>The frame's number.</returns>
     long BeginFrame();
 
-    /// <summary>Ends a frame and those within it; one that has ended is left alone.</summary>
+    /// <summary>Ends a frame and those within it; does nothing if it has already ended.</summary>
     void EndFrame(long number);
 
     // ---- matrices ----
 
     /// <summary>A matrix of zeros, laid out by <see cref="MatrixShape"/>.</summary>
-    /// <exception cref="DeviceLimitException">There is no memory for it.</exception>
+    /// <exception cref="DeviceLimitException">There is not enough memory.</exception>
     MatrixStorage CreateMatrix(MatrixShape shape, TexelFormat format);
 
     /// <summary>Writes bytes at an offset into a matrix.</summary>
     void Upload(MatrixStorage matrix, nint offset, ReadOnlySpan<byte> bytes);
 
-    /// <summary>Reads bytes at an offset of a matrix. Waits for all that was enqueued and writes it.</summary>
+    /// <summary>Reads bytes at an offset of a matrix. Waits for all enqueued writes to it.</summary>
     void Read(MatrixStorage matrix, nint offset, Span<byte> bytes);
 
-    /// <summary>Enqueues a copy from matrix to matrix, of offsets and a length in bytes.</summary>
+    /// <summary>Enqueues a copy between matrices, with offsets and a length in bytes.</summary>
     void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes);
 
     // ---- kernels ----
 
     /// <summary>
-    /// The compiled kernel of a dispatch. A backend that tells dispatches of one kernel apart when they run compiles it at the first request of this
-    /// variant; one that looks their matrices up beforehand has a kernel for each.
+    /// The compiled kernel of a dispatch. A backend that distinguishes dispatches of one kernel at run time compiles it at the first request of this
+    /// variant; one that resolves their matrices in advance has a kernel for each.
     /// </summary>
-    /// <exception cref="DeviceNotSupportedException">It cannot be compiled.</exception>
+    /// <exception cref="DeviceNotSupportedException">The kernel cannot be compiled.</exception>
     /// <exception cref="NotSupportedException">The backend has no such kernel.</exception>
     CompiledKernel GetKernel(Dispatch dispatch);
 
-    /// <summary>Begins to compile the kernel of a dispatch, if nobody has; false if it was compiled inside the call.</summary>
+    /// <summary>Starts compiling the kernel of a dispatch unless that was already started; false if it was compiled inside the call.</summary>
     bool StartCompiling(Dispatch dispatch);
 
     /// <summary>Whether <see cref="GetKernel"/> would not wait.</summary>
@@ -91,66 +92,66 @@ internal interface IComputeBackend : IDisposable
 
     // ---- dispatches ----
 
-    /// <summary>Runs dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    /// <summary>Runs dispatches in order; their writes are visible to all subsequent commands.</summary>
     void Run(ReadOnlySpan<Dispatch> dispatches, int rows);
 
-    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is there where it says so.</summary>
+    /// <summary>Runs some lines of one dispatch. Earlier writes are visible to it if it requests a barrier.</summary>
     void Run(Dispatch dispatch, int rows, int firstLine, int lines);
 
-    /// <summary>What single dispatches have written is visible to whatever comes after.</summary>
+    /// <summary>Makes the writes of individual dispatches visible to all subsequent commands.</summary>
     void MakeWritesVisible();
 
-    /// <summary>Waits until all that was enqueued is done.</summary>
+    /// <summary>Waits until all enqueued work is done.</summary>
     void Finish();
 
     // ---- readbacks ----
 
-    /// <summary>A buffer that matrices are copied into.</summary>
-    /// <exception cref="DeviceLimitException">There is no memory for it.</exception>
+    /// <summary>A buffer to copy matrices into.</summary>
+    /// <exception cref="DeviceLimitException">There is not enough memory.</exception>
     BackendResource CreateReadBuffer(long bytes);
 
-    /// <summary>Enqueues the copy of the first bytes of a matrix into a buffer. It is there when a fence behind it was passed, which is the next call.</summary>
+    /// <summary>Enqueues the copy of the first bytes of a matrix into a buffer. The copy is complete when a fence after it was passed; the next call sets that fence.</summary>
     void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset);
 
-    /// <summary>Sets a fence after all that was enqueued.</summary>
+    /// <summary>Sets a fence after all enqueued work.</summary>
     nint InsertFence();
 
-    /// <summary>Before fences are asked, within a call: throws where they do not tell the truth any more.</summary>
+    /// <summary>Call before polling fences, within a call: throws if they are no longer reliable.</summary>
     void CheckFences();
 
-    /// <summary>Whether all before a fence is done; the fence is gone then. Called within a call.</summary>
+    /// <summary>Whether everything before a fence is done, in which case the fence is deleted. Called within a call.</summary>
     bool TryPass(nint fence);
 
-    /// <summary>Copies bytes out of a buffer whose fence was passed.</summary>
+    /// <summary>Copies bytes out of a buffer after its fence was passed.</summary>
     /// <exception cref="InvalidOperationException">The buffer was lost.</exception>
     void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes);
 
     // ---- clock ----
 
-    /// <summary>A point in the device's time, to be marked and read again and again.</summary>
+    /// <summary>A point in the device's time, which can be marked and read repeatedly.</summary>
     BackendResource CreateTimestamp();
 
-    /// <summary>The clock is about to tell the time of dispatches in this call.</summary>
+    /// <summary>Prepares the clock for timing dispatches in this call.</summary>
     void PrepareTiming();
 
     /// <summary>Marks the point after all commands so far. It must have been read since it was last marked.</summary>
     void MarkTime(BackendResource timestamp);
 
-    /// <summary>The time of a point that was marked, in nanoseconds; false while the device has not come there.</summary>
+    /// <summary>The time of a marked point, in nanoseconds; false until the device has reached it.</summary>
     bool TryReadTime(BackendResource timestamp, out long nanoseconds);
 }
 
-/// <summary>The textures of a game, known by their OpenGL names: for a backend that works on the game's own context.</summary>
+/// <summary>A game's textures, identified by their OpenGL names: for a backend that works in the game's own context.</summary>
 internal interface IHostTextures
 {
-    /// <summary>What stands for a texture in a dispatch, which looks at none yet.</summary>
+    /// <summary>Makes a placeholder for a texture in a dispatch, initially without a texture.</summary>
     MatrixStorage Create();
 
-    /// <summary>Lets it look at a texture.</summary>
-    /// <returns>The extent of its first level, and whether it has more than red.</returns>
-    /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
+    /// <summary>Points it at a texture.</summary>
+    /// <returns>The size of its base level, and whether it has channels other than red.</returns>
+    /// <exception cref="ArgumentException">The texture is not a two-dimensional texture of numbers that a shader sees as floats.</exception>
     (int Width, int Height, bool HasGreen) Take(MatrixStorage storage, uint texture);
 
-    /// <summary>A texture with nothing in it, for a kernel that is run ahead of the first texture of the host.</summary>
+    /// <summary>An empty texture, for a kernel that is run before the first texture of the host.</summary>
     MatrixStorage CreateStandIn(int width, int height, out uint name);
 }

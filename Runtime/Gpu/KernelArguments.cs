@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Numbers that a kernel is given by name when it runs: sizes, or scalars such as a learning rate. Their owner keeps the object and
-/// changes its values between runs; every dispatch that has it sees them. Setting a value allocates nothing.
+/// Numbers passed to a kernel by name when it runs: sizes, or scalars such as a learning rate. Their owner keeps the object and
+/// changes its values between runs; every dispatch that uses it sees them. Setting a value allocates nothing.
 /// </summary>
 internal sealed class KernelArguments<T> where T : unmanaged
 {
@@ -15,22 +15,22 @@ internal sealed class KernelArguments<T> where T : unmanaged
         values = [.. arguments.Select(argument => argument.Value)];
     }
 
-    /// <summary>What shaders call them, in the order of <see cref="Values"/>.</summary>
+    /// <summary>The names in shaders, in the order of <see cref="Values"/>.</summary>
     public IReadOnlyList<string> Names => names;
 
     public ReadOnlySpan<T> Values => values;
 
-    /// <exception cref="ArgumentException">There is none of this name.</exception>
+    /// <exception cref="ArgumentException">No argument has this name.</exception>
     public T this[string name]
     {
         get => values[IndexOf(name)];
         set => values[IndexOf(name)] = value;
     }
 
-    /// <summary>The same names with zeros: for a run that only makes a kernel ready.</summary>
+    /// <summary>The same names with zeros: for a run that only warms up a kernel.</summary>
     public KernelArguments<T> Zeros() => new([.. names.Select(name => (name, default(T)))]);
 
-    /// <summary>The same names and values, for whoever runs a kernel later.</summary>
+    /// <summary>The same names and values, for running a kernel later.</summary>
     public KernelArguments<T> Copy() => new([.. names.Select((name, i) => (name, values[i]))]);
 
     /// <summary>Sets all values, in the order of <see cref="Names"/>.</summary>

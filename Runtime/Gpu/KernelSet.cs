@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The kernels that some work needs at some size, for <see cref="NeuralDevice.WarmUp"/>. It holds nothing of the device and
-/// nothing of the work.
+/// The kernels required for some work at some size, for <see cref="NeuralDevice.WarmUp"/>. It references neither the device
+/// nor the work.
 /// </summary>
 public sealed class KernelSet
 {
@@ -11,21 +11,21 @@ public sealed class KernelSet
         Runs = [.. dispatches.Select(dispatch => new WarmUpRun(dispatch)).DistinctBy(run => run.Key)];
     }
 
-    /// <summary>One for each kernel and kind of texture that it runs on.</summary>
+    /// <summary>One run for each kernel and kind of texture it runs on.</summary>
     internal IReadOnlyList<WarmUpRun> Runs { get; }
 }
 
-/// <summary>How far a warm-up has come. It counts on while frames go by.</summary>
+/// <summary>The progress of a warm-up, updated as frames go by.</summary>
 public sealed class WarmUpProgress
 {
     private readonly IReadOnlyList<WarmUpRun> runs;
 
     internal WarmUpProgress(IReadOnlyList<WarmUpRun> runs) => this.runs = runs;
 
-    /// <summary>Kernels to compile and to run once, one for each kind of texture that a kernel works on.</summary>
+    /// <summary>Kernels to compile and run once, one for each kind of texture that a kernel works on.</summary>
     public int Total => runs.Count;
 
-    /// <summary>Those that are ready, or that the driver rejected.</summary>
+    /// <summary>Kernels that are ready, or that the driver rejected.</summary>
     public int Done
     {
         get
@@ -36,11 +36,11 @@ public sealed class WarmUpProgress
         }
     }
 
-    /// <summary>Whether all are.</summary>
+    /// <summary>Whether all kernels are done.</summary>
     public bool IsDone => Done == Total;
 }
 
-/// <summary>A kernel and what the matrices and textures are like that it works on: drivers compile a program anew for another kind.</summary>
+/// <summary>A kernel and the kinds of matrices and textures it works on: drivers recompile a program for another kind.</summary>
 internal sealed class WarmUpRun
 {
     private readonly KernelArguments<int>[] sizes;
@@ -61,21 +61,21 @@ internal sealed class WarmUpRun
 
     public KernelSource Source { get; }
 
-    /// <summary>What is compiled.</summary>
+    /// <summary>The source to compile.</summary>
     public KernelSource Program { get; }
 
-    /// <summary>What the kernel reads and writes.</summary>
+    /// <summary>The matrices that the kernel reads and writes.</summary>
     public (string Name, OperandKind Kind, MatrixAccess Access)[] Matrices { get; }
 
-    /// <summary>What lies on each texture unit.</summary>
+    /// <summary>The texture on each unit.</summary>
     public (string Name, OperandKind Kind)[] Textures { get; }
 
     public bool IsDone { get; set; }
 
-    /// <summary>What is compiled and run; null while it is not to be.</summary>
+    /// <summary>The dispatch to compile and run; null before.</summary>
     public Dispatch? Dispatch { get; set; }
 
-    /// <summary>The kernel in one workgroup, on other matrices and textures, with no rows and all sizes zero: it does next to nothing.</summary>
+    /// <summary>The kernel in one workgroup, on other matrices and textures, with no rows and all sizes zero, so that it does almost nothing.</summary>
     public Dispatch On(Func<OperandKind, Operand> textures)
     {
         MatrixBinding[] matrices = [.. Matrices.Select(matrix => new MatrixBinding(matrix.Name, textures(matrix.Kind), matrix.Access))];
@@ -85,8 +85,8 @@ internal sealed class WarmUpRun
 }
 
 /// <summary>
-/// As much of a matrix or of a texture of the host as a driver may compile a program for: llvmpipe looks at the format of a matrix, and at
-/// whether the width or the height of a texture is a power of two.
+/// The properties of a matrix or host texture for which a driver may compile a separate program: llvmpipe considers the format of a matrix, and
+/// whether the width or height of a texture is a power of two.
 /// </summary>
 internal readonly record struct OperandKind(TexelFormat Format, bool IsOfHost, bool IsWidthPowerOfTwo, bool IsHeightPowerOfTwo)
 {

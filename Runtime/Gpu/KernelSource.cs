@@ -2,45 +2,45 @@ using System.Globalization;
 
 namespace NeuralPlugin;
 
-/// <summary>A macro that repeats a piece of source: written out, since drivers do not unroll loops of that length, or as a loop.</summary>
-/// <param name="Signature">As it is defined: <c>EACH_ROW(F)</c>.</param>
-/// <param name="Repeated">What is repeated, with the number in place of the hash: <c>F(#)</c>.</param>
-/// <param name="Count">How often, from 0 on.</param>
+/// <summary>A macro that repeats a piece of source: written out, since drivers do not unroll loops this long, or as a loop.</summary>
+/// <param name="Signature">The signature in its definition: <c>EACH_ROW(F)</c>.</param>
+/// <param name="Repeated">The repeated text, with the index in place of the hash: <c>F(#)</c>.</param>
+/// <param name="Count">The repetition count, from index 0.</param>
 internal sealed record UnrolledMacro(string Signature, string Repeated, int Count)
 {
-    /// <summary>The variable of a loop, for a count that would make the source too long to compile; null to write it out. The loop is NOT_UNROLLED (matrix.glsl).</summary>
+    /// <summary>The loop variable, for a count that would make the source too long to compile; null to write it out. The loop is NOT_UNROLLED (matrix.glsl).</summary>
     public string? LoopVariable { get; init; }
 
     public string Text => LoopVariable is { } number
         ? string.Create(CultureInfo.InvariantCulture, $"for (int {number} = 0; {number} < NOT_UNROLLED({Count}); {number}++) {{ {With(number)} }}")
         : string.Join(' ', Enumerable.Range(0, Count).Select(i => With(i.ToString(CultureInfo.InvariantCulture))));
 
-    /// <summary>Tells variants of it apart.</summary>
+    /// <summary>Distinguishes its variants.</summary>
     public string Key => string.Create(CultureInfo.InvariantCulture, $"{Signature}*{Count}{(LoopVariable is null ? "" : " in a loop")}");
 
     private string With(string number) => Repeated.Replace("#", number, StringComparison.Ordinal);
 }
 
 /// <summary>
-/// A kernel to compile: a file of Shaders/, the constants of this variant of it, the includes that stand where it says
+/// A kernel to compile: a file in Shaders/, the constants of this variant, the includes that replace
 /// <c>#include &lt;SLOT&gt;</c> (an activation, a loss, an optimizer), and its unrolled macros.
 /// </summary>
 internal sealed record KernelSource(string FileName, params (string Name, int Value)[] Constants)
 {
-    /// <summary>What is included in which slot. A slot that is filled is defined as a macro, too; one that is not includes nothing.</summary>
+    /// <summary>The includes by slot. A filled slot is also defined as a macro; an empty one includes nothing.</summary>
     public IReadOnlyList<(string Slot, string FileName)> Includes { get; init; } = [];
 
     public IReadOnlyList<UnrolledMacro> Macros { get; init; } = [];
 
     /// <summary>
-    /// The same as a method, for a backend on the processor: makes the kernel of a dispatch. It keeps nothing of a device, as the source does
-    /// not. Null where there is none.
+    /// The kernel as a method, for a backend on the processor: makes the kernel of a dispatch. Like the source, it keeps no reference to a
+    /// device. Null if there is none.
     /// </summary>
     public Func<Dispatch, ProcessorKernel>? Method { get; init; }
 
     public KernelSource With(params (string Name, int Value)[] more) => more.Length == 0 ? this : this with { Constants = [.. Constants, .. more] };
 
-    /// <summary>Tells variants apart: the file with its includes, constants and macros.</summary>
+    /// <summary>Distinguishes variants: the file with its includes, constants and macros.</summary>
     public string Key => string.Join(
         ' ', [
             FileName, .. Includes.Select(include => $"{include.Slot}={include.FileName}"),

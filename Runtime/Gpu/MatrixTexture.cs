@@ -2,19 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
-/// <summary>What the four values of a texel are.</summary>
+/// <summary>The format of a texel's four values.</summary>
 internal enum TexelFormat
 {
     Float,
     UnsignedInteger,
 
-    /// <summary>Eight bits each, which stand for value / 255.</summary>
+    /// <summary>Eight bits each, representing value / 255.</summary>
     Byte,
 }
 
 /// <summary>
-/// A matrix on the device, laid out by <see cref="MatrixShape"/>. It starts as zeros, so its padding is zero; uploads write zeros into
-/// the padding again. Dispose may come from any thread; dropping it without is fine too.
+/// A matrix on the device, laid out by <see cref="MatrixShape"/>. It starts as zeros, so its padding is zero; uploads rewrite the
+/// padding with zeros. Any thread may call Dispose; dropping the matrix without it is fine too.
 /// </summary>
 internal sealed class MatrixTexture : Operand, IDisposable
 {
@@ -31,7 +31,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
 
     ~MatrixTexture()
     {
-        storage?.Retire();   // null where the constructor threw
+        storage?.Retire();   // null if the constructor threw
     }
 
     public override MatrixShape Shape { get; }
@@ -40,7 +40,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
 
     public override MatrixStorage Storage => storage;
 
-    /// <summary>Where a row begins, in bytes.</summary>
+    /// <summary>The byte offset of a row.</summary>
     public nint OffsetOf(int row) => (nint)row * Shape.TexelsPerRow * MatrixShape.BytesPerTexelOf(Format);
 
     public void Dispose()
@@ -75,7 +75,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         }
     }
 
-    /// <summary>Rows of a texel are often many, and too short to be worth a call each.</summary>
+    /// <summary>Rows of one texel are often numerous, and too short to be worth a call each.</summary>
     private static void PadTexels<T>(ReadOnlySpan<T> values, int columns, Span<T> rows) where T : unmanaged
     {
         rows.Clear();
@@ -101,7 +101,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, Shape.Columns).CopyTo(values[(row * Shape.Columns)..]);
     }
 
-    /// <summary>Reads rows from the first one on, as <see cref="Read"/>, unless a <see cref="SkipMark"/> is there: then nothing is written. Waits.</summary>
+    /// <summary>Reads rows from the first one on, as <see cref="Read"/>; if a <see cref="SkipMark"/> is present, nothing is written. Waits.</summary>
     public bool TryRead(Span<float> values)
     {
         int rows = values.Length / Shape.Columns;
@@ -113,7 +113,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         return true;
     }
 
-    /// <summary>Writes rows whose padding is there already.</summary>
+    /// <summary>Writes rows that already include their padding.</summary>
     public void UploadRows(int firstRow, ReadOnlySpan<byte> padded) => device.Backend.Upload(storage, OffsetOf(firstRow), padded);
 
     /// <summary>Reads rows with their padding. Waits.</summary>
@@ -122,7 +122,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
     /// <summary>Enqueues the copy of all rows into another matrix of the same shape.</summary>
     public void CopyTo(MatrixTexture destination) => device.Backend.Copy(storage, 0, destination.storage, 0, OffsetOf(Shape.Rows));
 
-    /// <summary>Enqueues the copy of a row into one of another matrix with as many columns.</summary>
+    /// <summary>Enqueues the copy of a row into a row of another matrix with the same number of columns.</summary>
     public void CopyRow(int row, MatrixTexture destination, int destinationRow)
     {
         device.Backend.Copy(storage, OffsetOf(row), destination.storage, destination.OffsetOf(destinationRow), OffsetOf(1));

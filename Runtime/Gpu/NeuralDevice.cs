@@ -6,10 +6,10 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// An OpenGL context in which networks live and learn: the game's own, or one without a window. It counts what is made on
-/// it, holds it weakly (a dropped object is collected, and its OpenGL objects go at the next call), and frees what is left
-/// when it is disposed. All calls come from the thread on which the context is current; only the Dispose of objects made on
-/// it may come from another thread. Once the context was reset, every call on the device or on what was made on it throws
+/// An OpenGL context in which networks live and learn: the game's own, or one without a window. It counts the objects made on
+/// it, holds them weakly (a dropped object is collected, and its OpenGL objects are deleted at the next call), and frees the remaining ones
+/// when it is disposed. All calls come from the thread on which the context is current; only objects made on
+/// it may be disposed from another thread. Once the context was reset, every call on the device or its objects throws
 /// <see cref="ContextLostException"/> at once.
 /// </summary>
 public sealed class NeuralDevice : IDisposable
@@ -32,28 +32,28 @@ public sealed class NeuralDevice : IDisposable
         backend.Ended += Readbacks.Fail;
     }
 
-    /// <summary>The driver's own name of its maker.</summary>
+    /// <summary>The vendor name reported by the driver.</summary>
     public string Vendor => Backend.Vendor;
 
-    /// <summary>The driver's own name of what draws and computes: a card, or a software driver such as llvmpipe.</summary>
+    /// <summary>The renderer name reported by the driver: a card, or a software driver such as llvmpipe.</summary>
     public string Renderer => Backend.Renderer;
 
-    /// <summary>The OpenGL version and the driver's own, as the driver gives them.</summary>
+    /// <summary>The OpenGL version and the driver's own, as reported by the driver.</summary>
     public string Version => Backend.Version;
 
     /// <summary>
-    /// Whether it computes on the processor: it is a device of <see cref="CreateOnProcessor"/>, or of a software driver of OpenGL, which is a slow way to it.
+    /// Whether it computes on the processor: it is a device of <see cref="CreateOnProcessor"/>, or of a software OpenGL driver, a slower path to it.
     /// </summary>
     public bool IsSoftware => Limits.IsSoftware;
 
-    /// <summary>What is alive on this device now. Objects that were dropped are counted until the next call deletes them.</summary>
+    /// <summary>The objects currently alive on this device. Dropped objects are counted until the next call deletes them.</summary>
     public DeviceMemory Memory => Backend.Memory;
 
     /// <summary>
-    /// What calls do about the state of the host whose context this is; it holds from the next call or frame on. A device of its
+    /// How calls treat the state of the host whose context this is; takes effect with the next call or frame. A device with its
     /// own context has no host, and neither saves nor sets anything.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is none of the values.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is invalid.</exception>
     public HostStatePolicy HostStatePolicy
     {
         get => Backend.Settings.HostStatePolicy;
@@ -75,8 +75,8 @@ public sealed class NeuralDevice : IDisposable
 
     /// <summary>
     /// Reads the driver's errors where each call or frame begins and ends, and throws <see cref="OpenGLErrorException"/> if there
-    /// is one: at the beginning it is the host's, at the end ours. For finding mistakes: reading waits for the driver, and
-    /// consumes what the host's own glGetError would have seen. Without it no error is read. It holds from the next call or frame on. A context
+    /// is one: at the beginning it is the host's, at the end ours. For debugging: reading waits for the driver, and
+    /// consumes errors that the host's own glGetError would have seen. Without it no error is read. Takes effect with the next call or frame. A context
     /// without errors (GL_CONTEXT_FLAG_NO_ERROR_BIT) has none to read.
     /// </summary>
     public bool Validation
@@ -87,33 +87,34 @@ public sealed class NeuralDevice : IDisposable
 
     internal DeviceLimits Limits => Backend.Limits;
 
-    /// <summary>Whether what was enqueued in earlier frames is not done, so that a frame had better enqueue nothing that can wait.</summary>
+    /// <summary>Whether work enqueued in earlier frames is unfinished, so that a frame should enqueue only what cannot wait.</summary>
     internal bool IsBehind => Backend.IsBehind;
 
-    /// <summary>A device on the processor that lives as long as this one, for what is better off there. Made when it is first asked for.</summary>
+    /// <summary>A processor device with the same lifetime as this one, for networks that are faster there. Made at the first request.</summary>
     internal NeuralDevice ProcessorBeside => processor ??= CreateOnProcessor(new ProcessorOptions { Background = Backend is BackgroundBackend });
 
-    /// <summary>What probes have found: whether a shape is better off there.</summary>
+    /// <summary>Probe results: whether a shape is faster on the processor.</summary>
     internal Dictionary<string, bool> Placements { get; } = [];
 
-    /// <summary>What it computes on, for the types of this folder; the folders above use those and the members below.</summary>
+    /// <summary>The backend, for the types in this folder; the folders above use those types and the members below.</summary>
     internal IComputeBackend Backend { get; }
 
-    /// <summary>Those that are under way, for <see cref="Readback"/> alone.</summary>
+    /// <summary>The pending readbacks, for <see cref="Readback"/> alone.</summary>
     internal ReadbackQueue Readbacks { get; }
 
-    /// <summary>The textures of the game that the device is a part of.</summary>
+    /// <summary>The textures of the game that owns the context.</summary>
     /// <exception cref="NotSupportedException">The device shares no textures with a game.</exception>
     internal IHostTextures HostTextures => Backend.HostTextures ?? throw new NotSupportedException(
         $"The device {Renderer} shares no textures with a game. Use a device on the game's OpenGL context, or hand over the pixels as features.");
 
     /// <summary>
-    /// Makes a core context of OpenGL 4.5, or at least 4.3, through EGL, without a window or a display, and makes it current
-    /// on this thread: a hardware device first, else Mesa's surfaceless platform.
+    /// Makes a core context of OpenGL 4.5, or at least 4.3, without a visible window, and makes it current
+    /// on this thread: through EGL a hardware device first, otherwise Mesa's surfaceless platform; on Windows through WGL, with a hidden window, which is
+    /// destroyed with the device or with the thread that made it.
     /// </summary>
-    /// <param name="options">Another driver, a debug context; null for none of it.</param>
+    /// <param name="options">Another driver, or a debug context; null for the defaults.</param>
     /// <exception cref="DeviceNotSupportedException">
-    /// No EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// There is no EGL or WGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
     /// </exception>
     public static NeuralDevice CreateHeadless(HeadlessOptions? options = null)
     {
@@ -121,20 +122,20 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Makes a device with a thread of its own, which makes a context as <see cref="CreateHeadless"/> does, has it current, and makes all calls of OpenGL. So it
-    /// touches neither the game's context nor any thread of the game, and serves a game that draws with something else: Vulkan, Direct3D, an older OpenGL.
+    /// Makes a device with a thread of its own, which creates a context as <see cref="CreateHeadless"/> does and makes all OpenGL calls. It
+    /// touches neither the game's context nor the game's threads, so it serves games that draw with Vulkan, Direct3D or an older OpenGL.
     /// </summary>
     /// <remarks>
-    /// Calls hand over copies and return; what they ask for comes some frames later, with the same bits as on a device of <see cref="CreateHeadless"/>. Those
-    /// that wait by their own words (<c>TrainBatch</c>, <c>Predict</c>, <c>GetParameters</c>) wait for the thread too, and so does whatever makes networks, sets of samples and
-    /// trainers. The calls may come from any thread, but from one at a time; one that comes while another thread is inside a call or a frame throws
-    /// <see cref="InvalidOperationException"/>. What fails over there, the loss of the context included, is thrown by the next call. Textures of a game are refused
-    /// (<see cref="NotSupportedException"/>), since they belong to its context. <see cref="Dispose"/> may come from any thread, at any time, and ends the thread behind the command that it is at;
-    /// a device that is only dropped keeps its thread.
+    /// Calls copy their arguments and return; results arrive some frames later, with the same bits as on a device of <see cref="CreateHeadless"/>. Calls
+    /// that are documented to wait (<c>TrainBatch</c>, <c>Predict</c>, <c>GetParameters</c>) wait for the thread, too, and so do the constructors of networks, training sets and
+    /// trainers. Call from any thread, but from one at a time: a call while another thread is inside a call or a frame throws
+    /// <see cref="InvalidOperationException"/>. If work on the thread fails or its context is lost, the next call throws. Textures of a game belong to the game's context and are refused
+    /// (<see cref="NotSupportedException"/>). <see cref="Dispose"/> may be called from any thread at any time and ends the thread after the command in progress;
+    /// a device that is dropped without it keeps its thread.
     /// </remarks>
-    /// <param name="options">Another driver, a debug context, whose messages come on the thread of the device; null for none of it.</param>
+    /// <param name="options">Another driver, or a debug context, whose messages arrive on the device's thread; null for the defaults.</param>
     /// <exception cref="DeviceNotSupportedException">
-    /// No EGL library, no driver, or none that reaches OpenGL 4.3 with compute shaders.
+    /// No library of EGL or WGL, no driver, or none that reaches OpenGL 4.3 with compute shaders.
     /// </exception>
     public static NeuralDevice CreateInBackground(HeadlessOptions? options = null)
     {
@@ -143,11 +144,11 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Makes the device that is likely the fastest here: an OpenGL context of its own on a graphics card where there is one, else the processor, as
-    /// <see cref="CreateOnProcessor"/>. With <see cref="ProcessorOptions.Background"/> either has a thread of its own, as <see cref="CreateInBackground"/>. It takes a software driver of OpenGL, which is a slow way to the processor, only where the environment asks for one
-    /// (<see cref="HeadlessOptions.PlatformVariable"/>).
+    /// Makes the device that is likely the fastest here: an OpenGL context of its own on a graphics card if there is one, otherwise the processor, as
+    /// <see cref="CreateOnProcessor"/>. With <see cref="ProcessorOptions.Background"/> either has a thread of its own, as with <see cref="CreateInBackground"/>. It uses a software
+    /// OpenGL driver, a slower path to the processor, only if the environment requests one (<see cref="HeadlessOptions.PlatformVariable"/>).
     /// </summary>
-    /// <param name="options">For the processor, and whether beside the game; null for one thread a processor, at most 8, inside the calls.</param>
+    /// <param name="options">For the processor, and whether either device has a thread of its own; null for one thread per processor, at most 8, inside the calls.</param>
     public static NeuralDevice Create(ProcessorOptions? options = null)
     {
         try
@@ -158,24 +159,24 @@ public sealed class NeuralDevice : IDisposable
         }
         catch (DeviceNotSupportedException)
         {
-            // no OpenGL here, which is what the processor is for
+            // no OpenGL here, so use the processor
         }
 
         return CreateOnProcessor(options);
     }
 
     /// <summary>
-    /// Makes a device that is the processor: it needs no OpenGL, no driver and no window. Networks, trainers, populations, agents and files work on it
-    /// as on any other, by kernels that are methods, and learn the same, up to the rounding of sums. It shares no textures with a game.
+    /// Makes a processor device: it needs no OpenGL, no driver and no window. Networks, trainers, populations, agents and files work on it
+    /// as on any other, with kernels that are methods, and learn the same, up to the rounding of sums. It shares no textures with a game.
     /// </summary>
     /// <remarks>
-    /// It is not bound to a thread: its calls may come from any, but from one at a time. So none of them throws <see cref="WrongContextException"/> or
-    /// <see cref="ContextLostException"/>; one that comes while another thread is inside a call or a frame throws <see cref="InvalidOperationException"/>.
-    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a budget of a frame is held as on a GPU. With
-    /// <see cref="ProcessorOptions.Background"/> a thread of its own computes: calls return at once but those that wait by their own words, results come some
-    /// frames later, and an error of the thread is thrown by the next call.
+    /// It is not bound to a thread: any thread may call it, but only one at a time. So no call throws <see cref="WrongContextException"/> or
+    /// <see cref="ContextLostException"/>; a call while another thread is inside a call or a frame throws <see cref="InvalidOperationException"/>.
+    /// Every call computes before it returns, with the threads of <paramref name="options"/>, and a frame budget is enforced as on a GPU. With
+    /// <see cref="ProcessorOptions.Background"/> a separate thread computes: calls return at once unless documented to wait, results arrive some
+    /// frames later, and an error in the thread is thrown by the next call.
     /// </remarks>
-    /// <param name="options">How many threads, and whether beside the game; null for one a processor, at most 8, inside the calls.</param>
+    /// <param name="options">The number of threads, and whether to run beside the game; null for one per processor, at most 8, inside the calls.</param>
     public static NeuralDevice CreateOnProcessor(ProcessorOptions? options = null)
     {
         ProcessorOptions chosen = options ?? new ProcessorOptions();
@@ -184,10 +185,10 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Uses the game's own context, which must be current on this thread, and remembers which one it is. The host's OpenGL
-    /// state is after every call what it was before, unless <see cref="HostStatePolicy"/> says otherwise. The host keeps the context, and disposes the device before it.
+    /// Uses the game's own context, which must be current on this thread, and remembers which one it is. After each call the host's OpenGL
+    /// state is as before, unless <see cref="HostStatePolicy"/> says otherwise. The host keeps the context, and disposes the device before it.
     /// </summary>
-    /// <param name="gl">The Silk.NET binding of the context that is current.</param>
+    /// <param name="gl">The Silk.NET binding of the current context.</param>
     /// <exception cref="WrongContextException">No context is current on this thread.</exception>
     /// <exception cref="DeviceNotSupportedException">The context is older than OpenGL 4.3, or has no compute shaders.</exception>
     public static NeuralDevice Attach(GL gl)
@@ -197,7 +198,7 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>Uses the context of a Silk.NET window or view, which must be current on this thread.</summary>
-    /// <param name="source">Any Silk.NET IWindow or IView that has an OpenGL context.</param>
+    /// <param name="source">Any Silk.NET IWindow or IView with an OpenGL context.</param>
     /// <exception cref="WrongContextException">No context is current on this thread.</exception>
     /// <exception cref="DeviceNotSupportedException">
     /// The window has no OpenGL context, or its context is older than OpenGL 4.3 or has no compute shaders.
@@ -218,13 +219,13 @@ public sealed class NeuralDevice : IDisposable
     public void MakeCurrent() => Backend.MakeCurrent();
 
     /// <summary>
-    /// Begins the calls of a frame: the host's OpenGL state is read once and given back once, at the Dispose of the result, however
-    /// many calls come in between. Optional, and only a matter of time: without it each call does so itself. Frames may nest;
-    /// the outermost one counts. It deletes what was dropped, as every call does, and is no <see cref="Update"/>. Allocates nothing.
+    /// Begins the calls of a frame: the host's OpenGL state is saved once and restored once, when the result is disposed, however
+    /// many calls come in between. Optional, for speed only: without it each call does so itself. Frames may nest;
+    /// the outermost one counts. Like every call, it deletes dropped objects, but it is not an <see cref="Update"/>. Allocates nothing.
     /// </summary>
     /// <remarks>
-    /// Until then the state belongs to the calls of this package: the host neither sets nor relies on any of what
-    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects that it had bound. Transform feedback that is active stays paused until then.
+    /// Until then the state belongs to the calls of this package: the host neither sets nor relies on any of the state that
+    /// <see cref="HostStatePolicy.HostRebinds"/> lists, and deletes none of the objects it had bound. Active transform feedback stays paused until then.
     /// </remarks>
     /// <example><code>using (device.BeginFrame()) { device.Update(); classifier.Predict(features, probabilities); }</code></example>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
@@ -233,14 +234,14 @@ public sealed class NeuralDevice : IDisposable
     public FrameScope BeginFrame() => new(this, Backend.BeginFrame());
 
     /// <summary>
-    /// Hands over what the GPU has finished since the last call (saves under way go on), takes a warm-up one kernel further, and
-    /// deletes the OpenGL objects whose owners were disposed or collected, which every other call does too. Call it once a frame.
-    /// It never waits, save for a kernel that the driver compiles inside the call, and allocates nothing but what a save that it
-    /// completes hands to its writer and what a warm-up needs.
+    /// Delivers what the GPU has finished since the last call (pending saves proceed), advances a warm-up by one kernel, and
+    /// deletes the OpenGL objects whose owners were disposed or collected, as every other call does. Call it once a frame.
+    /// It never waits, except for a kernel that the driver compiles inside the call, and allocates only what a completed
+    /// save passes to its writer and what a warm-up needs.
     /// </summary>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
-    /// <exception cref="ContextLostException">The device's context was reset: what was under way has failed with the same exception.</exception>
-    /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel of a warm-up, which goes on without it.</exception>
+    /// <exception cref="ContextLostException">The device's context was reset: pending work has failed with the same exception.</exception>
+    /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel of a warm-up, which continues without it.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public void Update()
     {
@@ -252,13 +253,13 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Makes kernels ready over the frames to come, so that the first call that needs them does not compile: each
+    /// Warms up kernels over the coming frames, so that the first call that needs them does not compile: each
     /// <see cref="Update"/> runs one of them once on small textures of its own. A driver that compiles in the background
-    /// (KHR_parallel_shader_compile) is given many at once; of others, each Update compiles one, which on a software driver may
-    /// take some hundred milliseconds, so do it behind a loading screen. Kernels that are ready already count as done.
+    /// (KHR_parallel_shader_compile) receives many at once; otherwise each Update compiles one, which on a software driver may
+    /// take some hundred milliseconds, so do it behind a loading screen. Kernels that are already warm count as done.
     /// </summary>
-    /// <param name="kernels">What will be needed: <c>device.WarmUp(classifier.KernelsFor(64), population.KernelsFor(8))</c>.</param>
-    /// <returns>How far it has come, counting on while frames go by.</returns>
+    /// <param name="kernels">The kernels to be needed: <c>device.WarmUp(classifier.KernelsFor(64), population.KernelsFor(8))</c>.</param>
+    /// <returns>The progress, updated as frames go by.</returns>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ContextLostException">The device's context was reset.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
@@ -270,11 +271,11 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Waits for a task that only <see cref="Update"/> brings forward, such as a save that is under way, by calling Update until
-    /// the task is complete: for tools, tests and the end of a program. Wait and Result of such a task, called on the device's
-    /// thread, would never return. From another thread, wait for the task itself, while the device's thread goes on.
+    /// Waits for a task that only <see cref="Update"/> advances, such as a pending save, by calling Update until
+    /// the task is complete: for tools, tests and the end of a program. Wait or Result on such a task, called on the device's
+    /// thread, would never return. From another thread, wait for the task itself, while the device's thread continues.
     /// </summary>
-    /// <param name="task">The task; what it failed with is thrown.</param>
+    /// <param name="task">The task; if it failed, its exception is thrown.</param>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ContextLostException">The device's context was reset.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
@@ -292,7 +293,7 @@ public sealed class NeuralDevice : IDisposable
 
     /// <summary>
     /// Frees everything made on this device, and its context if it is the device's own; a frame that is still open ends, and the
-    /// host has its state back. A second call does nothing. After a loss of the context no OpenGL call is made, from whatever thread.
+    /// host's state is restored. A second call does nothing. After a loss of the context no OpenGL call is made, from whatever thread.
     /// </summary>
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
@@ -304,24 +305,24 @@ public sealed class NeuralDevice : IDisposable
     }
 
     /// <summary>
-    /// Begins a call: checks the device and the thread. Nothing of this package reaches the driver outside such a scope. Calls may lie in each other.
+    /// Begins a call: checks the device and the thread. Nothing in this package reaches the driver outside such a scope. Calls may nest.
     /// </summary>
-    /// <param name="savesHostState">True for a call that makes others: it saves the host's state for all of them at once. False leaves each its own.</param>
+    /// <param name="savesHostState">True for a call that makes others: it saves the host's state once for all of them. False lets each save its own.</param>
     internal Scope Enter(bool savesHostState = true)
     {
         Backend.Enter(savesHostState);
         return new Scope(Backend);
     }
 
-    /// <summary>Ends a frame and those within it; one that has ended is left alone.</summary>
+    /// <summary>Ends a frame and those within it; does nothing if it has already ended.</summary>
     internal void EndFrame(long number) => Backend.EndFrame(number);
 
-    /// <summary>The shape of a matrix that this device can hold.</summary>
-    /// <exception cref="DeviceLimitException">It is too large.</exception>
+    /// <summary>The shape of a matrix, checked against this device.</summary>
+    /// <exception cref="DeviceLimitException">The matrix is too large.</exception>
     internal MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float) => Limits.Shape(rows, columns, what, format);
 
-    /// <summary>Checks that kernels of this device can write a matrix of this shape, of which drivers allow less than to read one.</summary>
-    /// <exception cref="DeviceLimitException">It is too large.</exception>
+    /// <summary>Checks that this device's kernels can write a matrix of this shape; drivers have lower limits for writing than for reading.</summary>
+    /// <exception cref="DeviceLimitException">The matrix is too large.</exception>
     internal void RequireWritable(MatrixShape shape, TexelFormat format = TexelFormat.Float)
     {
         long bytes = shape.BytesOf(format);
@@ -331,8 +332,8 @@ public sealed class NeuralDevice : IDisposable
             $"{Limits.MostStorageBytes}. Use a smaller batch, or fewer units or members.");
     }
 
-    /// <summary>Checks that this device can run a dispatch, whose matrices need not be there yet.</summary>
-    /// <exception cref="DeviceLimitException">It writes too large a matrix, or works on too many.</exception>
+    /// <summary>Checks that this device can run a dispatch, whose matrices need not exist yet.</summary>
+    /// <exception cref="DeviceLimitException">The dispatch writes too large a matrix, or uses too many.</exception>
     internal void RequireRunnable(Dispatch dispatch)
     {
         foreach (MatrixBinding matrix in dispatch.Matrices.Where(matrix => matrix.IsWritten)) RequireWritable(matrix.Operand.Shape, matrix.Operand.Format);
@@ -342,7 +343,7 @@ public sealed class NeuralDevice : IDisposable
             $"{Limits.MostBindings} of them. Use smaller batches, or an optimizer that keeps fewer matrices of state.");
     }
 
-    /// <summary>Checks a dispatch and compiles its kernel, if it is not compiled.</summary>
+    /// <summary>Checks a dispatch and compiles its kernel, unless already compiled.</summary>
     /// <exception cref="DeviceLimitException">This device cannot run it.</exception>
     internal void Compile(Dispatch dispatch)
     {
@@ -350,7 +351,7 @@ public sealed class NeuralDevice : IDisposable
         dispatch.Kernel ??= GetKernel(dispatch);
     }
 
-    /// <summary>A buffer for packing rows, kept from call to call.</summary>
+    /// <summary>A buffer for packing rows, reused from call to call.</summary>
     internal Span<T> Staging<T>(int count) where T : unmanaged
     {
         int bytes = checked(count * Unsafe.SizeOf<T>());
@@ -361,25 +362,25 @@ public sealed class NeuralDevice : IDisposable
     /// <summary>The compiled kernel of a dispatch, compiled at the first request of this variant.</summary>
     internal CompiledKernel GetKernel(Dispatch dispatch) => Backend.GetKernel(dispatch);
 
-    /// <summary>Runs dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    /// <summary>Runs dispatches in order; their writes are visible to all subsequent commands.</summary>
     internal void Run(ReadOnlySpan<Dispatch> dispatches, int rows) => Backend.Run(dispatches, rows);
 
-    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
+    /// <summary>Runs some lines of one dispatch. If it requests a barrier, the GPU first makes earlier writes visible to it.</summary>
     internal void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
         Backend.Run(dispatch, rows, firstLine, lines);
     }
 
-    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    /// <summary>Makes the writes of dispatches visible to all subsequent commands.</summary>
     internal void MakeWritesVisible() => Backend.MakeWritesVisible();
 
-    /// <summary>Waits until the GPU has finished all that was enqueued.</summary>
+    /// <summary>Waits until the GPU has finished all enqueued work.</summary>
     internal void Finish() => Backend.Finish();
 
-    /// <summary>Lets the clock tell the time of the dispatches of this call.</summary>
+    /// <summary>Prepares the clock for timing the dispatches of this call.</summary>
     internal void PrepareTiming() => Backend.PrepareTiming();
 
-    /// <summary>The extent of one call; the outermost one gives the host its state back.</summary>
+    /// <summary>The scope of one call; the outermost one restores the host's state.</summary>
     internal readonly ref struct Scope(IComputeBackend backend)
     {
         public void Dispose() => backend.Leave();

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
-/// <summary>The open calls of a device that is bound to no thread: they come from any, but from one at a time.</summary>
-/// <param name="device">What its kind is called in an error.</param>
+/// <summary>The open calls of a device that is not bound to a thread: any thread may call, but only one at a time.</summary>
+/// <param name="device">The name of the device's kind in errors.</param>
 internal sealed class OneThreadAtATime(string device)
 {
     private readonly OpenCalls calls = new();
@@ -12,7 +12,7 @@ internal sealed class OneThreadAtATime(string device)
 
     /// <summary>Begins a call.</summary>
     /// <returns>Whether it is the outermost one.</returns>
-    /// <exception cref="InvalidOperationException">Another thread is inside one.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is inside a call.</exception>
     public bool Begin()
     {
         if (!TryBegin())
@@ -33,14 +33,14 @@ internal sealed class OneThreadAtATime(string device)
         return true;
     }
 
-    /// <summary>Ends the innermost call; true where it was the outermost.</summary>
+    /// <summary>Ends the innermost call; true if it was the outermost.</summary>
     public bool End() => Released(calls.End());
 
     /// <summary>Begins a frame.</summary>
-    /// <returns>Its number.</returns>
+    /// <returns>The frame's number.</returns>
     public long BeginFrame() => calls.BeginFrame();
 
-    /// <summary>Ends a frame and those within it; one that has ended is left alone. True where it was the outermost call.</summary>
+    /// <summary>Ends a frame and those within it; does nothing if it has already ended. True if it was the outermost call.</summary>
     public bool EndFrame(long number)
     {
         if (!calls.IsOpen(number)) return false;
@@ -48,7 +48,7 @@ internal sealed class OneThreadAtATime(string device)
         return End();
     }
 
-    /// <summary>No frame is open any more.</summary>
+    /// <summary>Forgets all open frames.</summary>
     public void ForgetFrames() => calls.ForgetFrames();
 
     private bool Released(bool isOutermost)

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>How deep the calls and frames that are open on a device lie in each other. Allocates nothing once the frames had room.</summary>
+/// <summary>The nesting of open calls and frames on a device. Allocates nothing once there is room for the frames.</summary>
 internal sealed class OpenCalls
 {
     private long[] frames = new long[4];
@@ -8,21 +8,21 @@ internal sealed class OpenCalls
     private long lastFrame;
     private int depth;
 
-    /// <summary>Whether the next call is in no other one and in no frame.</summary>
+    /// <summary>Whether the next call is outside of any other call and frame.</summary>
     public bool IsEmpty => depth == 0;
 
-    /// <summary>Whether the call that is open lies in another one, or in a frame.</summary>
+    /// <summary>Whether the open call is within another one, or within a frame.</summary>
     public bool IsNested => depth > 1;
 
     public bool HasFrames => frameCount > 0;
 
     public void Begin() => depth++;
 
-    /// <summary>Ends the innermost call; true where it was the outermost.</summary>
+    /// <summary>Ends the innermost call; true if it was the outermost.</summary>
     public bool End() => --depth == 0;
 
-    /// <summary>The call that has just begun is a frame.</summary>
-    /// <returns>Its number, which no other frame has.</returns>
+    /// <summary>Marks the call that has just begun as a frame.</summary>
+    /// <returns>Its unique number.</returns>
     public long BeginFrame()
     {
         if (frameCount == frames.Length) Array.Resize(ref frames, 2 * frames.Length);
@@ -32,7 +32,7 @@ internal sealed class OpenCalls
 
     public bool IsOpen(long frame) => IndexOf(frame) >= 0;
 
-    /// <summary>Ends all frames within one, and no longer counts it among the frames; <see cref="End"/> ends it as the call that it is.</summary>
+    /// <summary>Ends all frames within the given one and removes it from the frames; <see cref="End"/> then ends its call.</summary>
     public void EndFrame(long frame)
     {
         int outer = IndexOf(frame);
@@ -40,7 +40,7 @@ internal sealed class OpenCalls
         frameCount = outer;
     }
 
-    /// <summary>No frame is open any more: the device is lost or disposed.</summary>
+    /// <summary>Forgets all open frames, after the device is lost or disposed.</summary>
     public void ForgetFrames() => frameCount = 0;
 
     private int IndexOf(long frame) => Array.IndexOf(frames, frame, 0, frameCount);

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a dispatch reads, writes or looks up in: a matrix, one side of a pair of matrices that swap when their clock commits, or a
-/// texture of the host. Which it is, is asked when the dispatch runs.
+/// An operand of a dispatch: a matrix, one side of a pair of matrices that swap when their clock commits, or a
+/// texture of the host. It is resolved when the dispatch runs.
 /// </summary>
 internal abstract class Operand
 {
@@ -10,23 +10,23 @@ internal abstract class Operand
 
     public abstract TexelFormat Format { get; }
 
-    /// <summary>What the backend has made for it: of a pair, for the side that it is at this moment.</summary>
+    /// <summary>The backend's storage; for a pair, that of the current side.</summary>
     public abstract MatrixStorage Storage { get; }
 }
 
-/// <summary>Counts the commits of the pairs of matrices that belong together.</summary>
+/// <summary>Counts the commits of a group of matrix pairs.</summary>
 internal sealed class CommitClock
 {
     /// <summary>0 or 1: which matrix of each pair holds the committed values.</summary>
     public int Parity { get; private set; }
 
-    /// <summary>What was pending becomes what is committed, for every pair of this clock at once.</summary>
+    /// <summary>Makes pending committed, for every pair of this clock at once.</summary>
     public void Commit() => Parity ^= 1;
 }
 
 /// <summary>
-/// A matrix that is replaced as a whole: dispatches read <see cref="Committed"/> and write <see cref="Pending"/>, and the
-/// clock's commit swaps them. The second one is made when somebody first needs it.
+/// A matrix that is replaced as one: dispatches read <see cref="Committed"/> and write <see cref="Pending"/>, and the
+/// clock's commit swaps them. The second matrix is made when first needed.
 /// </summary>
 internal sealed class PingPongMatrix : IDisposable
 {
@@ -51,7 +51,7 @@ internal sealed class PingPongMatrix : IDisposable
 
     public void EnsurePending() => textures[clock.Parity ^ 1] ??= new MatrixTexture(device, CommittedTexture.Shape);
 
-    /// <summary>Makes what is pending the same as what is committed, so that a commit changes nothing where nobody has written meanwhile.</summary>
+    /// <summary>Copies committed into pending, so that a commit changes nothing unless something is written in between.</summary>
     public void CopyToPending()
     {
         EnsurePending();

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A matrix that a computation graph asks for. It is a shape until it is realized: a cost needs no more, and what fusing makes
-/// needless is never made.
+/// A matrix that a computation graph requests. It is only a shape until it is realized: a cost needs no more, and matrices that fusion
+/// eliminates are never made.
 /// </summary>
 internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat format = TexelFormat.Float) : Operand, IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
 
     public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned and not realized.");
 
-    /// <exception cref="DeviceLimitException">It is too large for this device.</exception>
+    /// <exception cref="DeviceLimitException">The matrix is too large for this device.</exception>
     public void RequireFit(NeuralDevice device) => _ = device.Shape(shape.Rows, shape.Columns, what, format);
 
     public void Realize(NeuralDevice device) => texture = new MatrixTexture(device, shape, format);

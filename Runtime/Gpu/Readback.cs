@@ -11,9 +11,9 @@ internal enum ReadbackStatus
 }
 
 /// <summary>
-/// Matrices on their way from the GPU, without a wait: they are copied into a buffer as they are at the start, whatever changes
-/// them later; the device's Update finds the fence behind the copy signalled; then they can be read. It can be started
-/// again and again. All calls but Dispose come from the device's thread.
+/// Matrices in transfer from the GPU, without a wait. They are copied into a buffer as they are at the start, whatever changes
+/// them later; once the device's Update finds that the fence after the copy was reached, they can be read. It can be started
+/// repeatedly. All calls except Dispose come from the device's thread.
 /// </summary>
 internal sealed class Readback : IFenced, IDisposable
 {
@@ -24,9 +24,9 @@ internal sealed class Readback : IFenced, IDisposable
     private volatile bool disposed;
 
     /// <summary>Makes the buffer.</summary>
-    /// <param name="device">Where the matrices live.</param>
-    /// <param name="shapes">The matrices that each start copies.</param>
-    /// <param name="ended">Called by the device's Update when it is ready, and by the device's Dispose; null for none.</param>
+    /// <param name="device">The matrices' device.</param>
+    /// <param name="shapes">The shapes of the matrices that each start copies.</param>
+    /// <param name="ended">Called by the device's Update when ready, and by the device's Dispose; null for none.</param>
     /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
     public Readback(NeuralDevice device, IEnumerable<MatrixShape> shapes, Action<Readback>? ended = null)
     {
@@ -38,18 +38,18 @@ internal sealed class Readback : IFenced, IDisposable
 
     ~Readback()
     {
-        buffer?.Retire();   // null where the constructor threw
+        buffer?.Retire();   // null if the constructor threw
     }
 
     public ReadbackStatus Status { get; private set; }
 
-    /// <summary>Why it failed.</summary>
+    /// <summary>The cause of the failure.</summary>
     public Exception? Failure { get; private set; }
 
     /// <inheritdoc/>
     public nint Fence { get; private set; }
 
-    /// <summary>Enqueues the copy of all rows, or of so many of each matrix. Not while it is pending. Allocates nothing.</summary>
+    /// <summary>Enqueues the copy of all rows, or the first rows, of each matrix. Not while pending. Allocates nothing.</summary>
     public void Start(IReadOnlyList<MatrixTexture> textures, int rows = int.MaxValue)
     {
         if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
@@ -67,7 +67,7 @@ internal sealed class Readback : IFenced, IDisposable
     }
 
     /// <summary>
-    /// Rows of one matrix into a row-major span without padding, once it is ready: the span's length gives their number. Does not wait.
+    /// Reads rows of one matrix, once ready, into a row-major span without padding: the span's length gives their number. Does not wait.
     /// </summary>
     public void Read(int matrix, Span<float> values, int firstRow = 0)
     {
@@ -82,7 +82,7 @@ internal sealed class Readback : IFenced, IDisposable
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);
     }
 
-    /// <summary>One that is still pending ends as failed.</summary>
+    /// <summary>Disposes it; a pending readback ends as failed.</summary>
     public void Dispose()
     {
         disposed = true;
@@ -90,10 +90,10 @@ internal sealed class Readback : IFenced, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>The copy is there, or nobody wants it any more.</summary>
+    /// <summary>The copy has arrived, or is no longer wanted.</summary>
     public void Complete()
     {
-        if (disposed)   // and the buffer is gone
+        if (disposed)   // so the buffer is gone
         {
             Fail(new ObjectDisposedException(nameof(Readback)));
             return;
@@ -103,7 +103,7 @@ internal sealed class Readback : IFenced, IDisposable
         ended?.Invoke(this);
     }
 
-    /// <summary>The copy will not come.</summary>
+    /// <summary>The copy will not arrive.</summary>
     public void Fail(Exception why)
     {
         Failure = why;

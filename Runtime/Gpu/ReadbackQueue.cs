@@ -1,22 +1,22 @@
 namespace NeuralPlugin;
 
-/// <summary>What waits for a fence.</summary>
+/// <summary>An operation that waits for a fence.</summary>
 internal interface IFenced
 {
-    /// <summary>The backend's fence while it is under way.</summary>
+    /// <summary>The backend's fence while pending.</summary>
     nint Fence { get; }
 
-    /// <summary>The fence was reached, and is gone.</summary>
+    /// <summary>The fence was reached, and is deleted.</summary>
     void Complete();
 
     /// <summary>The device was lost or disposed.</summary>
     void Fail(Exception why);
 }
 
-/// <summary>The readbacks and fences that are under way on a device, in the order of their starts.</summary>
+/// <summary>The pending readbacks and fences of a device, in start order.</summary>
 internal sealed class ReadbackQueue(IComputeBackend backend)
 {
-    /// <summary>What some trainers have under way on a GPU that is behind: a list that grows in a frame allocates.</summary>
+    /// <summary>Enough for several trainers on a GPU that is behind: a list that grows in a frame allocates.</summary>
     public const int Usual = 256;
 
     private readonly List<IFenced> pending = new(Usual);
@@ -39,13 +39,13 @@ internal sealed class ReadbackQueue(IComputeBackend backend)
     public void Ask(IFenced started)
     {
         if (!backend.TryPass(started.Fence)) return;
-        int place = 0;   // not List.Remove, whose comparer is allocated when it is first used: in some frame in which the GPU is behind
+        int place = 0;   // not List.Remove, whose comparer is allocated at its first use: in some frame in which the GPU is behind
         while (!ReferenceEquals(pending[place], started)) place++;
         pending.RemoveAt(place);
         started.Complete();
     }
 
-    /// <summary>Tells everyone who waits; they may start no other one.</summary>
+    /// <summary>Fails all that wait; they must not start another one.</summary>
     public void Fail(Exception why)
     {
         foreach (IFenced started in pending) started.Fail(why);

@@ -6,7 +6,7 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The shaders embedded in this assembly, and in those that bring kernels of their own. Puts a kernel's source together: the version,
+/// The shaders embedded in this assembly and in those with their own kernels. Assembles a kernel's source: the version,
 /// the constants that C# and the shader share, its unrolled macros, and the file with its includes, each once.
 /// </summary>
 internal static class ShaderLibrary
@@ -20,14 +20,14 @@ internal static class ShaderLibrary
     private static readonly Lock Adding = new();
     private static volatile Assembly[] assemblies = [Own];
 
-    /// <summary>Changes when any shader of this assembly does.</summary>
+    /// <summary>Changes when any shader of this assembly changes.</summary>
     public static string Fingerprint => LazyFingerprint.Value;
 
     /// <summary>
-    /// Finds the shaders of a further assembly too, for kernels and for includes of any other: its resources <c>Shaders/FILE</c>. Adding it again changes
+    /// Also finds the shaders of another assembly, for all kernels and includes: its resources <c>Shaders/FILE</c>. Adding it again changes
     /// nothing.
     /// </summary>
-    /// <exception cref="ArgumentException">A file has the name of one that is known already, which would hide one of the two.</exception>
+    /// <exception cref="ArgumentException">A file has the name of a known one, which would hide one of the two.</exception>
     public static void AddAssembly(Assembly assembly)
     {
         lock (Adding)
@@ -39,7 +39,7 @@ internal static class ShaderLibrary
         }
     }
 
-    /// <summary>Changes when any shader of an assembly does.</summary>
+    /// <summary>Changes when any shader of an assembly changes.</summary>
     public static string FingerprintOf(Assembly assembly)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -48,7 +48,7 @@ internal static class ShaderLibrary
     }
 
     /// <param name="kernel">The kernel.</param>
-    /// <param name="shared">Constants that every kernel of a device is told.</param>
+    /// <param name="shared">Constants for every kernel of a device.</param>
     public static string Assemble(KernelSource kernel, IEnumerable<(string Name, int Value)> shared)
     {
         StringBuilder source = new("#version 430 core\n");
@@ -61,8 +61,8 @@ internal static class ShaderLibrary
     }
 
     /// <summary>
-    /// Appends a file with its includes. What is included within a condition may be left out by the compiler, so that only its guard there knows
-    /// whether a later include of it is the first one.
+    /// Appends a file with its includes. The compiler may omit an include within a condition, so that only the include guard can determine
+    /// whether a later include of that file is the first one.
     /// </summary>
     private static void Append(StringBuilder source, KernelSource kernel, string fileName, List<string> files, HashSet<string> surelyIncluded, bool isConditional = false)
     {
@@ -99,7 +99,7 @@ internal static class ShaderLibrary
         source.Append("#endif\n");
     }
 
-    /// <summary>The file that a directive includes; null for a slot that this kernel has nothing in.</summary>
+    /// <summary>The file that a directive includes; null for a slot that is empty in this kernel.</summary>
     private static string? IncludedBy(string directive, KernelSource kernel)
     {
         if (directive.StartsWith(IncludeDirective, StringComparison.Ordinal)) return directive[IncludeDirective.Length..directive.LastIndexOf('"')];

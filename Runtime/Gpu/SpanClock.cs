@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Measures what marked spans of a frame take by the GPU's clock; their sum comes some frames later, without a wait. A frame that finds no
-/// free query for one of its spans is not measured, and neither is one in which the clock runs backwards. Nothing is allocated.
+/// Measures the durations of marked spans in a frame by the GPU's clock; their sum arrives some frames later, without a wait. A frame without
+/// a free query for each of its spans is not measured, nor is one in which the clock runs backwards. Nothing is allocated.
 /// </summary>
 internal sealed class SpanClock(NeuralDevice device) : IDisposable
 {
@@ -20,12 +20,12 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
     private long sum;
     private bool runsBackwards;
 
-    /// <summary>What the spans of the last frame that was measured took.</summary>
+    /// <summary>The total duration of the spans in the last measured frame.</summary>
     public long LastNanoseconds { get; private set; }
 
     private ref Frame Current => ref frames[(begun - 1) % MostFrames];
 
-    /// <summary>Ends the frame before, and takes what has come.</summary>
+    /// <summary>Ends the previous frame, and collects available measurements.</summary>
     public void BeginFrame()
     {
         if (isSpanOpen) EndSpan();
@@ -34,7 +34,7 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
         if (isFrameOpen) frames[begun++ % MostFrames] = default;
     }
 
-    /// <summary>A span begins after all commands so far; one that an exception has left open ends.</summary>
+    /// <summary>Begins a span after all commands so far; a span left open by an exception ends.</summary>
     public void BeginSpan()
     {
         if (isSpanOpen) EndSpan();
@@ -46,7 +46,7 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
         Mark();
     }
 
-    /// <summary>It ends after all commands so far.</summary>
+    /// <summary>Ends the span after all commands so far.</summary>
     public void EndSpan()
     {
         if (isSpanOpen) Mark();

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>A small texture in the place of one of the host.</summary>
+/// <summary>A small substitute for a texture of the host.</summary>
 internal sealed class StandInTexture : Operand, IDisposable
 {
     private const int PowerOfTwo = 4;
@@ -20,7 +20,7 @@ internal sealed class StandInTexture : Operand, IDisposable
 
     public override MatrixStorage Storage { get; }
 
-    /// <summary>As a host would name it.</summary>
+    /// <summary>The name, as a host would use it.</summary>
     public uint TextureName { get; }
 
     public void Dispose() => Storage.Retire();

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Points in the GPU's time, marked between its commands and read some frames later without a wait. They are handed out in a
-/// circle: one that was not read yet is not marked again, and then there is none to be had.
+/// Points in the GPU's time, marked between its commands and read some frames later without a wait. They are used in a
+/// ring: one that was not read yet is not marked again, and then none is available.
 /// </summary>
 internal sealed class TimestampRing : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class TimestampRing : IDisposable
         foreach (BackendResource? timestamp in timestamps) timestamp?.Retire();
     }
 
-    /// <summary>Points that can be marked before any is read.</summary>
+    /// <summary>The number of points that can be marked before any is read.</summary>
     public int Free => timestamps.Length - (int)(marked - read);
 
     /// <summary>Marks the point after all commands so far. There must be a free one.</summary>
@@ -34,7 +34,7 @@ internal sealed class TimestampRing : IDisposable
         device.Backend.MarkTime(timestamps[marked++ % timestamps.Length]);
     }
 
-    /// <summary>The time of the oldest point that was not read, in nanoseconds of the GPU's own clock; false while it is not there.</summary>
+    /// <summary>The time of the oldest unread point, in nanoseconds of the GPU's own clock; false until it is available.</summary>
     public bool TryRead(out long nanoseconds)
     {
         nanoseconds = 0;

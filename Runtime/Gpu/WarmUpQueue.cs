@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Kernels that are made ready before they are needed, one a frame. Programs go to a driver that compiles in the background as
-/// many at once as it takes without doing the work inside the call. Each is then run once, since drivers put off part of the
+/// Kernels that are warmed up before they are needed, one per frame. A driver that compiles in the background receives as
+/// many programs at once as it accepts without working inside the call. Each is then run once, since drivers defer part of the
 /// work (llvmpipe most of it) until then.
 /// </summary>
 internal sealed class WarmUpQueue(NeuralDevice device)
 {
-    /// <summary>A matrix with more texels than a kernel touches whose sizes are all zero.</summary>
+    /// <summary>Makes a matrix with more texels than a kernel with all sizes zero touches.</summary>
     private const int SmallRows = 4;
     private const int SmallColumns = 16;
 
@@ -17,7 +17,7 @@ internal sealed class WarmUpQueue(NeuralDevice device)
     private readonly Dispatch[] single = new Dispatch[1];
     private int started;
 
-    /// <summary>Adds what is not there yet, or not any more; what is, counts for both.</summary>
+    /// <summary>Adds runs that are missing or no longer compiled; existing ones count for both.</summary>
     public WarmUpProgress Add(ReadOnlySpan<KernelSet> sets)
     {
         Dictionary<string, WarmUpRun> wanted = [];
@@ -40,8 +40,8 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         return new WarmUpProgress([.. wanted.Values]);
     }
 
-    /// <summary>One frame's part: at most one kernel is run, and one compiled inside a call.</summary>
-    /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel, which is left out from then on.</exception>
+    /// <summary>One frame's share: at most one kernel is run, and one compiled inside a call.</summary>
+    /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel, which is omitted from then on.</exception>
     public void Advance()
     {
         if (queue.Count == 0) return;

@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Where the batch of a step comes from, when its kernels draw it by index from all samples that there are, instead of finding
-/// it uploaded: sample i of the batch is the one that the order has at the step's first sample and i.
+/// The source of a step's batch when its kernels draw it by index from all available samples instead of
+/// reading an upload: sample i of the batch is at position i, counted from the step's first sample, in the order.
 /// </summary>
 /// <param name="features">The samples' features as a batch.</param>
 /// <param name="targets">Their targets as a batch.</param>
-/// <param name="order">Row numbers of samples, four a texel, in the order they are drawn in.</param>
+/// <param name="order">Row numbers of samples, four per texel, in drawing order.</param>
 internal sealed class BatchSource(DrawnRows features, DrawnRows targets, Operand order)
 {
     private readonly KernelArguments<int> firstSample = new(("firstSample", 0));
@@ -15,10 +15,10 @@ internal sealed class BatchSource(DrawnRows features, DrawnRows targets, Operand
 
     public DrawnRows Targets => targets;
 
-    /// <summary>Says where in the order the batch begins that dispatches draw from now on.</summary>
+    /// <summary>Sets the position in the order at which the batch of subsequent dispatches begins.</summary>
     public void BeginBatch(int first) => firstSample["firstSample"] = first;
 
-    /// <summary>A dispatch that reads a batch, as one that draws it.</summary>
+    /// <summary>Turns a dispatch that reads a batch into one that draws it.</summary>
     public Dispatch Draw(Dispatch dispatch)
     {
         bool readsFeatures = dispatch.Matrices.Any(matrix => matrix.Operand == Features), readsTargets = dispatch.Matrices.Any(matrix => matrix.Operand == Targets);
@@ -30,7 +30,7 @@ internal sealed class BatchSource(DrawnRows features, DrawnRows targets, Operand
     }
 }
 
-/// <summary>A matrix of samples as a step sees it: with the rows of a batch, which its kernels draw from all of them.</summary>
+/// <summary>A matrix of samples as a step sees it: with as many rows as a batch, drawn from all samples by the step's kernels.</summary>
 internal sealed class DrawnRows(Operand samples, int capacity) : Operand
 {
     public override MatrixShape Shape => samples.Shape with { Rows = capacity };

@@ -1,14 +1,14 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a network does with a batch, computation by computation: the forward pass, the loss, and the backward pass that
-/// the chain rule derives from the stack. Its matrices are planned, not made, so that the same graph becomes a plan (by
-/// realizing them) or a cost (of their shapes), and so that fusing can do without some of them.
+/// A network's work on a batch, computation by computation: the forward pass, the loss, and the backward pass
+/// derived from the stack by the chain rule. Its matrices are planned, not made, so that the same graph can become a plan (by
+/// realizing them) or a cost (from their shapes), and so that fusion can eliminate some of them.
 /// </summary>
 internal sealed class ComputationGraph
 {
     /// <summary>
-    /// Most rows of a plan: the kernels walk down a batch four rows at a time, and a loop that turns more than 65,535 times
+    /// Most rows of a plan: the kernels step through a batch four rows at a time, and a loop of more than 65,535 iterations
     /// stops silently on a common driver.
     /// </summary>
     public const int MaximumCapacity = 65_535 * 4;
@@ -34,13 +34,13 @@ internal sealed class ComputationGraph
 
     public FamilyKernels Kernels { get; }
 
-    /// <summary>Whether the loss of the batch goes into a log of steps, which the kernel of the losses also reads and writes.</summary>
+    /// <summary>Whether the batch loss goes into a log of steps, which the loss kernel also reads and writes.</summary>
     public bool HasLog { get; private set; }
 
     /// <summary>The features of a batch: planned, or those of the source.</summary>
     public Operand Input { get; }
 
-    /// <summary>What the network gives: the logits of a classifier.</summary>
+    /// <summary>The network's outputs: the logits of a classifier.</summary>
     public PlannedMatrix Outputs => (PlannedMatrix)operands[^1].Output;
 
     public PlannedMatrix? Probabilities { get; private set; }
@@ -61,17 +61,17 @@ internal sealed class ComputationGraph
 
     public List<GraphMatrix> Matrices { get; } = [];
 
-    /// <summary>The number of the loss: that after the last layer.</summary>
+    /// <summary>The layer number of the loss: the one after the last layer.</summary>
     private int LossLayer => stack.Layers.Count;
 
-    /// <summary>A whole training step of which nothing is realized: what it costs, and the kernels that it needs.</summary>
+    /// <summary>A complete training step with nothing realized: for its cost, and the kernels it needs.</summary>
     /// <param name="stack">The network.</param>
     /// <param name="capacity">Rows.</param>
     /// <param name="loss">The loss to minimize.</param>
     /// <param name="optimizer">Adds the update; null for the gradients alone.</param>
     /// <param name="kernels">The kernels of its family.</param>
-    /// <param name="matrices">Takes the weights and the optimizer's state, which are not the graph's own.</param>
-    /// <param name="features">What the features of a batch are kept as.</param>
+    /// <param name="matrices">Receives the weights and the optimizer's state, which the graph does not own.</param>
+    /// <param name="features">The storage format of a batch's features.</param>
     public static ComputationGraph OfStep(
         Stack stack, int capacity, Loss loss, Optimizer? optimizer, FamilyKernels kernels, ICollection<GraphMatrix> matrices,
         TexelFormat features = TexelFormat.Float)
@@ -108,7 +108,7 @@ internal sealed class ComputationGraph
     }
 
     /// <param name="loss">The loss to minimize.</param>
-    /// <param name="batchLoss">Where the loss of the batch goes; null for a matrix of the plan.</param>
+    /// <param name="batchLoss">Receives the batch loss; null for a matrix of the plan.</param>
     public void AddLoss(Loss loss, Operand? batchLoss = null)
     {
         int words = loss.TargetsFor(stack.Outputs).WordsPerRow;
@@ -121,12 +121,12 @@ internal sealed class ComputationGraph
         Add(LossLayer, Pass.Backward, loss.Backward(Outputs, Targets, OutputGradients!));
     }
 
-    /// <summary>Takes the gradient of the outputs from outside instead of from a loss.</summary>
+    /// <summary>Takes the gradient of the outputs from outside rather than from a loss.</summary>
     public void AddGivenOutputGradients() => RequestOutputGradients();
 
     /// <summary>
-    /// Derives the backward pass: from the last layer to the first, the gradient of each one's input is the gradient of
-    /// the output of the one before it. The first computes none unless asked.
+    /// Derives the backward pass: from the last layer to the first, the gradient of each layer's input is the gradient of
+    /// the previous layer's output. The first layer computes none unless requested.
     /// </summary>
     public void AddBackward(bool inputGradients, bool parameterGradients = true)
     {
@@ -169,16 +169,16 @@ internal sealed class ComputationGraph
             $"A batch has at most {MaximumCapacity} rows, but got {capacity}. Hand it over in parts.", nameof(capacity));
     }
 
-    /// <summary>The computations of a step in fewer.</summary>
-    /// <param name="keepGradients">The gradients of the parameters are looked at, not only used by updates.</param>
+    /// <summary>The computations of a step, fused into fewer.</summary>
+    /// <param name="keepGradients">Whether the parameter gradients are read, not only used by updates.</param>
     public IReadOnlyList<PlannedComputation> Fuse(bool keepGradients)
     {
         return Fusion.Fuse(this, [BatchLoss, .. keepGradients ? ParameterGradients.SelectMany(layer => layer) : []]);
     }
 
     /// <summary>
-    /// A computation as the dispatch that runs: one that reads the batch is told where the samples lie and what features are kept as, and
-    /// one of a step that is logged keeps and heeds the log.
+    /// A computation as the dispatch that runs. One that reads the batch receives the sample locations and the feature format;
+    /// one of a logged step writes and honors the log.
     /// </summary>
     public Dispatch ToDispatch(Computation computation, StepLog? log = null)
     {
@@ -189,7 +189,7 @@ internal sealed class ComputationGraph
         return log is null ? dispatch : log.Guard(computation, dispatch);
     }
 
-    /// <summary>A further matrix of the plan, a row a sample.</summary>
+    /// <summary>Another matrix of the plan, one row per sample.</summary>
     public PlannedMatrix Request(int layer, Pass pass, int columns, string what) => Request(layer, pass, capacity, columns, what);
 
     private void AddForward(IReadOnlyList<IReadOnlyList<Operand>> parameters)
@@ -229,10 +229,10 @@ internal enum Pass
     Update,
 }
 
-/// <summary>A computation with the number of the layer that it belongs to; the loss is that after the last layer.</summary>
+/// <summary>A computation with the number of its layer; the loss counts as the layer after the last.</summary>
 internal sealed record PlannedComputation(int Layer, Pass Pass, Computation Computation);
 
-/// <summary>A matrix that a graph needs, with the layer and the pass that first do.</summary>
+/// <summary>A matrix of a graph, with the layer and pass that first need it.</summary>
 internal sealed record GraphMatrix(int Layer, Pass Pass, PlannedMatrix Matrix);
 
 /// <summary>The two sides of a matrix of parameters, and of each matrix of the optimizer's state for it.</summary>

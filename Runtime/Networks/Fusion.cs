@@ -1,11 +1,11 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Rewrites the computations of a graph into fewer: an activation into the product before it, its derivative into the product that
+/// Rewrites the computations of a graph into fewer: an activation into the preceding product, its derivative into the product that
 /// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
-/// update into the gradient of the weights, the sum of the losses into the last layer's, the layer before the last one into the
-/// last one's where it is narrow, and a small network's whole step into one. Layers, losses and optimizers know nothing of it; what a
-/// kernel family has no kernel for, or a driver no room, stays as it is. Results keep their bits, and matrices that nothing touches any more
+/// update into the gradient of the weights, the sum of the losses into the last layer's, the second-to-last layer into the
+/// last one if it is narrow, and a small network's complete step into one. Layers, losses and optimizers know nothing of it. Where a
+/// kernel family has no kernel or a driver no room, the computations stay unfused. Results keep their bits, and matrices that are no longer used
 /// are never made.
 /// </summary>
 internal sealed class Fusion
@@ -21,8 +21,8 @@ internal sealed class Fusion
         this.wanted = [.. wanted.OfType<Operand>()];
     }
 
-    /// <param name="graph">Has the plain computations, in order.</param>
-    /// <param name="wanted">The matrices that are looked at after the plan has run, which therefore must be written.</param>
+    /// <param name="graph">The plain computations, in order.</param>
+    /// <param name="wanted">The matrices read after the plan has run, which must therefore be written.</param>
     public static IReadOnlyList<PlannedComputation> Fuse(ComputationGraph graph, params IEnumerable<Operand?> wanted)
     {
         Fusion fusion = new(graph, wanted);
@@ -63,7 +63,7 @@ internal sealed class Fusion
         Replace([softmax, product], new LastLayerSoftmax(null, product.Input, product.Parameters, softmax.Probabilities));
     }
 
-    /// <summary>The loss and its gradient, and the gradient of the last layer's input where it is wanted.</summary>
+    /// <summary>The loss and its gradient, and the gradient of the last layer's input if needed.</summary>
     private void LossIntoLastLayer(LossBackward backward)
     {
         LossForward forward = Readers(backward.Outputs).OfType<LossForward>().First();
@@ -82,7 +82,7 @@ internal sealed class Fusion
         Replace([product, update], product with { Update = update });
     }
 
-    /// <summary>A further row of workgroups of the last layer's gradient.</summary>
+    /// <summary>An additional row of workgroups in the last layer's gradient.</summary>
     private void SumIntoGradient(LossSum sum)
     {
         if (Writer(sum.RowLosses) is not LastLayerLoss last || IsGuided(last)) return;
@@ -90,7 +90,7 @@ internal sealed class Fusion
         if (gradient is not null) Replace([gradient, sum], gradient with { Sum = sum });
     }
 
-    /// <summary>The layer before the last one, whose workgroups then have all columns of their rows.</summary>
+    /// <summary>The second-to-last layer, whose workgroups then have all columns of their rows.</summary>
     private void LayerIntoLastLayer(DenseForward layer)
     {
         if (wanted.Contains(layer.Output)) return;
@@ -118,10 +118,10 @@ internal sealed class Fusion
         Replace(parts, new SmallStep(hidden, last, sum, outputUpdate, hiddenUpdate, scratch));
     }
 
-    /// <summary>Whether the updates of the step wait for the sum of its losses, which gives their learning rate.</summary>
+    /// <summary>Whether the updates of the step wait for the sum of its losses, which determines their learning rate.</summary>
     private bool IsGuided(LastLayerLoss last) => graph.HasLog && last.Loss.RateGuide is not null;
 
-    /// <summary>Puts one computation in the place of the first of some, if the family has a kernel for it and the driver room for its matrices.</summary>
+    /// <summary>Replaces several computations by one in the first one's place, if the family has a kernel for it and the driver room for its matrices.</summary>
     private void Replace(Computation[] parts, Computation fused)
     {
         int most = graph.Kernels.Limits.MostBindings - (graph.HasLog ? StepLog.BindingsOf(fused) : 0);

@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A stack of layers whose parameters live in textures. It maps a batch of features [batch × inputs] to outputs [batch × outputs], both
+/// A stack of layers with parameters in textures. It maps a batch of features [batch × inputs] to outputs [batch × outputs], both
 /// row-major: the logits of a classification, the values of a regression. Its backward pass is derived from the stack by the chain rule.
 /// </summary>
 /// <remarks>
-/// All calls wait for the GPU and come from the thread on which the device's context is current. Every one of them throws
-/// <see cref="ObjectDisposedException"/> when the network or its device was disposed, and
+/// All calls wait for the GPU and must come from the thread on which the device's context is current. Each throws
+/// <see cref="ObjectDisposedException"/> if the network or its device was disposed, and
 /// <see cref="WrongContextException"/> from another thread or with another context, before anything has changed.
 /// </remarks>
 public sealed class Network : IDisposable
@@ -25,10 +25,10 @@ public sealed class Network : IDisposable
     }
 
     /// <summary>Makes a network; its weights start from the seed, the same on every machine, its biases at zero.</summary>
-    /// <param name="device">Where it lives.</param>
+    /// <param name="device">The owning device.</param>
     /// <param name="seed">Chooses the initial weights.</param>
-    /// <param name="inputs">Features of a sample.</param>
-    /// <param name="layers">The stack, from the features on: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
+    /// <param name="inputs">Features per sample.</param>
+    /// <param name="layers">The stack, starting at the features: <c>new Dense(128), new Relu(), new Dense(10)</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The inputs are zero or less.</exception>
     /// <exception cref="ArgumentException">There is no layer, or one is null.</exception>
     /// <exception cref="DeviceLimitException">A weight matrix is too large for this device.</exception>
@@ -41,7 +41,7 @@ public sealed class Network : IDisposable
         Kernels = KernelFamily.Of(device).For(device.Limits);
         foreach (StackLayer layer in Stack.Layers)
         {
-            foreach (ParameterDeclaration declaration in layer.Parameters) _ = ShapeOf(declaration);   // all fit, or nothing is made
+            foreach (ParameterDeclaration declaration in layer.Parameters) _ = ShapeOf(declaration);   // all must fit, or nothing is made
         }
 
         List<NetworkParameter> parameters = [];
@@ -58,19 +58,19 @@ public sealed class Network : IDisposable
         Initialize(seed);
     }
 
-    /// <summary>Features of a sample.</summary>
+    /// <summary>Features per sample.</summary>
     public int Inputs => Stack.Inputs;
 
-    /// <summary>Outputs of a sample: the classes of a classification, the values of a regression.</summary>
+    /// <summary>Outputs per sample: the classes of a classification, the values of a regression.</summary>
     public int Outputs => Stack.Outputs;
 
     /// <summary>The parameters in the order of the stack.</summary>
     public IReadOnlyList<NetworkParameter> Parameters { get; }
 
-    /// <summary>Numbers that it learns: Σ (inputs + 1) · units over its dense layers.</summary>
+    /// <summary>The number of parameters: Σ (inputs + 1) · units over its dense layers.</summary>
     public int ParameterCount => Parameters.Sum(parameter => parameter.Rows * parameter.Columns);
 
-    /// <summary>The kernels of its matrix products: those of its device when it was made.</summary>
+    /// <summary>The kernel family of its matrix products: its device's family when the network was made.</summary>
     public KernelFamily KernelFamily => Kernels.Family;
 
     internal FamilyKernels Kernels { get; }
@@ -81,13 +81,13 @@ public sealed class Network : IDisposable
 
     internal CommitClock Clock { get; } = new();
 
-    /// <summary>Changes with every commit and every upload of weights, so that a step that is open over frames learns of them.</summary>
+    /// <summary>Changes with every commit and every upload of weights, so that a step that spans frames notices.</summary>
     internal long Changes { get; private set; }
 
-    /// <summary>Whether the pending weights are others than those before the last step: a step that writes nothing would bring them back.</summary>
+    /// <summary>Whether the pending weights differ from those before the last step: a step that writes nothing would bring them back.</summary>
     internal bool PendingIsStale { get; private set; } = true;
 
-    /// <summary>Whose step is open over frames, held weakly; null for nobody's.</summary>
+    /// <summary>The owner of the step that spans frames, held weakly; null for none.</summary>
     internal WeakReference? StepOwner { get; set; }
 
     internal IReadOnlyList<IReadOnlyList<Operand>> CommittedParameters { get; }
@@ -95,11 +95,11 @@ public sealed class Network : IDisposable
     internal IReadOnlyList<IReadOnlyList<PingPongMatrix>> Matrices => matrices;
 
     /// <summary>
-    /// What a training step of a stack on cross-entropy costs, without a device and without making it: for every layer and the whole, the
+    /// The cost of one cross-entropy training step of a stack, without a device and without making it: for each layer and in total, the
     /// floating-point operations of the matrix products, the bytes moved and the bytes allocated.
     /// </summary>
-    /// <param name="batchSize">Samples of a step.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="batchSize">Samples per step.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
     /// <param name="layers">The stack.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is zero or less.</exception>
@@ -110,10 +110,10 @@ public sealed class Network : IDisposable
         return EstimateCost(KernelFamily.RegisterTiled, batchSize, inputs, optimizer, layers);
     }
 
-    /// <summary>The same for the kernels of one family.</summary>
-    /// <param name="family">Fusing depends on it.</param>
-    /// <param name="batchSize">Samples of a step.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <summary>As above, for one kernel family.</summary>
+    /// <param name="family">The kernel family, which affects fusion.</param>
+    /// <param name="batchSize">Samples per step.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
     /// <param name="layers">The stack.</param>
     /// <inheritdoc cref="EstimateCost(int, int, Optimizer?, Layer[])"/>
@@ -122,11 +122,11 @@ public sealed class Network : IDisposable
         return EstimateCost(family, Loss.OfLabels, batchSize, inputs, optimizer, layers);
     }
 
-    /// <summary>The same for the kernels of one family, on another loss.</summary>
-    /// <param name="family">Fusing depends on it.</param>
+    /// <summary>As above, for one kernel family and another loss.</summary>
+    /// <param name="family">The kernel family, which affects fusion.</param>
     /// <param name="loss">The loss to minimize.</param>
-    /// <param name="batchSize">Samples of a step.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="batchSize">Samples per step.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
     /// <param name="layers">The stack.</param>
     /// <inheritdoc cref="EstimateCost(int, int, Optimizer?, Layer[])"/>
@@ -137,27 +137,27 @@ public sealed class Network : IDisposable
         return NetworkCost.Of(new Stack(inputs, layers), batchSize, loss, optimizer, fused: true, family.For(DeviceLimits.WithoutDevice));
     }
 
-    /// <summary>What a training step of this network costs. The bytes are those that the device counts.</summary>
-    /// <param name="batchSize">Samples of a step.</param>
+    /// <summary>The cost of a training step of this network. The byte counts match the device's.</summary>
+    /// <param name="batchSize">Samples per step.</param>
     /// <param name="optimizer">Adds the update and its state; null for the gradients alone.</param>
-    /// <param name="fused">The plan that steps run; false for the plain one, a dispatch a computation.</param>
+    /// <param name="fused">True for the plan that steps run; false for the plain one, one dispatch per computation.</param>
     /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is zero or less.</exception>
-    /// <exception cref="DeviceLimitException">The batch has more rows than any device runs.</exception>
+    /// <exception cref="DeviceLimitException">The batch has more rows than any device can run.</exception>
     public NetworkCost Cost(int batchSize, Optimizer? optimizer = null, bool fused = true, Loss? loss = null)
     {
         return NetworkCost.Of(Stack, batchSize, loss ?? Loss.OfLabels, optimizer, fused, Kernels);
     }
 
     /// <summary>
-    /// The kernels of predictions of so many rows (of probabilities, too, where the loss is one of classes), and of an optimizer's steps, for
+    /// The kernels for predictions of this many rows (including probabilities, if the loss is for classes) and for an optimizer's steps, for
     /// <see cref="NeuralDevice.WarmUp"/>. Makes nothing.
     /// </summary>
-    /// <param name="rows">Samples of a batch: those of the first one, or the capacity of the trainer.</param>
+    /// <param name="rows">Samples per batch: of the first batch, or the trainer's capacity.</param>
     /// <param name="optimizer">The optimizer; null for the kernels that compute gradients alone.</param>
     /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
-    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    /// <exception cref="DeviceLimitException">There are more rows than any device can run.</exception>
     public KernelSet KernelsFor(int rows, Optimizer? optimizer = null, Loss? loss = null)
     {
         loss ??= Loss.OfLabels;
@@ -168,19 +168,19 @@ public sealed class Network : IDisposable
     }
 
     /// <summary>
-    /// The outputs of a batch as they are: the values of a regression, the logits of a classification. Waits; allocates only when the batch is
+    /// The raw outputs of a batch: the values of a regression, the logits of a classification. Waits; allocates only when the batch is
     /// larger than any before.
     /// </summary>
     /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
     /// <param name="outputs">[batch × outputs], written.</param>
-    /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
+    /// <exception cref="ArgumentException">The lengths do not match the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
     public void ComputeOutputs(ReadOnlySpan<float> features, Span<float> outputs) =>
         this.outputs.Compute(features, outputs, "outputs", nameof(outputs));
 
-    /// <summary>The logits of a batch: what <see cref="ComputeOutputs"/> gives, by the name that a classification has for it.</summary>
+    /// <summary>The logits of a batch: <see cref="ComputeOutputs"/> under its classification name.</summary>
     /// <param name="features">[batch × inputs]; its length gives the batch size.</param>
     /// <param name="logits">[batch × outputs], written.</param>
     /// <inheritdoc cref="ComputeOutputs"/>
@@ -195,35 +195,35 @@ public sealed class Network : IDisposable
         predictions.Compute(features, probabilities, "classes", nameof(probabilities));
 
     /// <summary>
-    /// Asks for the probabilities of a batch, by the weights as they are now, without waiting: the answer, with the bits of
-    /// <see cref="Predict(ReadOnlySpan{float}, Span{float})"/>, is there some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
+    /// Requests the probabilities of a batch, by the current weights, without waiting. The answer, with the same bits as
+    /// <see cref="Predict(ReadOnlySpan{float}, Span{float})"/>, is ready some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
     /// </summary>
     /// <remarks>
-    /// The last <see cref="PredictionRequest.Capacity"/> requests of a network are kept: a further one takes the place of the oldest, which expires,
-    /// read or not. While that many are on their way, a further one asks nothing and is expired from the start. Allocates only
-    /// when the batch is larger than any before, and for the first requests until all places were used.
+    /// The last <see cref="PredictionRequest.Capacity"/> requests of a network are kept: a new one replaces the oldest, which expires,
+    /// read or not. While that many are pending, a new request does nothing and is expired from the start. Allocates only
+    /// when the batch is larger than any before, and for the first requests until all slots have been used.
     /// </remarks>
-    /// <param name="features">[batch × inputs]; its length gives the batch size. It may be reused at once.</param>
-    /// <exception cref="ArgumentException">The length does not fit the network.</exception>
+    /// <param name="features">[batch × inputs]; its length gives the batch size. The buffer may be reused at once.</param>
+    /// <exception cref="ArgumentException">The length does not match the network.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public PredictionRequest RequestPrediction(ReadOnlySpan<float> features) => predictions.Request(features);
 
     /// <summary>
-    /// Asks for the outputs of a batch as they are, by the weights as they are now, without waiting: the answer, with the bits of
-    /// <see cref="ComputeOutputs"/>, is there some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
+    /// Requests the raw outputs of a batch, by the current weights, without waiting. The answer, with the same bits as
+    /// <see cref="ComputeOutputs"/>, is ready some frames later (<see cref="PredictionRequest"/>), once an Update or Tick has found it.
     /// </summary>
-    /// <remarks>As with <see cref="RequestPrediction"/>, in as many places of its own.</remarks>
+    /// <remarks>As with <see cref="RequestPrediction"/>, with the same number of slots of its own.</remarks>
     /// <inheritdoc cref="RequestPrediction"/>
     public PredictionRequest RequestOutputs(ReadOnlySpan<float> features) => outputs.Request(features);
 
-    /// <summary>The gradients of the loss of a batch with labels by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
+    /// <summary>The loss gradients of a labeled batch for every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
     /// <param name="features">[batch × inputs].</param>
     /// <param name="labels">[batch], each in [0, outputs).</param>
-    /// <param name="sampleWeights">[batch], or empty for all one.</param>
+    /// <param name="sampleWeights">[batch], or empty for all ones.</param>
     /// <param name="allowedClasses">[batch × outputs], or empty for all allowed.</param>
     /// <param name="loss">The loss; null for plain cross-entropy.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
+    /// <exception cref="ArgumentException">Lengths do not match, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
@@ -235,12 +235,12 @@ public sealed class Network : IDisposable
         return ComputeGradients(features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses), loss ?? Loss.OfLabels);
     }
 
-    /// <summary>The gradients of the loss of a batch with values by every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
+    /// <summary>The loss gradients of a batch with values for every parameter, in the order of <see cref="Parameters"/>. Waits and allocates.</summary>
     /// <param name="features">[batch × inputs].</param>
-    /// <param name="targets">[batch × outputs], the values that the outputs should have.</param>
-    /// <param name="sampleWeights">[batch], or empty for all one.</param>
+    /// <param name="targets">[batch × outputs], the values to learn.</param>
+    /// <param name="sampleWeights">[batch], or empty for all ones.</param>
     /// <param name="loss">The loss; null for <see cref="MeanSquaredError"/>.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="ArgumentException">Lengths do not match, or the loss takes labels.</exception>
     /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public float[][] ComputeGradients(
@@ -250,13 +250,13 @@ public sealed class Network : IDisposable
     }
 
     /// <summary>
-    /// The gradient of the features, given that of the outputs (the logits of a classification): for each sample dx = Jᵀ·dz, with J the
-    /// derivative of its outputs by its features. Waits.
+    /// The gradient of the features, given that of the outputs (the logits of a classification): per sample dx = Jᵀ·dz, with J the
+    /// derivative of the outputs with respect to the features. Waits.
     /// </summary>
     /// <param name="features">[batch × inputs].</param>
     /// <param name="logitGradients">[batch × outputs].</param>
     /// <param name="featureGradients">[batch × inputs], written.</param>
-    /// <exception cref="ArgumentException">The lengths do not fit the network or each other.</exception>
+    /// <exception cref="ArgumentException">The lengths do not match the network or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a gradient is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the computation. Nothing has changed.</exception>
@@ -272,8 +272,8 @@ public sealed class Network : IDisposable
     }
 
     /// <summary>
-    /// The committed values of all parameters as they are now, read back without a wait: the task completes in a later Update of
-    /// the device, and never on its thread.
+    /// The current committed values of all parameters, read back without a wait. The task completes in a later Update of
+    /// the device, but never on its thread.
     /// </summary>
     internal Task<float[][]> ReadParametersAsync()
     {
@@ -284,7 +284,7 @@ public sealed class Network : IDisposable
         return values.Task;
     }
 
-    /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees its textures at the device's next call. Any thread may call it; a second call does nothing.</summary>
     public void Dispose()
     {
         if (disposed) return;
@@ -296,7 +296,7 @@ public sealed class Network : IDisposable
         inputGradients?.Dispose();
     }
 
-    /// <summary>Replaces the values of all parameters, in their order, or of none if one is wrong.</summary>
+    /// <summary>Replaces the values of all parameters, in their order, or none if any is invalid.</summary>
     internal void SetParameters(params (string Name, float[] Values)[] parameters)
     {
         for (int i = 0; i < parameters.Length; i++) Parameters[i].Check(parameters[i].Values, $"values of {parameters[i].Name}", parameters[i].Name);
@@ -310,27 +310,27 @@ public sealed class Network : IDisposable
         return Device.Enter(savesHostState);
     }
 
-    /// <summary>Makes the textures that updates write, if there are none yet.</summary>
+    /// <summary>Makes the textures that updates write, if they do not exist yet.</summary>
     internal void EnsurePending()
     {
         foreach (PingPongMatrix matrix in matrices.SelectMany(layer => layer)) matrix.EnsurePending();
     }
 
-    /// <summary>What was pending becomes what is committed.</summary>
+    /// <summary>Makes the pending parameters the committed ones.</summary>
     internal void Commit()
     {
         Clock.Commit();
         Changes++;
     }
 
-    /// <summary>Committed weights were given from outside, or pending ones are none: a step that is open over frames begins anew.</summary>
+    /// <summary>The committed weights were set from outside, or the pending ones are invalid: a step that spans frames starts over.</summary>
     internal void MakePendingStale()
     {
         PendingIsStale = true;
         Changes++;
     }
 
-    /// <summary>Makes the textures that updates write the same as the committed ones.</summary>
+    /// <summary>Copies the committed textures into those that updates write.</summary>
     internal void CopyToPending()
     {
         foreach (PingPongMatrix[] layer in matrices) Array.ForEach(layer, static matrix => matrix.CopyToPending());
@@ -352,7 +352,7 @@ public sealed class Network : IDisposable
         return matrix;
     }
 
-    /// <summary>Uploads the initial values; each parameter has a stream of its own, so that its start does not hang on the others' sizes.</summary>
+    /// <summary>Uploads the initial values. Each parameter has its own random stream, so that its start does not depend on the others' sizes.</summary>
     private void Initialize(int seed)
     {
         ParameterPart[] parts = [.. Stack.Layers.SelectMany(layer => layer.Parameters).SelectMany(declaration => declaration.Parts)];
@@ -374,7 +374,7 @@ public sealed class Network : IDisposable
             }
             catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
             {
-                values.SetException(exception);   // the game goes on, and whoever waits for the values learns of it
+                values.SetException(exception);   // the game goes on, and the task's awaiter gets the error
             }
         }
     }

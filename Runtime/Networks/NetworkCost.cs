@@ -1,29 +1,29 @@
 namespace NeuralPlugin;
 
-/// <summary>What one pass costs for one batch.</summary>
+/// <summary>The cost of one pass for one batch.</summary>
 /// <param name="FloatingPointOperations">Multiplications and additions of the matrix products: 2·batch·inputs·units each.</param>
-/// <param name="BytesMoved">Bytes of the matrices that the dispatches read and write, each matrix once a dispatch.</param>
-/// <param name="BytesAllocated">Bytes of the textures that the pass needs beyond those of the passes before it.</param>
+/// <param name="BytesMoved">Bytes of the matrices that the dispatches read and write, each matrix once per dispatch.</param>
+/// <param name="BytesAllocated">Bytes of the textures that the pass needs in addition to those of the passes before it.</param>
 public readonly record struct PassCost(long FloatingPointOperations, long BytesMoved, long BytesAllocated)
 {
-    /// <summary>The sum, part by part.</summary>
+    /// <summary>The component-wise sum.</summary>
     public static PassCost operator +(PassCost left, PassCost right) => new(
         left.FloatingPointOperations + right.FloatingPointOperations,
         left.BytesMoved + right.BytesMoved,
         left.BytesAllocated + right.BytesAllocated);
 
-    /// <summary>The sum, part by part.</summary>
+    /// <summary>The component-wise sum.</summary>
     public static PassCost Add(PassCost left, PassCost right) => left + right;
 }
 
-/// <summary>What one layer of a network costs, or the loss at its end.</summary>
-/// <param name="Name">The number in the stack and the layer: <c>0.dense</c>; the loss has the number after the last.</param>
-/// <param name="Forward">The forward pass; its bytes hold the parameters and the layer's output (and the features, in layer 0).</param>
-/// <param name="Backward">The backward pass; its bytes hold the gradients.</param>
-/// <param name="Update">The optimizer's update; its bytes hold the pending parameters and the state. Zero without an optimizer.</param>
+/// <summary>The cost of one network layer, or of the loss at the end.</summary>
+/// <param name="Name">The layer's number in the stack and its kind: <c>0.dense</c>; the loss has the number after the last.</param>
+/// <param name="Forward">The forward pass; its bytes include the parameters and the layer's output (and the features, in layer 0).</param>
+/// <param name="Backward">The backward pass; its bytes include the gradients.</param>
+/// <param name="Update">The optimizer's update; its bytes include the pending parameters and the state. Zero without an optimizer.</param>
 public sealed record LayerCost(string Name, PassCost Forward, PassCost Backward, PassCost Update);
 
-/// <summary>What training a network on batches of one size costs.</summary>
+/// <summary>The cost of training a network on batches of one size.</summary>
 /// <param name="Layers">The layers of the stack in order, then the loss.</param>
 public sealed record NetworkCost(IReadOnlyList<LayerCost> Layers)
 {
@@ -36,10 +36,10 @@ public sealed record NetworkCost(IReadOnlyList<LayerCost> Layers)
     /// <summary>The optimizer's update of all layers.</summary>
     public PassCost Update => Sum(layer => layer.Update);
 
-    /// <summary>All passes: one training step. Its bytes are what the device counts for the network and its plan.</summary>
+    /// <summary>All passes: one training step. Its bytes match the device's count for the network and its plan.</summary>
     public PassCost Total => Forward + Backward + Update;
 
-    /// <summary>Takes the graph of a step, realizes nothing of it, and adds up what it holds.</summary>
+    /// <summary>Adds up the graph of a step without realizing it.</summary>
     internal static NetworkCost Of(Stack stack, int batchSize, Loss loss, Optimizer? optimizer, bool fused, FamilyKernels kernels)
     {
         Requirements.Size(batchSize, "rows of a batch");
@@ -49,7 +49,7 @@ public sealed record NetworkCost(IReadOnlyList<LayerCost> Layers)
         return new NetworkCost(LayerCosts(stack, loss, graph.Computations, run, [.. matrices, .. graph.Matrices]));
     }
 
-    /// <summary>The products are those of the plain plan; bytes are those of the plan that runs.</summary>
+    /// <summary>Operation counts are those of the plain plan; bytes are those of the plan that runs.</summary>
     private static LayerCost[] LayerCosts(
         Stack stack, Loss loss, IEnumerable<PlannedComputation> plain, IReadOnlyList<PlannedComputation> run, IEnumerable<GraphMatrix> matrices)
     {

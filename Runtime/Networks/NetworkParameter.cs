@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// One matrix of a network's parameters: the weights or the biases of a layer. It is a part of the rows of a texture.
+/// One matrix of a network's parameters: a layer's weights or biases. It occupies some rows of a texture.
 /// </summary>
 public sealed class NetworkParameter
 {
@@ -20,7 +20,7 @@ public sealed class NetworkParameter
         Columns = matrix.Committed.Shape.Columns;
     }
 
-    /// <summary>The number of its layer in the stack, from 0, and what it is there: <c>0.weight</c>, <c>0.bias</c>.</summary>
+    /// <summary>The number of its layer in the stack, from 0, and its role: <c>0.weight</c>, <c>0.bias</c>.</summary>
     public string Name { get; }
 
     /// <summary>Rows: the inputs of a weight matrix, 1 for biases.</summary>
@@ -29,10 +29,10 @@ public sealed class NetworkParameter
     /// <summary>Columns: the units of the layer.</summary>
     public int Columns { get; }
 
-    /// <summary>The number of its matrix among all those of the network.</summary>
+    /// <summary>The index of its matrix among all matrices of the network.</summary>
     internal int MatrixNumber { get; }
 
-    /// <summary>Its committed values [rows × columns], row-major. Waits for the GPU and allocates.</summary>
+    /// <summary>Returns its committed values [rows × columns], row-major. Waits for the GPU and allocates.</summary>
     /// <exception cref="ObjectDisposedException">The network or its device was disposed.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     public float[] GetValues()
@@ -42,7 +42,7 @@ public sealed class NetworkParameter
     }
 
     /// <summary>Replaces its committed values [rows × columns], row-major.</summary>
-    /// <exception cref="ArgumentException">Another number of values came.</exception>
+    /// <exception cref="ArgumentException">The number of values is wrong.</exception>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device was disposed.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
@@ -53,7 +53,7 @@ public sealed class NetworkParameter
         Upload(values);
     }
 
-    /// <summary>Its rows of a texture of the same shape: of the committed values, or of their gradient.</summary>
+    /// <summary>Reads its rows from a texture of the same shape: the committed values or their gradient.</summary>
     internal float[] ReadFrom(MatrixTexture texture)
     {
         float[] values = new float[Rows * Columns];
@@ -61,10 +61,13 @@ public sealed class NetworkParameter
         return values;
     }
 
-    /// <summary>Its rows of what was read back of all matrices of the network.</summary>
+    /// <summary>Reads its rows from a readback of all matrices of the network.</summary>
     internal float[] ReadFrom(Readback readback) => ReadFrom(readback, MatrixNumber);
 
-    /// <summary>Its rows of a matrix of the same shape that was read back.</summary>
+    /// <summary>The same, into an array that is there.</summary>
+    internal void ReadFrom(Readback readback, float[] values) => readback.Read(MatrixNumber, values, firstRow);
+
+    /// <summary>Reads its rows from one matrix of the same shape in a readback.</summary>
     internal float[] ReadFrom(Readback readback, int matrix)
     {
         float[] values = new float[Rows * Columns];
@@ -78,7 +81,7 @@ public sealed class NetworkParameter
         network.MakePendingStale();
     }
 
-    /// <summary>Writes its rows of a texture of the same shape.</summary>
+    /// <summary>Writes its rows in a texture of the same shape.</summary>
     internal void UploadTo(MatrixTexture texture, ReadOnlySpan<float> values) => texture.Upload(values, firstRow);
 
     internal void Check(ReadOnlySpan<float> values, string what, string name)

@@ -2,12 +2,12 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Thousands of independent classifiers of one shape that train in the dispatches of one. Each is
-/// softmax(relu(x·W1 + b1)·W2 + b2), as <see cref="TwoLayerClassifier"/>, with its own weights, and learns from its own
-/// samples, sample weights and masks; nothing of one member reaches another.
+/// softmax(relu(x·W1 + b1)·W2 + b2), like a <see cref="TwoLayerClassifier"/>, with its own weights, and learns from its own
+/// samples, sample weights and masks; members do not influence each other.
 /// </summary>
 /// <remarks>
-/// Every call comes from the thread on which the device's context is current, else it throws
-/// <see cref="WrongContextException"/>; with the population or its device disposed, <see cref="ObjectDisposedException"/>;
+/// Call from the thread on which the device's context is current, otherwise
+/// <see cref="WrongContextException"/>; after Dispose of the population or its device, <see cref="ObjectDisposedException"/>;
 /// both before anything has changed.
 /// </remarks>
 public sealed class NetworkPopulation : IDisposable
@@ -23,22 +23,22 @@ public sealed class NetworkPopulation : IDisposable
 
     /// <summary>
     /// Makes the networks. Member m's weights start from the seed and m, W1 by He's rule and W2 by Glorot's, the same on every
-    /// machine; biases start at zero. Member 0 starts as a <see cref="TwoLayerClassifier"/> of the same seed.
+    /// machine; biases start at zero. Member 0 starts like a <see cref="TwoLayerClassifier"/> of the same seed.
     /// </summary>
-    /// <param name="device">Where they live.</param>
-    /// <param name="members">Networks.</param>
-    /// <param name="inputs">Features of a sample.</param>
-    /// <param name="hidden">Hidden units of each.</param>
+    /// <param name="device">The owning device.</param>
+    /// <param name="members">The number of networks.</param>
+    /// <param name="inputs">Features per sample.</param>
+    /// <param name="hidden">Hidden units per network.</param>
     /// <param name="classes">Classes to choose from, at least 2.</param>
     /// <param name="seed">Chooses the initial weights.</param>
     /// <param name="optimizer">
-    /// The optimizer of every step, with a state of its own for each member; null for plain <see cref="Sgd"/>. The learning rate is that of each call,
+    /// The optimizer of each step, with separate state for each member; null for plain <see cref="Sgd"/>. The learning rate is that of each call,
     /// not the optimizer's.
     /// </param>
-    /// <param name="loss">The loss to minimize, one of labels; null for plain cross-entropy.</param>
+    /// <param name="loss">The loss to minimize, which must take labels; null for plain cross-entropy.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
     /// <exception cref="ArgumentException">The loss takes no labels.</exception>
-    /// <exception cref="DeviceLimitException">The networks are too large for one matrix of this device, or more than it runs.</exception>
+    /// <exception cref="DeviceLimitException">The networks are too large for one matrix of this device, or too many to run.</exception>
     public NetworkPopulation(
         NeuralDevice device, int members, int inputs, int hidden, int classes, int seed = 1, Optimizer? optimizer = null, Loss? loss = null)
     {
@@ -63,41 +63,41 @@ public sealed class NetworkPopulation : IDisposable
         unawaited = new UnawaitedSteps(device);
     }
 
-    /// <summary>Networks.</summary>
+    /// <summary>The number of networks.</summary>
     public int Members { get; }
 
-    /// <summary>Features of a sample.</summary>
+    /// <summary>Features per sample.</summary>
     public int Inputs { get; }
 
-    /// <summary>Hidden units of each network.</summary>
+    /// <summary>Hidden units per network.</summary>
     public int Hidden { get; }
 
     /// <summary>Classes to choose from.</summary>
     public int Classes { get; }
 
-    /// <summary>Numbers that one member learns: (inputs + 1) · hidden + (hidden + 1) · classes.</summary>
+    /// <summary>The number of parameters per member: (inputs + 1) · hidden + (hidden + 1) · classes.</summary>
     public int ParameterCount { get; }
 
     /// <summary>
-    /// One step of the optimizer for every member, each on its own batch; all batches have the same size. The loss is that of
-    /// <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy − entropyBonus · entropy), or the one that the population was made with.
-    /// A member whose loss is not finite keeps its weights and the optimizer's state of them; the others learn, and the step counts for all.
-    /// Waits for the GPU only where losses are asked for, or where the GPU is more than some twenty steps behind; allocates only when the batch size is another than the last one's.
+    /// One optimizer step for every member, each on its own batch; all batches have the same size. The loss is that of
+    /// <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy − entropyBonus · entropy), or the population's own.
+    /// A member whose loss is not finite keeps its weights and their optimizer state; the others learn, and the step counts for all.
+    /// Waits only if losses are requested or the GPU is more than some twenty steps behind; allocates only when the batch size changes.
     /// </summary>
     /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[members × batch], each a class.</param>
-    /// <param name="learningRate">The factor of the step; zero or more.</param>
-    /// <param name="losses">[members], written: the loss of each one's batch with the weights before the step. Empty for none.</param>
-    /// <param name="sampleWeights">[members × batch]: the factor of each sample's cross-entropy, zero and negative too; empty for all one.</param>
-    /// <param name="allowedClasses">[members × batch × classes]: which classes each sample may be; empty for all.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit the population or each other, or a label is not among its allowed classes.</exception>
+    /// <param name="learningRate">The step size; zero or more.</param>
+    /// <param name="losses">[members], written: each batch's loss with the weights before the step. Empty for none.</param>
+    /// <param name="sampleWeights">[members × batch]: the factor of each sample's cross-entropy, which may be zero or negative; empty for all ones.</param>
+    /// <param name="allowedClasses">[members × batch × classes]: the classes allowed for each sample; empty for all.</param>
+    /// <exception cref="ArgumentException">Lengths do not match the population or each other, or a label is not among its allowed classes.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class, or the learning rate is negative, NaN or infinite.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
     /// <exception cref="DispatchesSkippedException">
-    /// A conditional render of the host is open, and the driver skipped the step: no member has changed. A step without losses is told of by a later call,
-    /// once <see cref="NeuralDevice.Update"/> has found it, which then does nothing else; if no step came after it, the weights are what they were, otherwise
-    /// training has gone on, from weights that are at most one step older.
+    /// A conditional render of the host is open, and the driver skipped the step: no member has changed. A skipped step without losses is reported by a
+    /// later call that does nothing else, once <see cref="NeuralDevice.Update"/> has found it. If no step came after it, the weights are unchanged; otherwise
+    /// training has continued, from weights at most one step older.
     /// </exception>
     public void TrainBatch(
         ReadOnlySpan<float> features, ReadOnlySpan<int> labels, float learningRate, Span<float> losses = default,
@@ -124,10 +124,10 @@ public sealed class NetworkPopulation : IDisposable
         if (!hasRun) throw DispatchesSkippedException.OfCall();
     }
 
-    /// <summary>The probabilities of every member's batch, by its own network. Waits; allocates only when the batch size is another than the last one's.</summary>
+    /// <summary>The probabilities of each member's batch, by its own network. Waits; allocates only when the batch size changes.</summary>
     /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="probabilities">[members × batch × classes], written; each row sums to 1.</param>
-    /// <exception cref="ArgumentException">Lengths do not fit the population or each other.</exception>
+    /// <exception cref="ArgumentException">Lengths do not match the population or each other.</exception>
     /// <exception cref="NonFiniteValueException">A feature is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
     /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the prediction. Nothing is written.</exception>
@@ -143,9 +143,9 @@ public sealed class NetworkPopulation : IDisposable
     }
 
     /// <summary>
-    /// The kernels that training and predicting need, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.
+    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing and does not wait.
     /// </summary>
-    /// <param name="rows">Samples of each member's batch. Other numbers of rows may need other kernels.</param>
+    /// <param name="rows">Samples per member's batch. Other row counts may need other kernels.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
     public KernelSet KernelsFor(int rows)
@@ -154,7 +154,7 @@ public sealed class NetworkPopulation : IDisposable
         return new KernelSet(workspace.KernelsFor(rows));
     }
 
-    /// <summary>A copy of one member's parameters as they are now. Waits and allocates.</summary>
+    /// <summary>A copy of one member's current parameters. Waits and allocates.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
     public ClassifierParameters GetParameters(int member)
     {
@@ -163,11 +163,11 @@ public sealed class NetworkPopulation : IDisposable
         return parameters.Read(member);
     }
 
-    /// <summary>Replaces one member's parameters, all of them or, if one is wrong, none. The optimizer's state of them stays. Waits.</summary>
-    /// <param name="member">Which, from 0.</param>
+    /// <summary>Replaces all parameters of one member, or none if any is invalid. Their optimizer state stays. Waits.</summary>
+    /// <param name="member">The member, from 0.</param>
     /// <param name="parameters">Arrays of the lengths that <see cref="GetParameters"/> gives.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
-    /// <exception cref="ArgumentException">An array has another length.</exception>
+    /// <exception cref="ArgumentException">An array has the wrong length.</exception>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite.</exception>
     public void SetParameters(int member, ClassifierParameters parameters)
     {
@@ -182,7 +182,7 @@ public sealed class NetworkPopulation : IDisposable
         ledger.MakePendingStale();
     }
 
-    /// <summary>Frees its textures at the device's next call. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees its textures at the device's next call. Any thread may call it; a second call does nothing.</summary>
     public void Dispose()
     {
         if (disposed) return;
@@ -192,7 +192,7 @@ public sealed class NetworkPopulation : IDisposable
         ledger.Dispose();
     }
 
-    /// <summary>Makes a forward pass that is enqueued again and again, of one sample a member, with textures of its own.</summary>
+    /// <summary>Makes a forward pass to be enqueued repeatedly, one sample per member, with its own textures.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     internal PopulationPrediction PlanPrediction()
     {
@@ -201,7 +201,7 @@ public sealed class NetworkPopulation : IDisposable
         return new PopulationPrediction(this, features, outputs, plan);
     }
 
-    /// <summary>Makes and compiles what a step of so many rows a member needs, so that the first one is as quick as the others.</summary>
+    /// <summary>Makes and compiles the step for this many rows per member, so that the first one is as fast as the others.</summary>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
     internal void PrepareTraining(int rows)
     {
@@ -209,14 +209,14 @@ public sealed class NetworkPopulation : IDisposable
         workspace.PrepareStep(rows);
     }
 
-    /// <summary>Steps that do not count, since the driver has skipped them.</summary>
+    /// <summary>Steps that do not count because the driver skipped them.</summary>
     internal long LostSteps => ledger.Lost;
 
-    /// <summary>Takes what has come of the steps that nobody waited for, without waiting.</summary>
-    /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
+    /// <summary>Collects the available results of steps that were not waited for, without waiting.</summary>
+    /// <returns>The last step that the driver skipped (a conditional render of the host was open) and that was not yet reported; 0 for none.</returns>
     internal long TakeSkippedStep() => ledger.TakeSkippedStep();
 
-    /// <summary>A step that is enqueued without waiting, as <see cref="TrainBatch"/> without losses; skipped steps are told by <see cref="TakeSkippedStep"/> alone.</summary>
+    /// <summary>Enqueues a step without waiting, as <see cref="TrainBatch"/> without losses; only <see cref="TakeSkippedStep"/> reports skipped steps.</summary>
     internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets batchTargets, float learningRate)
     {
         TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, batchTargets);
@@ -226,10 +226,10 @@ public sealed class NetworkPopulation : IDisposable
         RepeatStep();
     }
 
-    /// <summary>The features of a step's batches, after <see cref="PrepareTraining"/> and until one of more rows.</summary>
+    /// <summary>The features of a step's batches, valid after <see cref="PrepareTraining"/> until a larger step is prepared.</summary>
     internal MatrixTexture TrainingFeatures => workspace.Features;
 
-    /// <summary>A step on batches that were written into <see cref="TrainingFeatures"/> on the GPU, of as many rows as were prepared; enqueued without waiting.</summary>
+    /// <summary>Enqueues a step on batches already written to <see cref="TrainingFeatures"/> on the GPU, with the prepared row count, without waiting.</summary>
     internal void TrainWrittenBatch(BatchTargets batchTargets, float learningRate)
     {
         targetLayout.Check(Members * workspace.StepRows, batchTargets);
@@ -248,14 +248,14 @@ public sealed class NetworkPopulation : IDisposable
         EnqueueWritten(planned);
     }
 
-    /// <summary>Enqueues a prediction on features that were written on the GPU.</summary>
+    /// <summary>Enqueues a prediction on features already written on the GPU.</summary>
     internal void EnqueueWritten(PopulationPrediction planned)
     {
         using NeuralDevice.Scope scope = Enter();
         planned.Run();
     }
 
-    /// <summary>Enqueues a step on the batches that the last one had, at its learning rate, without waiting.</summary>
+    /// <summary>Enqueues another step on the last one's batches, at its learning rate, without waiting.</summary>
     internal void RepeatStep()
     {
         using NeuralDevice.Scope scope = Enter();
@@ -264,14 +264,14 @@ public sealed class NetworkPopulation : IDisposable
         ledger.CommitStep();
     }
 
-    /// <summary>Replaces the output weights of each member, [hidden × classes]. Waits.</summary>
+    /// <summary>Replaces each member's output weights, [hidden × classes]. Waits.</summary>
     internal void SetOutputWeights(Func<int, float[]> weightsOf)
     {
         for (int member = 0; member < Members; member++) SetParameters(member, GetParameters(member) with { OutputWeights = weightsOf(member) });
     }
 
-    /// <summary>Puts one output of every member on another scale, enqueued without waiting; the optimizer's state stays.</summary>
-    /// <param name="rescale">Of this population.</param>
+    /// <summary>Rescales one output of every member, enqueued without waiting; the optimizer's state stays.</summary>
+    /// <param name="rescale">A rescale of this population.</param>
     /// <param name="scales">[members × 2]: factor and offset.</param>
     internal void Rescale(PopulationRescale rescale, ReadOnlySpan<float> scales)
     {
@@ -280,17 +280,17 @@ public sealed class NetworkPopulation : IDisposable
         ledger.MakePendingStale();
     }
 
-    /// <summary>What rescales an output of every member.</summary>
+    /// <summary>Plans a rescale of one output of every member.</summary>
     internal PopulationRescale PlanRescale(int output)
     {
         using NeuralDevice.Scope scope = Enter();
         return new PopulationRescale(device, parameters.Kernels, parameters.Weights, output);
     }
 
-    /// <summary>What <see cref="ReadStanding"/> needs to be read back, as it is now.</summary>
+    /// <summary>The textures to read back for <see cref="ReadStanding"/>, as they are now.</summary>
     internal IEnumerable<MatrixTexture> StandingTextures => [.. parameters.CommittedTextures, workspace.Losses];
 
-    /// <summary>Where it stands at this moment: the weights, and the steps with the optimizer's state, from a later readback, whose matrix of this number is the first.</summary>
+    /// <summary>Captures the current state: weights, step count and optimizer state, from a later readback whose matrix of the given index is the first.</summary>
     internal Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> ReadStanding()
     {
         long steps = parameters.Steps;
@@ -300,7 +300,13 @@ public sealed class NetworkPopulation : IDisposable
             new EnqueuedStanding(steps, [.. Enumerable.Range(1, states).Select(i => parameters.Unpack(readback, first + i))], workspace.RatesOf(readback, first + states + 1)));
     }
 
-    /// <summary>Replaces all members' parameters and, where it is given, where their training stands.</summary>
+    /// <summary>What <see cref="ReadMember"/> needs to be read back, as it is now.</summary>
+    internal MatrixTexture WeightTexture => parameters.WeightTexture;
+
+    /// <summary>One member's parameters from a later readback of <see cref="WeightTexture"/>, into the four arrays of <see cref="ClassifierParameters"/>.</summary>
+    internal void ReadMember(Readback readback, int member, float[][] into) => parameters.Unpack(readback, member, into);
+
+    /// <summary>Replaces all members' parameters and, if given, their training state.</summary>
     internal void Restore(float[][] values, EnqueuedStanding? standing)
     {
         using NeuralDevice.Scope scope = Enter();

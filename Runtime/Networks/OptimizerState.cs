@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What an optimizer keeps for each parameter of one network, on the GPU, and the scalars of its next step. It has a clock of
-/// its own, so that two trainers of one network do not swap each other's state.
+/// An optimizer's state for each parameter of one network, on the GPU, and the scalars of its next step. It has its own clock,
+/// so that two trainers of one network do not swap each other's state.
 /// </summary>
 internal sealed class OptimizerState : IDisposable
 {
@@ -10,7 +10,7 @@ internal sealed class OptimizerState : IDisposable
     private readonly CommitClock clock = new();
     private readonly List<PingPongMatrix> matrices = [];
 
-    /// <exception cref="DeviceLimitException">The weights are larger than this device's kernels may write. Nothing was made.</exception>
+    /// <exception cref="DeviceLimitException">The weights are larger than this device's kernels can write. Nothing was made.</exception>
     public OptimizerState(Network network, Optimizer optimizer)
     {
         this.network = network;
@@ -27,12 +27,12 @@ internal sealed class OptimizerState : IDisposable
 
     public IReadOnlyList<IReadOnlyList<UpdateOperands>> Operands { get; }
 
-    /// <summary>Steps that were committed.</summary>
+    /// <summary>The number of committed steps.</summary>
     public long Steps { get; private set; }
 
     public void PrepareStep(float learningRate) => Optimizer.WriteScalars(Scalars, learningRate, Steps + 1);
 
-    /// <summary>The step is whole: its weights and its state take the place of those before it.</summary>
+    /// <summary>Commits the complete step: its weights and state replace the previous ones.</summary>
     public void Commit()
     {
         network.Commit();
@@ -40,17 +40,17 @@ internal sealed class OptimizerState : IDisposable
         Steps++;
     }
 
-    /// <summary>The step is not to count: what it wrote is no weights.</summary>
+    /// <summary>Discards the step: the pending weights are invalid.</summary>
     public void Discard() => network.MakePendingStale();
 
-    /// <summary>Makes the other side of every pair the same as the committed one, that of the weights too.</summary>
+    /// <summary>Copies the committed side of every pair into the other side, weights included.</summary>
     public void CopyToPending()
     {
         network.CopyToPending();
         foreach (PingPongMatrix matrix in matrices) matrix.CopyToPending();
     }
 
-    /// <summary>Says that fewer steps have changed the weights than were committed.</summary>
+    /// <summary>Corrects the count when fewer steps changed the weights than were committed.</summary>
     public void Rewind(long steps) => Steps = steps;
 
     /// <summary>Its committed values, [matrix of state][parameter of the network], row-major. Waits and allocates.</summary>
@@ -60,10 +60,10 @@ internal sealed class OptimizerState : IDisposable
             .Select(i => network.Parameters.Select(parameter => parameter.ReadFrom(TextureOf(parameter, i))).ToArray())];
     }
 
-    /// <summary>What <see cref="ReadMoments(Readback, int)"/> needs, as it is now.</summary>
+    /// <summary>The textures for <see cref="ReadMoments(Readback, int)"/>, as they are now.</summary>
     public IEnumerable<MatrixTexture> CommittedTextures => matrices.Select(matrix => matrix.CommittedTexture);
 
-    /// <summary>The same of what was read back, its first matrix being of that number.</summary>
+    /// <summary>As above, from a readback, with the index of its first matrix.</summary>
     public float[][][] ReadMoments(Readback readback, int firstMatrix)
     {
         int states = Optimizer.State.Count;
@@ -71,7 +71,7 @@ internal sealed class OptimizerState : IDisposable
             .Select(i => network.Parameters.Select(parameter => parameter.ReadFrom(readback, firstMatrix + (parameter.MatrixNumber * states) + i)).ToArray())];
     }
 
-    /// <summary>Stands where another one stood that had the same optimizer and the same network.</summary>
+    /// <summary>Restores the state of an earlier instance with the same optimizer and network.</summary>
     public void Restore(long steps, float[][][] moments)
     {
         Steps = steps;
@@ -107,8 +107,8 @@ internal sealed class OptimizerState : IDisposable
     }
 }
 
-/// <summary>Where the enqueued steps of a trainer stand.</summary>
-/// <param name="Steps">Those that count.</param>
+/// <summary>The state of a trainer's enqueued steps.</summary>
+/// <param name="Steps">The steps that count.</param>
 /// <param name="Moments">The optimizer's state, [matrix of state][parameter of the network].</param>
-/// <param name="Rates">The learning rate of each network that the loss guides; 0 where it guides none.</param>
+/// <param name="Rates">The learning rate of each network with a loss-guided rate; 0 where it is not guided.</param>
 internal sealed record EnqueuedStanding(long Steps, float[][][] Moments, float[] Rates);

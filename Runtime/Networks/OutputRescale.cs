@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Puts one output of a network whose last layer is dense on another scale, z' = factor·z + offset, by its weights and its bias. Enqueued
+/// Rescales one output of a network whose last layer is dense, z' = factor·z + offset, through its weights and bias. Enqueued
 /// without waiting; the optimizer's state stays.
 /// </summary>
 /// <remarks>Source: van Hasselt et al., 2016, "Learning values across many orders of magnitude" (PopArt), proposition 1.</remarks>
@@ -14,8 +14,8 @@ internal sealed class OutputRescale
     private readonly Dispatch[] dispatches;
     private readonly int rows;
 
-    /// <param name="network">Whose last layer is dense.</param>
-    /// <param name="output">Which of its outputs.</param>
+    /// <param name="network">A network whose last layer is dense.</param>
+    /// <param name="output">The index of the output.</param>
     public OutputRescale(Network network, int output)
     {
         this.network = network;
@@ -28,7 +28,7 @@ internal sealed class OutputRescale
                 [MatrixBinding.ReadWrite("parameters", parameters)],
                 [new(("outputTexels", parameters.Shape.TexelsPerRow), ("column", output))], new DispatchGrid(1, RowsPerGroupX: GroupSize), [scalars])
             {
-                NeedsBarrier = true,   // after what still reads the parameters
+                NeedsBarrier = true,   // after pending reads of the parameters
             },
         ];
         network.Device.Compile(dispatches[0]);

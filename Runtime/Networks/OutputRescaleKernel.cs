@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>dense_output_rescale.comp: one output of a dense layer on another scale. A line is some rows of the parameters.</summary>
+/// <summary>dense_output_rescale.comp: rescales one output of a dense layer. A line is a few rows of the parameters.</summary>
 internal sealed unsafe class OutputRescaleKernel : ProcessorKernel
 {
     private readonly MatrixAddress parameters;

@@ -1,18 +1,18 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Dispatches made once, in order, with the barriers they need of each other. Running it walks the list: nothing is
-/// looked up or allocated.
+/// Dispatches made once, in order, with the barriers between them. A run walks the list without
+/// lookups or allocations.
 /// </summary>
 internal sealed class Plan
 {
     private readonly NeuralDevice device;
     private readonly Dispatch[] dispatches;
 
-    /// <param name="device">Where it runs.</param>
+    /// <param name="device">The device to run on.</param>
     /// <param name="planned">Its dispatches, in order.</param>
-    /// <param name="compile">False for a plan that is compiled before it first runs, when its kernels are warm.</param>
-    /// <exception cref="DeviceLimitException">It is more than this device's kernels may write, or work on.</exception>
+    /// <param name="compile">False for a plan that is compiled later, before it first runs, once its kernels are warm.</param>
+    /// <exception cref="DeviceLimitException">It is larger than this device's kernels can write or process.</exception>
     public Plan(NeuralDevice device, IEnumerable<Dispatch> planned, bool compile = true)
     {
         this.device = device;
@@ -24,7 +24,7 @@ internal sealed class Plan
 
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
 
-    /// <summary>Compiles what is not compiled yet.</summary>
+    /// <summary>Compiles the kernels that are not compiled yet.</summary>
     public void Compile()
     {
         foreach (Dispatch dispatch in dispatches) dispatch.Kernel ??= device.GetKernel(dispatch);
@@ -32,7 +32,7 @@ internal sealed class Plan
 
     public void Run(int rows) => device.Run(dispatches, rows);
 
-    /// <summary>A barrier stands before a dispatch that touches what another wrote since the last one, or writes what it read.</summary>
+    /// <summary>Places a barrier before each dispatch that accesses what another wrote since the last one, or writes what it read.</summary>
     private void PlaceBarriers()
     {
         HashSet<Operand> read = [];

@@ -1,16 +1,16 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The books of a population's steps: which of them the driver has skipped (a conditional render of the host was open). A step marks the losses
-/// that it is to write and, after its dispatches, copies that place into a log, which is read back some frames later: copies are not skipped.
+/// Keeps track of a population's steps: which of them the driver skipped (a conditional render of the host was open). A step marks the losses
+/// it will write and, after its dispatches, copies that location into a log, which is read back some frames later: copies are not skipped.
 /// </summary>
 /// <remarks>
-/// <see cref="StepSides"/> tells what stands in the committed and in the pending weights. Where no step came after a skipped one, the sides swap again.
-/// A member's loss that is not finite drops no step of the others, so that there are no drops here, unlike in StepLedger.
+/// <see cref="StepSides"/> tracks the steps in the committed and the pending weights. If no step followed a skipped one, the sides swap back.
+/// A member's non-finite loss drops no step of the others, so there are no drops here, unlike in StepLedger.
 /// </remarks>
 internal sealed class PopulationLedger : IDisposable
 {
-    /// <summary>Steps whose record is kept. Of more that nobody has heard of, the older ones are taken to have run.</summary>
+    /// <summary>Steps whose record is kept. If more are unresolved, the older ones are assumed to have run.</summary>
     private const int Slots = StepSides.Remembered;
 
     private readonly NeuralDevice device;
@@ -20,14 +20,14 @@ internal sealed class PopulationLedger : IDisposable
     private readonly Readback readback;
     private readonly float[] found;
     private readonly StepSides sides = new();
-    private long askedFor;      // the steps up to this one will be known, once the copy of the log has come
+    private long askedFor;      // the steps up to this one will be known once the log's copy arrives
     private long known;
-    private long skipped;       // the last step that was found to be, and not told yet
+    private long skipped;       // the last step found skipped and not yet reported
     private bool isStale = true;
 
-    /// <param name="device">Where the population lives.</param>
-    /// <param name="parameters">What steps read and write; its steps are counted here.</param>
-    /// <param name="losses">What every step writes, from its first element on.</param>
+    /// <param name="device">The population's device.</param>
+    /// <param name="parameters">The parameters that steps read and write; the steps are counted here.</param>
+    /// <param name="losses">Written by every step, from its first element on.</param>
     public PopulationLedger(NeuralDevice device, PopulationParameters parameters, MatrixTexture losses)
     {
         this.device = device;
@@ -38,16 +38,16 @@ internal sealed class PopulationLedger : IDisposable
         found = new float[Slots * losses.Shape.Columns];
     }
 
-    /// <summary>Steps that were skipped, or undone by one that was.</summary>
+    /// <summary>Steps that were skipped, or undone by a skipped one.</summary>
     public long Lost { get; private set; }
 
-    /// <summary>Before the dispatches of a step.</summary>
+    /// <summary>Call before the dispatches of a step.</summary>
     public void BeginStep(float learningRate)
     {
         parameters.PrepareStep(learningRate);
         if (isStale)
         {
-            parameters.CopyToPending();   // what a step that is skipped leaves as it is
+            parameters.CopyToPending();   // which a skipped step leaves unchanged
             isStale = false;
             sides.MarkCopied();
         }
@@ -55,7 +55,7 @@ internal sealed class PopulationLedger : IDisposable
         SkipMark.Put(device, losses);
     }
 
-    /// <summary>All dispatches of the step are enqueued: what is pending becomes what is committed.</summary>
+    /// <summary>All dispatches of the step are enqueued: pending becomes committed.</summary>
     public void CommitStep()
     {
         losses.CopyRow(0, log[0], (int)(sides.Enqueued % Slots));
@@ -63,11 +63,11 @@ internal sealed class PopulationLedger : IDisposable
         sides.Enqueue();
     }
 
-    /// <summary>The step is known to be skipped, or weights were given from outside: what is pending is none.</summary>
+    /// <summary>The step is known to be skipped, or weights were set from outside: the pending weights are invalid.</summary>
     public void MakePendingStale() => isStale = true;
 
-    /// <summary>Takes what has come of the steps so far, without waiting, and asks about those that nobody has asked about.</summary>
-    /// <returns>The last one that the driver has skipped, of those that were not told yet; 0 where there is none.</returns>
+    /// <summary>Collects the available results without waiting, and requests those not yet requested.</summary>
+    /// <returns>The last step that the driver skipped and that was not yet reported; 0 for none.</returns>
     public long TakeSkippedStep()
     {
         if (askedFor > known && readback.Status != ReadbackStatus.Pending) Read();
@@ -101,7 +101,7 @@ internal sealed class PopulationLedger : IDisposable
         if (isUntouched && sides.Pending > sides.Committed)
         {
             parameters.Commit();
-            parameters.Rewind(parameters.Steps - 1);   // no step, a swap
+            parameters.Rewind(parameters.Steps - 1);   // a swap rather than a step
             sides.Swap();
         }
 

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The parameters of a population's networks and what the optimizer keeps for each of them, in the layout of the kernel family. All of it commits
-/// at once, so that one step counts for all members, those that keep their weights included.
+/// The parameters of a population's networks and their optimizer state, in the layout of the kernel family. All of it commits
+/// at once, so that one step counts for all members, including those that keep their weights.
 /// </summary>
 internal sealed class PopulationParameters : IDisposable
 {
@@ -14,13 +14,13 @@ internal sealed class PopulationParameters : IDisposable
     private readonly KernelArguments<float> scalars;
     private readonly float[] row;
 
-    /// <summary>Makes the networks, whose initial values are those of a <see cref="Network"/> of the stack: member m has the streams that begin at m times the parts of the stack.</summary>
-    /// <param name="device">Where they live.</param>
+    /// <summary>Makes the networks, with the initial values of a <see cref="Network"/> of the stack: member m's streams begin at m times the stack's parts.</summary>
+    /// <param name="device">The owning device.</param>
     /// <param name="kernels">Their layout.</param>
-    /// <param name="stack">The stack that each of them is.</param>
-    /// <param name="optimizer">What trains them.</param>
+    /// <param name="stack">The stack of each network.</param>
+    /// <param name="optimizer">The optimizer.</param>
     /// <param name="seed">Chooses the initial values.</param>
-    /// <exception cref="DeviceLimitException">Kernels of the device cannot write so large a matrix. Nothing was made.</exception>
+    /// <exception cref="DeviceLimitException">This device's kernels cannot write a matrix this large. Nothing was made.</exception>
     public PopulationParameters(NeuralDevice device, PopulationKernels kernels, Stack stack, Optimizer optimizer, int seed)
     {
         this.kernels = kernels;
@@ -48,40 +48,40 @@ internal sealed class PopulationParameters : IDisposable
     /// <summary>The committed weights.</summary>
     public Operand Weights => weights.Committed;
 
-    /// <summary>The sums of the gradients, which only batches of many rows need.</summary>
+    /// <summary>The gradient sums, needed only by batches of many rows.</summary>
     public PlannedMatrix Gradients { get; }
 
-    /// <summary>The update of all of them.</summary>
+    /// <summary>The update of all parameters.</summary>
     public ParameterUpdate Update => new(
         optimizer, Gradients, (weights.Committed, weights.Pending), [.. state.Select(matrix => (matrix.Committed, matrix.Pending))], scalars);
 
-    /// <summary>Steps that were committed and, as far as is known, count.</summary>
+    /// <summary>The number of committed steps that count, as far as known.</summary>
     public long Steps { get; private set; }
 
-    /// <summary>What the last dispatch of a step writes.</summary>
+    /// <summary>The weights that the last dispatch of a step writes.</summary>
     public Operand PendingWeights => weights.Pending;
 
     /// <summary>Sets the scalars of the next step.</summary>
     public void PrepareStep(float learningRate) => optimizer.WriteScalars(scalars, learningRate, Steps + 1);
 
-    /// <summary>The step is whole.</summary>
+    /// <summary>Commits the complete step.</summary>
     public void Commit()
     {
         clock.Commit();
         Steps++;
     }
 
-    /// <summary>Makes what is pending the same as what is committed.</summary>
+    /// <summary>Copies committed into pending.</summary>
     public void CopyToPending()
     {
         weights.CopyToPending();
         foreach (PingPongMatrix matrix in state) matrix.CopyToPending();
     }
 
-    /// <summary>Says that fewer steps have changed the weights than were committed.</summary>
+    /// <summary>Corrects the count when fewer steps changed the weights than were committed.</summary>
     public void Rewind(long steps) => Steps = steps;
 
-    /// <summary>A copy of one member's. Waits and allocates.</summary>
+    /// <summary>A copy of one member's parameters. Waits and allocates.</summary>
     public ClassifierParameters Read(int member)
     {
         weights.CommittedTexture.Read(row, kernels.RowOf(member));
@@ -90,7 +90,7 @@ internal sealed class PopulationParameters : IDisposable
         return parameters;
     }
 
-    /// <summary>Replaces one member's by others of the right lengths; the optimizer's state of them stays. Waits.</summary>
+    /// <summary>Replaces one member's parameters by others of the right lengths; their optimizer state stays. Waits.</summary>
     public void Write(int member, ClassifierParameters parameters)
     {
         int sharedRow = kernels.RowOf(member);
@@ -99,13 +99,23 @@ internal sealed class PopulationParameters : IDisposable
         weights.CommittedTexture.Upload<float>(row, sharedRow);
     }
 
-    /// <summary>The weights and each matrix of the optimizer's state, as they are now.</summary>
+    /// <summary>The current weights and each matrix of the optimizer's state.</summary>
     public IEnumerable<MatrixTexture> CommittedTextures => [weights.CommittedTexture, .. state.Select(matrix => matrix.CommittedTexture)];
 
-    /// <summary>Matrices that the optimizer keeps.</summary>
+    /// <summary>The weights, as they are now.</summary>
+    public MatrixTexture WeightTexture => weights.CommittedTexture;
+
+    /// <summary>One member's of a readback of the weights.</summary>
+    public void Unpack(Readback readback, int member, float[][] into)
+    {
+        readback.Read(0, row, kernels.RowOf(member));
+        ForEach(member, new ClassifierParameters(into[0], into[1], into[2], into[3]), (array, i, column) => array[i] = row[column]);
+    }
+
+    /// <summary>Matrices in the optimizer's state.</summary>
     public int StateCount => state.Length;
 
-    /// <summary>What was read back of such a matrix: the four arrays of <see cref="ClassifierParameters"/>, each of all members, one after the other.</summary>
+    /// <summary>Unpacks such a matrix from a readback: the four arrays of <see cref="ClassifierParameters"/>, each for all members in sequence.</summary>
     public float[][] Unpack(Readback readback, int matrix)
     {
         (int sharedRow, List<ClassifierParameters> members) = (-1, []);
@@ -124,10 +134,10 @@ internal sealed class PopulationParameters : IDisposable
         ];
     }
 
-    /// <summary>Replaces the weights of all members, and the optimizer's state where it is given.</summary>
-    /// <param name="parameters">As <see cref="Unpack"/> gives them.</param>
-    /// <param name="moments">The same of each matrix of the state; empty to leave it.</param>
-    /// <param name="steps">Steps that have led there.</param>
+    /// <summary>Replaces the weights of all members and, if given, the optimizer's state.</summary>
+    /// <param name="parameters">In the form of <see cref="Unpack(Readback, int)"/>.</param>
+    /// <param name="moments">As above for each matrix of the state; empty to leave it.</param>
+    /// <param name="steps">The step count at that point.</param>
     public void WriteAll(float[][] parameters, float[][][] moments, long steps)
     {
         WriteAll(weights.CommittedTexture, parameters);
@@ -181,7 +191,7 @@ internal sealed class PopulationParameters : IDisposable
 
     private void Pack(int member, ClassifierParameters parameters) => ForEach(member, parameters, (array, i, column) => row[column] = array[i]);
 
-    /// <summary>Every number of a member's parameters: where it stands in its array, and in the member's row of the matrix.</summary>
+    /// <summary>Visits each of a member's parameters with its index in its array and in the member's row of the matrix.</summary>
     private void ForEach(int member, ClassifierParameters parameters, Action<float[], int, int> action)
     {
         PopulationShape shape = kernels.Shape;

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>A forward pass of a population that is enqueued without a wait, again and again; its result stays on the GPU until the next one.</summary>
+/// <summary>A population's forward pass that is enqueued repeatedly without a wait; its result stays on the GPU until the next one.</summary>
 internal sealed class PopulationPrediction(NetworkPopulation population, MatrixTexture features, MatrixTexture outputs, Plan plan) : IDisposable
 {
     /// <summary>[members × inputs].</summary>
@@ -9,13 +9,13 @@ internal sealed class PopulationPrediction(NetworkPopulation population, MatrixT
     /// <summary>[members × classes], before a softmax.</summary>
     public MatrixTexture Outputs => outputs;
 
-    /// <summary>Uploads a sample a member, checked, and enqueues their forward pass.</summary>
+    /// <summary>Uploads one checked sample per member and enqueues the forward pass.</summary>
     public void Enqueue(ReadOnlySpan<float> values) => population.Enqueue(this, values);
 
-    /// <summary>The same on what was written into <see cref="Features"/> on the GPU.</summary>
+    /// <summary>As above, on features already written into <see cref="Features"/> on the GPU.</summary>
     public void EnqueueWritten() => population.EnqueueWritten(this);
 
-    /// <summary>Runs it, within a call of its population.</summary>
+    /// <summary>Runs the pass, within a call of its population.</summary>
     public void Run() => plan.Run(1);
 
     public void Dispose()

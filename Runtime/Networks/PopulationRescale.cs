@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Puts one output of every member of a population on another scale, z' = factor·z + offset, each by its own: what <see cref="OutputRescale"/> does for one network. Where the
-/// weights lie it is told by a table, so that it serves every family.
+/// Rescales one output of every member of a population, z' = factor·z + offset, each with its own values, as <see cref="OutputRescale"/> does for
+/// one network. A table gives the locations of the weights, so that it serves every family.
 /// </summary>
 internal sealed class PopulationRescale : IDisposable
 {
@@ -15,10 +15,10 @@ internal sealed class PopulationRescale : IDisposable
     private readonly Dispatch[] dispatches;
     private readonly int members;
 
-    /// <param name="device">Where the population lives.</param>
+    /// <param name="device">The population's device.</param>
     /// <param name="kernels">The layout of its parameters.</param>
-    /// <param name="weights">The committed ones.</param>
-    /// <param name="output">Which of its outputs.</param>
+    /// <param name="weights">The committed weights.</param>
+    /// <param name="output">The index of the output.</param>
     public PopulationRescale(NeuralDevice device, PopulationKernels kernels, Operand weights, int output)
     {
         this.device = device;
@@ -42,7 +42,7 @@ internal sealed class PopulationRescale : IDisposable
                 [MatrixBinding.ReadWrite("parameters", weights), MatrixBinding.Read("places", places), MatrixBinding.Read("scales", scales)],
                 [new(("units", shape.Hidden), ("placeTexels", places.Shape.TexelsPerRow))], new DispatchGrid(1, RowsPerGroupX: GroupSize))
             {
-                NeedsBarrier = true,   // after what still reads the parameters
+                NeedsBarrier = true,   // after pending reads of the parameters
             },
         ];
         device.Compile(dispatches[0]);
@@ -61,7 +61,7 @@ internal sealed class PopulationRescale : IDisposable
     }
 }
 
-/// <summary>population_rescale.comp: one output of every member on another scale. A line is some members.</summary>
+/// <summary>population_rescale.comp: rescales one output of every member. A line is a few members.</summary>
 internal sealed unsafe class PopulationRescaleKernel : ProcessorKernel
 {
     private readonly MatrixAddress parameters;

@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The matrices of a population's batches, which only grow, and the plans of its step and of its prediction, which are made anew where a batch of
-/// another number of rows comes.
+/// The matrices of a population's batches, which only grow, and the plans for its step and prediction, which are rebuilt when the
+/// number of rows changes.
 /// </summary>
 internal sealed class PopulationWorkspace : IDisposable
 {
-    /// <summary>Of each member's losses, where the loss guides its learning rate: the loss, the divergence, the rate.</summary>
+    /// <summary>Columns per member when the loss guides its learning rate: the loss, the divergence, the rate.</summary>
     private const int GuidedColumns = 4;
     private const int RateColumn = 2;
 
@@ -39,10 +39,10 @@ internal sealed class PopulationWorkspace : IDisposable
         losses = new MatrixTexture(device, device.Shape(Shape.Members, loss.RateGuide is null ? 1 : GuidedColumns, "The losses of a population"));
     }
 
-    /// <summary>The losses of the last step, as <see cref="PopulationStep"/> says.</summary>
+    /// <summary>The losses of the last step, as <see cref="PopulationStep"/> defines them.</summary>
     public MatrixTexture Losses => losses;
 
-    /// <summary>The learning rates of all members, of a readback of <see cref="Losses"/>; zeros where none is guided, or before the first step.</summary>
+    /// <summary>The learning rates of all members, from a readback of <see cref="Losses"/>; zeros if none is guided, or before the first step.</summary>
     public float[] RatesOf(Readback readback, int matrix)
     {
         float[] rates = new float[Shape.Members], rows = new float[rates.Length * losses.Shape.Columns];
@@ -51,7 +51,7 @@ internal sealed class PopulationWorkspace : IDisposable
         return rates;
     }
 
-    /// <summary>Goes on with other learning rates, as far as the loss may move them; those of zero begin as the first one.</summary>
+    /// <summary>Continues with other learning rates, within the bounds of the loss; a rate of zero starts at the initial one.</summary>
     public void SetRates(ReadOnlySpan<float> rates)
     {
         if (loss.RateGuide is not { } guide) return;
@@ -60,18 +60,18 @@ internal sealed class PopulationWorkspace : IDisposable
         losses.Upload<float>(rows);
     }
 
-    /// <summary>[members · rows × inputs], after a step or a prediction was prepared.</summary>
+    /// <summary>[members · rows × inputs], after a step or a prediction is prepared.</summary>
     public MatrixTexture Features => features!;
 
-    /// <summary>[members · rows × classes], after a prediction was prepared.</summary>
+    /// <summary>[members · rows × classes], after a prediction is prepared.</summary>
     public MatrixTexture Probabilities => probabilities!;
 
-    /// <summary>Rows of each member's batch that the step is prepared for; 0 for none.</summary>
+    /// <summary>Rows per member's batch of the prepared step; 0 for none.</summary>
     public int StepRows { get; private set; }
 
     private PopulationShape Shape => kernels.Shape;
 
-    /// <summary>The dispatches of a step and a prediction of so many rows a member, of which nothing is made.</summary>
+    /// <summary>The dispatches of a step and a prediction of this many rows per member, with nothing made.</summary>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
     public IEnumerable<Dispatch> KernelsFor(int rows)
     {
@@ -80,13 +80,13 @@ internal sealed class PopulationWorkspace : IDisposable
         return Step(rows, samples, labels).Append(Forward(rows, samples, results)).Select(computation => computation.ToDispatch(family));
     }
 
-    /// <summary>Makes and compiles what a step of so many rows a member needs, if that is not what the last one needed.</summary>
+    /// <summary>Makes and compiles the step for this many rows per member, unless the last one had as many.</summary>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
     public void PrepareStep(int rows)
     {
         if (StepRows == rows) return;
         MatrixShape targetShape = TargetShape(rows);
-        StepRows = 0;   // until it is whole
+        StepRows = 0;   // until it is complete
         EnsureFeatures(rows);
         Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
         step = PlanOf(Step(rows, features!, targets!));
@@ -95,13 +95,13 @@ internal sealed class PopulationWorkspace : IDisposable
         StepRows = rows;
     }
 
-    /// <summary>Uploads the checked targets of the step that is prepared.</summary>
+    /// <summary>Uploads the checked targets of the prepared step.</summary>
     public void UploadTargets(BatchTargets batchTargets) => staging.Upload(batchTargets, Shape.Members * StepRows, targets!);
 
-    /// <summary>Runs the step on what is uploaded, without waiting.</summary>
+    /// <summary>Runs the step on the uploaded data, without waiting.</summary>
     public void RunStep() => step!.Run(StepRows);
 
-    /// <summary>The same, and waits for the losses; false where the driver skipped any of it.</summary>
+    /// <summary>As above, and waits for the losses; false if the driver skipped any of it.</summary>
     public bool TryRunStep(Span<float> found)
     {
         bool hasParts = step!.Dispatches.Count > 1;
@@ -111,7 +111,7 @@ internal sealed class PopulationWorkspace : IDisposable
         return isWhole && losses.TryRead(found);
     }
 
-    /// <summary>Makes and compiles what a prediction of so many rows a member needs, if that is not what the last one needed.</summary>
+    /// <summary>Makes and compiles the prediction for this many rows per member, unless the last one had as many.</summary>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold or run.</exception>
     public void PreparePrediction(int rows)
     {
@@ -124,7 +124,7 @@ internal sealed class PopulationWorkspace : IDisposable
         predictionRows = rows;
     }
 
-    /// <summary>Runs the prediction on what is uploaded, and waits for it; false where the driver skipped it.</summary>
+    /// <summary>Runs the prediction on the uploaded data and waits for it; false if the driver skipped it.</summary>
     public bool TryPredict(Span<float> result)
     {
         SkipMark.Put(device, Probabilities);
@@ -132,7 +132,7 @@ internal sealed class PopulationWorkspace : IDisposable
         return Probabilities.TryRead(result);
     }
 
-    /// <summary>A forward pass of one sample a member with matrices of its own; its results are the outputs, before a softmax.</summary>
+    /// <summary>A forward pass of one sample per member with its own matrices; its results are the outputs, before a softmax.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     public (MatrixTexture Features, MatrixTexture Outputs, Plan Plan) PlanPrediction()
     {
@@ -151,8 +151,8 @@ internal sealed class PopulationWorkspace : IDisposable
     private Plan PlanOf(IEnumerable<Computation> computations) => new(device, computations.Select(computation => computation.ToDispatch(family)));
 
     /// <summary>
-    /// A step of batches of so many rows: one dispatch or several, whose last one updates. Where the driver has no room for that, the update is a
-    /// dispatch of its own, with the same bits.
+    /// A step on batches of this many rows: one or more dispatches, the last of which updates. If the driver has no room for that, the update is a
+    /// separate dispatch, with the same bits.
     /// </summary>
     private IEnumerable<Computation> Step(int rows, Operand samples, Operand labels)
     {
@@ -194,7 +194,7 @@ internal sealed class PopulationWorkspace : IDisposable
         predictionRows = 0;
     }
 
-    /// <summary>A matrix of at least this shape's rows; true if it is a new one.</summary>
+    /// <summary>Ensures a matrix with at least this shape's rows; true if it is new.</summary>
     private bool Grow(ref MatrixTexture? matrix, MatrixShape shape, TexelFormat format = TexelFormat.Float)
     {
         if (matrix is not null && matrix.Shape.Rows >= shape.Rows) return false;

@@ -1,31 +1,31 @@
 namespace NeuralPlugin;
 
-/// <summary>What has become of a <see cref="PredictionRequest"/>.</summary>
+/// <summary>The status of a <see cref="PredictionRequest"/>.</summary>
 public enum PredictionStatus
 {
-    /// <summary>The GPU has not finished it, or no Update or Tick has found that it has.</summary>
+    /// <summary>The GPU has not finished it, or no Update or Tick has noticed yet.</summary>
     Pending,
 
-    /// <summary>The answer is there to be read.</summary>
+    /// <summary>The answer can be read.</summary>
     Ready,
 
-    /// <summary>Its place was given to a later request, the network was disposed, or it was never asked (default).</summary>
+    /// <summary>Its slot was given to a later request, the network was disposed, or it was never requested (default).</summary>
     Expired,
 
     /// <summary>
     /// The driver lost it: the context was reset, the device disposed, or its dispatches skipped, as drivers do while a conditional render of
-    /// the host (glBeginConditionalRender) is open. Ask again outside of it.
+    /// the host (glBeginConditionalRender) is open. Request it again outside of that render.
     /// </summary>
     Failed,
 }
 
 /// <summary>
-/// A prediction that was asked for (<see cref="Network.RequestPrediction"/>, <see cref="Network.RequestOutputs"/>) and comes some frames later. A small value: keep it, copy it, drop it.
-/// It answers from any frame on, but only on the device's thread, and neither waits nor makes an OpenGL call.
+/// A requested prediction (<see cref="Network.RequestPrediction"/>, <see cref="Network.RequestOutputs"/>) that arrives some frames later. A small
+/// value: keep it, copy it, drop it. It can be queried in any frame, but only on the device's thread; it neither waits nor calls OpenGL.
 /// </summary>
 public readonly record struct PredictionRequest
 {
-    /// <summary>Requests of one network that are kept: of probabilities, and as many of outputs.</summary>
+    /// <summary>Requests kept per network: of probabilities, and as many of outputs.</summary>
     public const int Capacity = 64;
 
     private readonly PredictionRequests? requests;
@@ -39,12 +39,12 @@ public readonly record struct PredictionRequest
         this.generation = generation;
     }
 
-    /// <summary>What has become of it.</summary>
+    /// <summary>The current status.</summary>
     public PredictionStatus Status => requests?.StatusOf(slot, generation) ?? PredictionStatus.Expired;
 
-    /// <summary>The probabilities or the outputs, if they are there. They stay until the request expires, so they may be read again.</summary>
-    /// <param name="results">[batch × outputs], written where the answer is true, else left alone.</param>
+    /// <summary>Reads the probabilities or the outputs, if ready. They stay until the request expires, so they can be read again.</summary>
+    /// <param name="results">[batch × outputs], written if the result is true, otherwise unchanged.</param>
     /// <returns>Whether the request is <see cref="PredictionStatus.Ready"/>.</returns>
-    /// <exception cref="ArgumentException">The length does not fit the batch that was asked for.</exception>
+    /// <exception cref="ArgumentException">The length does not match the requested batch.</exception>
     public bool TryGet(Span<float> results) => requests is not null && requests.TryGet(slot, generation, results);
 }

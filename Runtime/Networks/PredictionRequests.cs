@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
-/// <summary>The predictions of one network that were asked for without waiting, in places that are used over and over.</summary>
+/// <summary>One network's predictions requested without waiting, in reused slots.</summary>
 /// <param name="network">The network.</param>
-/// <param name="softmax">Whether probabilities are asked for, and not the outputs as they are.</param>
+/// <param name="softmax">Whether to return probabilities rather than raw outputs.</param>
 internal sealed class PredictionRequests(Network network, bool softmax) : IDisposable
 {
     private readonly Slot[] slots = [.. Enumerable.Range(0, PredictionRequest.Capacity).Select(_ => new Slot())];
@@ -10,7 +10,7 @@ internal sealed class PredictionRequests(Network network, bool softmax) : IDispo
     private long asked;
     private bool disposed;
 
-    /// <summary>Enqueues a checked batch and the copy of what it gives.</summary>
+    /// <summary>Enqueues a checked batch and the copy of its results.</summary>
     public PredictionRequest Add(ReadOnlySpan<float> features, int rows)
     {
         int number = (int)(asked % slots.Length);
@@ -61,7 +61,7 @@ internal sealed class PredictionRequests(Network network, bool softmax) : IDispo
 
         public PredictionStatus Status { get; private set; } = PredictionStatus.Expired;
 
-        /// <summary>Which request has the place.</summary>
+        /// <summary>The request that occupies the slot.</summary>
         public long Generation { get; private set; }
 
         public int Count { get; private set; }
@@ -97,11 +97,11 @@ internal sealed class PredictionRequests(Network network, bool softmax) : IDispo
 
         private void End(Readback ended)
         {
-            if (readback is null) return;   // disposed while it was under way: its buffer is gone
+            if (readback is null) return;   // disposed while pending: its buffer is gone
             Status = ended.Status == ReadbackStatus.Ready && TryRead(ended) ? PredictionStatus.Ready : PredictionStatus.Failed;
         }
 
-        /// <summary>False where the driver lost the buffer, or skipped the dispatches.</summary>
+        /// <summary>False if the driver lost the buffer or skipped the dispatches.</summary>
         private bool TryRead(Readback ended)
         {
             try
@@ -110,7 +110,7 @@ internal sealed class PredictionRequests(Network network, bool softmax) : IDispo
             }
             catch (InvalidOperationException)
             {
-                return false;   // whoever asked learns of it, and the other readbacks of this Update go on
+                return false;   // the requester learns of it, and the other readbacks of this Update go on
             }
 
             return !SkipMark.Is(values[0]);

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>What a network predicts in one form, waited for or not: probabilities, or its outputs as they are.</summary>
+/// <summary>A network's predictions in one form, waited for or not: probabilities, or raw outputs.</summary>
 /// <param name="network">The network.</param>
 /// <param name="softmax">Whether they are probabilities.</param>
 internal sealed class Predictions(Network network, bool softmax) : IDisposable
@@ -8,10 +8,10 @@ internal sealed class Predictions(Network network, bool softmax) : IDisposable
     private PredictionWorkspace? workspace;
     private PredictionRequests? requests;
 
-    /// <summary>Those of a batch. Waits; allocates only when the batch is larger than any before.</summary>
+    /// <summary>The predictions for a batch. Waits; allocates only when the batch is larger than any before.</summary>
     /// <param name="features">[batch × inputs].</param>
     /// <param name="results">[batch × outputs], written.</param>
-    /// <param name="columns">What the outputs are, as a sentence has it.</param>
+    /// <param name="columns">The name of the outputs, for use in a sentence.</param>
     /// <param name="name">The name of <paramref name="results"/> in the public call.</param>
     public void Compute(ReadOnlySpan<float> features, Span<float> results, string columns, string name)
     {
@@ -28,7 +28,7 @@ internal sealed class Predictions(Network network, bool softmax) : IDisposable
         if (!workspace.TryRun(features, rows, results)) throw DispatchesSkippedException.OfCall();
     }
 
-    /// <summary>Asks for those of a batch, without waiting.</summary>
+    /// <summary>Requests the predictions for a batch, without waiting.</summary>
     public PredictionRequest Request(ReadOnlySpan<float> features)
     {
         int rows = TrainingBatch.CheckFeatures(features, network.Inputs);

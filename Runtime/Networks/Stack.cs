@@ -28,5 +28,5 @@ internal sealed class Stack
     public IReadOnlyList<StackLayer> Layers { get; }
 }
 
-/// <summary>A layer in its place of a stack, with the sizes that it has there.</summary>
+/// <summary>A layer at its position in a stack, with its sizes there.</summary>
 internal sealed record StackLayer(Layer Layer, int Inputs, int Outputs, ParameterDeclaration[] Parameters);

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// What the steps of a trainer find, kept on the GPU until it is read back: for each of the last <see cref="Slots"/> steps its
-/// loss and its correct predictions, and the first step whose loss was not finite, which keeps itself and all later ones from
-/// changing the weights. Shaders/Include/step_log.glsl says how. Where the loss guides the learning rate, as many rows more are that of the
+/// Results of a trainer's steps, kept on the GPU until they are read back: the loss and the correct predictions of each of the last
+/// <see cref="Slots"/> steps, and the first step whose loss was not finite, which keeps itself and all later ones from
+/// changing the weights. Shaders/Include/step_log.glsl has the details. If the loss guides the learning rate, as many further rows hold the
 /// steps' rates (Shaders/Include/guided_rate.glsl).
 /// </summary>
 internal sealed class StepLog : IDisposable
@@ -13,7 +13,7 @@ internal sealed class StepLog : IDisposable
     /// <summary>Steps whose results are kept.</summary>
     public const int Slots = 64;
 
-    /// <summary>Step numbers come again after so many, so that a float holds each.</summary>
+    /// <summary>Step numbers repeat after this many, so that a float holds each exactly.</summary>
     public const int Numbers = 1 << 20;
 
     private readonly MatrixTexture texture;
@@ -22,8 +22,8 @@ internal sealed class StepLog : IDisposable
     private readonly RateGuide? guide;
     private readonly KernelArguments<float>? rateScalars;
 
-    /// <param name="device">Where it is.</param>
-    /// <param name="guide">How the loss guides the learning rate; null where it does not.</param>
+    /// <param name="device">The owning device.</param>
+    /// <param name="guide">How the loss guides the learning rate; null if it does not.</param>
     public StepLog(NeuralDevice device, RateGuide? guide = null)
     {
         this.guide = guide;
@@ -33,12 +33,12 @@ internal sealed class StepLog : IDisposable
         Results = new Part(texture);
     }
 
-    /// <summary>The rows of the steps. Its other part has another owner, so that the one does not wait for the other.</summary>
+    /// <summary>The rows of the steps. The other part has a separate owner, so that neither waits for the other.</summary>
     public Operand Results { get; }
 
     public MatrixTexture Texture => texture;
 
-    /// <summary>The number of a step as kernels get it: from 1 on, never 0.</summary>
+    /// <summary>A step's number as kernels receive it: from 1 on, never 0.</summary>
     public static int NumberOf(long step) => (int)((step - 1) % Numbers) + 1;
 
     /// <summary>The row of a step.</summary>
@@ -50,22 +50,22 @@ internal sealed class StepLog : IDisposable
     /// <summary>Rows of a log.</summary>
     public static int RowsFor(RateGuide? guide) => Slots + 1 + (guide is null ? 0 : Slots);
 
-    /// <summary>The row that has the learning rate of a step, where the loss guides it.</summary>
+    /// <summary>The row with the learning rate of a step, if the loss guides it.</summary>
     public static int RowOfRate(long step) => Slots + 1 + SlotOf(step);
 
-    /// <summary>The learning rate before the first step, where the loss guides it; else 0.</summary>
+    /// <summary>The learning rate before the first step, if the loss guides it; otherwise 0.</summary>
     public float FirstRate => rateScalars?[RateGuide.FirstRate] ?? 0;
 
-    /// <summary>Begins with another learning rate than the loss's first one, as far as the loss may move it. Before any step.</summary>
+    /// <summary>Starts with another learning rate than the loss's first one, within the bounds of the loss. Call before any step.</summary>
     public void BeginWithRate(float rate)
     {
         if (guide is not null) rateScalars![RateGuide.FirstRate] = guide.Held(rate);
     }
 
-    /// <summary>Says which step the dispatches that are run from now on belong to; from 1 on.</summary>
+    /// <summary>Sets the step that subsequent dispatches belong to; from 1 on.</summary>
     public void BeginStep(long step) => stepNumber["stepNumber"] = NumberOf(step);
 
-    /// <summary>The dispatch of a computation of a step, so that it keeps the log and heeds it.</summary>
+    /// <summary>The dispatch for a computation of a step, which writes and honors the log.</summary>
     public Dispatch Guard(Computation computation, Dispatch dispatch)
     {
         List<MatrixBinding> matrices = [.. dispatch.Matrices];
@@ -75,13 +75,13 @@ internal sealed class StepLog : IDisposable
         if (isWholeStep) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
         else if (computation.FindsLosses) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
         bool isGuided = rateScalars is not null && (results >= 0 || computation.Updates);
-        Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update comes behind the sum that gives its rate
+        Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update runs after the sum that gives its rate
         TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
         IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), RateGuide.Constant] : [("LOG_SLOTS", Slots)];
         return dispatch.With(matrices, constants, stepNumber, isGuided ? rateScalars : null, lookUp);
     }
 
-    /// <summary>No step is dropped any more.</summary>
+    /// <summary>Clears the dropped step.</summary>
     public void ForgetDrop() => texture.Upload<float>(stackalloc float[MatrixShape.ColumnsPerTexel], firstRow: Slots);
 
     public void Dispose() => texture.Dispose();
@@ -101,24 +101,24 @@ internal sealed class StepLogCopy(RateGuide? guide)
 {
     private readonly float[] values = new float[StepLog.RowsFor(guide) * MatrixShape.ColumnsPerTexel];
 
-    /// <summary>The number of the step that was dropped; 0 where none was.</summary>
+    /// <summary>The number of the dropped step; 0 for none.</summary>
     public int DroppedStep => (int)values[StepLog.Slots * MatrixShape.ColumnsPerTexel];
 
     public void Read(Readback readback) => readback.Read(0, values);
 
-    /// <summary>What a step found; false where it has not run, or was too long ago.</summary>
+    /// <summary>The result of a step; false if it has not run, or ran too long ago.</summary>
     public bool TryGet(long step, out StepResult result)
     {
         result = MemoryMarshal.Cast<float, StepResult>(values)[StepLog.SlotOf(step)];
         return (int)result.Number == StepLog.NumberOf(step);
     }
 
-    /// <summary>What a step found that <see cref="TryGet"/> finds, where its loss guides the learning rate.</summary>
+    /// <summary>The rates row of a step that <see cref="TryGet"/> finds, if its loss guides the learning rate.</summary>
     public GuidedStepResult Guided(long step) =>
         MemoryMarshal.Cast<float, GuidedStepResult>(values)[StepLog.Slots + 1 + StepLog.SlotOf(step)];
 }
 
-/// <summary>A row of a log whose loss guides the learning rate: its rate, and the means of its batch before it.</summary>
+/// <summary>A row of a log whose loss guides the learning rate: the rate, and the batch means before it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct GuidedStepResult(float Rate, float Divergence, float Entropy, float ValueLoss);
 

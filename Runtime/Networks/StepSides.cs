@@ -1,31 +1,31 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The books of two sides of weights, committed and pending, that swap with every step, whatever becomes of it on the GPU, which tells frames
-/// later: how many steps stand in each side. A step that counts leaves one more than before on the pending side; one that left the pending side
-/// as it was brings, by the swap, the weights before the step before back, so that two steps are lost, and not one.
+/// Keeps track of two sides of weights, committed and pending, that swap with every step, whatever becomes of it on the GPU, which reports
+/// frames later: how many steps each side contains. A step that counts leaves one more than before on the pending side. One that left the pending
+/// side unchanged brings back, by the swap, the weights before the previous step, so that two steps are lost instead of one.
 /// </summary>
 internal sealed class StepSides
 {
-    /// <summary>Steps of which it is remembered whether the sides were made the same before them.</summary>
+    /// <summary>The number of steps for which it is remembered whether the sides were equalized before them.</summary>
     public const int Remembered = 8 * sizeof(ulong);
 
-    private ulong copies;      // of the last steps, a bit each
-    private bool isCopied;     // before the next one
+    private ulong copies;      // of the last steps, one bit each
+    private bool isCopied;     // before the next step
 
-    /// <summary>Steps whose dispatches are enqueued whole.</summary>
+    /// <summary>Steps whose dispatches are all enqueued.</summary>
     public long Enqueued { get; private set; }
 
-    /// <summary>Steps that stand in the committed side, as of the last step that was noted.</summary>
+    /// <summary>Steps that the committed side contains, as of the last step noted.</summary>
     public long Committed { get; private set; }
 
-    /// <summary>And in the side that it read.</summary>
+    /// <summary>Steps that the side it read contains.</summary>
     public long Pending { get; private set; }
 
-    /// <summary>The pending side is made the same as the committed one, before the step that comes.</summary>
+    /// <summary>The pending side is made equal to the committed one, before the next step.</summary>
     public void MarkCopied() => isCopied = true;
 
-    /// <summary>A step is enqueued whole, and the sides are swapped.</summary>
+    /// <summary>A step is enqueued completely, and the sides are swapped.</summary>
     public void Enqueue()
     {
         Enqueued++;
@@ -33,7 +33,7 @@ internal sealed class StepSides
         isCopied = false;
     }
 
-    /// <summary>What the next step that was not noted yet has left.</summary>
+    /// <summary>Notes the outcome of the next step not yet noted.</summary>
     public void Note(long step, StepOutcome outcome)
     {
         long later = Enqueued - step;
@@ -49,10 +49,10 @@ internal sealed class StepSides
     /// <summary>The sides were swapped back, without a step.</summary>
     public void Swap() => (Committed, Pending) = (Pending, Committed);
 
-    /// <summary>Both sides are the same now, and all steps are known.</summary>
+    /// <summary>Both sides are now equal, and the outcome of all steps is known.</summary>
     public void Equalize() => (Pending, isCopied) = (Committed, false);
 
-    /// <summary>A step that the driver has skipped, as the next call tells it.</summary>
+    /// <summary>The exception for a step that the driver skipped, as the next call reports it.</summary>
     public static DispatchesSkippedException ExceptionOf(long step, string call)
     {
         return new DispatchesSkippedException(
@@ -61,15 +61,15 @@ internal sealed class StepSides
     }
 }
 
-/// <summary>What a step has done on the GPU.</summary>
+/// <summary>The outcome of a step on the GPU.</summary>
 internal enum StepOutcome
 {
     /// <summary>It wrote the pending side.</summary>
     Counts,
 
-    /// <summary>The driver skipped it, or its own loss was not finite: the pending side is as it was.</summary>
+    /// <summary>The driver skipped it, or its own loss was not finite: the pending side is unchanged.</summary>
     LeftPending,
 
-    /// <summary>It came after one whose loss was not finite, and copied the committed side.</summary>
+    /// <summary>It came after a step whose loss was not finite, and copied the committed side.</summary>
     Copied,
 }

@@ -1,11 +1,11 @@
 namespace NeuralPlugin;
 
-/// <summary>Packs the targets of batches and uploads them, through a buffer that is kept from batch to batch.</summary>
+/// <summary>Packs and uploads the targets of batches, through a buffer that is reused from batch to batch.</summary>
 internal sealed class TargetStaging(TargetLayout layout)
 {
     private uint[] words = [];
 
-    /// <summary>Uploads the checked targets of so many samples. Allocates only when they are more than ever before.</summary>
+    /// <summary>Uploads the checked targets of this many samples. Allocates only if there are more than ever before.</summary>
     public void Upload(BatchTargets targets, int rows, MatrixTexture texture)
     {
         int count = rows * layout.WordsPerRow;

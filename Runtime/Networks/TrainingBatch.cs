@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>A batch to learn from, checked: its lengths fit each other, its targets are some of its loss, its numbers are finite.</summary>
+/// <summary>A checked training batch: its lengths match, its targets suit the loss, and its numbers are finite.</summary>
 internal readonly ref struct TrainingBatch
 {
     private TrainingBatch(int rows, ReadOnlySpan<float> features, ReadOnlySpan<byte> featureBytes, BatchTargets targets)
@@ -13,10 +13,10 @@ internal readonly ref struct TrainingBatch
 
     public int Rows { get; }
 
-    /// <summary>The features as floats, else empty.</summary>
+    /// <summary>The features as floats, otherwise empty.</summary>
     public ReadOnlySpan<float> Features { get; }
 
-    /// <summary>The features as bytes, else empty.</summary>
+    /// <summary>The features as bytes, otherwise empty.</summary>
     public ReadOnlySpan<byte> FeatureBytes { get; }
 
     public BatchTargets Targets { get; }
@@ -43,7 +43,7 @@ internal readonly ref struct TrainingBatch
         return rows;
     }
 
-    /// <summary>The number of samples in so many features.</summary>
+    /// <summary>The number of samples in this many features.</summary>
     public static int CheckLength(int features, int inputs, string name)
     {
         return features > 0 && features % inputs == 0 ? features / inputs : throw new ArgumentException(

@@ -1,20 +1,20 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Bounds the steps that are enqueued one by one without waiting for any: before there are more than <see cref="Most"/> in the driver's queue, it waits for
+/// Bounds the steps that are enqueued one by one without waiting: before the driver's queue exceeds <see cref="Most"/>, it waits for
 /// all of them.
 /// </summary>
 internal sealed class UnawaitedSteps(NeuralDevice device)
 {
-    /// <summary>Those up to the fence that was not reached, and those since, until it is asked again.</summary>
+    /// <summary>Those up to the unreached fence, and those since, until it is queried again.</summary>
     public const int Most = 3 * StepsAFence;
 
     private const int StepsAFence = 8;
 
     private readonly DeviceFence[] fences = [new DeviceFence(device), new DeviceFence(device)];
-    private int steps;   // of both fences, by turns
+    private int steps;   // of both fences, alternating
 
-    /// <summary>A step was enqueued. Called within a call; waits if the GPU is far behind.</summary>
+    /// <summary>Adds an enqueued step. Called within a call; waits if the GPU is far behind.</summary>
     public void Add()
     {
         steps = (steps + 1) % (fences.Length * StepsAFence);

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The matrices of one graph at one capacity, and the plans that run on them. Only those that a plan touches are
-/// made. If a later one does not fit, those made before are dropped and collected.
+/// The matrices of one graph at one capacity, and the plans that run on them. Only matrices that a plan uses are
+/// made. If a later one does not fit, the earlier ones are dropped and collected.
 /// </summary>
 internal abstract class Workspace : IDisposable
 {
@@ -31,14 +31,14 @@ internal abstract class Workspace : IDisposable
         Dispatch[] dispatches = [.. computations.Select(planned => Graph.ToDispatch(planned.Computation, log))];
         PlannedMatrix[] missing =
             [.. dispatches.SelectMany(d => d.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Where(m => !m.IsRealized).Distinct()];
-        foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all fit and can be run, or nothing is made
+        foreach (PlannedMatrix matrix in missing) matrix.RequireFit(Network.Device);   // all must fit and be runnable, or nothing is made
         Plan plan = new(Network.Device, dispatches, compile);
         foreach (PlannedMatrix matrix in missing) matrix.Realize(Network.Device);
         return plan;
     }
 }
 
-/// <summary>Predictions: the forward pass, and the softmax at its end where probabilities are asked for and not the outputs as they are.</summary>
+/// <summary>Predictions: the forward pass, plus the final softmax if probabilities are requested rather than raw outputs.</summary>
 internal sealed class PredictionWorkspace : Workspace
 {
     private readonly Plan plan;
@@ -55,7 +55,7 @@ internal sealed class PredictionWorkspace : Workspace
         return ComputationsOf(graph, softmax).Select(planned => graph.ToDispatch(planned.Computation));
     }
 
-    /// <summary>What <see cref="Enqueue"/> finds: the probabilities, or the outputs.</summary>
+    /// <summary>The results of <see cref="Enqueue"/>: the probabilities, or the outputs.</summary>
     public MatrixTexture Results => (Graph.Probabilities ?? Graph.Outputs).Texture;
 
     /// <summary>Uploads a checked batch and runs the forward pass, without waiting.</summary>
@@ -65,10 +65,10 @@ internal sealed class PredictionWorkspace : Workspace
         plan.Run(rows);
     }
 
-    /// <summary>Runs the forward pass on features that were written into the input, without waiting.</summary>
+    /// <summary>Runs the forward pass on features already written into the input, without waiting.</summary>
     public void EnqueueWritten(int rows) => plan.Run(rows);
 
-    /// <summary>Uploads a checked batch, runs the forward pass and waits for what it gives; false where the driver skipped it.</summary>
+    /// <summary>Uploads a checked batch, runs the forward pass and waits for its results; false if the driver skipped it.</summary>
     public bool TryRun(ReadOnlySpan<float> features, int rows, Span<float> results)
     {
         Input.Upload(features);
@@ -96,7 +96,7 @@ internal sealed class InputGradientWorkspace : Workspace
         plan = PlanOf(Fusion.Fuse(Graph, Graph.InputGradients));
     }
 
-    /// <summary>Waits for the gradients; false where the driver skipped what computes them.</summary>
+    /// <summary>Waits for the gradients; false if the driver skipped their computation.</summary>
     public bool TryRun(ReadOnlySpan<float> features, int rows, ReadOnlySpan<float> logitGradients, Span<float> inputGradients)
     {
         Input.Upload(features);
@@ -108,7 +108,7 @@ internal sealed class InputGradientWorkspace : Workspace
 }
 
 /// <summary>
-/// The loss of a batch and the gradients of the parameters; with an optimizer's state, a whole training step up to its commit.
+/// The loss of a batch and the gradients of the parameters; with an optimizer's state, a complete training step up to its commit.
 /// </summary>
 internal sealed class StepWorkspace : Workspace
 {
@@ -132,7 +132,7 @@ internal sealed class StepWorkspace : Workspace
         lastWritten = written.Contains(Graph.BatchLoss!) ? Graph.BatchLoss! : written[0];
     }
 
-    /// <summary>The kernels of a plan of these, with nothing made.</summary>
+    /// <summary>The kernels of such a plan, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(
         Network network, int rows, Loss loss, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
@@ -145,10 +145,10 @@ internal sealed class StepWorkspace : Workspace
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
 
-    /// <summary>Compiles the plan of a step that keeps a log, whose trainer warms its kernels up.</summary>
+    /// <summary>Compiles the plan of a logged step, whose trainer warms up its kernels.</summary>
     public void Compile() => plan.Compile();
 
-    /// <summary>Uploads a checked batch, runs the plan and waits for it; false where the driver skipped any of it.</summary>
+    /// <summary>Uploads a checked batch, runs the plan and waits for it; false if the driver skipped any of it.</summary>
     public bool TryRun(TrainingBatch batch, out BatchResult result)
     {
         MatrixTexture loss = ((PlannedMatrix)Graph.BatchLoss!).Texture;
@@ -161,7 +161,7 @@ internal sealed class StepWorkspace : Workspace
         return hasRun;
     }
 
-    /// <summary>Runs the plan on what is uploaded, without waiting.</summary>
+    /// <summary>Runs the plan on the uploaded data, without waiting.</summary>
     public void Enqueue(int rows) => plan.Run(rows);
 
     public float[][] ReadGradients()

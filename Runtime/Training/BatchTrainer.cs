@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Trains a network on batches that the caller hands over, one step a call, waiting for each: for tools, tests and servers.
+/// Trains a network on batches from the caller, one step per call, waiting for each: for tools, tests and servers.
 /// It owns the optimizer's state and the buffers of the step; the network owns the weights.
 /// </summary>
 /// <remarks>
-/// Every call comes from the thread on which the device's context is current, else it throws
-/// <see cref="WrongContextException"/>; with the network, its device or the trainer disposed, <see cref="ObjectDisposedException"/>.
+/// Call from the thread on which the device's context is current, otherwise
+/// <see cref="WrongContextException"/>; after Dispose of the network, its device or the trainer, <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed class BatchTrainer : IDisposable
 {
@@ -23,14 +23,14 @@ public sealed class BatchTrainer : IDisposable
     private EnqueuedSteps? enqueued;
     private bool disposed;
 
-    /// <summary>Makes a trainer; its state is made, its plan made and its kernels compiled at the first batch.</summary>
-    /// <param name="network">What it trains. Several trainers may take turns on one network.</param>
+    /// <summary>Makes a trainer; its state and plan are made and its kernels compiled at the first batch.</summary>
+    /// <param name="network">The network to train. Several trainers may take turns on one network.</param>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="loss">The loss to minimize, which says whether batches have labels or values; null for plain cross-entropy.</param>
-    /// <param name="capacity">Rows that the plan has room for from the start; it grows when a larger batch comes. Results do not depend on it.</param>
-    /// <param name="fused">Runs a step in few dispatches; false runs each layer's own kernels, to compare. The bits are the same.</param>
+    /// <param name="loss">The loss to minimize, which determines whether batches have labels or values; null for plain cross-entropy.</param>
+    /// <param name="capacity">The plan's initial capacity in rows; it grows when a larger batch arrives. Results do not depend on it.</param>
+    /// <param name="fused">True to run a step in few dispatches; false to run each layer's own kernels, for comparison. The bits are the same.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is zero or less.</exception>
-    /// <exception cref="DeviceLimitException">The capacity is beyond what any device runs.</exception>
+    /// <exception cref="DeviceLimitException">The capacity exceeds what any device can run.</exception>
     public BatchTrainer(Network network, Optimizer optimizer, Loss? loss = null, int capacity = 1, bool fused = true)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -45,23 +45,23 @@ public sealed class BatchTrainer : IDisposable
         using NeuralDevice.Scope scope = network.Enter();
     }
 
-    /// <summary>The learning rate of the steps to come.</summary>
+    /// <summary>The learning rate of future steps.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LearningRate { get; set => field = Optimizer.RequireLearningRate(value); }
 
-    /// <summary>Steps that were committed.</summary>
+    /// <summary>The number of committed steps.</summary>
     public long Steps => state?.Steps ?? 0;
 
     /// <summary>
     /// One step on one batch with labels. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
-    /// loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
+    /// loss is not finite is not committed: the weights and the optimizer's state are unchanged, and the returned loss shows it.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), zero and negative too; empty for all one.</param>
-    /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
-    /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), which may be zero or negative; empty for all ones.</param>
+    /// <param name="allowedClasses">[batch × classes]: the classes allowed for each sample; empty for all.</param>
+    /// <returns>The loss (the mean over the batch) and the number of correct predictions, with the weights before the step.</returns>
+    /// <exception cref="ArgumentException">Lengths do not match, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A feature or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
@@ -74,13 +74,13 @@ public sealed class BatchTrainer : IDisposable
 
     /// <summary>
     /// One step on one batch with values, for a loss such as <see cref="MeanSquaredError"/>. Waits for the GPU; allocates nothing unless the batch
-    /// is larger than any before. A step whose loss is not finite is not committed: the weights and the optimizer's state stay, and the loss says so.
+    /// is larger than any before. A step whose loss is not finite is not committed: the weights and the optimizer's state do not change; the loss shows it.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
-    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <param name="targets">[batch × outputs], row-major: the values to learn.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, which may be zero or negative; empty for all ones.</param>
     /// <returns>The loss (the mean over the batch) with the weights before the step; <see cref="BatchResult.Correct"/> is 0.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="ArgumentException">Lengths do not match, or the loss takes labels.</exception>
     /// <exception cref="NonFiniteValueException">A feature, a target or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public BatchResult TrainBatch(ReadOnlySpan<float> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default)
@@ -89,16 +89,16 @@ public sealed class BatchTrainer : IDisposable
     }
 
     /// <summary>
-    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{int}, ReadOnlySpan{float}, ReadOnlySpan{bool})"/> on features that are bytes,
-    /// such as the pixels of images: each is seen as value / 255 (between 0 and 1), within a rounding of what that float gives. A quarter is uploaded, and nothing has to be converted or searched for NaN. Its name is another one
-    /// so that no literal such as [1, 0] is taken for bytes. Predictions take floats: value / 255.
+    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{int}, ReadOnlySpan{float}, ReadOnlySpan{bool})"/> for byte features, such as the pixels of
+    /// images: each is read as value / 255 (between 0 and 1), within rounding of the result for that float. It uploads a quarter of the bytes and needs no conversion
+    /// or NaN check. The separate name keeps literals such as [1, 0] from binding to bytes. Predictions take floats: value / 255.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), zero and negative too; empty for all one.</param>
-    /// <param name="allowedClasses">[batch × classes]: which classes each sample may be; empty for all.</param>
-    /// <returns>The loss (the mean over the batch) and the right predictions, with the weights before the step.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, a label is not among its allowed classes, or the loss takes values.</exception>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss (not of an entropy bonus), which may be zero or negative; empty for all ones.</param>
+    /// <param name="allowedClasses">[batch × classes]: the classes allowed for each sample; empty for all.</param>
+    /// <returns>The loss (the mean over the batch) and the number of correct predictions, with the weights before the step.</returns>
+    /// <exception cref="ArgumentException">Lengths do not match, a label is not among its allowed classes, or the loss takes values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A label is not a class.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
@@ -110,13 +110,13 @@ public sealed class BatchTrainer : IDisposable
     }
 
     /// <summary>
-    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float})"/> on features that are bytes, each seen as value / 255.
+    /// <see cref="TrainBatch(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float})"/> for byte features, each read as value / 255.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
-    /// <param name="targets">[batch × outputs], row-major: the values that the outputs should have.</param>
-    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, zero and negative too; empty for all one.</param>
+    /// <param name="targets">[batch × outputs], row-major: the values to learn.</param>
+    /// <param name="sampleWeights">[batch]: the factor of each sample's loss, which may be zero or negative; empty for all ones.</param>
     /// <returns>The loss (the mean over the batch) with the weights before the step; <see cref="BatchResult.Correct"/> is 0.</returns>
-    /// <exception cref="ArgumentException">Lengths do not fit, or the loss takes labels.</exception>
+    /// <exception cref="ArgumentException">Lengths do not match, or the loss takes labels.</exception>
     /// <exception cref="NonFiniteValueException">A target or a weight is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     public BatchResult TrainBatchOfBytes(ReadOnlySpan<byte> features, ReadOnlySpan<float> targets, ReadOnlySpan<float> sampleWeights = default)
@@ -125,18 +125,18 @@ public sealed class BatchTrainer : IDisposable
     }
 
     /// <summary>
-    /// Steps of <see cref="EnqueueBatch"/> that do not count, since their loss or one beside was not finite, or the driver has skipped them;
+    /// Steps of <see cref="EnqueueBatch"/> that do not count, because their loss or an adjacent step's was not finite, or the driver skipped them;
     /// known some Updates later.
     /// </summary>
     internal long LostSteps => enqueued?.Lost ?? 0;
 
-    /// <summary>Takes what has come of the steps of <see cref="EnqueueBatch"/>, without waiting.</summary>
-    /// <returns>The last one that the driver has skipped (a conditional render of the host was open), of those that were not told yet; 0 where there is none.</returns>
+    /// <summary>Collects the available results of <see cref="EnqueueBatch"/> steps, without waiting.</summary>
+    /// <returns>The last step that the driver skipped (a conditional render of the host was open) and that was not yet reported; 0 for none.</returns>
     internal long TakeSkippedStep() => enqueued?.TakeSkippedStep() ?? 0;
 
     /// <summary>
     /// One step on one batch, enqueued without waiting; allocates nothing unless the batch is larger than any before. A step whose
-    /// loss is not finite changes nothing, and neither do those behind it, until a later Update of the device has told.
+    /// loss is not finite changes nothing, and neither do the steps after it, until a later Update of the device has reported it.
     /// </summary>
     internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets targets)
     {
@@ -147,16 +147,16 @@ public sealed class BatchTrainer : IDisposable
         EnqueueLastBatch();
     }
 
-    /// <summary>What the last enqueued steps that are known found, where the loss guides the learning rate; NaN before the first.</summary>
+    /// <summary>The results of the latest known enqueued steps, if the loss guides the learning rate; NaN before the first.</summary>
     internal GuidedStepResult Guided => enqueued?.Guided ?? default;
 
     /// <summary>The mean loss over the same steps; NaN before the first.</summary>
     internal float MeanLoss => enqueued?.Loss ?? float.NaN;
 
-    /// <summary>The features of enqueued batches, after <see cref="PrepareEnqueued"/> and until one of more rows.</summary>
+    /// <summary>The features of enqueued batches, valid after <see cref="PrepareEnqueued"/> until a larger batch is prepared.</summary>
     internal MatrixTexture EnqueuedFeatures => enqueued!.Features;
 
-    /// <summary>One step on a batch that was written into <see cref="EnqueuedFeatures"/> on the GPU, enqueued without waiting; allocates nothing.</summary>
+    /// <summary>One step on a batch already written into <see cref="EnqueuedFeatures"/> on the GPU, enqueued without waiting; allocates nothing.</summary>
     internal void EnqueueWrittenBatch(int rows, BatchTargets targets)
     {
         layout.Check(rows, targets);
@@ -166,7 +166,7 @@ public sealed class BatchTrainer : IDisposable
         EnqueueLastBatch();
     }
 
-    /// <summary>Makes and compiles what <see cref="EnqueueBatch"/> needs for so many rows, so that the first one is as quick as the others.</summary>
+    /// <summary>Makes and compiles everything <see cref="EnqueueBatch"/> needs for this many rows, so that the first step is as fast as the others.</summary>
     /// <exception cref="DeviceLimitException">The batch has more rows than this device can hold or run.</exception>
     internal void PrepareEnqueued(int rows)
     {
@@ -177,7 +177,7 @@ public sealed class BatchTrainer : IDisposable
         enqueued.Prepare(Math.Max(rows, leastCapacity));
     }
 
-    /// <summary>One more step on the batch of <see cref="EnqueueBatch"/>.</summary>
+    /// <summary>Enqueues another step on the batch of <see cref="EnqueueBatch"/>.</summary>
     internal void EnqueueLastBatch()
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -185,11 +185,11 @@ public sealed class BatchTrainer : IDisposable
         enqueued!.Enqueue(LearningRate);
     }
 
-    /// <summary>The kernels of its first step of so many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing, waits for nothing.</summary>
-    /// <param name="rows">Samples of a batch. A later batch that is larger may need other kernels.</param>
-    /// <param name="features">What the steps take: floats, or bytes (TrainBatchOfBytes), which have kernels of their own.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less, or the format is none.</exception>
-    /// <exception cref="DeviceLimitException">They are more than any device runs.</exception>
+    /// <summary>The kernels of its first step of this many rows, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing and does not wait.</summary>
+    /// <param name="rows">Samples per batch. A later, larger batch may need other kernels.</param>
+    /// <param name="features">The feature format of the steps: floats, or bytes (TrainBatchOfBytes), which have separate kernels.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less, or the format is invalid.</exception>
+    /// <exception cref="DeviceLimitException">There are more rows than any device can run.</exception>
     public KernelSet KernelsFor(int rows, SampleFormat features = SampleFormat.Float)
     {
         TexelFormat format = SampleFormats.Texels(features);
@@ -200,7 +200,7 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>Whether it trains this network.</summary>
     internal bool Trains(Network other) => ReferenceEquals(network, other);
 
-    /// <summary>Where it stands: with the weights, all that its next step depends on. Waits and allocates.</summary>
+    /// <summary>The training state: with the weights, everything its next step depends on. Waits and allocates.</summary>
     internal TrainingState ReadState()
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -209,7 +209,7 @@ public sealed class BatchTrainer : IDisposable
         return new TrainingState(optimizer, loss, LearningRate, state.Steps, network.KernelFamily, state.ReadMoments());
     }
 
-    /// <summary>Stands where a trainer of the same optimizer and loss stood.</summary>
+    /// <summary>Restores the state of a trainer with the same optimizer and loss.</summary>
     internal void Restore(TrainingState other)
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -218,10 +218,10 @@ public sealed class BatchTrainer : IDisposable
         state.Restore(other.Steps, other.Moments);
     }
 
-    /// <summary>What <see cref="ReadStanding"/> needs to be read back, as it is now, after <see cref="PrepareEnqueued"/>.</summary>
+    /// <summary>The textures to read back for <see cref="ReadStanding"/>, as they are now, after <see cref="PrepareEnqueued"/>.</summary>
     internal IEnumerable<MatrixTexture> StandingTextures => [.. state!.CommittedTextures, enqueued!.Log.Texture];
 
-    /// <summary>Where its enqueued steps stand at this moment; what it is of is read from a later readback, whose matrix of this number is the first of them.</summary>
+    /// <summary>Captures the current state of its enqueued steps; its textures come from a later readback, starting at the matrix of the given index.</summary>
     internal Func<Readback, int, EnqueuedStanding> ReadStanding()
     {
         (OptimizerState ofNow, long steps, int row) = (state!, state!.Steps, enqueued!.RowOfLastRate);
@@ -235,7 +235,7 @@ public sealed class BatchTrainer : IDisposable
         };
     }
 
-    /// <summary>Stands where another one stood, before any step.</summary>
+    /// <summary>Restores the state of another trainer, before any step.</summary>
     internal void Restore(EnqueuedStanding standing)
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -243,10 +243,10 @@ public sealed class BatchTrainer : IDisposable
         if (standing.Rates[0] > 0) enqueued!.Log.BeginWithRate(standing.Rates[0]);
     }
 
-    /// <summary>What a step of the last batch's plan runs.</summary>
+    /// <summary>The dispatches of a step of the last batch's plan.</summary>
     internal IReadOnlyList<Dispatch> DispatchesOfLastStep => lastSteps!.Dispatches;
 
-    /// <summary>Enqueues one more step on the batch that the last call uploaded, without waiting: what benchmarks time.</summary>
+    /// <summary>Enqueues another step on the last uploaded batch, without waiting, for benchmark timing.</summary>
     internal void RepeatStep(int rows)
     {
         using NeuralDevice.Scope scope = network.Enter();
@@ -255,7 +255,7 @@ public sealed class BatchTrainer : IDisposable
         state.Commit();
     }
 
-    /// <summary>Frees its buffers at the device's next call; the network stays. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees its buffers at the device's next call; the network stays. Any thread may call it; a second call does nothing.</summary>
     public void Dispose()
     {
         if (disposed) return;

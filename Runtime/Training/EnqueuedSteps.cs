@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The steps of a trainer that are enqueued without waiting for their loss. A loss that is not finite does not reach the weights; it is
-/// found some Updates later, as are steps that the driver has skipped (<see cref="StepLedger"/>), and training goes on from the last good weights.
+/// A trainer's steps that are enqueued without waiting for their loss. A non-finite loss does not reach the weights; it is
+/// found some Updates later, as are steps that the driver skipped (<see cref="StepLedger"/>), and training continues from the last good weights.
 /// </summary>
 internal sealed class EnqueuedSteps : IDisposable
 {
@@ -24,19 +24,19 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>Steps that do not count.</summary>
     public long Lost => ledger.Lost;
 
-    /// <summary>What the last steps that are known found, where the loss guides the learning rate.</summary>
+    /// <summary>The results of the latest known steps, if the loss guides the learning rate.</summary>
     public GuidedStepResult Guided => ledger.Guided;
 
     /// <summary>The mean loss over the same steps.</summary>
     public float Loss => ledger.Loss;
 
-    /// <summary>What the steps keep on the GPU.</summary>
+    /// <summary>The log that the steps keep on the GPU.</summary>
     public StepLog Log => ledger.Log;
 
     /// <summary>As <see cref="StepLedger.RowOfLastRate"/>.</summary>
     public int RowOfLastRate => ledger.RowOfLastRate;
 
-    /// <summary>Sees to it that there is a compiled plan of at least so many rows.</summary>
+    /// <summary>Ensures a compiled plan of at least this many rows.</summary>
     public void Prepare(int capacity)
     {
         if (workspace is not null && workspace.Capacity >= capacity) return;
@@ -46,14 +46,14 @@ internal sealed class EnqueuedSteps : IDisposable
         workspace = larger;
     }
 
-    /// <summary>Takes the batch of the next steps, which a plan was prepared for.</summary>
+    /// <summary>Uploads the batch of the next steps, for which a plan was prepared.</summary>
     public void Upload(TrainingBatch batch)
     {
         workspace!.Upload(batch);
         rows = batch.Rows;
     }
 
-    /// <summary>Takes the targets of the next steps, whose features are written into <see cref="Features"/>.</summary>
+    /// <summary>Uploads the targets of the next steps, whose features are written into <see cref="Features"/>.</summary>
     public void UploadTargets(BatchTargets targets, int count)
     {
         workspace!.UploadTargets(targets, count);
@@ -63,12 +63,12 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>The features of a batch, until a larger plan is prepared.</summary>
     public MatrixTexture Features => workspace!.Input;
 
-    /// <summary>Takes what has come of the steps so far.</summary>
-    /// <returns>The last one that the driver has skipped, of those that were not told yet; 0 where there is none.</returns>
+    /// <summary>Collects the available results of the steps so far.</summary>
+    /// <returns>The last step that the driver skipped and that was not yet reported; 0 for none.</returns>
     public long TakeSkippedStep()
     {
         ledger.Read();
-        ledger.StartReading();   // of the last steps, which may have found no free readback
+        ledger.StartReading();   // for the last steps, which may have found no free readback
         return ledger.TakeSkippedStep();
     }
 

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// How much a trainer may do in one frame: a time, or a number of steps. Only a number of steps makes a run that can be
-/// repeated to the bit; only a time keeps the frame rate.
+/// How much a trainer may do in one frame: a time, or a number of steps. Only a number of steps makes a run
+/// repeatable to the bit; only a time maintains the frame rate.
 /// </summary>
 public readonly record struct FrameBudget
 {
@@ -15,21 +15,21 @@ public readonly record struct FrameBudget
         SharedWith = shared;
     }
 
-    /// <summary>The time; zero where the budget is a number of steps, or shared.</summary>
+    /// <summary>The time; zero if the budget is a number of steps, or shared.</summary>
     public TimeSpan Time { get; }
 
-    /// <summary>The steps; 0 where the budget is a time.</summary>
+    /// <summary>The steps; 0 if the budget is a time.</summary>
     public int StepsPerFrame { get; }
 
-    /// <summary>The budget that several trainers have together; null where it is one trainer's own.</summary>
+    /// <summary>The budget shared by several trainers; null for a trainer's own budget.</summary>
     public SharedFrameBudget? SharedWith { get; }
 
-    /// <summary>So many steps in each frame, whatever they take, unless the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).</summary>
+    /// <summary>A fixed number of steps in each frame, however long they take, unless the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).</summary>
     /// <param name="stepsPerFrame">At least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public static FrameBudget Steps(int stepsPerFrame) => new(default, Requirements.Size(stepsPerFrame, "steps a frame"), null);
 
-    /// <summary>A time in each frame. As the conversion from <see cref="TimeSpan"/>.</summary>
+    /// <summary>A time in each frame, like the conversion from <see cref="TimeSpan"/>.</summary>
     /// <param name="milliseconds">Above 0, at most 1000.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less, more than a second, or NaN.</exception>
     public static FrameBudget Milliseconds(double milliseconds)
@@ -39,8 +39,8 @@ public readonly record struct FrameBudget
                 nameof(milliseconds), milliseconds, "The time budget of a frame must be above 0 and at most 1000 milliseconds. To train nothing, Pause the trainer.");
     }
 
-    /// <summary>A share of a budget that several trainers have together.</summary>
-    /// <exception cref="ArgumentNullException">There is none.</exception>
+    /// <summary>A share of a budget for several trainers.</summary>
+    /// <exception cref="ArgumentNullException">The budget is null.</exception>
     public static FrameBudget Shared(SharedFrameBudget budget)
     {
         ArgumentNullException.ThrowIfNull(budget);
@@ -52,14 +52,14 @@ public readonly record struct FrameBudget
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less, or more than a second.</exception>
     public static implicit operator FrameBudget(TimeSpan time) => Milliseconds(time.TotalMilliseconds);
 
-    /// <summary>A share of a budget that several trainers have together.</summary>
-    /// <exception cref="ArgumentNullException">There is none.</exception>
+    /// <summary>A share of a budget for several trainers.</summary>
+    /// <exception cref="ArgumentNullException">The budget is null.</exception>
     public static implicit operator FrameBudget(SharedFrameBudget budget) => Shared(budget);
 
     /// <inheritdoc cref="Milliseconds"/>
     public static FrameBudget FromTimeSpan(TimeSpan time) => time;
 
-    /// <summary>In words, with its unit.</summary>
+    /// <summary>The budget in words, with its unit.</summary>
     public override string ToString()
     {
         if (SharedWith is not null) return $"a share of {SharedWith.Time.TotalMilliseconds} ms a frame";
@@ -68,8 +68,8 @@ public readonly record struct FrameBudget
 }
 
 /// <summary>
-/// A time in each frame that several trainers of one thread have together. Each gets an even part of what those before it have
-/// left; a trainer that was not ticked in the last frame counts for nothing. A frame ends when a trainer is ticked again.
+/// A time in each frame, shared by several trainers of one thread. Each gets an equal part of what those before it
+/// left; a trainer that was not ticked in the last frame is not counted. A frame ends when a trainer is ticked again.
 /// </summary>
 public sealed class SharedFrameBudget
 {
@@ -82,11 +82,11 @@ public sealed class SharedFrameBudget
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less, or more than a second.</exception>
     public SharedFrameBudget(TimeSpan time) => Time = time;
 
-    /// <summary>The time of all of them together in a frame.</summary>
+    /// <summary>The total time of all trainers in a frame.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less, or more than a second.</exception>
     public TimeSpan Time { get; set => field = FrameBudget.FromTimeSpan(value).Time; }
 
-    /// <summary>What this trainer may spend in this frame.</summary>
+    /// <summary>Returns this trainer's allowance in this frame.</summary>
     internal long Begin(object trainer)
     {
         if (ticked.Contains(trainer))

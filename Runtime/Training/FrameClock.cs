@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Measures what the dispatches of each frame took by the GPU's clock, and hands it to the costs when it comes, some frames later.
-/// The first dispatches of a frame are measured one by one, and the rest together. A frame that finds no free query is not measured, and neither
-/// is what a clock that runs backwards tells.
+/// Measures the duration of each frame's dispatches by the GPU's clock, and passes it to the costs when it arrives, some frames later.
+/// The first dispatches of a frame are measured individually, the rest together. A frame without a free query is not measured, and
+/// measurements from a clock that runs backwards are discarded.
 /// </summary>
 internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposable
 {
@@ -16,10 +16,10 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
     private long read;
     private Frame? current;
 
-    /// <summary>What the dispatches of the last frame that was measured took.</summary>
+    /// <summary>The duration of the dispatches in the last measured frame.</summary>
     public double LastNanoseconds { get; private set; }
 
-    /// <summary>Whether the next part of this frame is measured by itself.</summary>
+    /// <summary>Whether the next part of this frame is measured individually.</summary>
     public bool MeasuresNext => current is { IsFull: false };
 
     public void BeginFrame()
@@ -32,7 +32,7 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         marks.Mark();
     }
 
-    /// <summary>Notes what was enqueued.</summary>
+    /// <summary>Records an enqueued part.</summary>
     public void Add(int dispatch, int lines)
     {
         bool isMarked = current is not null && current.Add(dispatch, lines, costs.IsKnown(dispatch) ? costs.Of(dispatch, lines) : null);
@@ -45,7 +45,7 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         current = null;
     }
 
-    /// <summary>Hands over what has come.</summary>
+    /// <summary>Hands over the available measurements.</summary>
     public void Read()
     {
         while (read < begun)
@@ -71,13 +71,13 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         private readonly long[] times = new long[MostSegments + 2];
         private int count;
         private double expected;       // of the segments
-        private double expectedRest;   // and of what stands behind the last mark
+        private double expectedRest;   // and of the dispatches after the last mark
         private bool isGuess;
 
-        /// <summary>Whether dispatches stand behind the last mark.</summary>
+        /// <summary>Whether dispatches follow the last mark.</summary>
         public bool HasRest { get; private set; }
 
-        /// <summary>Whether none is measured by itself any more.</summary>
+        /// <summary>Whether no further dispatch is measured individually.</summary>
         public bool IsFull => count == MostSegments;
 
         public int Marks => count + (HasRest ? 2 : 1);
@@ -90,10 +90,10 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
             (HasRest, isGuess) = (false, false);
         }
 
-        /// <param name="dispatch">Which dispatch.</param>
-        /// <param name="lines">How much of it.</param>
-        /// <param name="nanoseconds">What it takes measured by itself; null where nobody knows.</param>
-        /// <returns>Whether it is to be measured by itself, and a mark is due.</returns>
+        /// <param name="dispatch">The index of the dispatch.</param>
+        /// <param name="lines">The number of lines.</param>
+        /// <param name="nanoseconds">The expected duration, measured individually; null if unknown.</param>
+        /// <returns>Whether to measure it individually, so that a mark is due.</returns>
         public bool Add(int dispatch, int lines, double? nanoseconds)
         {
             isGuess |= nanoseconds is null;
@@ -111,7 +111,7 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
 
         public void Read(long time) => times[MarksRead++] = time;
 
-        /// <summary>Teaches the costs, and returns what the frame took; null where the clock ran backwards.</summary>
+        /// <summary>Updates the costs and returns the frame's duration; null if the clock ran backwards.</summary>
         public double? HandOver(GpuCosts costs)
         {
             int measured = 0;

@@ -1,27 +1,27 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Spends the budget of a frame on the parts of training steps: says how much of the next part still fits, by what the parts of earlier frames
-/// took by the GPU's clock, read some frames later, and by that of the calls. What is longer than the budget runs in every few frames,
-/// when enough was saved up for it. A part is a dispatch, which is cut by lines of its workgroups, or a step that is not cut and has one line.
-/// Nothing allocates, and nothing waits where it is not said to.
+/// Spends a frame's budget on parts of training steps. It determines how much of the next part still fits, from the durations of earlier
+/// parts by the GPU's clock, read some frames later, and by that of the calls. Anything longer than the budget runs every few frames,
+/// once enough time is saved up. A part is a dispatch, which is cut by lines of its workgroups, or an uncut step with one line.
+/// Nothing allocates, and nothing waits unless documented.
 /// </summary>
 internal sealed class FrameSpender : IDisposable
 {
     /// <summary>
-    /// What a budget is filled up to by the calls; the rest is for what a frame does besides, and for a moment that is slower than those before.
+    /// The share of a budget that the calls may fill; the rest covers other work in the frame, and moments slower than those before.
     /// </summary>
     private const double Fill = 0.88;
 
-    /// <summary>And by the GPU, which does nothing else between two timestamps: parts are coarse there, and the last one that fits leaves a gap.</summary>
+    /// <summary>The same for the GPU, which does nothing else between two timestamps: parts are coarse there, and the last one that fits leaves a gap.</summary>
     private const double GpuFill = 0.97;
 
-    /// <summary>What is longer than a budget however it is cut runs in a part that takes little longer than the least one.</summary>
+    /// <summary>Work that exceeds the budget however it is cut runs in a part that takes little longer than the smallest one.</summary>
     private const double LeastPart = 1.1;
 
     /// <summary>
-    /// Where the driver works inside the call, a part that is cut is no longer than what keeps the frame within so many budgets should it
-    /// take so many times as long as it took before: only behind it is there time to notice.
+    /// If the driver works inside the call, a cut part is short enough to keep the frame within Bound budgets even if it
+    /// takes SlowMoment times as long as before: only after it is there time to notice.
     /// </summary>
     private const double Bound = 1.15, SlowMoment = 2.5;
 
@@ -37,21 +37,21 @@ internal sealed class FrameSpender : IDisposable
     private long start;
     private double given;       // in nanoseconds, as all below
     private double allowed;
-    private double predicted;   // of the GPU, for what was enqueued
-    private double called;      // since the call began, when it was looked at last
-    private double credit;      // of the frames before, which were too short for any part
+    private double predicted;   // of the GPU, for the enqueued parts
+    private double called;      // since the call began, when last checked
+    private double credit;      // of earlier frames, which were too short for any part
     private bool isMeasured;
 
-    /// <summary>For the dispatches of a step, which are cut where they do not fit.</summary>
+    /// <summary>For the dispatches of a step, which are cut if they do not fit.</summary>
     public FrameSpender(NeuralDevice device, IReadOnlyList<Dispatch> dispatches, int rows, TimeProvider time)
         : this(device, new GpuCosts(dispatches, rows), new StepCosts(dispatches, rows), isCut: true, waits: false, time)
     {
     }
 
-    /// <summary>For whole steps of one kind.</summary>
-    /// <param name="device">Whose GPU it is.</param>
+    /// <summary>For complete steps of one kind.</summary>
+    /// <param name="device">The device of the GPU.</param>
     /// <param name="time">The clock of the calls.</param>
-    /// <param name="waits">Whether a frame waits for a GPU that is too far behind, in place of doing less: for those that wait anyway, and must be repeatable.</param>
+    /// <param name="waits">Whether a frame waits for a GPU that is too far behind, instead of doing less: for callers that wait anyway and must be repeatable.</param>
     public FrameSpender(NeuralDevice device, TimeProvider time, bool waits) : this(device, new GpuCosts(), new StepCosts(1), isCut: false, waits, time)
     {
     }
@@ -68,29 +68,29 @@ internal sealed class FrameSpender : IDisposable
         work = new WorkUnderWay(device);
     }
 
-    /// <summary>Parts of this frame that were enqueued.</summary>
+    /// <summary>Parts enqueued in this frame.</summary>
     public int Parts { get; private set; }
 
-    /// <summary>Steps of this frame that became whole.</summary>
+    /// <summary>Steps completed in this frame.</summary>
     public int Steps { get; private set; }
 
-    /// <summary>Whether this frame was to do more, and the GPU is too far behind for it (<see cref="WorkUnderWay"/>).</summary>
+    /// <summary>Whether this frame should do more, but the GPU is too far behind (<see cref="WorkUnderWay"/>).</summary>
     public bool IsAheadOfGpu { get; private set; }
 
-    /// <summary>Whether the frame may have one more step; how much of it fits is another question, where the budget is a time.</summary>
+    /// <summary>Whether the frame may have another step; with a time budget, how much of it fits is a separate question.</summary>
     public bool AllowsAStep => budget.StepsPerFrame == 0 || Steps < budget.StepsPerFrame;
 
-    /// <summary>What training took in the last frame that was measured or, where that is longer, what the calls of this one took.</summary>
+    /// <summary>The duration of training in the last measured frame or, if longer, of the calls in this one.</summary>
     public TimeSpan Time => TimeSpan.FromMicroseconds(Math.Max(clock.LastNanoseconds, called) / 1000);
 
-    /// <summary>The call begins whose time is held to the budget.</summary>
+    /// <summary>Begins the call whose time counts against the budget.</summary>
     public void BeginCall() => start = time.GetTimestamp();
 
-    /// <summary>Learns from what the GPU has measured of earlier frames.</summary>
+    /// <summary>Updates the costs from GPU measurements of earlier frames.</summary>
     public void TakeMeasurements() => clock.Read();
 
-    /// <param name="frameBudget">What this frame may spend.</param>
-    /// <param name="owner">Who shares the budget, where it is shared.</param>
+    /// <param name="frameBudget">The budget of this frame.</param>
+    /// <param name="owner">The owner that shares the budget, if it is shared.</param>
     public void BeginFrame(FrameBudget frameBudget, object owner)
     {
         budget = frameBudget;
@@ -102,7 +102,7 @@ internal sealed class FrameSpender : IDisposable
         gpuCosts.BeginFrame();
     }
 
-    /// <summary>What is enqueued from here on is measured; a second call in a frame does nothing.</summary>
+    /// <summary>Starts measuring enqueued work; a second call in a frame does nothing.</summary>
     public void BeginMeasuring()
     {
         if (isMeasured) return;
@@ -110,7 +110,7 @@ internal sealed class FrameSpender : IDisposable
         clock.BeginFrame();
     }
 
-    /// <summary>How many lines of a part fit, of those that are left; 0 where it has to wait for another frame.</summary>
+    /// <summary>How many of a part's remaining lines fit; 0 if it has to wait for another frame.</summary>
     public int LinesThatFit(int part, int left)
     {
         called = Elapsed();
@@ -118,7 +118,7 @@ internal sealed class FrameSpender : IDisposable
         IsAheadOfGpu = !HasRoomInQueue();
         if (IsAheadOfGpu) return 0;
         if (budget.StepsPerFrame > 0) return left;
-        if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be wrong by a whole step
+        if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be off by a whole step
         double calls = isCut ? Math.Min(allowed - called, ((Bound * given) - called) / SlowMoment) : allowed - called;
         double gpu = ((GpuFill * given) - predicted) / FactorOfNext;
         int gpuLines = gpuCosts.LinesWithin(gpu, part, left), callLines = callCosts.LinesWithin(calls, part, left), lines = Math.Min(gpuLines, callLines);
@@ -128,7 +128,7 @@ internal sealed class FrameSpender : IDisposable
         return isWasteful ? 0 : lines;
     }
 
-    /// <summary>Lines of a part were enqueued, since <see cref="LinesThatFit"/> was asked for them.</summary>
+    /// <summary>Records lines of a part enqueued since <see cref="LinesThatFit"/> was called for them.</summary>
     public void Spend(int part, int lines)
     {
         double now = Elapsed(), expected = gpuCosts.Of(part, lines) * FactorOfNext;
@@ -141,10 +141,10 @@ internal sealed class FrameSpender : IDisposable
         Parts++;
     }
 
-    /// <summary>A step became whole.</summary>
+    /// <summary>Records a completed step.</summary>
     public void EndStep() => Steps++;
 
-    /// <summary>All parts of the frame were enqueued; what follows until the frame ends belongs to the call, and not to them.</summary>
+    /// <summary>All parts of the frame were enqueued; the rest of the frame belongs to the call, not to the parts.</summary>
     public void EndMeasuring()
     {
         callCosts.EndObservation();
@@ -152,7 +152,7 @@ internal sealed class FrameSpender : IDisposable
         work.EndFrame();
     }
 
-    /// <param name="waiting">The part that is next; null where there is nothing more to do, so that nothing is saved up.</param>
+    /// <param name="waiting">The next part; null if nothing is left to do, so that nothing is saved up.</param>
     public void EndFrame(int? waiting)
     {
         called = Elapsed();
@@ -162,10 +162,10 @@ internal sealed class FrameSpender : IDisposable
 
     public void Dispose() => clock.Dispose();
 
-    /// <summary>What must have been saved up before the smallest part can run in a budget that it does not fit into.</summary>
+    /// <summary>The time to save up before the smallest part can run in a budget that is too small for it.</summary>
     private double CostOfALine(int part) => Math.Max(gpuCosts.Of(part, 1), callCosts.Of(part, 1));
 
-    /// <summary>What the next part takes of what it would if it were measured by itself.</summary>
+    /// <summary>The cost of the next part relative to an individually measured one.</summary>
     private double FactorOfNext => Parts == 0 || clock.MeasuresNext ? 1 : gpuCosts.Rest;
 
     private bool HasRoomInQueue()

@@ -1,36 +1,36 @@
 namespace NeuralPlugin;
 
-/// <summary>A part of a dispatch that ran, and what it took by the GPU's clock.</summary>
+/// <summary>A part of a dispatch that ran, and its duration by the GPU's clock.</summary>
 internal readonly record struct MeasuredPart(int Dispatch, int Lines, double Nanoseconds);
 
 /// <summary>
-/// What the dispatches of a step take by the GPU's clock, learned from what was measured. On a GPU that is a launch and some waves of
-/// workgroups, which all take as long: it does not grow line by line, so of each dispatch the times of parts are known by their size
-/// (<see cref="PartTimes"/>). The clock of a GPU changes sixfold between one second and the next: what a frame took tells of all parts.
+/// The durations of a step's dispatches by the GPU's clock, learned from measurements. On a GPU a dispatch is a launch and some waves of
+/// workgroups, each of equal duration: time does not grow line by line, so for each dispatch the times of parts are tracked by size
+/// (<see cref="PartTimes"/>). A GPU's clock can change sixfold within a second: a frame's duration is evidence about all parts.
 /// </summary>
 internal sealed class GpuCosts
 {
-    /// <summary>Before anything was measured: a slow GPU. A dispatch runs whole where that fits.</summary>
+    /// <summary>Before any measurement: a slow GPU. A dispatch runs uncut if that fits.</summary>
     private const double FirstOperationsPerNanosecond = 100, FirstLaunch = 20_000, FirstLine = 100;
 
-    /// <summary>Parts of a dispatch in a frame while it is not known what they take.</summary>
+    /// <summary>Most parts of a dispatch per frame while its cost is unknown.</summary>
     private const int MostUnknownParts = 4;
 
-    /// <summary>What one measurement may change.</summary>
+    /// <summary>The largest change by one measurement.</summary>
     private const double MostChange = 8;
 
-    /// <summary>Differences below it are noise, and followed at leisure.</summary>
+    /// <summary>Smaller differences are noise, and followed slowly.</summary>
     private const double Noise = 1.25;
 
-    /// <summary>Differences beyond it are another clock, which the launch of a part does not follow.</summary>
+    /// <summary>Larger differences mean another clock rate, which the launch time of a part does not follow.</summary>
     private const double Jump = 2;
 
-    /// <summary>Slower is believed at once, and faster by half each time: what was fast for a moment must not fill the next one.</summary>
+    /// <summary>Slowdowns are accepted at once, speedups by half each time: a momentary speedup must not fill the next frame.</summary>
     private const double Follow = 0.3, FollowDown = 0.5;
 
     /// <summary>
-    /// The first time of a dispatch tells nothing, since drivers finish a program when it first runs. Of the two behind it the shorter
-    /// is believed: in the other the machine may have done something else.
+    /// The first time of a dispatch is meaningless, since drivers finish a program when it first runs. Of the two after it, the shorter
+    /// is accepted: the machine may have been busy with something else during the other.
     /// </summary>
     private const int TimesUntilKnown = 3;
 
@@ -42,10 +42,10 @@ internal sealed class GpuCosts
     private readonly double[] firstLine;
     private readonly int[] observations;
     private readonly int[] unknownParts;   // of this frame
-    private double launch = FirstLaunch;   // the least that any part took of late
-    private double caution = 1;            // how much longer parts are said to take than they did: what became faster may be so for a moment
+    private double launch = FirstLaunch;   // the shortest recent time of any part
+    private double caution = 1;            // the safety factor on predicted times: a speedup may be momentary
 
-    /// <summary>For whole steps of one kind.</summary>
+    /// <summary>For complete steps of one kind.</summary>
     public GpuCosts() : this([new PartTimes(1)], [FirstLine])
     {
     }
@@ -64,15 +64,15 @@ internal sealed class GpuCosts
         unknownParts = new int[times.Length];
     }
 
-    /// <summary>What parts take that are not measured one by one, of what they would.</summary>
+    /// <summary>The cost of parts not measured individually, relative to individual measurement.</summary>
     public double Rest { get; private set; } = 1;
 
-    /// <summary>Whether its cost was seen, and is no guess.</summary>
+    /// <summary>Whether its cost was measured rather than guessed.</summary>
     public bool IsKnown(int dispatch) => observations[dispatch] == TimesUntilKnown;
 
     public double Of(int dispatch, int lines) => IsKnown(dispatch) ? caution * times[dispatch].Of(lines) : FirstLaunch + (firstLine[dispatch] * lines);
 
-    /// <summary>The lines of a dispatch that fit into a time, of those that are left.</summary>
+    /// <summary>How many of a dispatch's remaining lines fit into a time.</summary>
     public int LinesWithin(double nanoseconds, int dispatch, int left)
     {
         if (IsKnown(dispatch)) return times[dispatch].Within(nanoseconds / caution, left);
@@ -80,20 +80,20 @@ internal sealed class GpuCosts
         return Math.Clamp((int)((nanoseconds - FirstLaunch) / firstLine[dispatch]), 0, left);
     }
 
-    /// <summary>Whether cutting it so small makes it take twice as long.</summary>
+    /// <summary>Whether cutting it this small doubles its time.</summary>
     public bool IsWasteful(int dispatch, int lines) => IsKnown(dispatch) && times[dispatch].IsWasteful(lines);
 
-    /// <summary>A part was enqueued.</summary>
+    /// <summary>Records an enqueued part.</summary>
     public void Enqueued(int dispatch) => unknownParts[dispatch]++;
 
     /// <summary>A frame begins.</summary>
     public void BeginFrame() => Array.Clear(unknownParts);
 
-    /// <summary>Takes what the parts of a frame took that were measured one by one.</summary>
+    /// <summary>Learns from the individually measured parts of a frame.</summary>
     public void Observe(ReadOnlySpan<MeasuredPart> measured)
     {
         Span<MeasuredPart> parts = stackalloc MeasuredPart[measured.Length];
-        Span<bool> seen = stackalloc bool[measured.Length];   // before the clock makes guesses of them
+        Span<bool> seen = stackalloc bool[measured.Length];   // before the clock turns them into guesses
         for (int i = 0; i < measured.Length; i++)
         {
             MeasuredPart part = measured[i];
@@ -112,24 +112,24 @@ internal sealed class GpuCosts
         }
     }
 
-    /// <summary>Takes what the parts of a frame took that were measured together, of what they would have by themselves.</summary>
+    /// <summary>Learns from the jointly measured parts of a frame: their time relative to individual measurement.</summary>
     public void ObserveRest(double factor) => Rest = Followed(Rest, Math.Clamp(factor, 1 / MostRest, MostRest));
 
-    /// <summary>What a measurement makes of what was believed.</summary>
+    /// <summary>The updated estimate after a measurement.</summary>
     private static double Followed(double before, double now)
     {
         bool isJump = now > before * Noise || now < before / Noise;
         return before + ((now - before) * (!isJump ? Follow : now > before ? 1 : FollowDown));
     }
 
-    /// <summary>What a measurement is taken for, so that a moment in which the machine did something else is soon forgotten.</summary>
+    /// <summary>Limits a measurement, so that a moment in which the machine was busy with something else is soon forgotten.</summary>
     private static double Credible(double before, double measured) => Math.Clamp(measured, before / MostChange, before * MostChange);
 
     private static bool IsJump(double ratio) => ratio is > Jump or < 1 / Jump;
 
     /// <summary>
-    /// Where a frame was slower or faster than was believed, so are all parts: mostly it is the clock of the GPU that changes, or what else it
-    /// does.
+    /// If a frame was slower or faster than expected, so are all parts: usually the GPU's clock rate changed, or its other
+    /// load.
     /// </summary>
     private void FollowClock(ReadOnlySpan<MeasuredPart> parts)
     {
@@ -147,8 +147,8 @@ internal sealed class GpuCosts
     }
 
     /// <summary>
-    /// What hardly takes longer than a launch says nothing of the clock. Neither does a part of a size that was not seen; nor one that is a little larger
-    /// or smaller, where it takes somewhat longer or shorter: that may be a wave.
+    /// A part that hardly exceeds a launch tells nothing about the clock. Neither does a part of an unseen size, nor one slightly larger
+    /// or smaller that takes somewhat longer or shorter: that may be a wave.
     /// </summary>
     private bool TellsOfClock(MeasuredPart part)
     {

@@ -2,15 +2,15 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Trains a network inside a running game: <see cref="Tick"/>, called once a frame, enqueues as many steps as fit into the frame's
-/// budget, and neither waits for the GPU nor allocates. A step that is too long for a frame is cut, at its dispatches and those
-/// by rows, and goes on in the next frame, with the same bits; until it is whole, predictions see the weights before it.
+/// budget, and neither waits for the GPU nor allocates. A step too long for a frame is cut, between its dispatches and those
+/// by rows, and continues in the next frame, with the same bits. Until it is complete, predictions use the weights before it.
 /// </summary>
 /// <remarks>
-/// A time budget is held by what the dispatches of earlier frames took, by the GPU's clock and by that of the calls. Exact replay
-/// needs a budget in steps. Several trainers may take turns on one network: a step that is open over frames lets no other
-/// in-frame trainer of the network begin one, and begins anew where the weights were changed in between.
-/// Every call comes from the thread on which the device's context is current, else it throws <see cref="WrongContextException"/>;
-/// with the trainer, its network, its samples or its device disposed, <see cref="ObjectDisposedException"/>.
+/// A time budget is enforced from the durations of earlier frames' dispatches, by the GPU's clock and by that of the calls. Exact replay
+/// needs a budget in steps. Several trainers may take turns on one network: while a step spans frames, no other
+/// in-frame trainer of the network can begin one, and the step starts over if the weights change in between.
+/// Call from the thread on which the device's context is current, otherwise <see cref="WrongContextException"/>;
+/// after Dispose of the trainer, its network, its samples or its device, <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed class InFrameTrainer : IDisposable
 {
@@ -33,13 +33,13 @@ public sealed class InFrameTrainer : IDisposable
     private bool disposed;
 
     /// <summary>Makes a trainer: its state and its plan. Allocates; nothing is compiled or trained yet.</summary>
-    /// <param name="network">What it trains.</param>
-    /// <param name="samples">What it learns from, of the network's inputs and outputs, on the same device.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="network">The network to train.</param>
+    /// <param name="samples">The training samples, with the network's inputs and outputs, on the same device.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <exception cref="ArgumentException">
-    /// The samples have other sizes than the network, live on another device, or have labels where the loss takes values (or the other way round).
+    /// The samples' sizes differ from the network's, they are on another device, or they have labels but the loss takes values (or vice versa).
     /// </exception>
-    /// <exception cref="DeviceLimitException">The batch is beyond what this device can hold or run.</exception>
+    /// <exception cref="DeviceLimitException">The batch exceeds what this device can hold or run.</exception>
     public InFrameTrainer(Network network, TrainingSet samples, TrainerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -80,30 +80,30 @@ public sealed class InFrameTrainer : IDisposable
     }
 
     /// <summary>
-    /// The kernels that it needs. <see cref="Tick"/> compiles them one a frame before it trains; where the budget is a number of
-    /// steps, all in the first frame, so that a run can be repeated. To have them sooner: <see cref="NeuralDevice.WarmUp"/>.
+    /// The required kernels. <see cref="Tick"/> compiles one per frame before it trains; if the budget is a number of
+    /// steps, all in the first frame, so that a run can be repeated. To compile them sooner: <see cref="NeuralDevice.WarmUp"/>.
     /// </summary>
     public KernelSet Kernels => new(dispatches);
 
-    /// <summary>The learning rate of the steps to come.</summary>
+    /// <summary>The learning rate of future steps.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LearningRate { get; set => field = Optimizer.RequireLearningRate(value); }
 
-    /// <summary>How much it does in a frame, from the next one on.</summary>
+    /// <summary>The budget per frame, starting with the next frame.</summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
     public FrameBudget FrameBudget { get; set => field = Require(value); }
 
-    /// <summary>Where it stands, as the last Tick told.</summary>
+    /// <summary>The progress as of the last Tick.</summary>
     public TrainingProgress Progress { get; private set; } =
         new(0, 0, float.NaN, float.NaN, TimeSpan.Zero, 0, TrainerState.WarmingUp);
 
     /// <summary>
     /// Trains for one frame: hands over what the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
-    /// were added, and enqueues steps until the budget is used up, or until the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).
-    /// Never waits; allocates nothing but where more samples were added between two calls than ever before.
+    /// were added, and enqueues steps until the budget is used up, or the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).
+    /// Never waits; allocates only if more samples were added between two calls than ever before.
     /// </summary>
     /// <exception cref="DispatchesSkippedException">
-    /// What earlier calls enqueued did not run, since a conditional render of the host was open. Steps are lost; the next call goes on.
+    /// Work enqueued by earlier calls did not run because a conditional render of the host was open. Steps are lost; the next call continues.
     /// </exception>
     public TrainingProgress Tick()
     {
@@ -126,7 +126,7 @@ public sealed class InFrameTrainer : IDisposable
         return Progress;
     }
 
-    /// <summary>Enqueues nothing until <see cref="Resume"/>. A step that is open over frames is begun anew then.</summary>
+    /// <summary>Enqueues nothing until <see cref="Resume"/>, when a step that spans frames starts over.</summary>
     public void Pause()
     {
         using NeuralDevice.Scope scope = Enter();
@@ -135,8 +135,8 @@ public sealed class InFrameTrainer : IDisposable
     }
 
     /// <summary>
-    /// Goes on after <see cref="Pause"/>, or after the loss was not finite (<see cref="TrainerState.Diverged"/>): from the last weights
-    /// whose loss was, which are those before the last two steps at most, with the optimizer's state that belongs to them.
+    /// Continues after <see cref="Pause"/>, or after a non-finite loss (<see cref="TrainerState.Diverged"/>): from the last weights
+    /// with a finite loss, at most two steps back, with the matching state of the optimizer.
     /// </summary>
     public void Resume()
     {
@@ -145,7 +145,7 @@ public sealed class InFrameTrainer : IDisposable
         if (ledger.HasDropped) ledger.Resume();
     }
 
-    /// <summary>Frees its buffers at the device's next call; the network and the samples stay. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees its buffers at the device's next call; the network and the samples stay. Any thread may call it; a second call does nothing.</summary>
     public void Dispose()
     {
         if (disposed) return;
@@ -171,7 +171,7 @@ public sealed class InFrameTrainer : IDisposable
     private NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        return network.Enter(savesHostState: false);   // each call takes its own
+        return network.Enter(savesHostState: false);   // each call saves its own
     }
 
     private void WarmUp()
@@ -210,12 +210,12 @@ public sealed class InFrameTrainer : IDisposable
         spender.EndFrame(open.IsOpen ? open.Dispatch : null);
     }
 
-    /// <summary>False where another trainer's step is open on the network, or no sample was uploaded yet.</summary>
+    /// <summary>False if another trainer's step is open on the network, or no sample has been uploaded yet.</summary>
     private bool BeginStep()
     {
         if (network.StepOwner is { IsAlive: true } owner && owner != self) return false;
         DrawnBatch batch = order.BeginBatch();
-        if (batch.Rows == 0) return false;   // what was added waits for another trainer's open step
+        if (batch.Rows == 0) return false;   // the added samples wait for another trainer's open step
         network.StepOwner = self;
         order.Source.BeginBatch(batch.FirstSample);
         ledger.BeginStep(LearningRate);
@@ -223,7 +223,7 @@ public sealed class InFrameTrainer : IDisposable
         return true;
     }
 
-    /// <summary>The weights are others than when the step began: it begins anew with them, and the same batch.</summary>
+    /// <summary>The weights changed since the step began: it starts over with them, on the same batch.</summary>
     private void Restart()
     {
         ledger.RestartStep();
@@ -241,7 +241,7 @@ public sealed class InFrameTrainer : IDisposable
         ledger.AbandonStep();
     }
 
-    /// <summary>Goes on behind lines that were enqueued; after the last ones the step is whole.</summary>
+    /// <summary>Moves past the enqueued lines; after the last ones the step is complete.</summary>
     private void Advance(int lines, int all)
     {
         open.Line += lines;
@@ -269,7 +269,7 @@ public sealed class InFrameTrainer : IDisposable
         throw StepSides.ExceptionOf(step, nameof(Tick));
     }
 
-    /// <summary>Where a step stands that is open.</summary>
+    /// <summary>The position in an open step.</summary>
     private struct OpenStep(int rows, long changes)
     {
         public readonly int Rows = rows;

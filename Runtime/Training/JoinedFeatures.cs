@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The features of a batch whose samples have observations, which are uploaded, and behind them what a texture showed, which is on the
+/// The features of a batch whose samples combine uploaded observations with texture values after them, which are already on the
 /// GPU: feature c is observation c, or clamp(2x − 1, ±5) of value c − observations of the texture.
 /// </summary>
 internal sealed class JoinedFeatures : IDisposable
@@ -10,7 +10,7 @@ internal sealed class JoinedFeatures : IDisposable
     private const int GroupSize = 8;
     private const int GroupRows = 4;
 
-    /// <summary>What observations are cut off at, too.</summary>
+    /// <summary>The bound that also applies to observations.</summary>
     private const int Limit = 5;
 
     private readonly NeuralDevice device;
@@ -19,9 +19,9 @@ internal sealed class JoinedFeatures : IDisposable
     private readonly float[] uploaded;
     private readonly int observations;
 
-    /// <param name="device">Where it runs.</param>
-    /// <param name="seen">What textures showed.</param>
-    /// <param name="observations">Observations of a sample.</param>
+    /// <param name="device">The device to run on.</param>
+    /// <param name="seen">The captured textures.</param>
+    /// <param name="observations">Observations per sample.</param>
     /// <param name="features">[batch × observations + values of a texture], written.</param>
     public JoinedFeatures(NeuralDevice device, SeenTextures seen, int observations, MatrixTexture features)
     {
@@ -40,14 +40,14 @@ internal sealed class JoinedFeatures : IDisposable
             ],
             new DispatchGrid(MatrixShape.CeilingDivide(features.Shape.TexelsPerRow, GroupSize), RowsPerGroupY: GroupRows))
         {
-            NeedsBarrier = true,   // after what still reads the batch before
+            NeedsBarrier = true,   // after pending reads of the previous batch
         };
         device.Compile(dispatch);
     }
 
-    /// <summary>Enqueues that a batch is written.</summary>
+    /// <summary>Enqueues the write of a batch.</summary>
     /// <param name="observedValues">[batch × observations], finite.</param>
-    /// <param name="looks">[batch]: the row of each sample's texture; below zero for none, whose features are 0.</param>
+    /// <param name="looks">[batch]: the row of each sample's texture; negative for none, whose features are 0.</param>
     public void Write(ReadOnlySpan<float> observedValues, ReadOnlySpan<int> looks)
     {
         int columns = observations + 1;

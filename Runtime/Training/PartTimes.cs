@@ -3,38 +3,38 @@ using System.Numerics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// What parts of one dispatch take, by their size: a time for the whole and for each power of two of lines of workgroups, of which a part was
-/// seen. Between two of them a part takes what lies between; below the smallest it takes as long as that, since a GPU that is not full takes as
-/// long for less.
+/// The durations of parts of one dispatch, by size: a time for the complete dispatch and for each power of two of workgroup lines with a
+/// measured part. Durations in between are interpolated; below the smallest, that one's time applies, since a partly filled GPU is no
+/// faster.
 /// </summary>
 /// <param name="whole">Lines of the dispatch with all rows in use.</param>
 internal sealed class PartTimes(int whole)
 {
-    /// <summary>Sizes that differ by no more than such a part of them are about the same.</summary>
+    /// <summary>Sizes count as about equal if they differ by at most 1/About of the size.</summary>
     private const int About = 8;
 
-    /// <summary>What is a guess from other sizes may be wrong by a wave of workgroups.</summary>
+    /// <summary>A guess from other sizes may be off by a wave of workgroups.</summary>
     private const double Doubt = 1.25;
 
-    /// <summary>By how much a part may take longer than its share of a larger one that does not fill its last wave.</summary>
+    /// <summary>How far a part may exceed its share of a larger one that does not fill its last wave.</summary>
     private const double Wave = 1.5;
 
     private const int Whole = 17;   // and below it ⌈log₂ lines⌉, of at most Dispatch.MaximumGroups
 
-    private readonly int[] lines = new int[Whole + 1];   // 0 where none was seen
+    private readonly int[] lines = new int[Whole + 1];   // 0 if none was measured
     private readonly double[] nanoseconds = new double[Whole + 1];
-    private readonly bool[] isGuess = new bool[Whole + 1];   // since all changed by far, as far as others tell
+    private readonly bool[] isGuess = new bool[Whole + 1];   // since a large change of all times, inferred from other parts
 
-    /// <summary>Whether a part of about this size was seen: what it takes is no guess from others.</summary>
+    /// <summary>Whether a part of about this size was measured, so that its time is not a guess from others.</summary>
     public bool HasSeen(int size) => !isGuess[PlaceOf(size)] && Math.Abs(lines[PlaceOf(size)] - size) <= size / About;
 
-    /// <summary>Whether a part of this very size was seen last between its powers of two.</summary>
+    /// <summary>Whether the last part measured in its power-of-two range had exactly this size.</summary>
     public bool HasSeenLast(int size) => HasSeen(size) && lines[PlaceOf(size)] == size;
 
-    /// <summary>What a part of so many lines takes, of a dispatch of which a part was seen.</summary>
+    /// <summary>The time of a part of this many lines, for a dispatch with a measured part.</summary>
     public double Of(int size) => HasSeen(size) ? LastOf(size) : Doubt * Between(size);
 
-    /// <summary>What the last part between its powers of two took for as many lines, as far as others have not told of it since.</summary>
+    /// <summary>The last measured time in its power-of-two range, scaled to this many lines and by later evidence from other parts.</summary>
     public double LastOf(int size)
     {
         int place = PlaceOf(size);
@@ -42,8 +42,8 @@ internal sealed class PartTimes(int whole)
     }
 
     /// <summary>
-    /// A guess from the sizes below and above: no less than the smaller one takes, and no more a line. Beyond them all the last one's time a line, or
-    /// the whole time of the first one.
+    /// A guess from the sizes below and above: at least the smaller one's time, and no more per line. Beyond the largest size, that one's time per line;
+    /// below the smallest, that one's total time.
     /// </summary>
     private double Between(int size)
     {
@@ -62,8 +62,8 @@ internal sealed class PartTimes(int whole)
     }
 
     /// <summary>
-    /// A part of so many lines takes so long. What was known of others between the same powers of two is forgotten. What is known of other sizes is held to
-    /// what was seen now: less never takes longer, nor much less than its share.
+    /// Records the time of a part of this many lines, replacing others in the same power-of-two range. Times of other sizes are bounded by
+    /// this measurement: a smaller part never takes longer, nor much less than its share.
     /// </summary>
     public void Set(int size, double time)
     {
@@ -76,16 +76,16 @@ internal sealed class PartTimes(int whole)
         }
     }
 
-    /// <summary>All parts take so many times as long, as others tell.</summary>
-    /// <param name="factor">How many times.</param>
-    /// <param name="isGuess">Whether that is so much that each is to be seen again.</param>
+    /// <summary>Scales all times, on evidence from other parts.</summary>
+    /// <param name="factor">The scale factor.</param>
+    /// <param name="isGuess">Whether the change is so large that each must be measured again.</param>
     public void Scale(double factor, bool isGuess)
     {
         foreach (ref double time in nanoseconds.AsSpan()) time *= factor;
         if (isGuess) Array.Fill(this.isGuess, true);
     }
 
-    /// <summary>The most lines, of those that are left, that take no longer than a time.</summary>
+    /// <summary>The most of the remaining lines that fit into a time.</summary>
     public int Within(double time, int left)
     {
         if (Of(left) <= time) return left;
@@ -97,7 +97,7 @@ internal sealed class PartTimes(int whole)
             else tooMany = middle;
         }
 
-        for (int place = 0; place <= Whole; place++)   // what was seen, above what is a guess
+        for (int place = 0; place <= Whole; place++)   // prefer measured sizes to guesses
         {
             if (lines[place] > fits && lines[place] < left && HasSeen(lines[place]) && nanoseconds[place] <= time) fits = lines[place];
         }
@@ -105,7 +105,7 @@ internal sealed class PartTimes(int whole)
         return fits;
     }
 
-    /// <summary>Whether so few lines take more than twice their share of the whole.</summary>
+    /// <summary>Whether this few lines take more than twice their share of the complete dispatch.</summary>
     public bool IsWasteful(int size) => size < whole && HasSeen(whole) && 2 * Of(whole) * size < Of(size) * whole;
 
     private int PlaceOf(int size) => size >= whole ? Whole : BitOperations.Log2((uint)size) + (BitOperations.IsPow2(size) ? 0 : 1);

@@ -5,47 +5,47 @@ namespace NeuralPlugin;
 /// <summary>Where networks live and learn, on a machine that may have a graphics card.</summary>
 public enum Placement
 {
-    /// <summary>On the device that is given.</summary>
+    /// <summary>On the given device.</summary>
     Gpu,
 
     /// <summary>On the processor beside that device: each call computes before it returns.</summary>
     Processor,
 
     /// <summary>
-    /// Where a training step and a prediction together take less time, by a probe of some milliseconds at the first request of a shape: a tiny network's
-    /// step takes less than a dispatch, a large one's far more.
+    /// Where a training step plus a prediction takes less time, by a probe of some milliseconds at the first request of a shape: a tiny network's
+    /// step takes less time than a dispatch, a large one's far more.
     /// </summary>
     Auto,
 }
 
 /// <summary>
-/// Chooses between a graphics card and the processor beside it. A network, its samples and its trainer live on one device, so the choice comes before they are
-/// made; agents make theirs themselves (<c>AgentPopulationOptions.Placement</c>).
+/// Chooses between a graphics card and the processor beside it. A network, its samples and its trainer live on one device, so choose before making
+/// them; agents choose for themselves (<c>AgentPopulationOptions.Placement</c>).
 /// </summary>
 public static class NetworkPlacement
 {
-    /// <summary>Steps and predictions that are enqueued one after the other, as in a frame.</summary>
+    /// <summary>Steps and predictions enqueued in sequence, as in a frame.</summary>
     private const int Repeats = 8;
 
-    /// <summary>By turns, so that what else the machine does falls on both; the best one counts. The first round compiles and is left out.</summary>
+    /// <summary>Rounds alternate, so that other load affects both; the best one counts. The first round compiles and is discarded.</summary>
     private const int Rounds = 9;
 
     /// <summary>
-    /// The device to make a network of this shape on, with its samples and trainers: the one that is given, or the processor beside it, which belongs to that device, is
-    /// pumped by its <see cref="NeuralDevice.Update"/> and goes with it. A device that is the processor is always itself, and a software driver of OpenGL always gives
-    /// way to it where <see cref="Placement.Auto"/> is asked for. The probe's result is remembered for as long as the device lives. Waits and allocates: for a loading screen.
+    /// The device for a network of this shape, with its samples and trainers: the given one, or the processor beside it. That one belongs to the given
+    /// device, is pumped by its <see cref="NeuralDevice.Update"/> and disposed with it. A processor device always returns itself; a software OpenGL driver
+    /// always yields to the processor with <see cref="Placement.Auto"/>. The probe's result is kept for the device's life. Waits and allocates: for loading screens.
     /// </summary>
     /// <param name="device">The game's device.</param>
-    /// <param name="placement">Where.</param>
-    /// <param name="batchSize">Samples of a training step.</param>
-    /// <param name="inputs">Features of a sample.</param>
+    /// <param name="placement">The requested placement.</param>
+    /// <param name="batchSize">Samples per training step.</param>
+    /// <param name="inputs">Features per sample.</param>
     /// <param name="layers">The stack, as for <see cref="Network"/>.</param>
     /// <example><code>
     /// NeuralDevice place = NetworkPlacement.DeviceFor(device, Placement.Auto, batchSize: 32, inputs: 16, new Dense(32), new Relu(), new Dense(4));
     /// using var mind = new TwoLayerClassifier(place, inputs: 16, hidden: 32, classes: 4);
     /// </code></example>
-    /// <exception cref="ArgumentOutOfRangeException">The placement is none, or a number is zero or less.</exception>
-    /// <exception cref="ArgumentException">The stack is none that a network can have.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The placement is invalid, or a number is zero or less.</exception>
+    /// <exception cref="ArgumentException">The layers do not form a valid stack.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     public static NeuralDevice DeviceFor(NeuralDevice device, Placement placement, int batchSize, int inputs, params IReadOnlyList<Layer> layers)
     {
@@ -58,11 +58,11 @@ public static class NetworkPlacement
         return Choose(device, placement, shape, candidate => new NetworkTrial(candidate, batchSize, inputs, layers));
     }
 
-    /// <summary>The same for whatever is trained.</summary>
+    /// <summary>As above, for anything trainable.</summary>
     /// <param name="device">The game's device.</param>
-    /// <param name="placement">Where.</param>
-    /// <param name="shape">What the result is remembered by.</param>
-    /// <param name="create">Makes what is tried, on either device.</param>
+    /// <param name="placement">The requested placement.</param>
+    /// <param name="shape">The key under which the result is remembered.</param>
+    /// <param name="create">Makes the trial, on either device.</param>
     internal static NeuralDevice Choose(NeuralDevice device, Placement placement, string shape, Func<NeuralDevice, PlacementTrial> create)
     {
         if (!Enum.IsDefined(placement)) throw new ArgumentOutOfRangeException(nameof(placement), placement, "Expected Gpu, Processor or Auto.");
@@ -129,7 +129,7 @@ public static class NetworkPlacement
     }
 }
 
-/// <summary>What is tried on two devices.</summary>
+/// <summary>A trial to run on two devices.</summary>
 internal abstract class PlacementTrial : IDisposable
 {
     /// <summary>Enqueues a training step and a prediction.</summary>

@@ -2,38 +2,38 @@ using System.Numerics;
 
 namespace NeuralPlugin;
 
-/// <summary>The batch of a step: its samples in use and where they begin in the order; none while there are no samples.</summary>
+/// <summary>The batch of a step: its samples in use and its start in the order; empty while there are no samples.</summary>
 internal readonly record struct DrawnBatch(int Rows, int FirstSample, long Epoch, bool BeginsEpoch);
 
 /// <summary>
-/// Where an order stands: its next batch begins at <paramref name="Position"/> of an epoch over <paramref name="Count"/> samples.
+/// The state of an order: its next batch begins at <paramref name="Position"/> of an epoch over <paramref name="Count"/> samples.
 /// </summary>
 internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count, int Position);
 
 /// <summary>
-/// The order in which one trainer draws the samples of a set: each epoch is a permutation of the rows that were there when it
-/// began, which depends on the seed, the epoch and their number alone and is computed by integer arithmetic, so that it is the
-/// same on every machine. The GPU computes it for some thousand positions ahead, so that no step uploads anything;
-/// <see cref="RowAt"/> is its twin here.
+/// The order in which one trainer draws the samples of a set: each epoch is a permutation of the rows present when it
+/// began. It depends only on the seed, the epoch and their number and is computed by integer arithmetic, so that it is the
+/// same on every machine. The GPU computes some thousand positions ahead, so that no step uploads anything;
+/// <see cref="RowAt"/> is its CPU counterpart.
 /// </summary>
 /// <remarks>
-/// Each batch begins at a whole texel of the order, so that kernels look four row numbers up at once. A step draws between
-/// <see cref="BeginBatch"/>, after which <see cref="Filling"/> runs where it is needed, and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; the set overwrites none of its rows in between.
+/// Each batch begins at a whole texel of the order, so that kernels look up four row numbers at once. A step draws between
+/// <see cref="BeginBatch"/>, followed by <see cref="Filling"/> if needed, and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; meanwhile the set keeps its rows.
 /// </remarks>
 internal sealed class SampleOrder : IDisposable
 {
     private const string RowsFile = "sample_order_rows.comp";
     private const int GroupSize = 32;
 
-    /// <summary>As few as eight show in the statistics of orders of five to eight samples; 16 do not.</summary>
+    /// <summary>As few as eight rounds show in the statistics of orders of five to eight samples; 16 do not.</summary>
     private const int Rounds = 16;
 
     private const uint Golden = 0x9E3779B9;
 
-    /// <summary>Positions that are computed ahead, or one batch where that is larger.</summary>
+    /// <summary>Positions computed ahead, or one batch if that is larger.</summary>
     private const int PositionsAhead = 2_048;
 
-    /// <summary>Tiles of kernels look up past the batch.</summary>
+    /// <summary>Kernel tiles look up past the batch.</summary>
     private const int Margin = 16;
 
     private readonly TrainingSet samples;
@@ -50,9 +50,9 @@ internal sealed class SampleOrder : IDisposable
     private int chunkCount;
     private int chunkBatch;
 
-    /// <param name="samples">What is drawn from.</param>
+    /// <param name="samples">The set to draw from.</param>
     /// <param name="seed">Chooses the orders.</param>
-    /// <param name="batchSize">Samples of a batch; an epoch's last one has what is left.</param>
+    /// <param name="batchSize">Samples per batch; an epoch's last batch has the remainder.</param>
     public SampleOrder(TrainingSet samples, int seed, int batchSize)
     {
         this.samples = samples;
@@ -70,7 +70,7 @@ internal sealed class SampleOrder : IDisposable
             new KernelSource(RowsFile, ("GROUP_SIZE", GroupSize), ("ROUNDS", Rounds)) { Method = dispatch => new SampleOrderKernel(dispatch, GroupSize) },
             [MatrixBinding.Write("order", order)], [sizes], new DispatchGrid(MatrixShape.CeilingDivide(texels, GroupSize)))
         {
-            NeedsBarrier = true,   // after what still reads the order of before
+            NeedsBarrier = true,   // after pending reads of the previous order
         };
         Source = new BatchSource(new DrawnRows(samples.Features, batchSize), new DrawnRows(samples.Targets, batchSize), order);
         generation = samples.Generation;
@@ -79,22 +79,22 @@ internal sealed class SampleOrder : IDisposable
 
     public int Seed { get; private set; }
 
-    /// <summary>What the kernels of a step draw their batch from.</summary>
+    /// <summary>The source from which a step's kernels draw their batch.</summary>
     public BatchSource Source { get; }
 
-    /// <summary>Writes the order of the open batch and some of those after it, where that is not there yet.</summary>
+    /// <summary>Writes the order of the open batch and some batches after it, if it is missing.</summary>
     public Dispatch Filling { get; }
 
-    /// <summary>Whether <see cref="Filling"/> is to run before the open batch can be drawn.</summary>
+    /// <summary>Whether <see cref="Filling"/> must run before the open batch can be drawn.</summary>
     public bool NeedsFilling { get; private set; }
 
-    /// <summary>Rows of the batch that was begun; 0 where none is open.</summary>
+    /// <summary>Rows of the open batch; 0 if none is open.</summary>
     public int OpenRows { get; private set; }
 
-    /// <summary>Epochs that are over, and the part of the one that is not.</summary>
+    /// <summary>Completed epochs, plus the completed fraction of the current one.</summary>
     public double Epochs => epoch + (count == 0 ? 0 : (double)position / count);
 
-    /// <summary>A batch that is still open will be drawn again.</summary>
+    /// <summary>The current state. A batch that is still open will be drawn again.</summary>
     public SampleOrderState State => new(Seed, epoch, count, position);
 
     /// <summary>The row at a position of an epoch's order: a permutation of [0, count).</summary>
@@ -125,12 +125,12 @@ internal sealed class SampleOrder : IDisposable
     }
 
     /// <summary>
-    /// The batch of the next step, which needs <see cref="Filling"/> where its order is not there yet. An epoch is over the samples
+    /// The batch of the next step, which needs <see cref="Filling"/> if its order is missing. An epoch covers the samples
     /// that were uploaded when it began, and its last batch may be smaller.
     /// </summary>
     public DrawnBatch BeginBatch()
     {
-        if (generation != samples.Generation)   // cleared: what the epoch was over is gone
+        if (generation != samples.Generation)   // cleared: the epoch's samples are gone
         {
             generation = samples.Generation;
             epoch += position > 0 ? 1 : 0;
@@ -157,7 +157,7 @@ internal sealed class SampleOrder : IDisposable
         return new DrawnBatch(OpenRows, ahead * stride, epoch, beginsEpoch);
     }
 
-    /// <summary>The filling has run.</summary>
+    /// <summary>Records that the filling has run.</summary>
     public void EndFilling() => NeedsFilling = false;
 
     /// <summary>The batch was trained, and its samples may be overwritten.</summary>
@@ -167,17 +167,17 @@ internal sealed class SampleOrder : IDisposable
         OpenRows = 0;
     }
 
-    /// <summary>The batch was not trained: it comes again.</summary>
+    /// <summary>The batch was not trained: it will be drawn again.</summary>
     public void AbandonBatch() => OpenRows = 0;
 
-    /// <summary>What was to be computed on the GPU may not be there.</summary>
+    /// <summary>Marks the GPU's results as possibly missing.</summary>
     public void Regenerate()
     {
         chunkCount = 0;
         NeedsFilling = true;
     }
 
-    /// <summary>How many of the rows from one on, in order, no open step draws.</summary>
+    /// <summary>The number of consecutive rows, starting at the given one, that no open step draws.</summary>
     public int RowsBeforeOpenOnes(int firstRow, int rows)
     {
         if (firstRow >= count) return rows;
@@ -190,7 +190,7 @@ internal sealed class SampleOrder : IDisposable
         return rows;
     }
 
-    /// <summary>Stands where another order of a set with the same samples stood.</summary>
+    /// <summary>Restores the state of an order over a set with the same samples.</summary>
     public void Restore(SampleOrderState state)
     {
         (Seed, epoch, count, position) = (state.Seed, state.Epoch, state.Count, state.Position);
@@ -217,7 +217,7 @@ internal sealed class SampleOrder : IDisposable
         }
     }
 
-    /// <summary>Where a batch of the epoch lies among those that were computed ahead; negative where it is not among them.</summary>
+    /// <summary>The index of the epoch's batch among those computed ahead; negative if it is not among them.</summary>
     private int BatchesAfterChunkStart(int batch)
     {
         if (chunkCount != count) return -1;

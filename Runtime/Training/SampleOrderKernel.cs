@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>sample_order_rows.comp: the order in which samples are drawn, by <see cref="SampleOrder.RowAt"/>. A line is the texels of a workgroup.</summary>
+/// <summary>sample_order_rows.comp: the order in which samples are drawn, by <see cref="SampleOrder.RowAt"/>. A line is one workgroup's texels.</summary>
 internal sealed unsafe class SampleOrderKernel : ProcessorKernel
 {
     private readonly MatrixAddress order;
@@ -24,7 +24,7 @@ internal sealed unsafe class SampleOrderKernel : ProcessorKernel
             int batchesPerEpoch = ((count - 1) / batchSize) + 1;
             int batch = firstBatch + (slot / stride);
             int position = (batch % batchesPerEpoch * batchSize) + (slot % stride);
-            order.Words[slot] = (uint)SampleOrder.RowAt(seed, epochs + (batch / batchesPerEpoch), count, Math.Min(position, count - 1));   // past an epoch's end: its last sample again
+            order.Words[slot] = (uint)SampleOrder.RowAt(seed, epochs + (batch / batchesPerEpoch), count, Math.Min(position, count - 1));   // past the end: last again
         }
     }
 }

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Samples that wait in memory to be uploaded, the oldest first, in rows as their textures have them. A ring that grows to what
-/// it once needed, at most to a capacity; then a further sample takes the place of the oldest.
+/// Samples waiting in memory for upload, oldest first, in rows with the layout of their textures. A ring that grows as
+/// needed up to a capacity; then each new sample replaces the oldest.
 /// </summary>
 internal sealed class SampleStaging(int featureBytes, int targetWords, int capacity)
 {
@@ -18,11 +18,11 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
 
     public int Count { get; private set; }
 
-    /// <summary>Whether the features of the oldest one wait elsewhere, since it is a texture.</summary>
+    /// <summary>Whether the features of the oldest sample wait elsewhere because it is a texture.</summary>
     public bool IsFirstTexture => areTextures[first];
 
     /// <summary>
-    /// Samples that lie one after the other, from the oldest on, and have their features here; where that is a texture, 1.
+    /// Contiguous samples, from the oldest on, with their features here; 1 if the oldest is a texture.
     /// </summary>
     public int ContiguousCount
     {
@@ -35,7 +35,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
     }
 
     /// <summary>
-    /// Makes room for so many more, at most the capacity. Allocates only to grow. Returns how many of the samples that go for it
+    /// Makes room for more samples, up to the capacity. Allocates only to grow. Returns how many of the samples removed for this
     /// are textures.
     /// </summary>
     public int MakeRoom(int added)
@@ -45,7 +45,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
         return RemoveFirst(Math.Max(0, Count + added - rows));
     }
 
-    /// <summary>The row of a further sample, of features and targets; what lies there is of an earlier one.</summary>
+    /// <summary>The row of a new sample's features and targets, with an earlier sample's content.</summary>
     public (Memory<byte> Features, Memory<uint> Targets) Append(bool isTexture = false)
     {
         int row = (first + Count++) % rows;
@@ -53,7 +53,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
         return (features.AsMemory(row * featureBytes, featureBytes), targets.AsMemory(row * targetWords, targetWords));
     }
 
-    /// <summary>The features of the oldest ones; no more than lie one after the other.</summary>
+    /// <summary>The features of the oldest samples, at most the contiguous ones.</summary>
     public ReadOnlySpan<byte> Features(int count) => features.AsSpan(first * featureBytes, count * featureBytes);
 
     public ReadOnlySpan<byte> Targets(int count) => MemoryMarshal.AsBytes(targets.AsSpan(first * targetWords, count * targetWords));
@@ -70,7 +70,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
 
     public void Clear() => (first, Count) = (0, 0);
 
-    /// <summary>Gives its memory back where nothing waits.</summary>
+    /// <summary>Frees its memory if nothing is waiting.</summary>
     public void TrimExcess()
     {
         if (Count > 0) return;

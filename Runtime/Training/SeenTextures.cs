@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What textures showed when somebody looked, a row of the GPU's memory a look, kept as long as somebody counts on it: a decision is
+/// Captured textures, one row of GPU memory per capture, kept as long as needed: a decision is
 /// learned from some frames after its texture was drawn over.
 /// </summary>
 internal sealed class SeenTextures : IDisposable
@@ -12,15 +12,15 @@ internal sealed class SeenTextures : IDisposable
     private readonly int[] free;
     private int freeCount;
 
-    /// <param name="device">Where the textures are.</param>
-    /// <param name="width">Pixels side by side.</param>
+    /// <param name="device">The textures' device.</param>
+    /// <param name="width">Pixels per row.</param>
     /// <param name="height">Rows of pixels.</param>
-    /// <param name="channels">Which values of a pixel.</param>
-    /// <param name="capacity">Most looks that are kept at a time.</param>
+    /// <param name="channels">The values of a pixel to keep.</param>
+    /// <param name="capacity">The most captures kept at a time.</param>
     /// <exception cref="DeviceLimitException">They are too large for one matrix of this device.</exception>
     public SeenTextures(NeuralDevice device, int width, int height, TextureChannels channels, int capacity)
     {
-        // The last column of what is uploaded beside is the row, as a float.
+        // The last column of the observations uploaded alongside is the row, as a float.
         if (capacity > MostRows) throw new DeviceLimitException($"At most {MostRows} textures are kept at a time, and {capacity} may have to be.");
         source = new HostTexture(device);
         Rows = new MatrixTexture(device, device.Shape(capacity, (long)width * height * (int)channels, "The textures that agents have seen"));
@@ -32,13 +32,13 @@ internal sealed class SeenTextures : IDisposable
 
     private const int MostRows = 1 << 24;
 
-    /// <summary>Looks that are not kept.</summary>
+    /// <summary>The number of free rows.</summary>
     public int Free => freeCount;
 
-    /// <summary>[looks × width × height × channels], as shaders see the texture.</summary>
+    /// <summary>[captures × width × height × channels], as shaders see the texture.</summary>
     public MatrixTexture Rows { get; }
 
-    /// <summary>A row that nobody counts on, held once.</summary>
+    /// <summary>A free row, held once.</summary>
     public int Rent()
     {
         int row = free[--freeCount];
@@ -46,29 +46,29 @@ internal sealed class SeenTextures : IDisposable
         return row;
     }
 
-    /// <summary>One more counts on a row.</summary>
+    /// <summary>Adds a holder to a row.</summary>
     public void Keep(int row) => holders[row]++;
 
-    /// <summary>One less does. What was enqueued sees the row as it was.</summary>
+    /// <summary>Removes a holder. Already enqueued work still sees the row's content.</summary>
     public void Release(int row)
     {
         if (--holders[row] == 0) free[freeCount++] = row;
     }
 
-    /// <summary>Looks at a texture of the host, or says what is wrong with it. Makes no dispatch.</summary>
-    /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
+    /// <summary>Binds a texture of the host, or reports what is wrong with it. Makes no dispatch.</summary>
+    /// <exception cref="ArgumentException">The texture is not a two-dimensional texture of numbers that a shader sees as floats.</exception>
     public (int Width, int Height) Take(uint texture)
     {
         source.Take(texture);
         return (source.Width, source.Height);
     }
 
-    /// <summary>Enqueues that what a part of the texture that was taken shows goes into a row.</summary>
-    /// <exception cref="DeviceLimitException">It is too large for so few pixels.</exception>
-    /// <param name="row">A row that was rented.</param>
-    /// <param name="region">The part; the default is all of it.</param>
-    /// <param name="texelsWide">Texels of the part side by side.</param>
-    /// <param name="texelsHigh">Its rows of texels.</param>
+    /// <summary>Enqueues the write of a part of the bound texture into a row.</summary>
+    /// <exception cref="DeviceLimitException">The texture is too large for so few pixels.</exception>
+    /// <param name="row">A rented row.</param>
+    /// <param name="region">The part; the default is the full texture.</param>
+    /// <param name="texelsWide">Texels of the part per row.</param>
+    /// <param name="texelsHigh">The part's rows of texels.</param>
     public void Write(int row, TextureRegion region, int texelsWide, int texelsHigh)
     {
         TextureFeatures.RequireRounds(texelsWide, texelsHigh, features.Width, features.Height, "texture");

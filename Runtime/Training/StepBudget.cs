@@ -1,26 +1,26 @@
 namespace NeuralPlugin;
 
-/// <summary>How many steps of one kind, which are not cut, fit into the budget of a frame (<see cref="FrameSpender"/>).</summary>
-/// <param name="device">Whose GPU it is.</param>
+/// <summary>How many uncut steps of one kind fit into the budget of a frame (<see cref="FrameSpender"/>).</summary>
+/// <param name="device">The device of the GPU.</param>
 /// <param name="time">The clock of the calls.</param>
-/// <param name="waits">Whether a frame waits for a GPU that is too far behind, in place of doing less.</param>
+/// <param name="waits">Whether a frame waits for a GPU that is too far behind, instead of doing less.</param>
 internal sealed class StepBudget(NeuralDevice device, TimeProvider time, bool waits) : IDisposable
 {
     private const int Step = 0;
 
     private readonly FrameSpender spender = new(device, time, waits);
 
-    /// <summary>Steps of this frame.</summary>
+    /// <summary>Steps in this frame.</summary>
     public int Steps => spender.Steps;
 
-    /// <summary>Whether this frame was to do more, and the GPU is too far behind for it.</summary>
+    /// <summary>Whether this frame should do more, but the GPU is too far behind.</summary>
     public bool IsAheadOfGpu => spender.IsAheadOfGpu;
 
-    /// <summary>What the steps took in the last frame that was measured.</summary>
+    /// <summary>The duration of the steps in the last measured frame.</summary>
     public TimeSpan Time => Steps == 0 ? TimeSpan.Zero : spender.Time;
 
-    /// <param name="budget">What this frame may spend.</param>
-    /// <param name="owner">Who shares the budget, where it is shared.</param>
+    /// <param name="budget">The budget of this frame.</param>
+    /// <param name="owner">The owner that shares the budget, if it is shared.</param>
     public void BeginFrame(FrameBudget budget, object owner)
     {
         spender.TakeMeasurements();
@@ -31,10 +31,10 @@ internal sealed class StepBudget(NeuralDevice device, TimeProvider time, bool wa
     /// <summary>Whether one more step fits.</summary>
     public bool HasRoom() => spender.LinesThatFit(Step, 1) > 0;
 
-    /// <summary>A step is about to be enqueued, if there is something to learn from.</summary>
+    /// <summary>Call before a step is enqueued, if there is something to learn from.</summary>
     public void BeginStep() => spender.BeginMeasuring();
 
-    /// <summary>It was enqueued.</summary>
+    /// <summary>Call after the step is enqueued.</summary>
     public void EndStep()
     {
         spender.Spend(Step, 1);

@@ -1,42 +1,42 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What the dispatches of a step take, in nanoseconds of one clock, learned from what was measured: of each what a line of its
-/// workgroups takes, and what any dispatch takes besides, however small it is.
+/// The costs of a step's dispatches, in nanoseconds of one clock, learned from measurements: for each dispatch the time per line of
+/// workgroups, plus an overhead per dispatch, however small.
 /// </summary>
 internal sealed class StepCosts
 {
-    /// <summary>Before anything was measured: a slow GPU, and a slow driver.</summary>
+    /// <summary>Before any measurement: a slow GPU, and a slow driver.</summary>
     private const double FirstOperationsPerNanosecond = 10, FirstOverhead = 20_000, FirstLine = 1_000;
 
-    /// <summary>The overhead is the least that any dispatch took of late, whatever else a moment brings.</summary>
+    /// <summary>The overhead is the shortest recent time of any dispatch, despite momentary slowdowns.</summary>
     private const double LeastOverhead = 1_000, MostOverhead = 100_000, OverheadGrowth = 1.002;
 
-    /// <summary>What one measurement may change, so that a moment in which the machine did something else is soon forgotten.</summary>
+    /// <summary>The largest change by one measurement, so that a moment in which the machine was busy with something else is soon forgotten.</summary>
     private const double MostChange = 8;
 
-    /// <summary>Differences below it are noise, and followed at leisure.</summary>
+    /// <summary>Smaller differences are noise, and followed slowly.</summary>
     private const double Noise = 1.25;
 
     private const double Follow = 0.3;
 
-    /// <summary>Slower is believed at once, and faster by half each time: what was fast for a moment must not fill the next one.</summary>
+    /// <summary>Slowdowns are accepted at once, speedups by half each time: a momentary speedup must not fill the next frame.</summary>
     private const double FollowDown = 0.5;
 
-    /// <summary>What is left of a belief, at least, where what was seen was faster by no more than noise.</summary>
+    /// <summary>The smallest remaining fraction of an estimate after a measurement that was faster only within noise.</summary>
     private const double NoiseDown = 1 + (((1 / Noise) - 1) * FollowDown);
 
     /// <summary>
-    /// The first time of a dispatch tells nothing, since drivers finish a program when it first runs. Of the two behind it the shorter
-    /// is believed: in the other the machine may have done something else.
+    /// The first time of a dispatch is meaningless, since drivers finish a program when it first runs. Of the two after it, the shorter
+    /// is accepted: the machine may have been busy with something else during the other.
     /// </summary>
     private const int TimesUntilKnown = 3;
 
     private readonly double[] line;
-    private readonly double[] lineBefore;   // as of the beginning of the frame that is observed
+    private readonly double[] lineBefore;   // as of the beginning of the observed frame
     private readonly int[] observations;
-    private readonly double[] firstLine;   // as the second time of a dispatch told
-    private readonly int[] linesSeen;   // in the frame that is observed
+    private readonly double[] firstLine;   // from the second time of a dispatch
+    private readonly int[] linesSeen;   // in the observed frame
     private readonly bool[] isNew;
     private double overhead = FirstOverhead;
     private int partsSeen;
@@ -58,22 +58,22 @@ internal sealed class StepCosts
             line[i] = Math.Max(FirstLine, dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond / dispatches[i].Grid.Lines(rows));
     }
 
-    /// <summary>Whether its cost was seen, and is no guess.</summary>
+    /// <summary>Whether its cost was measured rather than guessed.</summary>
     public bool IsKnown(int dispatch) => observations[dispatch] == TimesUntilKnown;
 
     public double Of(int dispatch, int lines) => overhead + (line[dispatch] * lines);
 
-    /// <summary>The lines of a dispatch that fit into a time, of those that are left; one at most of a dispatch whose cost nobody has seen yet.</summary>
+    /// <summary>How many of a dispatch's remaining lines fit into a time; at most one while its cost has not been measured.</summary>
     public int LinesWithin(double nanoseconds, int dispatch, int linesLeft)
     {
         if (!IsKnown(dispatch)) return Of(dispatch, 1) <= nanoseconds ? 1 : 0;
         return Of(dispatch, linesLeft) <= nanoseconds ? linesLeft : Math.Clamp((int)((nanoseconds - overhead) / line[dispatch]), 0, linesLeft - 1);
     }
 
-    /// <summary>Whether so few lines are mostly overhead.</summary>
+    /// <summary>Whether this few lines are mostly overhead.</summary>
     public bool IsWasteful(int dispatch, int lines) => line[dispatch] * lines < overhead;
 
-    /// <summary>Takes the time that some lines of a dispatch took; the first of each is left out.</summary>
+    /// <summary>Learns from the time of some lines of a dispatch, except the first time.</summary>
     public void Observe(int dispatch, int lines, double nanoseconds)
     {
         if (!IsKnown(dispatch))
@@ -86,7 +86,7 @@ internal sealed class StepCosts
         if (!isNew[dispatch]) lineBefore[dispatch] = line[dispatch];
         isNew[dispatch] = true;
         bool tells = !IsWasteful(dispatch, lines), isJump = tells && (now > before * Noise || now < before / Noise);
-        if (tells)   // else the time is mostly that of running a dispatch at all, which says nothing of the others
+        if (tells)   // otherwise the time is mostly the overhead of running any dispatch, which tells nothing about the others
         {
             linesSeen[dispatch] += lines;
             partsSeen++;
@@ -97,8 +97,8 @@ internal sealed class StepCosts
     }
 
     /// <summary>
-    /// Ends the observation of a frame. Where its dispatches are believed to be slower or faster by far than before it, so are the others:
-    /// mostly it is the clock of the GPU that changes, or what else it does. What goes up with one frame comes down with the next ones.
+    /// Ends the observation of a frame. If its dispatches turned out much slower or faster than estimated, so are the others:
+    /// usually the GPU's clock rate changed, or its other load. An increase after one frame comes down over the next ones.
     /// </summary>
     public void EndObservation()
     {
@@ -129,7 +129,7 @@ internal sealed class StepCosts
                 return;
             case TimesUntilKnown:
                 line[dispatch] = Math.Min(firstLine[dispatch], told);
-                isNew[dispatch] = true;   // it says nothing of a change, and needs none
+                isNew[dispatch] = true;   // it indicates no change, and needs none
                 lineBefore[dispatch] = line[dispatch];
                 break;
             default:

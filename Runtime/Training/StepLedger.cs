@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The books of a trainer that does not wait for its steps: which were enqueued, and which of them count. The log on the GPU tells, some
-/// frames later, which steps have run, and which was dropped since its loss was not finite; what did not run, the driver has skipped (a
-/// conditional render of the host was open). The optimizer's count of steps follows.
+/// Keeps track of the steps of a trainer that does not wait: which were enqueued, and which of them count. The GPU's log shows, some
+/// frames later, which steps have run, and which was dropped for a non-finite loss; any that did not run was skipped by the driver (a
+/// conditional render of the host was open). The optimizer's step count follows.
 /// </summary>
 /// <remarks>
-/// <see cref="StepSides"/> tells what stands in the committed and in the pending weights. A step that was skipped or dropped leaves the pending ones as
-/// they were, and steps after a dropped one copy. A skipped step is repaired where nothing came after it: the sides swap again.
+/// <see cref="StepSides"/> tracks the steps in the committed and the pending weights. A skipped or dropped step leaves the pending ones
+/// unchanged, and steps after a dropped one copy. A skipped step is repaired if nothing followed it: the sides swap back.
 /// </remarks>
 internal sealed class StepLedger : IDisposable
 {
@@ -21,17 +21,17 @@ internal sealed class StepLedger : IDisposable
     private readonly StepSides sides = new();
     private long started;      // of the copies of the log
     private long taken;
-    private long askedFor;     // the steps up to this one will be known, once all copies have come
-    private long known;        // of the steps up to this one it is known whether they ran
-    private long skipped;      // the last step that was found to be, and not told yet
+    private long askedFor;     // the steps up to this one will be known once all copies arrive
+    private long known;        // for the steps up to this one it is known whether they ran
+    private long skipped;      // the last step found skipped and not yet reported
     private bool isOpen;
     private long changes;      // those of the network when the last step was committed
     private int resumed;
 
-    /// <param name="network">What is trained.</param>
-    /// <param name="state">What the optimizer keeps; its steps are counted here.</param>
-    /// <param name="readbacks">Copies of the log that may be under way at a time.</param>
-    /// <param name="guide">How the loss guides the learning rate; null where it does not.</param>
+    /// <param name="network">The network to train.</param>
+    /// <param name="state">The optimizer's state; its steps are counted here.</param>
+    /// <param name="readbacks">The most log copies pending at a time.</param>
+    /// <param name="guide">How the loss guides the learning rate; null if it does not.</param>
     public StepLedger(Network network, OptimizerState state, int readbacks, RateGuide? guide = null)
     {
         this.guide = guide;
@@ -43,54 +43,54 @@ internal sealed class StepLedger : IDisposable
         this.readbacks = [.. Enumerable.Range(0, readbacks).Select(_ => new LogReadback(new Readback(network.Device, [log.Texture.Shape])))];
     }
 
-    /// <summary>What the dispatches of the steps keep and heed.</summary>
+    /// <summary>The log that the steps' dispatches write and honor.</summary>
     public StepLog Log => log;
 
-    /// <summary>Steps that were enqueued whole and, as far as is known, count.</summary>
+    /// <summary>Steps that were enqueued completely and, as far as known, count.</summary>
     public long Steps => state.Steps;
 
-    /// <summary>Steps that were enqueued whole and do not count.</summary>
+    /// <summary>Steps that were enqueued completely and do not count.</summary>
     public long Lost { get; private set; }
 
     /// <summary>Whether a step was dropped, so that none after it counts until <see cref="Resume"/>.</summary>
     public bool HasDropped { get; private set; }
 
-    /// <summary>The mean loss of a sample over the last steps whose results have come; NaN before the first.</summary>
+    /// <summary>The mean loss per sample over the latest steps with known results; NaN before the first.</summary>
     public float Loss { get; private set; } = float.NaN;
 
-    /// <summary>The share of right predictions over them.</summary>
+    /// <summary>The fraction of correct predictions over those steps.</summary>
     public float Accuracy { get; private set; } = float.NaN;
 
-    /// <summary>Means over the same steps, and the latest learning rate, where the loss guides it; NaN before the first.</summary>
+    /// <summary>Means over the same steps, and the latest learning rate, if the loss guides it; NaN before the first.</summary>
     public GuidedStepResult Guided { get; private set; } = new(float.NaN, float.NaN, float.NaN, float.NaN);
 
-    /// <summary>The row of the log that has the learning rate of the last step; -1 before the first, and where the loss does not guide it.</summary>
+    /// <summary>The log's row with the learning rate of the last step; -1 before the first, and if the loss does not guide it.</summary>
     public int RowOfLastRate => guide is null || sides.Enqueued == 0 ? -1 : StepLog.RowOfRate(sides.Enqueued);
 
-    /// <summary>A step begins, from the committed weights.</summary>
+    /// <summary>Begins a step from the committed weights.</summary>
     public void BeginStep(float learningRate)
     {
-        if (network.PendingIsStale) CopyToPending();   // what a step that is dropped leaves as it is
+        if (network.PendingIsStale) CopyToPending();   // which a dropped step leaves unchanged
         state.PrepareStep(learningRate);
         isOpen = true;
         log.BeginStep(sides.Enqueued + 1);
     }
 
-    /// <summary>The weights are others than when the open step began: what it has written is none, and it begins anew.</summary>
+    /// <summary>The weights changed since the open step began: what it wrote is invalid, and it starts over.</summary>
     public void RestartStep()
     {
         state.Discard();
         CopyToPending();
     }
 
-    /// <summary>The open step is given up.</summary>
+    /// <summary>Abandons the open step.</summary>
     public void AbandonStep()
     {
         state.Discard();
         isOpen = false;
     }
 
-    /// <summary>All dispatches of the open step are enqueued.</summary>
+    /// <summary>Call when all dispatches of the open step are enqueued.</summary>
     public void CommitStep()
     {
         state.Commit();
@@ -99,7 +99,7 @@ internal sealed class StepLedger : IDisposable
         changes = network.Changes;
     }
 
-    /// <summary>Lets what the steps found be read back, if anything is new and a readback is free.</summary>
+    /// <summary>Starts reading back step results, if there are new ones and a free readback.</summary>
     public void StartReading()
     {
         if (askedFor == sides.Enqueued || started - taken == readbacks.Length) return;
@@ -110,14 +110,14 @@ internal sealed class StepLedger : IDisposable
         started++;
     }
 
-    /// <summary>Takes what has come. Neither waits nor allocates.</summary>
+    /// <summary>Collects the available results. Neither waits nor allocates.</summary>
     public void Read()
     {
         for (; taken < started; taken++)
         {
             LogReadback copy = readbacks[taken % readbacks.Length];
             if (copy.Readback.Status == ReadbackStatus.Pending) return;
-            if (copy.Readback.Status != ReadbackStatus.Ready || copy.Resumed != resumed) continue;   // it tells of the old drop
+            if (copy.Readback.Status != ReadbackStatus.Ready || copy.Resumed != resumed) continue;   // it reports the old drop
             found.Read(copy.Readback);
             for (long step = known + 1; step <= copy.LastStep; step++) Note(step, copy.LastStep);
             known = copy.LastStep;
@@ -126,7 +126,7 @@ internal sealed class StepLedger : IDisposable
         }
     }
 
-    /// <summary>A step that the driver has skipped, the last of those that were not told yet; 0 where there is none.</summary>
+    /// <summary>Returns the last step that the driver skipped and that was not yet reported; 0 for none.</summary>
     public long TakeSkippedStep()
     {
         long step = skipped;
@@ -134,7 +134,7 @@ internal sealed class StepLedger : IDisposable
         return step;
     }
 
-    /// <summary>Steps count again after one was dropped, from the last weights whose loss was finite.</summary>
+    /// <summary>Makes steps count again after one was dropped, from the last weights with a finite loss.</summary>
     public void Resume()
     {
         HasDropped = false;
@@ -157,7 +157,7 @@ internal sealed class StepLedger : IDisposable
         sides.MarkCopied();
     }
 
-    /// <summary>What a step that was not known yet has left on either side.</summary>
+    /// <summary>Notes what a step of so far unknown outcome left on either side.</summary>
     private void Note(long step, long lastStep)
     {
         if (!HasRun(step, lastStep))
@@ -176,7 +176,7 @@ internal sealed class StepLedger : IDisposable
         }
     }
 
-    /// <summary>Whether a step has left its row, or a later one has taken its place: then it is taken to have run, too.</summary>
+    /// <summary>Whether a step has left its row, or a later one has replaced it: then it also counts as run.</summary>
     private bool HasRun(long step, long lastStep)
     {
         if (found.TryGet(step, out StepResult result)) return true;
@@ -184,14 +184,14 @@ internal sealed class StepLedger : IDisposable
         return result.Number > 0 && later <= lastStep + 1 - step;   // the open step may have left its row already
     }
 
-    /// <summary>Brings the better side back where nothing has touched it since, and the optimizer's count to that of the committed side.</summary>
+    /// <summary>Restores the better side if nothing has changed it since, and sets the optimizer's count to that of the committed side.</summary>
     private void Settle()
     {
         bool isUntouched = known == sides.Enqueued && !isOpen && !network.PendingIsStale && network.Changes == changes;
         if (isUntouched && (HasDropped ? sides.Pending < sides.Committed : sides.Pending > sides.Committed))
         {
             state.Commit();
-            state.Rewind(state.Steps - 1);   // no step, a swap
+            state.Rewind(state.Steps - 1);   // a swap rather than a step
             sides.Swap();
             changes = network.Changes;
         }
@@ -224,7 +224,7 @@ internal sealed class StepLedger : IDisposable
         if (guide is not null) Guided = new GuidedStepResult(rate, (float)(divergence / rows), (float)(entropy / rows), (float)(valueLoss / rows));
     }
 
-    /// <summary>A copy of the log on its way: as it was after its last step, and how often training had been resumed.</summary>
+    /// <summary>A pending copy of the log: its last step, and how often training had been resumed.</summary>
     private sealed class LogReadback(Readback readback)
     {
         public Readback Readback { get; } = readback;

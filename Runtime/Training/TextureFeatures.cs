@@ -1,10 +1,10 @@
 namespace NeuralPlugin;
 
-/// <summary>Which values of a pixel are features.</summary>
+/// <summary>The values of a pixel that become features.</summary>
 public enum TextureChannels
 {
     /// <summary>
-    /// One: 0.2126·red + 0.7152·green + 0.0722·blue (Rec. 709), of the values as shaders see them; of a texture that has no green, its red.
+    /// One: 0.2126·red + 0.7152·green + 0.0722·blue (Rec. 709), of the values as shaders see them; for a texture without green, its red.
     /// </summary>
     Luminance = 1,
 
@@ -15,18 +15,18 @@ public enum TextureChannels
     Rgba = 4,
 }
 
-/// <summary>A part of a texture, in texels; the default is all of it.</summary>
+/// <summary>A part of a texture, in texels; the default is the full texture.</summary>
 internal readonly record struct TextureRegion(int X, int Y, int Width, int Height);
 
 /// <summary>
-/// Writes what a texture of the host shows into a row of a matrix of features, on the GPU: scaled down (or up) to width × height
+/// Writes the current content of a host texture into a row of a feature matrix, on the GPU: scaled down (or up) to width × height
 /// pixels, each the mean over its box of the texture.
 /// </summary>
 internal sealed class TextureFeatures
 {
     private const int GroupSize = 32;
 
-    /// <summary>A common driver ends a loop after as many rounds, those of loops in it included, without a word.</summary>
+    /// <summary>A common driver silently ends a loop after this many iterations, including those of nested loops.</summary>
     private const int MostRounds = 65_535;
 
     private readonly NeuralDevice device;
@@ -35,10 +35,10 @@ internal sealed class TextureFeatures
     private readonly KernelArguments<int> part = MakePart();
     private readonly KernelArguments<float> luminance = MakeLuminance();
 
-    /// <param name="source">What is written, as <see cref="Take"/> last said.</param>
-    /// <param name="width">Pixels side by side.</param>
+    /// <param name="source">The texture to write, as last set by <see cref="Take"/>.</param>
+    /// <param name="width">Pixels per row.</param>
     /// <param name="height">Rows of pixels.</param>
-    /// <param name="channels">Which values of a pixel.</param>
+    /// <param name="channels">The values of a pixel to use.</param>
     /// <param name="features">A matrix of floats or bytes, of width × height × channels columns.</param>
     public TextureFeatures(HostTexture source, int width, int height, TextureChannels channels, Operand features)
     {
@@ -55,7 +55,7 @@ internal sealed class TextureFeatures
 
     public TextureChannels Channels { get; }
 
-    /// <summary>The kernel and what it works on: some row of the matrix, and all of the texture.</summary>
+    /// <summary>The kernel with its operands: one row of the matrix, and the full texture.</summary>
     public static Dispatch DispatchFor(Operand source, int width, int height, TextureChannels channels, Operand features)
     {
         return DispatchFor(source, width, height, channels, features, MakePart(), MakeLuminance());
@@ -82,9 +82,9 @@ internal sealed class TextureFeatures
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "The channels must be Luminance, Rgb or Rgba.");
     }
 
-    /// <summary>Checks the extent of an image that is to give so many features.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, or the channels are none.</exception>
-    /// <exception cref="ArgumentException">It gives another number of features.</exception>
+    /// <summary>Checks that an image's extent yields this many features.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, or the channels are invalid.</exception>
+    /// <exception cref="ArgumentException">The image yields another number of features.</exception>
     public static void RequireSize(int width, int height, TextureChannels channels, int features)
     {
         Requirements.Size(width, "pixels side by side");
@@ -97,9 +97,9 @@ internal sealed class TextureFeatures
             "Choose another width, height or channels.", nameof(width));
     }
 
-    /// <summary>Makes a texture the source of what is written, or says what is wrong with it.</summary>
-    /// <exception cref="ArgumentException">It is no two-dimensional texture of numbers that a shader sees as floats.</exception>
-    /// <exception cref="DeviceLimitException">It is too large for so few pixels.</exception>
+    /// <summary>Sets the source texture, or reports what is wrong with it.</summary>
+    /// <exception cref="ArgumentException">The texture is not a two-dimensional texture of numbers that a shader sees as floats.</exception>
+    /// <exception cref="DeviceLimitException">The texture is too large for so few pixels.</exception>
     public static void Take(HostTexture source, uint texture, int width, int height)
     {
         source.Take(texture);
@@ -107,7 +107,7 @@ internal sealed class TextureFeatures
     }
 
     /// <summary>Checks that each pixel is the mean of few enough texels.</summary>
-    /// <exception cref="DeviceLimitException">It is not.</exception>
+    /// <exception cref="DeviceLimitException">A pixel would average too many texels.</exception>
     public static void RequireRounds(int texelsWide, int texelsHigh, int width, int height, string name)
     {
         long rounds = (Extent(texelsWide, width) + 1) * Extent(texelsHigh, height);
@@ -120,10 +120,10 @@ internal sealed class TextureFeatures
         static long Extent(int texels, int pixels) => MatrixShape.CeilingDivide(texels, pixels) + 1L;
     }
 
-    /// <summary>Enqueues that the source's features become a row of the matrix.</summary>
+    /// <summary>Enqueues the write of the source's features into a row of the matrix.</summary>
     public void Write(int row) => Write(row, default);
 
-    /// <summary>Enqueues that the features of a part of the source become a row of the matrix.</summary>
+    /// <summary>Enqueues the write of a part of the source into a row of the matrix.</summary>
     public void Write(int row, TextureRegion region)
     {
         (part["row"], part["sourceX"], part["sourceY"], part["sourceWidth"], part["sourceHeight"]) = (row, region.X, region.Y, region.Width, region.Height);
@@ -132,9 +132,9 @@ internal sealed class TextureFeatures
         device.MakeWritesVisible();
     }
 
-    /// <summary>The row that is written, and the part of the texture that it is written from.</summary>
+    /// <summary>The row to write, and the part of the texture to read.</summary>
     private static KernelArguments<int> MakePart() => new(("row", 0), ("sourceX", 0), ("sourceY", 0), ("sourceWidth", 0), ("sourceHeight", 0));
 
-    /// <summary>What the luminance of a pixel is made of.</summary>
+    /// <summary>The weights of a pixel's luminance.</summary>
     private static KernelArguments<float> MakeLuminance() => new(("redWeight", 0), ("greenWeight", 0), ("blueWeight", 0));
 }

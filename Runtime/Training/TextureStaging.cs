@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Samples that were textures and wait on the GPU for their row in a training set, the oldest first: a ring of rows that grows to
-/// what it once needed, at most to a capacity.
+/// Texture samples waiting on the GPU for their row in a training set, oldest first: a ring of rows that grows as
+/// needed up to a capacity.
 /// </summary>
 internal sealed class TextureStaging(NeuralDevice device, TexelFormat format, int inputs, int capacity) : IDisposable
 {
@@ -18,8 +18,8 @@ internal sealed class TextureStaging(NeuralDevice device, TexelFormat format, in
     public Operand ShapeToWarmUp => new PlannedMatrix(ShapeOf(Math.Min(capacity, LeastRows)), "Textures that wait", format);
 
     /// <summary>
-    /// Checks a texture of the host and sees to a row for it, unless so many wait that the oldest of them has to go. Allocates to
-    /// grow, and where another size comes. What waits stays as it is.
+    /// Checks a texture of the host and ensures a row for it, unless the capacity is reached and the oldest must go. Allocates to
+    /// grow, and when the size changes. Waiting samples are unaffected.
     /// </summary>
     public void Prepare(uint texture, int width, int height, TextureChannels channels)
     {
@@ -29,10 +29,10 @@ internal sealed class TextureStaging(NeuralDevice device, TexelFormat format, in
             features = new TextureFeatures(source, width, height, channels, rows!);
     }
 
-    /// <summary>Writes what was prepared behind those that wait; one has gone where there was no row for it.</summary>
+    /// <summary>Writes the prepared texture after the waiting ones; the oldest was removed if there was no free row.</summary>
     public void Append() => features!.Write((first + count++) % rows!.Shape.Rows);
 
-    /// <summary>The oldest one goes into a row of the set.</summary>
+    /// <summary>Moves the oldest sample into a row of the set.</summary>
     public void MoveFirstTo(MatrixTexture destination, int row)
     {
         rows!.CopyRow(first, destination, row);
@@ -47,7 +47,7 @@ internal sealed class TextureStaging(NeuralDevice device, TexelFormat format, in
 
     public void Clear() => (first, count) = (0, 0);
 
-    /// <summary>Gives its memory back where nothing waits.</summary>
+    /// <summary>Frees its memory if nothing is waiting.</summary>
     public void TrimExcess()
     {
         if (count > 0) return;

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Where a trainer stands: with the weights, all that the next step depends on. <paramref name="Moments"/> are the matrices of
+/// The state of a trainer: with the weights, everything the next step depends on. <paramref name="Moments"/> are the matrices of
 /// the optimizer's state, [matrix of state][parameter of the network], row-major; <paramref name="Family"/> is that of the network.
 /// </summary>
 internal sealed record TrainingState(

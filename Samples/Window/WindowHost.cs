@@ -20,14 +20,16 @@ internal sealed class WindowHost : ISceneHost
         settings.API = new GraphicsAPI(ContextAPI.OpenGL, ContextProfile.Core, ContextFlags.ForwardCompatible, new APIVersion(4, 3));
         using var window = Silk.NET.Windowing.Window.Create(settings);
         SceneContext? context = null;
+        GlfwInput? input = null;
         window.Load += () =>
         {
             var gl = GL.GetApi(window);
-            context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options) { Keyboard = GlfwKeyboard.Of(window) };
+            input = GlfwInput.Of(window);
+            context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options) { Keyboard = input };
             Console.WriteLine(Invariant($"{name}: {options.Budget}, seed {options.Seed}, on {context.Device.Renderer}"));
             scene.Load(context);
         };
-        window.Render += _ => RunFrame(name, window, scene, context!);
+        window.Render += _ => RunFrame(name, window, scene, context!, input);
         window.Closing += () =>
         {
             if (context is null) return;
@@ -38,7 +40,7 @@ internal sealed class WindowHost : ISceneHost
         window.Run();
     }
 
-    private static void RunFrame(string name, IWindow window, IScene scene, SceneContext context)
+    private static void RunFrame(string name, IWindow window, IScene scene, SceneContext context, GlfwInput? input)
     {
         // A frame lasts until the next one begins: so its time counts showing it, and waiting for the screen.
         if (context.IsFrameOpen) context.EndFrame();
@@ -48,6 +50,7 @@ internal sealed class WindowHost : ISceneHost
             return;
         }
 
+        context.Click = input?.TakeClick() ?? (context.Frame == 0 ? context.Options.Click : null);
         context.BeginFrame();
         scene.Update();
         var gl = context.Gl;

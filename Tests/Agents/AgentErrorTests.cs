@@ -162,6 +162,16 @@ internal sealed class AgentErrorTests
             "after EndEpisode", "Reward first");
     }
 
+    /// <summary>They would be <c>required</c>, if the compilers of every engine knew that.</summary>
+    [Test]
+    public void OptionsWithoutWhatHasNoDefault()
+    {
+        Assert.That(() => new AgentPopulation(TestDevice.Plain, new AgentPopulationOptions { Actions = 2 }),
+            Throws.ArgumentException.With.Message.Contains("Observations of the options was not given"));
+        Assert.That(() => new AgentPopulation(TestDevice.Plain, new AgentPopulationOptions { Observations = 2 }),
+            Throws.ArgumentException.With.Message.Contains("new AgentPopulationOptions { Actions = ... }"));
+    }
+
     /// <summary>Errors that are not ours come out as they are.</summary>
     [Test]
     public void AnExceptionOfTheScriptComesOutAsItIs()

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What a child process said, and how it ended.</summary>
+/// <summary>The output of a child process, and its exit code.</summary>
 internal sealed record ChildResult(int ExitCode, string Output)
 {
     /// <summary>The exit code of a probe that met a <see cref="DeviceNotSupportedException"/>.</summary>
@@ -17,18 +17,18 @@ internal static class ChildProcess
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    /// <summary>What chooses a driver here is not handed down, so that a child sees what its test says and nothing else.</summary>
+    /// <summary>Variables that choose a driver are not inherited, so that a child sees its test's own and nothing else.</summary>
     private static readonly string[] DriverVariables =
     [
         HeadlessOptions.PlatformVariable, "MESA_GL_VERSION_OVERRIDE", "GALLIUM_DRIVER", "LP_NUM_THREADS",
         "__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBRARY_DIRS",
     ];
 
-    /// <summary>Starts a probe that goes on until it is killed.</summary>
+    /// <summary>Starts a probe that runs until killed.</summary>
     public static Process Start(params string[] arguments) => Process.Start(StartOf(arguments))!;
 
-    /// <param name="probe">Words, with a space between each.</param>
-    /// <param name="environment">What it sees beside what this process does.</param>
+    /// <param name="probe">Words, separated by spaces.</param>
+    /// <param name="environment">Variables to add to those of this process.</param>
     public static ChildResult Run(string probe, params (string Name, string Value)[] environment)
     {
         ProcessStartInfo start = StartOf(probe.Split(' '));
@@ -37,7 +37,7 @@ internal static class ChildProcess
         return Run(start, Patience);
     }
 
-    /// <summary>Any program. What it leaves running, such as a build server, must not keep its output open.</summary>
+    /// <summary>Runs any program. Processes that it leaves running, such as a build server, must not keep its output open.</summary>
     public static ChildResult Run(ProcessStartInfo start, TimeSpan patience)
     {
         start.RedirectStandardOutput = true;
@@ -57,7 +57,7 @@ internal static class ChildProcess
     private static ProcessStartInfo StartOf(params string[] arguments)
     {
         string assembly = typeof(ChildProcess).Assembly.Location, path = Environment.ProcessPath ?? "", name = Path.GetFileNameWithoutExtension(path);
-        bool isProgram = name == Path.GetFileNameWithoutExtension(assembly);   // where the tests bring their runtime, as those of Tests/Targets do
+        bool isProgram = name == Path.GetFileNameWithoutExtension(assembly);   // when the tests bring their own runtime, as those of Tests/Targets do
         return new ProcessStartInfo(isProgram || name == "dotnet" ? path : "dotnet", isProgram ? arguments : ["exec", assembly, .. arguments])
         {
             RedirectStandardOutput = true,

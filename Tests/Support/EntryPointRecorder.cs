@@ -8,7 +8,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Puts a function before any OpenGL entry point that first tells of the call and then makes it, whatever its parameters are:
+/// Wraps any OpenGL entry point in a function that first reports the call and then makes it, whatever its parameters are:
 /// it is generated from the signature that Silk.NET declares.
 /// </summary>
 internal static unsafe class EntryPointRecorder
@@ -21,11 +21,11 @@ internal static unsafe class EntryPointRecorder
         .Where(method => method.GetCustomAttribute<NativeApiAttribute>()?.EntryPoint is not null)
         .ToLookup(method => method.GetCustomAttribute<NativeApiAttribute>()!.EntryPoint!);
 
-    /// <summary>An address to call in the place of an entry point; its own where Silk.NET declares none of that name.</summary>
+    /// <summary>An address to call in place of an entry point; its own if Silk.NET declares none of that name.</summary>
     /// <param name="name">The entry point.</param>
-    /// <param name="address">Where it is.</param>
-    /// <param name="number">What the call is told as.</param>
-    /// <param name="called">Is told the number and the first argument (0 where that is no integer), on the thread of the call.</param>
+    /// <param name="address">Its address.</param>
+    /// <param name="number">The number under which calls are reported.</param>
+    /// <param name="called">Receives the number and the first argument (0 if that is no integer), on the thread of the call.</param>
     public static nint Record(string name, nint address, int number, delegate*<int, ulong, void> called)
     {
         MethodInfo? declared = Declared[name].FirstOrDefault(method => method.GetParameters().All(parameter => Native(parameter.ParameterType) is not null));
@@ -57,7 +57,7 @@ internal static unsafe class EntryPointRecorder
         code.Emit(OpCodes.Conv_I);
     }
 
-    /// <summary>What a parameter is to the driver; null for what only a wrapper of Silk.NET takes.</summary>
+    /// <summary>The native type of a parameter; null for a type that only a wrapper of Silk.NET takes.</summary>
     private static Type? Native(Type type)
     {
         return type.IsEnum ? Enum.GetUnderlyingType(type)

@@ -5,7 +5,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The driver's functions, of which some fail when they are told to, on whatever thread calls them: for the tests of a context on a thread of its own. What they are told holds for
+/// The driver's functions, some of which fail on demand, on whatever thread calls them: for the tests of a context on a thread of its own. The settings apply to
 /// all contexts of the process that were made over it.
 /// </summary>
 internal sealed unsafe class FaultyGl(INativeContext driver) : INativeContext
@@ -29,16 +29,16 @@ internal sealed unsafe class FaultyGl(INativeContext driver) : INativeContext
     /// <summary>Whether contexts are lost from now on.</summary>
     public static bool IsLost { get => isLost; set => isLost = value; }
 
-    /// <summary>How much longer the driver's linker takes.</summary>
+    /// <summary>The additional time that the driver's linker takes.</summary>
     public static int LinkMilliseconds { get => linkMilliseconds; set => linkMilliseconds = value; }
 
-    /// <summary>What glFinish hangs at until it is set; null for nothing.</summary>
+    /// <summary>The event for which glFinish hangs until it is set; null for none.</summary>
     public static ManualResetEventSlim? Gate { get => gate; set => gate = value; }
 
-    /// <summary>What the thread had allocated that called glFinish last.</summary>
+    /// <summary>The bytes that the last thread to call glFinish had allocated.</summary>
     public static long Allocated => Volatile.Read(ref allocated);
 
-    /// <summary>The driver's functions, in good order.</summary>
+    /// <summary>The driver's functions, all working.</summary>
     public static INativeContext Over(INativeContext driver)
     {
         (IsLost, LinkMilliseconds, Gate) = (false, 0, null);
@@ -55,7 +55,7 @@ internal sealed unsafe class FaultyGl(INativeContext driver) : INativeContext
     public bool TryGetProcAddress(string proc, out nint addr, int? slot = null) =>
         Replacements.TryGetValue(proc, out addr) || driver.TryGetProcAddress(proc, out addr, slot);
 
-    /// <summary>The context is its owner's.</summary>
+    /// <summary>The owner disposes of the context.</summary>
     public void Dispose()
     {
     }

@@ -3,17 +3,17 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Textures as a game makes them, in the context that is current, without anything of the package.</summary>
+/// <summary>Textures made as a game makes them, in the current context, without using the package.</summary>
 internal sealed unsafe class GameTextures : IDisposable
 {
     private readonly List<uint> names = [];
 
     public GL Gl { get; } = GL.GetApi(Egl.TryLoad(null)!.GetProcAddress);
 
-    /// <summary>A texture with the filter that OpenGL gives it, which asks for mipmaps that it does not have.</summary>
-    /// <param name="width">Texels side by side.</param>
+    /// <summary>A texture with OpenGL's default filter, which needs mipmaps that it does not have.</summary>
+    /// <param name="width">Texels per row.</param>
     /// <param name="height">Rows of texels.</param>
-    /// <param name="format">How the driver keeps them.</param>
+    /// <param name="format">The driver's internal format.</param>
     /// <param name="rgba">[height × width × 4].</param>
     public uint Make(int width, int height, InternalFormat format, float[] rgba)
     {
@@ -22,7 +22,7 @@ internal sealed unsafe class GameTextures : IDisposable
         return name;
     }
 
-    /// <summary>A name that was bound to a target, and has no image yet.</summary>
+    /// <summary>A name that was bound to a target and has no image yet.</summary>
     public uint New(TextureTarget target)
     {
         uint name = Gl.GenTexture();
@@ -41,7 +41,7 @@ internal sealed unsafe class GameTextures : IDisposable
         Gl.BindTexture(TextureTarget.Texture2D, 0);
     }
 
-    /// <summary>An image of another kind than colors that are floats.</summary>
+    /// <summary>An image other than one of colors in floats.</summary>
     public uint MakeOther(InternalFormat format, PixelFormat pixels, PixelType type)
     {
         uint name = New(TextureTarget.Texture2D);
@@ -58,7 +58,7 @@ internal sealed unsafe class GameTextures : IDisposable
         Gl.BindTexture(TextureTarget.Texture2D, 0);
     }
 
-    /// <summary>What the driver has kept of it: [height × width × 4].</summary>
+    /// <summary>The driver's copy of it: [height × width × 4].</summary>
     public float[] Read(uint name, int width, int height)
     {
         float[] rgba = new float[width * height * 4];

@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A tab of Chromium without a window, driven through the Chrome DevTools Protocol. It keeps what the pages report: uncaught exceptions and
-/// requests that failed.
+/// A tab of Chromium without a window, driven through the Chrome DevTools Protocol. It keeps the pages' reports: uncaught exceptions and
+/// failed requests.
 /// </summary>
 internal sealed class HeadlessBrowser : IAsyncDisposable
 {
@@ -28,10 +28,10 @@ internal sealed class HeadlessBrowser : IAsyncDisposable
         this.profile = profile;
     }
 
-    /// <summary>What the pages reported since they were opened.</summary>
+    /// <summary>The pages' reports since they were opened.</summary>
     public IReadOnlyList<string> Complaints => complaints;
 
-    /// <summary>Where Chromium is on PATH, or null.</summary>
+    /// <summary>The path of Chromium on PATH, or null.</summary>
     public static string? Find() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .SelectMany(_ => Names, (folder, name) => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
@@ -57,7 +57,7 @@ internal sealed class HeadlessBrowser : IAsyncDisposable
         return browser;
     }
 
-    /// <summary>Opens a page and waits until it and what it refers to are loaded.</summary>
+    /// <summary>Opens a page and waits until it and everything that it references are loaded.</summary>
     public async Task OpenAsync(Uri page)
     {
         loaded = false;
@@ -65,7 +65,7 @@ internal sealed class HeadlessBrowser : IAsyncDisposable
         while (!loaded) Note(await ReceiveAsync());
     }
 
-    /// <summary>The value of an expression in the page, or of the promise that it gives.</summary>
+    /// <summary>The value of an expression in the page, or of the promise that it returns.</summary>
     public async Task<JsonNode?> EvaluateAsync(string expression)
     {
         JsonObject answer = await SendAsync("Runtime.evaluate", new JsonObject { ["expression"] = expression, ["awaitPromise"] = true, ["returnByValue"] = true });
@@ -86,7 +86,7 @@ internal sealed class HeadlessBrowser : IAsyncDisposable
 
     private async Task ConnectAsync()
     {
-        // Chromium writes the port that it chose into this file.
+        // Chromium writes its chosen port into this file.
         string portFile = Path.Combine(profile.FullName, "DevToolsActivePort");
         Stopwatch waited = Stopwatch.StartNew();
         string[] lines = [];

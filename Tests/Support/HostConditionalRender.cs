@@ -2,7 +2,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A conditional render of the host, of a query that no sample passed: until it is disposed the driver skips dispatches.</summary>
+/// <summary>A conditional render of the host, on a query that no sample passed: until it is disposed, the driver skips dispatches.</summary>
 internal sealed class HostConditionalRender : IDisposable
 {
     private readonly GL host;

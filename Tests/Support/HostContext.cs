@@ -4,8 +4,8 @@ using Silk.NET.Core.Contexts;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// An OpenGL context as a game would have it, made by hand and not by the device, in whatever version is asked for: by the driver whose context is
-/// current, such as that of <see cref="TestDevice.Plain"/>, else by Mesa's surfaceless platform. It is current on this thread when it has been made.
+/// An OpenGL context as a game would have it, created by hand and not by the device, in any requested version: by the driver whose context is
+/// current, such as that of <see cref="TestDevice.Plain"/>, otherwise by Mesa's surfaceless platform. It is current on this thread once created.
 /// </summary>
 internal sealed class HostContext : IGLContext
 {
@@ -13,11 +13,11 @@ internal sealed class HostContext : IGLContext
     private readonly nint display;
     private readonly INativeContext driver;
 
-    /// <param name="major">Of the version.</param>
-    /// <param name="minor">Of the version.</param>
-    /// <param name="share">Whose textures, buffers, samplers and programs it shares.</param>
+    /// <param name="major">The major version.</param>
+    /// <param name="minor">The minor version.</param>
+    /// <param name="share">The context whose textures, buffers, samplers and programs it shares.</param>
     /// <param name="reportsErrors">False for one in which an error is undefined behavior (GL_CONTEXT_FLAG_NO_ERROR_BIT).</param>
-    /// <param name="isCore">False for one that still has what OpenGL has dropped.</param>
+    /// <param name="isCore">False for one that still has the features removed from OpenGL.</param>
     public unsafe HostContext(int major = 4, int minor = 3, HostContext? share = null, bool reportsErrors = true, bool isCore = true)
     {
         const int NoError = 0x31B3, CompatibilityBit = 2;   // EGL_CONTEXT_OPENGL_NO_ERROR_KHR, EGL_CONTEXT_OPENGL_COMPATIBILITY_PROFILE_BIT
@@ -37,12 +37,12 @@ internal sealed class HostContext : IGLContext
         MakeCurrent();
     }
 
-    /// <summary>Whether an error is one, and no undefined behavior.</summary>
+    /// <summary>Whether an error is reported, rather than being undefined behavior.</summary>
     public bool ReportsErrors { get; }
 
     public nint Handle { get; }
 
-    /// <summary>Functions that this context gives out in the place of the driver's own; 0 where it has none of that name.</summary>
+    /// <summary>Functions that this context returns in place of the driver's own; 0 if it has none of that name.</summary>
     public Dictionary<string, nint> Replaced { get; } = [];
 
     public IGLContextSource? Source => null;
@@ -81,13 +81,13 @@ internal sealed class HostContext : IGLContext
     }
 }
 
-/// <summary>A window as far as a device looks at it.</summary>
+/// <summary>As much of a window as a device looks at.</summary>
 internal sealed class HostWindow(IGLContext? context) : IGLContextSource
 {
     public IGLContext? GLContext => context;
 }
 
-/// <summary>The functions of the context that is current.</summary>
+/// <summary>The functions of the current context.</summary>
 file sealed class DriverFunctions(Egl egl) : INativeContext
 {
     public nint GetProcAddress(string proc, int? slot = null) => egl.GetProcAddress(proc);

@@ -16,14 +16,14 @@ internal static class Kernels
 
     public static void Run(NeuralDevice device, int rows, IEnumerable<Dispatch> dispatches) => new Plan(device, dispatches).Run(rows);
 
-    /// <summary>By the kernels of a family; null for that of the device.</summary>
+    /// <summary>With the kernels of a family; null for the device's.</summary>
     public static void Run(NeuralDevice device, int rows, IEnumerable<Computation> computations, KernelFamily? family = null)
     {
         FamilyKernels kernels = (family ?? KernelFamily.Of(device)).For(device.Limits);
         Run(device, rows, computations.Select(computation => computation.ToDispatch(kernels)));
     }
 
-    /// <summary>Everything that a texture holds, with the padding at the end of each row.</summary>
+    /// <summary>All values in a texture, with the padding at the end of each row.</summary>
     public static float[] ReadPadded(MatrixTexture texture)
     {
         float[] padded = new float[texture.Shape.Rows * texture.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];

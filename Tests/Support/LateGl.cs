@@ -5,13 +5,13 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The driver's functions, of which those that tell what the GPU has done tell it late: for tests that run on the devices of
-/// <see cref="TestDevice"/>, on a driver that does all work inside the calls, as on a card. What a call has enqueued is done some calls of the device later,
-/// or when somebody waits. No test says how late, and none may rely on it; what depends on that is a matter for <see cref="TestGl"/>.
+/// The driver's functions, of which those that report the GPU's progress report it late: so that tests on the devices of
+/// <see cref="TestDevice"/>, on a driver that does all work inside the calls, run as on a card. Work that a call enqueued is done some calls of the device later,
+/// or when somebody waits. No test says how late, and none may rely on it; tests that depend on the delay use <see cref="TestGl"/>.
 /// </summary>
 internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
 {
-    /// <summary>Outermost calls of the device after which what it enqueued is done.</summary>
+    /// <summary>The number of the device's outermost calls after which the work enqueued in one is done.</summary>
     private const long Late = 3;
 
     private static readonly Dictionary<string, nint> Replacements = new()
@@ -28,7 +28,7 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
         ["glGetBufferSubData"] = (nint)(delegate* unmanaged<uint, nint, nint, void*, void>)&GetBufferSubData,
     };
 
-    /// <summary>More than there ever are, so that no test finds what they allocate.</summary>
+    /// <summary>More than there ever are, so that no test sees the tables allocate.</summary>
     private const int MostCommands = 10_000;
 
     private static readonly Dictionary<nint, Command> Fences = new(MostCommands);
@@ -44,9 +44,9 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
     private static delegate* unmanaged<uint, nint, nint, void*, void> getBufferSubData;
     private static long calls;
     private static long enqueued;
-    private static long finished;   // the last of the commands that somebody has waited for
+    private static long finished;   // the last command for which somebody waited
 
-    /// <summary>The driver's functions, made late. All contexts of the process have one driver.</summary>
+    /// <summary>The driver's functions, made late. All contexts of the process use one driver.</summary>
     public static INativeContext Over(INativeContext driver)
     {
         getResetStatus = (delegate* unmanaged<uint>)driver.GetProcAddress("glGetGraphicsResetStatus");
@@ -67,7 +67,7 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
     public bool TryGetProcAddress(string proc, out nint addr, int? slot = null) =>
         Replacements.TryGetValue(proc, out addr) || driver.TryGetProcAddress(proc, out addr, slot);
 
-    /// <summary>The context is its owner's.</summary>
+    /// <summary>The owner disposes of the context.</summary>
     public void Dispose()
     {
     }
@@ -76,7 +76,7 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
 
     private static bool IsDone(Command command) => command.Number <= finished || calls - command.Call >= Late;
 
-    /// <summary>Each outermost call of a device asks this first, and so it counts them.</summary>
+    /// <summary>Each outermost call of a device starts with this query, which therefore counts them.</summary>
     [UnmanagedCallersOnly]
     private static uint GetResetStatus()
     {
@@ -125,7 +125,7 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
     [UnmanagedCallersOnly]
     private static void GetQueryObjectLong(uint query, uint name, long* value)
     {
-        if (Queries.TryGetValue(query, out Command command) && !IsDone(command)) finished = enqueued;   // who asks waits
+        if (Queries.TryGetValue(query, out Command command) && !IsDone(command)) finished = enqueued;   // reading the result waits
         getQueryObjectLong(query, name, value);
     }
 
@@ -143,6 +143,6 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
         getBufferSubData(target, offset, size, data);
     }
 
-    /// <summary>In which call it was enqueued, and which it was.</summary>
+    /// <summary>The call in which it was enqueued, and its number.</summary>
     private readonly record struct Command(long Call, long Number);
 }

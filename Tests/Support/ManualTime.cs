@@ -1,18 +1,18 @@
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A clock that the test moves, so that what calls take does not hang on the machine and on what else it does. Each look at it may cost
-/// some time, as the calls between two looks do.
+/// A clock that the test moves, so that the duration of calls does not depend on the machine and its load. Each reading may cost
+/// some time, as the calls between two readings do.
 /// </summary>
 internal sealed class ManualTime : TimeProvider
 {
-    /// <summary>What it shows.</summary>
+    /// <summary>The time that it shows.</summary>
     public long Nanoseconds { get; set; }
 
-    /// <summary>By how much it goes on with each look.</summary>
+    /// <summary>The time by which each reading advances it.</summary>
     public long NanosecondsPerLook { get; set; }
 
-    /// <summary>What it follows besides, such as the work of a driver inside the calls; null for nothing.</summary>
+    /// <summary>Time to add, such as that of a driver's work inside the calls; null for none.</summary>
     public Func<long>? Besides { get; set; }
 
     public override long TimestampFrequency => 1_000_000_000;

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A host that has every piece of state that we touch set to something unusual, with objects of its own bound.</summary>
+/// <summary>A host whose every piece of state that we touch is set to something unusual, with objects of its own bound.</summary>
 internal sealed class OddHostState
 {
     private const int BufferBytes = 4_096;

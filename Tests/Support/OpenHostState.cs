@@ -3,8 +3,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Something that a host legally has open, running or half deleted while it calls us. It is opened once, may be checked after each call, and is
-/// closed at the end; what is left of it then is the host's own business.
+/// Something that a host may legally have open, running or half deleted while it calls us. It is opened once, may be checked after each call, and is
+/// closed at the end; anything left then is the host's own business.
 /// </summary>
 internal abstract class OpenHostState(GL gl)
 {
@@ -13,17 +13,17 @@ internal abstract class OpenHostState(GL gl)
 
     protected GL Gl => gl;
 
-    /// <summary>Whether a binding may have become none, since its object was deleted by another context and cannot be bound again.</summary>
+    /// <summary>Whether a binding may have become none, because another context deleted its object, which cannot be bound again.</summary>
     public virtual bool MayLose(string binding) => false;
 
     public abstract void Open();
 
-    /// <summary>What the host notices that is no binding; the same number before and after our calls.</summary>
+    /// <summary>State that the host notices and that is not a binding; the same number before and after our calls.</summary>
     public virtual long Look() => 0;
 
     public abstract void Close();
 
-    /// <summary>All that there are, by what they are called.</summary>
+    /// <summary>All of them, by name.</summary>
     public static IEnumerable<(string Name, Func<HostContext, OpenHostState> Make)> All()
     {
         yield return ("nothing", host => new NothingOpen(GL.GetApi(host)));
@@ -94,7 +94,7 @@ internal abstract class OpenHostState(GL gl)
     }
 }
 
-/// <summary>A conditional render, of a query that has its result.</summary>
+/// <summary>A conditional render, on a query whose result is available.</summary>
 internal sealed class OpenConditionalRender(GL gl, ConditionalRenderMode mode, bool passes) : OpenHostState(gl)
 {
     private uint query;
@@ -124,7 +124,7 @@ internal sealed class OpenConditionalRender(GL gl, ConditionalRenderMode mode, b
         Gl.EndQuery(QueryTarget.SamplesPassed);
     }
 
-    /// <summary>Into a framebuffer of its own; all bindings are none again.</summary>
+    /// <summary>Draws into a framebuffer of its own, and leaves nothing bound.</summary>
     private void DrawPoint()
     {
         uint program = Program(
@@ -148,7 +148,7 @@ internal sealed class OpenConditionalRender(GL gl, ConditionalRenderMode mode, b
     }
 }
 
-/// <summary>Transform feedback in which the host goes on after each of our calls: each look captures a further vertex.</summary>
+/// <summary>Transform feedback in which the host continues after each of our calls: each look captures another vertex.</summary>
 internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own, bool separable, bool deleted) : OpenHostState(gl)
 {
     private const string Capturing =
@@ -205,10 +205,10 @@ internal sealed unsafe class OpenTransformFeedback(GL gl, bool paused, bool own,
         looks = 0;
     }
 
-    /// <summary>What the host binds for its draws of what our calls may have bound.</summary>
+    /// <summary>Rebinds, for the host's draws, what our calls may have bound.</summary>
     public void BindAgain() => Gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, framebuffer);
 
-    /// <summary>Active, paused, deleted; and what was captured until now is what the program makes of its own uniforms.</summary>
+    /// <summary>Active, paused, deleted; and the values captured so far are those that the program computes from its own uniforms.</summary>
     public override long Look()
     {
         int active = Gl.GetInteger((GetPName)GLEnum.TransformFeedbackActive), isPaused = Gl.GetInteger((GetPName)GLEnum.TransformFeedbackPaused);
@@ -318,7 +318,7 @@ internal sealed class OpenQueries(GL gl) : OpenHostState(gl)
     }
 }
 
-/// <summary>Buffers at all of our binding points that are mapped.</summary>
+/// <summary>Mapped buffers at all of our binding points.</summary>
 internal sealed unsafe class MappedBuffers(GL gl, bool persistent) : OpenHostState(gl)
 {
     private const int Bytes = 4_096;
@@ -350,7 +350,7 @@ internal sealed unsafe class MappedBuffers(GL gl, bool persistent) : OpenHostSta
         }
     }
 
-    /// <summary>All are still mapped where they were, and hold what they held.</summary>
+    /// <summary>All are still mapped at the same addresses, with the same contents.</summary>
     public override long Look()
     {
         long whole = 0;
@@ -375,7 +375,7 @@ internal sealed unsafe class MappedBuffers(GL gl, bool persistent) : OpenHostSta
     }
 }
 
-/// <summary>Ranges that were in their buffers when they were bound.</summary>
+/// <summary>Ranges that were within their buffers when they were bound.</summary>
 internal sealed unsafe class ShrunkBuffers(GL gl) : OpenHostState(gl)
 {
     private readonly uint[] buffers = new uint[8];
@@ -398,7 +398,7 @@ internal sealed unsafe class ShrunkBuffers(GL gl) : OpenHostState(gl)
     }
 }
 
-/// <summary>Objects that are deleted while they are bound, which ends their bindings in the context that deletes them.</summary>
+/// <summary>Objects that are deleted while bound, which ends their bindings in the context that deletes them.</summary>
 internal sealed class DeletedObjects(GL gl) : OpenHostState(gl)
 {
     public override void Open()

@@ -4,8 +4,8 @@ using NeuralPlugin.Tests.Twins;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Every public call that reaches a device, each as often as one likes: what the tests of the host's state, of threads and of
-/// lost contexts go through. <see cref="Missing"/> tells of a public method that is not among them.
+/// Every public call that reaches a device, each repeatable at will: the tests of the host's state, of threads and of
+/// lost contexts go through them. <see cref="Missing"/> reports public methods that are not among them.
 /// </summary>
 internal sealed class PublicCalls : IDisposable
 {
@@ -24,20 +24,20 @@ internal sealed class PublicCalls : IDisposable
         typeof(BatchTrainer), typeof(InFrameTrainer), typeof(TrainingSet), typeof(NetworkPopulation), typeof(OnnxExport), typeof(AgentPopulation),
     ];
 
-    /// <summary>Methods that make no OpenGL call whatever the context, or that have a test of their own for it.</summary>
+    /// <summary>Methods that make no OpenGL call whatever the context, or that have their own test for it.</summary>
     private static readonly string[] Exempt =
     [
         "NeuralDevice.CreateHeadless", "NeuralDevice.CreateInBackground", "NeuralDevice.MakeCurrent",   // of contexts that no host has
         "Network.Cost", "Network.EstimateCost",                      // arithmetic
         "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
-        "Regressor.KernelsFor", "TrainingSet.ForValues",             // as new TrainingSet
+        "Regressor.KernelsFor", "TrainingSet.ForValues",             // like new TrainingSet
         "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
         "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
-    /// <summary>Where the system has one: it is not the disk that these calls are made for, and each file is flushed to it.</summary>
+    /// <summary>In memory, if the system has such a folder: these calls are not about the disk, to which each file is flushed.</summary>
     private static readonly string FolderInMemory = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
 
     public static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
@@ -62,7 +62,7 @@ internal sealed class PublicCalls : IDisposable
     private readonly float[] results = new float[Rows * Classes];
     private readonly float[] losses = new float[Members];
 
-    /// <summary>Makes what the calls work on, and uses it once.</summary>
+    /// <summary>Makes the objects that the calls work on, and uses them once.</summary>
     public PublicCalls(NeuralDevice device)
     {
         this.device = device;
@@ -89,7 +89,7 @@ internal sealed class PublicCalls : IDisposable
 
     public string Weights => Path.Combine(folder, "weights.safetensors");
 
-    /// <summary>What <see cref="Predict"/> gives with the weights at the start.</summary>
+    /// <summary>The result of <see cref="Predict"/> with the initial weights.</summary>
     public float[] Expected { get; }
 
     private string RegressorWeights => Path.Combine(folder, "regressor.safetensors");
@@ -106,7 +106,7 @@ internal sealed class PublicCalls : IDisposable
             .Distinct().Except(called).Except(Exempt);
     }
 
-    /// <summary>The calls; those after the first of a line see to it that it can be made again.</summary>
+    /// <summary>The calls; in a line of several, those after the first make it repeatable.</summary>
     public IEnumerable<(string Name, Action Call)> All(bool withFiles = true)
     {
         yield return ("NeuralDevice.Update", device.Update);
@@ -188,7 +188,7 @@ internal sealed class PublicCalls : IDisposable
         yield return ("OnnxExport.ExportOnnx", () => classifier.Network.ExportOnnx(Path.Combine(folder, "model.onnx"), softmax: true));
     }
 
-    /// <summary>All weights are again what <see cref="Fingerprint"/> was first taken of, and no result is there.</summary>
+    /// <summary>Restores all weights to those of the first <see cref="Fingerprint"/>, and clears the results.</summary>
     public void Reset()
     {
         classifier.SetParameters(parameters);
@@ -203,7 +203,7 @@ internal sealed class PublicCalls : IDisposable
         Array.Clear(losses);
     }
 
-    /// <summary>All weights, and what the last calls have found.</summary>
+    /// <summary>All weights, and the results of the last calls.</summary>
     public float[] Fingerprint()
     {
         IEnumerable<ClassifierParameters> networks =
@@ -214,7 +214,7 @@ internal sealed class PublicCalls : IDisposable
         return [.. results, .. losses, .. networks.SelectMany(network => (float[])[.. network.HiddenWeights, .. network.HiddenBiases, .. network.OutputWeights, .. network.OutputBiases])];
     }
 
-    /// <summary>Some frames in which what was enqueued becomes known; what is told of skipped dispatches meanwhile.</summary>
+    /// <summary>Runs some frames in which the outcome of enqueued work becomes known; returns the reports of skipped dispatches.</summary>
     public List<string> RunFrames()
     {
         List<string> told = [];
@@ -237,7 +237,7 @@ internal sealed class PublicCalls : IDisposable
         return told;
     }
 
-    /// <summary>A prediction with the weights as they were at the start.</summary>
+    /// <summary>A prediction with the initial weights.</summary>
     public float[] Predict()
     {
         classifier.SetParameters(parameters);
@@ -261,7 +261,7 @@ internal sealed class PublicCalls : IDisposable
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>Agents that ask and learn in every frame.</summary>
+    /// <summary>Agents that decide and learn in every frame.</summary>
     private AgentPopulation MakeAgents(BrainSharing sharing, TextureObservations? textures = null)
     {
         AgentPopulation made = new(device, new AgentPopulationOptions

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A game whose OpenGL state is any: from a seed, every binding and value that a call might touch, and many that none should,
+/// A game whose OpenGL state is arbitrary: chosen by a seed, every binding and value that a call might touch, and many that none should,
 /// with objects of the game's own.
 /// </summary>
 internal sealed unsafe class RandomHostState
@@ -62,7 +62,7 @@ internal sealed unsafe class RandomHostState
         GLEnum.ImageBindingAccess, GLEnum.ImageBindingFormat,
     ];
 
-    /// <summary>Values of one to four integers.</summary>
+    /// <summary>Values of one to four integers each.</summary>
     private static readonly GetPName[] Values =
     [
         GetPName.CurrentProgram, GetPName.ProgramPipelineBinding, GetPName.ActiveTexture, GetPName.ReadFramebufferBinding, GetPName.DrawFramebufferBinding,
@@ -106,10 +106,10 @@ internal sealed unsafe class RandomHostState
         queries = [.. QueryTargets.Select(_ => gl.GenQuery())];
     }
 
-    /// <summary>What <see cref="Read"/> reads, in its order.</summary>
+    /// <summary>The names of the values that <see cref="Read"/> returns, in its order.</summary>
     public IReadOnlyList<string> Names => names;
 
-    /// <summary>Sets everything anew.</summary>
+    /// <summary>Sets everything to new values.</summary>
     public void Apply(ulong seed)
     {
         random = new SeededRandom(seed);
@@ -149,7 +149,7 @@ internal sealed unsafe class RandomHostState
         if (error != GLEnum.NoError) throw new InvalidOperationException($"State {seed} is not one that the driver takes: {error}.");
     }
 
-    /// <summary>All of it, read back from the driver, and nothing changed by that.</summary>
+    /// <summary>All of it, read back from the driver without changing anything.</summary>
     public long[] Read()
     {
         bool isFirst = names.Count == 0;
@@ -207,7 +207,7 @@ internal sealed unsafe class RandomHostState
         return [.. values];
     }
 
-    /// <summary>Whether all of the game's buffers hold what they held.</summary>
+    /// <summary>Whether the contents of all of the game's buffers are unchanged.</summary>
     public bool AreBuffersUntouched()
     {
         byte[] content = new byte[BufferBytes];
@@ -245,7 +245,7 @@ internal sealed unsafe class RandomHostState
 
     private void ApplyIndexedBuffer(BufferTargetARB target, uint index)
     {
-        const int Alignment = 256;   // the most that a driver may ask for
+        const int Alignment = 256;   // the most that a driver may require
         uint buffer = Any(buffers);
         if (buffer == 0 || Flip()) gl.BindBufferBase(target, index, buffer);
         else gl.BindBufferRange(target, index, buffer, Alignment * random.NextInt32(3), Alignment * (nuint)(1 + random.NextInt32(3)));

@@ -4,12 +4,12 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The files of the repository above the test assembly, for tests that look at them.</summary>
+/// <summary>The files of the repository above the test assembly, for tests that inspect them.</summary>
 internal static class Repository
 {
     public static readonly string? Root = FindRoot();
 
-    /// <summary>The one place where the version stands.</summary>
+    /// <summary>The version, from the one place that defines it.</summary>
     public static string Version => XDocument.Load(PathOf("Directory.Build.props")).Descendants("Version").Single().Value;
 
     public static void RequireSources()
@@ -19,7 +19,7 @@ internal static class Repository
 
     public static string PathOf(string name) => Path.Combine(Root!, name);
 
-    /// <summary>Files that were written by someone, and not by a build; at least one, so that what holds for each of them holds for something.</summary>
+    /// <summary>Files written by people, and not by a build; at least one, so that a check of each of them checks something.</summary>
     public static IReadOnlyList<string> FilesBelow(string folder, string pattern)
     {
         string[] files =

@@ -2,7 +2,7 @@ namespace NeuralPlugin.Tests;
 
 internal static class SampleOrders
 {
-    /// <summary>The next batch of an order, whose positions are written to the GPU where they are not there yet.</summary>
+    /// <summary>The next batch of an order; its positions are written to the GPU unless they are there already.</summary>
     public static DrawnBatch BeginFilledBatch(this SampleOrder order, NeuralDevice device)
     {
         DrawnBatch batch = order.BeginBatch();

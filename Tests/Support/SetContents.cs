@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What of a training set is on the GPU.</summary>
+/// <summary>The part of a training set that is on the GPU.</summary>
 internal static class SetContents
 {
     /// <summary>[uploaded × inputs], as a network sees them.</summary>

@@ -3,7 +3,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Frames of a population whose dispatches a driver may skip.</summary>
 internal static class SkippedFrames
 {
-    /// <summary>Runs frames, and gives what they said of skipped dispatches.</summary>
+    /// <summary>Runs frames, and returns their reports of skipped dispatches.</summary>
     public static List<string> MessagesOfSkips(this TestGl gl, AgentPopulation agents, int frames)
     {
         List<string> messages = [];

@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A backend in plain C#, without OpenGL: matrices are arrays, each command takes effect inside its call, and kernels do nothing but be
+/// A backend in plain C#, without OpenGL: matrices are arrays, each command takes effect inside its call, and kernels are only
 /// noted. It shares no textures with a game.
 /// </summary>
 internal sealed class StandInBackend : IComputeBackend
@@ -35,7 +35,7 @@ internal sealed class StandInBackend : IComputeBackend
     /// <summary>Files of the kernels that ran.</summary>
     public HashSet<string> Ran { get; } = [];
 
-    /// <summary>Whether fences are reached. While they are not, readbacks stay under way.</summary>
+    /// <summary>Whether fences are reached. While they are not, readbacks stay pending.</summary>
     public bool IsIdle { get; set; } = true;
 
     public void MakeCurrent() => ObjectDisposedException.ThrowIf(disposed, typeof(NeuralDevice));
@@ -93,7 +93,7 @@ internal sealed class StandInBackend : IComputeBackend
         foreach (Dispatch dispatch in dispatches) Run(dispatch, rows, 0, dispatch.Grid.Lines(rows));
     }
 
-    /// <summary>Each operand has its storage here, and of the right kind.</summary>
+    /// <summary>Checks that each operand has its storage here, of the right kind.</summary>
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
         foreach (MatrixBinding matrix in dispatch.Matrices) _ = BytesOf(matrix.Operand.Storage);

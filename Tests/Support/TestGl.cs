@@ -6,19 +6,19 @@ namespace NeuralPlugin.Tests;
 
 /// <summary>
 /// A game's context whose driver is the real one, made late, slow, lossy and talkative. The driver here does all work inside the
-/// call, so that nothing on it is ever late, and a test of waiting could not fail. This one
+/// call, so nothing on it is ever late, and a test of waiting could not fail. This one
 /// <list type="bullet">
-/// <item>records every function that is asked for and every call, with its thread;</item>
-/// <item>signals fences, gives out queries and finishes programs some frames late; the test advances the frames;</item>
-/// <item>keeps the GPU's clock itself: a dispatch takes the nanoseconds that the test says, or those of a <see cref="GpuModel"/>;</item>
-/// <item>tells of every call that would wait for the GPU;</item>
+/// <item>records every function that is requested and every call, with its thread;</item>
+/// <item>signals fences, returns queries and finishes programs some frames late; the test advances the frames;</item>
+/// <item>keeps the GPU's clock itself: a dispatch takes the nanoseconds that the test sets, or those of a <see cref="GpuModel"/>;</item>
+/// <item>reports every call that would wait for the GPU;</item>
 /// <item>reports a reset, and drops dispatches.</item>
 /// </list>
-/// Make the device with <c>NeuralDevice.Attach(gl.Api)</c>; what the test itself calls on <c>gl.Host</c> is not recorded.
+/// Make the device with <c>NeuralDevice.Attach(gl.Api)</c>; the test's own calls on <c>gl.Host</c> are not recorded.
 /// </summary>
 internal sealed class TestGl : IGLContext
 {
-    /// <summary>Functions that mean different state with another first argument, which is recorded with them.</summary>
+    /// <summary>Functions whose first argument selects the state that they touch; it is recorded with them.</summary>
     private static readonly string[] TargetedFunctions =
     [
         "glBindTexture", "glBindSampler", "glBindImageTexture", "glBindBuffer", "glBindBufferBase", "glBindBufferRange",
@@ -27,7 +27,7 @@ internal sealed class TestGl : IGLContext
         "glTexParameteri", "glGetTexLevelParameteriv", "glGetBufferParameteri64v",
     ];
 
-    // Entry points do not hang on the context, so one recorder of each serves all.
+    // Entry points do not depend on the context, so one recorder of each serves all.
     private static readonly Dictionary<string, EntryPoint> EntryPoints = [];
     private static readonly List<EntryPoint> Numbered = [];
 
@@ -50,7 +50,7 @@ internal sealed class TestGl : IGLContext
     private long fencesFlushed;
     private long frameStart;
 
-    /// <summary>Makes the host's context, current on this thread.</summary>
+    /// <summary>Creates the host's context, current on this thread.</summary>
     public TestGl(int major = 4, int minor = 3)
     {
         Host = new HostContext(major, minor);
@@ -59,75 +59,75 @@ internal sealed class TestGl : IGLContext
         Api = GL.GetApi((INativeContext)this);
     }
 
-    /// <summary>The one whose context was made current last.</summary>
+    /// <summary>The one whose context was last made current.</summary>
     public static TestGl? Current { get; private set; }
 
-    /// <summary>The context behind it, for what the game itself does.</summary>
+    /// <summary>The context behind it, for the game's own calls.</summary>
     public HostContext Host { get; }
 
     /// <summary>The binding to attach a device to.</summary>
     public GL Api { get; }
 
-    // ---- what the test sets ----
+    // ---- set by the test ----
 
-    /// <summary>Frames after which a fence is signalled and a query's result is there; 0 for at once.</summary>
+    /// <summary>Frames after which a fence is signaled and a query's result is available; 0 for at once.</summary>
     public int DelayFrames { get; set; }
 
     /// <summary>Frames that the driver takes to compile a program, on threads of its own; 0 for inside the call.</summary>
     public int CompileFrames { get; set; }
 
-    /// <summary>What a dispatch takes on the GPU, whatever its size.</summary>
+    /// <summary>The time of a dispatch on the GPU, whatever its size.</summary>
     public long NanosecondsPerDispatch { get; set; } = 2_000;
 
-    /// <summary>What each of its workgroups takes.</summary>
+    /// <summary>The additional time per workgroup.</summary>
     public long NanosecondsPerGroup { get; set; } = 1_000;
 
-    /// <summary>What dispatches take instead, by their workgroups and kernels; null for the two times above.</summary>
+    /// <summary>Computes the time of dispatches instead, by workgroups and kernels; null for the two times above.</summary>
     public GpuModel? Gpu { get; set; }
 
-    /// <summary>The least time from frame to frame on the GPU's clock.</summary>
+    /// <summary>The shortest time from frame to frame on the GPU's clock.</summary>
     public long NanosecondsPerFrame { get; set; } = 16_666_667;
 
     /// <summary>
-    /// Whether a frame of the game lasts until the GPU is done with it. If not, what is too much for a frame stays in the GPU's queue, and its
-    /// fences and queries come when it is done.
+    /// Whether a frame of the game lasts until the GPU has finished it. If not, work that exceeds a frame stays in the GPU's queue, and its
+    /// fences and queries complete when it is done.
     /// </summary>
     public bool GameWaitsForGpu { get; set; } = true;
 
-    /// <summary>Bits of the counter that timestamps are taken from; above them it begins anew.</summary>
+    /// <summary>Bits of the counter that supplies the timestamps; beyond them it wraps.</summary>
     public int TimestampBits { get; set; } = 64;
 
-    /// <summary>What the counter shows of the GPU's time, where it does not tell it as it is.</summary>
+    /// <summary>Maps the GPU's time to the counter, if that does not show it as it is.</summary>
     public Func<long, long>? ShownTime { get; set; }
 
     /// <summary>
-    /// What the context reports. From a reset on, fences and queries claim to be done, as real ones do, with results that are not.
+    /// The status that the context reports. After a reset, fences and queries claim to be done, as real ones do, with invalid results.
     /// </summary>
     public GLEnum ResetStatus { get; set; } = GLEnum.NoError;
 
-    /// <summary>Dispatches vanish without a word, as under a conditional render that fails.</summary>
+    /// <summary>Dispatches vanish silently, as under a conditional render that fails.</summary>
     public bool DropDispatches { get; set; }
 
     /// <summary>
-    /// Dispatches that run before all others vanish, counted from the last <see cref="ClearRecords"/> on: as under a conditional render that does not wait
-    /// for its query, whose result then comes in the middle of a call.
+    /// The number of dispatches that run, since the last <see cref="ClearRecords"/>, before all further ones vanish: as under a conditional render that does not wait
+    /// for its query, whose result then arrives in the middle of a call.
     /// </summary>
     public long MostDispatches { get; set; } = long.MaxValue;
 
-    /// <summary>Extensions that the driver does not name; set before the device is attached.</summary>
+    /// <summary>Extensions that the driver does not list; set before the device is attached.</summary>
     public HashSet<string> HiddenExtensions { get; } = [];
 
-    // ---- what it tells ----
+    // ---- recorded ----
 
     public long Frame { get; private set; }
 
-    /// <summary>The GPU's clock behind all that was enqueued.</summary>
+    /// <summary>The GPU's clock after all enqueued work.</summary>
     public long Nanoseconds { get; private set; }
 
-    /// <summary>What the GPU's counter shows there.</summary>
+    /// <summary>The GPU's counter at that time.</summary>
     public long Counter => (ShownTime?.Invoke(Nanoseconds) ?? Nanoseconds) & (TimestampBits == 64 ? -1 : (1L << TimestampBits) - 1);
 
-    /// <summary>Work that the GPU had not done when the frame began.</summary>
+    /// <summary>Work that the GPU had not finished when the frame began.</summary>
     public long NanosecondsInQueue => Math.Max(0, Nanoseconds - frameStart);
 
     /// <summary>Dispatches that ran, and those that were dropped.</summary>
@@ -138,18 +138,18 @@ internal sealed class TestGl : IGLContext
     /// <summary>Workgroups of the dispatches that ran.</summary>
     public long Groups { get; private set; }
 
-    /// <summary>The functions that were asked for, whether called or not.</summary>
+    /// <summary>The functions that were requested, whether called or not.</summary>
     public HashSet<string> Asked { get; } = [];
 
-    /// <summary>The functions that were called, and with what first argument where that says which state they touch.</summary>
+    /// <summary>The functions that were called, with the first argument if that selects the state that they touch.</summary>
     public IReadOnlySet<(string Function, ulong Target)> Targets => targets;
 
     public long TotalCalls { get; private set; }
 
-    /// <summary>The calls, in order, that would have kept the thread until the GPU was done.</summary>
+    /// <summary>The calls, in order, that would have blocked the thread until the GPU was done.</summary>
     public IReadOnlyList<string> WaitingCalls => waiting;
 
-    /// <summary>The calls that came from other threads than the one that made this.</summary>
+    /// <summary>The calls from threads other than the one that created this.</summary>
     public IReadOnlyList<string> CallsFromOtherThreads
     {
         get
@@ -158,7 +158,7 @@ internal sealed class TestGl : IGLContext
         }
     }
 
-    /// <summary>Objects that were made and not deleted, by their kind: Textures, Buffers, Framebuffers, Queries, Program, Shader, Sync and so on.</summary>
+    /// <summary>Objects that were created and not deleted, by kind: Textures, Buffers, Framebuffers, Queries, Program, Shader, Sync and so on.</summary>
     public IReadOnlyDictionary<string, long> Living => living;
 
     public nint Handle => Host.Handle;
@@ -172,7 +172,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>How often a function was called since the start or the last <see cref="ClearRecords"/>.</summary>
     public long Calls(string function) => calls.GetValueOrDefault(function);
 
-    /// <summary>The next frame: the game swaps its buffers, and the GPU's clock goes on.</summary>
+    /// <summary>The next frame: the game swaps its buffers, and the GPU's clock advances.</summary>
     public void NextFrame()
     {
         Frame++;
@@ -182,7 +182,7 @@ internal sealed class TestGl : IGLContext
         if (GameWaitsForGpu) frameStart = Nanoseconds;
     }
 
-    /// <summary>Forgets what was called; what lives, fences and clocks stay.</summary>
+    /// <summary>Forgets the calls; living objects, fences and clocks stay.</summary>
     public void ClearRecords()
     {
         calls.Clear();
@@ -233,7 +233,7 @@ internal sealed class TestGl : IGLContext
         Host.Dispose();
     }
 
-    // ---- what the functions tell it ----
+    // ---- called by the functions ----
 
     internal void Waited(string what) => waiting.Add(what);
 
@@ -273,7 +273,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>The GPU will write a buffer.</summary>
     internal void Writes(uint buffer) => lastWrite[buffer] = ++commands;
 
-    /// <summary>Whether the GPU may still be at work on a buffer that the CPU is to read, or to write.</summary>
+    /// <summary>Whether the GPU may still be using a buffer that the CPU is about to read, or to write.</summary>
     internal bool IsBusy(uint buffer, bool forWriting)
     {
         long last = lastWrite.GetValueOrDefault(buffer);
@@ -294,7 +294,7 @@ internal sealed class TestGl : IGLContext
 
     internal void QueryDeleted(uint query) => queries.Remove(query);
 
-    /// <summary>The result of a query that the clock here has made; null for one of another kind.</summary>
+    /// <summary>The result of a query that this clock recorded; null for one of another kind.</summary>
     internal (bool IsThere, long Result)? QueryResult(uint query)
     {
         if (!queries.TryGetValue(query, out (long Frame, long Time, long Result) made)) return null;
@@ -305,7 +305,7 @@ internal sealed class TestGl : IGLContext
 
     internal bool IsLinked(uint program) => Frame - linked.GetValueOrDefault(program, -CompileFrames) >= CompileFrames;
 
-    /// <summary>Counts a dispatch; false if it is to vanish.</summary>
+    /// <summary>Counts a dispatch; false if it must vanish.</summary>
     internal bool Dispatched(long groups, uint program, long groupSize)
     {
         if (DropDispatches || Dispatches >= MostDispatches)
@@ -325,7 +325,7 @@ internal sealed class TestGl : IGLContext
         return true;
     }
 
-    /// <summary>Whether the CPU knows by now what the GPU has done at a time.</summary>
+    /// <summary>Whether the CPU knows by now that the GPU has reached a time.</summary>
     private bool HasCome(long frame, long nanoseconds) => Frame - frame >= DelayFrames && (GameWaitsForGpu || nanoseconds <= frameStart);
 
     private static void OnCall(int number, ulong first) => Current?.Called(Numbered[number], first);
@@ -372,12 +372,12 @@ internal sealed class TestGl : IGLContext
 
         public bool IsTargeted { get; }
 
-        /// <summary>What it makes or deletes.</summary>
+        /// <summary>The kind of objects that it creates or deletes.</summary>
         public string? Kind { get; }
 
         public int Sign { get; }
 
-        /// <summary>The first argument tells how many.</summary>
+        /// <summary>Whether the first argument is their number.</summary>
         public bool IsCounted { get; }
     }
 }

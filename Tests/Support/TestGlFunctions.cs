@@ -4,8 +4,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The entry points that <see cref="TestGl"/> changes: each makes the driver's own call, and answers as a driver would that does
-/// the work later. An exception here would end the process, so nothing here throws.
+/// The entry points that <see cref="TestGl"/> changes: each makes the driver's own call, and answers as a driver that does
+/// the work later would. An exception here would end the process, so nothing here throws.
 /// </summary>
 internal static unsafe class TestGlFunctions
 {
@@ -169,7 +169,7 @@ internal static unsafe class TestGlFunctions
         }
 
         if (!Gl.IsSignalled(sync)) return (uint)GLEnum.TimeoutExpired;
-        clientWaitSync(sync, flags, ulong.MaxValue);   // what is said to be done is done
+        clientWaitSync(sync, flags, ulong.MaxValue);   // work reported as done is done
         return (uint)GLEnum.AlreadySignaled;
     }
 
@@ -385,7 +385,7 @@ internal static unsafe class TestGlFunctions
 
     private static bool Knows(uint query) => Gl.QueryResult(query) is not null;
 
-    /// <summary>What is written; null where nothing is.</summary>
+    /// <summary>The value to write; null for none.</summary>
     private static long? Answer(uint query, uint name)
     {
         (bool isThere, long result) = Gl.QueryResult(query) ?? (true, LostResult);

@@ -3,20 +3,20 @@ using NeuralPlugin.Tests.Twins;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the kernels of a loss of values made of a batch.</summary>
-/// <param name="RowLosses">One a row.</param>
+/// <summary>The results of the kernels of a loss of values for a batch.</summary>
+/// <param name="RowLosses">One per row.</param>
 /// <param name="Loss">The mean, with its weights.</param>
 /// <param name="Correct">Rows counted as correct.</param>
-/// <param name="Gradients">By the outputs, row by row, with their padding.</param>
-/// <param name="Outputs">Of a row, without padding.</param>
+/// <param name="Gradients">With respect to the outputs, row by row, with their padding.</param>
+/// <param name="Outputs">Outputs per row, without padding.</param>
 internal sealed record ValueLossKernels(float[] RowLosses, float Loss, float Correct, float[] Gradients, int Outputs)
 {
-    /// <param name="device">Where they run.</param>
-    /// <param name="loss">Whose kernels these are.</param>
-    /// <param name="outputs">Of a row.</param>
+    /// <param name="device">The device that runs them.</param>
+    /// <param name="loss">The loss whose kernels to run.</param>
+    /// <param name="outputs">Outputs per row.</param>
     /// <param name="given">The network's outputs, [rows x outputs].</param>
     /// <param name="values">The targets, likewise.</param>
-    /// <param name="weights">One a row; empty for all 1.</param>
+    /// <param name="weights">One per row; empty for all 1.</param>
     public static ValueLossKernels Run(NeuralDevice device, Loss loss, int outputs, float[] given, float[] values, float[] weights)
     {
         int rows = given.Length / outputs;
@@ -35,7 +35,7 @@ internal sealed record ValueLossKernels(float[] RowLosses, float Loss, float Cor
             [.. Enumerable.Range(0, rows).Select(row => rowValues[row * MatrixShape.ColumnsPerTexel])], batch[0], batch[1], Kernels.ReadPadded(gradients), outputs);
     }
 
-    /// <summary>They are the twin's, no row is correct, and the gradients' padding is zero.</summary>
+    /// <summary>Checks that they match the twin's, that no row is correct, and that the gradients' padding is zero.</summary>
     public void AssertClose(double[] rowLosses, double loss, double[] gradients)
     {
         int stride = Gradients.Length / RowLosses.Length;

@@ -14,10 +14,10 @@ public sealed class AdamTwin(
     /// w ← w − rate · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε).
     /// </summary>
     /// <param name="weights">w.</param>
-    /// <param name="gradients">g, as many as w.</param>
-    /// <param name="firstMoments">m, as many as w, zero before the first step.</param>
-    /// <param name="secondMoments">v, as many as w, zero before the first step.</param>
-    /// <param name="step">t, 1 at the first step.</param>
+    /// <param name="gradients">g, of the same length as w.</param>
+    /// <param name="firstMoments">m, of the same length, zero before the first step.</param>
+    /// <param name="secondMoments">v, of the same length, zero before the first step.</param>
+    /// <param name="step">t, 1 for the first step.</param>
     /// <param name="learningRate">The rate.</param>
     /// <param name="beta1">β₁.</param>
     /// <param name="beta2">β₂.</param>

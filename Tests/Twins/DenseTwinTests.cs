@@ -27,7 +27,7 @@ public sealed class DenseTwinTests
         double[] biases = TwinArrays.Uniform(3, outputs);
         double[] dY = TwinArrays.Uniform(4, rows * outputs);
 
-        // s = Σ dY·Y has dY as its gradient by Y.
+        // s = Σ dY·Y has dY as its gradient with respect to Y.
         double Scalar() =>
             DenseTwin.DenseForward(x, weights, biases, rows, inputs, outputs).Zip(dY, (y, d) => y * d).Sum();
 

@@ -3,18 +3,18 @@ using static NeuralPlugin.Tests.Twins.MeanSquaredErrorTwin;
 namespace NeuralPlugin.Tests.Twins;
 
 /// <summary>
-/// The Huber loss in double precision. With n outputs y, the values t that they should have, w the weight of the sample and δ above 0:
-/// <code>rᵢ = wᵢ·(1/n)·Σⱼ h(yᵢⱼ − tᵢⱼ),  h(d) = d²/2 where |d| ≤ δ, else δ·(|d| − δ/2),  loss = Σ rᵢ / B</code>
+/// The Huber loss in double precision. With n outputs y, their target values t, w the weight of the sample and δ above 0:
+/// <code>rᵢ = wᵢ·(1/n)·Σⱼ h(yᵢⱼ − tᵢⱼ),  h(d) = d²/2 if |d| ≤ δ, else δ·(|d| − δ/2),  loss = Σ rᵢ / B</code>
 /// B is the number of rows, never Σ w.
 /// </summary>
 public static class HuberLossTwin
 {
-    /// <summary>Losses by row, and of the batch.</summary>
+    /// <summary>The losses of the rows, and of the batch.</summary>
     /// <param name="outputs">y, [rows × columns].</param>
     /// <param name="targets">t, [rows × columns].</param>
     /// <param name="columns">n.</param>
     /// <param name="delta">δ.</param>
-    /// <param name="sampleWeights">w, one a row, zero and negative too; empty for all 1.</param>
+    /// <param name="sampleWeights">w, one per row, possibly zero or negative; empty for all 1.</param>
     /// <exception cref="ArgumentException">A length is wrong.</exception>
     public static (double[] RowLosses, double Loss) HuberLossForward(
         ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, double delta, ReadOnlySpan<double> sampleWeights = default)
@@ -37,7 +37,7 @@ public static class HuberLossTwin
     }
 
     /// <summary>
-    /// The gradient of the batch loss by the outputs, [rows × columns], the division by B in it:
+    /// The gradient of the batch loss with respect to the outputs, [rows × columns], including the division by B:
     /// <code>dy[j] = w·clamp(y[j] − t[j], −δ, δ) / (n·B)</code>
     /// </summary>
     /// <inheritdoc cref="HuberLossForward"/>

@@ -9,7 +9,7 @@ public sealed class HuberLossTwinTests
     [Test]
     public void LossAndGradientAgreeWithNumbersByHand()
     {
-        // With δ = 2: 1²/2 and 2·(3 − 1), their mean 2.25 times −2; 0 and 2²/2, their mean 1 times ½.
+        // With δ = 2: 1²/2 and 2·(3 − 1), mean 2.25, times −2; 0 and 2²/2, mean 1, times ½.
         (double[] rowLosses, double loss) = HuberLossForward([1, -3, 3, 5], [0, 0, 3, 3], 2, 2, [-2, 0.5]);
         Assert.That(rowLosses, Is.EqualTo((double[])[-4.5, 0.5]));
         Assert.That(loss, Is.EqualTo(-2));

@@ -1,31 +1,31 @@
 namespace NeuralPlugin.Tests.Twins;
 
-/// <summary>One layer of a <see cref="NetworkTwin"/>: what the twin of its computation does, with its parameters.</summary>
+/// <summary>One layer of a <see cref="NetworkTwin"/>: the twin of its computation, with its parameters.</summary>
 public abstract class LayerTwin
 {
-    /// <summary>The arrays that an optimizer moves, in order; none for a layer without parameters.</summary>
+    /// <summary>The arrays that an optimizer updates, in order; none for a layer without parameters.</summary>
     public abstract IReadOnlyList<double[]> Parameters { get; }
 
-    /// <summary>Whether its derivative jumps where an input is zero.</summary>
+    /// <summary>Whether its derivative is discontinuous at zero.</summary>
     public virtual bool HasKinkAtZero => false;
 
-    /// <summary>The columns of the output for this many of the input.</summary>
-    /// <exception cref="ArgumentException">The layer does not take this many.</exception>
+    /// <summary>The output columns for this many input columns.</summary>
+    /// <exception cref="ArgumentException">The layer does not accept this many.</exception>
     public abstract int OutputsFor(int inputs);
 
     /// <summary>Y from X [rows × inputs].</summary>
     public abstract double[] Forward(double[] x, int rows);
 
-    /// <summary>The gradients of the input and of the parameters, from the input X and the gradient of the output dY.</summary>
+    /// <summary>The gradients with respect to the input and the parameters, from the input X and the output's gradient dY.</summary>
     public abstract LayerTwinGradients Backward(double[] x, double[] dY, int rows);
 }
 
-/// <summary>What <see cref="LayerTwin.Backward"/> gives.</summary>
-/// <param name="Input">dX, as X.</param>
+/// <summary>The result of <see cref="LayerTwin.Backward"/>.</summary>
+/// <param name="Input">dX, shaped like X.</param>
 /// <param name="Parameters">In the order of <see cref="LayerTwin.Parameters"/>.</param>
 public sealed record LayerTwinGradients(double[] Input, IReadOnlyList<double[]> Parameters);
 
-/// <summary>Y = X·W + b; its parameters are W, then b. It holds copies, which a step changes.</summary>
+/// <summary>Y = X·W + b; its parameters are W, then b. It holds copies, which steps change.</summary>
 public sealed class DenseLayerTwin : LayerTwin
 {
     /// <summary>A layer with W [inputs × outputs] and b [outputs].</summary>
@@ -39,7 +39,7 @@ public sealed class DenseLayerTwin : LayerTwin
         Biases = biases.ToArray();
     }
 
-    /// <summary>A layer with the values that textures hold.</summary>
+    /// <summary>A layer with the values of textures.</summary>
     public DenseLayerTwin(int inputs, int outputs, ReadOnlySpan<float> weights, ReadOnlySpan<float> biases)
         : this(inputs, outputs, TwinArrays.ToDouble(weights), TwinArrays.ToDouble(biases))
     {

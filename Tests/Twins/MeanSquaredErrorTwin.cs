@@ -3,17 +3,17 @@ using static NeuralPlugin.Tests.Twins.TwinArrays;
 namespace NeuralPlugin.Tests.Twins;
 
 /// <summary>
-/// The loss of a regression in double precision. With n outputs y, the values t that they should have and w the weight of the sample:
+/// The loss of a regression in double precision. With n outputs y, their target values t and w the weight of the sample:
 /// <code>rᵢ = wᵢ·(1/n)·Σⱼ (yᵢⱼ − tᵢⱼ)²,  loss = Σ rᵢ / B</code>
 /// B is the number of rows, never Σ w.
 /// </summary>
 public static class MeanSquaredErrorTwin
 {
-    /// <summary>Losses by row, and of the batch.</summary>
+    /// <summary>The losses of the rows, and of the batch.</summary>
     /// <param name="outputs">y, [rows × columns].</param>
     /// <param name="targets">t, [rows × columns].</param>
     /// <param name="columns">n.</param>
-    /// <param name="sampleWeights">w, one a row, zero and negative too; empty for all 1.</param>
+    /// <param name="sampleWeights">w, one per row, possibly zero or negative; empty for all 1.</param>
     /// <exception cref="ArgumentException">A length is wrong.</exception>
     public static (double[] RowLosses, double Loss) MeanSquaredErrorForward(
         ReadOnlySpan<double> outputs, ReadOnlySpan<double> targets, int columns, ReadOnlySpan<double> sampleWeights = default)
@@ -32,7 +32,7 @@ public static class MeanSquaredErrorTwin
     }
 
     /// <summary>
-    /// The gradient of the batch loss by the outputs, [rows × columns], the division by B in it:
+    /// The gradient of the batch loss with respect to the outputs, [rows × columns], including the division by B:
     /// <code>dy[j] = 2·w·(y[j] − t[j]) / (n·B)</code>
     /// </summary>
     /// <inheritdoc cref="MeanSquaredErrorForward"/>

@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Tests.Twins;
 
 /// <summary>
-/// A stack of layers under a softmax and its cross-entropy, in double precision; the gradients follow from the stack by the
-/// chain rule. Losses are those of <see cref="SoftmaxCrossEntropyTwin"/>; the rows of a batch are its labels.
+/// A stack of layers followed by a softmax and its cross-entropy, in double precision; the gradients follow from the stack by the
+/// chain rule. Losses are those of <see cref="SoftmaxCrossEntropyTwin"/>; a batch has as many rows as labels.
 /// </summary>
 public sealed class NetworkTwin
 {
@@ -33,7 +33,7 @@ public sealed class NetworkTwin
     /// <summary>The logits, [rows × classes], of features [rows × inputs].</summary>
     public double[] Forward(ReadOnlySpan<double> features, int rows) => Activations(features, rows)[^1];
 
-    /// <summary>The features, then every layer's output: element i is the input of layer i, the last are the logits.</summary>
+    /// <summary>The features, then every layer's output: element i is the input of layer i; the last are the logits.</summary>
     public IReadOnlyList<double[]> Activations(ReadOnlySpan<double> features, int rows)
     {
         TwinArrays.RequireLength(features.Length, rows, Inputs, "The features");
@@ -44,8 +44,8 @@ public sealed class NetworkTwin
     }
 
     /// <summary>
-    /// The smallest |x| that a ReLU or another layer with a kink is given; +∞ without one. A gradient is compared only where this is well above the
-    /// perturbation and the rounding: at the kink the two sides disagree by right.
+    /// The smallest |x| given to a ReLU or another layer with a kink; +∞ without one. A gradient is compared only where this is well above the
+    /// perturbation and the rounding: at the kink, the two sides rightly disagree.
     /// </summary>
     public double DistanceFromKink(ReadOnlySpan<double> features, int rows)
     {
@@ -63,8 +63,8 @@ public sealed class NetworkTwin
 
     /// <summary>The loss of the batch.</summary>
     /// <param name="features">[rows × inputs].</param>
-    /// <param name="labels">One class a row.</param>
-    /// <param name="sampleWeights">One a row; empty for all 1.</param>
+    /// <param name="labels">One class per row.</param>
+    /// <param name="sampleWeights">One per row; empty for all 1.</param>
     /// <param name="allowed">True where a class is allowed, [rows × classes]; empty allows all.</param>
     /// <param name="entropyBonus">β.</param>
     public double Loss(
@@ -72,7 +72,7 @@ public sealed class NetworkTwin
         ReadOnlySpan<double> sampleWeights = default, ReadOnlySpan<bool> allowed = default, double entropyBonus = 0) =>
         Evaluate(features, labels, sampleWeights, allowed, entropyBonus).Loss;
 
-    /// <summary>Probabilities, losses by row and of the batch, and the correct count.</summary>
+    /// <summary>The probabilities, the losses of the rows and of the batch, and the correct count.</summary>
     /// <inheritdoc cref="Loss"/>
     public SoftmaxCrossEntropyTwinResult Evaluate(
         ReadOnlySpan<double> features, ReadOnlySpan<int> labels,
@@ -80,7 +80,7 @@ public sealed class NetworkTwin
         SoftmaxCrossEntropyTwin.SoftmaxCrossEntropyForward(
             Forward(features, labels.Length), labels, Classes, sampleWeights, allowed, entropyBonus);
 
-    /// <summary>The gradients of the batch's loss by every parameter and by the features.</summary>
+    /// <summary>The gradients of the batch's loss with respect to every parameter and to the features.</summary>
     /// <inheritdoc cref="Loss"/>
     public NetworkTwinGradients Gradients(
         ReadOnlySpan<double> features, ReadOnlySpan<int> labels,
@@ -99,10 +99,10 @@ public sealed class NetworkTwin
     }
 
     /// <summary>
-    /// The gradients by every parameter, in the order and shapes of <see cref="Parameters"/>, and by the features, from those of any loss by the
-    /// outputs.
+    /// The gradients with respect to every parameter, in the order and shapes of <see cref="Parameters"/>, and to the features, from those of any loss
+    /// with respect to the outputs.
     /// </summary>
-    /// <param name="activations">Those of <see cref="Activations"/>.</param>
+    /// <param name="activations">The result of <see cref="Activations"/>.</param>
     /// <param name="outputGradients">[rows × outputs].</param>
     /// <param name="rows">The rows of both.</param>
     public (IReadOnlyList<double[]> Parameters, double[] Input) Backward(IReadOnlyList<double[]> activations, double[] outputGradients, int rows)
@@ -118,7 +118,7 @@ public sealed class NetworkTwin
         return (parameters, gradient);
     }
 
-    /// <summary>One step of the optimizer on the batch; returns what the network gave before it.</summary>
+    /// <summary>One step of the optimizer on the batch; returns the network's results before it.</summary>
     /// <inheritdoc cref="Loss"/>
     public SoftmaxCrossEntropyTwinResult Step(
         OptimizerTwin optimizer, ReadOnlySpan<double> features, ReadOnlySpan<int> labels,
@@ -130,9 +130,9 @@ public sealed class NetworkTwin
     }
 }
 
-/// <summary>What <see cref="NetworkTwin.Gradients"/> gives.</summary>
-/// <param name="Forward">Of the same batch.</param>
+/// <summary>The result of <see cref="NetworkTwin.Gradients"/>.</summary>
+/// <param name="Forward">The forward pass of the same batch.</param>
 /// <param name="Parameters">In the order and shapes of <see cref="NetworkTwin.Parameters"/>.</param>
-/// <param name="Input">By the features, [rows × inputs].</param>
+/// <param name="Input">With respect to the features, [rows × inputs].</param>
 public sealed record NetworkTwinGradients(
     SoftmaxCrossEntropyTwinResult Forward, IReadOnlyList<double[]> Parameters, double[] Input);

@@ -69,7 +69,7 @@ public sealed class NetworkTwinTests
         (NetworkTwin network, double[] features) = AwayFromKink(rows: 2, relu: true, 5, 7, 3);
         NetworkTwinGradients both = network.Gradients(features, [0, 1], [0, 2]);
         NetworkTwinGradients alone = network.Gradients(features.AsSpan(5), [1]);
-        // Weight 2 of one row in a batch of two is that row alone.
+        // Weight 2 for one of two rows is the same as that row alone.
         Assert.That(both.Forward.Loss, Is.EqualTo(alone.Forward.Loss).Within(1e-15));
         for (int i = 0; i < 4; i++)
             Tolerance.AssertClose(both.Parameters[i], alone.Parameters[i], 1e-15, 1e-14, $"parameter {i}");
@@ -164,8 +164,8 @@ public sealed class NetworkTwinTests
     }
 
     /// <summary>
-    /// Dense layers of these sizes, a ReLU between each two if asked, and features, all from the first seed that keeps every
-    /// input of a ReLU off its kink. None among a thousand fails the test.
+    /// Dense layers of these sizes, a ReLU between consecutive ones on request, and features, all from the first seed that keeps every
+    /// input of a ReLU off its kink. Fails the test if none of a thousand does.
     /// </summary>
     private static (NetworkTwin Network, double[] Features) AwayFromKink(int rows, bool relu, params ReadOnlySpan<int> sizes)
     {

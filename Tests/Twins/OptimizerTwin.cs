@@ -1,11 +1,11 @@
 namespace NeuralPlugin.Tests.Twins;
 
-/// <summary>An optimizer's rule with its state, in double precision: moves a network's parameters by their gradients.</summary>
+/// <summary>An optimizer's rule with its state, in double precision: updates a network's parameters by their gradients.</summary>
 public abstract class OptimizerTwin(double learningRate)
 {
     private readonly List<(double[] First, double[] Second)> state = [];
 
-    /// <summary>May be changed between steps, as a trainer's.</summary>
+    /// <summary>May be changed between steps, like a trainer's.</summary>
     public double LearningRate { get; set; } = learningRate;
 
     /// <summary>The steps made so far.</summary>
@@ -25,11 +25,11 @@ public abstract class OptimizerTwin(double learningRate)
         }
     }
 
-    /// <summary>A step that counts and changes neither parameters nor state: that of a loss that was not finite.</summary>
+    /// <summary>A step that counts but changes neither parameters nor state: that of a loss that was not finite.</summary>
     public void SkipStep() => Steps++;
 
     /// <summary>
-    /// Updates one array of parameters; the two arrays of state start at zero. <see cref="Steps"/> counts this step.
+    /// Updates one array of parameters; the two arrays of state start at zero. <see cref="Steps"/> includes this step.
     /// </summary>
     protected abstract void Update(double[] weights, double[] gradients, double[] firstState, double[] secondState);
 }

@@ -38,7 +38,7 @@ public sealed class OptimizerTwinTests
     [Test]
     public void AdamAgreesWithNumbersByHand()
     {
-        // Rate 0.1, β₁ 0.9, β₂ 0.999, w = 1, m = v = 0; ε = 0.5, so large that its place shows (outside the root);
+        // Rate 0.1, β₁ 0.9, β₂ 0.999, w = 1, m = v = 0; ε = 0.5, large enough to show its place (outside the root);
         // gradients 0.5, −1, 0.25:
         //   m = 0.05     v = 0.00025        m̂ = 0.5             v̂ = 0.25         w = 1 − 0.1·0.5 / (0.5 + 0.5) = 0.95
         //   m = 0.045 − 0.1 = −0.055        m̂ = −0.055 / 0.19 = −0.289473684

@@ -3,11 +3,11 @@ using static NeuralPlugin.Tests.Twins.TwinArrays;
 namespace NeuralPlugin.Tests.Twins;
 
 /// <summary>
-/// The clipped objective of proximal policy optimization with a value beside the logits, in double precision. The outputs of a row are the logits of the
+/// The clipped objective of proximal policy optimization with a value after the logits, in double precision. The outputs of a row are the logits of the
 /// actions and then the value v. With p the softmax over the allowed actions, a the action, A its advantage, R the return and q = log pₐ when it was chosen:
 /// <code>ρ = exp(clamp(log pₐ − q, ±20)),  rowᵢ = −min(ρ·A, clamp(ρ, 1 − ε, 1 + ε)·A) − β·H(p) + w·(v − R)² / 2,  loss = Σ rowᵢ / B</code>
 /// </summary>
-/// <param name="Actions">Actions to choose from.</param>
+/// <param name="Actions">The number of actions.</param>
 /// <param name="ClipRange">ε.</param>
 /// <param name="EntropyBonus">β.</param>
 /// <param name="ValueWeight">w.</param>
@@ -17,9 +17,9 @@ public sealed record ProximalPolicyTwin(int Actions, double ClipRange, double En
 
     private int Outputs => Actions + 1;
 
-    /// <summary>Of each row: the loss, ρ − 1 − log ρ, H(p) and (v − R)² / 2.</summary>
+    /// <summary>For each row: the loss, ρ − 1 − log ρ, H(p) and (v − R)² / 2.</summary>
     /// <param name="outputs">[rows × actions + 1].</param>
-    /// <param name="decisions">What was decided.</param>
+    /// <param name="decisions">The decisions.</param>
     public double[] Forward(ReadOnlySpan<double> outputs, ProximalPolicyTwinDecisions decisions)
     {
         int rows = decisions.Actions.Length;
@@ -39,14 +39,14 @@ public sealed record ProximalPolicyTwin(int Actions, double ClipRange, double En
         return result;
     }
 
-    /// <summary>The mean of the losses of the rows.</summary>
+    /// <summary>The mean of the rows' losses.</summary>
     public double Loss(ReadOnlySpan<double> outputs, ProximalPolicyTwinDecisions decisions)
     {
         double[] rows = Forward(outputs, decisions);
         return Enumerable.Range(0, decisions.Actions.Length).Average(row => rows[row * 4]);
     }
 
-    /// <summary>The gradient of <see cref="Loss"/> by the outputs: with ∂log pₐ/∂zⱼ = 1{j = a} − pⱼ, where the objective has a slope.</summary>
+    /// <summary>The gradient of <see cref="Loss"/> with respect to the outputs: with ∂log pₐ/∂zⱼ = 1{j = a} − pⱼ, where the objective has a slope.</summary>
     public double[] Backward(ReadOnlySpan<double> outputs, ProximalPolicyTwinDecisions decisions)
     {
         int rows = decisions.Actions.Length;
@@ -81,7 +81,7 @@ public sealed record ProximalPolicyTwin(int Actions, double ClipRange, double En
     }
 }
 
-/// <summary>Decisions, one a row.</summary>
+/// <summary>Decisions, one per row.</summary>
 /// <param name="Actions">a.</param>
 /// <param name="Advantages">A.</param>
 /// <param name="LogProbabilities">q.</param>
@@ -89,7 +89,7 @@ public sealed record ProximalPolicyTwin(int Actions, double ClipRange, double En
 /// <param name="Allowed">[rows × actions].</param>
 public sealed record ProximalPolicyTwinDecisions(int[] Actions, double[] Advantages, double[] LogProbabilities, double[] Returns, bool[] Allowed)
 {
-    /// <summary>Some that the policy of the outputs may have made, when it was as far as this from what it is.</summary>
+    /// <summary>Decisions that may come from the policy of the outputs when its log-probabilities differed from the current ones by up to the distance.</summary>
     public static ProximalPolicyTwinDecisions Make(int seed, ReadOnlySpan<float> outputs, int rows, int actions, bool isMasked, double distance = 0.5)
     {
         int[] chosen = Labels(seed, rows, actions);

@@ -17,7 +17,7 @@ public sealed class ProximalPolicyTwinTests
         Tolerance.AssertClose(twin.Backward(outputs, decisions), expected, 1e-8, 1e-6, "outputs", actions + 1);
     }
 
-    /// <summary>Of logits 0 and log 3, p = 1/4 and 3/4. The second was chosen with 1/2, so that ρ = 3/2; its advantage is 2 and the clip range 0.2.</summary>
+    /// <summary>With logits 0 and log 3, p = 1/4 and 3/4. The second was chosen with 1/2, so that ρ = 3/2; its advantage is 2 and the clip range 0.2.</summary>
     [Test]
     public void TheWorkedExample()
     {

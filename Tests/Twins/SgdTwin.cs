@@ -6,14 +6,14 @@ namespace NeuralPlugin.Tests.Twins;
 public sealed class SgdTwin(double learningRate, double momentum = 0, double weightDecay = 0) : OptimizerTwin(learningRate)
 {
     /// <summary>
-    /// In place: g ← g + decay·w; v ← momentum·v + g; w ← w − rate·v. Without momentum v is not touched, and g takes its place.
+    /// In place: g ← g + decay·w; v ← momentum·v + g; w ← w − rate·v. Without momentum, v is not touched, and g takes its place.
     /// </summary>
     /// <param name="weights">w.</param>
-    /// <param name="gradients">g, as many as w.</param>
-    /// <param name="velocity">v, as many as w, zero before the first step.</param>
+    /// <param name="gradients">g, of the same length as w.</param>
+    /// <param name="velocity">v, of the same length, zero before the first step.</param>
     /// <param name="learningRate">The rate.</param>
     /// <param name="momentum">0 for none.</param>
-    /// <param name="weightDecay">The factor of an L2 penalty ½·decay·‖w‖², applied to every parameter, biases too.</param>
+    /// <param name="weightDecay">The factor of an L2 penalty ½·decay·‖w‖², applied to every parameter, including biases.</param>
     public static void SgdUpdate(
         Span<double> weights, ReadOnlySpan<double> gradients, Span<double> velocity,
         double learningRate, double momentum = 0, double weightDecay = 0)

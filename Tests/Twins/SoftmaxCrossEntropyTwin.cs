@@ -10,14 +10,14 @@ namespace NeuralPlugin.Tests.Twins;
 /// </summary>
 public static class SoftmaxCrossEntropyTwin
 {
-    /// <summary>Probabilities, losses by row and of the batch, and how many rows are classified right.</summary>
+    /// <summary>The probabilities, the losses of the rows and of the batch, and the number of rows classified correctly.</summary>
     /// <param name="logits">z, [rows × classes], finite.</param>
-    /// <param name="labels">One class a row; the mask must allow it.</param>
-    /// <param name="classes">The classes.</param>
-    /// <param name="sampleWeights">w, one a row, zero and negative too; empty for all 1.</param>
+    /// <param name="labels">One class per row; the mask must allow it.</param>
+    /// <param name="classes">The number of classes.</param>
+    /// <param name="sampleWeights">w, one per row, possibly zero or negative; empty for all 1.</param>
     /// <param name="allowed">True where a class is allowed, [rows × classes]; empty allows all.</param>
     /// <param name="entropyBonus">β.</param>
-    /// <exception cref="ArgumentException">A length is wrong, a label is outside the classes or the mask.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, or a label is outside the classes or the mask.</exception>
     public static SoftmaxCrossEntropyTwinResult SoftmaxCrossEntropyForward(
         ReadOnlySpan<double> logits, ReadOnlySpan<int> labels, int classes,
         ReadOnlySpan<double> sampleWeights = default, ReadOnlySpan<bool> allowed = default, double entropyBonus = 0)
@@ -44,10 +44,10 @@ public static class SoftmaxCrossEntropyTwin
     }
 
     /// <summary>
-    /// The gradient of the batch loss by the logits, [rows × classes], the division by B in it:
-    /// <code>dz[j] = (w·(p[j] − 1{j = l}) + β·p[j]·(log p[j] + H)) / B,  0 where j is not allowed</code>
+    /// The gradient of the batch loss with respect to the logits, [rows × classes], including the division by B:
+    /// <code>dz[j] = (w·(p[j] − 1{j = l}) + β·p[j]·(log p[j] + H)) / B,  0 if j is not allowed</code>
     /// The second term: with ∂p[k]/∂z[j] = p[k]·(1{k = j} − p[j]) and Σ p = 1,
-    /// ∂H/∂z[j] = −Σₖ (log p[k] + 1)·p[k]·(1{k = j} − p[j]) = −p[j]·(log p[j] + H), and the loss holds −β·H.
+    /// ∂H/∂z[j] = −Σₖ (log p[k] + 1)·p[k]·(1{k = j} − p[j]) = −p[j]·(log p[j] + H), and the loss contains −β·H.
     /// </summary>
     /// <inheritdoc cref="SoftmaxCrossEntropyForward"/>
     public static double[] SoftmaxCrossEntropyBackward(
@@ -83,7 +83,7 @@ public static class SoftmaxCrossEntropyTwin
         double entropy = 0;
         for (int index = row * classes; index < (row + 1) * classes; index++)
         {
-            // p·log p tends to 0 with p; the logarithm of a class that is not allowed is −∞, and 0·∞ is no number.
+            // p·log p tends to 0 with p; the logarithm of a class that is not allowed is −∞, and 0·∞ is NaN.
             if (probabilities[index] > 0)
                 entropy -= probabilities[index] * logProbabilities[index];
         }
@@ -120,9 +120,9 @@ public static class SoftmaxCrossEntropyTwin
     }
 }
 
-/// <summary>What <see cref="SoftmaxCrossEntropyTwin.SoftmaxCrossEntropyForward"/> gives.</summary>
+/// <summary>The result of <see cref="SoftmaxCrossEntropyTwin.SoftmaxCrossEntropyForward"/>.</summary>
 /// <param name="Probabilities">p, [rows × classes].</param>
 /// <param name="RowLosses">rᵢ, weighted and with the entropy bonus, not divided by B.</param>
 /// <param name="Loss">Σ rᵢ / B.</param>
-/// <param name="CorrectCount">The rows whose likeliest allowed class (the first of equals) is the label; not weighted.</param>
+/// <param name="CorrectCount">The rows whose likeliest allowed class (the first in case of ties) is the label; not weighted.</param>
 public sealed record SoftmaxCrossEntropyTwinResult(double[] Probabilities, double[] RowLosses, double Loss, int CorrectCount);

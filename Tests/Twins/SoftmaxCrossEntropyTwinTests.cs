@@ -30,7 +30,7 @@ public sealed class SoftmaxCrossEntropyTwinTests
     [Test]
     public void TheGradientAgreesWithNumbersByHand()
     {
-        // w·(p − 1{label}) = −2·(−3/4, 3/4) = (1.5, −1.5). Of the entropy: ¼·(H − log 4) = −¼·¾·log 3, and its opposite.
+        // w·(p − 1{label}) = −2·(−3/4, 3/4) = (1.5, −1.5). From the entropy: ¼·(H − log 4) = −¼·¾·log 3, and its opposite.
         double[] dLogits = SoftmaxCrossEntropyBackward([0, Log3, 0, 0], [0, 1], 2, [-2, 0], entropyBonus: 0.1);
         double bonus = 0.1 * 0.1875 * Log3;
         // The second row has weight 0, and its entropy is at its maximum.

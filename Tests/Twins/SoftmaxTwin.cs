@@ -3,7 +3,7 @@ using static NeuralPlugin.Tests.Twins.TwinArrays;
 namespace NeuralPlugin.Tests.Twins;
 
 /// <summary>
-/// Softmax by rows in double precision, over the classes that a mask allows. The maximum of the allowed logits is subtracted
+/// Softmax by row in double precision, over the classes that a mask allows. The maximum of the allowed logits is subtracted
 /// first, so that the greatest exponential is 1: nothing overflows and no sum is zero.
 /// </summary>
 public static class SoftmaxTwin
@@ -12,8 +12,8 @@ public static class SoftmaxTwin
     /// p[r,c] = exp(z[r,c]) / Σₖ exp(z[r,k]) over the allowed k; exactly 0 where c is not allowed. [rows × classes].
     /// </summary>
     /// <param name="logits">z, [rows × classes], finite.</param>
-    /// <param name="rows">The samples.</param>
-    /// <param name="classes">The classes.</param>
+    /// <param name="rows">The number of samples.</param>
+    /// <param name="classes">The number of classes.</param>
     /// <param name="allowed">True where a class is allowed, [rows × classes]; empty allows all.</param>
     public static double[] SoftmaxForward(
         ReadOnlySpan<double> logits, int rows, int classes, ReadOnlySpan<bool> allowed = default)
@@ -26,7 +26,7 @@ public static class SoftmaxTwin
 
     /// <summary>
     /// log p[r,c] = z[r,c] − m − log Σₖ exp(z[r,k] − m), m the maximum of the row's allowed logits; −∞ where c is not allowed.
-    /// It stays finite where p itself underflows.
+    /// It stays finite even if p underflows.
     /// </summary>
     /// <inheritdoc cref="SoftmaxForward"/>
     /// <exception cref="ArgumentException">A length is wrong, or a row allows no class.</exception>

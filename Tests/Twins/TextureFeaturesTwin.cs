@@ -1,12 +1,12 @@
 namespace NeuralPlugin.Tests.Twins;
 
-/// <summary>A picture scaled to features by the means of its boxes, in double: every texel against every pixel.</summary>
+/// <summary>A picture scaled to features by box means, in double precision: every texel against every pixel.</summary>
 public static class TextureFeaturesTwin
 {
-    /// <summary>Of Rec. 709.</summary>
+    /// <summary>The weights of Rec. 709.</summary>
     private static readonly double[] Luminance = [0.2126, 0.7152, 0.0722];
 
-    /// <summary>[height × width × channels]; one channel is the luminance, or of a texture without green its red.</summary>
+    /// <summary>[height × width × channels]; a single channel is the luminance or, for a texture without green, its red.</summary>
     public static double[] Box(ReadOnlySpan<float> rgba, int texelsWide, int texelsHigh, int width, int height, int channels, bool hasGreen)
     {
         TwinArrays.RequireLength(rgba.Length, texelsHigh, texelsWide * 4, "a texture");
@@ -46,7 +46,7 @@ public static class TextureFeaturesTwin
         return sum;
     }
 
-    /// <summary>Of two parts of the interval from 0 to 1.</summary>
+    /// <summary>The overlap of two parts of the interval from 0 to 1.</summary>
     private static double Overlap(int texel, int texels, int pixel, int pixels)
     {
         double low = Math.Max((double)texel / texels, (double)pixel / pixels);

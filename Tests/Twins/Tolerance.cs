@@ -10,12 +10,12 @@ namespace NeuralPlugin.Tests.Twins;
 public static class Tolerance
 {
     /// <summary>Fails with the first and the worst element out of bounds.</summary>
-    /// <param name="actual">What came.</param>
-    /// <param name="expected">The twin's, as many, finite.</param>
+    /// <param name="actual">The values to check.</param>
+    /// <param name="expected">The twin's, of the same length, finite.</param>
     /// <param name="absolute">The part of the bound that is the same for all.</param>
     /// <param name="relative">The part of the bound that grows with |expected|.</param>
-    /// <param name="what">Named in the message.</param>
-    /// <param name="columns">Of the row-major matrix, so that the message says row and column; 0 for none.</param>
+    /// <param name="what">The name for the message.</param>
+    /// <param name="columns">The columns of the row-major matrix, so that the message gives row and column; 0 for none.</param>
     public static void AssertClose(
         ReadOnlySpan<float> actual, ReadOnlySpan<double> expected,
         double absolute, double relative, string what, int columns = 0) =>
@@ -30,7 +30,7 @@ public static class Tolerance
             Assert.Fail(difference);
     }
 
-    /// <summary>Null where the two are close, else what is wrong.</summary>
+    /// <summary>Null if the two are close; otherwise the difference in words.</summary>
     private static string? Difference(
         ReadOnlySpan<double> actual, ReadOnlySpan<double> expected, double absolute, double relative, string what, int columns)
     {

@@ -3,7 +3,7 @@ using NUnit.Framework.Constraints;
 
 namespace NeuralPlugin.Tests.Twins;
 
-/// <summary>A comparison that cannot fail proves nothing: each way for it to fail.</summary>
+/// <summary>A comparison that cannot fail proves nothing: these are all the ways for it to fail.</summary>
 [Category(Categories.Once)]
 public sealed class ToleranceTests
 {
@@ -49,7 +49,7 @@ public sealed class ToleranceTests
             () => Tolerance.AssertClose(actual, Expected, 1e9, 1e9, "gradient", columns: 4),
             FailsWith("gradient: not finite at index 3 (row 0, column 3)"));
         Assert.That(() => Tolerance.AssertClose(floats, Expected, 1e9, 1e9, "gradient"), FailsWith("not finite at index 3"));
-        // Equal infinities, or a twin that is no number itself, are no agreement either.
+        // Equal infinities, or a twin that is itself not finite, do not count as agreement either.
         Assert.That(() => Tolerance.AssertClose(actual, actual, 1e9, 1e9, "both"), FailsWith("not finite at index 3"));
         Assert.That(() => Tolerance.AssertClose(Expected, actual, 1e9, 1e9, "the twin"), FailsWith("not finite at index 3"));
     }

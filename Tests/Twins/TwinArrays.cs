@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Tests.Twins;
 
-/// <summary>Arrays for the twins: reproducible data, the step from float to double, and the check of a length.</summary>
+/// <summary>Arrays for the twins: reproducible data, the conversion from float to double, and a length check.</summary>
 public static class TwinArrays
 {
     /// <summary><paramref name="count"/> numbers, uniform in [low, high), the same for the same seed.</summary>
@@ -13,7 +13,7 @@ public static class TwinArrays
         return values;
     }
 
-    /// <summary>As <see cref="Uniform"/>, rounded to float: a kernel and its twin start from the same values.</summary>
+    /// <summary>Like <see cref="Uniform"/>, rounded to float: a kernel and its twin start from the same values.</summary>
     public static float[] UniformFloats(int seed, int count, double low = -0.5, double high = 0.5)
     {
         double[] values = Uniform(seed, count, low, high);
@@ -48,7 +48,7 @@ public static class TwinArrays
         return allowed;
     }
 
-    /// <summary>Every float as the double of the same value.</summary>
+    /// <summary>Each float as the double of the same value.</summary>
     public static double[] ToDouble(ReadOnlySpan<float> values)
     {
         var result = new double[values.Length];
@@ -57,7 +57,7 @@ public static class TwinArrays
         return result;
     }
 
-    /// <summary>A twin given a longer array than it reads would compare the wrong thing in silence.</summary>
+    /// <summary>A twin given a longer array than it reads would silently compare the wrong thing.</summary>
     /// <exception cref="ArgumentException">The length is not rows · columns, or one of them is below 1.</exception>
     public static void RequireLength(int length, int rows, int columns, string what)
     {

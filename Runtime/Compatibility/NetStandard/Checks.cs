@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace NeuralPlugin;
 
-/// <summary>The checks of arguments that .NET has put beside its exceptions since .NET Standard.</summary>
+/// <summary>The argument checks that .NET has added to its exceptions since .NET Standard.</summary>
 internal static class Checks
 {
     extension(ArgumentNullException)
@@ -62,6 +62,11 @@ internal static class Checks
         public static void ThrowIf([DoesNotReturnIf(true)] bool isDisposed, object instance)
         {
             if (isDisposed) throw new ObjectDisposedException(instance.GetType().FullName);
+        }
+
+        public static void ThrowIf([DoesNotReturnIf(true)] bool isDisposed, Type type)
+        {
+            if (isDisposed) throw new ObjectDisposedException(type.FullName);
         }
     }
 }

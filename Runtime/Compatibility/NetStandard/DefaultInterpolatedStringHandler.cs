@@ -3,17 +3,26 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>What puts an interpolated string together, as far as it is used here.</summary>
-internal readonly struct DefaultInterpolatedStringHandler(int literalLength, int formattedCount)
+internal struct DefaultInterpolatedStringHandler
 {
-    private const int GuessedLength = 11;   // of what is formatted
+    private StringBuilder? text;
 
-    private readonly StringBuilder text = new(literalLength + (formattedCount * GuessedLength));
+    public DefaultInterpolatedStringHandler(int literalLength, int formattedCount)
+    {
+        const int GuessedLength = 11;   // of what is formatted
+        text = new StringBuilder(literalLength + (formattedCount * GuessedLength));
+    }
 
-    public void AppendLiteral(string value) => text.Append(value);
+    public void AppendLiteral(string value) => (text ??= new StringBuilder()).Append(value);
 
-    public void AppendFormatted<T>(T value) => text.Append(value);
+    public void AppendFormatted<T>(T value) => (text ??= new StringBuilder()).Append(value);
 
-    public string ToStringAndClear() => text.ToString();
+    public string ToStringAndClear()
+    {
+        string whole = $"{text}";
+        text = null;
+        return whole;
+    }
 }
 
 /// <summary>The options of a method, with the one of .NET Core; a framework that does not know it ignores it.</summary>

@@ -7,7 +7,7 @@ using System.Text.RegularExpressions;
 
 namespace NeuralPlugin;
 
-/// <summary>Static members that .NET has added since .NET Standard 2.1, as far as they are used here.</summary>
+/// <summary>Static members that .NET has added since .NET Standard 2.1, as far as used here.</summary>
 internal static class Members
 {
     extension(Array)
@@ -60,7 +60,7 @@ internal static class Members
 
     extension(File)
     {
-        /// <summary>One file in the place of another, in one step.</summary>
+        /// <summary>Moves one file over another, in one step.</summary>
         public static void Move(string from, string to, bool overwrite)
         {
             if (overwrite && File.Exists(to)) File.Replace(from, to, destinationBackupFileName: null);
@@ -86,6 +86,8 @@ internal static class Members
     extension(Marshal)
     {
         public static int GetLastPInvokeError() => Marshal.GetLastWin32Error();
+
+        public static int GetLastSystemError() => NativeLibrary.GetLastError();
     }
 
     extension(Math)
@@ -113,8 +115,9 @@ internal static class Members
     {
         public static byte[] HashData(ReadOnlySpan<byte> bytes)
         {
-            using SHA256 hash = SHA256.Create();
-            return hash.ComputeHash(bytes.ToArray());
+            using SHA256 algorithm = SHA256.Create();
+            byte[] hash = new byte[algorithm.HashSize / 8];
+            return algorithm.TryComputeHash(bytes, hash, out _) ? hash : throw new CryptographicException();
         }
     }
 
@@ -138,11 +141,11 @@ internal static class Members
         public static uint RotateRight(uint value, int bits) => (value >> bits) | (value << (-bits & 31));
     }
 
-    // ---- of an instance ----
+    // ---- instance members ----
 
     extension(FileInfo file)
     {
-        /// <summary>Where a link leads; null of what is none. Windows' links are not followed.</summary>
+        /// <summary>The target of a link; null if it is none. Links on Windows are not followed.</summary>
         public string? LinkTarget => OperatingSystem.IsWindows() ? null : SymbolicLink.Read(file.FullName);
 
         public FileInfo ResolveLinkTarget(bool returnFinalTarget)
@@ -192,7 +195,7 @@ internal static class Members
 
     extension(ref SpinWait wait)
     {
-        /// <summary>Waits without ever going to sleep, which would take a millisecond.</summary>
+        /// <summary>Waits without ever sleeping, which would take a millisecond.</summary>
         public void SpinOnce(int sleep1Threshold)
         {
             Debug.Assert(sleep1Threshold < 0, "only what never sleeps is asked for");
@@ -202,10 +205,10 @@ internal static class Members
     }
 }
 
-/// <summary>Numbers of bits, and a checksum that processors have an instruction for.</summary>
+/// <summary>Bit counts, and a checksum for which processors have an instruction.</summary>
 internal static class BitOperations
 {
-    private const uint Crc32CPolynomial = 0x82F63B78;   // with its bits turned round
+    private const uint Crc32CPolynomial = 0x82F63B78;   // bit-reversed
 
     public static bool IsPow2(int value) => value > 0 && (value & (value - 1)) == 0;
 
@@ -230,7 +233,7 @@ internal static class BitOperations
     }
 }
 
-/// <summary>Whether bytes are text.</summary>
+/// <summary>Whether bytes are valid text.</summary>
 internal static class Utf8
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

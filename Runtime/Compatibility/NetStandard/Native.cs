@@ -3,7 +3,7 @@ using System.Text;
 
 namespace NeuralPlugin;
 
-/// <summary>Libraries of the system and what they export, by the loader itself.</summary>
+/// <summary>Libraries of the system and their exports, through the loader itself.</summary>
 internal static class NativeLibrary
 {
     private const int Now = 2;
@@ -29,6 +29,9 @@ internal static class NativeLibrary
     [DllImport("kernel32", EntryPoint = "GetProcAddress", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     private static extern nint GetProcAddress(nint library, string name);
 
+    [DllImport("kernel32")]
+    public static extern int GetLastError();
+
     [DllImport("libdl.so.2", EntryPoint = "dlopen", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     private static extern nint Open(string name, int flags);
 
@@ -42,10 +45,10 @@ internal static class NativeLibrary
     private static extern nint FindOfMac(nint library, string name);
 }
 
-/// <summary>Memory that the collector knows nothing of.</summary>
+/// <summary>Memory outside the garbage collector's control.</summary>
 internal static unsafe class NativeMemory
 {
-    /// <summary>Where it is aligned, with where it begins in the word before that.</summary>
+    /// <summary>The aligned address; the word before it holds the start of the allocation.</summary>
     public static void* AlignedAlloc(nuint bytes, nuint alignment)
     {
         nint whole = Marshal.AllocHGlobal((nint)(bytes + alignment + (nuint)sizeof(nint)));
@@ -60,15 +63,15 @@ internal static unsafe class NativeMemory
     }
 }
 
-/// <summary>Links of a file system, on other systems than Windows.</summary>
+/// <summary>Links of a file system, except on Windows.</summary>
 internal static class SymbolicLink
 {
-    /// <summary>One behind the other, before there is said to be no end.</summary>
+    /// <summary>The most links in a chain before it is considered endless.</summary>
     public const int MostLinks = 40;
 
     private const int MostBytes = 4096;
 
-    /// <summary>Where a link leads; null of what is none.</summary>
+    /// <summary>The target of a link; null if it is none.</summary>
     public static string? Read(string path)
     {
         byte[] target = new byte[MostBytes];

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
-/// <summary>Floats that stay where they are for as long as this object lives: memory of the system's, since .NET Standard has no arrays that do.</summary>
+/// <summary>Floats at a fixed address for as long as this object lives: native memory, since .NET Standard has no pinned arrays.</summary>
 internal sealed unsafe class PinnedFloats
 {
     private readonly nint bytes;
 
-    /// <param name="length">How many.</param>
-    /// <param name="isZeroed">Whether they have to be zero; else they may be anything.</param>
+    /// <param name="length">The number of floats.</param>
+    /// <param name="isZeroed">Whether they must be zero; otherwise they are arbitrary.</param>
     public PinnedFloats(int length, bool isZeroed)
     {
         bytes = checked((nint)length * sizeof(float));

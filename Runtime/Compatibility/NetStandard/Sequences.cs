@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>Members of sequences and spans that .NET has added since .NET Standard 2.1, as far as they are used here.</summary>
+/// <summary>Members of sequences and spans that .NET has added since .NET Standard 2.1, as far as used here.</summary>
 internal static class Sequences
 {
     public static IEnumerable<T[]> Chunk<T>(this T[] items, int size)

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace NeuralPlugin;
 
-/// <summary>How a task is awaited, as far as it is used here: without its exception, and never at once.</summary>
+/// <summary>How to await a task, as far as used here: without its exception, and never synchronously.</summary>
 [Flags]
 internal enum ConfigureAwaitOptions
 {
@@ -10,7 +10,7 @@ internal enum ConfigureAwaitOptions
     ForceYielding = 4,
 }
 
-/// <summary>Awaits as both of <see cref="ConfigureAwaitOptions"/> say.</summary>
+/// <summary>Awaits with both of the <see cref="ConfigureAwaitOptions"/>.</summary>
 internal static class TaskOptions
 {
     public static YieldingAwaitable ConfigureAwait(this Task task, ConfigureAwaitOptions options)

@@ -2,12 +2,12 @@ using System.Diagnostics;
 
 namespace NeuralPlugin;
 
-/// <summary>System.TimeProvider, as far as it is used here: a clock that tests replace.</summary>
+/// <summary>System.TimeProvider, as far as used here: a clock that tests replace.</summary>
 internal abstract class TimeProvider
 {
     public static TimeProvider System { get; } = new SystemTime();
 
-    /// <summary>Of <see cref="GetTimestamp"/>, in a second.</summary>
+    /// <summary>The ticks of <see cref="GetTimestamp"/> per second.</summary>
     public abstract long TimestampFrequency { get; }
 
     public abstract DateTimeOffset GetUtcNow();

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Sixteen bytes of lanes: System.Runtime.Intrinsics' type, which .NET Standard lacks. Its operations are loops over the lanes, so that the kernels on the
-/// processor are written once; a machine's own vectors are out of reach there.
+/// Lanes of sixteen bytes in total: the type of System.Runtime.Intrinsics, which .NET Standard lacks. Its operations are loops over the lanes, so that the
+/// processor's kernels are written only once; hardware vectors are out of reach there.
 /// </summary>
 internal readonly unsafe struct Vector128<T> where T : unmanaged
 {
@@ -28,7 +28,7 @@ internal readonly unsafe struct Vector128<T> where T : unmanaged
     public static Vector128<T> operator ~(Vector128<T> a) => new(~a.lower, ~a.upper);
 }
 
-/// <summary>What is made of, and done with, <see cref="Vector128{T}"/>.</summary>
+/// <summary>Creates and combines <see cref="Vector128{T}"/>.</summary>
 internal static unsafe class Vector128
 {
     public static bool IsHardwareAccelerated => false;
@@ -90,7 +90,7 @@ internal static unsafe class Vector128
 
     public static Vector128<float> GreaterThan(Vector128<float> a, Vector128<float> b) => LessThan(b, a);
 
-    /// <summary>In pairs, as vectors of a machine are added up.</summary>
+    /// <summary>In pairs, the order in which hardware vectors are summed.</summary>
     public static float Sum(Vector128<float> vector) => (vector[0] + vector[1]) + (vector[2] + vector[3]);
 
     public static uint ExtractMostSignificantBits(this Vector128<float> vector)
@@ -123,7 +123,7 @@ internal static unsafe class Vector128
     private static Vector128<int> Mask(bool first, bool second, bool third, bool fourth) => Create(first ? -1 : 0, second ? -1 : 0, third ? -1 : 0, fourth ? -1 : 0);
 }
 
-/// <summary>The operators of <see cref="Vector128{T}"/> that depend on what a lane holds, and its constants.</summary>
+/// <summary>The operators of <see cref="Vector128{T}"/> that depend on the lanes' type, and its constants.</summary>
 internal static unsafe class Vector128Operators
 {
     extension(Vector128<float>)
@@ -152,7 +152,7 @@ internal static unsafe class Vector128Operators
 
     extension(Vector128<int>)
     {
-        /// <summary>The number of each lane.</summary>
+        /// <summary>The index of each lane.</summary>
         public static Vector128<int> Indices => Vector128.Create(0, 1, 2, 3);
     }
 }

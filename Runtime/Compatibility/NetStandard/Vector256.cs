@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>Two <see cref="Vector128{T}"/> side by side, as that type is for .NET Standard.</summary>
+/// <summary>Two <see cref="Vector128{T}"/> side by side, like that type for .NET Standard.</summary>
 internal readonly unsafe struct Vector256<T> where T : unmanaged
 {
     private readonly Vector128<T> lower, upper;
@@ -20,7 +20,7 @@ internal readonly unsafe struct Vector256<T> where T : unmanaged
     public static Vector256<T> operator &(Vector256<T> a, Vector256<T> b) => new(a.lower & b.lower, a.upper & b.upper);
 }
 
-/// <summary>What is made of, and done with, <see cref="Vector256{T}"/>.</summary>
+/// <summary>Creates and combines <see cref="Vector256{T}"/>.</summary>
 internal static unsafe class Vector256
 {
     public static bool IsHardwareAccelerated => false;
@@ -53,7 +53,7 @@ internal static unsafe class Vector256
     public static uint ExtractMostSignificantBits(this Vector256<float> vector) =>
         vector.GetLower().ExtractMostSignificantBits() | (vector.GetUpper().ExtractMostSignificantBits() << Vector128<float>.Count);
 
-    /// <summary>Within each half, which is all that the kernels ask for.</summary>
+    /// <summary>Within each half, which is all that the kernels need.</summary>
     public static Vector256<float> Shuffle(Vector256<float> vector, Vector256<int> from)
     {
         Vector128<int> ofUpper = from.GetUpper();
@@ -68,7 +68,7 @@ internal static unsafe class Vector256
     public static Vector256<float> MultiplyAddEstimate(Vector256<float> a, Vector256<float> b, Vector256<float> c) => (a * b) + c;
 }
 
-/// <summary>The operators of <see cref="Vector256{T}"/> that depend on what a lane holds, and its constants.</summary>
+/// <summary>The operators of <see cref="Vector256{T}"/> that depend on the lanes' type, and its constants.</summary>
 internal static class Vector256Operators
 {
     extension(Vector256<float>)
@@ -92,7 +92,7 @@ internal static class Vector256Operators
     }
 }
 
-/// <summary>No type, since nothing computes with it where there is none.</summary>
+/// <summary>Not a vector type, since nothing computes with it if it is not accelerated.</summary>
 internal static class Vector512
 {
     public static bool IsHardwareAccelerated => false;

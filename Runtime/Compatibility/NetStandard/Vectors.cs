@@ -12,7 +12,7 @@ internal static unsafe class Vectors
         public static Vector<float> Create(float value) => new(value);
 
         public static Vector<float> Create(ReadOnlySpan<float> values) =>
-            values.Length >= Vector<float>.Count ? MemoryMarshal.Read<Vector<float>>(MemoryMarshal.AsBytes(values)) : throw new IndexOutOfRangeException();
+            values.Length >= Vector<float>.Count ? MemoryMarshal.Read<Vector<float>>(MemoryMarshal.AsBytes(values)) : throw new ArgumentException("The span is shorter than the vector.", nameof(values));
 
         public static Vector<T> Load<T>(T* from) where T : unmanaged => Unsafe.ReadUnaligned<Vector<T>>(from);
 

@@ -1,17 +1,17 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Another backend on a thread of its own. Calls enqueue commands, with copies of what they are handed, and return; the thread carries
-/// them out in order, as a graphics card carries out those of its driver. So all above it works on it as on a card: results come some frames later, and
-/// what waits says so.
+/// Another backend on a thread of its own. Calls enqueue commands, with copies of their arguments, and return; the thread carries
+/// them out in order, as a graphics card does those of its driver. So all layers above treat it like a card: results arrive some frames
+/// later, and calls that wait say so.
 /// </summary>
 /// <remarks>
-/// The inner backend is made, asked, used and disposed on its thread alone, so it may be bound to a thread. What it has to tell (readbacks, times, whether a kernel is
-/// compiled) the thread keeps where the calls find it. What was given back is a command too, behind those that may still name it.
+/// The inner backend is created, queried, used and disposed on its thread alone, so it may be bound to a thread. The thread keeps its results (readbacks, times,
+/// whether a kernel is compiled) where the calls find them. Retiring a resource is also a command, after those that may still name it.
 /// </remarks>
 internal sealed unsafe class BackgroundBackend : IComputeBackend
 {
-    /// <summary>An upload of more bytes, or one that finds no room in the ring, is copied into an array of its own.</summary>
+    /// <summary>An upload of more bytes, or one that does not fit in the ring, is copied into an array of its own.</summary>
     private const int MostBytesInRing = CommandQueue.MostBytes / 2;
 
     private readonly BackgroundWorker worker;
@@ -26,8 +26,8 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
     private int disposed;
     private bool hasEnded;
 
-    /// <param name="create">Makes the inner backend, on its thread.</param>
-    /// <param name="name">Of the thread.</param>
+    /// <param name="create">Creates the inner backend, on its thread.</param>
+    /// <param name="name">The thread's name.</param>
     /// <param name="spinTime">How long the thread looks for more work before it sleeps.</param>
     public BackgroundBackend(Func<IComputeBackend> create, string name, TimeSpan spinTime)
     {
@@ -60,7 +60,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public DeviceLimits Limits { get; }
 
-    /// <summary>As the thread counted it last, behind the last call that gave something back: after such a call it waits for the thread to come there.</summary>
+    /// <summary>As last counted by the thread, after the last call that retired something: following such a call, this waits for the thread to get there.</summary>
     public DeviceMemory Memory
     {
         get
@@ -73,7 +73,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public DeviceSettings Settings { get; }
 
-    /// <summary>None: those of a game belong to its own thread.</summary>
+    /// <summary>None: a game's textures belong to its own thread.</summary>
     public IHostTextures? HostTextures => null;
 
     public bool IsBehind => queue.Done < updateBefore;
@@ -102,7 +102,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public void EndFrame(long number)
     {
-        queue.Wake();   // before the device may be disposed of
+        queue.Wake();   // before the device may be disposed
         if (calls.EndFrame(number) && IsDisposed) EndDisposal();
     }
 
@@ -229,7 +229,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     public bool TryReadTime(BackendResource timestamp, out long nanoseconds) => ((BackgroundTimestamp)timestamp).TryRead(out nanoseconds);
 
-    /// <summary>From any thread, at any time. A call that another thread is inside of ends with <see cref="ObjectDisposedException"/>, and then what is under way fails.</summary>
+    /// <summary>From any thread, at any time. A call in progress on another one ends with <see cref="ObjectDisposedException"/>, and pending work then fails.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0) return;
@@ -245,7 +245,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
     private static MatrixStorage InnerOf(MatrixStorage matrix) => ((BackgroundMatrix)matrix).Inner;
 
-    /// <summary>The objects that were dropped since the last call go behind all that may name them.</summary>
+    /// <summary>Enqueues the retirement of the objects dropped since the last call, after all commands that may name them.</summary>
     private void GiveBack()
     {
         if (!retired.TryTake(out IWrappedResource? resource)) return;
@@ -277,13 +277,13 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         }
         catch (InvalidOperationException why)
         {
-            worker.Count();   // the thread does nothing any more
+            worker.Count();   // the thread no longer does anything
             End(why);
             throw;
         }
     }
 
-    /// <summary>By the disposing thread or, where another one is inside a call, by that one when it leaves.</summary>
+    /// <summary>Called by the disposing thread or, if another one is inside a call, by that one when it leaves.</summary>
     private void EndDisposal()
     {
         if (!calls.TryBegin()) return;

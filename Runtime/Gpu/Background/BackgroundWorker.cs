@@ -2,12 +2,12 @@ using System.Diagnostics;
 
 namespace NeuralPlugin;
 
-/// <summary>What happens on the thread of a <see cref="BackgroundBackend"/>: its commands, on the inner backend.</summary>
+/// <summary>The work of a <see cref="BackgroundBackend"/>'s thread: its commands, on the inner backend.</summary>
 internal sealed unsafe class BackgroundWorker : ICommandWorker
 {
     private readonly object counting = new();
     private DeviceMemory memory;
-    private int linesDone;   // of the dispatch that it is at
+    private int linesDone;   // of the current dispatch
 
     public IComputeBackend? Inner { get; private set; }
 
@@ -27,7 +27,7 @@ internal sealed unsafe class BackgroundWorker : ICommandWorker
     public void Make(Func<IComputeBackend> create)
     {
         Inner = create();
-        Begin();   // as if it had been there when the work began
+        Begin();   // as if it had existed when the work began
     }
 
     public void Answer(Action<IComputeBackend> action)
@@ -92,7 +92,7 @@ internal sealed unsafe class BackgroundWorker : ICommandWorker
                 ((IWrappedResource)command.Subject!).RetireInner();
                 break;
             case CommandKind.Collect:
-                End();   // the inner backend collects where an outermost call begins
+                End();   // the inner backend collects when an outermost call begins
                 Begin();
                 Count();
                 break;
@@ -108,14 +108,14 @@ internal sealed unsafe class BackgroundWorker : ICommandWorker
         return true;
     }
 
-    /// <summary>Notes what the inner backend has made.</summary>
+    /// <summary>Notes the inner backend's memory.</summary>
     public void Count()
     {
         DeviceMemory counted = Inner!.Memory;
         lock (counting) memory = counted;
     }
 
-    /// <summary>A dispatch or, of kernels that are methods, its next lines; true after the last ones. A card is given whole ones, and cuts them itself.</summary>
+    /// <summary>Runs a dispatch or, if kernels are methods, its next lines; true after the last ones. A card gets complete dispatches, and splits them itself.</summary>
     private bool Run(RecordedKernel kernel, in QueuedCommand command)
     {
         if (linesDone == 0)

@@ -4,30 +4,30 @@ using System.Runtime.ExceptionServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A thread that carries commands out in order, and the queue that another thread fills: one writer, one reader, no lock, and nothing allocated. The
-/// thread sleeps when there has been nothing to do for some microseconds.
+/// A thread that carries out commands in order, and the queue that another thread fills: one writer, one reader, no lock, no allocation. The
+/// thread sleeps after some microseconds without work.
 /// </summary>
 internal sealed class CommandQueue : IDisposable
 {
-    /// <summary>Bytes of uploads that wait.</summary>
+    /// <summary>Bytes of pending uploads.</summary>
     public const int MostBytes = 1 << 22;
 
-    /// <summary>How long <see cref="Stop"/> waits for the thread: longer than any command takes but one that hangs in a driver.</summary>
+    /// <summary>The time limit for <see cref="Stop"/>: longer than any command takes unless it hangs in a driver.</summary>
     public static readonly TimeSpan MostTimeToStop = TimeSpan.FromSeconds(5);
 
-    /// <summary>Commands of many frames. Whoever is further ahead than that waits.</summary>
+    /// <summary>Commands of many frames. A caller further ahead than that waits.</summary>
     private const int MostCommands = 4096;
 
     private const int MostStorages = 8 * MostCommands;
     private const int SpinsPerLook = 32;
 
-    /// <summary>How long the thread sleeps while there is something to look after.</summary>
+    /// <summary>How long the thread sleeps while there is something to poll.</summary>
     private const int MillisecondsBetweenLooks = 1;
 
     private readonly QueuedCommand[] commands = new QueuedCommand[MostCommands];
     private readonly ICommandWorker worker;
     private readonly Thread thread;
-    private readonly SemaphoreSlim wake = new(0);   // whoever wakes the thread is held up a third as long as by an event
+    private readonly SemaphoreSlim wake = new(0);   // waking a thread through it costs the caller a third of what an event does
     private readonly long spinTicks;
     private long published;
     private long done;
@@ -40,9 +40,9 @@ internal sealed class CommandQueue : IDisposable
     private volatile ExceptionDispatchInfo? requestFailure;
     private volatile Exception? failure;
 
-    /// <param name="name">Of the thread.</param>
-    /// <param name="spinTime">How long it looks for more before it sleeps.</param>
-    /// <param name="worker">Carries the commands out.</param>
+    /// <param name="name">The thread's name.</param>
+    /// <param name="spinTime">How long the thread looks for more work before it sleeps.</param>
+    /// <param name="worker">Carries out the commands.</param>
     public CommandQueue(string name, TimeSpan spinTime, ICommandWorker worker)
     {
         this.worker = worker;
@@ -50,27 +50,27 @@ internal sealed class CommandQueue : IDisposable
         thread = new Thread(Work) { IsBackground = true, Name = name };
     }
 
-    /// <summary>The storages of commands that were not carried out.</summary>
+    /// <summary>The storages of pending commands.</summary>
     public Ring<MatrixStorage?> Storages { get; } = new(MostStorages);
 
-    /// <summary>And their bytes.</summary>
+    /// <summary>The bytes of pending commands.</summary>
     public Ring<byte> Bytes { get; } = new(MostBytes);
 
     /// <summary>The number of the last command; the first is 1.</summary>
     public long Published => published;
 
-    /// <summary>The last command that was carried out.</summary>
+    /// <summary>The number of the last command that was carried out.</summary>
     public long Done => Volatile.Read(ref done);
 
-    /// <summary>What a command failed with: none behind it is carried out.</summary>
+    /// <summary>The exception with which a command failed: none after it is carried out.</summary>
     public Exception? Failure => failure;
 
-    /// <summary>Whether commands are carried out: it was not stopped, and none has failed.</summary>
+    /// <summary>Whether commands are carried out: the thread was not stopped, and no command failed.</summary>
     public bool IsRunning => !hasEnded && failure is null;
 
     public void Start() => thread.Start();
 
-    /// <summary>Enqueues a command. Waits where the queue is full, and does not wake the thread.</summary>
+    /// <summary>Enqueues a command. Waits if the queue is full; does not wake the thread.</summary>
     public long Add(in QueuedCommand command)
     {
         if (published - Done == MostCommands) WaitFor(published - MostCommands + 1);
@@ -79,7 +79,7 @@ internal sealed class CommandQueue : IDisposable
         return published;
     }
 
-    /// <summary>Storages for a command. Waits while there is no room for them.</summary>
+    /// <summary>Takes storages for a command. Waits until there is room for them.</summary>
     public RingPart<MatrixStorage?> TakeStorages(int count)
     {
         RingPart<MatrixStorage?> part;
@@ -87,7 +87,7 @@ internal sealed class CommandQueue : IDisposable
         return part;
     }
 
-    /// <summary>Bytes for a command that are few. Waits while there is no room for them.</summary>
+    /// <summary>Takes a small number of bytes for a command. Waits until there is room for them.</summary>
     public RingPart<byte> TakeBytes(int count)
     {
         RingPart<byte> part;
@@ -95,14 +95,14 @@ internal sealed class CommandQueue : IDisposable
         return part;
     }
 
-    /// <summary>Has the thread begin with what was enqueued, if it sleeps.</summary>
+    /// <summary>Wakes the thread, if it sleeps, to start on the enqueued commands.</summary>
     public void Wake()
     {
         Interlocked.MemoryBarrier();
         if (!stops && Volatile.Read(ref isAsleep) != 0 && Interlocked.Exchange(ref isAsleep, 0) != 0) wake.Release();
     }
 
-    /// <summary>Waits until a command was carried out. Where the thread has ended, it writes into nothing any more.</summary>
+    /// <summary>Waits until a command was carried out. If the thread has ended, it no longer writes to anything.</summary>
     /// <exception cref="InvalidOperationException">A command failed.</exception>
     /// <exception cref="ObjectDisposedException">The thread was stopped.</exception>
     public void WaitFor(long command)
@@ -116,7 +116,7 @@ internal sealed class CommandQueue : IDisposable
         }
     }
 
-    /// <summary>Has the thread do something between two commands, ahead of those that wait, and waits for it. Allocates: not for a frame.</summary>
+    /// <summary>Runs an action on the thread between two commands, ahead of the pending ones, and waits for it. Allocates: not for use in a frame.</summary>
     public void Do(Action action)
     {
         RequireRunning();
@@ -145,10 +145,10 @@ internal sealed class CommandQueue : IDisposable
     }
 
     /// <summary>
-    /// Ends the thread behind the command that it is at, and waits for it; what it has not come to is forgotten. A thread that hangs is waited for no longer
-    /// than <see cref="MostTimeToStop"/>, and ends by itself if it comes back.
+    /// Ends the thread after its current command, and waits for it; pending commands are dropped. The wait for a thread that hangs is no longer
+    /// than <see cref="MostTimeToStop"/>; it ends by itself if it comes back.
     /// </summary>
-    /// <param name="last">What the thread does at its end; null for nothing. What that fails with is thrown here.</param>
+    /// <param name="last">What the thread does last; null for nothing. An exception from it is thrown here.</param>
     public void Stop(Action? last = null)
     {
         lastAction = last;
@@ -157,7 +157,7 @@ internal sealed class CommandQueue : IDisposable
         if (thread.Join(MostTimeToStop)) lastFailure?.Throw();
     }
 
-    /// <summary>After <see cref="Stop"/>, when nobody is inside a call any more.</summary>
+    /// <summary>After <see cref="Stop"/>, when no thread is inside a call any more.</summary>
     public void Dispose()
     {
         if (hasEnded) wake.Dispose();
@@ -181,7 +181,7 @@ internal sealed class CommandQueue : IDisposable
                 WaitForWork(worker.Look());
             }
         }
-#pragma warning disable CA1031   // whatever it is, the next call tells of it
+#pragma warning disable CA1031   // whatever it is, the next call reports it
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -193,7 +193,7 @@ internal sealed class CommandQueue : IDisposable
         {
             lastAction?.Invoke();
         }
-#pragma warning disable CA1031   // it is thrown where the thread is stopped
+#pragma warning disable CA1031   // it is thrown to the thread that calls Stop
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -211,7 +211,7 @@ internal sealed class CommandQueue : IDisposable
             {
                 action();
             }
-#pragma warning disable CA1031   // it is thrown where it was asked for
+#pragma warning disable CA1031   // it is thrown to the thread that calls Do
             catch (Exception exception)
 #pragma warning restore CA1031
             {
@@ -231,7 +231,7 @@ internal sealed class CommandQueue : IDisposable
         Volatile.Write(ref done, done + 1);
     }
 
-    /// <param name="looks">Whether there is something to look after, though nobody may come.</param>
+    /// <param name="looks">Whether there is something to poll even if no command comes.</param>
     private void WaitForWork(bool looks)
     {
         long idleSince = Stopwatch.GetTimestamp();
@@ -244,23 +244,23 @@ internal sealed class CommandQueue : IDisposable
         if (stops || HasWork) return;
         Interlocked.Exchange(ref isAsleep, 1);
         bool isWoken = !HasWork && !stops && wake.Wait(looks ? MillisecondsBetweenLooks : Timeout.Infinite);
-        if (!isWoken && Interlocked.Exchange(ref isAsleep, 0) == 0) wake.Wait();   // somebody has taken it for asleep, and woken it
+        if (!isWoken && Interlocked.Exchange(ref isAsleep, 0) == 0) wake.Wait();   // another thread thought it asleep, and woke it
     }
 }
 
-/// <summary>What the thread of a <see cref="CommandQueue"/> calls.</summary>
+/// <summary>The callbacks of a <see cref="CommandQueue"/>'s thread.</summary>
 internal interface ICommandWorker
 {
-    /// <summary>Before the first of some commands.</summary>
+    /// <summary>Called before the first of some commands.</summary>
     void Begin();
 
-    /// <summary>A command; false where it is to be asked again.</summary>
+    /// <summary>Carries out a command; false to be called with it again.</summary>
     bool CarryOut(in QueuedCommand command);
 
-    /// <summary>Behind the last of them.</summary>
+    /// <summary>Called after the last of them.</summary>
     void End();
 
-    /// <summary>Looks whether what was begun is done, without a wait.</summary>
-    /// <returns>Whether something is still under way, so that it is to look again.</returns>
+    /// <summary>Polls whether pending work is done, without waiting.</summary>
+    /// <returns>Whether something is still pending, so that it must be polled again.</returns>
     bool Look();
 }

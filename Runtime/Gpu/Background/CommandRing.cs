@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>What a command of a queue does: the calls of <see cref="IComputeBackend"/> that are enqueued.</summary>
+/// <summary>The kinds of commands: the calls of <see cref="IComputeBackend"/> that are enqueued.</summary>
 internal enum CommandKind
 {
     Upload,
@@ -19,16 +19,16 @@ internal enum CommandKind
 }
 
 /// <summary>
-/// A command and what it was called with: its objects, its numbers, and where in the ring its storages and its bytes are.
+/// A command and its arguments: its objects, its numbers, and the places of its storages and bytes in the rings.
 /// </summary>
 internal struct QueuedCommand
 {
     public CommandKind Kind;
 
-    /// <summary>What it is about: a matrix, a kernel, a timestamp.</summary>
+    /// <summary>The object that it concerns: a matrix, a kernel, a timestamp.</summary>
     public object? Subject;
 
-    /// <summary>Where a copy goes; bytes that the ring has no room for.</summary>
+    /// <summary>The destination of a copy; bytes for which the ring has no room.</summary>
     public object? Target;
 
     public nint First;
@@ -38,11 +38,11 @@ internal struct QueuedCommand
     public RingPart<byte> Bytes;
 }
 
-/// <summary>A part of a ring, and up to where the ring is free again behind it.</summary>
+/// <summary>A part of a ring, and the position up to which the ring is free again after it.</summary>
 internal readonly record struct RingPart<T>(int Start, int Count, long End);
 
 /// <summary>
-/// Room for what commands bring along, handed out in order by one thread and given back in the same order by another one. Allocates nothing once made.
+/// Room for the data of commands, handed out in order by one thread and freed in the same order by another. Allocates nothing once created.
 /// </summary>
 internal sealed class Ring<T>(int capacity)
 {
@@ -50,7 +50,7 @@ internal sealed class Ring<T>(int capacity)
     private long taken;
     private long freed;
 
-    /// <summary>Takes neighboring items; false while there is no room for them.</summary>
+    /// <summary>Takes adjacent items; false while there is no room for them.</summary>
     public bool TryTake(int count, out RingPart<T> part)
     {
         long begin = taken;
@@ -69,7 +69,7 @@ internal sealed class Ring<T>(int capacity)
 
     public Span<T> this[RingPart<T> part] => items.AsSpan(part.Start, part.Count);
 
-    /// <summary>Gives a part back. One of no items, which was never taken, gives nothing back.</summary>
+    /// <summary>Frees a part. An empty one, which was never taken, frees nothing.</summary>
     public void Free(RingPart<T> part)
     {
         if (part.End > 0) Volatile.Write(ref freed, part.End);

@@ -2,7 +2,7 @@ using System.Runtime.ExceptionServices;
 
 namespace NeuralPlugin;
 
-/// <summary>A kernel that the thread is asked to compile, for a dispatch that will be run first.</summary>
+/// <summary>A kernel for the thread to compile, before a dispatch first runs.</summary>
 internal sealed class CompileRequest(RecordedKernel kernel)
 {
     private ExceptionDispatchInfo? failure;
@@ -14,7 +14,7 @@ internal sealed class CompileRequest(RecordedKernel kernel)
 
     public bool IsDone => isDone;
 
-    /// <summary>On the thread, when the driver has compiled it.</summary>
+    /// <summary>Called on the thread when the driver has compiled it.</summary>
     public void Finish(IComputeBackend backend)
     {
         try
@@ -29,23 +29,23 @@ internal sealed class CompileRequest(RecordedKernel kernel)
         isDone = true;
     }
 
-    /// <exception cref="DeviceNotSupportedException">The driver has rejected it.</exception>
+    /// <exception cref="DeviceNotSupportedException">The driver rejected it.</exception>
     public void RequireSuccess() => failure?.Throw();
 }
 
 /// <summary>
-/// What the calls of a <see cref="BackgroundBackend"/> know of the kernels over there. A kernel that was compiled once is asked for without a wait: the thread
+/// What the calls of a <see cref="BackgroundBackend"/> know of the thread's kernels. A kernel that was compiled once is available without waiting: the thread
 /// looks it up when it first runs.
 /// </summary>
 internal sealed class KernelsOverThere
 {
-    /// <summary>Names that are kept: many times those of a game. Whoever asks for a kernel beyond them waits a moment, as for a new one.</summary>
+    /// <summary>The names that are kept: many times those of a game. A request for a kernel beyond them waits a moment, as for a new one.</summary>
     private const int MostNames = 2048;
 
     private readonly HashSet<string> compiled = [];
     private readonly Dictionary<string, CompileRequest> requests = [];
 
-    /// <summary>A kernel for the thread to compile; null where it has been asked for.</summary>
+    /// <summary>A kernel for the thread to compile; null if it was already requested.</summary>
     public CompileRequest? Request(Dispatch dispatch)
     {
         string key = dispatch.Program.Key;
@@ -61,8 +61,8 @@ internal sealed class KernelsOverThere
         return compiled.Contains(key) || (requests.TryGetValue(key, out CompileRequest? request) && request.IsDone);
     }
 
-    /// <summary>The kernel of a dispatch, if it needs no wait.</summary>
-    /// <exception cref="DeviceNotSupportedException">The driver has rejected it.</exception>
+    /// <summary>The kernel of a dispatch, if it is available without waiting.</summary>
+    /// <exception cref="DeviceNotSupportedException">The driver rejected it.</exception>
     public RecordedKernel? Find(Dispatch dispatch)
     {
         string key = dispatch.Program.Key;
@@ -74,7 +74,7 @@ internal sealed class KernelsOverThere
         return request.Kernel.Source == dispatch ? request.Kernel : new RecordedKernel(dispatch);
     }
 
-    /// <summary>One was compiled while the call waited.</summary>
+    /// <summary>Adds a kernel that was compiled while the call waited.</summary>
     public void Add(string key)
     {
         if (compiled.Count == MostNames) compiled.Clear();

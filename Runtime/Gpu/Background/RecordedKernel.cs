@@ -4,15 +4,15 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A kernel whose runs another thread carries out later. What a dispatch works on is asked when it runs (pairs of matrices swap, learning rates change),
-/// so a run records what it is asked for at the moment of the call, and the other thread runs a copy of the dispatch that is set to it.
+/// A kernel whose runs another thread carries out later. A dispatch is asked for its operands when it runs (pairs of matrices swap, learning rates change),
+/// so a run records them at the moment of the call, and the other thread runs a copy of the dispatch that is set to the record.
 /// </summary>
 internal sealed class RecordedKernel : CompiledKernel
 {
-    /// <summary>How long a piece of it runs before the thread looks whether somebody waits.</summary>
+    /// <summary>How long a piece of it runs before the thread checks whether another one waits.</summary>
     private const double PieceMilliseconds = 0.2;
 
-    /// <summary>How far what is faster than before is followed; what is slower is believed at once.</summary>
+    /// <summary>The weight of a measurement that is faster than the estimate; a slower one replaces it at once.</summary>
     private const double FollowDown = 0.25;
 
     private static readonly double PieceTicks = PieceMilliseconds / 1000 * Stopwatch.Frequency;
@@ -39,16 +39,16 @@ internal sealed class RecordedKernel : CompiledKernel
     /// <summary>The dispatch that is called.</summary>
     public Dispatch Source { get; }
 
-    /// <summary>What the other thread runs.</summary>
+    /// <summary>The dispatch that the other thread runs.</summary>
     public Dispatch Copy { get; }
 
-    /// <summary>Storages of a record.</summary>
+    /// <summary>The number of storages in a record.</summary>
     public int StorageCount => operands.Length;
 
-    /// <summary>Bytes of a record.</summary>
+    /// <summary>The number of bytes in a record.</summary>
     public int ByteCount => wordCount * sizeof(int);
 
-    /// <summary>Records what the dispatch works on now. Allocates nothing.</summary>
+    /// <summary>Records the dispatch's current operands. Allocates nothing.</summary>
     public void Record(Span<MatrixStorage?> storages, Span<byte> bytes)
     {
         int at = 0;
@@ -59,7 +59,7 @@ internal sealed class RecordedKernel : CompiledKernel
         Copy.NeedsBarrier = Source.NeedsBarrier;   // a plan places it once, before it first runs
     }
 
-    /// <summary>Has the kernel of the copy ready, on the thread that runs it.</summary>
+    /// <summary>Gets the kernel of the copy ready, on the thread that runs it.</summary>
     public void Resolve(IComputeBackend backend) => Copy.Kernel ??= backend.GetKernel(Copy);
 
     /// <summary>Sets the copy to a record, on the thread that runs it.</summary>
@@ -70,10 +70,10 @@ internal sealed class RecordedKernel : CompiledKernel
         foreach (KernelArguments<float> scalars in Copy.Scalars) bytes = Take(scalars, bytes);
     }
 
-    /// <summary>Lines that run in a piece, of those that are left.</summary>
+    /// <summary>The number of lines to run in a piece, of those that are left.</summary>
     public int LinesOfPiece(int left) => Math.Min(left, Math.Max(1, (int)(PieceTicks / ticksOfALine)));
 
-    /// <summary>Learns what lines take.</summary>
+    /// <summary>Updates the estimate of the time per line.</summary>
     public void Observe(int lines, long ticks)
     {
         double now = Math.Max(1, (double)ticks / Math.Max(1, lines));
@@ -94,7 +94,7 @@ internal sealed class RecordedKernel : CompiledKernel
         return bytes[length..];
     }
 
-    /// <summary>Whatever storage it was set to last.</summary>
+    /// <summary>Any storage: the one to which it was last set.</summary>
     private sealed class SetOperand(Operand source) : Operand
     {
         private MatrixStorage? storage;

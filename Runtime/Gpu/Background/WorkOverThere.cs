@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What the inner backend of a <see cref="BackgroundBackend"/> has begun and not done: fences with the readbacks that wait for them, timestamps, kernels that its driver
-/// compiles. Its thread alone asks for them, without a wait, and keeps what they tell where the calls find it. Allocates nothing but for kernels.
+/// The pending work of the inner backend of a <see cref="BackgroundBackend"/>: fences with the readbacks that wait for them, timestamps, kernels that its driver
+/// compiles. Its thread alone polls them, without waiting, and keeps the results where the calls find them. Allocates only for kernels.
 /// </summary>
 internal sealed class WorkOverThere
 {
@@ -13,7 +13,7 @@ internal sealed class WorkOverThere
     private long lastFence;
     private long passedFences;
 
-    /// <summary>The last fence that was passed, with all before it. From any thread.</summary>
+    /// <summary>The last fence that was passed, along with all before it. From any thread.</summary>
     public long PassedFences => Volatile.Read(ref passedFences);
 
     private bool IsEmpty => fences.Count == 0 && timestamps.Count == 0 && compiling.Count == 0;
@@ -24,19 +24,19 @@ internal sealed class WorkOverThere
         lastFence = number;
     }
 
-    /// <summary>The buffer is filled when the next fence is passed that is inserted.</summary>
+    /// <summary>Adds a buffer that is filled once the next fence to be inserted is passed.</summary>
     public void AddReading(BackgroundReadBuffer buffer) => readings.Enqueue((lastFence + 1, buffer));
 
     public void AddTimestamp(long command, BackgroundTimestamp timestamp) => timestamps.Enqueue((command, timestamp));
 
     public void AddCompiling(CompileRequest request) => compiling.Add(request);
 
-    /// <summary>Asks what is done.</summary>
-    /// <returns>Whether something is not.</returns>
+    /// <summary>Polls the pending work.</summary>
+    /// <returns>Whether something is still pending.</returns>
     public bool Look(IComputeBackend backend)
     {
         if (IsEmpty) return false;
-        backend.Enter(savesHostState: false);   // within the commands it lies in another call, so that CheckFences asks for a reset
+        backend.Enter(savesHostState: false);   // during commands it is nested in another call, so CheckFences queries the reset status
         try
         {
             if (fences.Count > 0) backend.CheckFences();

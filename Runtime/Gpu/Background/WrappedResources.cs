@@ -3,16 +3,16 @@ using System.Collections.Concurrent;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A resource of the inner backend, as the calls of a <see cref="BackgroundBackend"/> know it. What is given back, from any thread, goes behind the commands that
-/// may still name it: the next call enqueues that.
+/// A resource of the inner backend, as the calls of a <see cref="BackgroundBackend"/> know it. It may be retired from any thread; the next call enqueues that,
+/// after the commands that may still name it.
 /// </summary>
 internal interface IWrappedResource
 {
-    /// <summary>Gives the inner resource back. On the thread of the device.</summary>
+    /// <summary>Retires the inner resource. On the device's thread.</summary>
     void RetireInner();
 }
 
-/// <summary>The resources that were given back and that no command tells the thread of yet.</summary>
+/// <summary>The resources that were retired and for which no command is enqueued yet.</summary>
 internal sealed class RetiredResources
 {
     private readonly ConcurrentQueue<IWrappedResource> resources = new();
@@ -32,29 +32,29 @@ internal sealed class BackgroundMatrix(MatrixStorage inner, RetiredResources ret
     public void RetireInner() => inner.Retire();
 }
 
-/// <summary>A buffer of a readback, and the memory that the thread copies it into, so that whoever reads it asks no driver.</summary>
+/// <summary>A buffer of a readback, and the memory into which the thread copies it, so that reading it involves no driver.</summary>
 internal sealed class BackgroundReadBuffer(BackendResource inner, long bytes, RetiredResources retired) : BackendResource, IWrappedResource
 {
     private readonly byte[] copy = new byte[bytes];
-    private nint end;   // of what was copied to it since the last fence
+    private nint end;   // of the data copied to it since the last fence
     private bool isFilling;
     private bool isGone;
 
     public BackendResource Inner => inner;
 
-    /// <summary>What the fence that was passed last has brought.</summary>
+    /// <summary>The data as of the last fence passed.</summary>
     public ReadOnlySpan<byte> Copy => copy;
 
-    /// <summary>A part of it is being filled; true where it is the first one.</summary>
+    /// <summary>Notes that a part of it is being filled; true for the first one.</summary>
     public bool Extend(nint to)
     {
         bool isFirst = !isFilling;
         isFilling = true;
-        end = Math.Max(end, to);
+        if (to > end) end = to;
         return isFirst;
     }
 
-    /// <summary>The fence behind its filling was passed. Nobody reads it until that is known, and nobody waits for one that was given back.</summary>
+    /// <summary>The fence after its filling was passed. Nobody reads it until that is known, and nobody waits for a retired one.</summary>
     public void Fetch(IComputeBackend backend)
     {
         if (!isGone) backend.ReadBuffer(inner, 0, copy.AsSpan(0, (int)end));
@@ -70,7 +70,7 @@ internal sealed class BackgroundReadBuffer(BackendResource inner, long bytes, Re
     }
 }
 
-/// <summary>A timestamp, which the thread reads when its time has come.</summary>
+/// <summary>A timestamp, which the thread reads when it is available.</summary>
 internal sealed class BackgroundTimestamp(BackendResource inner, RetiredResources retired) : BackendResource, IWrappedResource
 {
     private long nanoseconds;
@@ -81,10 +81,10 @@ internal sealed class BackgroundTimestamp(BackendResource inner, RetiredResource
     /// <summary>The command that marks it.</summary>
     public long Command { get; set; }
 
-    /// <summary>Whether it was given back.</summary>
+    /// <summary>Whether it was retired.</summary>
     public bool IsGone { get; private set; }
 
-    /// <summary>The time at which it was marked by a command is known.</summary>
+    /// <summary>Sets the time at which a command marked it.</summary>
     public void Set(long command, long time)
     {
         nanoseconds = time;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Which OpenGL context is current on a thread, asked of the window system's own library. A context is remembered with
+/// The OpenGL context that is current on a thread, queried from the window system's own library. A context is remembered with
 /// the library that knew it, so that later checks are one call.
 /// </summary>
 internal sealed unsafe class ContextIdentity
@@ -29,7 +29,7 @@ internal sealed unsafe class ContextIdentity
 
     public bool IsNoneCurrent => getCurrentContext() == 0;
 
-    /// <summary>The context that is current on this thread; null where there is none.</summary>
+    /// <summary>The context that is current on this thread; null if there is none.</summary>
     public static ContextIdentity? OfThisThread()
     {
         foreach ((string function, string[] libraries) in Sources)

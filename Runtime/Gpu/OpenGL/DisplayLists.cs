@@ -3,8 +3,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// While a host compiles a display list (glNewList, in a compatibility context alone), the driver keeps some of our commands for the list and runs
-/// others at once, glUseProgram among those that it keeps: a dispatch would run the host's program on our matrices.
+/// While a host compiles a display list (glNewList, only in a compatibility context), the driver keeps some of our commands for the list and runs
+/// others at once. It keeps glUseProgram: a dispatch would run the host's program on our matrices.
 /// </summary>
 internal sealed class DisplayLists(GL gl)
 {

@@ -2,13 +2,13 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Reads the errors that a context has recorded, for the validation mode alone: each reading waits for the driver.</summary>
+/// <summary>Reads the errors that a context has recorded, only in validation mode: each read waits for the driver.</summary>
 internal sealed class DriverErrors(GL gl)
 {
-    /// <summary>A lost context gives errors without end.</summary>
+    /// <summary>A lost context returns errors endlessly.</summary>
     private const int Most = 8;
 
-    /// <summary>What a host left; reading takes it away from the host.</summary>
+    /// <summary>Throws if the host left errors; reading consumes them.</summary>
     public void ThrowHosts()
     {
         if (Read() is { } errors)

@@ -2,7 +2,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>The extensions that a context's driver names.</summary>
+/// <summary>The extensions that a context's driver lists.</summary>
 internal sealed class DriverExtensions
 {
     private readonly HashSet<string> names = [];
@@ -17,6 +17,6 @@ internal sealed class DriverExtensions
 
     public bool Has(string name) => names.Contains(name);
 
-    /// <summary>The same of what belongs to OpenGL itself since a version, which need not name it.</summary>
+    /// <summary>The same for an extension that is part of OpenGL itself since a version; the driver need not list it.</summary>
     public bool Has(string name, int sinceMajor, int sinceMinor) => version.CompareTo((sinceMajor, sinceMinor)) >= 0 || Has(name);
 }

@@ -5,14 +5,14 @@ using System.Text;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Holds each worker of Mesa's software driver (llvmpipe) to a processor of its own, on Linux. The driver gives every worker the same
+/// Pins each worker of Mesa's software driver (llvmpipe) to a processor of its own, on Linux. The driver gives every worker the same
 /// share of a dispatch's workgroups and waits for the last of them. Left alone, the system often wakes two workers on one processor,
 /// where one waits for the other while another processor idles, and the dispatch takes twice as long.
 /// </summary>
 internal static unsafe class DriverWorkers
 {
     /// <summary>
-    /// What the workers are called, in at most 15 bytes: a thread has the name of the one that started it until it takes another, and these
+    /// The workers' name, of at most 15 bytes: a thread inherits the name of the one that started it until it takes another, and these
     /// take none. The driver's other threads do.
     /// </summary>
     public const string Name = "neural-worker";
@@ -25,11 +25,11 @@ internal static unsafe class DriverWorkers
     private const int Words = 16;
     private const int BitsPerWord = 64;
 
-    /// <summary>The workers that the driver starts on this thread until the result is disposed; then they are held.</summary>
+    /// <summary>Pins the workers that the driver starts on this thread until the result is disposed; they are pinned at that point.</summary>
     public static Scope HoldThoseStarted() => new(OperatingSystem.IsLinux() && Directory.Exists(Threads));
 
     /// <summary>
-    /// Only where each processor gets a worker. If the driver was told to start fewer, those of two programs would share the first
+    /// Only if each processor gets a worker. If the driver was told to start fewer, those of two programs would share the first
     /// processors and leave the last ones idle.
     /// </summary>
     private static void Hold()
@@ -45,7 +45,7 @@ internal static unsafe class DriverWorkers
             int processor = processors[i % processors.Length];
             new Span<ulong>(mask, Words).Clear();
             mask[processor / BitsPerWord] = 1UL << (processor % BitsPerWord);
-            _ = SetAffinity(workers[i], Words * sizeof(ulong), mask);   // where this is refused, the worker stays where the system puts it
+            _ = SetAffinity(workers[i], Words * sizeof(ulong), mask);   // if this is refused, the worker stays where the system puts it
         }
     }
 
@@ -60,7 +60,7 @@ internal static unsafe class DriverWorkers
             }
             catch (IOException)
             {
-                continue;   // it ended meanwhile
+                continue;   // it has ended in the meantime
             }
 
             yield return (int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture), name);
@@ -89,7 +89,7 @@ internal static unsafe class DriverWorkers
     [DllImport("libc", EntryPoint = "sched_setaffinity")]
     private static extern int SetAffinity(int thread, nint bytes, ulong* processors);
 
-    /// <summary>This thread has the workers' name meanwhile, and its own again after.</summary>
+    /// <summary>In its extent, this thread has the workers' name; afterwards, its own again.</summary>
     public ref struct Scope
     {
         private readonly bool isActive;

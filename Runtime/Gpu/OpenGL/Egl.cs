@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
-/// <summary>The few EGL functions that a context without a window takes. Source: EGL 1.5 and the extensions named below.</summary>
+/// <summary>The few EGL functions that a context without a window needs. Source: EGL 1.5 and the extensions named below.</summary>
 internal sealed unsafe class Egl
 {
     public const int PlatformDevice = 0x313F;        // EGL_EXT_platform_device
@@ -60,10 +60,10 @@ internal sealed unsafe class Egl
         queryDeviceString = (delegate* unmanaged[Cdecl]<nint, int, nint>)GetProcAddress("eglQueryDeviceStringEXT");
     }
 
-    /// <summary>What is looked for in the place of a name, or where there is none.</summary>
+    /// <summary>The libraries tried for a name, or for none.</summary>
     public static string NamesOf(string? name) => $"looked for {string.Join(" and ", CandidatesOf(name))}";
 
-    /// <summary>Loads the library of this name, or the system's; null where there is none.</summary>
+    /// <summary>Loads the library of this name, or the system's; null if there is none.</summary>
     public static Egl? TryLoad(string? name)
     {
         foreach (string candidate in CandidatesOf(name))
@@ -103,7 +103,7 @@ internal sealed unsafe class Egl
 
     public string DeviceExtensions(nint device) => queryDeviceString is null ? "" : Text(queryDeviceString(device, Extensions));
 
-    /// <summary>The display of a platform; 0 where the library does not know the platform.</summary>
+    /// <summary>The display of a platform; 0 if the library does not know the platform.</summary>
     public nint Display(int platform, nint nativeDisplay)
     {
         int none = None;
@@ -116,7 +116,7 @@ internal sealed unsafe class Egl
         return initialize(display, &major, &minor) != 0 && bindApi(OpenGLApi) != 0;
     }
 
-    /// <summary>A configuration that can run OpenGL; 0, which stands for none needed, where the driver lists none.</summary>
+    /// <summary>A configuration that can run OpenGL; 0, which means that none is needed, if the driver lists none.</summary>
     public nint ChooseConfig(nint display)
     {
         int* wanted = stackalloc int[] { SurfaceType, 0, RenderableType, OpenGLBit, None };
@@ -139,7 +139,7 @@ internal sealed unsafe class Egl
         return bindApi(OpenGLApi) != 0 && makeCurrent(display, 0, 0, context) != 0;
     }
 
-    /// <summary>What is current on this thread, to be given back later.</summary>
+    /// <summary>The current context on this thread, to be restored later.</summary>
     public CurrentContext Current => new(getCurrentDisplay(), getCurrentSurface(DrawSurface), getCurrentSurface(ReadSurface), getCurrentContext());
 
     public bool IsCurrent(nint context) => getCurrentContext() == context;
@@ -176,6 +176,6 @@ internal sealed unsafe class Egl
 
     private static string Text(nint pointer) => Marshal.PtrToStringUTF8(pointer) ?? "";
 
-    /// <summary>A context with the surfaces it draws to; a context of 0 is none.</summary>
+    /// <summary>A context with its draw and read surfaces; a context of 0 is none.</summary>
     public readonly record struct CurrentContext(nint Display, nint Draw, nint Read, nint Context);
 }

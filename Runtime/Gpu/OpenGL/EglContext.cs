@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// An OpenGL core context made through EGL with no window and no display. Displays are never terminated: every context
-/// of the process shares them, the host's included.
+/// An OpenGL core context created through EGL without a window or a display server. Displays are never terminated: all contexts
+/// of the process share them, including the host's.
 /// </summary>
 internal sealed class EglContext : HeadlessContext
 {
@@ -19,7 +19,7 @@ internal sealed class EglContext : HeadlessContext
         this.context = context;
     }
 
-    /// <summary>Makes a context and makes it current on this thread; null where there is none to be had, with what was tried.</summary>
+    /// <summary>Creates a context and makes it current on this thread; null if none is available, with the failed attempts.</summary>
     public static EglContext? TryCreate(HeadlessOptions options, HeadlessPlatform platform, int? wantedDevice, List<string> failures)
     {
         if (Egl.TryLoad(options.EglLibrary) is not { } egl)
@@ -88,7 +88,7 @@ internal sealed class EglContext : HeadlessContext
 
     private static bool IsSoftware(Egl egl, nint device) => egl.DeviceExtensions(device).Contains("EGL_MESA_device_software");
 
-    /// <summary>The driver reads how many workers it starts when its display is initialized: a display of its own, that of the enumerated device.</summary>
+    /// <summary>The driver reads its number of workers when its display is initialized, so this uses a separate display: that of the enumerated device.</summary>
     private static EglContext? TryCreateInline(Egl egl, nint[] devices, bool debug, List<string> failures)
     {
         int software = Array.FindIndex(devices, device => IsSoftware(egl, device));
@@ -137,7 +137,7 @@ internal sealed class EglContext : HeadlessContext
         return null;
     }
 
-    /// <summary>What the driver offers when no version is asked for.</summary>
+    /// <summary>The driver's version if none is requested.</summary>
     private static unsafe string VersionOfAnyContext(Egl egl, nint display, nint config)
     {
         const int Version = 0x1F02;
@@ -164,7 +164,7 @@ internal sealed class EglContext : HeadlessContext
         return [.. attributes];
     }
 
-    /// <summary>Gives back on Dispose what was current before.</summary>
+    /// <summary>Restores on Dispose what was current before.</summary>
     private sealed class Previous(Egl egl, Egl.CurrentContext current, nint own) : IDisposable
     {
         public void Dispose()

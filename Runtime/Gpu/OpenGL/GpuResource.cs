@@ -12,7 +12,7 @@ internal enum GpuResourceKind
 }
 
 /// <summary>
-/// The name of one OpenGL object, held by the table so that it can free it. The object that wraps it can be dropped and
+/// The name of one OpenGL object, held by the table so that it can delete it. The object that wraps it can be dropped and
 /// collected, and its finalizer only retires the name (no OpenGL call).
 /// </summary>
 internal sealed class GpuResource(ResourceTable table, GpuResourceKind kind, uint name, long bytes) : BackendResource

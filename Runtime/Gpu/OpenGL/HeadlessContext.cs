@@ -3,7 +3,7 @@ using Silk.NET.Core.Contexts;
 
 namespace NeuralPlugin;
 
-/// <summary>An OpenGL core context of the device's own, without a window that anybody sees.</summary>
+/// <summary>An OpenGL core context of the device's own, without a visible window.</summary>
 internal abstract class HeadlessContext : INativeContext
 {
     private static string WhereToGetIt => OperatingSystem.IsWindows()
@@ -12,9 +12,10 @@ internal abstract class HeadlessContext : INativeContext
           "or your GPU's own driver; on Fedora mesa-libEGL and mesa-dri-drivers; macOS stops at OpenGL 4.1 and cannot run this.";
 
     /// <summary>
-    /// Makes a context and makes it current on this thread: on Windows that of a hidden window (<see cref="WglContext"/>), unless a platform of EGL is asked for, else one of EGL.
+    /// Creates a context and makes it current on this thread: on Windows, unless an EGL platform is requested, that of a hidden window
+    /// (<see cref="WglContext"/>); otherwise one of EGL.
     /// </summary>
-    /// <exception cref="DeviceNotSupportedException">There is none to be had: what was tried, and where to get it.</exception>
+    /// <exception cref="DeviceNotSupportedException">None is available: what was tried, and where to get it.</exception>
     public static HeadlessContext Create(HeadlessOptions options)
     {
         (HeadlessPlatform platform, int? device) = Choose(options);
@@ -28,7 +29,7 @@ internal abstract class HeadlessContext : INativeContext
     /// <exception cref="WrongContextException">It is current on another thread.</exception>
     public abstract void MakeCurrent();
 
-    /// <summary>Makes the context current until the result is disposed; what was current before then is again, unless it was this.</summary>
+    /// <summary>Makes the context current until the result is disposed, which restores the previous one, unless it was this one.</summary>
     public abstract IDisposable MakeCurrentForNow();
 
     public nint GetProcAddress(string proc, int? slot = null)

@@ -3,13 +3,13 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The compiled kernels of a context and those that its driver is at work on, one for each variant of a source. Kernels in use live as long as
-/// the dispatches that hold them; of the others the last ones that were asked for are kept, so that kernels made for one shape (those of a
+/// The compiled kernels of a context and those that its driver is compiling, one for each variant of a source. Kernels in use live as long as
+/// the dispatches that hold them; of the others, the most recently requested are kept, so that kernels compiled for one shape (those of a
 /// population) do not pile up.
 /// </summary>
 internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, DeviceSettings settings)
 {
-    /// <summary>Kernels that are kept whether they are in use or not: many times those of a game.</summary>
+    /// <summary>The number of kernels kept whether in use or not: many times those of a game.</summary>
     public const int Kept = 256;
 
     private static readonly (string Name, int Value)[] WideStores = [("WIDE_STORES", 1)];
@@ -17,7 +17,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
     private readonly GL gl = context.Gl;
     private readonly ProgramCompiler compiler = new(context.Gl, context.Extensions, new ProgramBinaries(context.Gl, settings));
     private readonly Dictionary<string, WeakReference<OpenGLKernel>> kernels = [];
-    private readonly LinkedList<OpenGLKernel> recent = [];   // the last one that was asked for comes first
+    private readonly LinkedList<OpenGLKernel> recent = [];   // the most recently requested comes first
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
 
     /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
@@ -36,7 +36,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
         return kernel;
     }
 
-    /// <summary>Hands a kernel to the driver's compiler, if it has not been; false if that compiled it inside the call.</summary>
+    /// <summary>Hands a kernel to the driver's compiler, unless this was done before; false if the driver compiled it inside the call.</summary>
     public bool StartCompiling(KernelSource source)
     {
         string key = source.Key;
@@ -57,7 +57,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
         return compiling.TryGetValue(key, out (PendingProgram Program, GpuResource Resource) started) && compiler.IsDone(started.Program);
     }
 
-    /// <summary>The context has ended, and the programs with it.</summary>
+    /// <summary>Call when the context has ended, and the programs with it.</summary>
     public void Forget()
     {
         kernels.Clear();

@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
-/// <summary>The environment as native libraries read it, which on Linux is not the one that .NET writes.</summary>
+/// <summary>The environment as native libraries read it; on Linux it is not the one that .NET writes.</summary>
 internal static class NativeEnvironment
 {
     public static string? Get(string name) => Marshal.PtrToStringUTF8(GetEnv(name));
 
-    /// <summary>Gives a variable a value until the result is disposed. No other thread of the process may look at the environment meanwhile.</summary>
+    /// <summary>Sets a variable until the result is disposed. No other thread of the process may access the environment meanwhile.</summary>
     public static Scope Set(string name, string value)
     {
         Scope scope = new(name, Get(name));
@@ -30,7 +30,7 @@ internal static class NativeEnvironment
     [DllImport("libc", EntryPoint = "unsetenv", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     private static extern int UnsetEnv(string name);
 
-    /// <summary>Gives back what was there before.</summary>
+    /// <summary>Restores the previous value.</summary>
     public readonly ref struct Scope(string name, string? before)
     {
         public void Dispose() => Write(name, before);

@@ -2,7 +2,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>A device that is an OpenGL context: its parts, put together.</summary>
+/// <summary>The backend of an OpenGL context: its parts, put together.</summary>
 internal sealed class OpenGLBackend : IComputeBackend
 {
     private readonly OpenGLContext context;
@@ -44,7 +44,7 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     public bool IsBehind => false;
 
-    /// <summary>Makes a context of its own and makes it current.</summary>
+    /// <summary>Creates a context of its own and makes it current.</summary>
     public static OpenGLBackend CreateHeadless(HeadlessOptions options)
     {
         HeadlessContext context = HeadlessContext.Create(options);
@@ -61,7 +61,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         }
     }
 
-    /// <summary>Uses the context of a host, which is current.</summary>
+    /// <summary>Uses the current context, which is a host's.</summary>
     public static OpenGLBackend Attach(GL gl)
     {
         ContextIdentity identity = OpenGLRequirements.RequireCurrentContext();
@@ -143,7 +143,7 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     private static uint NameOf(BackendResource resource) => ((GpuResource)resource).Name;
 
-    /// <summary>Nothing of the context is asked or deleted any more.</summary>
+    /// <summary>From now on, nothing of the context is queried or deleted.</summary>
     private void End(Exception why)
     {
         kernels.Forget();

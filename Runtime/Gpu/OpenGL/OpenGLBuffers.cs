@@ -2,14 +2,14 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Makes the buffers of matrices and of readbacks, and copies into, out of and between them.</summary>
+/// <summary>Creates the buffers of matrices and readbacks, and copies into, out of and between them.</summary>
 internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
 {
     private readonly GL gl = context.Gl;
 
     /// <summary>
-    /// A buffer of zeros and the buffer texture through which kernels read it. It has a texel more where its size would be a power of two:
-    /// a common driver compiles each kernel anew for buffers of such a size, and so none has one.
+    /// A buffer of zeros and the buffer texture through which kernels read it. It has one texel more if its size would be a power of two:
+    /// a common driver recompiles each kernel for buffers of such a size, and so none has one.
     /// </summary>
     /// <exception cref="DeviceLimitException">The driver has no memory for it.</exception>
     public OpenGLMatrix CreateMatrix(MatrixShape shape, TexelFormat format)
@@ -31,7 +31,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         return CreateBuffer(bytes, BufferUsageARB.StreamRead);
     }
 
-    /// <summary>Writes bytes at an offset into a buffer.</summary>
+    /// <summary>Writes bytes into a buffer at an offset.</summary>
     public void Upload(uint buffer, nint offset, ReadOnlySpan<byte> bytes)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
@@ -39,7 +39,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         gl.BufferSubData(BufferTargetARB.CopyWriteBuffer, offset, bytes);
     }
 
-    /// <summary>Waits for all that was enqueued and writes the buffer.</summary>
+    /// <summary>Waits for all enqueued work and reads the buffer.</summary>
     public void Read(uint buffer, nint offset, Span<byte> bytes)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Copying);
@@ -56,7 +56,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         gl.CopyBufferSubData(CopyBufferSubDataTarget.CopyReadBuffer, CopyBufferSubDataTarget.CopyWriteBuffer, sourceOffset, destinationOffset, (nuint)bytes);
     }
 
-    /// <summary>Copies bytes out of a buffer that the GPU has finished.</summary>
+    /// <summary>Copies bytes out of a buffer with which the GPU has finished.</summary>
     /// <exception cref="InvalidOperationException">The driver lost it.</exception>
     public void CopyOut(uint buffer, nint offset, Span<byte> bytes)
     {
@@ -73,7 +73,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         if (!whole) throw new InvalidOperationException($"The driver {context.Renderer} lost a buffer that was read back.");
     }
 
-    /// <summary>Kernels read bytes as the integers that they are: what they stand for, they scale themselves, less often than an image unit would.</summary>
+    /// <summary>Kernels read bytes as integers and scale them to their values themselves, less often than an image unit would.</summary>
     private static SizedInternalFormat FormatOf(TexelFormat format)
     {
         return format switch
@@ -84,7 +84,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         };
     }
 
-    /// <summary>A buffer with no values yet, which is bound for copies into it; the spare bytes are not counted.</summary>
+    /// <summary>A buffer with no values yet, bound for copies into it; the spare bytes are not counted.</summary>
     private GpuResource CreateBuffer(long bytes, BufferUsageARB usage, int spareBytes = 0)
     {
         uint name = gl.GenBuffer();
@@ -93,7 +93,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
         gl.GetBufferParameter(BufferTargetARB.CopyWriteBuffer, BufferPNameARB.Size, out long size);
         if (size == bytes + spareBytes) return context.Resources.Register(GpuResourceKind.Buffer, name, bytes);
         gl.DeleteBuffer(name);
-        _ = gl.GetError();   // of the storage that was not to be had
+        _ = gl.GetError();   // of the storage that was not available
         throw new DeviceLimitException($"The driver {context.Renderer} has no memory for a buffer of {bytes} bytes. Use fewer rows or columns.");
     }
 }

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Tells the GPU's time by queries. The counters of some drivers have 36 bits, and begin anew after a minute: the times that it tells do not.
+/// Reads the GPU's time by queries. The counters of some drivers have 36 bits and wrap after a minute; the times that it returns do not.
 /// </summary>
 internal sealed class OpenGLClock(OpenGLContext context)
 {
@@ -11,7 +11,7 @@ internal sealed class OpenGLClock(OpenGLContext context)
 
     private readonly GL gl = context.Gl;
     private GpuResource? emptyFramebuffer;
-    private int bits;   // of the counter; 0 until it was asked
+    private int bits;   // of the counter; 0 until queried
     private long last;
 
     public GpuResource CreateQuery()
@@ -21,8 +21,8 @@ internal sealed class OpenGLClock(OpenGLContext context)
     }
 
     /// <summary>
-    /// A common driver puts a timestamp off to the end of all drawing while a framebuffer with pixels is bound, so one without is. The end
-    /// of the outermost call gives the host's back.
+    /// A common driver delays a timestamp to the end of all drawing while a framebuffer with pixels is bound, so one without is bound. The end
+    /// of the outermost call restores the host's.
     /// </summary>
     public void Prepare()
     {
@@ -31,14 +31,14 @@ internal sealed class OpenGLClock(OpenGLContext context)
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, emptyFramebuffer.Name);
     }
 
-    /// <summary>Lets a query note the GPU's time after all commands so far. Its last result must have been read.</summary>
+    /// <summary>Makes a query record the GPU's time after all commands so far. Its last result must have been read.</summary>
     public void Mark(uint query)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         gl.QueryCounter(query, QueryCounterTarget.Timestamp);
     }
 
-    /// <summary>What a query noted, in nanoseconds; false while the GPU has not come there. Does not wait.</summary>
+    /// <summary>The time that a query recorded, in nanoseconds; false until the GPU has reached it. Does not wait.</summary>
     public bool TryRead(uint query, out long nanoseconds)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
@@ -51,8 +51,8 @@ internal sealed class OpenGLClock(OpenGLContext context)
     }
 
     /// <summary>
-    /// The time that is nearest to the last one of all that end in these bits. Two times within half a turn of the counter differ by what lies between
-    /// them, and less than nothing only where the counter itself ran backwards.
+    /// Of all times that end in these bits, the one nearest to the last. Two times within half a period of the counter differ by the time between
+    /// them, and the difference is negative only if the counter itself ran backwards.
     /// </summary>
     private long Unwrapped(long counter)
     {

@@ -5,8 +5,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The context of a device: whose it is, whether it is current and was not reset, and the calls and frames that are open on it. The
-/// outermost call saves the host's state and gives it back. Nothing of this package reaches the driver outside of a call.
+/// The context of a device: its owner, whether it is current and was not reset, and the calls and frames that are open on it. The
+/// outermost call saves the host's state and restores it. Nothing of this package reaches the driver outside of a call.
 /// </summary>
 internal sealed unsafe class OpenGLContext
 {
@@ -23,11 +23,11 @@ internal sealed unsafe class OpenGLContext
     private volatile bool disposed;
     private volatile string? lost;
 
-    /// <param name="gl">The context that is current, which has been checked.</param>
-    /// <param name="own">The same where it is the device's own; null where it is a host's.</param>
-    /// <param name="identity">Which one it is.</param>
-    /// <param name="options">Where the driver's messages go.</param>
-    /// <param name="settings">What the user sets.</param>
+    /// <param name="gl">The current context, already checked.</param>
+    /// <param name="own">The same if it is the device's own; null if it is a host's.</param>
+    /// <param name="identity">Its identity.</param>
+    /// <param name="options">The destination of the driver's messages.</param>
+    /// <param name="settings">The user's settings.</param>
     public OpenGLContext(GL gl, HeadlessContext? own, ContextIdentity identity, HeadlessOptions options, DeviceSettings settings)
     {
         Gl = gl;
@@ -53,7 +53,7 @@ internal sealed unsafe class OpenGLContext
     }
 
     /// <summary>
-    /// Raised once, when the context was lost or closed, with what every later call fails with. No object, fence or query is asked or
+    /// Raised once, when the context was lost or closed, with the exception of every later call. No object, fence or query is queried or
     /// deleted from then on.
     /// </summary>
     public event Action<Exception>? Ended;
@@ -84,10 +84,10 @@ internal sealed unsafe class OpenGLContext
     }
 
     /// <summary>
-    /// Begins a call: checks the device and the context; on the outermost call asks whether the context was reset and deletes
-    /// what was retired; saves the host's state in the parts that the call may change.
+    /// Begins a call: checks the device and the context; in the outermost call, checks whether the context was reset, and deletes
+    /// retired objects; saves the parts of the host's state that the call may change.
     /// </summary>
-    /// <param name="parts">A call that makes others asks for all of theirs at once, or leaves each its own.</param>
+    /// <param name="parts">A call that makes others requests all of their parts at once, or leaves that to each.</param>
     public Scope Enter(HostStateParts parts)
     {
         RequireNotDisposed();
@@ -108,7 +108,7 @@ internal sealed unsafe class OpenGLContext
         return new Scope(this);
     }
 
-    /// <summary>Ends the innermost call; the outermost one gives the host its state back.</summary>
+    /// <summary>Ends the innermost call; the outermost one restores the host's state.</summary>
     public void Leave()
     {
         if (!calls.End() || lost is not null) return;
@@ -123,7 +123,7 @@ internal sealed unsafe class OpenGLContext
         return calls.BeginFrame();
     }
 
-    /// <summary>Ends a frame and those within it; one that has ended is left alone.</summary>
+    /// <summary>Ends a frame and those within it; one that has already ended is left alone.</summary>
     public void EndFrame(long number)
     {
         if (!calls.IsOpen(number)) return;
@@ -132,13 +132,13 @@ internal sealed unsafe class OpenGLContext
         Leave();
     }
 
-    /// <summary>Within a frame the outermost call has asked when it began, which may be long ago.</summary>
+    /// <summary>Within a frame, the outermost call checked this when it began, which may be long ago.</summary>
     public void RequireNotResetSinceFrameBegan()
     {
         if (calls.IsNested) RequireNotReset();
     }
 
-    /// <summary>From now on every call fails; what was under way fails now.</summary>
+    /// <summary>From now on every call fails; the current one fails now.</summary>
     [DoesNotReturn]
     public void Lose(string what)
     {
@@ -150,8 +150,8 @@ internal sealed unsafe class OpenGLContext
         throw loss;
     }
 
-    /// <summary>Closes the context, if it was not, and deletes it if it is the device's own. A frame that is still open ends.</summary>
-    /// <param name="deleteObjects">Deletes what is on the context, which is current then; not called where it was lost.</param>
+    /// <summary>Closes the context if it is open, and deletes it if it is the device's own. A frame that is still open ends.</summary>
+    /// <param name="deleteObjects">Deletes the objects of the context, which is current then; not called if it was lost.</param>
     public void Close(Action deleteObjects)
     {
         if (disposed) return;

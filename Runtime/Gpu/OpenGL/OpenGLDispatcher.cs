@@ -2,7 +2,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Runs dispatches: binds what they work on, sends the numbers that changed, and keeps what is written in order by barriers.</summary>
+/// <summary>Runs dispatches: sets their bindings, sends the numbers that changed, and orders writes by barriers.</summary>
 internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures hostTextures)
 {
     private const MemoryBarrierMask ShaderWritesVisibleToShaders =
@@ -12,7 +12,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
 
     private readonly GL gl = context.Gl;
 
-    /// <summary>Runs dispatches in order; what they wrote is visible to whatever comes after.</summary>
+    /// <summary>Runs dispatches in order; their writes are visible to all that follows.</summary>
     public void Run(ReadOnlySpan<Dispatch> dispatches, int rows)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
@@ -20,7 +20,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
         MakeWritesVisible();
     }
 
-    /// <summary>Runs some lines of one dispatch. What it needs of earlier ones is waited for on the GPU where it says so.</summary>
+    /// <summary>Runs some lines of one dispatch. If it needs a barrier, the GPU waits for the writes of earlier ones.</summary>
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
@@ -38,21 +38,21 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
         UnbindSamplers(dispatch.Textures);
     }
 
-    /// <summary>What dispatches have written is visible to whatever comes after.</summary>
+    /// <summary>Makes the writes of dispatches visible to all that follows.</summary>
     public void MakeWritesVisible()
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         gl.MemoryBarrier(ShaderWritesVisibleToAll);
     }
 
-    /// <summary>Waits until the GPU has finished all that was enqueued.</summary>
+    /// <summary>Waits until the GPU has finished all enqueued work.</summary>
     public void Finish()
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         gl.Finish();
     }
 
-    /// <summary>The sizes and then the scalars, at the locations that <see cref="Dispatch"/> told the kernel.</summary>
+    /// <summary>Sets the sizes and then the scalars, at the locations that <see cref="Dispatch"/> passed to the kernel.</summary>
     private void SetArguments(OpenGLKernel kernel, Dispatch dispatch)
     {
         int location = OpenGLKernel.FirstArgument;
@@ -96,7 +96,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
         }
     }
 
-    /// <summary>All other dispatches rely on there being none.</summary>
+    /// <summary>All other dispatches rely on no sampler being bound.</summary>
     private void UnbindSamplers(TextureBinding[] textures)
     {
         for (int i = 0; i < textures.Length; i++)

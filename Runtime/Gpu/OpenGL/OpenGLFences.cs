@@ -2,13 +2,13 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Fences in the GPU's commands, each kept until it was reached.</summary>
+/// <summary>Fences in the GPU's commands, each kept until reached.</summary>
 internal sealed class OpenGLFences(OpenGLContext context)
 {
     private readonly GL gl = context.Gl;
     private readonly List<nint> ahead = new(ReadbackQueue.Usual);
 
-    /// <summary>Sets a fence after all commands so far, and sends them to the GPU.</summary>
+    /// <summary>Inserts a fence after all commands so far, and flushes them to the GPU.</summary>
     public nint Insert()
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
@@ -18,14 +18,14 @@ internal sealed class OpenGLFences(OpenGLContext context)
         return fence;
     }
 
-    /// <summary>Before fences are asked: those of a context that was reset say that they were reached, whatever became of the work.</summary>
-    /// <exception cref="ContextLostException">The context was reset since the frame that is open began.</exception>
+    /// <summary>Call before fences are queried: those of a context that was reset report being reached, whatever became of the work.</summary>
+    /// <exception cref="ContextLostException">The context was reset since the open frame began.</exception>
     public void RequireTheirContext()
     {
         if (ahead.Count > 0) context.RequireNotResetSinceFrameBegan();
     }
 
-    /// <summary>Whether the GPU has come to a fence, which is gone then. Does not wait. Called within a call.</summary>
+    /// <summary>Whether the GPU has reached a fence, which is then deleted. Does not wait. Called within a call.</summary>
     public bool TryPass(nint fence)
     {
         SyncStatus status = (SyncStatus)gl.ClientWaitSync(fence, (SyncObjectMask)0, 0);
@@ -41,6 +41,6 @@ internal sealed class OpenGLFences(OpenGLContext context)
         foreach (nint fence in ahead) gl.DeleteSync(fence);
     }
 
-    /// <summary>The context has ended, and its fences with it.</summary>
+    /// <summary>Call when the context has ended, and its fences with it.</summary>
     public void Forget() => ahead.Clear();
 }

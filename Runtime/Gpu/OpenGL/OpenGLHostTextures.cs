@@ -2,7 +2,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Looks at textures of the host by their names.</summary>
+/// <summary>Reads textures of the host by their names.</summary>
 internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
 {
     private const int TextureTargetName = 0x1006;   // GL_TEXTURE_TARGET
@@ -12,8 +12,8 @@ internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
     private GpuResource? nearestSampler;
 
     /// <summary>
-    /// A sampler that takes a texture as it is, whatever filter its host has set: one without the mipmaps that its filter asks for
-    /// reads as nothing.
+    /// A sampler that reads a texture as it is, whatever filter its host has set: a texture without the mipmaps that its filter needs
+    /// would read as nothing.
     /// </summary>
     public uint NearestSampler
     {
@@ -53,8 +53,8 @@ internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
     }
 
     /// <summary>
-    /// Binds a texture if it has two dimensions. A newer driver tells; with an older one the binding is tried, which is an error if it has not, and
-    /// that error is taken away from the host. A context without errors (GL_CONTEXT_FLAG_NO_ERROR_BIT) is of a newer one.
+    /// Binds a texture if it is two-dimensional. A newer driver reports this; an older one is tested by binding, which is an error if it is not;
+    /// that error is hidden from the host. A context without errors (GL_CONTEXT_FLAG_NO_ERROR_BIT) is of a newer driver.
     /// </summary>
     private bool BindIfFlat(uint texture)
     {

@@ -3,9 +3,10 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A compiled compute program. Uniforms have explicit locations, which the shaders are told as constants: the rows in use, the part of
+/// A compiled compute program. Uniforms have explicit locations, which are constants of the shaders: the rows in use, the part of
 /// the dispatch that runs, and then the sizes and scalars of the dispatch. Values are kept here, so that only changed ones reach the
-/// driver, which are set on this program whichever is current: where it could not be made current, the host's keeps its own. A location that the program does not use is left alone, since the linker may have given it to an image.
+/// driver. They are set on this program whichever is current: if it could not be made current, the host's program keeps its own.
+/// A location that the program does not use is skipped, since the linker may have given it to an image.
 /// </summary>
 internal sealed class OpenGLKernel : CompiledKernel
 {
@@ -13,7 +14,7 @@ internal sealed class OpenGLKernel : CompiledKernel
     public const int FirstGroupXLocation = 1;
     public const int FirstGroupYLocation = 2;
 
-    /// <summary>Where the sizes of a dispatch begin, in order; its scalars follow.</summary>
+    /// <summary>The location of the first size of a dispatch; the others follow in order, then its scalars.</summary>
     public const int FirstArgument = Dispatch.FirstArgument;
 
     private readonly GpuResource program;
@@ -21,14 +22,14 @@ internal sealed class OpenGLKernel : CompiledKernel
     private readonly int[] integers;
     private readonly float[] scalars;
 
-    /// <summary>What every shader is told: the locations that all of them share (GLSL 4.3 takes no expression there).</summary>
+    /// <summary>The constants of every shader: the locations that all of them share (GLSL 4.3 allows no expression there).</summary>
     public static IReadOnlyList<(string Name, int Value)> SharedConstants { get; } =
     [
         ("rows_LOCATION", RowsLocation), ("firstGroupX_LOCATION", FirstGroupXLocation), ("firstGroupY_LOCATION", FirstGroupYLocation),
     ];
 
-    /// <param name="gl">The context that is current.</param>
-    /// <param name="program">A linked program, which goes when nobody holds the kernel any more.</param>
+    /// <param name="gl">The current context.</param>
+    /// <param name="program">A linked program, retired when nothing holds the kernel any more.</param>
     public OpenGLKernel(GL gl, GpuResource program)
     {
         this.program = program;
@@ -42,14 +43,14 @@ internal sealed class OpenGLKernel : CompiledKernel
 
         int locations = found.Append(FirstArgument).Max() + 1;
         inUse = new bool[locations];
-        integers = [.. Enumerable.Repeat(int.MinValue, locations)];   // never a value of a dispatch
+        integers = [.. Enumerable.Repeat(int.MinValue, locations)];   // never the value of a dispatch
         scalars = [.. Enumerable.Repeat(float.NaN, locations)];
         foreach (int location in found) inUse[location] = true;
     }
 
     ~OpenGLKernel()
     {
-        program?.Retire();   // null where the constructor threw
+        program?.Retire();   // null if the constructor threw
     }
 
     public uint Program => program.Name;

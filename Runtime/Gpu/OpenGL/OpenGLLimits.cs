@@ -2,16 +2,16 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>Asks a driver for the limits of its device.</summary>
+/// <summary>Queries a driver for the limits of its device.</summary>
 internal static class OpenGLLimits
 {
-    /// <summary>What drivers that compute on the processor call themselves, among other words.</summary>
+    /// <summary>Words in the names of drivers that compute on the processor.</summary>
     private static readonly string[] SoftwareNames =
         ["llvmpipe", "softpipe", "swrast", "SwiftShader", "Software Rasterizer", "Software Renderer", "Microsoft Basic Render", "GDI Generic"];
 
-    /// <param name="gl">The context that is current.</param>
+    /// <param name="gl">The current context.</param>
     /// <param name="renderer">The driver's name of its device.</param>
-    /// <param name="options">Limits that are set instead of asked for.</param>
+    /// <param name="options">Limits that are set rather than queried.</param>
     public static DeviceLimits Read(GL gl, string renderer, HeadlessOptions options)
     {
         bool isLlvmpipe = renderer.StartsWith("llvmpipe", StringComparison.Ordinal);
@@ -28,7 +28,7 @@ internal static class OpenGLLimits
         };
     }
 
-    /// <summary>Dispatches have two dimensions; some drivers run more workgroups along the first than along the second.</summary>
+    /// <summary>Dispatches have two dimensions; some drivers allow more workgroups along the first than along the second.</summary>
     private static int Workgroups(GL gl)
     {
         gl.GetInteger(GLEnum.MaxComputeWorkGroupCount, 0, out int along);
@@ -38,7 +38,7 @@ internal static class OpenGLLimits
 
     private static int InInt(GL gl, GLEnum name) => (int)Math.Min(Limit(gl, name), int.MaxValue);
 
-    /// <summary>One of the driver's limits, some of which are beyond an int; a driver that has none may say so by a number that is none.</summary>
+    /// <summary>One of the driver's limits, some of which exceed an int; a driver without a limit may return an invalid number for it.</summary>
     private static long Limit(GL gl, GLEnum name)
     {
         gl.GetInteger64((GetPName)name, out long value);

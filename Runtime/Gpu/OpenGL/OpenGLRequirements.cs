@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>What an OpenGL context must have for a device to be made on it.</summary>
+/// <summary>The requirements of a device on an OpenGL context.</summary>
 internal static class OpenGLRequirements
 {
     public static ContextIdentity RequireCurrentContext()
@@ -13,8 +13,8 @@ internal static class OpenGLRequirements
             "(in Silk.NET: from the window's Load event on, on the window's thread).");
     }
 
-    /// <param name="gl">The context that is current.</param>
-    /// <param name="advice">What to do where it is not enough.</param>
+    /// <param name="gl">The current context.</param>
+    /// <param name="advice">What to do if it does not suffice.</param>
     /// <exception cref="DeviceNotSupportedException">It is OpenGL ES, older than OpenGL 4.3, or has no compute shaders.</exception>
     public static void RequireComputeShaders(GL gl, string advice)
     {

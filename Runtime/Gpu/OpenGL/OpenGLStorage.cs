@@ -9,7 +9,7 @@ internal sealed class OpenGLMatrix(GpuResource buffer, GpuResource texture, Inte
 
     public uint Texture => texture.Name;
 
-    /// <summary>Of its texels.</summary>
+    /// <summary>The format of its texels.</summary>
     public InternalFormat Format => format;
 
     public override void Retire()
@@ -20,7 +20,7 @@ internal sealed class OpenGLMatrix(GpuResource buffer, GpuResource texture, Inte
 }
 
 /// <summary>
-/// A texture of two dimensions, which dispatches look up in. It keeps the name alone, which a host may delete or use anew once
+/// A two-dimensional texture that dispatches sample. It keeps only the name, which a host may delete or reuse once
 /// the dispatch was enqueued.
 /// </summary>
 internal sealed class OpenGLTexture(GpuResource? own = null) : MatrixStorage

@@ -6,16 +6,16 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Linked programs in files, so that the next start compiles nothing: a file per program, named by the hash of the driver and of the program's text, with
-/// the driver's own format. A file is a cache and nothing depends on it: one that is damaged, or that the driver refuses since it was updated, counts as missing. Source:
-/// OpenGL 4.3, section 7.5, which belongs to OpenGL since 4.1.
+/// Linked programs in files, so that the next start compiles nothing: one file per program, named by the hash of the driver and of the program's text, in
+/// the driver's own format. A file is only a cache: one that is damaged, or that the driver rejects after an update, counts as missing. Source:
+/// OpenGL 4.3, section 7.5; part of OpenGL since 4.1.
 /// </summary>
 internal sealed class ProgramBinaries
 {
-    /// <summary>Files that a folder keeps; beyond them the oldest are deleted.</summary>
+    /// <summary>The number of files that a folder keeps; beyond it, the oldest are deleted.</summary>
     public const int Kept = 1024;
 
-    // Before the content: what it is, the driver's format, and the content's hash.
+    // Precedes the content: the magic, the driver's format, and the content's hash.
     private const int HashBytes = 32;
     private const int HeaderBytes = 8 + sizeof(uint) + HashBytes;
 
@@ -39,11 +39,11 @@ internal sealed class ProgramBinaries
 
     private string? Folder => formats.Length > 0 && settings.KernelCacheFolder is { } folder && folder != unusable ? folder : null;
 
-    /// <summary>Fills the program with what was saved of this text, so that it is linked; false if there is nothing, or nothing that the driver takes.</summary>
+    /// <summary>Loads the binary saved for this text into the program, which is then linked; false if there is none, or none that the driver accepts.</summary>
     public unsafe bool TryLoad(string text, uint program)
     {
         if (Folder is not { } folder || Read(PathOf(folder, text)) is not { } file) return false;
-        // A format that the driver knows no more would be an OpenGL error; content that it refuses is none.
+        // A format that the driver no longer knows would be an OpenGL error; content that it rejects is none.
         uint format = BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(Magic.Length));
         if (!formats.Contains((int)format)) return false;
         fixed (byte* content = &file[HeaderBytes]) gl.ProgramBinary(program, (GLEnum)format, content, (uint)(file.Length - HeaderBytes));
@@ -51,13 +51,13 @@ internal sealed class ProgramBinaries
         return linked != 0;
     }
 
-    /// <summary>Says, before a program is linked, that it will be saved.</summary>
+    /// <summary>Announces, before a program is linked, that its binary will be retrieved.</summary>
     public void Announce(uint program)
     {
         if (Folder is not null) gl.ProgramParameter(program, ProgramParameterPName.BinaryRetrievableHint, 1);
     }
 
-    /// <summary>Saves a linked program. Where the folder cannot be written to, nothing is saved there from then on.</summary>
+    /// <summary>Saves a linked program. If the folder is not writable, nothing is saved from then on.</summary>
     public unsafe void Save(string text, uint program)
     {
         if (Folder is not { } folder) return;
@@ -103,7 +103,7 @@ internal sealed class ProgramBinaries
         return isWhole ? file : null;
     }
 
-    // Once a device: what comes in a run are some dozens.
+    // Once per device: a run adds some dozens.
     private void MakeRoom(string folder)
     {
         if (hasMadeRoom) return;

@@ -2,12 +2,12 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin;
 
-/// <summary>A program that was handed to the driver, which may still be at work on it; without a shader and text it came linked from a file.</summary>
+/// <summary>A program handed to the driver, which may still be compiling it; one without a shader and text was loaded linked from a file.</summary>
 internal readonly record struct PendingProgram(string Key, uint Shader, uint Program, string? Text);
 
 /// <summary>
-/// Compiles programs, or loads those that an earlier start has compiled. Where the driver can, it compiles on threads of its own and tells when it is done; elsewhere a program is
-/// done when the call returns. Source: KHR_parallel_shader_compile and ARB_parallel_shader_compile, which share their one token.
+/// Compiles programs, or loads those that an earlier start compiled. If the driver can, it compiles on threads of its own and reports completion; otherwise a
+/// program is done when the call returns. Source: KHR_parallel_shader_compile and ARB_parallel_shader_compile, which share their one token.
 /// </summary>
 internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions, ProgramBinaries binaries)
 {
@@ -15,7 +15,7 @@ internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions, Progra
 
     private readonly bool tellsCompletion = extensions.Has("GL_KHR_parallel_shader_compile") || extensions.Has("GL_ARB_parallel_shader_compile");
 
-    /// <summary>Hands a program over; asks nothing about it, since any question but that for completion waits.</summary>
+    /// <summary>Hands a program over; makes no query about it, since any but the one for completion waits.</summary>
     public PendingProgram Start(string key, string text)
     {
         uint program = gl.CreateProgram();
@@ -26,7 +26,7 @@ internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions, Progra
         gl.AttachShader(program, shader);
         binaries.Announce(program);
         gl.LinkProgram(program);
-        gl.DeleteShader(shader);   // it goes when it is detached, or with the program
+        gl.DeleteShader(shader);   // deleted when it is detached, or with the program
         return new PendingProgram(key, shader, program, text);
     }
 
@@ -37,7 +37,7 @@ internal sealed class ProgramCompiler(GL gl, DriverExtensions extensions, Progra
         return done != 0;
     }
 
-    /// <summary>From here on the program is linked; waits for it where it is not done.</summary>
+    /// <summary>After this, the program is linked; waits if it is not done.</summary>
     /// <exception cref="DeviceNotSupportedException">The driver rejected it, and it was deleted.</exception>
     public void Finish(PendingProgram pending)
     {

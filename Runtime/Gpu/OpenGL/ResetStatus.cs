@@ -3,14 +3,14 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Asks the driver whether the context was reset. After a reset fences and queries say that they are done, whatever became
-/// of the work, so it is asked before them. Source: OpenGL 4.5, 2.3.2; KHR_robustness; ARB_robustness.
+/// Queries the driver for whether the context was reset. After a reset, fences and queries report being done, whatever became
+/// of the work, so this is checked before them. Source: OpenGL 4.5, 2.3.2; KHR_robustness; ARB_robustness.
 /// </summary>
 internal sealed unsafe class ResetStatus
 {
     private readonly delegate* unmanaged[Cdecl]<uint> getStatus;
 
-    /// <summary>An entry point of an extension that is not there may be a stub whose call is an error, so the driver's word decides.</summary>
+    /// <summary>The entry point of a missing extension may be a stub whose call is an error, so the driver's list decides.</summary>
     public ResetStatus(GL gl, DriverExtensions extensions)
     {
         string? name = extensions.Has("GL_KHR_robustness", sinceMajor: 4, sinceMinor: 5) ? "glGetGraphicsResetStatus"
@@ -18,7 +18,7 @@ internal sealed unsafe class ResetStatus
         if (name is not null && gl.Context.TryGetProcAddress(name, out nint address)) getStatus = (delegate* unmanaged[Cdecl]<uint>)address;
     }
 
-    /// <summary>What happened to the context; null where nothing did, or where the driver does not tell.</summary>
+    /// <summary>What happened to the context; null if nothing did, or if the driver does not report it.</summary>
     public string? Read()
     {
         if (getStatus is null) return null;

@@ -4,8 +4,8 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>
-/// All OpenGL objects of a device, by name: what is registered is counted until it is deleted. An owner may retire its objects from any
-/// thread; they are deleted on the device's own, at its next call.
+/// All OpenGL objects of a device, by name: registered ones are counted until deleted. An owner may retire its objects from any
+/// thread; they are deleted on the device's own thread, in its next call.
 /// </summary>
 internal sealed class ResourceTable(GL gl)
 {
@@ -13,7 +13,7 @@ internal sealed class ResourceTable(GL gl)
     private readonly ConcurrentQueue<GpuResource> retired = new();
     private volatile bool isForgotten;
 
-    /// <summary>What is alive, that which is retired and not deleted included.</summary>
+    /// <summary>The memory of all objects, including those retired but not yet deleted.</summary>
     public DeviceMemory Memory { get; private set; }
 
     public GpuResource Register(GpuResourceKind kind, uint name, long bytes)
@@ -24,14 +24,14 @@ internal sealed class ResourceTable(GL gl)
         return resource;
     }
 
-    /// <summary>The driver has deleted it already.</summary>
+    /// <summary>For an object that was already deleted.</summary>
     public void Unregister(GpuResource resource)
     {
         live.Remove(resource);
         Count(resource, -1);
     }
 
-    /// <summary>From any thread, once for each.</summary>
+    /// <summary>From any thread, once per object.</summary>
     public void Retire(GpuResource resource)
     {
         if (!isForgotten) retired.Enqueue(resource);
@@ -52,7 +52,7 @@ internal sealed class ResourceTable(GL gl)
         foreach (GpuResource resource in live) Delete(resource);
     }
 
-    /// <summary>The context is gone or about to go, and all names with it: none is deleted any more.</summary>
+    /// <summary>The context is gone or about to go, and all names with it: none is deleted from now on.</summary>
     public void Forget()
     {
         isForgotten = true;

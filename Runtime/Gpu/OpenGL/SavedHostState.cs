@@ -9,10 +9,10 @@ internal enum HostStateParts
     /// <summary>Compiling, deleting, fences and queries change none of it.</summary>
     None = 0,
 
-    /// <summary>The active texture unit; of units 0 and 1 the 2D texture, the buffer texture and the sampler.</summary>
+    /// <summary>The active texture unit; for units 0 and 1, the 2D texture, the buffer texture and the sampler.</summary>
     Textures = 1,
 
-    /// <summary>The buffers that copies read and write.</summary>
+    /// <summary>The buffers bound for copying.</summary>
     Copying = 2,
 
     /// <summary>The program, the image units, the storage buffers and the draw framebuffer.</summary>
@@ -23,13 +23,13 @@ internal enum HostStateParts
 }
 
 /// <summary>
-/// The part of a host's OpenGL state that this package changes: saved in the outermost call on an attached context, a part at
-/// a time when something first needs it, set to what our calls need, and given back when that call ends. It is allocated
-/// once a device.
+/// The part of a host's OpenGL state that this package changes: saved in the outermost call on an attached context, one part at
+/// a time when first needed, set to the needs of our calls, and restored when that call ends. Allocated
+/// once per device.
 /// </summary>
 /// <remarks>
-/// What another context of the share group has deleted stays bound here, and can be bound no more once it is not (OpenGL 4.5, 5.1.3). In its place
-/// the host finds nothing bound: a name that is none any more is not bound, which would be an error and leave what is ours.
+/// An object that another context of the share group has deleted stays bound here, but once unbound it cannot be bound again (OpenGL 4.5, 5.1.3). In its
+/// place the host finds nothing bound: binding a name that no longer exists would be an error, and would leave our object bound.
 /// </remarks>
 internal sealed class SavedHostState(GL gl, ResourceTable resources)
 {
@@ -52,7 +52,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         taken = HostStateParts.None;
     }
 
-    /// <summary>Saves these parts, if they are not saved yet, and sets them to what our calls need.</summary>
+    /// <summary>Saves these parts, unless they are saved already, and sets them to the needs of our calls.</summary>
     public void Take(HostStateParts parts)
     {
         parts &= ~taken;
@@ -64,7 +64,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         if (Has(parts, HostStateParts.Computing)) SaveComputing();
     }
 
-    /// <summary>Ends it: the host has back what was saved.</summary>
+    /// <summary>Ends the call: restores the saved parts.</summary>
     public void GiveBack()
     {
         if (!preserve) return;
@@ -78,7 +78,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
 
     private static TextureUnit UnitOf(int i) => TextureUnit.Texture0 + i;
 
-    /// <summary>The lookup of one unit's bindings has no other way than to make it the active one.</summary>
+    /// <summary>A unit's bindings can be queried only while it is the active one.</summary>
     private void TakeTextures()
     {
         if (preserve) activeTexture = gl.GetInteger(GetPName.ActiveTexture);
@@ -136,10 +136,10 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, (uint)drawFramebuffer);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i].Bind(gl, (uint)i);
         for (int i = 0; i < storageBuffers.Length; i++) storageBuffers[i].Bind(gl, (uint)i);
-        gl.BindBuffer(BufferTargetARB.ShaderStorageBuffer, Buffer(gl, storageBuffer));   // which each of those has set, too
+        gl.BindBuffer(BufferTargetARB.ShaderStorageBuffer, Buffer(gl, storageBuffer));   // each of those has set it, too
     }
 
-    /// <summary>A texture as far as it still has its name; else none.</summary>
+    /// <summary>A texture if its name still exists; otherwise none.</summary>
     private static uint Texture(GL gl, int name) => name != 0 && gl.IsTexture((uint)name) ? (uint)name : 0;
 
     private static uint Buffer(GL gl, int name) => name != 0 && gl.IsBuffer((uint)name) ? (uint)name : 0;

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The few functions of Windows that a context of a hidden window takes. Source: the Windows API (wingdi.h, winuser.h), WGL_ARB_create_context,
+/// The few Windows functions that a context of a hidden window needs. Source: the Windows API (wingdi.h, winuser.h), WGL_ARB_create_context,
 /// WGL_ARB_create_context_profile, WGL_ARB_create_context_robustness.
 /// </summary>
 internal sealed unsafe class Wgl
@@ -24,9 +24,10 @@ internal sealed unsafe class Wgl
     private const uint OwnDeviceContext = 0x20;   // CS_OWNDC
     private const uint Close = 0x10;              // WM_CLOSE
 
-    private static readonly string[] Libraries = ["user32.dll", "gdi32.dll", Library];
+    private static readonly string[] Libraries = ["kernel32.dll", "user32.dll", "gdi32.dll", Library];
 
     private readonly nint library;
+    private readonly delegate* unmanaged[Stdcall]<uint> getLastError;
     private readonly delegate* unmanaged[Stdcall]<WindowClass*, ushort> registerClass;
     private readonly nint defaultWindowProcedure;
     private readonly delegate* unmanaged[Stdcall]<uint, char*, char*, uint, int, int, int, int, nint, nint, nint, nint, nint> createWindow;
@@ -42,9 +43,10 @@ internal sealed unsafe class Wgl
     private readonly delegate* unmanaged[Stdcall]<nint> getCurrentDeviceContext;
     private readonly delegate* unmanaged[Stdcall]<byte*, nint> getProcAddress;
 
-    private Wgl(nint user, nint graphics, nint openGL)
+    private Wgl(nint kernel, nint user, nint graphics, nint openGL)
     {
         library = openGL;
+        getLastError = (delegate* unmanaged[Stdcall]<uint>)NativeLibrary.GetExport(kernel, "GetLastError");
         registerClass = (delegate* unmanaged[Stdcall]<WindowClass*, ushort>)NativeLibrary.GetExport(user, "RegisterClassW");
         defaultWindowProcedure = NativeLibrary.GetExport(user, "DefWindowProcW");
         createWindow = (delegate* unmanaged[Stdcall]<uint, char*, char*, uint, int, int, int, int, nint, nint, nint, nint, nint>)NativeLibrary.GetExport(user, "CreateWindowExW");
@@ -61,32 +63,32 @@ internal sealed unsafe class Wgl
         getProcAddress = (delegate* unmanaged[Stdcall]<byte*, nint>)NativeLibrary.GetExport(openGL, "wglGetProcAddress");
     }
 
-    /// <summary>What is current on this thread, to be given back later.</summary>
+    /// <summary>What is current on this thread, to be restored later.</summary>
     public (nint DeviceContext, nint Context) Current => (getCurrentDeviceContext(), getCurrentContext());
 
-    /// <summary>Loads the libraries; null, and the name of the one that is not there, where one is not.</summary>
+    /// <summary>Loads the libraries; null, and the name of the missing one, if one is missing.</summary>
     public static Wgl? TryLoad(out string? missing)
     {
         nint[] loaded = new nint[Libraries.Length];
         missing = Array.Find(Libraries, name => !NativeLibrary.TryLoad(name, out loaded[Array.IndexOf(Libraries, name)]));
-        return missing is null ? new Wgl(loaded[0], loaded[1], loaded[2]) : null;
+        return missing is null ? new Wgl(loaded[0], loaded[1], loaded[2], loaded[3]) : null;
     }
 
-    /// <summary>A window that is never shown, which belongs to this thread; 0 where there is none to be had.</summary>
+    /// <summary>A window that is never shown and belongs to this thread; 0 if none is available.</summary>
     public nint CreateWindow()
     {
         fixed (char* name = ClassName)
         {
             WindowClass description = new() { Style = OwnDeviceContext, Procedure = defaultWindowProcedure, Name = name };
-            registerClass(&description);   // a second time it is there already
+            registerClass(&description);   // a second time it exists already
             return createWindow(0, name, name, 0, 0, 0, 1, 1, 0, 0, 0, 0);
         }
     }
 
-    /// <summary>Only its own thread can destroy a window; another one asks it to, and if it never looks the window goes when it ends.</summary>
+    /// <summary>Only its own thread can destroy a window; another one requests it, and if the thread never responds, the window goes when the thread ends.</summary>
     public void DestroyWindow(nint window, bool isOfThisThread) => _ = isOfThisThread ? destroyWindow(window) : postMessage(window, Close, 0, 0);
 
-    /// <summary>What can be drawn to in a window, in a format that OpenGL can draw in; 0 where there is none.</summary>
+    /// <summary>The device context of a window, in a pixel format that supports OpenGL; 0 if there is none.</summary>
     public nint DeviceContextOf(nint window)
     {
         const uint DrawToWindow = 4, SupportOpenGL = 0x20;
@@ -96,10 +98,10 @@ internal sealed unsafe class Wgl
         return format != 0 && setPixelFormat(deviceContext, format, &wanted) != 0 ? deviceContext : 0;
     }
 
-    /// <summary>A context of whatever version the driver likes; 0 where it has none.</summary>
+    /// <summary>A context of whatever version the driver chooses; 0 if it has none.</summary>
     public nint CreateContext(nint deviceContext) => createContext(deviceContext);
 
-    /// <summary>A context by wglCreateContextAttribsARB; 0 where the driver has none with these attributes.</summary>
+    /// <summary>A context created by wglCreateContextAttribsARB; 0 if the driver has none with these attributes.</summary>
     public nint CreateContext(nint deviceContext, nint createContextAttributes, ReadOnlySpan<int> attributes)
     {
         fixed (int* first = attributes) return ((delegate* unmanaged[Stdcall]<nint, nint, int*, nint>)createContextAttributes)(deviceContext, 0, first);
@@ -110,14 +112,14 @@ internal sealed unsafe class Wgl
     /// <summary>Makes the context current on this thread; context 0 releases the thread.</summary>
     public bool MakeCurrent(nint deviceContext, nint context) => makeCurrent(deviceContext, context) != 0;
 
-    /// <summary>A function of the context that is current, or one that the library has for all of them; 0 for none.</summary>
+    /// <summary>A function of the current context, or one that the library exports for all of them; 0 for none.</summary>
     public nint GetProcAddress(string name)
     {
         nint text = Marshal.StringToCoTaskMemUTF8(name);
         try
         {
             nint address = getProcAddress((byte*)text);
-            if (address is not (-1 or 0 or 1 or 2 or 3)) return address;   // which some drivers mean by none
+            if (address is not (-1 or 0 or 1 or 2 or 3)) return address;   // values by which some drivers mean none
             return NativeLibrary.TryGetExport(library, name, out address) ? address : 0;
         }
         finally
@@ -126,7 +128,7 @@ internal sealed unsafe class Wgl
         }
     }
 
-    public static string LastError() => string.Create(CultureInfo.InvariantCulture, $"Windows error 0x{Marshal.GetLastSystemError():X}");
+    public string LastError() => $"Windows error 0x{getLastError().ToString("X", CultureInfo.InvariantCulture)}";
 
     /// <summary>WNDCLASSW.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -144,7 +146,7 @@ internal sealed unsafe class Wgl
         public char* Name;
     }
 
-    /// <summary>The beginning of PIXELFORMATDESCRIPTOR; zeros for the rest.</summary>
+    /// <summary>The first fields of PIXELFORMATDESCRIPTOR; the rest are zeros.</summary>
     [StructLayout(LayoutKind.Sequential, Size = 40)]
     private struct PixelFormat
     {

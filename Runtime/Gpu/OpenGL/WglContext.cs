@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
-/// <summary>An OpenGL core context of Windows, which knows none without a window: that of a window which is never shown.</summary>
+/// <summary>An OpenGL core context of Windows, where each needs a window: this one's is never shown.</summary>
 internal sealed class WglContext : HeadlessContext
 {
     private readonly Wgl wgl;
@@ -19,7 +19,7 @@ internal sealed class WglContext : HeadlessContext
         this.context = context;
     }
 
-    /// <summary>Makes a context and makes it current on this thread; null where there is none to be had, with what was tried.</summary>
+    /// <summary>Creates a context and makes it current on this thread; null if none is available, with the failed attempts.</summary>
     public static WglContext? TryCreate(bool debug, List<string> failures)
     {
         if (Wgl.TryLoad(out string? missing) is not { } wgl)
@@ -32,7 +32,7 @@ internal sealed class WglContext : HeadlessContext
         nint window = wgl.CreateWindow();
         nint deviceContext = window == 0 ? 0 : wgl.DeviceContextOf(window);
         if (deviceContext != 0 && TryCreate(wgl, window, deviceContext, debug, failures) is { } made) return made;
-        if (deviceContext == 0) failures.Add($"{Wgl.Library}: no window that OpenGL can draw to ({Wgl.LastError()})");
+        if (deviceContext == 0) failures.Add($"{Wgl.Library}: no window that OpenGL can draw to ({wgl.LastError()})");
         wgl.MakeCurrent(current.DeviceContext, current.Context);
         if (window != 0) wgl.DestroyWindow(window, isOfThisThread: true);
         return null;
@@ -40,7 +40,7 @@ internal sealed class WglContext : HeadlessContext
 
     public override void MakeCurrent()
     {
-        if (!wgl.MakeCurrent(deviceContext, context)) throw NotMadeCurrent(Wgl.LastError());
+        if (!wgl.MakeCurrent(deviceContext, context)) throw NotMadeCurrent(wgl.LastError());
     }
 
     public override IDisposable MakeCurrentForNow()
@@ -65,13 +65,13 @@ internal sealed class WglContext : HeadlessContext
         context = 0;
     }
 
-    /// <summary>By a context of any version, which alone can tell how to make one of a version that is asked for.</summary>
+    /// <summary>Uses a context of any version, which alone can tell how to create one of a requested version.</summary>
     private static WglContext? TryCreate(Wgl wgl, nint window, nint deviceContext, bool debug, List<string> failures)
     {
         nint any = wgl.CreateContext(deviceContext);
         if (any == 0 || !wgl.MakeCurrent(deviceContext, any))
         {
-            failures.Add($"{Wgl.Library}: no OpenGL at all ({Wgl.LastError()})");
+            failures.Add($"{Wgl.Library}: no OpenGL at all ({wgl.LastError()})");
             if (any != 0) wgl.DeleteContext(any);
             return null;
         }
@@ -106,7 +106,7 @@ internal sealed class WglContext : HeadlessContext
         return extensions is null ? "" : Marshal.PtrToStringUTF8(extensions(deviceContext)) ?? "";
     }
 
-    /// <summary>Of the context that is current, with the driver's name for its device.</summary>
+    /// <summary>The version of the current context, with the driver's name for its device.</summary>
     private static unsafe string VersionOf(Wgl wgl)
     {
         const int Renderer = 0x1F01, Version = 0x1F02;
@@ -124,7 +124,7 @@ internal sealed class WglContext : HeadlessContext
         ];
     }
 
-    /// <summary>Gives back on Dispose what was current before.</summary>
+    /// <summary>Restores on Dispose what was current before.</summary>
     private sealed class Previous(Wgl wgl, nint own) : IDisposable
     {
         private readonly (nint DeviceContext, nint Context) current = wgl.Current;

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// A device that is the processor: matrices are arrays, kernels are methods (<see cref="KernelSource.Method"/>), and each command is done when
-/// its call returns. What was read back is there at the next Update, as everywhere, so that whoever asks gets answers in the same order.
+/// The backend of the processor: matrices are arrays, kernels are methods (<see cref="KernelSource.Method"/>), and each command is done when
+/// its call returns. Readbacks become available at the next Update, as on every backend, so that results arrive in the same order.
 /// </summary>
 internal sealed class ProcessorBackend : IComputeBackend
 {

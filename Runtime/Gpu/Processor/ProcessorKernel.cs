@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A kernel that is a method: the counterpart of one shader, for one dispatch, whose matrices, sizes and scalars it looks up by their names
-/// once, when it is made. A run then allocates nothing. It runs in ranges of the lines of its dispatch's grid, which may come in any order and on several threads at
-/// once, and the order of its sums is its own, whatever the range.
+/// A kernel that is a method: the counterpart of one shader, for one dispatch. It looks up the dispatch's matrices, sizes and scalars by name
+/// once, when created; a run then allocates nothing. It runs in ranges of lines of its dispatch's grid, which may come in any order and on several
+/// threads at once; the order of its sums is its own, whatever the range.
 /// </summary>
 /// <remarks>
-/// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, and
-/// then nothing is touched.
+/// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, which
+/// touches nothing.
 /// </remarks>
 internal abstract unsafe class ProcessorKernel : CompiledKernel
 {
@@ -24,39 +24,39 @@ internal abstract unsafe class ProcessorKernel : CompiledKernel
         ];
     }
 
-    /// <summary>Values of memory of its own that each thread needs for a range.</summary>
+    /// <summary>The number of scratch values that each thread needs for a range.</summary>
     public virtual int ScratchLength => 0;
 
-    /// <summary>Multiplications and additions of a run of so many rows, which decide whether other threads are worth their while.</summary>
+    /// <summary>The multiplications and additions of a run of this many rows, which decide whether other threads are worthwhile.</summary>
     public virtual long WorkOf(int rows) => 0;
 
-    /// <summary>Finds out where the matrices are now: pairs swap.</summary>
+    /// <summary>Updates the addresses of the matrices: pairs swap.</summary>
     public void Locate()
     {
         foreach (MatrixAddress address in addresses) address.Locate();
     }
 
     /// <summary>
-    /// The first lines of the grid that all others wait for: what they share is made in them, so that it is cut and shared out like all else.
+    /// The first lines of the grid, for which all others wait: they compute what the others share, so that this is split across threads like all else.
     /// </summary>
     public virtual int PreparingLines => 0;
 
-    /// <summary>What all lines share and takes next to no time, before the first one.</summary>
+    /// <summary>Does work that all lines share and that takes next to no time, before the first one.</summary>
     public virtual void Begin(int rows)
     {
     }
 
-    /// <summary>Some lines.</summary>
+    /// <summary>Runs some lines.</summary>
     public abstract void Run(int rows, int firstLine, int lines, float* scratch);
 
-    /// <summary>The matrix that the shader calls so.</summary>
+    /// <summary>The matrix with this name in the shader.</summary>
     protected MatrixAddress Matrix(string name) => FindMatrix(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no matrix '{name}'.", nameof(name));
 
     protected MatrixAddress? FindMatrix(string name) => Array.Find(addresses, address => address.Name == name);
 
     protected int Size(string name) => SizesWith(name)[name];
 
-    /// <summary>The sizes among which is one that changes from run to run.</summary>
+    /// <summary>The sizes that include one that changes from run to run.</summary>
     protected KernelArguments<int> SizesWith(string name) => FindSizes(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no size '{name}'.", nameof(name));
 
     protected KernelArguments<int>? FindSizes(string name) => Array.Find(dispatch.Sizes, sizes => sizes.Names.Contains(name));
@@ -64,17 +64,17 @@ internal abstract unsafe class ProcessorKernel : CompiledKernel
     protected KernelArguments<float> ScalarsWith(string name) => Array.Find(dispatch.Scalars, scalars => scalars.Names.Contains(name))
         ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no scalar '{name}'.", nameof(name));
 
-    /// <summary>Rows that a matrix of the plan has room for.</summary>
+    /// <summary>The rows for which a matrix of the plan has room.</summary>
     protected static int CapacityOf(Dispatch dispatch, string name) => Array.Find(dispatch.Matrices, matrix => matrix.Name == name).Operand.Shape.Rows;
 
-    /// <summary>A constant that the shader is compiled with; 0 where it has none of this name.</summary>
+    /// <summary>A constant with which the shader is compiled; 0 if it has none of this name.</summary>
     protected int Constant(string name) => Array.Find(dispatch.Source.Constants, constant => constant.Name == name).Value;
 }
 
-/// <summary>Where a matrix of a dispatch is at this moment.</summary>
+/// <summary>The current address of a matrix of a dispatch.</summary>
 internal sealed unsafe class MatrixAddress(string name, Operand operand)
 {
-    /// <summary>What the shader calls it.</summary>
+    /// <summary>Its name in the shader.</summary>
     public string Name => name;
 
     public float* Floats { get; private set; }

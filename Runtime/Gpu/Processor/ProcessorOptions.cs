@@ -1,20 +1,21 @@
 namespace NeuralPlugin;
 
-/// <summary>What a device on the processor may use of it, for <see cref="NeuralDevice.CreateOnProcessor"/>.</summary>
+/// <summary>The processor resources that a device may use, for <see cref="NeuralDevice.CreateOnProcessor"/>.</summary>
 public sealed record ProcessorOptions
 {
-    /// <summary>More threads than this wait for each other longer than they compute.</summary>
+    /// <summary>More threads than this spend longer waiting for each other than computing.</summary>
     private const int MostThreads = 8;
 
     /// <summary>
-    /// Whether the device works on a thread of its own, beside the game: calls enqueue and return, and what they compute comes at a later call, as with a
+    /// Whether the device works on a thread of its own, beside the game: calls enqueue and return, and their results arrive in a later call, as with a
     /// graphics card. False by default: each call computes before it returns.
     /// </summary>
     public bool Background { get; init; }
 
     /// <summary>
-    /// Threads that compute: at least 1. Results do not depend on it. That of the calls is one of them or, in the background, the device's own. By default one a
-    /// processor, at most 8, and in the background one fewer, which is the game's. Give fewer in a game whose own threads are busy; 1 starts no further thread.
+    /// The number of threads that compute: at least 1. Results do not depend on it. The calling thread is one of them or, in the background, the device's own. By
+    /// default one per processor, at most 8, and in the background one fewer, left to the game. Set fewer if the game's own threads are busy; 1 starts no
+    /// additional thread.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
     public int Threads
@@ -24,8 +25,8 @@ public sealed record ProcessorOptions
     }
 
     /// <summary>
-    /// How long a thread of the device looks for more work before it sleeps. Waking one takes some ten microseconds, and one that looks
-    /// takes a processor's time. Zero lets it sleep at once.
+    /// How long a thread of the device looks for more work before it sleeps. Waking one takes some ten microseconds, and one that is looking
+    /// uses processor time. With zero, it sleeps at once.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public TimeSpan SpinTime

@@ -1,14 +1,14 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The values of a matrix in the processor's memory, by <see cref="MatrixShape"/>, on a cache line of its own and with room behind the last
-/// row, so that a vector may be loaded past the end of any row. The array is pinned and the collector's: what still points into it keeps it.
+/// The values of a matrix in the processor's memory, laid out by <see cref="MatrixShape"/>, on a cache line of its own and with room after the last
+/// row, so that a vector may be loaded past the end of any row. The array is pinned and garbage-collected: anything that still points into it keeps it alive.
 /// </summary>
 internal sealed unsafe class ProcessorMatrix : MatrixStorage
 {
     private const int Alignment = 64;
 
-    /// <summary>Of the widest panel of columns, in values.</summary>
+    /// <summary>The width of the widest panel of columns, in values.</summary>
     private const int Margin = 64;
 
     private readonly ProcessorMemory memory;
@@ -23,7 +23,7 @@ internal sealed unsafe class ProcessorMatrix : MatrixStorage
         Floats = (float*)(((nint)values.First + Alignment - 1) & ~(nint)(Alignment - 1));
     }
 
-    /// <summary>As asked for.</summary>
+    /// <summary>The requested size.</summary>
     public long Bytes { get; }
 
     /// <summary>The first value.</summary>
@@ -38,7 +38,7 @@ internal sealed unsafe class ProcessorMatrix : MatrixStorage
     }
 }
 
-/// <summary>The memory of a device on the processor, counted as a driver counts its objects: until the next call after their owner is gone.</summary>
+/// <summary>The memory of a device on the processor, counted like a driver's objects: until the next call after their owner is gone.</summary>
 internal sealed class ProcessorMemory
 {
     private readonly System.Collections.Concurrent.ConcurrentQueue<ProcessorMatrix> retired = new();
@@ -47,7 +47,7 @@ internal sealed class ProcessorMemory
 
     public DeviceMemory Count(int kernels) => new(0, buffers, kernels, bytes);
 
-    /// <exception cref="DeviceLimitException">There is no memory for it.</exception>
+    /// <exception cref="DeviceLimitException">There is not enough memory for it.</exception>
     public ProcessorMatrix Allocate(long size, string what)
     {
         try
@@ -66,7 +66,7 @@ internal sealed class ProcessorMemory
     /// <summary>From any thread.</summary>
     public void Retire(ProcessorMatrix matrix) => retired.Enqueue(matrix);
 
-    /// <summary>Counts what was retired no more.</summary>
+    /// <summary>Stops counting retired matrices.</summary>
     public void Collect()
     {
         while (retired.TryDequeue(out ProcessorMatrix? matrix))
@@ -76,7 +76,7 @@ internal sealed class ProcessorMemory
         }
     }
 
-    /// <summary>The device is disposed, and nothing is its own any more.</summary>
+    /// <summary>The device is disposed, and no longer owns anything.</summary>
     public void Forget()
     {
         retired.Clear();

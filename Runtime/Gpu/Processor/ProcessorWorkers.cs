@@ -4,27 +4,27 @@ using System.Runtime.InteropServices;
 namespace NeuralPlugin;
 
 /// <summary>
-/// The threads of a device on the processor. A run of a kernel is shared out in ranges of lines that each thread takes by itself when it is
-/// free, so that one that comes late, or not at all, keeps nobody waiting but for the range that it is at. Threads look for work for some
-/// microseconds after the last one, then sleep. Nothing is allocated once they run.
+/// The threads of a device on the processor. A kernel's run is split into ranges of lines. Each thread takes one when it is
+/// free, so that a thread that comes late, or not at all, delays the others only by its current range. Threads look for work for some
+/// microseconds after the last range, then sleep. Nothing is allocated once they run.
 /// </summary>
 internal sealed unsafe class ProcessorWorkers : IDisposable
 {
-    /// <summary>Multiplications and additions that take longer than to have a second thread look at them.</summary>
+    /// <summary>The multiplications and additions beyond which work takes longer than involving a second thread.</summary>
     private const long WorkWorthSharing = 400_000;
 
-    /// <summary>Ranges for each thread: so many that none is long, and so few that taking one costs nothing.</summary>
+    /// <summary>Ranges per thread: enough that none is long, and few enough that taking one costs nothing.</summary>
     private const int RangesPerThread = 4;
 
-    /// <summary>Turns of a waiting thread between two looks at the clock.</summary>
+    /// <summary>Spins of a waiting thread between two looks at the clock.</summary>
     private const int SpinsPerLook = 32;
 
-    /// <summary>Values behind a thread's memory that a vector may be loaded from.</summary>
+    /// <summary>The values after a thread's memory that a vector load may touch.</summary>
     private const int Margin = 64;
 
     private readonly Thread[] threads;
     private readonly float*[] scratch;
-    private readonly Semaphore wake = new(0, int.MaxValue);   // allocates nothing, contended or not
+    private readonly Semaphore wake = new(0, int.MaxValue);   // does not allocate, contended or not
     private readonly long spinTicks;
     private int scratchLength;
     private ProcessorKernel? kernel;
@@ -56,7 +56,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         FreeScratch();
     }
 
-    /// <summary>Sees to it that each thread has so much memory of its own. Not while a kernel runs.</summary>
+    /// <summary>Gives each thread at least this many values of scratch memory. Not while a kernel runs.</summary>
     public void ReserveScratch(int length)
     {
         if (length <= scratchLength) return;
@@ -79,14 +79,14 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         Volatile.Write(ref unfinished, MatrixShape.CeilingDivide(count, linesPerRange));
         long run = (ticket >> 32) + 1;
         Interlocked.Exchange(ref ticket, run << 32);
-        if (Volatile.Read(ref sleeping) is > 0 and var asleep) wake.Release(asleep);   // one that wakes in between may only make it too many
+        if (Volatile.Read(ref sleeping) is > 0 and var asleep) wake.Release(asleep);   // a thread that wakes in between can only make this too many
         while (TakeRange(0))
         {
         }
 
         SpinWait wait = default;
         while (Volatile.Read(ref unfinished) > 0) wait.SpinOnce(sleep1Threshold: -1);
-        Interlocked.Exchange(ref ticket, (run + 1) << 32);   // who still looks at this run finds it closed before the next one is written
+        Interlocked.Exchange(ref ticket, (run + 1) << 32);   // a thread still looking at this run finds it closed before the next one is written
     }
 
     public void Dispose()
@@ -98,7 +98,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Takes the next range of the open run and runs it; false where there is none.</summary>
+    /// <summary>Takes the next range of the open run and runs it; false if there is none.</summary>
     private bool TakeRange(int worker)
     {
         while (true)
@@ -109,7 +109,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
             ProcessorKernel taken = kernel!;
             (int end, int first, int rowsInUse) = (Math.Min(begin + linesPerRange, lines), firstLine, rows);
             if (begin >= lines) return false;
-            if (Interlocked.CompareExchange(ref ticket, seen + 1, seen) != seen) continue;   // and what was read belongs to it
+            if (Interlocked.CompareExchange(ref ticket, seen + 1, seen) != seen) continue;   // success: the values read belong to this run
             taken.Run(rowsInUse, first + begin, end - begin, scratch[worker]);
             Interlocked.Decrement(ref unfinished);
             return true;

@@ -1,19 +1,19 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The computations of plans in double precision, by plain loops: what the kernels of a device are verified against
-/// (<see cref="DeviceVerification"/>). What is fused runs in its parts. Of activations, losses and optimizers it knows those that the verification uses.
+/// The computations of plans in double precision, as plain loops: the reference for a device's kernels
+/// (<see cref="DeviceVerification"/>). Fused computations run in their parts. It supports the activations, losses and optimizers that the verification uses.
 /// </summary>
 /// <param name="rows">Rows of the batch.</param>
-/// <param name="labels">The label of each.</param>
+/// <param name="labels">The label of each row.</param>
 internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
 {
     private readonly Dictionary<Operand, double[]> values = [];
 
-    /// <summary>What a matrix holds, row-major without its padding; null where nothing has written it.</summary>
+    /// <summary>The content of a matrix, row-major without padding; null if nothing has written it.</summary>
     public double[]? Of(Operand matrix) => values.GetValueOrDefault(matrix);
 
-    /// <summary>What all matrices hold now.</summary>
+    /// <summary>The current content of all matrices.</summary>
     public IReadOnlyDictionary<Operand, double[]> Content => values.ToDictionary();
 
     public void Set(Operand matrix, IEnumerable<double> content) => values[matrix] = [.. content];
@@ -60,7 +60,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
         }
     }
 
-    /// <summary>What was fused, one by one.</summary>
+    /// <summary>The parts of a fused computation, one by one.</summary>
     private static IEnumerable<Computation> PartsOf(Computation computation)
     {
         switch (computation)
@@ -140,7 +140,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
         return dx;
     }
 
-    /// <summary>Those of the weights and, as of an input that is always one, those of the biases.</summary>
+    /// <summary>The gradients of the weights and, as for an input that is always one, of the biases.</summary>
     private double[] BackwardWeights(double[] x, double[] dy, MatrixShape shape)
     {
         (int inputs, int outputs) = (shape.Rows - 1, shape.Columns);
@@ -154,7 +154,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
         return gradients;
     }
 
-    /// <summary>−log p of the label, and whether its logit is the first greatest.</summary>
+    /// <summary>−log p of the label, and whether its logit is the first maximum.</summary>
     private double[] RowLoss(double[] logits, int row)
     {
         double loss = -Math.Log(Softmax(logits)[labels[row]]);
@@ -164,7 +164,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
     private IEnumerable<double> RowGradient(double[] logits, int row) =>
         Softmax(logits).Select((p, output) => (p - (output == labels[row] ? 1 : 0)) / rows);
 
-    /// <summary>The first step, by the formulas of the optimizers' includes.</summary>
+    /// <summary>The first step, by the formulas in the optimizers' include files.</summary>
     private void Update(ParameterUpdate update)
     {
         double[] w = values[update.Weights.Committed], g = values[update.Gradients];
@@ -190,7 +190,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
     }
 }
 
-/// <summary>What may be missing among the parts of a computation.</summary>
+/// <summary>Computations that may be absent among the parts.</summary>
 file static class OptionalComputation
 {
     public static IEnumerable<T> OrNone<T>(this T? part) where T : Computation => part is null ? [] : [part];

@@ -1,16 +1,16 @@
 namespace NeuralPlugin;
 
-/// <summary>Whether the kernels of a device compute what they should: drivers have faults, and this finds them before a network learns nothing.</summary>
+/// <summary>Checks that a device's kernels compute correctly: drivers have bugs, and this finds them before a network fails to learn.</summary>
 public static class DeviceVerification
 {
     /// <summary>
-    /// Runs a small step of every kernel family that the device can run, plain and fused, a population's, and predictions, and compares what each kernel
-    /// writes with the same in double precision, computed from the same inputs on the processor. Waits for the GPU and allocates; takes some
-    /// milliseconds, and the time that the driver takes to compile some twenty kernels. Networks, trainers and the choice of a family stay as they are.
+    /// Runs a small step of each kernel family that the device supports, plain and fused, a population's step, and predictions, and compares each kernel's
+    /// output with double precision, computed from the same inputs on the processor. Waits for the GPU and allocates; takes some
+    /// milliseconds, plus the driver's time to compile some twenty kernels. Networks, trainers and the choice of a family are unaffected.
     /// </summary>
     /// <param name="device">The device.</param>
-    /// <returns>All kernels, in the order in which they ran, each with the largest error of what it wrote.</returns>
-    /// <exception cref="KernelVerificationException">A kernel is wrong on this device. It says which, by how much, and has the whole list.</exception>
+    /// <returns>All kernels, in the order they ran, each with the largest error of its output.</returns>
+    /// <exception cref="KernelVerificationException">A kernel is wrong on this device. The exception names it, gives its error, and has the complete list.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public static IReadOnlyList<KernelCheck> Verify(this NeuralDevice device)
@@ -29,27 +29,27 @@ public static class DeviceVerification
     }
 }
 
-/// <summary>What one kernel of a family has computed, held to the same in double precision.</summary>
+/// <summary>One kernel's output, compared with double precision.</summary>
 /// <param name="Family">The name of its kernel family.</param>
-/// <param name="Kernel">Its file in Shaders/; its counterpart of the same name on a device without shaders.</param>
-/// <param name="Case">The step or prediction that it was a part of.</param>
+/// <param name="Kernel">Its file in Shaders/; on a device without shaders, its counterpart of the same name.</param>
+/// <param name="Case">The step or prediction that it belonged to.</param>
 /// <param name="Error">
-/// The largest difference of a number that it wrote, where the greatest number is above 1 as a part of that; infinity where it wrote what is no number.
+/// The largest difference of a written number, relative to the greatest number if that is above 1; infinity if it wrote a non-finite one.
 /// </param>
 public sealed record KernelCheck(string Family, string Kernel, string Case, double Error)
 {
-    /// <summary>The largest error that single precision explains.</summary>
+    /// <summary>The largest error attributable to single precision.</summary>
     public const double AllowedError = 2e-5;
 
-    /// <summary>Whether the error is one that single precision explains.</summary>
+    /// <summary>Whether single precision explains the error.</summary>
     public bool IsRight => Error <= AllowedError;
 }
 
-/// <summary>Kernels do not compute on a device what they should. The message says which is the first, and by how much it is wrong.</summary>
+/// <summary>A device's kernels compute incorrectly. The message names the first one and its error.</summary>
 public sealed class KernelVerificationException : Exception
 {
-    /// <summary>Makes the exception for a device with what was found; at least one check is not right.</summary>
-    /// <param name="renderer">What the device is called.</param>
+    /// <summary>Makes the exception for a device and its checks; at least one check failed.</summary>
+    /// <param name="renderer">The device's name.</param>
     /// <param name="checks">All checks.</param>
     public KernelVerificationException(string renderer, IReadOnlyList<KernelCheck> checks) : base(MessageOf(renderer, checks)) => Checks = checks;
 

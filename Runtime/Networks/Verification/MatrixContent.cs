@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
-/// <summary>What verifications put into matrices, and find in them.</summary>
+/// <summary>Writes and reads matrices for verification.</summary>
 internal static class MatrixContent
 {
-    /// <summary>Values for a matrix, from the least one on and less than one above it.</summary>
+    /// <summary>Values for a matrix, at least the given value and less than one above it.</summary>
     public static float[] Random(SeededRandom random, MatrixShape shape, float least = -0.5f)
     {
         float[] values = new float[shape.Elements];
@@ -19,7 +19,7 @@ internal static class MatrixContent
         return values;
     }
 
-    /// <summary>The largest difference, where the greatest expected value is above 1 as a part of that; infinity where a value is no number.</summary>
+    /// <summary>The largest difference, relative to the greatest expected value if that is above 1; infinity if a value is not finite.</summary>
     public static double ErrorOf(IReadOnlyList<float> actual, IReadOnlyList<double> expected)
     {
         double error = expected.Zip(actual, (e, a) => float.IsFinite(a) ? Math.Abs(a - e) : double.PositiveInfinity).Max();

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>A step and a prediction of a small population: each member is held to a network of its own in double precision.</summary>
+/// <summary>A step and a prediction of a small population: each member is compared with its own network in double precision.</summary>
 internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels family)
 {
     private static readonly PopulationShape Shape = new(Members: 11, Inputs: 5, Hidden: 7, Outputs: 3);
@@ -12,13 +12,13 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
 
     private MatrixShape ParameterMatrix => kernels.ParameterMatrix;
 
-    /// <summary>A batch of one dispatch, which updates, and one of several.</summary>
+    /// <summary>A batch of one dispatch, which also updates, and one of several.</summary>
     public IEnumerable<KernelCheck> Run() => [.. Step(rows: 3), .. Step(rows: 11), Prediction(rows: 3)];
 
     private IEnumerable<KernelCheck> Step(int rows)
     {
         int rowsPerStep = kernels.RowsPerStep(rows);
-        bool updatesInStep = rowsPerStep >= rows;   // else the update is a dispatch of its own, which takes the sums
+        bool updatesInStep = rowsPerStep >= rows;   // otherwise the update is a separate dispatch, which takes the sums
         LabelTargets layout = new(Shape.Outputs);
         using PlannedMatrix weights = Planned(ParameterMatrix), pending = Planned(ParameterMatrix), gradients = Planned(ParameterMatrix);
         using PlannedMatrix features = Planned(SamplesOf(rows, Shape.Inputs)), losses = Planned(new MatrixShape(Shape.Members, 1));
@@ -73,7 +73,7 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
         return new KernelCheck(family.Family.Name, dispatch.Source.FileName, name, error);
     }
 
-    /// <summary>The loss and the new parameters, the first layer's and the last one's, of a member that learns by itself.</summary>
+    /// <summary>The loss and the new parameters, the first layer's and the last one's, of a member trained on its own.</summary>
     private (double Loss, double[][] Parameters) TwinStep(int member, int rows, float[] parameters, float[] samples, int[] labels)
     {
         (ComputationGraph graph, ComputationTwin twin) = TwinOf(member, rows, parameters, samples, [.. RowsOf(member, rows, 1, labels)]);
@@ -92,7 +92,7 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
         return (twin.Of(graph.BatchLoss!)![0], [.. updated]);
     }
 
-    /// <summary>A member as a network of its own.</summary>
+    /// <summary>A member as a separate network.</summary>
     private (ComputationGraph Graph, ComputationTwin Twin) TwinOf(int member, int rows, float[] parameters, float[] samples, int[] labels)
     {
         Stack stack = new(Shape.Inputs, [new Dense(Shape.Hidden), new Relu(), new Dense(Shape.Outputs)]);
@@ -108,7 +108,7 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
 
     private static IEnumerable<T> RowsOf<T>(int member, int rows, int columns, T[] ofAll) => ofAll.Skip(member * rows * columns).Take(rows * columns);
 
-    /// <summary>A member's parameters, the first layer's and the last one's, as the layers of a network have them.</summary>
+    /// <summary>A member's parameters, the first layer's and the last one's, in the form of network layers.</summary>
     private float[][] ParametersOf(int member, float[] ofAll) => [.. PlacesOf(member).Select(layer => layer.Select(place => ofAll[place]).ToArray())];
 
     private IEnumerable<IEnumerable<int>> PlacesOf(int member)
@@ -122,7 +122,7 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
 
     private float[] UploadParameters(PlannedMatrix matrix)
     {
-        float[] values = new float[matrix.Shape.Elements];   // what is no parameter is zero
+        float[] values = new float[matrix.Shape.Elements];   // everything that is not a parameter is zero
         foreach (int place in Enumerable.Range(0, Shape.Members).SelectMany(PlacesOf).SelectMany(layer => layer)) values[place] = random.NextSingle() - 0.5f;
         matrix.Texture.Upload<float>(values);
         return values;

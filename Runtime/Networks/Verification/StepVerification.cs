@@ -1,14 +1,14 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Steps and predictions of small networks whose shapes reach every kernel of a family, dispatch by dispatch: each is judged by what it makes of what it
-/// was given, so that a wrong one does not spoil those behind it.
+/// Steps and predictions of small networks whose shapes reach every kernel of a family, dispatch by dispatch. Each is judged on
+/// the inputs it received, so that a wrong one does not spoil those after it.
 /// </summary>
 internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernels)
 {
     private readonly SeededRandom random = new(seed: 1);
 
-    /// <summary>Sizes are odd, so that padding and guards count.</summary>
+    /// <summary>Sizes are odd, to exercise padding and guards.</summary>
     private static IReadOnlyList<Case> Cases =>
     [
         new("a step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false),
@@ -71,7 +71,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernel
         IReadOnlyDictionary<Operand, double[]> given = twin.Content;
         twin.Run(computation);
         new Plan(device, [dispatch]).Run(verified.Rows);
-        double error = computation.Writes.Where(matrix => twin.Of(matrix) != given.GetValueOrDefault(matrix))   // and no scratch
+        double error = computation.Writes.Where(matrix => twin.Of(matrix) != given.GetValueOrDefault(matrix))   // excludes scratch matrices
             .Max(written => MatrixContent.ErrorOf(MatrixContent.Read((PlannedMatrix)written), twin.Of(written)!));
         return new KernelCheck(kernels.Family.Name, dispatch.Source.FileName, verified.ToString(), error);
     }

@@ -15,6 +15,9 @@ internal static unsafe class MatrixProduct
     /// <summary>Maximum multiplications and additions of a kernel's line: a tenth of a millisecond.</summary>
     public const int PieceOperations = 14_000_000;
 
+    /// <summary>Maximum milliseconds of a kernel's line, in the tests' shapes.</summary>
+    public const double MostMilliseconds = 0.2;
+
     /// <summary>The widest panel of any machine's tile.</summary>
     public const int MostColumns = 32;
 

@@ -13,6 +13,9 @@ internal static unsafe class MatrixProduct
     /// <summary>Rows of a tile, which is how many columns of A are packed beside each other.</summary>
     public const int TileRows = 6;
 
+    /// <summary>What a line of a kernel takes at most, in the tests' shapes and where there are vectors.</summary>
+    public const double MostMilliseconds = 1;
+
     /// <summary>The widest panel.</summary>
     public const int MostColumns = 32;
 

@@ -39,6 +39,7 @@ internal sealed class ScenePlayer : IDisposable
 
     public void RunFrame()
     {
+        Context.Click = Context.Frame == 0 ? Context.Options.Click : null;
         Context.BeginFrame();
         scene.Update();
         framebuffer.Bind();

@@ -21,6 +21,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
     private History? learned;
     private History? floor;
     private History? ceiling;
+    private CreatureView? view;
 
     public string Title => "Eat, and don't be eaten";
 
@@ -40,6 +41,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         screen = new Screen(context.Gl);
         discs = new DiscBatch(context.Gl);
         trial = new ArenaTrial(context.Device, creatureCount, context.Seed, context.Budget);
+        view = new CreatureView(trial.Population, creature => creature.Index, new NetworkPanel(ArenaWorld.ObservationNames, ArenaWorld.ActionNames));
         ceiling = rewards.Add("hand-written", Palette.Orange);
         learned = rewards.Add("learning", Palette.Blue);
         floor = rewards.Add("random", Palette.FaintInk);
@@ -47,8 +49,10 @@ internal sealed class ArenaScene(int creatureCount) : IScene
 
     public void Update()
     {
+        if (context!.Click is { } click) view!.Select(CreatureAt(click));
         trial!.Step();
-        context!.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
+        view!.Step();
+        context.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
         learned!.Add((float)trial.Learned.Value);
         floor!.Add((float)trial.Floor.Value);
         ceiling!.Add((float)trial.Ceiling.Value);
@@ -65,15 +69,17 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         var times = trial.Times;
         var agents = Invariant($"all agents, a frame: processor {times.ProcessorMilliseconds:F1} ms, GPU {times.GpuMilliseconds:F2} ms, {times.Bytes:N0} bytes");
         sheet.Text(agents, Plane.Right, Plane.Bottom + 26, 14, Palette.FaintInk, SKTextAlign.Right);
+        if (view!.Selected is { } selected) view.Draw(sheet, Plane, OnScreen(trial.Learning.Creatures[selected.Index]));
         DrawFigures(sheet);
         SceneFrame.Draw(
             sheet, context!, Title,
-            "Each creature has a network of its own, sees food and hunters in eight directions, and learns from what it eats (+1) and from being eaten (-2).");
+            "Each creature has a network of its own, sees food and hunters in eight directions, and learns from what it eats (+1) and from being eaten (-2). Click one to see it think.");
         screen.End();
     }
 
     public void Dispose()
     {
+        view?.Dispose();
         trial?.Dispose();
         discs?.Dispose();
         screen?.Dispose();
@@ -85,6 +91,20 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         foreach (var place in world.Food) Add(place, 0.16f, Palette.Green, DiscBatch.NoDirection);
         for (var i = 0; i < world.Creatures.Length; i++) Add(world.Creatures[i], 0.3f, Palette.Blue, Directions[world.Moves[i]]);
         for (var i = 0; i < world.Hunters.Length; i++) Add(world.Hunters[i], 0.6f, Palette.Orange, world.Headings[i]);
+    }
+
+    private static SKPoint OnScreen(ArenaWorld.Position place) => new(Plane.Left + place.X * Scale, Plane.Top + place.Y * Scale);
+
+    private Agent? CreatureAt(SKPoint click)
+    {
+        var creatures = trial!.Learning.Creatures;
+        var nearest = 0;
+        for (var i = 1; i < creatures.Length; i++)
+        {
+            if (SKPoint.Distance(OnScreen(creatures[i]), click) < SKPoint.Distance(OnScreen(creatures[nearest]), click)) nearest = i;
+        }
+
+        return Plane.Contains(click) ? trial.Agents[nearest] : null;
     }
 
     private void Add(ArenaWorld.Position place, float radius, SKColor color, float direction) =>

@@ -60,6 +60,11 @@ internal sealed class ArenaTrial : IDisposable
 
     public AgentProgress Progress => population.Progress;
 
+    public AgentPopulation Population => population;
+
+    /// <summary>The agents, by the numbers of the creatures that learn.</summary>
+    public IReadOnlyList<Agent> Agents => creatures;
+
     /// <summary>Frames so far.</summary>
     public int Frames { get; private set; }
 

@@ -11,6 +11,13 @@ internal sealed class ArenaWorld
     public const float Height = 36;
     public const int Observations = 2 * Directions;
     public const int Actions = 4;
+
+    /// <summary>The observations, as a compass has their directions.</summary>
+    public static readonly IReadOnlyList<string> ObservationNames =
+        [.. ((string[])["food", "hunter"]).SelectMany(_ => (string[])["ESE", "SSE", "SSW", "WSW", "WNW", "NNW", "NNE", "ENE"], (what, where) => $"{what} {where}")];
+
+    public static readonly IReadOnlyList<string> ActionNames = ["up", "right", "down", "left"];
+
     public const float FoodReward = 1;
     public const float EatenReward = -2;
 

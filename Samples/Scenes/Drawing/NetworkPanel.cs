@@ -14,6 +14,7 @@ internal sealed class NetworkPanel(IReadOnlyList<string> observationNames, IRead
     private const float HiddenHeight = 34;
 
     private float[] hidden = [];
+    private float nameWidth;
     private readonly float[] logits = new float[actionNames.Count];
     private readonly float[] probabilities = new float[actionNames.Count];
 
@@ -27,6 +28,7 @@ internal sealed class NetworkPanel(IReadOnlyList<string> observationNames, IRead
     /// <param name="action">The chosen action.</param>
     public void Draw(SceneSheet sheet, SKRect place, ReadOnlySpan<float> observations, ClassifierParameters brain, int action)
     {
+        if (nameWidth == 0) nameWidth = 6 + observationNames.Concat(actionNames).Max(name => sheet.Measure(name, Small));
         Compute(observations, brain);
         var y = place.Top + 11;
         sheet.Text("observes", place.Left, y, Small + 1, Palette.Ink, isBold: true);
@@ -70,11 +72,10 @@ internal sealed class NetworkPanel(IReadOnlyList<string> observationNames, IRead
         for (var k = 0; k < logits.Length; k++) probabilities[k] /= sum;
     }
 
-    private static void DrawSigned(SceneSheet sheet, SKRect place, float baseline, string name, float value, float scale, SKColor color)
+    private void DrawSigned(SceneSheet sheet, SKRect place, float baseline, string name, float value, float scale, SKColor color)
     {
-        const float NameWidth = 52;
         sheet.Text(name, place.Left, baseline, Small, Palette.FaintInk);
-        var bar = SKRect.Create(place.Left + NameWidth, baseline - 9, place.Width - NameWidth, 10);
+        var bar = SKRect.Create(place.Left + nameWidth, baseline - 9, place.Width - nameWidth, 10);
         sheet.Fill(bar, Palette.Panel);
         var end = bar.MidX + bar.Width / 2 * Math.Clamp(value / scale, -1, 1);
         sheet.Fill(new SKRect(Math.Min(bar.MidX, end), bar.Top, Math.Max(bar.MidX, end), bar.Bottom), color);

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
+using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
@@ -33,6 +35,7 @@ internal sealed class SceneCommandOptions
         Frames = NumberOption.Create<int>("--frames", $"Frames to run {frames}", 1, 10_000_000);
         BudgetMilliseconds = NumberOption.Create<double>("--budget-ms", $"Milliseconds of training a frame [default: {defaultBudget}]", 0, 1000);
         BudgetSteps = NumberOption.Create<int>("--budget-steps", "Steps of training a frame, instead; 0 trains not at all", 0, 100_000);
+        Click = new Option<SKPoint?>("--click") { Description = "Clicks there in the first frame, which selects a creature: pixels of 1280 x 720", HelpName = "X,Y", CustomParser = ReadPoint };
         Every = NumberOption.Create<int>("--every", "Frames from one picture to the next [default: about sixty pictures in all]", 1, 10_000_000);
     }
 
@@ -44,6 +47,8 @@ internal sealed class SceneCommandOptions
 
     public Option<int> Every { get; }
 
+    public Option<SKPoint?> Click { get; }
+
     public Option<int> Seed { get; }
 
     public Option<string?> OutFolder { get; }
@@ -51,7 +56,7 @@ internal sealed class SceneCommandOptions
     public Option<string> Device { get; }
 
     /// <summary>The options that no other form of a command has.</summary>
-    public IReadOnlyList<Option> OfFrames => [Frames, BudgetMilliseconds, BudgetSteps, Every];
+    public IReadOnlyList<Option> OfFrames => [Frames, BudgetMilliseconds, BudgetSteps, Every, Click];
 
     public static bool IsGiven(SymbolResult result, Option option) => result.GetResult(option) is { Implicit: false };
 
@@ -82,6 +87,20 @@ internal sealed class SceneCommandOptions
             : TrainingBudget.Off;
         var folder = IsGiven(result, OutFolder) ? arguments.GetValue(OutFolder) : host.DefaultOutFolder(scene);
         int? every = IsGiven(result, Every) ? arguments.GetValue(Every) : null;
-        return new SceneOptions(frames, arguments.GetValue(Seed), budget, folder, every) { Device = arguments.GetRequiredValue(Device) };
+        return new SceneOptions(frames, arguments.GetValue(Seed), budget, folder, every) { Device = arguments.GetRequiredValue(Device), Click = arguments.GetValue(Click) };
+    }
+
+    private static SKPoint? ReadPoint(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (text.Split(',') is [var left, var top]
+            && float.TryParse(left, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && x is >= 0 and <= Screen.Width
+            && float.TryParse(top, NumberStyles.Float, CultureInfo.InvariantCulture, out var y) && y is >= 0 and <= Screen.Height)
+        {
+            return new SKPoint(x, y);
+        }
+
+        result.AddError($"--click needs two numbers, from 0,0 to {Screen.Width},{Screen.Height}, but it is '{text}'.");
+        return null;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Silk.NET.OpenGL;
+using SkiaSharp;
 
 namespace NeuralPlugin.Samples;
 
@@ -23,6 +24,9 @@ internal sealed class SceneContext(NeuralDevice device, GL gl, SceneOptions opti
 
     /// <summary>The player's keys; null if there is no player.</summary>
     public IKeyboard? Keyboard { get; init; }
+
+    /// <summary>Where the player clicked in this frame, in pixels of the screen; null for nowhere. Set by the host before the update.</summary>
+    public SKPoint? Click { get; set; }
 
     /// <summary>The number of the current frame, from 0.</summary>
     public int Frame => Statistics.Count;

@@ -1,3 +1,5 @@
+using SkiaSharp;
+
 namespace NeuralPlugin.Samples;
 
 /// <summary>The options of every scene.</summary>
@@ -13,6 +15,9 @@ internal sealed record SceneOptions(int? Frames, int Seed, TrainingBudget Budget
 
     /// <summary>The device of its networks: a value of <see cref="DeviceOption"/>.</summary>
     public string Device { get; init; } = DeviceOption.OpenGL;
+
+    /// <summary>Where to click in the first frame, in pixels of the screen; null for nowhere.</summary>
+    public SKPoint? Click { get; init; }
 
     /// <summary>Whether a picture is taken of this frame, counted from 0. The last frame always is.</summary>
     public bool IsPictured(int frame)

@@ -18,6 +18,7 @@ internal sealed class PursuitScene : IScene
     private PursuitTrial? trial;
     private DiscBatch? discs;
     private History? accuracy;
+    private CreatureView? view;
 
     public string Title => "Do as I do";
 
@@ -36,14 +37,17 @@ internal sealed class PursuitScene : IScene
         screen = new Screen(context.Gl);
         discs = new DiscBatch(context.Gl);
         trial = new PursuitTrial(context.Device, context.Seed, context.Budget);
+        view = new CreatureView(trial.Population, _ => 0, new NetworkPanel(PursuitWorld.ObservationNames, PursuitWorld.ActionNames));
         accuracies.Levels.Add((25, "", Palette.FaintInk));
         accuracy = accuracies.Add("", Palette.Blue);
     }
 
     public void Update()
     {
+        if (context!.Click is { } click) view!.Select(PursuerAt(click));
         trial!.Step();
-        context!.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
+        view!.Step();
+        context.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
         accuracy!.Add((float)(100 * trial.BalancedAccuracy));
     }
 
@@ -55,15 +59,17 @@ internal sealed class PursuitScene : IScene
         var sheet = screen.Sheet;
         sheet.Frame(Plane, Palette.FaintInk);
         DrawLegend(sheet);
+        if (view!.Selected is { } selected) view.Draw(sheet, Plane, OnScreen(trial.World.Pursuers[selected.Index].Place));
         DrawFigures(sheet);
         SceneFrame.Draw(
             sheet, context!, Title,
-            "The player goes for the nearest quarry, and must be slow to catch it. The followers share one network, which learns only from what the player does.");
+            "The player goes for the nearest quarry, and must be slow to catch it. The followers share a network that learns from the player alone. Click one to see it think.");
         screen.End();
     }
 
     public void Dispose()
     {
+        view?.Dispose();
         trial?.Dispose();
         discs?.Dispose();
         screen?.Dispose();
@@ -76,6 +82,20 @@ internal sealed class PursuitScene : IScene
         var pursuers = world.Pursuers;
         for (var i = 1; i < pursuers.Length; i++) Add(pursuers[i].Place, 0.45f, Palette.Blue, pursuers[i].Heading);
         Add(pursuers[0].Place, 0.7f, Palette.Orange, pursuers[0].Heading);
+    }
+
+    private static SKPoint OnScreen(Vector2 place) => new(Plane.Left + place.X * Scale, Plane.Top + place.Y * Scale);
+
+    private Agent? PursuerAt(SKPoint click)
+    {
+        var pursuers = trial!.World.Pursuers;
+        var nearest = 0;
+        for (var i = 1; i < pursuers.Length; i++)
+        {
+            if (SKPoint.Distance(OnScreen(pursuers[i].Place), click) < SKPoint.Distance(OnScreen(pursuers[nearest].Place), click)) nearest = i;
+        }
+
+        return Plane.Contains(click) ? trial.Agents[nearest] : null;
     }
 
     private void Add(Vector2 place, float radius, SKColor color, float direction) =>

@@ -22,6 +22,7 @@ internal sealed class PursuitTrial : IDisposable
 
     private readonly AgentPopulation population;
     private readonly PursuitAgent player;
+    private readonly List<Agent> agents;
     private readonly PursuitExam exam;
     private readonly int[] shown = new int[PursuitWorld.Actions];
     private int frames;
@@ -48,14 +49,19 @@ internal sealed class PursuitTrial : IDisposable
         })
         { Learns = !budget.IsOff, Explores = false };
         player = new PursuitAgent(World, Player) { Name = "player", ActsByHeuristic = true, Demonstrates = true };
-        population.Add(player);
-        for (var i = 1; i <= Followers; i++) population.Add(new PursuitAgent(World, i) { Name = $"follower {i}" });
+        agents = [player, .. Enumerable.Range(1, Followers).Select(i => new PursuitAgent(World, i) { Name = $"follower {i}" })];
+        foreach (var agent in agents) population.Add(agent);
         exam.Ask(population.GetBrain(0));
     }
 
     public PursuitWorld World { get; }
 
     public AgentProgress Progress => population.Progress;
+
+    public AgentPopulation Population => population;
+
+    /// <summary>The agents by the numbers of their pursuers; the player is the first.</summary>
+    public IReadOnlyList<Agent> Agents => agents;
 
     /// <summary>From the last exam: the mean, over the actions, of the share of unseen states in which the brain acts like the script.</summary>
     public double BalancedAccuracy => exam.BalancedAccuracy;

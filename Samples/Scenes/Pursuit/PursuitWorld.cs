@@ -50,6 +50,8 @@ internal sealed class PursuitWorld
         foreach (ref var quarry in quarries.AsSpan()) quarry = new Quarry(Anywhere(), AnyDirection());
     }
 
+    public static IReadOnlyList<string> ObservationNames { get; } = ["ahead", "right", "distance", "speed"];
+
     public static IReadOnlyList<string> ActionNames { get; } = ["left", "straight", "right", "brake"];
 
     public ReadOnlySpan<Pursuer> Pursuers => pursuers;

@@ -1,0 +1,15 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace NeuralPlugin.Cluster;
+
+/// <summary>Ports that nobody listens at, for programs that need no certain one.</summary>
+internal static class FreePort
+{
+    public static int Next()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

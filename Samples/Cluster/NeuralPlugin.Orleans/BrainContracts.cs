@@ -1,0 +1,105 @@
+namespace NeuralPlugin.Orleans;
+
+/// <summary>A version of a brain.</summary>
+/// <param name="Version">The version number: 1 for the first, and increasing.</param>
+/// <param name="Brain">The bytes of the brain's file, for <see cref="BrainState.Read"/>.</param>
+[GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainVersion")]
+public sealed record BrainVersion(long Version, byte[] Brain);
+
+/// <summary>What a server's brain has learned since a version.</summary>
+/// <param name="Sender">The server's name; differences are counted by it.</param>
+/// <param name="Sequence">The sender's number for it: a difference that is sent again counts once.</param>
+/// <param name="BaseVersion">The version that it starts from.</param>
+/// <param name="Difference">
+/// The bytes of a brain's file, whose weights are differences, whose statistics are those of the observations since, whose scale of values is that of the server, and whose decisions are those behind it.
+/// </param>
+[GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainDifference")]
+public sealed record BrainDifference(string Sender, long Sequence, long BaseVersion, byte[] Difference);
+
+/// <summary>The outcome of a difference that was not refused.</summary>
+public enum DifferenceOutcome
+{
+    /// <summary>It is in the round.</summary>
+    Counted,
+
+    /// <summary>The round already has a difference of this sender, and takes one of each.</summary>
+    AlreadyCounted,
+
+    /// <summary>The version that it starts from is too old. The difference was dropped.</summary>
+    TooOld,
+}
+
+/// <summary>The answer to a difference.</summary>
+/// <param name="Outcome">The outcome.</param>
+/// <param name="Sequence">The number of the sender's difference in the round; 0 for none.</param>
+/// <param name="ClosesAs">The version number that the round will get.</param>
+/// <param name="ClosesWithin">The longest time until then.</param>
+/// <param name="Version">The current version.</param>
+[GenerateSerializer, Immutable, Alias("NeuralPlugin.DifferenceReceipt")]
+public sealed record DifferenceReceipt(DifferenceOutcome Outcome, long Sequence, long ClosesAs, TimeSpan ClosesWithin, long Version);
+
+/// <summary>Counts of one sender's differences.</summary>
+[GenerateSerializer, Alias("NeuralPlugin.SenderCounters")]
+public sealed class SenderCounters
+{
+    /// <summary>Differences that are in versions, or in the round that is open.</summary>
+    [Id(0)]
+    public long Counted { get; set; }
+
+    /// <summary>Decisions behind them.</summary>
+    [Id(1)]
+    public long Decisions { get; set; }
+
+    /// <summary>Differences that were dropped because they started from too old a version.</summary>
+    [Id(2)]
+    public long TooOld { get; set; }
+
+    /// <summary>Differences that were refused.</summary>
+    [Id(3)]
+    public long Refused { get; set; }
+
+    /// <summary>The reason of the last refusal.</summary>
+    [Id(4)]
+    public RefusalReason? LastRefusal { get; set; }
+
+    internal SenderCounters Copy() => (SenderCounters)MemberwiseClone();
+
+    internal void Count(long decisions)
+    {
+        Counted++;
+        Decisions += decisions;
+    }
+
+    /// <summary>Counts what a check refuses.</summary>
+    internal BrainState Check(Func<BrainState> check)
+    {
+        try
+        {
+            return check();
+        }
+        catch (DifferenceRefusedException exception)
+        {
+            Refused++;
+            LastRefusal = exception.Reason;
+            throw;
+        }
+    }
+}
+
+/// <summary>The status of a brain.</summary>
+/// <param name="Version">Its current version.</param>
+/// <param name="RoundSenders">Senders in the open round.</param>
+/// <param name="RoundDecisions">Decisions behind their differences.</param>
+/// <param name="IsWaitingForStorage">Whether a round is complete but the storage does not accept it.</param>
+/// <param name="Total">The sums of all senders.</param>
+/// <param name="Senders">Each sender; those beyond <see cref="BrainOptions.MostNamedSenders"/> under "(others)".</param>
+[GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainReport")]
+public sealed record BrainReport(
+    long Version, int RoundSenders, long RoundDecisions, bool IsWaitingForStorage, SenderCounters Total, Dictionary<string, SenderCounters> Senders);
+
+/// <summary>One of the best brains of all islands.</summary>
+/// <param name="Brain">The bytes of its file.</param>
+/// <param name="Score">The score that its agent reaches with it.</param>
+/// <param name="Sender">The island that it comes from.</param>
+[GenerateSerializer, Immutable, Alias("NeuralPlugin.Champion")]
+public sealed record Champion(byte[] Brain, double Score, string Sender);

@@ -1,0 +1,283 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Storage;
+using Orleans.Utilities;
+
+namespace NeuralPlugin.Orleans;
+
+/// <summary>
+/// A brain: its current version, and the round that is open. A version is written before anybody learns of it, and under the provider's entity tag, so that none that was published is lost or
+/// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers go on with the next.
+/// </summary>
+internal sealed partial class BrainGrain : Grain, IBrainGrain
+{
+    private const int MostRetryFactor = 16;
+
+    private readonly string name;
+    private readonly BrainOptions options;
+    private readonly BrainStore<BrainRecord> store;
+    private readonly SenderBook senders;
+    private readonly ObserverManager<IBrainObserver> observers;
+    private readonly Dictionary<string, DateTimeOffset> regions = [];
+    private readonly ILogger<BrainGrain> logger;
+    private readonly TimeProvider time;
+    private Task? reading;
+    private IGrainTimer? timer;
+    private BrainVersion? current;
+    private BrainState? state;   // of the current version
+    private BrainRound? round;
+    private long roundTimestamp;
+    private int failures;        // of the storage, since it took something
+    private bool isEnding;       // the grain is put to sleep
+    private bool isRecovering;   // the current version is damaged, and the one before is to take its place
+
+    public BrainGrain(
+        IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<BrainGrain> logger, TimeProvider time)
+    {
+        name = context.GrainId.Key.ToString()!;
+        this.options = options.Get(name);
+        this.logger = logger;
+        this.time = time;
+        store = new BrainStore<BrainRecord>(storage, "brain", context.GrainId, this.options.StorageTimeout);
+        senders = new SenderBook(this.options.MostNamedSenders);
+        observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
+    }
+
+    /// <summary>A silo that ends in good order publishes what its open rounds have.</summary>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        isEnding = true;
+        if (current is not null) await CloseAsync();
+    }
+
+    public async Task<BrainVersion> Offer(byte[] brain)
+    {
+        await ReadAsync();
+        BrainState offered = DifferenceCheck.ReadBrain(name, "", brain);
+        if (current is not null)
+        {
+            return offered.HasShapeOf(state!) ? current : throw new BrainShapeException(name, state!.Shape, offered.Shape);
+        }
+
+        if (DifferenceCheck.FindFaultOfName(name) is { } fault) throw new UnknownBrainException(name, fault);
+        if (!options.AllowsNewBrains) throw new UnknownBrainException(name, "BrainOptions.AllowsNewBrains is false. Offer its first version with a silo where it is true.");
+        await WriteAsync(RecordOf(1, offered.ToBytes(), ServerMemory.None));
+        Begin();
+        return current!;
+    }
+
+    public async Task<BrainVersion?> GetVersion(long known)
+    {
+        await ReadAsync();
+        BrainVersion version = current ?? throw Unknown();
+        return version.Version == known ? null : version;
+    }
+
+    public async Task<DifferenceReceipt> Submit(BrainDifference difference)
+    {
+        await ReadAsync();
+        if (current is null) throw Unknown();
+        SenderCounters sender = senders.Of(difference.Sender);
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        if (current.Version - difference.BaseVersion > options.MostStaleness)
+        {
+            sender.TooOld++;
+            return Receipt(DifferenceOutcome.TooOld, 0);
+        }
+
+        if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted);
+        if (round.Senders == 0) BeginTimer(options.RoundTime);
+        round.Add(difference.Sender, difference.Sequence, read);
+        sender.Count(read.Decisions);
+        DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence);
+        if (round.Decisions >= options.RoundDecisions && failures == 0) await CloseAsync();
+        return receipt;
+    }
+
+    public Task Unsubscribe(IBrainObserver observer)
+    {
+        observers.Unsubscribe(observer);
+        return Task.CompletedTask;
+    }
+
+    public async Task<long> Subscribe(IBrainObserver observer)
+    {
+        await ReadAsync();
+        observers.Subscribe(observer, observer);
+        return current?.Version ?? 0;
+    }
+
+    public async Task<long> SubscribeRegion(string region)
+    {
+        await ReadAsync();
+        regions[region] = time.GetUtcNow() + options.SubscriptionTime;
+        return current?.Version ?? 0;
+    }
+
+    public async Task<BrainReport> GetReport()
+    {
+        await ReadAsync();
+        return current is null ? throw Unknown()
+            : new BrainReport(current.Version, round!.Senders, round.Decisions, failures > 0, senders.Total(), senders.Copy());
+    }
+
+    public async Task<long> Recover()
+    {
+        try
+        {
+            await ReadAsync();
+            return current?.Version ?? throw Unknown();
+        }
+        catch (StoredBrainException) when (store.Record.Version > 0)
+        {
+            BrainRecord stored = store.Record;
+            BrainState before = BrainStorage.Read(name, stored.Previous, stored.PreviousChecksum);
+            isRecovering = true;
+            senders.Load(stored.Senders);
+            await WriteAsync(RecordOf(stored.Version + 1, before.ToBytes(), ServerMemory.None));
+            isRecovering = false;
+            Begin();
+            LogRecovered(name, current!.Version);
+            await PublishAsync();
+            return current.Version;
+        }
+    }
+
+    private UnknownBrainException Unknown() =>
+        new(name, DifferenceCheck.FindFaultOfName(name) ?? "no server has offered one under this name. Make a BrainClient, or call Offer.");
+
+    private DifferenceReceipt Receipt(DifferenceOutcome outcome, long sequence)
+    {
+        TimeSpan left = round!.Senders == 0 ? options.RoundTime : options.RoundTime - time.GetElapsedTime(roundTimestamp);
+        return new DifferenceReceipt(outcome, sequence, current!.Version + 1, left > TimeSpan.Zero ? left : TimeSpan.Zero, current.Version);
+    }
+
+    /// <summary>Reads what the storage has, once; after a failure again. Calls that come meanwhile wait for the same reading.</summary>
+    private Task ReadAsync()
+    {
+        if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = ReadStoredAsync();
+        return reading;
+    }
+
+    private async Task ReadStoredAsync()
+    {
+        try
+        {
+            await store.ReadAsync();
+        }
+        catch (Exception exception)
+        {
+            throw new StoredBrainException(name, $"{exception.GetType().Name}: {exception.Message}");
+        }
+
+        BrainRecord record = store.Record;
+        if (record.Version == 0) return;
+        senders.Load(record.Senders);
+        Begin();
+    }
+
+    /// <summary>Goes on from what is stored, with a new round.</summary>
+    private void Begin()
+    {
+        BrainRecord record = store.Record;
+        if (current?.Version != record.Version) state = BrainStorage.Read(name, record.Brain, record.Checksum);
+        current = new BrainVersion(record.Version, record.Brain);
+        round = new BrainRound(state!, options.TrimmedShare);
+        timer?.Dispose();
+        timer = null;
+    }
+
+    private void BeginTimer(TimeSpan due)
+    {
+        roundTimestamp = time.GetTimestamp();
+        Restart(due);
+    }
+
+    private void Restart(TimeSpan due)
+    {
+        timer?.Dispose();
+        timer = this.RegisterGrainTimer(CloseAsync, new GrainTimerCreationOptions(due, Timeout.InfiniteTimeSpan) { KeepAlive = true });
+    }
+
+    /// <summary>Closes the round that is open: writes the next version, and then publishes it. Where the storage does not take it, the round stays open and is closed later.</summary>
+    private async Task CloseAsync()
+    {
+        if (round is not { Senders: > 0 }) return;
+        (BrainState next, ServerMemory memory) = round.Close(new ServerMemory(store.Record.FirstMoment, store.Record.SecondMoment), options);
+        try
+        {
+            await WriteAsync(RecordOf(current!.Version + 1, next.ToBytes(), memory));
+        }
+        catch (NonFiniteValueException)
+        {
+            LogNotFinite(name, current!.Version);   // each difference was finite, and what the rule made of them is not
+            Begin();
+            return;
+        }
+        catch (Exception exception)
+        {
+            failures++;
+            LogStorage(exception, name, current!.Version + 1, failures);
+            if (!isEnding) Restart(options.StorageRetry * Math.Min(1 << Math.Min(failures - 1, 8), MostRetryFactor));
+            return;
+        }
+
+        Begin();
+        await PublishAsync();
+    }
+
+    /// <summary>Writes a version. Where the storage has another record than this grain knew, the newer of both counts.</summary>
+    private async Task WriteAsync(BrainRecord record)
+    {
+        try
+        {
+            await store.WriteAsync(record);
+        }
+        catch (InconsistentStateException)
+        {
+            await store.ReadAsync();   // another activation has closed this round, or a write that was given up has landed
+            if (store.Record.Version < record.Version) await store.WriteAsync(record);
+        }
+
+        failures = 0;
+    }
+
+    private BrainRecord RecordOf(long version, byte[] brain, ServerMemory memory)
+    {
+        BrainRecord before = store.Record;
+        bool keepsPrevious = before.Version > 0 && !isRecovering;
+        return new BrainRecord
+        {
+            Version = version,
+            Brain = brain,
+            Checksum = BrainStorage.ChecksumOf(brain),
+            Previous = keepsPrevious ? before.Brain : brain,
+            PreviousChecksum = keepsPrevious ? before.Checksum : BrainStorage.ChecksumOf(brain),
+            FirstMoment = memory.First,
+            SecondMoment = memory.Second,
+            Senders = senders.Copy(),
+        };
+    }
+
+    private async Task PublishAsync()
+    {
+        long version = current!.Version;
+        await observers.Notify(observer => observer.Published(version));
+        DateTimeOffset now = time.GetUtcNow();
+        foreach ((string region, DateTimeOffset until) in regions.ToArray())
+        {
+            if (until < now) regions.Remove(region);
+            else await GrainFactory.GetGrain<IRegionGrain>(region).Published(version);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The storage does not take version {Version} of the brain {Brain} ({Failures} times). The round stays open and is closed later.")]
+    private partial void LogStorage(Exception exception, string brain, long version, int failures);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What the differences of a round of the brain {Brain} come to is not finite. They are dropped, and version {Version} stays.")]
+    private partial void LogNotFinite(string brain, long version);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The brain {Brain} was damaged in the storage. The version before it was published again as {Version}.")]
+    private partial void LogRecovered(string brain, long version);
+}

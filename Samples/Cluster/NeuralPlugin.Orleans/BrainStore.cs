@@ -1,0 +1,99 @@
+using System.Security.Cryptography;
+using Orleans.Storage;
+
+namespace NeuralPlugin.Orleans;
+
+/// <summary>What the storage holds of a brain.</summary>
+[GenerateSerializer, Alias("NeuralPlugin.BrainRecord")]
+public sealed class BrainRecord
+{
+    /// <summary>The number of the version; 0 for none.</summary>
+    [Id(0)]
+    public long Version { get; set; }
+
+    /// <summary>The bytes of its file.</summary>
+    [Id(1)]
+    public byte[] Brain { get; set; } = [];
+
+    /// <summary>The SHA-256 of these.</summary>
+    [Id(2)]
+    public byte[] Checksum { get; set; } = [];
+
+    /// <summary>The bytes of the version before; empty for none.</summary>
+    [Id(3)]
+    public byte[] Previous { get; set; } = [];
+
+    /// <summary>The SHA-256 of these.</summary>
+    [Id(4)]
+    public byte[] PreviousChecksum { get; set; } = [];
+
+    /// <summary>What the server's rule remembers: the first moment.</summary>
+    [Id(5)]
+    public float[] FirstMoment { get; set; } = [];
+
+    /// <summary>The second.</summary>
+    [Id(6)]
+    public float[] SecondMoment { get; set; } = [];
+
+    /// <summary>What came of each sender.</summary>
+    [Id(7)]
+    public Dictionary<string, SenderCounters> Senders { get; set; } = [];
+}
+
+/// <summary>
+/// A grain's record in the storage, whichever provider that is. It is read when it is first needed, and what is wrong with it is an error of the call that needs it; a write is not waited for without an end.
+/// </summary>
+/// <param name="storage">The provider.</param>
+/// <param name="name">What the storage calls this kind of record.</param>
+/// <param name="grain">Whose it is.</param>
+/// <param name="timeout">How long it is waited for.</param>
+internal sealed class BrainStore<T>(IGrainStorage storage, string name, GrainId grain, TimeSpan timeout)
+    where T : class, new()
+{
+    private GrainState<T> kept = new(new T());
+
+    /// <summary>What was read or written last.</summary>
+    public T Record => kept.State!;
+
+    /// <summary>Reads it anew.</summary>
+    public async Task ReadAsync()
+    {
+        GrainState<T> read = new(new T());
+        await storage.ReadStateAsync(name, grain, read).WaitAsync(timeout);
+        read.State ??= new T();
+        kept = read;
+    }
+
+    /// <summary>Writes a record; where that fails, the old one stays.</summary>
+    /// <exception cref="InconsistentStateException">Somebody else has written meanwhile, or a write that was given up has landed.</exception>
+    public async Task WriteAsync(T record)
+    {
+        GrainState<T> written = new(record, kept.ETag) { RecordExists = kept.RecordExists };
+        await storage.WriteStateAsync(name, grain, written).WaitAsync(timeout);
+        kept = written;
+    }
+}
+
+/// <summary>Names of the storage, and checks of what it holds.</summary>
+public static class BrainStorage
+{
+    /// <summary>The name of the grain storage that brains are kept in: that of the provider to configure.</summary>
+    public const string Name = "brains";
+
+    internal static byte[] ChecksumOf(byte[] bytes) => SHA256.HashData(bytes);
+
+    /// <summary>Reads a brain of the storage.</summary>
+    /// <exception cref="StoredBrainException">It is damaged.</exception>
+    internal static BrainState Read(string brain, byte[] bytes, byte[] checksum)
+    {
+        try
+        {
+            return ChecksumOf(bytes).AsSpan().SequenceEqual(checksum) ? BrainState.Read(bytes, "in the storage")
+                : throw new StoredBrainException(brain, "its checksum is that of other bytes.");
+        }
+        catch (ModelFileException exception)
+        {
+            throw new StoredBrainException(brain, exception.Message);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+namespace NeuralPlugin.Orleans;
+
+/// <summary>What is asked of a difference before it is looked at further.</summary>
+internal static class DifferenceCheck
+{
+    public const int MostSenderLength = 128;
+
+    /// <summary>Reads a difference.</summary>
+    /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>
+    public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options)
+    {
+        string sender = difference.Sender ?? "";
+        DifferenceRefusedException Refused(RefusalReason reason, string problem) => new(brain, sender, reason, problem);
+        if (sender.Length is 0 or > MostSenderLength) throw Refused(RefusalReason.Sender, $"the sender's name must have 1 to {MostSenderLength} characters, but got {sender.Length}.");
+        if (difference.BaseVersion > version || difference.BaseVersion < 1)
+            throw Refused(RefusalReason.UnknownVersion, $"it begins at version {difference.BaseVersion}, and the versions are 1 to {version}.");
+        BrainState read = ReadBrain(brain, sender, difference.Difference);
+        if (!read.HasShapeOf(current)) throw Refused(RefusalReason.WrongShape, $"the brain has {current.Shape}, but got {read.Shape}.");
+        if (read.Decisions < 1 || read.Decisions > options.MostDecisions)
+            throw Refused(RefusalReason.Decisions, $"it must have 1 to {options.MostDecisions} decisions behind it, but got {read.Decisions}.");
+        double norm = BrainMath.Norm(read);
+        if (!(norm <= options.MostNorm)) throw Refused(RefusalReason.TooLarge, $"its norm must be at most {options.MostNorm} (BrainOptions.MostNorm), but got {norm}.");
+        return read;
+    }
+
+    /// <summary>Reads the bytes of a brain that a server sent.</summary>
+    /// <exception cref="DifferenceRefusedException">They are those of no brain.</exception>
+    public static BrainState ReadBrain(string brain, string sender, byte[]? bytes)
+    {
+        try
+        {
+            return BrainState.Read(bytes ?? [], $"that '{sender}' sent");
+        }
+        catch (ModelFileException exception)
+        {
+            throw new DifferenceRefusedException(brain, sender, exception.IsNotFinite ? RefusalReason.NotFinite : RefusalReason.Damaged, exception.Message);
+        }
+    }
+
+    /// <summary>What keeps a text from being the name of a brain; null for nothing.</summary>
+    public static string? FindFaultOfName(string name)
+    {
+        const int MostLength = 100;
+        bool isName = name.Length is > 0 and <= MostLength && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.');
+        return isName ? null : $"a name has 1 to {MostLength} letters, digits, dots, dashes and underscores of ASCII.";
+    }
+}

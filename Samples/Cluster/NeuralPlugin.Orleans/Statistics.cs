@@ -1,0 +1,61 @@
+namespace NeuralPlugin.Orleans;
+
+/// <summary>How many rows of observations there were, the mean of each observation, and the sum of its squared differences from that.</summary>
+/// <remarks>
+/// Two of them merge exactly into that of all their rows, and one taken out of it leaves the other (Chan, Golub and LeVeque, 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
+/// </remarks>
+internal sealed class Statistics(long count, double[] means, double[] squares)
+{
+    public long Count => count;
+
+    public IReadOnlyList<double> Means => means;
+
+    public IReadOnlyList<double> Squares => squares;
+
+    public static Statistics Of(BrainState brain) => new(brain.ObservationCount, brain.ObservationMeans.ToArray(), brain.ObservationSquares.ToArray());
+
+    /// <summary>Of the observations between two states of one brain.</summary>
+    public static Statistics Since(BrainState from, BrainState to) => Of(to).Without(Of(from));
+
+    /// <summary>That of these rows and the others.</summary>
+    public Statistics With(Statistics other)
+    {
+        if (count == 0) return other;
+        if (other.Count == 0) return this;
+        long all = count + other.Count;
+        double[] mergedMeans = new double[means.Length], mergedSquares = new double[means.Length];
+        for (int i = 0; i < means.Length; i++)
+        {
+            double difference = other.Means[i] - means[i];
+            mergedMeans[i] = means[i] + (difference * other.Count / all);
+            mergedSquares[i] = squares[i] + other.Squares[i] + (difference * difference * ((double)count * other.Count / all));
+        }
+
+        return new Statistics(all, mergedMeans, mergedSquares);
+    }
+
+    /// <summary>That of these rows but for the others, which are among them.</summary>
+    public Statistics Without(Statistics other)
+    {
+        if (other.Count == 0) return this;
+        long left = count - other.Count;
+        double[] leftMeans = new double[means.Length], leftSquares = new double[means.Length];
+        for (int i = 0; left > 0 && i < means.Length; i++)
+        {
+            leftMeans[i] = means[i] + ((means[i] - other.Means[i]) * other.Count / left);
+            double difference = leftMeans[i] - other.Means[i];
+            leftSquares[i] = Math.Max(0, squares[i] - other.Squares[i] - (difference * difference * ((double)left * other.Count / count)));
+        }
+
+        return new Statistics(Math.Max(0, left), leftMeans, leftSquares);
+    }
+
+    /// <summary>By what an observation is normalized: y = (x − offset)·scale.</summary>
+    public (double Offset, double Scale) AppliedTo(int observation)
+    {
+        const double LeastVariance = 1e-8;
+        return count == 0 ? (0, 1) : (means[observation], 1 / Math.Sqrt(Math.Max(count < 2 ? 0 : squares[observation] / count, LeastVariance)));
+    }
+
+    public void StoreIn(BrainState brain) => brain.SetObservations(count, means, squares);
+}

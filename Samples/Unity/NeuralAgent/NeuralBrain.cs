@@ -1,0 +1,66 @@
+using UnityEngine;
+
+namespace NeuralPlugin.Samples
+{
+    /// <summary>
+    /// The brains of the agents that stand below it in the scene. They live on a device with a thread of its own, so that the game's thread only collects
+    /// observations and hands out actions; an answer comes a frame or two after its question.
+    /// </summary>
+    [DefaultExecutionOrder(-100)]   // agents are added to it when they awake
+    public sealed class NeuralBrain : MonoBehaviour
+    {
+        [SerializeField, Tooltip("Numbers that an agent adds to its sensor at each decision.")]
+        private int observations = 2;
+
+        [SerializeField, Tooltip("Actions to choose from.")]
+        private int actions = 5;
+
+        [SerializeField, Tooltip("Most agents at a time.")]
+        private int capacity = 64;
+
+        [SerializeField, Tooltip("Whether all agents have one brain, and learn together.")]
+        private bool shared = true;
+
+        [SerializeField, Tooltip("Whether the brains live on the graphics card, in an OpenGL context of their own, in place of the processor.")]
+        private bool onGraphicsCard = false;
+
+        [SerializeField, Tooltip("A file of brains that have learned; empty for new ones.")]
+        private string startFrom = "";
+
+        private NeuralDevice device;
+
+        /// <summary>What the agents are in; null once this component is gone.</summary>
+        public AgentPopulation Population { get; private set; }
+
+        /// <summary>Writes what was learned, beside the game: done some frames later.</summary>
+        public System.Threading.Tasks.Task Save(string path)
+        {
+            return Population.SaveAsync(path);
+        }
+
+        private void Awake()
+        {
+            device = onGraphicsCard ? NeuralDevice.CreateInBackground() : NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = true });
+            Population = new AgentPopulation(device, new AgentPopulationOptions
+            {
+                Observations = observations,
+                Actions = actions,
+                Capacity = capacity,
+                Brains = shared ? BrainSharing.Shared : BrainSharing.OneEach,
+            });
+            if (startFrom.Length > 0) Population.LoadBrains(startFrom);
+        }
+
+        private void Update()
+        {
+            Population.Update();
+        }
+
+        private void OnDestroy()
+        {
+            Population?.Dispose();
+            Population = null;
+            device?.Dispose();
+        }
+    }
+}

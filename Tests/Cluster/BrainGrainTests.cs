@@ -1,0 +1,361 @@
+using NeuralPlugin.Orleans;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Cluster.Tests;
+
+/// <summary>Rounds and versions of a brain's grain, what it refuses, and what it survives.</summary>
+[TestFixture]
+internal sealed class BrainGrainTests
+{
+    private static readonly byte[] First = TestBrains.Brain().ToBytes();
+
+    // ---- rounds ----
+
+    [Test]
+    public async Task TheFirstBrainIsVersionOneAndAllGetIt()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync();
+        BrainVersion first = await silos.Brain().Offer(First);
+        BrainVersion second = await silos.Brain().Offer(TestBrains.Brain(2).ToBytes());
+        Assert.That(first.Version, Is.EqualTo(1));
+        Assert.That(TestBrains.All(BrainState.Read(first.Brain, "it")), Is.EqualTo(TestBrains.All(TestBrains.Brain())));
+        Assert.That(second.Brain, Is.EqualTo(first.Brain));
+        Assert.That(await silos.Brain().GetVersion(1), Is.Null);
+        Assert.That((await silos.Brain().GetVersion(0))!.Version, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task ARoundClosesWithEnoughDecisionsOrInTime()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.RoundTime) = (300, TimeSpan.FromSeconds(1)));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        DifferenceReceipt receipt = await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        Assert.That((receipt.Outcome, receipt.ClosesAs, receipt.Version), Is.EqualTo((DifferenceOutcome.Counted, 2L, 1L)));
+        Assert.That((await brain.GetReport()).RoundDecisions, Is.EqualTo(100));
+        await brain.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 200)));
+        BrainVersion second = (await brain.GetVersion(1))!;
+        Assert.That(second.Version, Is.EqualTo(2));
+        BrainRound round = new(TestBrains.Brain(), 0);
+        round.Add("a", 1, TestBrains.Difference(2, 100));
+        round.Add("b", 1, TestBrains.Difference(3, 200));
+        Assert.That(second.Brain, Is.EqualTo(round.Close(ServerMemory.None, new BrainOptions()).Next.ToBytes()));
+
+        await brain.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(4, 10), sequence: 2));
+        Assert.That(await brain.GetVersion(2), Is.Null);
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(2) is not null, "the time of the round is over");
+        Assert.That((await brain.GetReport()).Total.Decisions, Is.EqualTo(310));
+    }
+
+    [Test]
+    public async Task ObserversAreToldOfEachVersion()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        Listener listener = new();
+        Assert.That(await brain.Subscribe(silos.Client.CreateObjectReference<IBrainObserver>(listener)), Is.EqualTo(1));
+        for (int version = 1; version <= 3; version++) await brain.Submit(TestBrains.Sent("a", version, TestBrains.Difference(2, 100), version));
+        await TestSilos.UntilAsync(() => Task.FromResult(listener.Newest == 4), "the observer");
+        GC.KeepAlive(listener);
+    }
+
+    [Test]
+    public async Task WhatIsSentAgainCountsOnce()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1000);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        BrainDifference difference = TestBrains.Sent("a", 1, TestBrains.Difference(2, 100), sequence: 5);
+        await brain.Submit(difference);
+        DifferenceReceipt again = await brain.Submit(difference), later = await brain.Submit(difference with { Sequence = 6 });
+        Assert.That((again.Outcome, again.Sequence), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 5L)));
+        Assert.That((later.Outcome, later.Sequence), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 5L)));
+        Assert.That((await brain.GetReport()).RoundDecisions, Is.EqualTo(100));
+    }
+
+    [Test]
+    public async Task WhatIsTooOldIsDroppedAndCounted()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostStaleness) = (1, 1));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        for (int version = 1; version <= 3; version++) await brain.Submit(TestBrains.Sent("new", version, TestBrains.Difference(2, 100), version));
+        DifferenceReceipt late = await brain.Submit(TestBrains.Sent("late", 3, TestBrains.Difference(3, 100))), old = await brain.Submit(TestBrains.Sent("old", 3, TestBrains.Difference(3, 100)));
+        Assert.That((late.Outcome, old.Outcome), Is.EqualTo((DifferenceOutcome.Counted, DifferenceOutcome.TooOld)));
+        BrainReport report = await brain.GetReport();
+        Assert.That((report.Version, report.Total.Counted, report.Total.TooOld, report.Senders["old"].TooOld), Is.EqualTo((5L, 4L, 1L, 1L)));
+    }
+
+    [Test]
+    public async Task TheSameDifferencesInTheSameOrderGiveTheSameBitsOfEveryVersion([Values] ServerRule rule)
+    {
+        List<byte[]>[] runs = [[], []];
+        foreach (List<byte[]> versions in runs)
+        {
+            await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.Rule) = (250, rule));
+            IBrainGrain brain = silos.Brain();
+            await brain.Offer(First);
+            for (int i = 0; i < 12; i++)
+            {
+                BrainVersion current = (await brain.GetVersion(0))!;
+                await brain.Submit(TestBrains.Sent($"server {i % 3}", current.Version, TestBrains.Difference(i + 2, 100, valueMean: i, valueDeviation: 1 + i), i + 1));
+                versions.Add((await brain.GetVersion(0))!.Brain);
+            }
+        }
+
+        Assert.That(runs[0], Is.EqualTo(runs[1]));
+        Assert.That(runs[0].Distinct().Count(), Is.GreaterThan(3));
+    }
+
+    // ---- trust ----
+
+    [Test]
+    public async Task WhatIsRefusedHasATypedErrorIsCountedByItsSenderAndChangesNothing()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostNorm, options.MostDecisions) = (1000, 5, 10_000));
+        IBrainGrain brain = silos.Brain();
+        BrainVersion first = await brain.Offer(First);
+        byte[] notFinite = TestBrains.Difference(2, 100).ToBytes();
+        BitConverter.TryWriteBytes(notFinite.AsSpan(8 + (int)BitConverter.ToInt64(notFinite)), float.NaN);
+        BrainState otherShape = TestBrains.OfPopulation(TestBrains.Options(hidden: 9));
+        otherShape.Decisions = 5;
+        (RefusalReason Reason, BrainDifference Difference)[] wrong =
+        [
+            (RefusalReason.Damaged, new BrainDifference("damaged", 1, 1, [1, 2, 3])),
+            (RefusalReason.WrongShape, TestBrains.Sent("shape", 1, otherShape)),
+            (RefusalReason.NotFinite, new BrainDifference("nan", 1, 1, notFinite)),
+            (RefusalReason.TooLarge, TestBrains.Sent("large", 1, TestBrains.Difference(2, 100, scale: 10))),
+            (RefusalReason.Decisions, TestBrains.Sent("greedy", 1, TestBrains.Difference(2, 10_001))),
+            (RefusalReason.Decisions, TestBrains.Sent("idle", 1, TestBrains.Brain())),
+            (RefusalReason.UnknownVersion, TestBrains.Sent("future", 2, TestBrains.Difference(2, 100))),
+            (RefusalReason.Sender, TestBrains.Sent("", 1, TestBrains.Difference(2, 100))),
+        ];
+        foreach ((RefusalReason reason, BrainDifference difference) in wrong)
+        {
+            DifferenceRefusedException refused = (await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(difference)))!;
+            Assert.That((refused.Reason, refused.Sender, refused.Brain), Is.EqualTo((reason, difference.Sender, "walkers")));
+            Assert.That(refused.Message, Does.Contain("walkers"));
+        }
+
+        BrainReport report = await brain.GetReport();
+        Assert.That((report.Version, report.RoundSenders, report.Total.Refused), Is.EqualTo((1L, 0, 8L)));
+        Assert.That((report.Senders["nan"].Refused, report.Senders["nan"].LastRefusal), Is.EqualTo((1L, RefusalReason.NotFinite)));
+        Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(first.Brain));
+    }
+
+    [Test]
+    public async Task WhoInventsNamesIsCountedWithTheOthers()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostNamedSenders) = (1_000_000, 3));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        for (int i = 0; i < 10; i++) await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(new BrainDifference($"name {i}", 1, 1, [])));
+        BrainReport report = await brain.GetReport();
+        Assert.That((report.Senders.Count, report.Senders["(others)"].Refused), Is.EqualTo((4, 7L)));
+    }
+
+    [Test]
+    public async Task ANameThatIsNoBrainAndTwoShapesUnderOneNameAreTypedErrors()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync();
+        Assert.That((await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain("nobody").GetVersion(0)))!.Brain, Is.EqualTo("nobody"));
+        await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain("nobody").Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 10))));
+        await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain("nobody").GetReport());
+        await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain("no name/").Offer(First));
+        await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Client.GetGrain<IRegionGrain>("europe").GetVersion(0));
+        await silos.Brain().Offer(First);
+        BrainShapeException shape = (await Assert.ThrowsAsync<BrainShapeException>(() => silos.Brain().Offer(TestBrains.OfPopulation(TestBrains.Options(observations: 5)).ToBytes())))!;
+        Assert.That(shape.Message, Does.Contain("5 normalized observations").And.Contain("4 normalized observations"));
+        await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Brain("third").Offer([7]));
+        Assert.That((await silos.Brain().GetVersion(0))!.Version, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task NewNamesCanBeForbidden()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.AllowsNewBrains = false);
+        await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain().Offer(First));
+    }
+
+    // ---- the storage ----
+
+    [Test]
+    public async Task ARecordThatIsDamagedIsATypedErrorNothingIsWrittenOverItAndTheVersionBeforeCanTakeItsPlace([Values] bool isCutOff)
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1);
+        IBrainGrain brain = silos.Brain();
+        BrainVersion first = await brain.Offer(First);
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        BrainVersion second = (await brain.GetVersion(0))!;
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: 2 } stored) stored.Brain = isCutOff ? stored.Brain[..100] : [.. stored.Brain[..^200], (byte)(stored.Brain[^200] ^ 1), .. stored.Brain[^199..]];
+        };
+        await ForgetAsync(silos);
+        int writes = FaultyStorage.Writes;
+        await Assert.ThrowsAsync<StoredBrainException>(() => brain.GetVersion(0));
+        await Assert.ThrowsAsync<StoredBrainException>(() => brain.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(3, 100))));
+        Assert.That((await Assert.ThrowsAsync<StoredBrainException>(() => brain.Offer(First)))!.Brain, Is.EqualTo("walkers"));
+        Assert.That(FaultyStorage.Writes, Is.EqualTo(writes), "nothing is written over it");
+        FaultyStorage.Damage = null;
+        Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(second.Brain), "once it is brought back");
+
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: 2 } stored) stored.Brain = [];
+        };
+        await ForgetAsync(silos);
+        Assert.That(await brain.Recover(), Is.EqualTo(3));
+        BrainVersion third = (await brain.GetVersion(0))!;
+        Assert.That((third.Version, TestBrains.All(BrainState.Read(third.Brain, "it"))), Is.EqualTo((3L, TestBrains.All(BrainState.Read(first.Brain, "it")))));
+    }
+
+    [Test]
+    public async Task AStorageThatIsAwayForTenSecondsDelaysAVersionAndLosesNone()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 100);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        FaultyStorage.Fails = true;
+        long start = Environment.TickCount64;
+        DifferenceReceipt receipt = await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        Assert.That(receipt.Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        for (int second = 0; Environment.TickCount64 - start < 10_000; second++)
+        {
+            await brain.Submit(TestBrains.Sent($"server {second}", 1, TestBrains.Difference(3, 50)));
+            BrainReport during = await brain.GetReport();
+            Assert.That((during.Version, during.IsWaitingForStorage), Is.EqualTo((1L, true)));
+            await Task.Delay(500);
+        }
+
+        FaultyStorage.Fails = false;
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(1) is not null, "the round is closed when the storage is back");
+        BrainReport report = await brain.GetReport();
+        Assert.That((report.Version, report.IsWaitingForStorage, report.RoundSenders), Is.EqualTo((2L, false, 0)));
+        Assert.That((await brain.GetVersion(0))!.Brain, Is.Not.EqualTo(First));
+    }
+
+    /// <summary>The write lands, and the grain is told that it has failed: then the version that is there counts, once.</summary>
+    [Test]
+    public async Task AWriteWhoseAnswerIsLostIsNotDoneTwice()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 100);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        FaultyStorage.LosesAnswers = true;
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        FaultyStorage.LosesAnswers = false;
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(1) is not null, "what has landed is found");
+        BrainRound round = new(TestBrains.Brain(), 0);
+        round.Add("a", 1, TestBrains.Difference(2, 100));
+        Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(round.Close(ServerMemory.None, new BrainOptions()).Next.ToBytes()));
+        Assert.That((await brain.GetReport()).Version, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task WhatARuleRemembersOutlivesTheGrain()
+    {
+        byte[][] last = new byte[2][];
+        for (int run = 0; run < 2; run++)
+        {
+            await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.Rule) = (1, ServerRule.Momentum));
+            IBrainGrain brain = silos.Brain();
+            await brain.Offer(First);
+            for (int version = 1; version <= 4; version++)
+            {
+                await brain.Submit(TestBrains.Sent("a", version, TestBrains.Difference(version + 1, 100, valueMean: version, valueDeviation: version), version));
+                if (run == 1) await ForgetAsync(silos);
+            }
+
+            last[run] = (await brain.GetVersion(0))!.Brain;
+            Assert.That((await brain.GetReport()).Total.Counted, Is.EqualTo(4));
+        }
+
+        Assert.That(last[1], Is.EqualTo(last[0]));
+    }
+
+    [Test]
+    public async Task AGrainThatIsPutToSleepPublishesWhatItsRoundHas()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundTime = TimeSpan.FromMinutes(10));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        await ForgetAsync(silos);
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(1) is { Version: 2 }, "it is published");
+        Assert.That((await brain.GetReport()).RoundSenders, Is.Zero);
+    }
+
+    // ---- faults ----
+
+    /// <summary>A silo of three dies, the one that has the brain, while servers send on: no version that anybody saw is lost or goes back, and rounds close.</summary>
+    [Test]
+    public async Task ASiloOfThreeIsKilledWhileRoundsClose()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(silos: 3, options => (options.RoundDecisions, options.RoundTime, options.MostStaleness) = (300, TimeSpan.FromSeconds(1), 4));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        using CancellationTokenSource stop = new();
+        long[] newest = new long[4];
+        Dictionary<long, byte[]> seen = [];
+        int wentBack = 0, differed = 0;
+        Exception? last = null;
+        Task[] servers = [.. Enumerable.Range(0, 4).Select(i => Task.Run(() => ServeAsync(i)))];
+        await TestSilos.UntilAsync(() => Task.FromResult(newest.Min() >= 5), "rounds close");
+        SiloAddress home = (await Home(silos))!;
+        await silos.Cluster.KillSiloAsync(silos.Cluster.Silos.Single(silo => silo.SiloAddress.Equals(home)));
+        long atDeath = newest.Max();
+        await TestSilos.UntilAsync(() => Task.FromResult(newest.Min() >= atDeath + 5), () => $"rounds close again: {last}", seconds: 40);
+        await stop.CancelAsync();
+        await Task.WhenAll(servers);
+        Assert.That((wentBack, differed), Is.EqualTo((0, 0)));
+
+        async Task ServeAsync(int server)
+        {
+            for (long sequence = 1; !stop.IsCancellationRequested; sequence++)
+            {
+                try
+                {
+                    BrainVersion version = (await brain.GetVersion(0))!;
+                    if (version.Version < newest[server]) Interlocked.Increment(ref wentBack);
+                    newest[server] = version.Version;
+                    lock (seen)
+                    {
+                        if (seen.TryGetValue(version.Version, out byte[]? bytes) && !bytes.AsSpan().SequenceEqual(version.Brain)) differed++;
+                        seen[version.Version] = version.Brain;
+                    }
+
+                    await brain.Submit(TestBrains.Sent($"server {server}", version.Version, TestBrains.Difference(server + 2, 100, scale: 0.001f), sequence));
+                }
+                catch (Exception exception) when (exception is not AssertionException)
+                {
+                    last = exception;
+                    await Task.Delay(50);   // as a client does that backs off
+                }
+
+                await Task.Delay(10);
+            }
+        }
+
+        static async Task<SiloAddress?> Home(TestSilos silos) =>
+            await silos.Client.GetGrain<IManagementGrain>(0).GetActivationAddress(silos.Brain());
+    }
+
+    private static async Task ForgetAsync(TestSilos silos)
+    {
+        await silos.Client.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
+        await Task.Delay(100);
+    }
+
+    private sealed class Listener : IBrainObserver
+    {
+        public long Newest { get; private set; }
+
+        public Task Published(long version)
+        {
+            Newest = Math.Max(Newest, version);
+            return Task.CompletedTask;
+        }
+    }
+}

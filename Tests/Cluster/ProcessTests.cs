@@ -1,0 +1,96 @@
+using System.Globalization;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Cluster.Tests;
+
+/// <summary>Silos and servers as processes of their own on loopback, with a Redis between them, and what happens when some of them are gone.</summary>
+[TestFixture]
+internal sealed class ProcessTests
+{
+    /// <summary>
+    /// Three silos and three servers. A server is killed in the middle of a round, and then a silo: the first one, and after it came back another one, so that the one that had the brain is among them.
+    /// No server sees a version go back, and rounds close.
+    /// </summary>
+    [Test]
+    public async Task SilosAndAServerAreKilledWhileRoundsClose()
+    {
+        string redis = await Redis.RequireAsync();
+        SampleProcess[] silos = [Silo(redis), Silo(redis), Silo(redis)];
+        List<SampleProcess> servers = [];
+        try
+        {
+            foreach (SampleProcess silo in silos) await UntilAsync(() => silo.Output.Contains("ready", StringComparison.Ordinal), silo, "the silo starts");
+            for (int i = 1; i <= 3; i++) servers.Add(Server(redis, i));
+            await UntilAllAsync(servers, 3, "rounds close");
+            servers[2].Kill();
+            await UntilAllAsync(servers[..2], servers[0].Versions[^1] + 2, "rounds close without the server that is gone");
+            for (int i = 0; i < 2; i++)
+            {
+                silos[i].Kill();
+                await UntilAllAsync(servers[..2], servers[0].Versions[^1] + 2, "rounds close without the silo that is gone");
+            }
+
+            foreach (SampleProcess server in servers) Assert.That(server.Versions, Is.Ordered, "no version goes back");
+            Assert.That(servers[0].Output, Does.Not.Contain("Refused"));
+        }
+        finally
+        {
+            foreach (SampleProcess process in servers.Concat(silos)) process.Dispose();
+        }
+    }
+
+    /// <summary>Nobody can write a version for ten seconds: games go on, and the round closes when the storage is back.</summary>
+    [Test]
+    [Category(Categories.Nightly)]
+    public async Task TheStorageIsAwayForTenSeconds()
+    {
+        string redis = await Redis.RequireAsync();
+        using SampleProcess silo = Silo(redis);
+        await UntilAsync(() => silo.Output.Contains("ready", StringComparison.Ordinal), silo, "the silo starts");
+        using SampleProcess first = Server(redis, 1), second = Server(redis, 2);
+        SampleProcess[] servers = [first, second];
+        await UntilAllAsync(servers, 3, "rounds close");
+        await Redis.PauseAsync(redis, TimeSpan.FromSeconds(10));
+        long before = FramesOf(first), version = first.Versions[^1];
+        await Task.Delay(9000);
+        Assert.That(FramesOf(first), Is.GreaterThan(before + 60), "the game goes on");
+        await UntilAllAsync(servers, version + 3, "rounds close again");
+        foreach (SampleProcess server in servers) Assert.That(server.Versions, Is.Ordered);
+    }
+
+    [Test]
+    public async Task AllOfItRunsInOneProcess()
+    {
+        using SampleProcess all = new("all", "--servers", "2", "--agents", "8", "--frames", "600");
+        await UntilAsync(() => !all.IsRunning, all, "it ends");
+        Assert.That(all.Output, Does.Contain("frame 500: version ").And.Contain("Not solved after 601 frames of 2 servers").Or.Contain("Not solved after 600 frames of 2 servers"));
+    }
+
+    /// <summary>The figures of Documentation~/cluster.md: the program says whether they hold.</summary>
+    [TestCase("frames")]
+    [TestCase("frame-cost")]
+    [Category(Categories.Nightly)]
+    public async Task TheFiguresHold(string command)
+    {
+        using SampleProcess figures = new(command);
+        await TestSilos.UntilAsync(() => Task.FromResult(!figures.IsRunning), () => figures.Output, seconds: 600);
+        Assert.That(figures.ExitCode, Is.Zero, figures.Output);
+    }
+
+    private static SampleProcess Silo(string redis) => new(
+        "silo", "--redis", redis, "--silo-port", Number(FreePort.Next()), "--gateway-port", Number(FreePort.Next()), "--round-decisions", "1800", "--round-seconds", "1");
+
+    private static SampleProcess Server(string redis, int number) => new("server", "--redis", redis, "--name", $"server {number}", "--number", Number(number), "--rate", "120");
+
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static long FramesOf(SampleProcess server) => long.Parse(server.Output.Split('\n').Last(line => line.StartsWith("frame ", StringComparison.Ordinal)).Split(' ')[1], CultureInfo.InvariantCulture);
+
+    private static async Task UntilAllAsync(IEnumerable<SampleProcess> servers, long version, string what)
+    {
+        foreach (SampleProcess server in servers) await UntilAsync(() => server.Versions is [.., var newest] && newest >= version, server, $"{what}: version {version}");
+    }
+
+    private static Task UntilAsync(Func<bool> isSo, SampleProcess process, string what) =>
+        TestSilos.UntilAsync(() => Task.FromResult(isSo()), () => $"{what}:\n{process.Output}", seconds: 60);
+}

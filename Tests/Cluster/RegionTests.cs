@@ -1,0 +1,73 @@
+using NeuralPlugin.Orleans;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Cluster.Tests;
+
+/// <summary>A tree of two levels: regions average for their servers, and the brain for its regions.</summary>
+[TestFixture]
+internal sealed class RegionTests
+{
+    /// <summary>Six servers in two regions give what they would give in one round, but for the rounding of the averages.</summary>
+    [Test]
+    public async Task TheMeanOfTheRegionsMeansIsTheMeanOfAll()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(
+            configure: options => (options.RegionDecisions, options.RoundDecisions, options.RegionTime, options.RoundTime) = (260, 600, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(30)));
+        BrainState first = TestBrains.Brain(1, 1, 5, 2);
+        await silos.Brain().Offer(first.ToBytes());
+        BrainRound flat = new(first, 0);
+        IRegionGrain[] regions = [silos.Client.GetGrain<IRegionGrain>("walkers/east"), silos.Client.GetGrain<IRegionGrain>("walkers/west")];
+        for (int i = 0; i < 6; i++)
+        {
+            BrainState difference = TestBrains.Difference(i + 2, 80 + (10 * i), valueMean: i, valueDeviation: 1 + i);
+            flat.Add($"server {i}", 1, difference);
+            DifferenceReceipt receipt = await regions[i % 2].Submit(TestBrains.Sent($"server {i}", 1, difference));
+            Assert.That((receipt.Outcome, receipt.ClosesAs), Is.EqualTo((DifferenceOutcome.Counted, 2L)));
+        }
+
+        await TestSilos.UntilAsync(async () => await silos.Brain().GetVersion(1) is not null, "the brain's round closes");
+        BrainReport report = await silos.Brain().GetReport();
+        Assert.That(report.Senders.Keys, Is.EquivalentTo(new[] { "walkers/east", "walkers/west" }));
+        Assert.That((report.Total.Counted, report.Total.Decisions), Is.EqualTo((2L, 630L)));
+        BrainState next = BrainState.Read((await silos.Brain().GetVersion(0))!.Brain, "it"), expected = flat.Close(ServerMemory.None, new BrainOptions()).Next;
+        Assert.That(TestBrains.All(next), Is.EqualTo(TestBrains.All(expected)).Within(1e-6f));
+        Assert.That((next.ObservationCount, next.Decisions), Is.EqualTo((expected.ObservationCount, expected.Decisions)));
+        Assert.That(next.ObservationMeans.ToArray(), Is.EqualTo(expected.ObservationMeans.ToArray()).Within(1e-12));
+        Assert.That(next.ObservationSquares.ToArray(), Is.EqualTo(expected.ObservationSquares.ToArray()).Within(1e-9));
+        foreach (IRegionGrain region in regions)
+            await TestSilos.UntilAsync(async () => await region.GetVersion(0) is { Version: 2 }, "the regions hand the version out");
+    }
+
+    [Test]
+    public async Task GamesLearnThroughRegionsWithCallsThatFail()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(
+            silos: 2,
+            configure: options => (options.RegionDecisions, options.RoundDecisions, options.RegionTime, options.RoundTime, options.MostStaleness) = (120, 240, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1), 3),
+            more: silo => silo.AddIncomingGrainCallFilter(new FaultyCalls(0.05, seed: 5)));
+        Game[] games = [.. Enumerable.Range(0, 4).Select(i => new Game(silos.Client, i + 1, Game.Quick($"game {i}") with { Region = i < 2 ? "east" : "west" }))];
+        await games[0].UntilAsync(() =>
+        {
+            foreach (Game game in games[1..]) game.Frame();
+            return games.All(game => game.Status.Version >= 10);
+        }, "versions come");
+        foreach (Game game in games)
+        {
+            Assert.That((game.Status.Refused, game.Status.State), Is.EqualTo((0L, BrainClientState.Connected)).Or.EqualTo((0L, BrainClientState.Away)));
+            await game.DisposeAsync();
+        }
+    }
+
+    [Test]
+    public async Task ARegionRefusesAsTheBrainDoes()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.MostNorm = 5);
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await Assert.ThrowsAsync<UnknownBrainException>(() => region.GetVersion(0));
+        await region.Offer(TestBrains.Brain().ToBytes());
+        Assert.That((await region.GetVersion(0))!.Version, Is.EqualTo(1));
+        await Assert.ThrowsAsync<DifferenceRefusedException>(() => region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100, scale: 10))));
+        Assert.That((await region.GetReport()).Senders["a"].Refused, Is.EqualTo(1));
+        await Assert.ThrowsAsync<BrainShapeException>(() => region.Offer(TestBrains.OfPopulation(TestBrains.Options(hidden: 9)).ToBytes()));
+    }
+}

@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using NeuralPlugin.Orleans;
+using Orleans.Serialization;
+using Orleans.Storage;
+
+namespace NeuralPlugin.Cluster.Tests;
+
+/// <summary>A storage beside the silos, as a database is, that fails where a test wants it to, and whose records a test can damage.</summary>
+internal sealed class FaultyStorage : IGrainStorage
+{
+    private readonly ConcurrentDictionary<string, (string Tag, byte[] Bytes)> records = [];
+    private readonly Serializer serializer = new ServiceCollection().AddSerializer(builder => builder.AddAssembly(typeof(BrainRecord).Assembly)).BuildServiceProvider().GetRequiredService<Serializer>();
+    private int tags;
+
+    /// <summary>Whether each call fails.</summary>
+    public static bool Fails { get; set; }
+
+    /// <summary>Whether a write lands, and its caller is told that it has failed.</summary>
+    public static bool LosesAnswers { get; set; }
+
+    /// <summary>Writes that have landed.</summary>
+    public static int Writes { get; private set; }
+
+    /// <summary>What is done with each record that is read, before anybody sees it.</summary>
+    public static Action<object>? Damage { get; set; }
+
+    public static void Reset() => (Fails, LosesAnswers, Damage, Writes) = (false, false, null, 0);
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        if (Fails) throw new IOException("The storage is away.");
+        if (records.TryGetValue(KeyOf(stateName, grainId), out (string Tag, byte[] Bytes) record))
+        {
+            (grainState.State, grainState.ETag, grainState.RecordExists) = (serializer.Deserialize<T>(record.Bytes), record.Tag, true);
+            Damage?.Invoke(grainState.State!);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        if (Fails) throw new IOException("The storage is away.");
+        string key = KeyOf(stateName, grainId);
+        lock (records)
+        {
+            string? tag = records.TryGetValue(key, out (string Tag, byte[] Bytes) record) ? record.Tag : null;
+            if (tag != grainState.ETag) throw new InconsistentStateException("Somebody else has written.", tag, grainState.ETag);
+            string next = (++tags).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            records[key] = (next, serializer.SerializeToArray(grainState.State));
+            Writes++;
+            if (LosesAnswers) throw new TimeoutException("The answer is lost.");
+            (grainState.ETag, grainState.RecordExists) = (next, true);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        records.TryRemove(KeyOf(stateName, grainId), out _);
+        return Task.CompletedTask;
+    }
+
+    private static string KeyOf(string name, GrainId grain) => $"{name}/{grain}";
+}

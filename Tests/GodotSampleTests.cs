@@ -1,0 +1,62 @@
+using System.Reflection;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Emit;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Samples/Godot compiles in the C# of .NET 8 against our public face and a stand-in for the few Godot types that it uses (Tests/Godot), and its agents act and
+/// learn. Nothing here is Godot.
+/// </summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed class GodotSampleTests
+{
+    private const int Agents = 8;
+
+    [Test]
+    public void TheSampleCompilesAndItsAgentsLearn()
+    {
+        Repository.RequireSources();
+        Assembly sample = Compile();
+        dynamic brain = Make(sample, "NeuralBrain");
+        for (int i = 0; i < Agents; i++) brain.AddChild((dynamic)Make(sample, "Seeker"));
+        brain.Enter();
+        AgentPopulation population = brain.Population;
+        Assert.That(population.Count, Is.EqualTo(Agents));
+        for (int frame = 0; frame < 20_000 && !(population.Progress is { Episodes: > Agents, TrainingSteps: > 0 }); frame++)
+        {
+            brain.Process();
+            if (frame % 10 == 0) Thread.Sleep(1);   // the rest of a frame
+        }
+
+        Assert.That(population.Progress.Episodes, Is.GreaterThan(Agents));
+        Assert.That(population.Progress.TrainingSteps, Is.Positive);
+        brain.Exit();
+        Assert.That((object?)brain.Population, Is.Null);
+        dynamic alone = Make(sample, "Seeker");
+        alone.Enter();   // says that there is no brain
+        alone.Exit();
+    }
+
+    private static object Make(Assembly sample, string type) => Activator.CreateInstance(sample.GetType($"NeuralPlugin.Samples.{type}", throwOnError: true)!)!;
+
+    private static Assembly Compile()
+    {
+        const string ImplicitUsings = "global using System; global using System.Collections.Generic;";
+        string[] sources = [.. Repository.FilesBelow("Samples/Godot", "*.cs"), Repository.PathOf("Tests/Godot/Godot.cs")];
+        string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
+        CSharpParseOptions language = new(LanguageVersion.CSharp12);
+        CSharpCompilation compilation = CSharpCompilation.Create(
+            "NeuralPlugin.Samples.Godot",
+            [CSharpSyntaxTree.ParseText(ImplicitUsings, language), .. sources.Select(source => CSharpSyntaxTree.ParseText(File.ReadAllText(source), language, source))],
+            assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
+        using MemoryStream image = new();
+        EmitResult result = compilation.Emit(image);
+        Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty);
+        return Assembly.Load(image.ToArray());
+    }
+}

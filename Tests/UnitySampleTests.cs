@@ -1,0 +1,68 @@
+using System.Reflection;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Emit;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// Samples/Unity compiles in the C# that Unity has, against our public face and a stand-in for the few types of Unity's that it uses (Tests/Unity), and its
+/// agents act and learn. Nothing here is Unity: what is not checked so stands in Documentation~/unity.md.
+/// </summary>
+[TestFixture]
+[Category(Categories.Once)]
+internal sealed class UnitySampleTests
+{
+    private const int Agents = 8;
+
+    [Test]
+    public void TheSampleCompilesAsUnityCompilesAndItsAgentsLearn()
+    {
+        Repository.RequireSources();
+        Assembly sample = Compile();
+        dynamic brain = Make(sample, "NeuralBrain");
+        brain.Send("Awake");
+        dynamic[] agents = [.. Enumerable.Range(0, Agents).Select(_ => Make(sample, "Seeker"))];
+        foreach (dynamic agent in agents)
+        {
+            agent.Parent = brain;
+            agent.Send("OnEnable");
+        }
+
+        AgentPopulation population = brain.Population;
+        Assert.That(population.Count, Is.EqualTo(Agents));
+        for (int frame = 0; frame < 20_000 && !(population.Progress is { Episodes: > Agents, TrainingSteps: > 0 }); frame++)
+        {
+            brain.Send("Update");
+            if (frame % 10 == 0) Thread.Sleep(1);   // the rest of a frame
+        }
+
+        Assert.That(population.Progress.Episodes, Is.GreaterThan(Agents));
+        Assert.That(population.Progress.TrainingSteps, Is.Positive);
+        agents[0].Send("OnDisable");
+        Assert.That(population.Count, Is.EqualTo(Agents - 1));
+        brain.Send("OnDestroy");
+        agents[1].Send("OnDisable");   // in the order in which a scene happens to end
+    }
+
+    private static object Make(Assembly sample, string type) => Activator.CreateInstance(sample.GetType($"NeuralPlugin.Samples.{type}", throwOnError: true)!)!;
+
+    private static Assembly Compile()
+    {
+        string[] sources = [.. Repository.FilesBelow("Samples/Unity/NeuralAgent", "*.cs"), Repository.PathOf("Tests/Unity/UnityEngine.cs")];
+        string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
+        CSharpCompilation compilation = CSharpCompilation.Create(
+            "NeuralPlugin.Samples.Unity",
+            sources.Select(source => CSharpSyntaxTree.ParseText(File.ReadAllText(source), new CSharpParseOptions(LanguageVersion.CSharp9), source)),
+            assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
+        using MemoryStream image = new();
+        EmitResult result = compilation.Emit(image);
+        Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning && diagnostic.Id != UnassignedField), Is.Empty);
+        return Assembly.Load(image.ToArray());
+    }
+
+    /// <summary>Of a field that is only read: the engine writes those with [SerializeField], and tells its compiler so.</summary>
+    private const string UnassignedField = "CS0649";
+}
