@@ -76,7 +76,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>How far a decision's probability may move, as a share of what it was, before the decision is no more learned from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
-    public float ClipRange { get; init => field = Requirements.Number(value, "clip range", limit: 1, name: nameof(ClipRange)); } = 0.2f;
+    public float ClipRange { get; init => field = Requirements.Number(value, "clip range", limit: 1, name: nameof(ClipRange)); } = 0.15f;
 
     /// <summary>How much uncertain choices are rewarded, in deviations of the advantages, which keeps exploration alive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>

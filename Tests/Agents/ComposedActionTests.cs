@@ -94,7 +94,7 @@ internal sealed class ComposedActionTests
         Assert.That(() => new ActionSpec(0), Throws.ArgumentException);
         Assert.That(() => new ActionSpec(-1, 2), Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => ActionSpec.MakeDiscrete(3, 1), Throws.TypeOf<ArgumentOutOfRangeException>());
-        Assert.That(() => new AgentPopulation(TestDevice.Plain, new AgentPopulationOptions { Observations = 1 }), Throws.ArgumentException.With.Message.Contains("ActionSpec"));
+        Assert.That(() => new AgentPopulation(TestDevice.Plain, new AgentPopulationOptions { Observations = 1 }), Throws.ArgumentException.With.Message.Contains("Actions of the options was not given"));
         Assert.That(() => new AgentPopulation(TestDevice.Plain, Options with { Learning = new BehaviorCloning { BalanceActions = true } }), Throws.ArgumentException.With.Message.Contains("BalanceActions"));
         Says(new ProbeAgent(), "OnActionReceived(ActionBuffers)");
         Says(new ProbeAgent { ActsByHeuristic = true }, "Heuristic(in ActionBuffers)");

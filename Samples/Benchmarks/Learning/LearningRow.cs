@@ -100,7 +100,7 @@ internal sealed record LearningRow(
     {
         using TaskRun run = new(device, LearningTask.TicTacToe, 32, new ActorCritic { Discount = 1 }, seed);
         run.UntilEpisodes(60_000);
-        double share = run.MeasureGreedy(3000);
+        double share = run.MeasureGreedy(10_000);
         return [new("wins and draws", 100 * share), new("illegal moves", run.Agents.Cast<TicTacToeAgent>().Sum(agent => agent.IllegalMoves)), Skipped(run)];
     }
 
