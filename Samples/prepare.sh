@@ -135,10 +135,7 @@ prepare_driver() {
     case $(uname -s) in
         Linux) prepare_linux ;;
         Darwin) fail $exit_no_driver "macOS stops at OpenGL 4.1 and NeuralPlugin needs 4.3: use Linux, also in a virtual machine or a container." ;;
-        MINGW* | MSYS* | CYGWIN*)
-            command -v libEGL.dll >/dev/null || fail $exit_no_driver "Windows has no EGL of its own, which a device without a window" \
-                "needs: use WSL 2 with Debian or Ubuntu, or put the libEGL.dll of Mesa for Windows on PATH."
-            ;;
+        MINGW* | MSYS* | CYGWIN*) ;; # the context comes from the graphics driver, by WGL; where that has no OpenGL 4.3, the program says so
         *) has_driver || fail $exit_no_driver "NeuralPlugin needs libEGL.so.1 and an OpenGL 4.3 driver behind it; on this system, Mesa's." ;;
     esac
 }

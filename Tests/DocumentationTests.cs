@@ -56,6 +56,14 @@ internal sealed partial class DocumentationTests
         Assert.That(typeof(NeuralDevice).Assembly.GetExportedTypes().Select(type => $"T:{type.FullName!.Replace('+', '.')}"), Is.SubsetOf(documented));
     }
 
+    [Test]
+    [Category(Categories.Once)]
+    public void NoTableHasAPlaceholder()
+    {
+        string[] pages = [Repository.PathOf("README.md"), .. Repository.FilesBelow("Documentation~", "*.md")];
+        Assert.That(pages.SelectMany(page => Placeholders().Matches(File.ReadAllText(page)).Select(cell => $"{Path.GetFileName(page)}: {cell.Value}")), Is.Empty);
+    }
+
     private static bool IsPublic(ISymbol? symbol)
     {
         if (symbol is null) return false;
@@ -95,6 +103,9 @@ internal sealed partial class DocumentationTests
         Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty, program.ToFullString());
         return Assembly.Load(image.ToArray()).EntryPoint!;
     }
+
+    [GeneratedRegex(@"\| *(TODO|[A-Z]{5,}) *\|")]
+    private static partial Regex Placeholders();
 
     [GeneratedRegex(@"^(```csharp|<!-- csharp)\r?\n(?<code>.*?)^(```|-->)", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex CodeBlocks();

@@ -27,7 +27,7 @@ internal sealed class ScenePlayer : IDisposable
             owner = other;
         }
 
-        gl = GL.GetApi(new EglFunctions());
+        gl = GL.GetApi(new ContextFunctions());
         framebuffer = new OffscreenFramebuffer(gl);
         Context = new SceneContext(DeviceOption.Open(options.Device, gl), gl, options);
     }
