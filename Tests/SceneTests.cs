@@ -59,8 +59,9 @@ internal sealed partial class SceneTests
     [TestCaseSource(nameof(Scenes))]
     public void ASceneTrainsWithinATime(string scene)
     {
-        string little = Run(scene, "--frames", "25", "--budget-ms", "0.2", "--every", "25", "--out", folder);
-        string much = Run(scene, "--frames", "25", "--budget-ms", "20", "--every", "25", "--out", folder);
+        string frames = scene == "arena" ? "100" : "25";
+        string little = Run(scene, "--frames", frames, "--budget-ms", "0.2", "--every", frames, "--out", folder);
+        string much = Run(scene, "--frames", frames, "--budget-ms", "20", "--every", frames, "--out", folder);
         Assert.That(little, Does.Contain("0.2 ms a frame"));
         Assert.That(much, Does.Contain("20 ms a frame"));
         Assert.That(Steps(much), Is.GreaterThan(scene == "arena" ? 0 : Steps(little)));

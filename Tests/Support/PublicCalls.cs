@@ -33,7 +33,7 @@ internal sealed class PublicCalls : IDisposable
         "Regressor.KernelsFor", "TrainingSet.ForValues",             // like new TrainingSet
         "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
-        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress",
+        "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress", "AgentPopulation.Inspect",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
@@ -59,6 +59,7 @@ internal sealed class PublicCalls : IDisposable
     private readonly AgentPopulation seeingAgents;
     private readonly ClassifierParameters parameters;
     private readonly ClassifierParameters memberParameters;
+    private readonly BrainState brainState;
     private readonly float[] results = new float[Rows * Classes];
     private readonly float[] losses = new float[Members];
 
@@ -79,6 +80,8 @@ internal sealed class PublicCalls : IDisposable
         seeingAgents = MakeAgents(BrainSharing.Shared, new TextureObservations(3, 1));
         parameters = classifier.GetParameters();
         memberParameters = population.GetParameters(1);
+        agents.SetBrain(1, memberParameters);
+        brainState = agents.GetBrainState(1);
         classifier.Save(Weights);
         regressor.Save(RegressorWeights);
         classifier.SaveCheckpoint(Checkpoint, trainer);
@@ -165,6 +168,14 @@ internal sealed class PublicCalls : IDisposable
         yield return ("AgentPopulation.Update with textures", seeingAgents.Update);
         yield return ("AgentPopulation.GetBrain", () => agents.GetBrain(1));
         yield return ("AgentPopulation.SetBrain", () => agents.SetBrain(1, memberParameters));
+        yield return ("AgentPopulation.GetBrainState", () => agents.GetBrainState(1));
+        yield return ("AgentPopulation.SetBrainState", () => agents.SetBrainState(1, brainState));
+        yield return ("AgentPopulation.ReadBrain", () =>
+        {
+            using BrainReader reader = agents.ReadBrain(1);
+            reader.Begin();
+        }
+        );
         yield return ("NeuralDevice.Update that deletes", device.Update);
         if (!withFiles) yield break;
         Task saved = Task.CompletedTask;
