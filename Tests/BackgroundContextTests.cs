@@ -16,6 +16,7 @@ internal sealed class BackgroundContextTests
     private const int Classes = 3;
     private const int Rows = 40;
 
+    private static volatile bool isEnding;
     private static volatile bool hasEnded;
 
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
@@ -400,7 +401,8 @@ internal sealed class BackgroundContextTests
 
     /// <summary>
     /// Random interleavings: threads that take turns to call, threads that do not, objects disposed and dropped anywhere, the counts of the device, and at the end the
-    /// context lost, or the device disposed, in the middle of it all. Each call does its work or gives a documented reason why not.
+    /// context lost, or the device disposed, in the middle of it all. Each call does its work or gives a documented reason why not; that the device has ended is one only
+    /// once it has been made to.
     /// </summary>
     [Test]
     public void RandomInterleavingsDoNoHarm([Values(1, 2)] int seed, [Values] bool endsByLoss)
@@ -408,14 +410,23 @@ internal sealed class BackgroundContextTests
         NeuralDevice device = Create();
         TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
         classifier.TrainBatch(Features, Labels, 0.05f);
+        using TwoLayerClassifier learner = new(device, Inputs, hidden: 5, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: Rows);
+        samples.AddRange(Features, Labels);
+        using InFrameTrainer trainer = learner.TrainOn(samples, new TrainerOptions { BatchSize = 8, FrameBudget = FrameBudget.Steps(1) });
+        using AgentPopulation agents = new(device, new AgentPopulationOptions { Observations = 1, Actions = 2, Capacity = 3, FrameBudget = FrameBudget.Steps(1) });
+        for (int i = 0; i < 3; i++) agents.Add(new ProbeAgent { Observations = _ => [1], Act = (self, action) => self.AddReward(action) });
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        List<Task> saves = [];
         System.Collections.Concurrent.ConcurrentBag<Exception> unexpected = [];
         System.Collections.Concurrent.ConcurrentBag<IDisposable> dropped = [];
         Lock turn = new();
         int calls = 0;
-        hasEnded = false;
+        (isEnding, hasEnded) = (false, false);
         Thread[] threads = [.. Enumerable.Range(0, 4).Select(thread => new Thread(() => Work(thread)))];
         foreach (Thread thread in threads) thread.Start();
-        SpinWait.SpinUntil(() => Volatile.Read(ref calls) > 300, TimeSpan.FromSeconds(20));
+        bool hasCalled = SpinWait.SpinUntil(() => hasEnded || Volatile.Read(ref calls) > 400, TimeSpan.FromSeconds(20)) && !hasEnded;
+        isEnding = true;
         if (endsByLoss) FaultyGl.IsLost = true;
         else device.Dispose();
         Stopwatch clock = Stopwatch.StartNew();
@@ -423,6 +434,11 @@ internal sealed class BackgroundContextTests
         device.Dispose();
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)));
         Assert.That(unexpected, Is.Empty);
+        Assert.That(hasCalled, "it works until it is ended");
+        Assert.That(Task.WhenAll(saves).ContinueWith(_ => { }, TaskScheduler.Default).Wait(Soon), "no save waits for ever");
+        Directory.Delete(folder, recursive: true);
+        Assert.That(saves.Select(save => save.Exception?.InnerException), Is.All.Matches<Exception?>(failure => failure is null or ObjectDisposedException or ContextLostException));
+        Assert.That(saves.Any(save => save.IsCompletedSuccessfully));
         Assert.That(() => device.Update(), Throws.TypeOf<ObjectDisposedException>());
         Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory)));
 
@@ -433,12 +449,12 @@ internal sealed class BackgroundContextTests
             {
                 try
                 {
-                    int kind = random.Next(8);
-                    if (kind < 6)
+                    int kind = random.Next(11);
+                    if (kind < 9)
                     {
                         lock (turn) Call(kind, random);   // a call that is refused belongs to another thread, one that takes no turns
                     }
-                    else if (kind == 6)
+                    else if (kind == 9)
                     {
                         device.Update();   // without taking a turn
                     }
@@ -454,7 +470,7 @@ internal sealed class BackgroundContextTests
                 {
                     Interlocked.Increment(ref calls);
                 }
-                catch (Exception end) when (end is ObjectDisposedException or ContextLostException)
+                catch (Exception end) when (isEnding && end is (ObjectDisposedException or ContextLostException))
                 {
                     hasEnded = true;
                 }
@@ -489,8 +505,17 @@ internal sealed class BackgroundContextTests
                 case 4:
                     using (device.BeginFrame()) device.Update();
                     break;
-                default:
+                case 5:
                     device.Finish();
+                    break;
+                case 6:
+                    trainer.Tick();
+                    break;
+                case 7:
+                    agents.Update();
+                    break;
+                default:
+                    saves.Add(classifier.SaveAsync(Path.Combine(folder, $"{saves.Count}")));
                     break;
             }
         }

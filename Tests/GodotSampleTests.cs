@@ -26,14 +26,7 @@ internal sealed class GodotSampleTests
         brain.Enter();
         AgentPopulation population = brain.Population;
         Assert.That(population.Count, Is.EqualTo(Agents));
-        for (int frame = 0; frame < 20_000 && !(population.Progress is { Episodes: > Agents, TrainingSteps: > 0 }); frame++)
-        {
-            brain.Process();
-            if (frame % 10 == 0) Thread.Sleep(1);   // the rest of a frame
-        }
-
-        Assert.That(population.Progress.Episodes, Is.GreaterThan(Agents));
-        Assert.That(population.Progress.TrainingSteps, Is.Positive);
+        SampleAgents.RequireThatTheyLearn(population, () => brain.Process());
         brain.Exit();
         Assert.That((object?)brain.Population, Is.Null);
         dynamic alone = Make(sample, "Seeker");
@@ -45,15 +38,14 @@ internal sealed class GodotSampleTests
 
     private static Assembly Compile()
     {
-        const string ImplicitUsings = "global using System; global using System.Collections.Generic;";
         string[] sources = [.. Repository.FilesBelow("Samples/Godot", "*.cs"), Repository.PathOf("Tests/Godot/Godot.cs")];
         string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
         CSharpParseOptions language = new(LanguageVersion.CSharp12);
         CSharpCompilation compilation = CSharpCompilation.Create(
             "NeuralPlugin.Samples.Godot",
-            [CSharpSyntaxTree.ParseText(ImplicitUsings, language), .. sources.Select(source => CSharpSyntaxTree.ParseText(File.ReadAllText(source), language, source))],
+            sources.Select(source => CSharpSyntaxTree.ParseText(File.ReadAllText(source), language, source)),
             assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
         using MemoryStream image = new();
         EmitResult result = compilation.Emit(image);
         Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty);

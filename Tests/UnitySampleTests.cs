@@ -32,14 +32,7 @@ internal sealed class UnitySampleTests
 
         AgentPopulation population = brain.Population;
         Assert.That(population.Count, Is.EqualTo(Agents));
-        for (int frame = 0; frame < 20_000 && !(population.Progress is { Episodes: > Agents, TrainingSteps: > 0 }); frame++)
-        {
-            brain.Send("Update");
-            if (frame % 10 == 0) Thread.Sleep(1);   // the rest of a frame
-        }
-
-        Assert.That(population.Progress.Episodes, Is.GreaterThan(Agents));
-        Assert.That(population.Progress.TrainingSteps, Is.Positive);
+        SampleAgents.RequireThatTheyLearn(population, () => brain.Send("Update"));
         agents[0].Send("OnDisable");
         Assert.That(population.Count, Is.EqualTo(Agents - 1));
         brain.Send("OnDestroy");

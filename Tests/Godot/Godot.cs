@@ -1,3 +1,7 @@
+#nullable enable
+using System;
+using System.Collections.Generic;
+
 namespace Godot;
 
 /// <summary>What Samples/Godot uses of Godot, by Godot's names, for a test to compile it against; nothing here is Godot's.</summary>

@@ -31,7 +31,7 @@ internal static class Categories
 
     /// <summary>
     /// Runs again for each kernel family that Tests/run names, and on the processor: tests of kernels, networks, trainers, populations and agents. With
-    /// <see cref="Once"/> too, on the processor alone.
+    /// <see cref="Once"/> too, on the processor alone, unless Tests/run names the fixture for a device with a thread of its own.
     /// </summary>
     public const string EveryFamily = "EveryFamily";
 }

@@ -23,6 +23,7 @@ internal sealed unsafe class Wgl
     private const string ClassName = "NeuralPlugin";
     private const uint OwnDeviceContext = 0x20;   // CS_OWNDC
     private const uint Close = 0x10;              // WM_CLOSE
+    private const nint MessageOnly = -3;          // HWND_MESSAGE
 
     private static readonly string[] Libraries = ["kernel32.dll", "user32.dll", "gdi32.dll", Library];
 
@@ -74,18 +75,24 @@ internal sealed unsafe class Wgl
         return missing is null ? new Wgl(loaded[0], loaded[1], loaded[2], loaded[3]) : null;
     }
 
-    /// <summary>A window that is never shown and belongs to this thread; 0 if none is available.</summary>
+    /// <summary>
+    /// A window that is never shown and belongs to this thread; 0 if none is available. It is message-only: a top-level window would get broadcasts, and whoever
+    /// sends one would wait for this thread, which may never look for messages.
+    /// </summary>
     public nint CreateWindow()
     {
         fixed (char* name = ClassName)
         {
             WindowClass description = new() { Style = OwnDeviceContext, Procedure = defaultWindowProcedure, Name = name };
             registerClass(&description);   // a second time it exists already
-            return createWindow(0, name, name, 0, 0, 0, 1, 1, 0, 0, 0, 0);
+            return createWindow(0, name, name, 0, 0, 0, 1, 1, MessageOnly, 0, 0, 0);
         }
     }
 
-    /// <summary>Only its own thread can destroy a window; another one requests it, and if the thread never responds, the window goes when the thread ends.</summary>
+    /// <summary>
+    /// Only its own thread can destroy a window. Another thread can only ask it to, by a message: if the window's thread never looks for messages, the window
+    /// leaks until that thread ends.
+    /// </summary>
     public void DestroyWindow(nint window, bool isOfThisThread) => _ = isOfThisThread ? destroyWindow(window) : postMessage(window, Close, 0, 0);
 
     /// <summary>The device context of a window, in a pixel format that supports OpenGL; 0 if there is none.</summary>
