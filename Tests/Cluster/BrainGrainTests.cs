@@ -108,6 +108,25 @@ internal sealed class BrainGrainTests
         Assert.That(runs[0].Distinct().Count(), Is.GreaterThan(3));
     }
 
+    /// <summary>A difference closes its round and the answer is lost: sent again, it is known, whichever version there is, and after the grain has come to life again.</summary>
+    [Test]
+    public async Task WhatClosedARoundAndIsSentAgainCountsOnce()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostStaleness) = (100, 3));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        BrainDifference difference = TestBrains.Sent("a", 1, TestBrains.Difference(2, 100), sequence: 7);
+        await brain.Submit(difference);
+        DifferenceReceipt again = await brain.Submit(difference), earlier = await brain.Submit(difference with { Sequence = 6 });
+        Assert.That((again.Outcome, again.Sequence, again.ClosesAs, again.Version), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 7L, 2L, 2L)));
+        Assert.That(earlier, Is.EqualTo(again));
+        await brain.Submit(TestBrains.Sent("b", 2, TestBrains.Difference(3, 100)));
+        await ForgetAsync(silos);
+        DifferenceReceipt late = await brain.Submit(difference);
+        Assert.That((late.Outcome, late.ClosesAs, late.Version), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 2L, 3L)));
+        Assert.That((await brain.GetReport()).Total.Counted, Is.EqualTo(2));
+    }
+
     // ---- trust ----
 
     [Test]
@@ -142,6 +161,68 @@ internal sealed class BrainGrainTests
         Assert.That((report.Version, report.RoundSenders, report.Total.Refused), Is.EqualTo((1L, 0, 8L)));
         Assert.That((report.Senders["nan"].Refused, report.Senders["nan"].LastRefusal), Is.EqualTo((1L, RefusalReason.NotFinite)));
         Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(first.Brain));
+    }
+
+    /// <summary>Statistics and scales that no sum of could be written, or read again: they are refused, and the round that is open closes.</summary>
+    [Test]
+    public async Task StatisticsAndScalesAreBounded()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 200);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(TestBrains.Brain(1, 1, 0, 1).ToBytes());
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100, valueMean: 1, valueDeviation: 2)));
+        (RefusalReason Reason, Action<BrainState> Change)[] poisons =
+        [
+            (RefusalReason.Decisions, one => one.SetObservations(1L << 50, new double[4], new double[4])),
+            (RefusalReason.TooLarge, one => one.SetObservations(10, [0, 3e38, 0, 0], new double[4])),
+            (RefusalReason.TooLarge, one => one.SetObservations(10, new double[4], [0, 0, 0, 1e30])),
+            (RefusalReason.TooLarge, one => (one.ValueMean, one.ValueDeviation) = (3e38f, 1)),
+            (RefusalReason.TooLarge, one => (one.ValueMean, one.ValueDeviation) = (0, float.MaxValue)),
+            (RefusalReason.TooLarge, one => (one.ValueMean, one.ValueDeviation) = (0, float.Epsilon)),
+        ];
+        foreach ((RefusalReason reason, Action<BrainState> change) in poisons)
+        {
+            BrainState poison = TestBrains.Difference(3, 100);
+            change(poison);
+            Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("liar", 1, poison))))!.Reason, Is.EqualTo(reason));
+        }
+
+        await brain.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 100, valueMean: (float)1e12, valueDeviation: (float)1e12)));
+        BrainVersion second = (await brain.GetVersion(1))!;
+        Assert.That(second.Version, Is.EqualTo(2));
+        Assert.That(() => BrainState.Read(second.Brain, "it"), Throws.Nothing);
+    }
+
+    /// <summary>A rule makes of good differences what no file can hold: the round is dropped, and the next one closes.</summary>
+    [Test]
+    public async Task ARoundThatComesToNoBrainIsDropped()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostNorm, options.ServerLearningRate) = (1, 1e39, 1e10));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        await brain.Submit(TestBrains.Sent("large", 1, TestBrains.Difference(2, 100, scale: 1e30f)));
+        BrainReport report = await brain.GetReport();
+        Assert.That((report.Version, report.RoundSenders, report.IsWaitingForStorage), Is.EqualTo((1L, 0, false)));
+        await brain.Submit(TestBrains.Sent("small", 1, TestBrains.Difference(2, 100, scale: 1e-9f)));
+        Assert.That((await brain.GetVersion(1))!.Version, Is.EqualTo(2));
+    }
+
+    /// <summary>A region stands for the decisions of all its servers, which one server may not claim.</summary>
+    [Test]
+    public async Task RegionsHaveABoundOfDecisionsOfTheirOwn()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(
+            configure: options => (options.RoundDecisions, options.RegionDecisions, options.MostDecisions, options.MostRegionDecisions) = (600, 600, 200, 1000));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        for (int i = 0; i < 3; i++) await region.Submit(TestBrains.Sent($"server {i}", 1, TestBrains.Difference(i + 2, 200)));
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(1) is not null, "the sum of a region counts");
+        Assert.That((await brain.GetReport()).Total.Decisions, Is.EqualTo(600));
+        await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("server 1", 2, TestBrains.Difference(2, 201))));
+        await Assert.ThrowsAsync<DifferenceRefusedException>(() => region.Submit(TestBrains.Sent("server 1", 2, TestBrains.Difference(2, 201), 2)));
+        DifferenceRefusedException refused = (await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("walkers/east", 2, TestBrains.Difference(2, 1001)))))!;
+        Assert.That(refused.Message, Does.Contain("MostRegionDecisions"));
     }
 
     [Test]
@@ -230,9 +311,10 @@ internal sealed class BrainGrainTests
         }
 
         FaultyStorage.Fails = false;
-        await TestSilos.UntilAsync(async () => await brain.GetVersion(1) is not null, "the round is closed when the storage is back");
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(0) is { Version: 3 }, "the round is closed when the storage is back, and then the one of what came meanwhile");
         BrainReport report = await brain.GetReport();
-        Assert.That((report.Version, report.IsWaitingForStorage, report.RoundSenders), Is.EqualTo((2L, false, 0)));
+        Assert.That((report.Version, report.IsWaitingForStorage, report.RoundSenders), Is.EqualTo((3L, false, 0)));
+        Assert.That((report.Total.Counted, report.Total.TooOld), Is.EqualTo((report.Senders.Count, 0)), "each of them is in a version");
         Assert.That((await brain.GetVersion(0))!.Brain, Is.Not.EqualTo(First));
     }
 
@@ -251,6 +333,32 @@ internal sealed class BrainGrainTests
         round.Add("a", 1, TestBrains.Difference(2, 100));
         Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(round.Close(ServerMemory.None, new BrainOptions()).Next.ToBytes()));
         Assert.That((await brain.GetReport()).Version, Is.EqualTo(2));
+    }
+
+    /// <summary>The same, and before the grain finds out another server's difference is acknowledged: it is in the version after.</summary>
+    [Test]
+    public async Task WhatComesWhileAWriteIsInDoubtGoesIntoTheNextVersion()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.StorageRetry) = (100, TimeSpan.FromSeconds(2)));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        FaultyStorage.LosesAnswers = true;
+        BrainDifference first = TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)), second = TestBrains.Sent("b", 1, TestBrains.Difference(3, 100));
+        await brain.Submit(first);
+        DifferenceReceipt meanwhile = await brain.Submit(second), again = await brain.Submit(first), next = await brain.Submit(first with { Sequence = 2 }), copy = await brain.Submit(second);
+        FaultyStorage.LosesAnswers = false;
+        Assert.That((meanwhile.Outcome, meanwhile.ClosesAs, meanwhile.Version), Is.EqualTo((DifferenceOutcome.Counted, 3L, 1L)));
+        Assert.That((again.Outcome, again.Sequence, again.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L)));
+        Assert.That((next.Outcome, next.Sequence, next.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L)));
+        Assert.That((copy.Outcome, copy.Sequence, copy.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 3L)));
+        await TestSilos.UntilAsync(async () => await brain.GetVersion(0) is { Version: 3 }, "both rounds close");
+        BrainRound one = new(TestBrains.Brain(), 0);
+        one.Add("a", 1, TestBrains.Difference(2, 100));
+        BrainState between = one.Close(ServerMemory.None, new BrainOptions()).Next;
+        BrainRound two = new(between, 0);
+        two.Add("b", 1, TestBrains.Difference(3, 100));
+        Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(two.Close(ServerMemory.None, new BrainOptions()).Next.ToBytes()));
+        Assert.That((await brain.GetReport()).Total.Counted, Is.EqualTo(2));
     }
 
     [Test]

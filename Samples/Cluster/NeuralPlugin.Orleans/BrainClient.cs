@@ -104,7 +104,7 @@ public sealed class BrainClient : IAsyncDisposable
     /// <summary>Whether a brain that was read is still being sent or merged with a version.</summary>
     public bool IsExchanging => exchange.IsBusy;
 
-    /// <summary>Completes when nothing is under way with the cluster and the newest version is known. For tests and tools; games do not need it.</summary>
+    /// <summary>Completes when nothing is under way with the cluster and the newest version is known; fails if the brain has another shape. For tests and tools; games do not need it.</summary>
     /// <param name="cancel">Cancels the wait.</param>
     public Task SettleAsync(CancellationToken cancel = default) => exchange.SettleAsync(cancel);
 

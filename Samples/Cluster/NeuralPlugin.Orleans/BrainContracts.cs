@@ -22,7 +22,7 @@ public enum DifferenceOutcome
     /// <summary>It is in the round.</summary>
     Counted,
 
-    /// <summary>The round already has a difference of this sender, and takes one of each.</summary>
+    /// <summary>It, or a later one, is in a version; or the round already has a difference of this sender, and takes one of each.</summary>
     AlreadyCounted,
 
     /// <summary>The version that it starts from is too old. The difference was dropped.</summary>
@@ -31,8 +31,8 @@ public enum DifferenceOutcome
 
 /// <summary>The answer to a difference.</summary>
 /// <param name="Outcome">The outcome.</param>
-/// <param name="Sequence">The number of the sender's difference in the round; 0 for none.</param>
-/// <param name="ClosesAs">The version number that the round will get.</param>
+/// <param name="Sequence">The number of the sender's last difference that was counted; 0 for none.</param>
+/// <param name="ClosesAs">The number of the version that this difference goes into, or has gone into.</param>
 /// <param name="ClosesWithin">The longest time until then.</param>
 /// <param name="Version">The current version.</param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.DifferenceReceipt")]
@@ -62,13 +62,15 @@ public sealed class SenderCounters
     [Id(4)]
     public RefusalReason? LastRefusal { get; set; }
 
-    internal SenderCounters Copy() => (SenderCounters)MemberwiseClone();
+    /// <summary>The number of the last difference that was counted: a copy of it, or of an earlier one, is not counted again. 0 for "(others)", whose numbers have nothing to do with each other.</summary>
+    [Id(5)]
+    public long LastSequence { get; set; }
 
-    internal void Count(long decisions)
-    {
-        Counted++;
-        Decisions += decisions;
-    }
+    /// <summary>The version that this difference went into, or will go into.</summary>
+    [Id(6)]
+    public long LastVersion { get; set; }
+
+    internal SenderCounters Copy() => (SenderCounters)MemberwiseClone();
 
     /// <summary>Counts what a check refuses.</summary>
     internal BrainState Check(Func<BrainState> check)

@@ -52,10 +52,10 @@ public enum RefusalReason
     /// <summary>A number is NaN or infinite.</summary>
     NotFinite,
 
-    /// <summary>Its norm is above <see cref="BrainOptions.MostNorm"/>.</summary>
+    /// <summary>Its norm is above <see cref="BrainOptions.MostNorm"/>, or its statistics of observations or its scale of values are beyond 10¹².</summary>
     TooLarge,
 
-    /// <summary>It claims no decision, or more than <see cref="BrainOptions.MostDecisions"/>.</summary>
+    /// <summary>It claims no decision, or more than <see cref="BrainOptions.MostDecisions"/> or, of a region, <see cref="BrainOptions.MostRegionDecisions"/>; or more than twice as many rows of observations.</summary>
     Decisions,
 
     /// <summary>It starts from a version that was never published.</summary>

@@ -27,6 +27,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private volatile bool hasVersion;
     private volatile bool takesDifferences;
     private volatile TaskCompletionSource? settled;
+    private volatile Exception? refusal;     // the end of it all
     private long gave;                       // how often the game has handed something over
     private long finished;                   // how much of that has come to its end
     private long published;                  // the newest version that anybody told of
@@ -107,6 +108,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     {
         TaskCompletionSource waiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
         settled = waiting;
+        if (refusal is { } exception) waiting.TrySetException(exception);
         signal.Release();
         return waiting.Task.WaitAsync(cancel);
     }
@@ -163,6 +165,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
             {
                 takesDifferences = false;
                 Change(now => now with { State = BrainClientState.Refused, LastError = exception.Message });
+                refusal = exception;
                 settled?.TrySetException(exception);
                 return;
             }
@@ -339,6 +342,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
                 Change(status => status with { Sent = status.Sent + 1 });
             }
 
+            sequence = Math.Max(sequence, receipt.Sequence);   // after a clock that went back, too
             closesAs = receipt.ClosesAs;
             sentUntil = After((2 * receipt.ClosesWithin) + options.FirstRetry);
         }

@@ -27,10 +27,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private BrainVersion? current;
     private BrainState? state;   // of the current version
     private BrainRound? round;
+    private BrainRecord? closing;   // the version that the round has become, until the storage has it
+    private BrainRound? later;      // takes the differences that come meanwhile
     private long roundTimestamp;
     private int failures;        // of the storage, since it took something
     private bool isEnding;       // the grain is put to sleep
-    private bool isRecovering;   // the current version is damaged, and the one before is to take its place
 
     public BrainGrain(
         IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<BrainGrain> logger, TimeProvider time)
@@ -80,18 +81,22 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         if (current is null) throw Unknown();
         SenderCounters sender = senders.Of(difference.Sender);
         BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
-        if (current.Version - difference.BaseVersion > options.MostStaleness)
+        if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
+        long closesAs = current.Version + 1;
+        if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted, closesAs);
+        if (later is not null) closesAs++;
+        if (closesAs - 1 - difference.BaseVersion > options.MostStaleness)
         {
             sender.TooOld++;
-            return Receipt(DifferenceOutcome.TooOld, 0);
+            return Receipt(DifferenceOutcome.TooOld, 0, closesAs);
         }
 
-        if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted);
+        if (later?.SequenceOf(difference.Sender) is > 0 and var waiting) return Receipt(DifferenceOutcome.AlreadyCounted, waiting, closesAs);
         if (round.Senders == 0) BeginTimer(options.RoundTime);
-        round.Add(difference.Sender, difference.Sequence, read);
-        sender.Count(read.Decisions);
-        DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence);
-        if (round.Decisions >= options.RoundDecisions && failures == 0) await CloseAsync();
+        (later ?? round).Add(difference.Sender, difference.Sequence, read);
+        senders.Count(difference.Sender, difference.Sequence, read.Decisions, closesAs);
+        DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence, closesAs);
+        if (later is null && round.Decisions >= options.RoundDecisions) await CloseAsync();
         return receipt;
     }
 
@@ -119,7 +124,8 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     {
         await ReadAsync();
         return current is null ? throw Unknown()
-            : new BrainReport(current.Version, round!.Senders, round.Decisions, failures > 0, senders.Total(), senders.Copy());
+            : new BrainReport(
+                current.Version, round!.Senders + (later?.Senders ?? 0), round.Decisions + (later?.Decisions ?? 0), closing is not null, senders.Total(), senders.Copy());
     }
 
     public async Task<long> Recover()
@@ -133,10 +139,8 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         {
             BrainRecord stored = store.Record;
             BrainState before = BrainStorage.Read(name, stored.Previous, stored.PreviousChecksum);
-            isRecovering = true;
             senders.Load(stored.Senders);
-            await WriteAsync(RecordOf(stored.Version + 1, before.ToBytes(), ServerMemory.None));
-            isRecovering = false;
+            await WriteAsync(RecordOf(stored.Version + 1, before.ToBytes(), ServerMemory.None, keepsPrevious: false));
             Begin();
             LogRecovered(name, current!.Version);
             await PublishAsync();
@@ -147,10 +151,10 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private UnknownBrainException Unknown() =>
         new(name, DifferenceCheck.FindFaultOfName(name) ?? "no server has offered one under this name. Make a BrainClient, or call Offer.");
 
-    private DifferenceReceipt Receipt(DifferenceOutcome outcome, long sequence)
+    private DifferenceReceipt Receipt(DifferenceOutcome outcome, long sequence, long closesAs)
     {
         TimeSpan left = round!.Senders == 0 ? options.RoundTime : options.RoundTime - time.GetElapsedTime(roundTimestamp);
-        return new DifferenceReceipt(outcome, sequence, current!.Version + 1, left > TimeSpan.Zero ? left : TimeSpan.Zero, current.Version);
+        return new DifferenceReceipt(outcome, sequence, closesAs, left > TimeSpan.Zero ? left : TimeSpan.Zero, current!.Version);
     }
 
     /// <summary>Reads what the storage has, once; after a failure again. Calls that come meanwhile wait for the same reading.</summary>
@@ -177,15 +181,18 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         Begin();
     }
 
-    /// <summary>Goes on from what is stored, with a new round.</summary>
+    /// <summary>Goes on from what is stored, with a new round, or the one that was begun while the storage did not answer.</summary>
     private void Begin()
     {
         BrainRecord record = store.Record;
         if (current?.Version != record.Version) state = BrainStorage.Read(name, record.Brain, record.Checksum);
         current = new BrainVersion(record.Version, record.Brain);
-        round = new BrainRound(state!, options.TrimmedShare);
+        round = later ?? new BrainRound(state!, options.TrimmedShare);
+        round.GoOnFrom(state!);
+        (closing, later) = (null, null);
         timer?.Dispose();
         timer = null;
+        if (round.Senders > 0 && !isEnding) BeginTimer(options.RoundTime);
     }
 
     private void BeginTimer(TimeSpan due)
@@ -200,31 +207,60 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         timer = this.RegisterGrainTimer(CloseAsync, new GrainTimerCreationOptions(due, Timeout.InfiniteTimeSpan) { KeepAlive = true });
     }
 
-    /// <summary>Closes the round that is open: writes the next version, and then publishes it. Where the storage does not take it, the round stays open and is closed later.</summary>
+    /// <summary>Closes the round that is open, and the next one too if that has enough already or the grain ends.</summary>
     private async Task CloseAsync()
     {
-        if (round is not { Senders: > 0 }) return;
-        (BrainState next, ServerMemory memory) = round.Close(new ServerMemory(store.Record.FirstMoment, store.Record.SecondMoment), options);
+        while (await CloseRoundAsync() && round!.Senders > 0 && (isEnding || round.Decisions >= options.RoundDecisions))
+        {
+        }
+    }
+
+    /// <summary>
+    /// Writes the next version, and then publishes it. Where the storage does not take it, the same bytes are written again later: a write that was given up may have landed, and what it wrote must be what
+    /// this grain goes on from. Differences that come until then belong to the version after it.
+    /// </summary>
+    /// <returns>Whether there is a new version.</returns>
+    private async Task<bool> CloseRoundAsync()
+    {
+        if (round is not { Senders: > 0 }) return false;
         try
         {
-            await WriteAsync(RecordOf(current!.Version + 1, next.ToBytes(), memory));
+            closing ??= Close(round);
         }
-        catch (NonFiniteValueException)
+        catch (Exception exception)
         {
-            LogNotFinite(name, current!.Version);   // each difference was finite, and what the rule made of them is not
+            LogDropped(exception, name, current!.Version);   // each difference was as it must be, and what the rule makes of them is not
             Begin();
-            return;
+            return false;
+        }
+
+        later ??= new BrainRound(state!, options.TrimmedShare);
+        try
+        {
+            await WriteAsync(closing);
         }
         catch (Exception exception)
         {
             failures++;
-            LogStorage(exception, name, current!.Version + 1, failures);
+            LogStorage(exception, name, closing.Version, failures);
             if (!isEnding) Restart(options.StorageRetry * Math.Min(1 << Math.Min(failures - 1, 8), MostRetryFactor));
-            return;
+            return false;
         }
 
         Begin();
         await PublishAsync();
+        return true;
+    }
+
+    /// <summary>Makes a version of a round.</summary>
+    /// <exception cref="Exception">What it would be could not be read again.</exception>
+    private BrainRecord Close(BrainRound closed)
+    {
+        (BrainState next, ServerMemory memory) = closed.Close(new ServerMemory(store.Record.FirstMoment, store.Record.SecondMoment), options);
+        byte[] brain = next.ToBytes();
+        BrainState.Read(brain, "of the next version");
+        if (!memory.IsFinite) throw new ArithmeticException("The moments of the server's rule are not finite.");
+        return RecordOf(current!.Version + 1, brain, memory);
     }
 
     /// <summary>Writes a version. Where the storage has another record than this grain knew, the newer of both counts.</summary>
@@ -237,16 +273,24 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         catch (InconsistentStateException)
         {
             await store.ReadAsync();   // another activation has closed this round, or a write that was given up has landed
-            if (store.Record.Version < record.Version) await store.WriteAsync(record);
+            if (store.Record.Version < record.Version)
+            {
+                await store.WriteAsync(record);
+            }
+            else if (store.Record.Version > record.Version || !store.Record.Checksum.AsSpan().SequenceEqual(record.Checksum))
+            {
+                senders.Load(store.Record.Senders);   // what this activation has counted is in no version
+                later = null;
+            }
         }
 
         failures = 0;
     }
 
-    private BrainRecord RecordOf(long version, byte[] brain, ServerMemory memory)
+    private BrainRecord RecordOf(long version, byte[] brain, ServerMemory memory, bool keepsPrevious = true)
     {
         BrainRecord before = store.Record;
-        bool keepsPrevious = before.Version > 0 && !isRecovering;
+        keepsPrevious &= before.Version > 0;
         return new BrainRecord
         {
             Version = version,
@@ -272,11 +316,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The storage does not take version {Version} of the brain {Brain} ({Failures} times). The round stays open and is closed later.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The storage does not take version {Version} of the brain {Brain} ({Failures} times). It is written again later.")]
     private partial void LogStorage(Exception exception, string brain, long version, int failures);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What the differences of a round of the brain {Brain} come to is not finite. They are dropped, and version {Version} stays.")]
-    private partial void LogNotFinite(string brain, long version);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What the differences of a round of the brain {Brain} come to is no brain. They are dropped, and version {Version} stays.")]
+    private partial void LogDropped(Exception exception, string brain, long version);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The brain {Brain} was damaged in the storage. The version before it was published again as {Version}.")]
     private partial void LogRecovered(string brain, long version);

@@ -6,7 +6,7 @@ namespace NeuralPlugin.Orleans;
 /// </summary>
 internal sealed class BrainRound
 {
-    private readonly BrainState current;
+    private BrainState current;
     private readonly double trimmedShare;
     private readonly Dictionary<string, long> sequences = [];
     private readonly List<Contribution> kept = [];   // where the mean is a trimmed one
@@ -29,6 +29,9 @@ internal sealed class BrainRound
 
     /// <summary>Decisions behind them.</summary>
     public long Decisions { get; private set; }
+
+    /// <summary>Lets it become the version after this one; what it has already is one version late then.</summary>
+    public void GoOnFrom(BrainState version) => current = version;
 
     /// <summary>The number of a sender's difference that is in it; 0 for none.</summary>
     public long SequenceOf(string sender) => sequences.GetValueOrDefault(sender);
@@ -138,6 +141,9 @@ internal sealed class BrainRound
 internal sealed record ServerMemory(float[] First, float[] Second)
 {
     public static ServerMemory None { get; } = new([], []);
+
+    /// <summary>Whether all numbers are.</summary>
+    public bool IsFinite => First.All(float.IsFinite) && Second.All(float.IsFinite);
 
     /// <summary>Remembers the mean of a round.</summary>
     /// <param name="mean">Of the differences.</param>

@@ -5,6 +5,12 @@ internal static class DifferenceCheck
 {
     public const int MostSenderLength = 128;
 
+    /// <summary>
+    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. What sums and products of such numbers come to fits in a file, with room for all
+    /// rounds of a brain's life.
+    /// </summary>
+    public const double MostMagnitude = 1e12;
+
     /// <summary>Reads a difference.</summary>
     /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>
     public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options)
@@ -16,11 +22,32 @@ internal static class DifferenceCheck
             throw Refused(RefusalReason.UnknownVersion, $"it begins at version {difference.BaseVersion}, and the versions are 1 to {version}.");
         BrainState read = ReadBrain(brain, sender, difference.Difference);
         if (!read.HasShapeOf(current)) throw Refused(RefusalReason.WrongShape, $"the brain has {current.Shape}, but got {read.Shape}.");
-        if (read.Decisions < 1 || read.Decisions > options.MostDecisions)
-            throw Refused(RefusalReason.Decisions, $"it must have 1 to {options.MostDecisions} decisions behind it, but got {read.Decisions}.");
+        bool isOfRegion = sender.StartsWith($"{brain}/", StringComparison.Ordinal);
+        long most = isOfRegion ? options.MostRegionDecisions : options.MostDecisions;
+        string option = isOfRegion ? nameof(BrainOptions.MostRegionDecisions) : nameof(BrainOptions.MostDecisions);
+        if (read.Decisions < 1 || read.Decisions > most)
+            throw Refused(RefusalReason.Decisions, $"it must have 1 to {most} decisions behind it (BrainOptions.{option}), but got {read.Decisions}.");
+        if (read.ObservationCount / 2 > most)
+            throw Refused(RefusalReason.Decisions, $"it must have at most twice {most} rows of observations (BrainOptions.{option}), but got {read.ObservationCount}.");
+        if (FindExcess(read) is { } excess) throw Refused(RefusalReason.TooLarge, excess);
         double norm = BrainMath.Norm(read);
         if (!(norm <= options.MostNorm)) throw Refused(RefusalReason.TooLarge, $"its norm must be at most {options.MostNorm} (BrainOptions.MostNorm), but got {norm}.");
         return read;
+    }
+
+    /// <summary>What of the statistics or the scale of values is out of bounds; null for nothing.</summary>
+    private static string? FindExcess(BrainState read)
+    {
+        for (int i = 0; i < read.ObservationMeans.Length; i++)
+        {
+            double deviation = Math.Sqrt(read.ObservationSquares[i] / Math.Max(read.ObservationCount, 1));
+            if (!(Math.Abs(read.ObservationMeans[i]) <= MostMagnitude && deviation <= MostMagnitude))
+                return $"the mean and the deviation of an observation must be at most {MostMagnitude}, but observation {i} has {read.ObservationMeans[i]} and {deviation}.";
+        }
+
+        bool hasScale = read.ValueDeviation != 0;
+        return !hasScale || (Math.Abs(read.ValueMean) <= MostMagnitude && read.ValueDeviation is >= (float)(1 / MostMagnitude) and <= (float)MostMagnitude) ? null
+            : $"the scale of values must have a mean of at most {MostMagnitude} and a deviation from {1 / MostMagnitude} to {MostMagnitude}, but got {read.ValueMean} and {read.ValueDeviation}.";
     }
 
     /// <summary>Reads the bytes of a brain that a server sent.</summary>

@@ -6,7 +6,7 @@ namespace NeuralPlugin.Orleans;
 
 /// <summary>
 /// A region: averages what its servers have learned, hands the average on to the brain once a version, and hands versions out. It keeps nothing in the storage: what a dead silo had of a round is learned
-/// again.
+/// again, and a silo that ends in good order hands on what its open rounds have.
 /// </summary>
 internal sealed partial class RegionGrain : Grain, IRegionGrain
 {
@@ -20,7 +20,9 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private BrainVersion? current;
     private BrainState? state;
     private BrainRound? round;
-    private BrainDifference? ready;   // of a round that is complete, until the brain has it
+    private readonly Queue<BrainDifference> ready = [];   // of rounds that are complete, until the brain has them
+    private long oldestBase;          // of the differences in the round
+    private bool isEnding;            // the grain is put to sleep
     private long handedOnFor;         // the version whose round the last one went into
     private long sequence;
     private IGrainTimer? timer;
@@ -41,10 +43,19 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
 
     private IBrainGrain Brain => GrainFactory.GetGrain<IBrainGrain>(name);
 
+    /// <summary>A silo that ends in good order hands on what its open rounds have.</summary>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        isEnding = true;
+        if (current is not null) await HandOnAsync().WaitAsync(cancellationToken);
+    }
+
     public async Task<BrainVersion> Offer(byte[] brain)
     {
         if (name.Length == 0) throw new UnknownBrainException(key, "a region's name is that of its brain, a slash and its own.");
+        long known = current?.Version ?? 0;
         BrainVersion offered = await Brain.Offer(brain);
+        if (offered.Version < known) Lost();
         Take(offered);
         await SubscribeAsync();
         return offered;
@@ -60,21 +71,24 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     {
         await RequireCurrentAsync();
         if (difference.BaseVersion > current!.Version) await FetchAsync();
+        long closesAs = current.Version + 1;
         SenderCounters sender = senders.Of(difference.Sender);
         BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         if (current.Version - difference.BaseVersion > options.MostStaleness)
         {
             sender.TooOld++;
-            return Receipt(DifferenceOutcome.TooOld, 0);
+            return Receipt(DifferenceOutcome.TooOld, 0, closesAs);
         }
 
-        if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted);
+        if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted, closesAs);
         if (round.Senders == 0) BeginTimer(options.RegionTime);
+        oldestBase = round.Senders == 0 ? difference.BaseVersion : Math.Min(oldestBase, difference.BaseVersion);
         round.Add(difference.Sender, difference.Sequence, read);
-        sender.Count(read.Decisions);
-        DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence);
+        senders.Count(difference.Sender, difference.Sequence, read.Decisions, closesAs);
+        DifferenceReceipt receipt = Receipt(DifferenceOutcome.Counted, difference.Sequence, closesAs);
         if (round.Decisions >= options.RegionDecisions) await HandOnAsync();
-        return receipt;
+        return current is null ? throw Lost() : receipt;
     }
 
     public Task Unsubscribe(IBrainObserver observer)
@@ -101,8 +115,20 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         if (current is null || version > current.Version) await FetchAsync();
     }
 
-    private DifferenceReceipt Receipt(DifferenceOutcome outcome, long number) =>
-        new(outcome, number, current!.Version + 1, options.RoundTime + options.RegionTime, current.Version);
+    private DifferenceReceipt Receipt(DifferenceOutcome outcome, long number, long closesAs) =>
+        new(outcome, number, closesAs, options.RoundTime + options.RegionTime, current!.Version);
+
+    /// <summary>The brain is there no more, or has begun again, as one does whose silos kept it in their memory: what the region has of it is forgotten, and the servers offer it again.</summary>
+    private UnknownBrainException Lost()
+    {
+        (current, state, round, fetching, handedOnFor) = (null, null, null, null, 0);
+        subscribedUntil = default;
+        ready.Clear();
+        senders.Load(new Dictionary<string, SenderCounters>());
+        timer?.Dispose();
+        timer = null;
+        return new UnknownBrainException(name, "the cluster has lost it. Offer it again.");
+    }
 
     private async Task RequireCurrentAsync()
     {
@@ -117,7 +143,8 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         subscribedUntil = time.GetUtcNow() + (options.SubscriptionTime / 4);
         try
         {
-            long version = await Brain.SubscribeRegion(key);
+            long known = current?.Version ?? 0, version = await Brain.SubscribeRegion(key);
+            if (version < known) throw Lost();
             if (current is null || version > current.Version) await FetchAsync();
         }
         catch
@@ -136,57 +163,95 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
 
     private async Task FetchOnceAsync()
     {
-        if (await Brain.GetVersion(current?.Version ?? 0) is not { } version) return;
+        long known = current?.Version ?? 0;
+        BrainVersion? version;
+        try
+        {
+            version = await Brain.GetVersion(known);
+        }
+        catch (UnknownBrainException) when (known > 0)
+        {
+            throw Lost();
+        }
+
+        if (version is null) return;
+        if (version.Version < known) throw Lost();
         Take(version);
         await observers.Notify(observer => observer.Published(version.Version));
-        if (ready is not null) BeginTimer(TimeSpan.Zero);
     }
 
-    /// <summary>Goes on with a version. What the round has of the one before is handed on as it is, one version late.</summary>
+    /// <summary>Goes on with a version. What the round has of the one before is handed on as it is, one version late, after what waits already.</summary>
     private void Take(BrainVersion version)
     {
         if (current is not null && version.Version <= current.Version) return;
-        if (round is { Senders: > 0 } && ready is null) Complete();
+        if (round is { Senders: > 0 }) Complete();
         current = version;
         state = DifferenceCheck.ReadBrain(name, key, version.Brain);
         round = new BrainRound(state, options.TrimmedShare);
-        if (ready is not null) BeginTimer(TimeSpan.Zero);
+        if (ready.Count > 0) BeginTimer(TimeSpan.Zero);
     }
 
     private void BeginTimer(TimeSpan due)
     {
+        if (isEnding) return;
         timer?.Dispose();
         timer = this.RegisterGrainTimer(HandOnAsync, new GrainTimerCreationOptions(due, Timeout.InfiniteTimeSpan) { KeepAlive = true });
     }
 
+    /// <summary>Averages the round. The average is as old as the oldest difference in it: the brain may then say what is too old.</summary>
     private void Complete()
     {
-        ready = new BrainDifference(key, ++sequence, current!.Version, round!.Mean().ToBytes());
+        ready.Enqueue(new BrainDifference(key, ++sequence, oldestBase, round!.Mean().ToBytes()));
         round = new BrainRound(state!, options.TrimmedShare);
     }
 
-    /// <summary>Hands the average on, where the brain's round does not have one of this region yet.</summary>
+    /// <summary>Hands the oldest average on, where the brain's round does not have one of this region yet.</summary>
     private async Task HandOnAsync()
     {
-        if (ready is null && round is { Senders: > 0 } && handedOnFor != current!.Version) Complete();
-        if (ready is null) return;   // the next version completes the round
+        if (ready.Count == 0 && round is { Senders: > 0 } && (isEnding || handedOnFor != current!.Version)) Complete();
+        if (!ready.TryPeek(out BrainDifference? oldest)) return;   // the next version completes the round
         try
         {
-            DifferenceReceipt receipt = await Brain.Submit(ready);
-            handedOnFor = receipt.Version;
-            if (receipt.Outcome != DifferenceOutcome.AlreadyCounted || receipt.Sequence == ready.Sequence) ready = null;
-            if (receipt.Version > current!.Version || ready is null) await FetchAsync();
+            DifferenceReceipt receipt = await Brain.Submit(oldest);
+            handedOnFor = receipt.Outcome == DifferenceOutcome.TooOld ? handedOnFor : receipt.ClosesAs - 1;
+            bool isDone = receipt.Outcome != DifferenceOutcome.AlreadyCounted || receipt.Sequence == oldest.Sequence;
+            if (isDone) Remove(oldest);
+            else if (receipt.Sequence > oldest.Sequence) Renumber(receipt.Sequence);
+            if (!isEnding && (current is null || receipt.Version > current.Version || isDone)) await FetchAsync();
+            if (receipt.Outcome == DifferenceOutcome.TooOld && ready.Count > 0) BeginTimer(TimeSpan.Zero);
+        }
+        catch (UnknownBrainException exception)
+        {
+            LogRefused(exception, key);
+            Lost();
         }
         catch (BrainException exception)
         {
             LogRefused(exception, key);
-            ready = null;
+            Remove(oldest);
+            subscribedUntil = default;   // a brain that has begun again does not know the version: the next call finds out
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             LogAway(exception, key);
             BeginTimer(options.StorageRetry * 4);
         }
+    }
+
+    /// <summary>Takes an average away that the brain has, or does not want; meanwhile all may have been forgotten.</summary>
+    private void Remove(BrainDifference done)
+    {
+        if (ready.TryPeek(out BrainDifference? oldest) && oldest == done) ready.Dequeue();
+    }
+
+    /// <summary>An earlier life of this region has sent larger numbers: the clock was ahead there.</summary>
+    private void Renumber(long last)
+    {
+        sequence = Math.Max(sequence, last);
+        BrainDifference[] waiting = [.. ready];
+        ready.Clear();
+        foreach (BrainDifference difference in waiting) ready.Enqueue(difference with { Sequence = ++sequence });
+        BeginTimer(options.StorageRetry);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The brain of the region {Region} refuses its average, which is dropped.")]

@@ -25,6 +25,19 @@ internal sealed class SenderBook(int mostNames)
         return known;
     }
 
+    /// <summary>Counts a difference, and remembers it so that a copy is recognized after its round has closed.</summary>
+    /// <param name="sender">Whose it is.</param>
+    /// <param name="sequence">The sender's number for it.</param>
+    /// <param name="decisions">Those behind it.</param>
+    /// <param name="version">The version that it goes into.</param>
+    public void Count(string sender, long sequence, long decisions, long version)
+    {
+        SenderCounters counters = Of(sender);
+        counters.Counted++;
+        counters.Decisions += decisions;
+        if (senders.ContainsKey(sender) && sender != Others) (counters.LastSequence, counters.LastVersion) = (sequence, version);
+    }
+
     /// <summary>A copy of all counts.</summary>
     public Dictionary<string, SenderCounters> Copy() => senders.ToDictionary(one => one.Key, one => one.Value.Copy());
 
