@@ -1,5 +1,6 @@
 using NeuralPlugin.Orleans;
 using NUnit.Framework;
+using Orleans.Core.Internal;
 
 namespace NeuralPlugin.Cluster.Tests;
 
@@ -58,6 +59,80 @@ internal sealed class RegionTests
         }
     }
 
+    /// <summary>The brain does not take averages for a while, and versions come: each average is kept, goes into a version once the brain takes them again, and tells how old it is.</summary>
+    [Test]
+    public async Task AveragesThatWaitAreKept()
+    {
+        AveragesOfRegions averages = new() { AreLost = true };
+        await using TestSilos silos = await TestSilos.StartAsync(
+            configure: options => (options.RegionDecisions, options.RoundDecisions, options.MostStaleness) = (100, 150, 4), more: silo => silo.AddIncomingGrainCallFilter(averages));
+        IBrainGrain brain = silos.Brain();
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        await region.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 100)));
+        await NextAsync(1);
+        await region.Submit(TestBrains.Sent("c", 1, TestBrains.Difference(4, 100)));
+        await NextAsync(2);
+        averages.AreLost = false;
+        for (int counted = 1; counted <= 3; counted++)
+        {
+            await TestSilos.UntilAsync(async () => (await brain.GetReport()).Senders.GetValueOrDefault("walkers/east")?.Counted == counted, $"{counted} averages come");
+            await NextAsync(2 + counted);
+        }
+
+        Assert.That((await brain.GetReport()).Senders["walkers/east"].Decisions, Is.EqualTo(300));
+        Assert.That(averages.Bases, Is.EqualTo(new long[] { 1, 1, 1 }));
+
+        async Task NextAsync(long version)
+        {
+            await brain.Submit(TestBrains.Sent("other", version, TestBrains.Difference(5, 150), version));
+            await TestSilos.UntilAsync(async () => await region.GetVersion(0) is { } now && now.Version == version + 1, "the region has the version");
+        }
+    }
+
+    /// <summary>As silos that kept it in their memory, and began again, while the region's silo lived on.</summary>
+    [Test]
+    public async Task ARegionWhoseBrainIsLostGetsItBackFromItsServers()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.RegionDecisions) = (1, 1));
+        await using Game game = new(silos.Client, 1, Game.Quick("game 1") with { Region = "east" });
+        await game.UntilAsync(() => game.Status.Version >= 4, "it takes part");
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: > 3 } stored) stored.Version = 0;   // as if there were none
+        };
+        await silos.Brain().AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
+        FaultyStorage.Damage = null;
+        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it goes on");
+    }
+
+    [Test]
+    public async Task ARegionThatIsPutToSleepHandsOnWhatItHas()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RegionTime, options.RoundTime) = (TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(20)));
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        await TestSilos.UntilAsync(async () => (await silos.Brain().GetReport()).Total.Decisions == 100, "it is handed on");
+    }
+
+    /// <summary>What closes a round of a region and is sent again counts once.</summary>
+    [Test]
+    public async Task WhatIsSentToARegionAgainCountsOnce()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RegionDecisions, options.RoundDecisions) = (1, 1));
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        BrainDifference difference = TestBrains.Sent("a", 1, TestBrains.Difference(2, 100));
+        await region.Submit(difference);
+        DifferenceReceipt again = await region.Submit(difference);
+        Assert.That((again.Outcome, again.Sequence, again.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L)));
+        Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(100));
+    }
+
     [Test]
     public async Task ARegionRefusesAsTheBrainDoes()
     {
@@ -69,5 +144,32 @@ internal sealed class RegionTests
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100, scale: 10))));
         Assert.That((await region.GetReport()).Senders["a"].Refused, Is.EqualTo(1));
         await Assert.ThrowsAsync<BrainShapeException>(() => region.Offer(TestBrains.OfPopulation(TestBrains.Options(hidden: 9)).ToBytes()));
+    }
+
+    /// <summary>Keeps averages of regions from the brain, and notes what they begin at when they reach it.</summary>
+    private sealed class AveragesOfRegions : IIncomingGrainCallFilter
+    {
+        private readonly SortedDictionary<long, long> bases = [];
+
+        public bool AreLost { get; set; }
+
+        public IEnumerable<long> Bases
+        {
+            get
+            {
+                lock (bases) return [.. bases.Values];
+            }
+        }
+
+        public async Task Invoke(IIncomingGrainCallContext context)
+        {
+            if (context.Grain is BrainGrain && context.Request.GetMethodName() == "Submit" && context.Request.GetArgument(0) is BrainDifference difference && difference.Sender.Contains('/'))
+            {
+                if (AreLost) throw new TimeoutException("A test lets this call fail.");
+                lock (bases) bases[difference.Sequence] = difference.BaseVersion;
+            }
+
+            await context.Invoke();
+        }
     }
 }
