@@ -153,7 +153,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     private DifferenceReceipt Receipt(DifferenceOutcome outcome, long sequence, long closesAs)
     {
-        TimeSpan left = round!.Senders == 0 ? options.RoundTime : options.RoundTime - time.GetElapsedTime(roundTimestamp);
+        TimeSpan left = round!.Senders == 0 || closing is not null ? options.RoundTime : options.RoundTime - time.GetElapsedTime(roundTimestamp);
         return new DifferenceReceipt(outcome, sequence, closesAs, left > TimeSpan.Zero ? left : TimeSpan.Zero, current!.Version);
     }
 
