@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Chooses actions by a brain's logits z: p_j = exp(z_j − max z) / Σ exp(z − max z) over the allowed actions, the probabilities that are learned; and continuous ones
-/// by a normal distribution (Box and Muller, 1958). Each place of a population draws from a random stream of its own.
+/// Chooses actions from a brain's logits z: p_j = exp(z_j − max z) / Σ exp(z − max z) over the allowed actions, the probabilities that are learned;
+/// and continuous ones from a normal distribution (Box and Muller, 1958). Each place of a population samples from its own random stream.
 /// </summary>
 internal sealed class ActionChooser(AgentPopulationOptions options)
 {
-    /// <summary>What files call the streams: two numbers for each place.</summary>
+    /// <summary>The name of the streams in files: two numbers for each place.</summary>
     public const string ExplorationName = $"{StateForm.Places}exploration";
 
     private const ulong ExplorationStreams = 1UL << 61;
@@ -18,14 +18,14 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
     private readonly float[] shares = new float[options.Actions];
     private readonly bool seesTextures = options.TextureObservations is not null;
 
-    /// <summary>Whether actions are drawn; false for the most probable one (the first, if several).</summary>
+    /// <summary>Whether actions are sampled; false for the most probable one (the first, if several).</summary>
     public bool Explores { get; set; } = true;
 
-    /// <summary>Says what files keep of it.</summary>
+    /// <summary>Describes its state for files.</summary>
     public void Describe(StateForm form) => form.Random(ExplorationName, exploration);
 
-    /// <summary>Chooses an action of those that are allowed.</summary>
-    /// <param name="agent">Who acts.</param>
+    /// <summary>Chooses one of the allowed actions.</summary>
+    /// <param name="agent">The agent that acts.</param>
     /// <param name="logits">[actions].</param>
     /// <param name="allowed">[actions], at least one.</param>
     /// <param name="logProbability">log p of the action.</param>
@@ -52,11 +52,11 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
     }
 
     /// <summary>Chooses an action of several numbers.</summary>
-    /// <param name="agent">Who acts.</param>
-    /// <param name="outputs">Those of the policy, as <see cref="PolicyShape"/> says.</param>
+    /// <param name="agent">The agent that acts.</param>
+    /// <param name="outputs">The outputs of the policy, as <see cref="PolicyShape"/> says.</param>
     /// <param name="allowed">[discrete actions], at least one in each branch.</param>
-    /// <param name="taken">[numbers of an action], written: the choice in each branch, then the continuous actions as they were drawn, which may be beyond ±1.</param>
-    /// <returns>log p of it.</returns>
+    /// <param name="taken">[numbers of an action], written: the choice in each branch, then the continuous actions as sampled, which may be beyond ±1.</param>
+    /// <returns>log p of the action.</returns>
     /// <exception cref="AgentException">The outputs are not finite.</exception>
     public float ChooseAll(Agent agent, ReadOnlySpan<float> outputs, ReadOnlySpan<bool> allowed, Span<float> taken)
     {
@@ -80,14 +80,14 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
         return logProbability;
     }
 
-    /// <summary>A normally distributed number, of mean 0 and deviation 1.</summary>
+    /// <summary>Samples a normally distributed number with mean 0 and deviation 1.</summary>
     private static float DrawNormal(SeededRandom random)
     {
         float radius = MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle()));
         return radius * MathF.Cos(2 * MathF.PI * random.NextSingle());
     }
 
-    /// <summary>The action in whose share a number from 0 to the sum of them falls; the greatest, where rounding leaves it in none.</summary>
+    /// <summary>Finds the action in whose share a number from 0 to their sum falls; the greatest, if rounding leaves it in none.</summary>
     private int Draw(float drawn, int greatest, int count)
     {
         for (int action = 0; action < count; action++)

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>Which discrete actions an agent may take at its next decision. All are enabled at first; at least one of each branch must stay so.</summary>
+/// <summary>The discrete actions that an agent may take at its next decision. All are enabled at first; at least one per branch must remain so.</summary>
 public sealed class ActionMask
 {
     private readonly bool[] enabled;
@@ -13,15 +13,15 @@ public sealed class ActionMask
         enabled = new bool[policy.DiscreteOutputs];
     }
 
-    /// <summary>How many discrete actions there are, of all branches together.</summary>
+    /// <summary>The number of discrete actions, of all branches together.</summary>
     public int Actions => enabled.Length;
 
     internal ReadOnlySpan<bool> Enabled => enabled;
 
-    /// <summary>Says whether the agent may take an action of its only branch.</summary>
+    /// <summary>Sets whether the agent may take an action of its only branch.</summary>
     /// <param name="action">From 0.</param>
     /// <param name="isEnabled">Whether it may.</param>
-    /// <exception cref="AgentException">There is no such action, or not one branch.</exception>
+    /// <exception cref="AgentException">There is no such action, or the number of branches is not one.</exception>
     public void SetActionEnabled(int action, bool isEnabled)
     {
         if (policy.Branches != 1)
@@ -29,9 +29,9 @@ public sealed class ActionMask
         SetActionEnabled(0, action, isEnabled);
     }
 
-    /// <summary>Says whether the agent may take an action of a branch.</summary>
+    /// <summary>Sets whether the agent may take an action of a branch.</summary>
     /// <param name="branch">From 0.</param>
-    /// <param name="action">From 0, in the branch.</param>
+    /// <param name="action">From 0, within the branch.</param>
     /// <param name="isEnabled">Whether it may.</param>
     /// <exception cref="AgentException">There is no such branch, or no such action in it.</exception>
     public void SetActionEnabled(int branch, int action, bool isEnabled)

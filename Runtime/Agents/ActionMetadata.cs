@@ -2,14 +2,17 @@ using System.Globalization;
 
 namespace NeuralPlugin;
 
-/// <summary>How the metadata of files says what actions are, where one is more than one choice: "3,4" of branches, empty for none, and the number of continuous actions.</summary>
+/// <summary>
+/// The description of actions in the metadata of files, if one is more than one choice: "3,4" for branches, empty for none, and the number of
+/// continuous actions.
+/// </summary>
 internal static class ActionMetadata
 {
     private const int MostBranches = 1 << 16;
     private const int MostActions = 1 << 24;
 
-    /// <summary>What is written; nothing where an action is one choice.</summary>
-    /// <param name="actions">What actions are.</param>
+    /// <summary>Returns the metadata to write; nothing if an action is one choice.</summary>
+    /// <param name="actions">The kinds of actions.</param>
     /// <param name="branchesKey">The key of the branches.</param>
     /// <param name="continuousKey">The key of the continuous actions.</param>
     public static IEnumerable<(string Key, string Value)> Of(ActionSpec actions, string branchesKey, string continuousKey) => actions.Policy.IsOneBranch ? [] :
@@ -18,7 +21,7 @@ internal static class ActionMetadata
         (continuousKey, actions.NumContinuousActions.ToString(CultureInfo.InvariantCulture)),
     ];
 
-    /// <summary>What was written; null where that is not right.</summary>
+    /// <summary>Parses the metadata; null if it is invalid.</summary>
     public static ActionSpec? Read(string branches, int continuous)
     {
         string[] texts = branches.Length == 0 ? [] : branches.Split(',', MostBranches);

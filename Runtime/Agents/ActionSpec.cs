@@ -1,14 +1,14 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What the actions of agents are: a choice in each of some discrete branches, continuous actions of −1 to 1, or both at once. The names are those of Unity's ML-Agents.
+/// The kinds of actions of agents: a choice in each of several discrete branches, continuous actions from −1 to 1, or both. The names are those of Unity's ML-Agents.
 /// </summary>
 public sealed class ActionSpec : IEquatable<ActionSpec>
 {
     private readonly int[] branchSizes;
 
-    /// <summary>Makes a specification of both.</summary>
-    /// <param name="numContinuousActions">Continuous actions; 0 for none.</param>
+    /// <summary>Makes a specification of both kinds.</summary>
+    /// <param name="numContinuousActions">The number of continuous actions; 0 for none.</param>
     /// <param name="discreteBranchSizes">The number of actions in each discrete branch, at least 2; empty for no branch.</param>
     /// <exception cref="ArgumentException">There are no actions at all.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative, or a branch has fewer than 2 actions.</exception>
@@ -28,33 +28,33 @@ public sealed class ActionSpec : IEquatable<ActionSpec>
         Policy = new PolicyShape(branchSizes, numContinuousActions);
     }
 
-    /// <summary>Continuous actions.</summary>
+    /// <summary>The number of continuous actions.</summary>
     public int NumContinuousActions => Policy.Continuous;
 
-    /// <summary>Discrete branches.</summary>
+    /// <summary>The number of discrete branches.</summary>
     public int NumDiscreteActions => branchSizes.Length;
 
     /// <summary>The number of actions in each branch.</summary>
     public IReadOnlyList<int> BranchSizes => branchSizes;
 
-    /// <summary>Actions of all branches together.</summary>
+    /// <summary>The number of actions in all branches together.</summary>
     public int SumOfDiscreteBranchSizes => Policy.DiscreteOutputs;
 
-    /// <summary>What the outputs of a policy for them are.</summary>
+    /// <summary>The layout of the outputs of a policy for them.</summary>
     internal PolicyShape Policy { get; }
 
-    /// <summary>Continuous actions alone.</summary>
+    /// <summary>Makes a specification of continuous actions only.</summary>
     /// <exception cref="ArgumentException">It is 0.</exception>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public static ActionSpec MakeContinuous(int numActions) => new(numActions);
 
-    /// <summary>Discrete branches alone.</summary>
+    /// <summary>Makes a specification of discrete branches only.</summary>
     /// <param name="branchSizes">The number of actions in each.</param>
     /// <exception cref="ArgumentException">There is none.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A branch has fewer than 2 actions.</exception>
     public static ActionSpec MakeDiscrete(params int[] branchSizes) => new(0, branchSizes);
 
-    /// <summary>Whether another one has the same branches and as many continuous actions.</summary>
+    /// <summary>Whether another specification has the same branches and number of continuous actions.</summary>
     public bool Equals(ActionSpec? other) => Policy.Equals(other?.Policy);
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class ActionSpec : IEquatable<ActionSpec>
     /// <inheritdoc/>
     public override int GetHashCode() => Policy.GetHashCode();
 
-    /// <summary>In words.</summary>
+    /// <summary>Returns a description in words.</summary>
     public override string ToString() => string.Join(" and ", new[]
     {
         branchSizes.Length > 0 ? $"discrete branches of {string.Join(", ", branchSizes)}" : "", NumContinuousActions > 0 ? $"{NumContinuousActions} continuous actions" : "",

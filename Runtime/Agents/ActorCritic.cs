@@ -1,30 +1,31 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Learning from reward: proximal policy optimization. Beside the policy's logits a brain has a value, what it expects to come: an
-/// output more, behind the actions. While agents act, their decisions are collected to a rollout; the one before is learned from meanwhile, some steps
-/// a frame. The advantage of a decision is how much better it went than the value had foretold, by generalized advantage estimation:
-/// Aₜ = δₜ + Discount·Lambda·Aₜ₊₁ with δₜ = rₜ + Discount·Vₜ₊₁ − Vₜ, and its return is Rₜ = Aₜ + Vₜ. Behind <see cref="Agent.EndEpisode"/> V is 0; behind
-/// <see cref="Agent.EpisodeInterrupted"/>, <see cref="Agent.MaxStep"/> and the end of a rollout it is the value of what the agent observes there.
+/// Learning from reward: proximal policy optimization. Besides the policy's logits a brain has a value, the expected return: one more output, after
+/// the actions. While agents act, their decisions are collected in a rollout; meanwhile the previous one is learned from, some steps per frame. The
+/// advantage of a decision is how much better it went than the value predicted, by generalized advantage estimation: Aₜ = δₜ + Discount·Lambda·Aₜ₊₁
+/// with δₜ = rₜ + Discount·Vₜ₊₁ − Vₜ, and its return is Rₜ = Aₜ + Vₜ. After <see cref="Agent.EndEpisode"/> V is 0; after
+/// <see cref="Agent.EpisodeInterrupted"/>, <see cref="Agent.MaxStep"/> and the end of a rollout it is the value of the agent's observations there.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A training step has the clipped objective (<see cref="ClipRange"/>), the value's squared error and an entropy bonus. Advantages are brought to mean 0 and
-/// divided by their deviation in the step's decisions. Values are learned as mean + deviation · output, with the last layer rescaled when mean and deviation
-/// of the returns move, so that the scale of the rewards does not matter. The learning rate stays on the GPU and follows the KL divergence
-/// that each step finds before it.
+/// A training step has the clipped objective (<see cref="ClipRange"/>), the value's squared error and an entropy bonus. Advantages are shifted to
+/// mean 0 and divided by their deviation over the step's decisions. Values are learned as mean + deviation · output, and the last layer is rescaled
+/// when the mean and deviation of the returns move, so that the scale of the rewards does not matter. The learning rate stays on the GPU and follows
+/// the KL divergence that each step measures before its update.
 /// </para>
 /// <para>
-/// The numbers here are the steady settings: they learn long episodes, rewards that come late, and a policy that stays once it is found. For creatures that
-/// are to learn within a minute from rewards that come at once, take <see cref="Quick"/>. Documentation~/agents.md says what each is worth.
+/// The defaults are the steady settings: they learn long episodes, late rewards, and a policy that stays once it is found. For creatures that must
+/// learn within a minute from immediate rewards, use <see cref="Quick"/>. Documentation~/agents.md gives the effect of each setting.
 /// </para>
 /// <para>
-/// Brains of their own learn together, each from its agent's decisions, with a rollout of <see cref="RolloutSize"/> of each, a value on a scale of its own, and a learning
-/// rate of its own that follows its own divergence.
+/// Brains of their own learn together, each from its agent's decisions, with a rollout of <see cref="RolloutSize"/> each, its own value scale, and
+/// its own learning rate that follows its own divergence.
 /// </para>
 /// <para>
 /// Sources: Schulman et al., 2017, "Proximal Policy Optimization Algorithms"; Schulman et al., 2016, "High-Dimensional Continuous Control Using
-/// Generalized Advantage Estimation"; van Hasselt et al., 2016, "Learning values across many orders of magnitude"; Pardo et al., 2018, "Time Limits in Reinforcement Learning".
+/// Generalized Advantage Estimation"; van Hasselt et al., 2016, "Learning values across many orders of magnitude"; Pardo et al., 2018, "Time Limits
+/// in Reinforcement Learning".
 /// </para>
 /// </remarks>
 public sealed record ActorCritic : AgentLearning
@@ -33,8 +34,8 @@ public sealed record ActorCritic : AgentLearning
     private const float AdamEpsilon = 1e-5f;   // gradients of a policy are small; with 1e-8 the first steps are as long for noise as for a signal
 
     /// <summary>
-    /// For creatures that must learn from some thousand decisions, of rewards that come at once: short rollouts, many steps on each, a
-    /// short horizon. What takes long to pay off it learns worse than the steady settings, and forgets sooner.
+    /// For creatures that must learn from a few thousand decisions, with immediate rewards: short rollouts, many steps on each, a short horizon. It
+    /// learns delayed rewards worse than the steady settings, and forgets sooner.
     /// </summary>
     public static ActorCritic Quick { get; } = new()
     {
@@ -50,60 +51,60 @@ public sealed record ActorCritic : AgentLearning
         EntropyBonus = 0.01f,
     };
 
-    /// <summary>How much of what comes a decision later counts, from 0 (only what it brings at once) to 1: 1 / (1 − Discount) decisions are its horizon.</summary>
+    /// <summary>The weight of rewards one decision later, from 0 (only immediate ones) to 1: the horizon is 1 / (1 − Discount) decisions.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
     public float Discount { get; init => field = Requirements.Share(value, "discount", nameof(Discount)); } = 0.99f;
 
-    /// <summary>How much an advantage trusts what came rather than the values: 0 the next value alone, 1 the rewards alone.</summary>
+    /// <summary>How much an advantage trusts actual rewards over the values: 0 only the next value, 1 only the rewards.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
     public float Lambda { get; init => field = Requirements.Share(value, "lambda", nameof(Lambda)); } = 0.95f;
 
-    /// <summary>Decisions of a brain's agents together that are collected before they are learned from.</summary>
+    /// <summary>Decisions collected from all agents of a brain before they are learned from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int RolloutSize { get; init => field = Requirements.Size(value, "decisions of a rollout"); } = 2048;
 
-    /// <summary>And at least so many of each of its agents: a rollout of many agents is larger, not shorter.</summary>
+    /// <summary>The minimum number of decisions from each of its agents: a rollout of many agents is larger, not shorter.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int LeastRolloutPerAgent { get; init => field = Requirements.Size(value, "decisions of an agent in a rollout"); } = 64;
 
-    /// <summary>How often each decision is learned from, at most; less often where the frame's budget has no room for it.</summary>
+    /// <summary>The maximum number of times each decision is learned from; fewer if the frame's budget has no room.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Epochs { get; init => field = Requirements.Size(value, "epochs"); } = 6;
 
-    /// <summary>Training steps of an epoch; each takes its share of the rollout.</summary>
+    /// <summary>Training steps per epoch; each takes its share of the rollout.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Minibatches { get; init => field = Requirements.Size(value, "minibatches of a rollout"); } = 8;
 
-    /// <summary>How far a decision's probability may move, as a share of what it was, before the decision is no more learned from.</summary>
+    /// <summary>How far a decision's probability may move, relative to the original one, before the decision is no longer learned from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1), or NaN.</exception>
     public float ClipRange { get; init => field = Requirements.Number(value, "clip range", limit: 1, name: nameof(ClipRange)); } = 0.15f;
 
-    /// <summary>How much uncertain choices are rewarded, in deviations of the advantages, which keeps exploration alive.</summary>
+    /// <summary>The reward for uncertain choices, in deviations of the advantages; keeps exploration alive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.005f;
 
-    /// <summary>The share of the value's loss.</summary>
+    /// <summary>The weight of the value's loss.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float ValueWeight { get; init => field = Requirements.Number(value, "weight of the value", name: nameof(ValueWeight)); } = 0.5f;
 
     /// <summary>
-    /// The KL divergence of the policy from the one that had decided at which steps aim: where a step finds more than twice as much, its learning rate is
-    /// a third smaller than the one before, and half as large again where it finds less than half. 0 leaves the rate where it is.
+    /// The target KL divergence of the policy from the one that made the decisions: if a step measures more than twice as much, its learning rate is
+    /// a third smaller than the previous one; if less than half, half as large again. 0 keeps the rate constant.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float TargetDivergence { get; init => field = Requirements.Number(value, "target divergence", name: nameof(TargetDivergence)); } = 0.01f;
 
-    /// <summary>The learning rate falls no further.</summary>
+    /// <summary>The minimum learning rate.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LeastLearningRate { get; init => field = Requirements.Number(value, "least learning rate", name: nameof(LeastLearningRate)); } = 1e-5f;
 
-    /// <summary>The learning rate grows no further. Of an <see cref="Sgd"/> it is larger: 1, and its first rate 0.1.</summary>
+    /// <summary>The maximum learning rate. For <see cref="Sgd"/> the default is larger: 1, and its first rate is 0.1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float MostLearningRate { get; init => field = Requirements.Number(value, "greatest learning rate", name: nameof(MostLearningRate)); } = 3e-3f;
 
     /// <summary>
-    /// Advantages are divided by no less than this share of the returns' deviation. While nothing is found yet all of them are noise, and dividing by their
-    /// own deviation would make steps of it.
+    /// Advantages are divided by at least this share of the returns' deviation. Before there is anything to learn they are all noise, and dividing by
+    /// their own deviation would turn it into steps.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float AdvantageFloor { get; init => field = Requirements.Number(value, "floor of the advantages", name: nameof(AdvantageFloor)); } = 0.5f;
@@ -118,7 +119,7 @@ public sealed record ActorCritic : AgentLearning
 
     internal override bool NormalizationFollows => true;
 
-    /// <summary>Decisions of a brain that are collected before they are learned from, of so many agents.</summary>
+    /// <summary>Decisions of a brain, with this many agents, that are collected before they are learned from.</summary>
     internal int RolloutOf(int agents) => checked(Math.Max(RolloutSize, LeastRolloutPerAgent * agents));
 
     internal override Loss CreateLoss(AgentPopulationOptions population)

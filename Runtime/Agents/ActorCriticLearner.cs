@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Proximal policy optimization: collects decisions to a rollout while it learns from the one before, and exchanges the two when enough is collected. Brains of
-/// their own learn together, each from its agent's decisions.
+/// Proximal policy optimization: collects decisions in one rollout while it learns from the previous one, and exchanges the two when enough are
+/// collected. Brains of their own learn together, each from its agent's decisions.
 /// </summary>
 internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 {
@@ -17,10 +17,10 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
     private readonly SeededRandom random;
     private Rollout collected;
     private Rollout learned;
-    private readonly ValueScale[] scales;   // of each brain; a deviation of 0: nothing is known of returns, and all values are the mean
+    private readonly ValueScale[] scales;   // of each brain; a deviation of 0: nothing is known about returns, and all values are the mean
     private readonly float[] rescales;      // [brains × 2]: factor and offset
-    private readonly int[] firstOfBrain;    // of what is learned from, which is in the order of the brains; behind the last, all
-    private int steps;               // on the rollout that is learned from, and of these
+    private readonly int[] firstOfBrain;    // of the rollout to learn from, which is sorted by brain; after the last brain, the total
+    private int steps;               // on the rollout to learn from, and how many of these are done
     private int stepsDone;
     private long learnedDecisions;
     private float explainedVariance = float.NaN;
@@ -120,8 +120,8 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
     }
 
     /// <summary>
-    /// When enough is collected, it is learned from. Where the budget of the frames was too small for all steps on the rollout before, the rest of them is given
-    /// up once each decision was learned from; until then collecting goes on.
+    /// When enough decisions are collected, learning from them begins. If the frames' budget was too small for all steps on the previous rollout, the
+    /// rest is given up once each decision was learned from; until then collecting continues.
     /// </summary>
     protected override void BeginFrame(int agents)
     {
@@ -149,7 +149,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         return true;
     }
 
-    /// <summary>A part of what the one brain learns from.</summary>
+    /// <summary>Adds a part of the decisions that the one brain learns from.</summary>
     private void AddShare(ReadOnlySpan<int> own, int part, bool isFirst)
     {
         int first = (int)((long)part * own.Length / options.Minibatches), end = (int)((long)(part + 1) * own.Length / options.Minibatches);
@@ -158,7 +158,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         batch.Set(0, learned, own[first..end], scales[0], options.AdvantageFloor);
     }
 
-    /// <summary>As many for each brain, from the beginning again where it has fewer; a brain that has none learns nothing.</summary>
+    /// <summary>Adds the same number for each brain, starting over if it has fewer; a brain that has none learns nothing.</summary>
     private void AddSome(int brain, ReadOnlySpan<int> own, int part, bool isFirst)
     {
         int rows = batch.Capacity;
@@ -175,7 +175,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         batch.Set(brain, learned, chosen, scales[brain], options.AdvantageFloor);
     }
 
-    /// <summary>Learns from what was collected from now on, and collects anew.</summary>
+    /// <summary>Begins to learn from the collected decisions, and collects new ones.</summary>
     private void Exchange()
     {
         int parts = Math.Min(stepsDone, options.Minibatches);
@@ -192,7 +192,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
 
     private int StepsOn(Rollout rollout) => rollout.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
 
-    /// <summary>Brings what is learned from into the order of the brains, and finds where each begins.</summary>
+    /// <summary>Sorts the decisions to learn from by brain, and finds where each brain's begin.</summary>
     private void FindBrains()
     {
         Span<int> all = learned.Complete;
@@ -202,7 +202,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         for (int brain = 0; brain < brains.Count; brain++) firstOfBrain[brain + 1] += firstOfBrain[brain];
     }
 
-    /// <summary>Brings the scales of the values up to date, and the last layer with them, so that no value changes.</summary>
+    /// <summary>Updates the scales of the values, and the last layer with them, so that no value changes.</summary>
     private void Observe()
     {
         double variance = 0, unexplained = 0;

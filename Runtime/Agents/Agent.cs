@@ -6,15 +6,16 @@ namespace NeuralPlugin;
 /// which calls it once a frame.
 /// </summary>
 /// <remarks>
-/// The words are those of Unity's ML-Agents. What is less here: observations are numbers in a fixed order, and <see cref="OnEpisodeBegin"/> follows
-/// <see cref="EndEpisode"/> in the next <see cref="AgentPopulation.Update"/>, not at once. What is more: where an action is one choice, it is one <see cref="int"/>.
+/// Names follow Unity's ML-Agents. Less than there: observations are numbers in a fixed order, and <see cref="OnEpisodeBegin"/> follows
+/// <see cref="EndEpisode"/> in the next <see cref="AgentPopulation.Update"/>, not at once. More: an action that is a single choice is one
+/// <see cref="int"/>.
 /// </remarks>
 public abstract class Agent
 {
     private int[] discreteActions = [];
     private float[] continuousActions = [];
     private float reward;
-    private bool isAsked;   // and has no answer yet
+    private bool isAsked;   // and not answered yet
 
     /// <summary>Makes an agent that decides in every frame.</summary>
     protected Agent()
@@ -22,7 +23,7 @@ public abstract class Agent
         Name = GetType().Name;
     }
 
-    /// <summary>What errors call it; the name of its class unless another one is given.</summary>
+    /// <summary>Its name in errors; the name of its class unless another one is given.</summary>
     /// <exception cref="ArgumentException">It is empty.</exception>
     public string Name
     {
@@ -35,9 +36,9 @@ public abstract class Agent
     }
 
     /// <summary>
-    /// It decides in every so many frames. In the frames between, its last action is repeated: <see cref="OnActionReceived(int)"/> is
-    /// called with it again. The first decision of an episode comes at once. 0: it decides when <see cref="RequestDecision"/> was called and then alone, and
-    /// carries each decision out once, as games need that take turns.
+    /// The number of frames per decision. In the frames between decisions, its last action is repeated: <see cref="OnActionReceived(int)"/> is called
+    /// with it again. The first decision of an episode comes at once. If 0, it decides only after a call of <see cref="RequestDecision"/>, and
+    /// carries each decision out once, as turn-based games need.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int DecisionPeriod
@@ -50,14 +51,13 @@ public abstract class Agent
     public bool ActsByHeuristic { get; set; }
 
     /// <summary>
-    /// Whether what <see cref="Heuristic()"/> says is recorded at each decision as a demonstration, and learned from by
-    /// <see cref="BehaviorCloning"/>. With <see cref="ActsByHeuristic"/> it shows what to do; without, it corrects what the brain does
-    /// (Ross et al., 2011, DAgger).
+    /// Whether the choice of <see cref="Heuristic()"/> is recorded at each decision as a demonstration, from which <see cref="BehaviorCloning"/>
+    /// learns. With <see cref="ActsByHeuristic"/> it shows what to do; without, it corrects the brain (Ross et al., 2011, DAgger).
     /// </summary>
     public bool Demonstrates { get; set; }
 
     /// <summary>
-    /// Actions after which its episode is interrupted, as by <see cref="EpisodeInterrupted"/>: a limit that is no part of the task. 0 for none.
+    /// The number of actions after which its episode is interrupted, as by <see cref="EpisodeInterrupted"/>: a limit that is not part of the task. 0 for none.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public long MaxStep
@@ -66,64 +66,70 @@ public abstract class Agent
         set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The actions of an episode must be 0, for no limit, or more.");
     }
 
-    /// <summary>The population that it is in; null where it is in none.</summary>
+    /// <summary>The population it belongs to; null if none.</summary>
     public AgentPopulation? Population { get; internal set; }
 
     /// <summary>
-    /// Its number in the population, from 0 to the capacity; that of its brain too, where each has its own. -1 where it is in none.
+    /// Its number in the population, from 0 to the capacity; also the index of its brain, if each agent has its own. -1 if it is in none.
     /// </summary>
     public int Index { get; internal set; } = -1;
 
-    /// <summary>The action that it is taking, where it is one choice; of several branches the choice in the first, and 0 where there is none. -1 before the first action of an episode.</summary>
+    /// <summary>
+    /// The current action if it is one choice; with several branches, the choice in the first, and 0 without branches. -1 before the first action of
+    /// an episode.
+    /// </summary>
     public int Action { get; internal set; } = -1;
 
-    /// <summary>The action that it is taking, whatever it consists of; the last one before the first of an episode, and empty before the first of all.</summary>
+    /// <summary>The current action, of any kind; before the first action of an episode the previous one, and empty before the very first.</summary>
     public ActionBuffers StoredActions => new(continuousActions, discreteActions);
 
-    /// <summary>Whether its episode has ended, and the next one not begun.</summary>
+    /// <summary>Whether its episode has ended and the next one has not begun.</summary>
     public bool IsEpisodeOver { get; private set; }
 
-    /// <summary>Whether the episode that is over was interrupted, and would have gone on.</summary>
+    /// <summary>Whether the episode that is over was interrupted, and would have continued.</summary>
     internal bool IsInterrupted { get; private set; }
 
-    /// <summary>Who looks at it; null for nobody.</summary>
+    /// <summary>The inspector that observes it; null for none.</summary>
     internal AgentInspector? Inspector { get; set; }
 
-    /// <summary>The sum of the rewards of this episode; where that is more than a float holds, the greatest one.</summary>
+    /// <summary>The sum of the rewards of this episode; clamped to the range of a float.</summary>
     public float CumulativeReward { get; private set; }
 
     /// <summary>Episodes that have ended.</summary>
     public int CompletedEpisodes { get; private set; }
 
-    /// <summary>Actions that it has carried out in this episode, the one under way included: calls of <see cref="OnActionReceived(int)"/>.</summary>
+    /// <summary>Actions carried out in this episode, including the current one: calls of <see cref="OnActionReceived(int)"/>.</summary>
     public long StepCount { get; internal set; }
 
     /// <summary>The frame of its next decision.</summary>
     internal long NextDecision { get; set; }
 
-    /// <summary>Whether it waits to be asked, since it has called <see cref="RequestDecision"/>.</summary>
+    /// <summary>Whether it is waiting to be asked, after a call of <see cref="RequestDecision"/>.</summary>
     internal bool IsDecisionRequested { get; set; }
 
     /// <summary>Whether it has a decision that it has not carried out yet.</summary>
     internal bool IsActionNew { get; set; }
 
-    /// <summary>Counts the episodes, so that an answer to a question of an earlier one is known as such.</summary>
+    /// <summary>Counts the episodes, so that an answer to a question from an earlier one is recognized.</summary>
     internal int Episode { get; private set; }
 
-    /// <summary>Tells the sensor what it observes: always the same number of values, in the same order.</summary>
-    /// <param name="sensor">Takes the values.</param>
+    /// <summary>Adds the observations to the sensor: always the same number of values, in the same order.</summary>
+    /// <param name="sensor">Receives the values.</param>
     public abstract void CollectObservations(VectorSensor sensor);
 
     /// <summary>
-    /// Gives the sensor the texture that it sees, at each decision, where the population declares one
-    /// (<see cref="AgentPopulationOptions.TextureObservations"/>). It may be rendered here: what the sensor was given is enqueued at once.
+    /// Gives the sensor the texture that the agent sees, at each decision, if the population declares one
+    /// (<see cref="AgentPopulationOptions.TextureObservations"/>). It may be rendered here: the sensor enqueues the read of the texture at once.
     /// </summary>
-    /// <param name="sensor">Takes a texture.</param>
+    /// <param name="sensor">Receives a texture.</param>
     public virtual void CollectTexture(TextureSensor sensor)
     {
     }
 
-    /// <summary>Does what an action means. Called in every frame from the first answer of an episode on. Override this or, where an action is more than one choice, the other overload.</summary>
+    /// <summary>
+    /// Carries out an action. Called in every frame, starting with the first answer of an episode. Override this or, if an action is more than one
+    /// choice, the other overload.
+    /// </summary>
     /// <param name="action">From 0 to the population's number of actions.</param>
     public virtual void OnActionReceived(int action)
     {
@@ -131,10 +137,11 @@ public abstract class Agent
     }
 
     /// <summary>
-    /// Does what an action of several branches, or of continuous actions, means (<see cref="AgentPopulationOptions.ActionSpec"/>). Called in every frame from the first answer of an episode on. Without an
-    /// override an action that is one choice goes on to <see cref="OnActionReceived(int)"/>.
+    /// Carries out an action of several branches, or of continuous actions (<see cref="AgentPopulationOptions.ActionSpec"/>). Called in every frame,
+    /// starting with the first answer of an episode. Without an override, an action that is one choice is passed on to
+    /// <see cref="OnActionReceived(int)"/>.
     /// </summary>
-    /// <param name="actions">What was chosen; continuous actions from −1 to 1.</param>
+    /// <param name="actions">The chosen action; continuous actions from −1 to 1.</param>
     public virtual void OnActionReceived(ActionBuffers actions)
     {
         if (actions.DiscreteActions.Length != 1 || actions.ContinuousActions.Length != 0)
@@ -143,7 +150,7 @@ public abstract class Agent
     }
 
     /// <summary>
-    /// What the writer of the script, or the player, would do now: read the keys, or compute it. Called at decisions of an agent that
+    /// The action that the author of the script, or the player, would take now: read the keys, or compute it. Called at decisions of an agent that
     /// <see cref="ActsByHeuristic"/> or <see cref="Demonstrates"/>.
     /// </summary>
     /// <returns>An action that is not masked.</returns>
@@ -153,8 +160,8 @@ public abstract class Agent
         throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and has none. Override Heuristic, or leave ActsByHeuristic and Demonstrates false.");
     }
 
-    /// <summary>The same where an action is more than one choice. Without an override, what <see cref="Heuristic()"/> returns where it is one.</summary>
-    /// <param name="actionsOut">All zero; takes the action, with continuous actions from −1 to 1 (cut off there).</param>
+    /// <summary>The same if an action is more than one choice. Without an override, the result of <see cref="Heuristic()"/> if it is one.</summary>
+    /// <param name="actionsOut">All zero; receives the action, with continuous actions from −1 to 1 (clamped).</param>
     /// <exception cref="AgentException">It is not overridden.</exception>
     public virtual void Heuristic(in ActionBuffers actionsOut)
     {
@@ -164,24 +171,25 @@ public abstract class Agent
     }
 
     /// <summary>
-    /// Prepares a new episode: puts the agent where it begins. Called when it is added, and after the end of an episode by the Update that asks its next
-    /// question, before that: in the same Update where <see cref="OnActionReceived(int)"/> has ended it, and in the next one where the latency is 0 or it was ended elsewhere.
+    /// Prepares a new episode: moves the agent to its start. Called when it is added, and after the end of an episode by the Update that asks its
+    /// next question, before asking: the same Update if <see cref="OnActionReceived(int)"/> ended it, the next one if the latency is 0 or it was
+    /// ended elsewhere.
     /// </summary>
     public virtual void OnEpisodeBegin()
     {
     }
 
-    /// <summary>Says which actions it may not take at this decision. Without an override all are enabled.</summary>
+    /// <summary>Disables the actions it may not take at this decision. Without an override all are enabled.</summary>
     /// <param name="mask">All actions, enabled.</param>
     public virtual void WriteDiscreteActionMask(ActionMask mask)
     {
     }
 
     /// <summary>
-    /// Adds to the reward of the action that it is taking. What comes before the first action of an episode counts for
-    /// <see cref="CumulativeReward"/> alone: there is nothing to learn from it.
+    /// Adds to the reward of the current action. A reward before the first action of an episode counts only for <see cref="CumulativeReward"/>: there
+    /// is nothing to learn from it.
     /// </summary>
-    /// <param name="increment">Good above 0, bad below.</param>
+    /// <param name="increment">Above 0 if good, below 0 if bad.</param>
     /// <exception cref="AgentException">It is NaN or infinite, the episode is over, or the agent is in no population.</exception>
     public void AddReward(float increment)
     {
@@ -190,8 +198,8 @@ public abstract class Agent
         CumulativeReward = Held(CumulativeReward + increment);
     }
 
-    /// <summary>Replaces what was added to the reward of the action that it is taking since it began.</summary>
-    /// <param name="value">Good above 0, bad below.</param>
+    /// <summary>Replaces everything added to the reward of the current action since it began.</summary>
+    /// <param name="value">Above 0 if good, below 0 if bad.</param>
     /// <exception cref="AgentException">It is NaN or infinite, the episode is over, or the agent is in no population.</exception>
     public void SetReward(float value)
     {
@@ -201,33 +209,35 @@ public abstract class Agent
     }
 
     /// <summary>
-    /// Ends the episode: what it is doing now is the last that counts, and nothing comes behind it. The next one begins in the
-    /// <see cref="AgentPopulation.Update"/> that asks the next question (<see cref="OnEpisodeBegin"/>); until then rewards are errors. A second call does nothing.
+    /// Ends the episode: the current action is the last that counts, and nothing comes after it. The next one begins in the
+    /// <see cref="AgentPopulation.Update"/> that asks the next question (<see cref="OnEpisodeBegin"/>); until then rewards are errors. A second call
+    /// does nothing.
     /// </summary>
     /// <exception cref="AgentException">The agent is in no population.</exception>
     public void EndEpisode() => End(isInterrupted: false);
 
     /// <summary>
-    /// Ends the episode as <see cref="EndEpisode"/> does, where it would have gone on: the time was up, or the game needs the agent elsewhere. What would have come is
-    /// estimated, so that the agent does not learn that its last state is bad. For that it is asked once more what it observes, before
-    /// <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does it by itself.
+    /// Ends the episode as <see cref="EndEpisode"/> does, when it would have continued: the time was up, or the game needs the agent elsewhere. The
+    /// rewards that would have followed are estimated, so that the agent does not learn that its last state is bad. For that, its observations are
+    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this by itself.
     /// </summary>
     /// <exception cref="AgentException">The agent is in no population.</exception>
     public void EpisodeInterrupted() => End(isInterrupted: true);
 
-    /// <summary>What <see cref="TakeReward"/> would give.</summary>
+    /// <summary>The reward that <see cref="TakeReward"/> would return.</summary>
     internal float PendingReward => reward;
 
     /// <summary>
-    /// Asks for a decision in the next question of <see cref="AgentPopulation.Update"/>, besides those of <see cref="DecisionPeriod"/>. In a game that takes
-    /// turns set that to 0, and call this for the agent whose turn it is: what it may do is asked then, and it is the only one that changes the board until it has acted.
+    /// Asks for a decision at the next question of <see cref="AgentPopulation.Update"/>, in addition to those of <see cref="DecisionPeriod"/>. In a
+    /// turn-based game set that to 0, and call this for the agent whose turn it is: it is then asked which actions are possible, and it alone changes
+    /// the board until it has acted.
     /// </summary>
     public void RequestDecision() => IsDecisionRequested = true;
 
     /// <summary>Whether it is to be asked in a frame.</summary>
     internal bool IsDue(long frame) => IsDecisionRequested || (DecisionPeriod > 0 && NextDecision <= frame);
 
-    /// <summary>It was asked in a frame.</summary>
+    /// <summary>Notes that it was asked in a frame.</summary>
     internal void NoteAsked(long frame)
     {
         IsDecisionRequested = false;
@@ -235,7 +245,7 @@ public abstract class Agent
         isAsked = true;
     }
 
-    /// <summary>It carries an action out from now on.</summary>
+    /// <summary>Begins to carry out an action.</summary>
     internal void BeginAction(int action)
     {
         if (discreteActions.Length != 1 || continuousActions.Length != 0) (discreteActions, continuousActions) = (new int[1], []);
@@ -243,7 +253,7 @@ public abstract class Agent
         (Action, IsActionNew, isAsked) = (action, true, false);
     }
 
-    /// <summary>The same of an action of several numbers, whose continuous ones are cut off at ±1.</summary>
+    /// <summary>The same for an action of several numbers, whose continuous ones are clamped to ±1.</summary>
     internal void BeginAction(PolicyShape policy, ReadOnlySpan<float> taken)
     {
         if (discreteActions.Length != policy.Branches || continuousActions.Length != policy.Continuous)
@@ -253,14 +263,14 @@ public abstract class Agent
         (Action, IsActionNew, isAsked) = (policy.Branches > 0 ? discreteActions[0] : 0, true, false);
     }
 
-    /// <summary>What it was asked is not answered any more.</summary>
+    /// <summary>Notes that its question will not be answered.</summary>
     internal void AskAgain(long frame)
     {
         NextDecision = Math.Min(NextDecision, frame + 1);
         if (isAsked && DecisionPeriod == 0) IsDecisionRequested = true;
     }
 
-    /// <summary>The reward since the last call; infinite where it is more than a float holds.</summary>
+    /// <summary>Takes the reward since the last call; infinite if it exceeds what a float holds.</summary>
     internal float TakeReward()
     {
         float taken = reward;

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// How the agents of a population come to their actions: asks those whose decision is due what they observe, and their brains or their
-/// heuristic what to do, and lets the actions begin whose answers have come. What was decided or shown goes to the trainer.
+/// Determines the actions of a population's agents: asks those whose decision is due for their observations, and their brains or their heuristic for
+/// actions, and begins the actions whose answers have come. Decisions and demonstrations go to the trainer.
 /// </summary>
 internal sealed class AgentDecisions : IDisposable
 {
@@ -13,13 +13,13 @@ internal sealed class AgentDecisions : IDisposable
     private readonly ObservationCollector collector;
     private readonly ActionChooser chooser;
     private readonly PolicyShape policy;
-    private readonly float[] taken;   // by the agent whose turn it is, where an action is more than one choice
+    private readonly float[] taken;   // by the agent whose turn it is, if an action is more than one choice
 
-    /// <param name="device">Where the brains are.</param>
-    /// <param name="options">What the agents have in common.</param>
-    /// <param name="brains">What decides.</param>
-    /// <param name="trainer">What learns from it.</param>
-    /// <param name="errors">Takes those of the agents' scripts.</param>
+    /// <param name="device">The device of the brains.</param>
+    /// <param name="options">The options that the agents share.</param>
+    /// <param name="brains">The brains that decide.</param>
+    /// <param name="trainer">The trainer that learns from the decisions.</param>
+    /// <param name="errors">Receives the errors of the agents' scripts.</param>
     public AgentDecisions(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors)
     {
         this.brains = brains;
@@ -35,18 +35,18 @@ internal sealed class AgentDecisions : IDisposable
     /// <summary>Decisions that were carried out.</summary>
     public long Count { get; private set; }
 
-    /// <summary>Whether actions are drawn by the brain's probabilities; false for the most probable one.</summary>
+    /// <summary>Whether actions are sampled from the brain's probabilities; false for the most probable one.</summary>
     public bool Explores
     {
         get => chooser.Explores;
         set => chooser.Explores = value;
     }
 
-    /// <summary>Where what agents show is kept too, raw; null for nowhere.</summary>
+    /// <summary>Also receives the demonstrations of agents, raw; null for none.</summary>
     public Demonstration? Recording { get; set; }
 
-    /// <summary>Lets the actions begin whose answers are there, or due, in the order in which they were asked for.</summary>
-    /// <param name="population">Whose agents they are.</param>
+    /// <summary>Begins the actions whose answers have arrived, or are due, in the order of their questions.</summary>
+    /// <param name="population">The agents' population.</param>
     public void Deliver(AgentPopulation population)
     {
         while (requests.TakeAnswered(population.Frame) is { } request)
@@ -75,7 +75,7 @@ internal sealed class AgentDecisions : IDisposable
         }
     }
 
-    /// <summary>Asks the agents whose decision is due what they observe, and enqueues the question what to do.</summary>
+    /// <summary>Asks the agents whose decision is due for their observations, and enqueues the question to the brains.</summary>
     /// <param name="agents">The agents by their numbers.</param>
     /// <param name="frame">This frame.</param>
     public void Ask(ReadOnlySpan<Agent?> agents, long frame)
@@ -98,7 +98,7 @@ internal sealed class AgentDecisions : IDisposable
             }
             catch (Exception exception)
             {
-                errors.Add(exception);   // thrown again at the end of the frame
+                errors.Add(exception);   // rethrown at the end of the frame
             }
         }
 
@@ -108,7 +108,7 @@ internal sealed class AgentDecisions : IDisposable
         requests.Enqueue(request, frame, rows);
     }
 
-    /// <summary>Says what files keep of it.</summary>
+    /// <summary>Describes its state for files.</summary>
     public void Describe(StateForm form)
     {
         form.Count("run.decisions", () => Count, count => Count = count);
@@ -117,7 +117,7 @@ internal sealed class AgentDecisions : IDisposable
 
     public void Dispose() => requests.Dispose();
 
-    /// <summary>Those who decide on request alone would wait forever.</summary>
+    /// <summary>Asks again: agents that decide only on request would otherwise wait forever.</summary>
     private static void AskAgain(AgentPopulation population, DecisionRequest request)
     {
         for (int row = 0; row < request.Rows; row++)
@@ -133,7 +133,7 @@ internal sealed class AgentDecisions : IDisposable
             "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents go on with what they did before, and the next decisions count.");
     }
 
-    /// <summary>An agent carries a decision out from now on.</summary>
+    /// <summary>Begins to carry out an agent's decision.</summary>
     private void Begin(Agent agent, DecisionRequest request, int row)
     {
         agent.Inspector?.Decide(request, row);
@@ -154,10 +154,10 @@ internal sealed class AgentDecisions : IDisposable
     }
 
     /// <summary>
-    /// Takes an agent's observations and mask into a row of a request, which stays as it was where the agent has an error, or its
-    /// script has ended the episode or removed the agent meanwhile.
+    /// Writes an agent's observations and mask into a row of a request, which stays unchanged if the agent has an error, or its script ended the
+    /// episode or removed the agent in the meantime.
     /// </summary>
-    /// <returns>Whether it asks.</returns>
+    /// <returns>Whether the agent asks.</returns>
     private bool Observe(Agent agent, DecisionRequest request, int row, long frame)
     {
         AgentPopulation? population = agent.Population;
@@ -181,7 +181,7 @@ internal sealed class AgentDecisions : IDisposable
         return true;
     }
 
-    /// <summary>Whether an agent that was asked something is to act on it.</summary>
+    /// <summary>Whether an agent with an open question is still to act on the answer.</summary>
     private static bool IsStillThere(Agent agent, AgentPopulation? population) => agent.Population == population && !agent.IsEpisodeOver;
 
     private void DecideByItself(Agent agent, long frame)

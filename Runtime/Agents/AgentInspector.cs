@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// One agent's last decision, for a developer to look at: what it observed, which actions it could choose from, and what its brain made of that. Made by
-/// <see cref="AgentPopulation.Inspect"/>, it is filled in by <see cref="AgentPopulation.Update"/>, which neither waits nor allocates for it once as many decisions are under way as
-/// usual. Read it on the thread of Update, between two calls.
+/// One agent's last decision, for a developer to inspect: its observations, the actions it could choose from, and its brain's outputs. Made by
+/// <see cref="AgentPopulation.Inspect"/>, it is filled in by <see cref="AgentPopulation.Update"/>, which neither waits nor allocates for it once the
+/// usual number of decisions is in flight. Read it on the thread of Update, between two calls.
 /// </summary>
 public sealed class AgentInspector : IDisposable
 {
@@ -34,19 +34,22 @@ public sealed class AgentInspector : IDisposable
     /// <summary>The inspected agent.</summary>
     public Agent Agent { get; }
 
-    /// <summary>Decisions since the inspection began; 0 before the first, when all else is zero.</summary>
+    /// <summary>Decisions since the inspection began; 0 before the first, when everything else is zero too.</summary>
     public long Decisions { get; private set; }
 
-    /// <summary>The frame in which the agent observed this (<see cref="AgentPopulation.Frame"/>).</summary>
+    /// <summary>The frame of these observations (<see cref="AgentPopulation.Frame"/>).</summary>
     public long Frame { get; private set; }
 
-    /// <summary>Whether the brain decided; false for <see cref="Agent.Heuristic()"/>, whose decisions have no logits, probabilities, means, deviations or value.</summary>
+    /// <summary>
+    /// Whether the brain decided; false for <see cref="Agent.Heuristic()"/>, whose decisions have no logits, probabilities, means, deviations or
+    /// value.
+    /// </summary>
     public bool IsByBrain { get; private set; }
 
-    /// <summary>[observations]: what the agent observed.</summary>
+    /// <summary>[observations]: the raw observations.</summary>
     public ReadOnlySpan<float> Observations => observations;
 
-    /// <summary>[observations]: the same as the brain got it, normalized unless <see cref="AgentPopulationOptions.NormalizeObservations"/> is false.</summary>
+    /// <summary>[observations]: the same as the brain reads them, normalized unless <see cref="AgentPopulationOptions.NormalizeObservations"/> is false.</summary>
     public ReadOnlySpan<float> NormalizedObservations => normalized;
 
     /// <summary>[actions of all discrete branches]: whether the mask allowed the action.</summary>
@@ -58,22 +61,22 @@ public sealed class AgentInspector : IDisposable
     /// <summary>[actions of all discrete branches]: p_j = exp(z_j − max z) / Σ exp(z − max z) over the allowed actions of the branch, and 0 for the others.</summary>
     public ReadOnlySpan<float> Probabilities => probabilities;
 
-    /// <summary>[continuous actions]: the means of their normal distributions, which may be beyond ±1.</summary>
+    /// <summary>[continuous actions]: the means of their normal distributions, which may lie beyond ±1.</summary>
     public ReadOnlySpan<float> Means => means;
 
     /// <summary>[continuous actions]: the standard deviations of their normal distributions.</summary>
     public ReadOnlySpan<float> Deviations => deviations;
 
-    /// <summary>The discounted reward that the brain expected to come; NaN if it estimates no values (<see cref="ActorCritic"/> does).</summary>
+    /// <summary>The expected discounted reward, by the brain's estimate; NaN if it estimates no values (<see cref="ActorCritic"/> does).</summary>
     public float Value { get; private set; } = float.NaN;
 
-    /// <summary>Ends the inspection; what was seen last stays. A second call does nothing.</summary>
+    /// <summary>Ends the inspection; the last decision stays. A second call does nothing.</summary>
     public void Dispose()
     {
         if (Agent.Inspector == this) Agent.Inspector = null;
     }
 
-    /// <summary>The agent asked its brain.</summary>
+    /// <summary>Notes that the agent asked its brain.</summary>
     internal void Ask(long frame, ReadOnlySpan<float> observed)
     {
         float[] kept = spare.Count > 0 ? spare.Pop() : new float[observations.Length];
@@ -81,7 +84,7 @@ public sealed class AgentInspector : IDisposable
         asked.Add((frame, kept));
     }
 
-    /// <summary>The brain's answer is carried out from now on.</summary>
+    /// <summary>Notes that the brain's answer is carried out from now on.</summary>
     internal void Decide(DecisionRequest request, int row)
     {
         TakeObservations(request.Frame);
@@ -95,7 +98,7 @@ public sealed class AgentInspector : IDisposable
         Value = request.EstimatesValues ? request.Value(row) : float.NaN;
     }
 
-    /// <summary>The agent decided by its heuristic.</summary>
+    /// <summary>Notes that the agent decided by its heuristic.</summary>
     internal void DecideByItself(long frame, ReadOnlySpan<float> observed, ReadOnlySpan<bool> mask)
     {
         Note(frame, isByBrain: false, mask);
@@ -113,7 +116,7 @@ public sealed class AgentInspector : IDisposable
         mask.CopyTo(allowed);
     }
 
-    // Questions from before the one that is answered get no answer any more: their episode ended, or the driver skipped them.
+    // Questions older than the answered one will get no answer: their episode ended, or the driver skipped them.
     private void TakeObservations(long frame)
     {
         int answered = 0;

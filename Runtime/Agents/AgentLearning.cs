@@ -2,8 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>How the agents of a population learn: <see cref="ActorCritic"/>, <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>.</summary>
 /// <remarks>
-/// A way to learn is one such record and its <see cref="Learner"/>. The record creates what the population needs of it and says what it
-/// needs of the population; nothing else decides by which of them it is.
+/// A way to learn is one such record and its <see cref="Learner"/>. The record creates what the population needs from it and states what it needs
+/// from the population; nothing else depends on which of them it is.
 /// </remarks>
 public abstract record AgentLearning
 {
@@ -12,48 +12,48 @@ public abstract record AgentLearning
     }
 
     /// <summary>
-    /// The optimizer. Null: <see cref="Adam"/> of a rate of 0.003 for one brain that all share, plain <see cref="Sgd"/> of
-    /// 0.1 for a brain each; <see cref="ActorCritic"/> has its own.
+    /// The optimizer. Null: <see cref="Adam"/> with a rate of 0.003 for a shared brain, plain <see cref="Sgd"/> with 0.1 for brains of their own;
+    /// <see cref="ActorCritic"/> has its own default.
     /// </summary>
     public Optimizer? Optimizer { get; init; }
 
-    /// <summary>What files call it.</summary>
+    /// <summary>Its name in files.</summary>
     internal abstract string Name { get; }
 
-    /// <summary>What to learn from besides what agents do and show; null for nothing.</summary>
+    /// <summary>A demonstration to learn from in addition to the agents' own decisions; null for none.</summary>
     internal virtual Demonstration? Given => null;
 
-    /// <summary>What trains brains of their own.</summary>
+    /// <summary>The optimizer for brains of their own.</summary>
     internal virtual Optimizer OwnOptimizer => Optimizer ?? new Sgd(0.1f);
 
-    /// <summary>What trains the one brain that all share.</summary>
+    /// <summary>The optimizer for a shared brain.</summary>
     internal virtual Optimizer SharedOptimizer => Optimizer ?? new Adam(0.003f);
 
-    /// <summary>Whether brains have an output more, behind the logits: what they expect to come.</summary>
+    /// <summary>Whether brains have one more output, after the logits: the value.</summary>
     internal virtual bool EstimatesValues => false;
 
-    /// <summary>Whether observations are normalized by all that was observed until now, and not until some time ago.</summary>
+    /// <summary>Whether the normalization uses all observations so far, and not only those up to some earlier time.</summary>
     internal virtual bool NormalizationFollows => false;
 
-    /// <summary>The loss that a training step reduces.</summary>
-    /// <param name="population">What the agents have in common.</param>
+    /// <summary>Makes the loss that a training step reduces.</summary>
+    /// <param name="population">The options that the agents share.</param>
     internal abstract Loss CreateLoss(AgentPopulationOptions population);
 
-    /// <summary>Most decisions of each brain that a training step has.</summary>
-    /// <param name="population">What the agents have in common.</param>
+    /// <summary>The maximum number of decisions of each brain in a training step.</summary>
+    /// <param name="population">The options that the agents share.</param>
     internal abstract int MostRowsOfAStep(AgentPopulationOptions population);
 
-    /// <summary>What turns the decisions of a population into training steps. Called once for a population, when its brains are there.</summary>
-    /// <param name="brains">What learns.</param>
-    /// <param name="population">What the agents have in common.</param>
-    /// <param name="normalizer">That of the agents' observations; null where they stay raw.</param>
-    /// <exception cref="ArgumentException">The demonstration is of other sizes.</exception>
+    /// <summary>Makes the learner that turns the decisions of a population into training steps. Called once per population, after its brains are made.</summary>
+    /// <param name="brains">The brains that learn.</param>
+    /// <param name="population">The options that the agents share.</param>
+    /// <param name="normalizer">The normalizer of the agents' observations; null if they stay raw.</param>
+    /// <exception cref="ArgumentException">The demonstration has other sizes.</exception>
     internal abstract Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer);
 
     /// <summary>
-    /// Most decisions that its learner keeps at a time. Where agents see textures, as many of these are kept on the GPU, so that too small a
-    /// number runs out of rows.
+    /// The maximum number of decisions that its learner keeps at a time. If agents see textures, that many of these are kept on the GPU, so too small
+    /// a number runs out of rows.
     /// </summary>
-    /// <param name="population">What the agents have in common.</param>
+    /// <param name="population">The options that the agents share.</param>
     internal abstract int MostDecisionsKept(AgentPopulationOptions population);
 }

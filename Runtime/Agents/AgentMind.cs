@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
-/// <summary>What decides and learns in a population: its brains, how its agents come to actions, and what they learn. Another way to learn is another mind.</summary>
+/// <summary>The part of a population that decides and learns: its brains, its agents' decisions, and its trainer. Another way to learn is another mind.</summary>
 internal sealed class AgentMind : IDisposable
 {
     private readonly NeuralDevice device;
 
     /// <param name="device">Where the brains live.</param>
-    /// <param name="options">What the agents have in common.</param>
-    /// <param name="errors">Takes those of the agents' scripts.</param>
+    /// <param name="options">The options that the agents share.</param>
+    /// <param name="errors">Receives the errors of the agents' scripts.</param>
     public AgentMind(NeuralDevice device, AgentPopulationOptions options, FrameErrors errors)
     {
         this.device = device;
@@ -32,7 +32,7 @@ internal sealed class AgentMind : IDisposable
 
     public FinalValues FinalValues { get; }
 
-    /// <summary>Says what files keep of it beside the brains and their optimizer.</summary>
+    /// <summary>Describes its state for files, besides the brains and their optimizer.</summary>
     public void Describe(StateForm form)
     {
         Trainer.Normalizer?.Describe(form);
@@ -40,7 +40,7 @@ internal sealed class AgentMind : IDisposable
         Trainer.Learner?.Describe(form);
     }
 
-    /// <summary>What of the progress is its own.</summary>
+    /// <summary>Its own part of the progress.</summary>
     public AgentProgress Progress
     {
         get
@@ -66,8 +66,8 @@ internal sealed class AgentMind : IDisposable
         }
     }
 
-    /// <summary>Starts to read the brains back as they are now.</summary>
-    /// <returns>Comes with a later Update of the device.</returns>
+    /// <summary>Starts to read back the brains as they are now.</summary>
+    /// <returns>Completes in a later Update of the device.</returns>
     public Task<BrainsContent> ReadBrainsAsync()
     {
         using NeuralDevice.Scope scope = device.Enter();
@@ -78,7 +78,7 @@ internal sealed class AgentMind : IDisposable
         return content.Task;
     }
 
-    /// <summary>The brains as they are now. Waits.</summary>
+    /// <summary>Returns the brains as they are now. Waits.</summary>
     public BrainsContent ReadBrains()
     {
         Task<BrainsContent> reading = ReadBrainsAsync();
@@ -106,7 +106,7 @@ internal sealed class AgentMind : IDisposable
             }
             catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
             {
-                content.SetException(exception);   // the game goes on, and whoever waits learns of it
+                content.SetException(exception);   // the game continues, and whoever awaits the task gets the error
             }
         }
     }

@@ -1,8 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// A brain of a population as an ONNX model: observations are normalized in it as in the game, masks are an input, and the probabilities are what actions are drawn by. Of several
-/// branches each has its own mask, logits and probabilities, whose names end with its number; continuous actions are the means, cut off at ±1, and these stand beside their deviations.
+/// A brain of a population as an ONNX model: it normalizes observations as the game does, masks are an input, and actions are sampled from the
+/// probabilities. With several branches each has its own mask, logits and probabilities, whose names end with its number; continuous actions are the
+/// means, clamped to ±1, and the unclamped means are outputs too, beside the deviations.
 /// </summary>
 internal static class AgentOnnxModel
 {
@@ -16,11 +17,11 @@ internal static class AgentOnnxModel
 
     private const string Logits = OnnxModel.Logits;
 
-    /// <summary>The model.</summary>
-    /// <param name="options">What the agents have in common.</param>
-    /// <param name="brain">Its parameters; with a value behind the actions, where there is one.</param>
-    /// <param name="normalizer">What normalizes observations; null where they stay raw.</param>
-    /// <param name="scale">What the value means.</param>
+    /// <summary>Makes the model.</summary>
+    /// <param name="options">The options that the agents share.</param>
+    /// <param name="brain">Its parameters, with the value after the actions if there is one.</param>
+    /// <param name="normalizer">The normalizer of observations; null if they stay raw.</param>
+    /// <param name="scale">The scale of the value.</param>
     public static ProtobufMessage Of(AgentPopulationOptions options, ClassifierParameters brain, ObservationNormalizer? normalizer, ValueScale scale)
     {
         PolicyShape policy = options.Policy;

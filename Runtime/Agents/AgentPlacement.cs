@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>Chooses the device that the brains of a population live on.</summary>
 internal static class AgentPlacement
 {
-    /// <exception cref="NotSupportedException">Agents are to see textures, and their brains to be on the processor.</exception>
+    /// <exception cref="NotSupportedException">Agents that see textures are to have their brains on the processor.</exception>
     public static NeuralDevice DeviceFor(NeuralDevice device, AgentPopulationOptions options)
     {
         if (options.TextureObservations is not null)
@@ -19,7 +19,7 @@ internal static class AgentPlacement
 
     private static int RowsOf(AgentPopulationOptions options) => options.Learning?.MostRowsOfAStep(options) ?? 1;
 
-    /// <summary>A decision and a step of all brains.</summary>
+    /// <summary>Measures a decision and a step of all brains.</summary>
     private sealed class OwnBrainsTrial : PlacementTrial
     {
         private readonly NetworkPopulation population;
@@ -48,7 +48,7 @@ internal static class AgentPlacement
         }
     }
 
-    /// <summary>A decision of all agents and a step of their brain.</summary>
+    /// <summary>Measures a decision of all agents and a step of their brain.</summary>
     private sealed class SharedBrainTrial : PlacementTrial
     {
         private readonly Network network;

@@ -1,16 +1,16 @@
 namespace NeuralPlugin;
 
-/// <content>What is learned is kept: how a population learns may change, and its state goes to files and comes from them.</content>
+/// <content>Changes how a population learns, and saves and loads its state.</content>
 public sealed partial class AgentPopulation
 {
     private Task saving = Task.CompletedTask;
 
     /// <summary>
-    /// How they learn. Changed between two Updates, brains, the normalization of observations and all counters stay, and learning begins anew from there: from a
-    /// player's demonstrations to reward, for example. Waits and allocates; questions that are under way are asked again.
+    /// How they learn. If changed between two Updates, brains, the normalization of observations and all counters stay, and learning starts over from
+    /// there: from a player's demonstrations to reward, for example. Waits and allocates; open questions are asked again.
     /// </summary>
     /// <exception cref="InvalidOperationException">An agent's script changes it while <see cref="Update"/> is under way.</exception>
-    /// <exception cref="ArgumentException">The brains cannot learn so, as the constructor says.</exception>
+    /// <exception cref="ArgumentException">The brains cannot learn this way, as for the constructor.</exception>
     public AgentLearning? Learning
     {
         get => mind.Options.Learning;
@@ -22,17 +22,18 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// A population that goes on where a saved one stood: with the same options and agents that do the same, with the same bits, as that one would had all its agents
-    /// been removed and added again. What differs in the options decides how much is taken (Documentation~/agents.md). Waits and allocates.
+    /// Makes a population that continues from a saved one: with the same options and agents that do the same, it has the same bits as that one would
+    /// have if all its agents had been removed and added again. The options decide, where they differ, how much is taken over
+    /// (Documentation~/agents.md). Waits and allocates.
     /// </summary>
     /// <param name="device">Where the brains live.</param>
-    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
-    /// <param name="options">What the agents have in common; null for what the file says, to play without learning.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path, or the options are as the constructor refuses them.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <param name="path">A file written by <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
+    /// <param name="options">The options that the agents share; null for those of the file, to play without learning.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid, or the constructor rejects the options.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or from a population with other observations, actions, hidden units or brains.</exception>
+    /// <exception cref="IOException">The file does not exist, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
-    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
+    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
     public static AgentPopulation Load(NeuralDevice device, string path, AgentPopulationOptions? options = null)
     {
         using FileStream stream = AgentStateFile.Open(path);
@@ -52,13 +53,14 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// Replaces the brains, the normalization of observations and the scale of values by those of a file; a file of one brain gives it to all. Or, where anything is
-    /// wrong, none. Waits and allocates. Before the agents act: what was collected of other brains is still learned from.
+    /// Replaces the brains, the normalization of observations and the scale of values with those of a file; a file of one brain gives it to all. If
+    /// anything is wrong, it replaces none. Waits and allocates. Call it before the agents act: decisions collected from other brains are still
+    /// learned from.
     /// </summary>
-    /// <param name="path">A file of <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is damaged, or of a population with other observations, actions, hidden units or brains.</exception>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <param name="path">A file written by <see cref="Save"/>, <see cref="SaveAsync"/> or <see cref="SaveBrain"/>.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or from a population with other observations, actions, hidden units or brains.</exception>
+    /// <exception cref="IOException">The file does not exist, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
     public void LoadBrains(string path)
@@ -69,13 +71,14 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// Writes all that is learned, and where learning stands: brains, the optimizer's state, normalization, counters, random streams and what was collected and not yet
-    /// learned from, but for what agents see of textures. Waits for the GPU and the disk. <see cref="Load"/> and <see cref="LoadBrains"/> read it.
+    /// Writes everything that was learned, and the state of learning: brains, the optimizer's state, normalization, counters, random streams, and
+    /// decisions collected but not yet learned from, except those of agents that see textures. Waits for the GPU and the disk. <see cref="Load"/> and
+    /// <see cref="LoadBrains"/> read it.
     /// </summary>
-    /// <param name="path">The file, new or old. Killed at any moment, it is the old one or the new one, whole.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <param name="path">The file, new or existing. If the process is killed at any moment, it is the complete old file or the complete new one.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
     public void Save(string path)
     {
@@ -84,10 +87,13 @@ public sealed partial class AgentPopulation
         AgentStateFile.Save(path, state.Header, mind.ReadBrains(), state.Capture());
     }
 
-    /// <summary>As <see cref="Save"/>, without holding up the frame: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on another thread.</summary>
-    /// <param name="path">The file, new or old.</param>
-    /// <returns>Completes when the file is on the disk, on another thread; it fails as <see cref="Save"/> does. Do not wait for it on the device's thread.</returns>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <summary>
+    /// As <see cref="Save"/>, without delaying the frame: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on
+    /// another thread.
+    /// </summary>
+    /// <param name="path">The file, new or existing.</param>
+    /// <returns>Completes when the file is on the disk, on another thread; fails as <see cref="Save"/> does. Do not wait for it on the device's thread.</returns>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="NonFiniteValueException">A number of the learner is NaN or infinite.</exception>
     /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
@@ -97,13 +103,13 @@ public sealed partial class AgentPopulation
         return saving = AgentStateFile.SaveAfter(saving, Path.GetFullPath(path), state.Header, mind.ReadBrainsAsync(), state.Capture());
     }
 
-    /// <summary>Writes one brain with the normalization of observations, and nothing of how it learns: to ship it, or to give it to others. Waits.</summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
-    /// <param name="path">The file, new or old.</param>
+    /// <summary>Writes one brain with the normalization of observations, and nothing about how it learns: to ship it, or to give it to others. Waits.</summary>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
+    /// <param name="path">The file, new or existing.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
     public void SaveBrain(int brain, string path)
     {
@@ -113,8 +119,11 @@ public sealed partial class AgentPopulation
         AgentStateFile.Save(path, state.HeaderOfOne, state.Only(brain, mind.ReadBrains()), state.CaptureOne(brain));
     }
 
-    /// <summary>Returns a brain as it is now, like <see cref="SaveBrain"/> without a file. Waits and allocates; in a running game use a <see cref="BrainReader"/>.</summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <summary>
+    /// Returns a brain as it is now, like <see cref="SaveBrain"/> without a file. Waits and allocates; in a running game use a
+    /// <see cref="BrainReader"/>.
+    /// </summary>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
     public BrainState GetBrainState(int brain)
@@ -127,7 +136,7 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>Creates a reader for a brain, which reads it in a running game without waiting. Allocates; dispose the reader.</summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     public BrainReader ReadBrain(int brain)
     {
@@ -136,10 +145,11 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// Replaces a brain between two Updates, and learning continues from there. Weights, normalization (which all agents share) and the scale of values are replaced; the optimizer's state, collected
-    /// decisions, random streams and counters stay. Does not wait for a shared brain; for brains of their own it waits for the device to read one row.
+    /// Replaces a brain between two Updates; learning continues from there. Weights, normalization (shared by all agents) and the scale of values are
+    /// replaced; the optimizer's state, collected decisions, random streams and counters stay. Does not wait for a shared brain; if each agent has
+    /// its own, it waits for the device to read one row.
     /// </summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <param name="state">A brain of the same shape; it is copied.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="ArgumentException">It has another shape.</exception>
@@ -160,16 +170,17 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// Writes a brain as an ONNX model of operator set 17, for other engines and tools. Its inputs are <c>observations</c> [batch × observations], raw, since the normalization is inside, and
-    /// <c>allowed</c> [batch × actions], 1 for what an agent may do and 0 for what not; its outputs <c>logits</c> and <c>probabilities</c> [batch × actions], the latter over what is allowed, and
-    /// <c>value</c> [batch × 1] in rewards, where the brain has one. Waits and allocates.
+    /// Writes a brain as an ONNX model of operator set 17, for other engines and tools. Its inputs are <c>observations</c> [batch × observations],
+    /// raw, since the model normalizes them, and <c>allowed</c> [batch × actions], 1 for an allowed action and 0 otherwise; its outputs are
+    /// <c>logits</c> and <c>probabilities</c> [batch × actions], the latter over allowed actions, and <c>value</c> [batch × 1] in rewards, if the
+    /// brain has one. Waits and allocates.
     /// </summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
-    /// <param name="path">The file; one that is there is replaced when the new one is whole.</param>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
+    /// <param name="path">The file; an existing one is replaced when the new one is complete.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="NotSupportedException">Agents see textures.</exception>
-    /// <exception cref="FileWriteException">The file could not be written; what was there before is whole.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
     public void ExportOnnx(int brain, string path)
     {
@@ -186,7 +197,7 @@ public sealed partial class AgentPopulation
 
     internal BrainsContent ReadBrains() => mind.ReadBrains();
 
-    /// <summary>Goes on with another mind, which takes over what this one knows.</summary>
+    /// <summary>Continues with another mind, which takes over what this one has learned.</summary>
     private void Replace(AgentMind next)
     {
         try
@@ -213,13 +224,13 @@ public sealed partial class AgentPopulation
         return State;
     }
 
-    /// <summary>Lets what SaveAsync began come to its end, so that an older save does not replace a newer one.</summary>
+    /// <summary>Lets a running SaveAsync finish, so that an older save does not replace a newer one.</summary>
     private void FinishSaving()
     {
         while (!saving.IsCompleted)
         {
             device.Update();
-            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller learns how it ended
+            Task.WaitAny([saving], millisecondsTimeout: 1);   // its own caller sees the result
         }
     }
 }

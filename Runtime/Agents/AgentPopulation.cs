@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Agents that learn while the game runs, and their brains: a network of two layers for each, or one for all. Add agents, and call
+/// Agents that learn while the game runs, and their brains: a two-layer network for each, or one shared by all. Add agents, and call
 /// <see cref="Update"/> once a frame.
 /// </summary>
 /// <remarks>
-/// An error of an agent script does not stop the others: the agent does nothing in that frame, all others are served, and then Update
-/// throws. Every call comes from the thread on which the device's context is current, else it throws
-/// <see cref="WrongContextException"/>; with the population or its device disposed, <see cref="ObjectDisposedException"/>.
+/// An error in an agent script does not stop the others: the agent does nothing in that frame, all others are served, and then Update throws. Call
+/// from the thread on which the device's context is current, otherwise <see cref="WrongContextException"/>; after Dispose of the population or its
+/// device, <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed partial class AgentPopulation : IDisposable
 {
@@ -23,12 +23,12 @@ public sealed partial class AgentPopulation : IDisposable
     private bool isUpdating;
     private bool disposed;
 
-    /// <summary>Makes the brains. Their weights start from the seed. Allocates, and compiles kernels.</summary>
+    /// <summary>Makes the brains, with initial weights from the seed. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where the brains live, unless <see cref="AgentPopulationOptions.Placement"/> says otherwise.</param>
-    /// <param name="options">What the agents have in common.</param>
-    /// <exception cref="ArgumentException">The demonstration is of other sizes, or the options lack one that has no default.</exception>
-    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or more than it runs.</exception>
-    /// <exception cref="NotSupportedException">Agents are to see textures, and are given a demonstration, or brains on the processor.</exception>
+    /// <param name="options">The options that the agents share.</param>
+    /// <exception cref="ArgumentException">The demonstration has other sizes, or the options lack one that has no default.</exception>
+    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
+    /// <exception cref="NotSupportedException">Agents that see textures are given a demonstration, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -45,29 +45,29 @@ public sealed partial class AgentPopulation : IDisposable
         scripts = new AgentScripts(this, agents, episodes, errors);
     }
 
-    /// <summary>The device that its brains live on: the one that it was given, or the processor beside it.</summary>
+    /// <summary>The device of its brains: the one that was given, or the processor beside it.</summary>
     public NeuralDevice Device => device;
 
-    /// <summary>Agents that are in it.</summary>
+    /// <summary>The number of agents in it.</summary>
     public int Count { get; private set; }
 
-    /// <summary>The number of brains: 1, or one for each place of an agent.</summary>
+    /// <summary>The number of brains: 1, or one for each agent's place.</summary>
     public int BrainCount => options.BrainCount;
 
-    /// <summary>Most agents at a time.</summary>
+    /// <summary>The maximum number of agents at a time.</summary>
     public int Capacity => options.Capacity;
 
     /// <summary>Calls of <see cref="Update"/> so far.</summary>
     public long Frame { get; private set; }
 
-    /// <summary>Whether agents draw their actions by the brain's probabilities; false for the most probable one (the first, if several).</summary>
+    /// <summary>Whether agents sample their actions from the brain's probabilities; false for the most probable one (the first, if several).</summary>
     public bool Explores
     {
         get => mind.Decisions.Explores;
         set => mind.Decisions.Explores = value;
     }
 
-    /// <summary>How much they learn in a frame, from the next one on.</summary>
+    /// <summary>The training budget per frame, starting with the next frame.</summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing; to learn nothing, see <see cref="Learns"/>.</exception>
     public FrameBudget FrameBudget { get; set => field = InFrameTrainer.Require(value); }
 
@@ -89,8 +89,8 @@ public sealed partial class AgentPopulation : IDisposable
         }
     }
 
-    /// <summary>Where what agents show is kept too, raw, to be saved; null for nowhere.</summary>
-    /// <exception cref="ArgumentException">It has other numbers of observations or actions.</exception>
+    /// <summary>Also receives the demonstrations of agents, raw, to be saved; null for none.</summary>
+    /// <exception cref="ArgumentException">Its number of observations or its actions differ.</exception>
     /// <exception cref="NotSupportedException">The agents see textures, whose pixels stay on the GPU.</exception>
     public Demonstration? Recording
     {
@@ -104,7 +104,7 @@ public sealed partial class AgentPopulation : IDisposable
         }
     }
 
-    /// <summary>Where it stands. Nothing is waited for.</summary>
+    /// <summary>The current progress. Does not wait.</summary>
     public AgentProgress Progress => mind.Progress with
     {
         Decisions = mind.Decisions.Count,
@@ -114,16 +114,17 @@ public sealed partial class AgentPopulation : IDisposable
         DecisionsPerSecond = rate.PerSecond,
     };
 
-    /// <summary>Takes numbers of the game's own, which are written beside the progress.</summary>
+    /// <summary>Takes the game's own numbers, which are written alongside the progress.</summary>
     public StatsRecorder StatsRecorder { get; } = new();
 
     /// <summary>
-    /// Has the progress written, each time as many decisions more were made: in the call of <see cref="Update"/> that makes them, which allocates then and writes to the disk.
-    /// The population disposes the writer with itself. Several may be added. Should one not be able to write, Update throws what the system said, once, and goes on without it.
+    /// Writes the progress each time this many more decisions were made, in the call of <see cref="Update"/> that makes them; that call allocates and
+    /// writes to the disk. The population disposes the writer with itself. Several may be added. If one cannot write, Update throws the system's
+    /// error, once, and continues without it.
     /// </summary>
-    /// <param name="writer">Where to.</param>
-    /// <param name="everyDecisions">How many.</param>
-    /// <exception cref="ArgumentOutOfRangeException">That is zero or less.</exception>
+    /// <param name="writer">The writer.</param>
+    /// <param name="everyDecisions">The number of decisions.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is zero or less.</exception>
     public void WriteProgress(ProgressWriter writer, long everyDecisions = 10_000)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
@@ -132,7 +133,7 @@ public sealed partial class AgentPopulation : IDisposable
         reports.Add(writer, everyDecisions, mind.Decisions.Count);
     }
 
-    /// <summary>Adds an agent, in the first free place, and begins its first episode. Where each has its own brain, it gets that of the place.</summary>
+    /// <summary>Adds an agent, in the first free place, and begins its first episode. If each agent has its own brain, it gets the brain of that place.</summary>
     /// <exception cref="AgentException">It is in a population already.</exception>
     /// <exception cref="InvalidOperationException">The population is full.</exception>
     public void Add(Agent agent)
@@ -163,7 +164,7 @@ public sealed partial class AgentPopulation : IDisposable
         }
     }
 
-    /// <summary>Removes an agent. What it decided last is learned from, as at the end of an episode that was cut off. Its brain stays for the next one.</summary>
+    /// <summary>Removes an agent. Its last decision is learned from, as at the end of an episode that was cut off. Its brain stays for the next agent.</summary>
     /// <exception cref="AgentException">It is not in this population.</exception>
     public void Remove(Agent agent)
     {
@@ -176,18 +177,18 @@ public sealed partial class AgentPopulation : IDisposable
     }
 
     /// <summary>
-    /// One frame of all agents. In this order: actions whose answers have come begin; <see cref="Agent.OnActionReceived(int)"/> of every agent
-    /// that has an action; episodes that are over begin anew; agents whose decision is due are asked what they observe, and their brains what
-    /// to do, in one dispatch; the brains learn, within the <see cref="FrameBudget"/>. With a latency of 0 the
-    /// actions come behind the questions, and an episode that ends with them begins anew in the next call. Waits for the GPU only where a <see cref="AgentPopulationOptions.Latency"/> says so; allocates nothing once
-    /// every kind of step has run.
+    /// Runs one frame of all agents, in this order: actions whose answers have come begin; every agent that has an action gets
+    /// <see cref="Agent.OnActionReceived(int)"/>; finished episodes start over; agents whose decision is due are asked for their observations, and
+    /// their brains for actions, in one dispatch; the brains learn, within the <see cref="FrameBudget"/>. With a latency of 0 the actions come after
+    /// the questions, and an episode that ends with them starts over in the next call. Waits for the GPU only if a
+    /// <see cref="AgentPopulationOptions.Latency"/> requires it; allocates nothing once every kind of step has run.
     /// </summary>
-    /// <exception cref="AgentException">An agent script did what it may not. All other agents were served; the next call goes on.</exception>
+    /// <exception cref="AgentException">An agent script did something forbidden. All other agents were served; the next call continues.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The driver lost an answer: its context is gone. Or an agent's script called it, while a call was under way.
+    /// The driver lost an answer: its context is gone. Or an agent's script made this call during another one.
     /// </exception>
     /// <exception cref="DispatchesSkippedException">
-    /// What an earlier call enqueued did not run, since a conditional render of the host was open. Its decisions and training are lost; the next call goes on.
+    /// Work enqueued by an earlier call did not run because a conditional render of the host was open. Its decisions and training are lost; the next call continues.
     /// </exception>
     public void Update()
     {
@@ -226,8 +227,8 @@ public sealed partial class AgentPopulation : IDisposable
         reports.Write(this);
     }
 
-    /// <summary>A copy of the parameters of a brain as they are now. Waits and allocates.</summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
+    /// <summary>Returns a copy of a brain's current parameters. Waits and allocates.</summary>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     public ClassifierParameters GetBrain(int brain)
     {
@@ -235,9 +236,9 @@ public sealed partial class AgentPopulation : IDisposable
         return mind.Brains.GetParameters(brain);
     }
 
-    /// <summary>Replaces the parameters of a brain, all of them or, if one is wrong, none. Waits.</summary>
-    /// <param name="brain">The index of its agent; 0 where they share one.</param>
-    /// <param name="parameters">Arrays of the lengths that <see cref="GetBrain"/> gives.</param>
+    /// <summary>Replaces the parameters of a brain: all of them or, if one is invalid, none. Waits.</summary>
+    /// <param name="brain">The index of its agent; 0 if they share one.</param>
+    /// <param name="parameters">Arrays of the lengths that <see cref="GetBrain"/> returns.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="ArgumentException">An array has another length.</exception>
     /// <exception cref="NonFiniteValueException">A value is NaN or infinite.</exception>
@@ -247,7 +248,7 @@ public sealed partial class AgentPopulation : IDisposable
         mind.Brains.SetParameters(brain, parameters);
     }
 
-    /// <summary>Frees the brains at the device's next call, and lets the agents go. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees the brains at the device's next call, and releases the agents. Any thread may call it; a second call does nothing.</summary>
     public void Dispose()
     {
         if (disposed) return;
@@ -255,7 +256,7 @@ public sealed partial class AgentPopulation : IDisposable
         foreach (Agent? agent in agents) agent?.Leave();
         Array.Clear(agents);
         reports.Dispose();
-        if (!isUpdating) mind.Dispose();   // else at the end of the frame, whose agents are gone
+        if (!isUpdating) mind.Dispose();   // otherwise at the end of the frame, whose agents are gone
     }
 
     internal Brains Brains => mind.Brains;

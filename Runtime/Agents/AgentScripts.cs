@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
-/// <summary>Calls the scripts of a population's agents in a frame: lets actions be carried out, and episodes end and begin.</summary>
-/// <param name="population">Whose agents they are.</param>
-/// <param name="agents">By their places.</param>
-/// <param name="episodes">Takes how episodes end.</param>
-/// <param name="errors">Takes those of the scripts.</param>
+/// <summary>Calls the scripts of a population's agents in a frame: has actions carried out, and episodes ended and begun.</summary>
+/// <param name="population">The agents' population.</param>
+/// <param name="agents">The agents by their places.</param>
+/// <param name="episodes">Records how episodes end.</param>
+/// <param name="errors">Receives the errors of the scripts.</param>
 internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, EpisodeStatistics episodes, FrameErrors errors)
 {
-    /// <summary>Actions begin whose answers have come, and every agent that has one carries it out.</summary>
+    /// <summary>Begins the actions whose answers have come, and has every agent with an action carry it out.</summary>
     public void CarryOut(AgentMind mind)
     {
         mind.FinalValues.Deliver(population.Frame);
@@ -25,7 +25,7 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
             }
             catch (Exception exception)
             {
-                errors.Add(exception);   // thrown again at the end of the frame
+                errors.Add(exception);   // rethrown at the end of the frame
             }
         }
     }
@@ -50,7 +50,7 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
         mind.FinalValues.Enqueue(population.Frame);
     }
 
-    /// <summary>An episode is over: what was decided last gets what it has brought and, where it was interrupted, what would have come.</summary>
+    /// <summary>Closes an episode: the last decision gets its reward and, if the episode was interrupted, an estimate of the missing return.</summary>
     private void CloseEpisode(AgentMind mind, Agent agent)
     {
         bool isAsked = false;
@@ -60,7 +60,7 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
         }
         catch (Exception exception)
         {
-            errors.Add(exception);   // the episode begins anew all the same
+            errors.Add(exception);   // the episode starts over all the same
         }
 
         if (agent.Population != population) return;

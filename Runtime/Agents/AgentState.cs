@@ -1,30 +1,30 @@
 namespace NeuralPlugin;
 
-/// <summary>What a population is, as far as another one must know that goes on from its state.</summary>
-/// <param name="Observations">Numbers that an agent observes.</param>
-/// <param name="Actions">What actions are.</param>
-/// <param name="HiddenUnits">Of a brain.</param>
-/// <param name="Brains">How many there are.</param>
-/// <param name="Capacity">Most agents.</param>
-/// <param name="AreShared">Whether there is one brain for all.</param>
-/// <param name="NormalizesObservations">Whether brains know normalized observations.</param>
+/// <summary>The properties of a population that another one must know to continue from its state.</summary>
+/// <param name="Observations">The numbers that an agent observes.</param>
+/// <param name="Actions">The kinds of actions.</param>
+/// <param name="HiddenUnits">Hidden units of a brain.</param>
+/// <param name="Brains">The number of brains.</param>
+/// <param name="Capacity">The maximum number of agents.</param>
+/// <param name="AreShared">Whether all agents share one brain.</param>
+/// <param name="NormalizesObservations">Whether brains were trained on normalized observations.</param>
 /// <param name="EstimatesValues">Whether brains have a value output.</param>
-/// <param name="TextureWidth">Of what agents see; 0 for nothing.</param>
-/// <param name="TextureHeight">The same.</param>
-/// <param name="TextureChannels">The same.</param>
-/// <param name="Learning">How they learn; empty for not at all.</param>
-/// <param name="Optimizer">By which optimizer; empty for none.</param>
+/// <param name="TextureWidth">The width of the agents' view; 0 for none.</param>
+/// <param name="TextureHeight">Its height.</param>
+/// <param name="TextureChannels">Its channels.</param>
+/// <param name="Learning">How they learn; empty for no learning.</param>
+/// <param name="Optimizer">The optimizer; empty for none.</param>
 internal sealed record AgentStateHeader(
     int Observations, ActionSpec Actions, int HiddenUnits, int Brains, int Capacity, bool AreShared, bool NormalizesObservations, bool EstimatesValues,
     int TextureWidth, int TextureHeight, int TextureChannels, string Learning, string Optimizer)
 {
-    /// <summary>Numbers that a brain reads.</summary>
+    /// <summary>The inputs of a brain.</summary>
     public int Inputs => checked(Observations + (TextureWidth * TextureHeight * TextureChannels));
 
-    /// <summary>Numbers that a brain gives.</summary>
+    /// <summary>The outputs of a brain.</summary>
     public int Outputs => Actions.Policy.Outputs + (EstimatesValues ? 1 : 0);
 
-    /// <summary>Of a population.</summary>
+    /// <summary>Makes the header of a population.</summary>
     public static AgentStateHeader Of(AgentPopulationOptions options, Brains brains)
     {
         TextureObservations? seen = options.TextureObservations;
@@ -33,7 +33,7 @@ internal sealed record AgentStateHeader(
             options.Outputs > options.Policy.Outputs, seen?.Width ?? 0, seen?.Height ?? 0, (int)(seen?.Channels ?? 0), options.Learning?.Name ?? "", brains.Optimizer?.Name ?? "");
     }
 
-    /// <summary>Those of a population that plays with such brains, and does not learn.</summary>
+    /// <summary>Returns the options of a population that plays with such brains, and does not learn.</summary>
     public AgentPopulationOptions ForPlay() => new()
     {
         Observations = Observations,
@@ -47,16 +47,19 @@ internal sealed record AgentStateHeader(
     };
 }
 
-/// <summary>The state of a population: what it is, its brains, and the numbers beside.</summary>
-/// <param name="Header">What it is.</param>
+/// <summary>The state of a population: its header, its brains, and the other numbers.</summary>
+/// <param name="Header">Its header.</param>
 /// <param name="Brains">Its brains.</param>
 /// <param name="Fields">The numbers that <see cref="StateForm"/> describes, by name.</param>
 internal sealed record AgentState(AgentStateHeader Header, BrainsContent Brains, IReadOnlyDictionary<string, double[]> Fields)
 {
-    /// <summary>The brains for a population of another number of them or other outputs: one goes to all, and the value is left out or begins as it does.</summary>
-    /// <param name="to">What they are for.</param>
+    /// <summary>
+    /// Returns the brains for a population with another number of them or other outputs: one goes to all, and the value is left out or takes its
+    /// initial weights from that population.
+    /// </summary>
+    /// <param name="to">The population that they are for.</param>
     /// <param name="fresh">Brains of that population.</param>
-    /// <param name="keepsStanding">Whether training goes on where it stands.</param>
+    /// <param name="keepsStanding">Whether training continues from where it stopped.</param>
     public BrainsContent BrainsFor(AgentStateHeader to, BrainsContent fresh, bool keepsStanding)
     {
         float[][] parameters = Brains.Parameters;

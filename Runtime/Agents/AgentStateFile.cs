@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace NeuralPlugin;
 
-/// <summary>The state of a population as safetensors; Documentation~/files.md has the names.</summary>
+/// <summary>The state of a population as safetensors; Documentation~/files.md lists the names.</summary>
 internal sealed class AgentStateFile
 {
     private const string FormatVersion = "1";
@@ -50,10 +50,10 @@ internal sealed class AgentStateFile
         Header = ReadHeader();
     }
 
-    /// <summary>What the population was.</summary>
+    /// <summary>The header of the saved population.</summary>
     public AgentStateHeader Header { get; }
 
-    /// <summary>Writes a file whole, or leaves the one that was there.</summary>
+    /// <summary>Writes a complete file, or leaves the previous one.</summary>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite, so that the file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written.</exception>
     public static void Save(string path, AgentStateHeader header, BrainsContent brains, IReadOnlyList<NamedTensor> fields)
@@ -65,20 +65,20 @@ internal sealed class AgentStateFile
     public static void Write(Stream stream, AgentStateHeader header, BrainsContent brains, IReadOnlyList<NamedTensor> fields) =>
         Safetensors.Write(stream, MetadataOf(header), [.. TensorsOf(header, brains), .. fields]);
 
-    /// <summary>The same on another thread, behind an earlier save, when the brains have come.</summary>
+    /// <summary>The same on another thread, after an earlier save, when the brains have arrived.</summary>
     public static async Task SaveAfter(Task earlier, string path, AgentStateHeader header, Task<BrainsContent> brains, IReadOnlyList<NamedTensor> fields)
     {
         await earlier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
         Save(path, header, await brains.ConfigureAwait(false), fields);
     }
 
-    /// <summary>Takes the file that is open, and reads what the population was.</summary>
-    /// <exception cref="ModelFileException">The file is not what it should be.</exception>
+    /// <summary>Takes the open file, and reads its header.</summary>
+    /// <exception cref="ModelFileException">The file is invalid.</exception>
     public static AgentStateFile Of(Stream stream, string path) => new(stream, path);
 
     /// <summary>Opens a file.</summary>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="IOException">The file does not exist, or cannot be read.</exception>
     public static FileStream Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -86,10 +86,10 @@ internal sealed class AgentStateFile
         return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
     }
 
-    /// <summary>Reads the brains and those numbers that a form asks for, checked.</summary>
-    /// <param name="fields">What is asked for.</param>
-    /// <param name="optimizer">That by which training goes on; null where it does not.</param>
-    /// <exception cref="ModelFileException">The file is not what it should be.</exception>
+    /// <summary>Reads the brains and the numbers that a form asks for, checked.</summary>
+    /// <param name="fields">The fields to read.</param>
+    /// <param name="optimizer">The optimizer that training continues with; null if it does not continue.</param>
+    /// <exception cref="ModelFileException">The file is invalid.</exception>
     public AgentState Read(IReadOnlyList<StateField> fields, Optimizer? optimizer)
     {
         string[] moments = [.. (optimizer?.State ?? []).SelectMany(state => ParameterNames.Select(name => MomentName(state, name)))];
@@ -103,7 +103,7 @@ internal sealed class AgentStateFile
         return new AgentState(Header, new BrainsContent(parameters, standing), ReadFields(content, fields));
     }
 
-    /// <summary>An error of a population that the file does not suit.</summary>
+    /// <summary>Makes the error of a population that the file does not fit.</summary>
     public ModelFileException Unsuited(string problem) => Bad(FileDefect.OtherSizes, Safetensors.LengthBytes, problem);
 
     private static IEnumerable<NamedTensor> TensorsOf(AgentStateHeader header, BrainsContent brains)
@@ -121,7 +121,7 @@ internal sealed class AgentStateFile
 
     private static string MomentName(OptimizerStateMatrix state, string parameter) => $"{StateForm.Learning}optimizer.{state.Name}.{parameter}";
 
-    /// <summary>Those of all brains, one below the other.</summary>
+    /// <summary>The shape for all brains, one below the other.</summary>
     private static int[] ShapeOf(AgentStateHeader header, int parameter)
     {
         long rows = parameter switch { 0 => (long)header.Brains * header.Inputs, 2 => (long)header.Brains * header.HiddenUnits, _ => header.Brains };
@@ -146,7 +146,8 @@ internal sealed class AgentStateFile
 
     private AgentStateHeader ReadHeader()
     {
-        string[] sized = [.. ParameterNames, ExplorationName];   // whose sizes those of the metadata are held to, so that no memory is taken for more than the file holds
+        // The metadata's sizes are checked against the sizes of these, so that no memory is allocated beyond what the file holds.
+        string[] sized = [.. ParameterNames, ExplorationName];
         SafetensorsContent content = SafetensorsReader.Read(stream, path, sized, Keys, [ExplorationName], Sections);
         LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text
             : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}: it is no file of a population of agents.");

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Trains the agents of a population: hands their decisions, rewards and demonstrations to the learner, as far as it takes them in, and runs
-/// its training steps within the budget of the frame. Without a learner it does nothing.
+/// Trains the agents of a population: passes their decisions, rewards and demonstrations to the learner, as far as it accepts them, and runs its
+/// training steps within the budget of the frame. Without a learner it does nothing.
 /// </summary>
 internal sealed class AgentTrainer : IDisposable
 {
@@ -12,9 +12,9 @@ internal sealed class AgentTrainer : IDisposable
     private readonly ILearnsFromDemonstrations? shown;
     private readonly StepBudget budget;
 
-    /// <param name="device">Where the brains are.</param>
-    /// <param name="brains">What learns.</param>
-    /// <param name="options">What the agents have in common.</param>
+    /// <param name="device">The device of the brains.</param>
+    /// <param name="brains">The brains that learn.</param>
+    /// <param name="options">The options that the agents share.</param>
     public AgentTrainer(NeuralDevice device, Brains brains, AgentPopulationOptions options)
     {
         this.device = device;
@@ -26,31 +26,31 @@ internal sealed class AgentTrainer : IDisposable
         budget = new StepBudget(device, options.TimeProvider, waits: options.Latency is not null);
     }
 
-    /// <summary>How the agents learn; null for not at all.</summary>
+    /// <summary>The agents' learner; null for no learning.</summary>
     public Learner? Learner { get; }
 
-    /// <summary>What normalizes observations, and goes on learning how while the agents learn; null where they stay raw.</summary>
+    /// <summary>Normalizes observations, and updates its statistics while the agents learn; null if they stay raw.</summary>
     public ObservationNormalizer? Normalizer { get; }
 
     /// <summary>Whether the agents are to learn.</summary>
     public bool Learns { get; set; } = true;
 
-    /// <summary>Whether they do: they are to, and there is a learner.</summary>
+    /// <summary>Whether they do learn: they are to, and there is a learner.</summary>
     public bool IsLearning => Learns && Learner is not null;
 
-    /// <summary>Whether brains say what they expect to come.</summary>
+    /// <summary>Whether brains estimate values.</summary>
     public bool EstimatesValues => valued is not null;
 
-    /// <summary>What training took in the last frame that was measured.</summary>
+    /// <summary>The time of training in the last measured frame.</summary>
     public TimeSpan Time { get; private set; }
 
     /// <summary>Training steps of this frame.</summary>
     public int StepsThisFrame { get; private set; }
 
-    /// <summary>Whether training has skipped this frame, since the GPU is too far behind.</summary>
+    /// <summary>Whether training skipped this frame because the GPU is too far behind.</summary>
     public bool IsWaitingForGpu { get; private set; }
 
-    /// <summary>An agent carries a decision out from now on; the one before has brought what it has.</summary>
+    /// <summary>An agent begins to carry out a decision; the rewards of the previous one are complete.</summary>
     public void Decide(Agent agent, in Decision decision)
     {
         float reward = agent.TakeReward();
@@ -59,7 +59,7 @@ internal sealed class AgentTrainer : IDisposable
         rewarded.Decide(agent.Index, decision);
     }
 
-    /// <summary>What a brain decided before is not what acts any more.</summary>
+    /// <summary>Closes the last decision of an agent's brain, which no longer determines what the agent does.</summary>
     public void CloseDecisions(Agent agent)
     {
         if (Learner is null) return;
@@ -77,14 +77,14 @@ internal sealed class AgentTrainer : IDisposable
         rewarded.EndEpisode(agent.Index, isCutOff);
     }
 
-    /// <summary>The episode of an agent that is not there any more is over: a file has what it had brought.</summary>
+    /// <summary>The episode of an agent that no longer exists is over: its last reward comes from a file.</summary>
     public void EndEpisode(int agent, float lastReward, bool isCutOff)
     {
         rewarded?.Reward(agent, lastReward);
         rewarded?.EndEpisode(agent, isCutOff);
     }
 
-    /// <summary>An agent's episode was interrupted, and the value of what it observes was asked for in this frame.</summary>
+    /// <summary>An agent's episode was interrupted, and the value of its observations was asked for in this frame.</summary>
     public void InterruptEpisode(Agent agent, long frame)
     {
         float last = agent.TakeReward();
@@ -92,28 +92,28 @@ internal sealed class AgentTrainer : IDisposable
         valued.InterruptEpisode(agent.Index, frame);
     }
 
-    /// <summary>The answer to that question; null where it was lost.</summary>
+    /// <summary>Takes the answer to that question; null if it was lost.</summary>
     public void TakeValue(int agent, long frame, float? value) => valued!.TakeValue(agent, frame, value);
 
-    /// <summary>What the value output of an agent's brain means now.</summary>
+    /// <summary>The current scale of the value output of an agent's brain.</summary>
     public ValueScale ScaleOf(int agent) => valued?.ScaleOf(agent) ?? default;
 
-    /// <summary>Gives the value output of a brain another meaning, where it has one.</summary>
+    /// <summary>Changes the scale of a brain's value output, if it has one.</summary>
     public void SetScale(int brain, ValueScale scale) => valued?.SetScale(brain, scale);
 
-    /// <summary>An agent shows a decision, with raw observations.</summary>
+    /// <summary>An agent demonstrates a decision, with raw observations.</summary>
     public void Demonstrate(Agent agent, in Decision decision)
     {
         if (!Learns || shown is null) return;
         shown.Demonstrate(agent.Index, decision);
-        if (!agent.ActsByHeuristic || Normalizer is null) return;   // else it is among those that are asked
+        if (!agent.ActsByHeuristic || Normalizer is null) return;   // otherwise it is among the asked ones
         Normalizer.Observe(decision.Observed);
         Normalizer.Renew();
     }
 
     /// <summary>Enqueues the training steps of a frame.</summary>
-    /// <param name="frameBudget">What this frame may spend.</param>
-    /// <param name="agents">Agents that learn.</param>
+    /// <param name="frameBudget">The budget of this frame.</param>
+    /// <param name="agents">The number of agents that learn.</param>
     public void Train(FrameBudget frameBudget, int agents)
     {
         (Time, StepsThisFrame, IsWaitingForGpu) = (TimeSpan.Zero, 0, false);

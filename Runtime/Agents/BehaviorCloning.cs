@@ -1,26 +1,26 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Learning from demonstrations: a training step is one of cross-entropy on decisions that were drawn at random, with replacement,
-/// from what the agents that demonstrate have shown (<see cref="Agent.Demonstrates"/>) and from what was given. A brain that all share
-/// learns from all of them; one of its own from its agent's, and from what was given.
+/// Learning from demonstrations: a training step minimizes cross-entropy on decisions sampled at random, with replacement, from those of
+/// demonstrating agents (<see cref="Agent.Demonstrates"/>) and from a given demonstration. A shared brain learns from all of them; a brain of its own
+/// from its agent's, and from the given one.
 /// </summary>
 public sealed record BehaviorCloning : AgentLearning
 {
-    /// <summary>What to learn from besides what agents show; null for nothing.</summary>
+    /// <summary>A demonstration to learn from in addition to the agents' own; null for none.</summary>
     public Demonstration? Demonstration { get; init; }
 
-    /// <summary>Decisions of a training step: of each brain, where each agent has its own; of all agents together, where they share one.</summary>
+    /// <summary>Decisions per training step: of each brain, if each agent has its own; of all agents together, if they share one.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int BatchSize { get; init => field = Requirements.Size(value, "decisions of a batch"); } = 16;
 
-    /// <summary>Most decisions that are kept of what agents show, of each brain; then the oldest goes.</summary>
+    /// <summary>The maximum number of demonstrated decisions kept per brain; after that the oldest is dropped.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Capacity { get; init => field = Requirements.Size(value, "demonstrated decisions"); } = 4096;
 
     /// <summary>
-    /// Whether each action counts alike, however often it was shown: the weight of a sample is n / (k·nₐ), with nₐ of the n samples
-    /// showing its action, and k actions shown.
+    /// Whether each action counts equally, however often it was shown: the weight of a sample is n / (k·nₐ), where nₐ of the n samples show its
+    /// action, and k actions were shown.
     /// </summary>
     public bool BalanceActions { get; init; }
 

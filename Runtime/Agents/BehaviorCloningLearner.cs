@@ -1,8 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Behavior cloning: each step draws its samples anew from what was shown. What was shown is kept raw, and normalized as the
-/// observations of that frame are.
+/// Behavior cloning: each step samples anew from the demonstrations. They are kept raw, and normalized as the observations of that frame are.
 /// </summary>
 internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstrations
 {
@@ -14,9 +13,9 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     private readonly DecisionBatch batch;
     private readonly DecisionQueue shown;
     private readonly int actions;
-    private readonly int[] timesShown;   // [brains × actions], of the given ones too
+    private readonly int[] timesShown;   // [brains × actions], including the given ones
     private readonly SeededRandom random;
-    private readonly int givenCount;     // what is added to the demonstration later is not looked at
+    private readonly int givenCount;     // decisions that are added to the demonstration later are ignored
 
     public BehaviorCloningLearner(Brains brains, AgentPopulationOptions population, BehaviorCloning options, ObservationNormalizer? normalizer)
     {
@@ -94,12 +93,13 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         return any;
     }
 
-    /// <summary>One of what was given and, behind it, of what the brain was shown.</summary>
+    /// <summary>A decision from the given demonstration or, after those, from the brain's own.</summary>
     private Decision Sample(int brain, int sample)
     {
         if (sample >= givenCount) return shown[brain, sample - givenCount];
         Demonstration given = options.Demonstration!;
-        return new Decision(given.Observation(sample), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };   // none are given to agents that see textures
+        // Agents that see textures have no given demonstration.
+        return new Decision(given.Observation(sample), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };
     }
 
     private float WeightOf(int brain, int action)

@@ -1,10 +1,10 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Reads a brain from a running population without waiting: <see cref="Begin"/> enqueues a copy between two Updates, and <see cref="TryTake"/> returns it some frames later. For a shared brain
-/// neither allocates after its first call.
+/// Reads a brain from a running population without waiting: <see cref="Begin"/> enqueues a copy between two Updates, and <see cref="TryTake"/>
+/// returns it some frames later. For a shared brain neither allocates after its first call.
 /// </summary>
-/// <remarks>All calls but Dispose come from the device's thread.</remarks>
+/// <remarks>Make all calls except Dispose from the device's thread.</remarks>
 public sealed class BrainReader : IDisposable
 {
     private readonly AgentPopulation population;
@@ -22,10 +22,10 @@ public sealed class BrainReader : IDisposable
         Prepare();
     }
 
-    /// <summary>Whether a copy is under way or ready to be taken.</summary>
+    /// <summary>Whether a copy is in flight or ready to be taken.</summary>
     public bool IsPending => isBegun;
 
-    /// <summary>Enqueues a copy of the brain, its normalization and the scale of its values as they are now. A copy that was under way is given up.</summary>
+    /// <summary>Enqueues a copy of the brain, its normalization and the scale of its values as they are now. Discards a copy in flight.</summary>
     /// <exception cref="ObjectDisposedException">The population was disposed.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while Update is under way.</exception>
     public void Begin()
@@ -42,7 +42,10 @@ public sealed class BrainReader : IDisposable
         isBegun = true;
     }
 
-    /// <summary>Returns the brain as it was at <see cref="Begin"/>, once it has arrived. The object belongs to the reader and changes with the next Begin: copy what you keep.</summary>
+    /// <summary>
+    /// Returns the brain as it was at <see cref="Begin"/>, once it has arrived. The object belongs to the reader and changes with the next Begin:
+    /// copy it to keep it.
+    /// </summary>
     /// <param name="taken">The brain; null if it has not arrived.</param>
     /// <returns>Whether it has arrived. Each copy is returned once.</returns>
     /// <exception cref="InvalidOperationException">The device's context is gone.</exception>
@@ -58,7 +61,7 @@ public sealed class BrainReader : IDisposable
         return true;
     }
 
-    /// <summary>Frees the buffer at the device's next call. From any thread; a second call does nothing.</summary>
+    /// <summary>Frees the buffer at the device's next call. Any thread may call it; a second call does nothing.</summary>
     public void Dispose() => readback?.Dispose();
 
     private void Prepare()

@@ -1,9 +1,10 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// One brain in memory: its weights, the normalization of observations that belongs to them, and the scale of its values. <see cref="AgentPopulation.GetBrainState"/> and <see cref="BrainReader"/>
-/// read it from a population, and <see cref="AgentPopulation.SetBrainState"/> sets it. Its bytes are those of a file of <see cref="AgentPopulation.SaveBrain"/>, so brains can be sent, stored and averaged
-/// without files and without a device. It is not tied to a thread.
+/// One brain in memory: its weights, the normalization of observations that belongs to them, and the scale of its values.
+/// <see cref="AgentPopulation.GetBrainState"/> and <see cref="BrainReader"/> read it from a population, and
+/// <see cref="AgentPopulation.SetBrainState"/> sets it. Its bytes are those of a file of <see cref="AgentPopulation.SaveBrain"/>, so brains can be
+/// sent, stored and averaged without files and without a device. It is not tied to a thread.
 /// </summary>
 public sealed class BrainState
 {
@@ -25,7 +26,9 @@ public sealed class BrainState
     /// <summary>The actions.</summary>
     public ActionSpec ActionSpec => header.Actions;
 
-    /// <summary>The number of outputs: logits of discrete actions, means and logarithms of deviations of continuous ones and, last, the value if there is one.</summary>
+    /// <summary>
+    /// The number of outputs: logits of discrete actions, means and logarithms of deviations of continuous ones and, last, the value if there is one.
+    /// </summary>
     public int Outputs => header.Outputs;
 
     /// <summary>The number of hidden units.</summary>
@@ -40,7 +43,7 @@ public sealed class BrainState
     /// <summary>The weights and biases. These are the arrays themselves, and may be changed.</summary>
     public ClassifierParameters Parameters => new(parameters[0], parameters[1], parameters[2], parameters[3]);
 
-    /// <summary>The number of decisions behind the brain: those of the population that it was read from.</summary>
+    /// <summary>The number of decisions behind the brain: those of the population it was read from.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public long Decisions { get; set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected 0 decisions or more."); }
 
@@ -78,7 +81,7 @@ public sealed class BrainState
     /// <summary>Reads the bytes of a file with one brain, with the same checks as for a file.</summary>
     /// <param name="bytes">The result of <see cref="ToBytes"/>, or the content of a file of <see cref="AgentPopulation.SaveBrain"/>.</param>
     /// <param name="name">What errors call the bytes.</param>
-    /// <exception cref="ModelFileException">The bytes are damaged, or have several brains.</exception>
+    /// <exception cref="ModelFileException">The bytes are damaged, or contain several brains.</exception>
     public static BrainState Read(byte[] bytes, string name)
     {
         ArgumentNullException.ThrowIfNull(bytes);
@@ -94,7 +97,10 @@ public sealed class BrainState
         return state;
     }
 
-    /// <summary>Returns the bytes of a file that <see cref="Read"/>, <see cref="AgentPopulation.Load"/> and <see cref="AgentPopulation.LoadBrains(string)"/> read.</summary>
+    /// <summary>
+    /// Returns the bytes of a file that <see cref="Read"/>, <see cref="AgentPopulation.Load"/> and <see cref="AgentPopulation.LoadBrains(string)"/>
+    /// read.
+    /// </summary>
     /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the bytes could not be read.</exception>
     public byte[] ToBytes()
     {
@@ -137,8 +143,8 @@ public sealed class BrainState
     /// <param name="means">The mean of each observation.</param>
     /// <param name="squares">The sum of the squared differences of each observation from its mean.</param>
     /// <exception cref="InvalidOperationException">Observations are not normalized.</exception>
-    /// <exception cref="ArgumentException">A span has another length than the number of observations.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The count or a sum is negative, or a number is not one that a file can hold.</exception>
+    /// <exception cref="ArgumentException">The length of a span is not the number of observations.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The count or a sum is negative, or a file cannot hold a number.</exception>
     public void SetObservations(long count, ReadOnlySpan<double> means, ReadOnlySpan<double> squares)
     {
         if (normalizer is null) throw new InvalidOperationException("The brain knows raw observations: there is nothing to normalize.");

@@ -1,86 +1,86 @@
 namespace NeuralPlugin;
 
-/// <summary>The networks of a population: what they predict is enqueued and read back later, and what they learn is enqueued.</summary>
+/// <summary>The networks of a population: predictions are enqueued and read back later, and training steps are enqueued.</summary>
 internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
 {
     private const ulong FirstOutputStream = (1UL << 62) + 1;
-    private const ulong OutputStreamStep = 4;   // beside streams of other purposes
+    private const ulong OutputStreamStep = 4;   // beside streams for other purposes
     private const float FirstLogitDeviation = 0.01f;
     private const float FirstValueDeviation = 0.1f;
 
-    /// <summary>Brains; the agents have them by turns of their numbers.</summary>
+    /// <summary>The number of brains; agents are assigned to them in turn, by their numbers.</summary>
     public abstract int Count { get; }
 
-    /// <summary>Steps that do not count, since a loss was not finite, or the driver has skipped them.</summary>
+    /// <summary>Steps that do not count, because a loss was not finite or the driver skipped them.</summary>
     public abstract long DroppedSteps { get; }
 
-    /// <summary>A step that the driver has skipped, the last of those that were not told yet; 0 where none is known.</summary>
+    /// <summary>Takes the last skipped step that was not reported yet; 0 if none is known.</summary>
     public abstract long TakeSkippedStep();
 
-    /// <summary>What a question finds, a row a decision, until the next one: logits and, where brains estimate values, the value output behind them.</summary>
+    /// <summary>The answers to a question, one row per decision, until the next one: logits and, if brains estimate values, the value output after them.</summary>
     public abstract MatrixTexture Outputs { get; }
 
-    /// <summary>What a question reads, a row a decision.</summary>
+    /// <summary>The inputs of a question, one row per decision.</summary>
     public abstract MatrixTexture Features { get; }
 
-    /// <summary>What agents have seen of textures; null where they see none.</summary>
+    /// <summary>The textures that agents have seen; null if they see none.</summary>
     public SeenTextures? Seen => seen;
 
-    /// <summary>What the last steps that are known found, where the loss guides the learning rate; NaN before the first, and where it does not.</summary>
+    /// <summary>The results of the last known steps, if the loss guides the learning rate; NaN before the first, and if it does not.</summary>
     public virtual GuidedStepResult Guided => new(float.NaN, float.NaN, float.NaN, float.NaN);
 
-    /// <summary>The mean loss over the same steps; NaN as that.</summary>
+    /// <summary>The mean loss over the same steps; NaN in the same cases.</summary>
     public virtual float MeanLoss => float.NaN;
 
-    /// <summary>Whether each agent has its own, so that row i of a question is that of brain i.</summary>
+    /// <summary>Whether each agent has its own brain, so that row i of a question is for brain i.</summary>
     public abstract bool AreOwn { get; }
 
     /// <summary>Measures each question and each step.</summary>
     public SpanClock Clock { get; } = new(device);
 
-    /// <summary>Those that the options ask for. Allocates, and compiles kernels.</summary>
+    /// <summary>Makes the brains that the options ask for. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where they live.</param>
-    /// <param name="options">What the agents have in common.</param>
-    /// <param name="seen">What agents have seen of textures, which the brains own from now on; null where they see none.</param>
+    /// <param name="options">The options that the agents share.</param>
+    /// <param name="seen">The textures that agents have seen, owned by the brains from now on; null if they see none.</param>
     public static Brains Create(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen)
     {
         return options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, seen) : new SharedBrain(device, options, seen);
     }
 
-    /// <summary>Which brain is an agent's.</summary>
+    /// <summary>The index of an agent's brain.</summary>
     public int BrainOf(int agent) => AreOwn ? agent : 0;
 
     /// <summary>Enqueues the forward pass of these rows.</summary>
-    /// <param name="features">[rows × observations]; where agents have their own brains, a row for each.</param>
-    /// <param name="looks">[rows]: what of <see cref="Seen"/> stands behind the observations.</param>
+    /// <param name="features">[rows × observations]; if agents have their own brains, one row for each.</param>
+    /// <param name="looks">[rows]: the row of <see cref="Seen"/> that follows the observations.</param>
     public abstract void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks);
 
-    /// <summary>Enqueues a training step. Where agents have their own brains, the rows are [brains × batch].</summary>
+    /// <summary>Enqueues a training step. If agents have their own brains, the rows are [brains × batch].</summary>
     public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
 
-    /// <summary>Enqueues that the value output v of each brain becomes factor·v + offset.</summary>
+    /// <summary>Enqueues a rescaling: the value output v of each brain becomes factor·v + offset.</summary>
     /// <param name="scales">[brains × 2]: factor and offset.</param>
     public abstract void RescaleValues(ReadOnlySpan<float> scales);
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
 
-    /// <summary>What trains them; null for nothing.</summary>
+    /// <summary>Their optimizer; null for none.</summary>
     public abstract Optimizer? Optimizer { get; }
 
-    /// <summary>What <see cref="ReadContent"/> needs to be read back, as it is now.</summary>
+    /// <summary>The current textures that must be read back for <see cref="ReadContent"/>.</summary>
     public abstract IReadOnlyList<MatrixTexture> StateTextures { get; }
 
-    /// <summary>What they are at this moment, from a later readback of <see cref="StateTextures"/>.</summary>
+    /// <summary>Returns the present content, from a later readback of <see cref="StateTextures"/>.</summary>
     public abstract Func<Readback, BrainsContent> ReadContent();
 
-    /// <summary>Makes them others. Waits for nothing.</summary>
+    /// <summary>Replaces the content. Does not wait.</summary>
     public abstract void Restore(BrainsContent content);
 
-    /// <summary>Adds what <see cref="ReadParameters"/> needs to be read back, as it is now.</summary>
+    /// <summary>Adds the current textures that must be read back for <see cref="ReadParameters"/>.</summary>
     public abstract void CollectParameters(List<MatrixTexture> textures);
 
-    /// <summary>The parameters of a brain, the four arrays of <see cref="ClassifierParameters"/>, from a later readback of what was collected.</summary>
+    /// <summary>Reads the parameters of a brain, the four arrays of <see cref="ClassifierParameters"/>, from a later readback of the collected textures.</summary>
     public abstract void ReadParameters(Readback readback, int brain, float[][] parameters);
 
     public abstract ClassifierParameters GetParameters(int brain);
@@ -93,12 +93,13 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
         seen?.Dispose();
     }
 
-    /// <summary>Observations, and behind them what is seen of a texture.</summary>
+    /// <summary>The number of observations plus the values of a texture, which follow them.</summary>
     protected static int InputsOf(AgentPopulationOptions options) => checked(options.Observations + (options.TextureObservations?.Values ?? 0));
 
     /// <summary>
-    /// First output weights [hidden × outputs] of a brain that estimates values: uniform, of a deviation of 0.01/√hidden for logits and means, so that all
-    /// actions are as likely at first (Andrychowicz et al., 2021, section 3.2), zero for the logarithms of deviations, so that these begin as 1 everywhere, and of 0.1/√hidden for the value.
+    /// First output weights [hidden × outputs] of a brain that estimates values: uniform, with a deviation of 0.01/√hidden for logits and means, so
+    /// that all actions are equally likely at first (Andrychowicz et al., 2021, section 3.2), zero for the logarithms of deviations, so that these
+    /// start at 1 everywhere, and with 0.1/√hidden for the value.
     /// </summary>
     protected static float[] FirstOutputWeights(AgentPopulationOptions options, int brain)
     {
@@ -144,7 +145,7 @@ internal sealed class OwnBrains : Brains
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
     }
 
-    /// <summary>What a training step reads, a batch for each brain.</summary>
+    /// <summary>The inputs of a training step, one batch per brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
 
     public override bool AreOwn => true;
@@ -349,7 +350,7 @@ internal sealed class SharedBrain : Brains
     }
 }
 
-/// <summary>What brains are, and where their training stands.</summary>
-/// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each of all brains, one after the other.</param>
-/// <param name="Standing">The same of the optimizer's state; null where nothing is known of it.</param>
+/// <summary>The content of brains, and the state of their training.</summary>
+/// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each for all brains, one after the other.</param>
+/// <param name="Standing">The same for the optimizer's state; null if it is unknown.</param>
 internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Standing);

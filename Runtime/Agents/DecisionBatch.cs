@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The decisions of a training step, as many for each brain. A learner fills it row by row and enqueues a step on it. Made once, it
-/// allocates nothing.
+/// The decisions of a training step, the same number for each brain. A learner fills it row by row and enqueues a step on it. Once made, it allocates
+/// nothing.
 /// </summary>
 internal sealed class DecisionBatch
 {
@@ -18,8 +18,8 @@ internal sealed class DecisionBatch
     private readonly int takenNumbers;
     private readonly float[] taken;
 
-    /// <param name="brains">What learns.</param>
-    /// <param name="population">What the agents have in common.</param>
+    /// <param name="brains">The brains that learn.</param>
+    /// <param name="population">The options that the agents share.</param>
     /// <param name="size">Decisions of each brain.</param>
     public DecisionBatch(Brains brains, AgentPopulationOptions population, int size)
     {
@@ -41,7 +41,7 @@ internal sealed class DecisionBatch
     /// <summary>Decisions of each brain.</summary>
     public int Size { get; }
 
-    /// <summary>Whether a file had its rows.</summary>
+    /// <summary>Whether its rows came from a file.</summary>
     public bool IsLoaded { get; private set; }
 
     /// <summary>Sets a row of a brain.</summary>
@@ -60,9 +60,9 @@ internal sealed class DecisionBatch
     }
 
     /// <summary>
-    /// Rows of a brain from which nothing is learned: of weight 0, and with one allowed action, whose probability is 1 and whose entropy 0
-    /// whatever the weights are, so that an entropy bonus has no gradient either. Of continuous actions no entropy is 0: there the weight is no number, and a brain of its own stays
-    /// as it was. The observations stay what they were.
+    /// Sets rows of a brain to teach nothing: weight 0, and one allowed action, whose probability is 1 and whose entropy 0 for any weights, so that
+    /// an entropy bonus has no gradient either. For continuous actions no entropy is 0: there the weight is NaN, and a brain of its own stays
+    /// unchanged. The observations stay as they were.
     /// </summary>
     public void SetNothing(int brain)
     {
@@ -76,9 +76,9 @@ internal sealed class DecisionBatch
         for (int i = 0; i < Size * policy.Branches; i++) masks[(i / policy.Branches * actionCount) + policy.FirstOf(i % policy.Branches)] = true;
     }
 
-    /// <summary>Says what files keep of it.</summary>
-    /// <param name="form">Of the population.</param>
-    /// <param name="prefix">How its names begin.</param>
+    /// <summary>Describes its state for files.</summary>
+    /// <param name="form">The population's form.</param>
+    /// <param name="prefix">The prefix of its names.</param>
     /// <param name="isNeeded">Whether more steps on it follow.</param>
     public void Describe(StateForm form, string prefix, Func<bool> isNeeded)
     {
@@ -99,7 +99,7 @@ internal sealed class DecisionBatch
         brains.Clock.EndSpan();
     }
 
-    /// <summary>Enqueues one more step on the rows of the last one.</summary>
+    /// <summary>Enqueues one more step on the same rows.</summary>
     public void EnqueueAgain()
     {
         brains.Clock.BeginSpan();

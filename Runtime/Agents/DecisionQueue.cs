@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Decisions of several owners with their weights, first in, first out for each; where an owner's are full the oldest goes. Made once,
-/// it allocates nothing.
+/// Decisions of several owners with their weights, first in, first out for each; if an owner's queue is full, its oldest is dropped. Once made, it
+/// allocates nothing.
 /// </summary>
 internal sealed class DecisionQueue(int owners, int capacity, int observations, PolicyShape policy, SeenTextures? seen)
 {
@@ -19,7 +19,7 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
 
     public int Capacity => capacity;
 
-    /// <summary>A decision, from the oldest on; valid until the queue changes.</summary>
+    /// <summary>A decision, starting with the oldest; valid until the queue changes.</summary>
     public Decision this[int owner, int i]
     {
         get
@@ -37,7 +37,7 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
 
     public ref float Weight(int owner, int i) => ref weights[At(owner, i)];
 
-    /// <summary>Adds a decision, and keeps what it has seen as long as itself; false where the oldest had to go.</summary>
+    /// <summary>Adds a decision, and keeps its texture as long as the decision; false if the oldest had to be dropped.</summary>
     public bool Add(int owner, in Decision decision, float weight)
     {
         bool fits = count[owner] < capacity;
@@ -64,9 +64,9 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         count[owner] -= decisions;
     }
 
-    /// <summary>Says what files keep of it, owner by owner, the oldest first; with what was seen of textures nothing is kept.</summary>
-    /// <param name="form">Of the population.</param>
-    /// <param name="prefix">How its names begin.</param>
+    /// <summary>Describes its state for files, owner by owner, the oldest first; if agents see textures, nothing is saved.</summary>
+    /// <param name="form">The population's form.</param>
+    /// <param name="prefix">The prefix of its names.</param>
     public void Describe(StateForm form, string prefix)
     {
         int[] slots = [], ofOwners = new int[owners];
@@ -113,7 +113,7 @@ internal sealed class DecisionQueue(int owners, int capacity, int observations, 
         }
     }
 
-    /// <summary>Where all decisions are, owner by owner.</summary>
+    /// <summary>The slots of all decisions, owner by owner.</summary>
     private int[] Slots() => [.. Enumerable.Range(0, owners).SelectMany(owner => Enumerable.Range(0, count[owner]).Select(i => At(owner, i)))];
 
     private int At(int owner, int i) => (owner * capacity) + ((first[owner] + i) % capacity);

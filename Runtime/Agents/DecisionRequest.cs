@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>The decisions that were asked for in one frame: their observations, and what the brains make of them, some frames later.</summary>
+/// <summary>The decisions asked for in one frame: their observations and, some frames later, the brains' outputs.</summary>
 internal sealed class DecisionRequest : IDisposable
 {
     private readonly NeuralDevice device;
@@ -11,8 +11,8 @@ internal sealed class DecisionRequest : IDisposable
     private readonly bool[] masks;          // [rows × actions]
     private readonly int[] looks;           // of each row
     private readonly int[] places;          // of each row: the agent's number when it asked
-    private readonly int[] episodes;        // of each row: in which of its episodes the agent asked
-    private readonly ValueScale[] scales;   // of each row: what the brain's value meant then
+    private readonly int[] episodes;        // of each row: the agent's episode when it asked
+    private readonly ValueScale[] scales;   // of each row: the scale of the brain's value then
     private readonly float[] outputs;       // [rows × outputs]
     private readonly int observations;
     private readonly int actions;
@@ -39,49 +39,49 @@ internal sealed class DecisionRequest : IDisposable
         outputs = new float[checked(options.Capacity * outputCount)];
     }
 
-    /// <summary>When it was asked.</summary>
+    /// <summary>The frame in which it was asked.</summary>
     public long Frame { get; private set; }
 
     /// <summary>Rows in use.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>Whose row it is; null for a row that nobody asked for.</summary>
+    /// <summary>The agent of each row; null for a row that nobody asked for.</summary>
     public Agent?[] Agents { get; }
 
-    /// <summary>Of each row in use, that of the texture that was seen; -1 for none.</summary>
+    /// <summary>For each row in use, the row of the seen texture; -1 for none.</summary>
     public ReadOnlySpan<int> Looks => looks.AsSpan(0, Rows);
 
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
-    /// <summary>After <see cref="Read"/>: the driver has skipped the dispatches that answer it.</summary>
+    /// <summary>After <see cref="Read"/>: the driver skipped the dispatches that answer it.</summary>
     public bool WasSkipped => SkipMark.Is(outputs[0]);
 
-    /// <summary>After <see cref="Read"/>: the outputs of the policy for a row; logits, where an action is one choice.</summary>
+    /// <summary>After <see cref="Read"/>: the outputs of the policy for a row; logits, if an action is one choice.</summary>
     public ReadOnlySpan<float> PolicyOutputs(int row) => outputs.AsSpan(row * outputCount, policyOutputs);
 
     /// <summary>Whether brains estimate values.</summary>
     public bool EstimatesValues => outputCount > policyOutputs;
 
-    /// <summary>After <see cref="Read"/>: what the brain expects to come, in rewards; 0 where it estimates no values.</summary>
+    /// <summary>After <see cref="Read"/>: the brain's expected return, in rewards; 0 if it estimates no values.</summary>
     public float Value(int row) => EstimatesValues ? scales[row].Of(outputs[(row * outputCount) + policyOutputs]) : 0;
 
     /// <summary>The agent's number when it asked.</summary>
     public int Place(int row) => places[row];
 
-    /// <summary>What a row observed, as its brain gets it.</summary>
+    /// <summary>The observations of a row, as its brain reads them.</summary>
     public ReadOnlySpan<float> Observed(int row) => RowOf(row);
 
-    /// <summary>Which actions a row may choose.</summary>
+    /// <summary>The allowed actions of a row.</summary>
     public ReadOnlySpan<bool> Allowed(int row) => masks.AsSpan(row * actions, actions);
 
-    /// <summary>The decision of a row for the action that was chosen.</summary>
-    /// <param name="row">Of the request.</param>
-    /// <param name="action">What was chosen.</param>
-    /// <param name="logProbability">The logarithm of its probability.</param>
+    /// <summary>The decision of a row for the chosen action.</summary>
+    /// <param name="row">A row of the request.</param>
+    /// <param name="action">The chosen action.</param>
+    /// <param name="logProbability">Its log probability.</param>
     public Decision Decision(int row, int action, float logProbability) =>
         new(Observed(row), looks[row], action, Allowed(row)) { LogProbability = logProbability, Value = Value(row) };
 
-    /// <summary>Whether it was asked in the episode that its agent is in.</summary>
+    /// <summary>Whether it was asked in its agent's current episode.</summary>
     public bool IsOfThisEpisode(int row) => Agents[row]!.Episode == episodes[row];
 
     /// <summary>Empties all rows, for the questions of another frame.</summary>
@@ -92,11 +92,11 @@ internal sealed class DecisionRequest : IDisposable
     }
 
     /// <summary>Sets the row of an agent.</summary>
-    /// <param name="row">Of the request.</param>
-    /// <param name="agent">Who asks.</param>
-    /// <param name="collected">What it observes, and may do.</param>
-    /// <param name="look">What it sees.</param>
-    /// <param name="scale">What its brain's value means now.</param>
+    /// <param name="row">A row of the request.</param>
+    /// <param name="agent">The agent that asks.</param>
+    /// <param name="collected">Its observations and mask.</param>
+    /// <param name="look">The row of its texture.</param>
+    /// <param name="scale">The current scale of its brain's value.</param>
     public void Set(int row, Agent agent, ObservationCollector collected, int look, ValueScale scale)
     {
         places[row] = agent.Index;
@@ -109,9 +109,9 @@ internal sealed class DecisionRequest : IDisposable
     }
 
     /// <summary>Normalizes the rows that were set.</summary>
-    /// <param name="normalizer">By what all agents have observed.</param>
+    /// <param name="normalizer">Holds the statistics of all agents' observations.</param>
     /// <param name="rows">Rows in use.</param>
-    /// <param name="learns">Whether it takes these rows in first.</param>
+    /// <param name="learns">Whether it updates its statistics with these rows first.</param>
     public void Normalize(ObservationNormalizer normalizer, int rows, bool learns)
     {
         if (learns)

@@ -1,15 +1,15 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The queue of requests under way, at most one a frame. They are answered in order: exactly
-/// <see cref="AgentPopulationOptions.Latency"/> frames later or, where that is null, as soon as the answer is there.
+/// The queue of open requests, at most one per frame. They are answered in order: exactly <see cref="AgentPopulationOptions.Latency"/> frames later
+/// or, if that is null, as soon as the answer has arrived.
 /// </summary>
 internal sealed class DecisionRequests : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly int? latency;
     private readonly DecisionRequest[] requests;
-    private int asked;      // requests that were made and not yet answered
+    private int asked;      // requests made and not yet answered
     private int oldest;
 
     public DecisionRequests(NeuralDevice device, Brains brains, AgentPopulationOptions options)
@@ -19,7 +19,7 @@ internal sealed class DecisionRequests : IDisposable
         requests = [.. Enumerable.Range(0, options.RequestCount).Select(_ => new DecisionRequest(device, brains, options))];
     }
 
-    /// <summary>An empty request for the questions of this frame; null where too many are under way.</summary>
+    /// <summary>Returns an empty request for the questions of this frame; null if too many are open.</summary>
     public DecisionRequest? Begin()
     {
         if (asked == requests.Length) return null;
@@ -29,7 +29,7 @@ internal sealed class DecisionRequests : IDisposable
     }
 
     /// <summary>Enqueues the request that was begun.</summary>
-    /// <param name="request">Of <see cref="Begin"/>.</param>
+    /// <param name="request">The request from <see cref="Begin"/>.</param>
     /// <param name="frame">This frame.</param>
     /// <param name="rows">Its rows in use.</param>
     public void Enqueue(DecisionRequest request, long frame, int rows)
@@ -39,7 +39,7 @@ internal sealed class DecisionRequests : IDisposable
         asked++;
     }
 
-    /// <summary>The oldest request whose answer is there, or due in this frame: then it waits for it. Null where there is none.</summary>
+    /// <summary>Returns the oldest request whose answer has arrived, or is due in this frame: then it waits for it. Null if there is none.</summary>
     /// <param name="frame">This frame.</param>
     /// <exception cref="InvalidOperationException">The driver lost the answer.</exception>
     public DecisionRequest? TakeAnswered(long frame)

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What somebody did, to learn from: decisions, each with the observations (raw, as the agent handed them over), the action that
-/// was chosen, and the actions that were allowed. It grows while an agent demonstrates, can be saved, loaded and merged.
+/// Decisions made by someone else, to learn from, each with the observations (raw, as the agent passed them), the chosen action, and the actions that
+/// were allowed. It grows while an agent demonstrates, and can be saved, loaded and merged.
 /// </summary>
 /// <remarks>It lives in memory, and needs no device. Not thread-safe.</remarks>
 public sealed class Demonstration
@@ -10,10 +10,10 @@ public sealed class Demonstration
     private float[] observations = [];
     private int[] actions = [];
     private bool[] allowed = [];
-    private float[] taken = [];   // [decisions × numbers of an action], where it is more than one choice
+    private float[] taken = [];   // [decisions × numbers of an action], if it is more than one choice
 
-    /// <summary>Makes an empty demonstration of actions that are one choice.</summary>
-    /// <param name="observationCount">Observations of a decision.</param>
+    /// <summary>Makes an empty demonstration for actions that are one choice.</summary>
+    /// <param name="observationCount">Observations per decision.</param>
     /// <param name="actionCount">Actions to choose from, at least 2.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>
     public Demonstration(int observationCount, int actionCount)
@@ -23,8 +23,8 @@ public sealed class Demonstration
     }
 
     /// <summary>Makes an empty demonstration.</summary>
-    /// <param name="observationCount">Observations of a decision.</param>
-    /// <param name="actionSpec">What actions are.</param>
+    /// <param name="observationCount">Observations per decision.</param>
+    /// <param name="actionSpec">The kinds of actions.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are no observations.</exception>
     public Demonstration(int observationCount, ActionSpec actionSpec)
     {
@@ -33,23 +33,23 @@ public sealed class Demonstration
         ActionSpec = actionSpec;
     }
 
-    /// <summary>Observations of a decision.</summary>
+    /// <summary>Observations per decision.</summary>
     public int ObservationCount { get; }
 
-    /// <summary>What actions are.</summary>
+    /// <summary>The kinds of actions.</summary>
     public ActionSpec ActionSpec { get; }
 
     /// <summary>Discrete actions to choose from, of all branches together.</summary>
     public int ActionCount => ActionSpec.SumOfDiscreteBranchSizes;
 
-    /// <summary>Decisions.</summary>
+    /// <summary>The number of decisions.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Adds a decision of actions of any kind. Allocates when more are there than ever before, twice as much each time.</summary>
+    /// <summary>Adds a decision with actions of any kind. Allocates when the capacity is exceeded, and at least doubles it.</summary>
     /// <param name="observation">[observations], raw.</param>
-    /// <param name="chosen">What was chosen: as many numbers as the <see cref="ActionSpec"/> says.</param>
-    /// <param name="allowedActions">[discrete actions]: which could be chosen; empty for all.</param>
-    /// <exception cref="ArgumentException">A length does not fit, or a choice is not among those that are allowed.</exception>
+    /// <param name="chosen">The chosen action: as many numbers as the <see cref="ActionSpec"/> says.</param>
+    /// <param name="allowedActions">[discrete actions]: which were allowed; empty for all.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or a choice is not among the allowed ones.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such action in a branch.</exception>
     /// <exception cref="NonFiniteValueException">An observation or a continuous action is NaN or infinite.</exception>
     public void Add(ReadOnlySpan<float> observation, ActionBuffers chosen, ReadOnlySpan<bool> allowedActions = default)
@@ -77,11 +77,11 @@ public sealed class Demonstration
         chosen.ContinuousActions.CopyTo(numbers[policy.Branches..]);
     }
 
-    /// <summary>Adds a decision of actions that are one choice. Allocates when more are there than ever before, twice as much each time.</summary>
+    /// <summary>Adds a decision with an action that is one choice. Allocates when the capacity is exceeded, and at least doubles it.</summary>
     /// <param name="observation">[observations], raw.</param>
-    /// <param name="action">What was chosen.</param>
-    /// <param name="allowedActions">[actions]: which could be chosen; empty for all.</param>
-    /// <exception cref="ArgumentException">A length does not fit, or the action is not among those that are allowed.</exception>
+    /// <param name="action">The chosen action.</param>
+    /// <param name="allowedActions">[actions]: which were allowed; empty for all.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or the action is not among the allowed ones.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such action.</exception>
     /// <exception cref="NonFiniteValueException">An observation is NaN or infinite.</exception>
     public void Add(ReadOnlySpan<float> observation, int action, ReadOnlySpan<bool> allowedActions = default)
@@ -100,7 +100,7 @@ public sealed class Demonstration
         Append(observation, action, allowedActions);
     }
 
-    /// <summary>A decision that was checked.</summary>
+    /// <summary>Adds a decision that was checked.</summary>
     internal void Add(in Decision shown)
     {
         Append(shown.Observed, shown.Action, shown.Allowed);
@@ -118,13 +118,13 @@ public sealed class Demonstration
         Count++;
     }
 
-    /// <summary>Adds all decisions of another one behind its own.</summary>
-    /// <exception cref="ArgumentException">It has other numbers of observations or actions.</exception>
+    /// <summary>Appends all decisions of another demonstration.</summary>
+    /// <exception cref="ArgumentException">Its number of observations or its actions differ.</exception>
     public void Merge(Demonstration other)
     {
         ArgumentNullException.ThrowIfNull(other);
         other.RequireSizes(ObservationCount, ActionSpec.Policy, nameof(other));
-        int count = other.Count;   // it may be this one
+        int count = other.Count;   // the other may be this one
         Reserve(checked(Count + count));
         other.observations.AsSpan(0, count * ObservationCount).CopyTo(observations.AsSpan(Count * ObservationCount));
         other.actions.AsSpan(0, count).CopyTo(actions.AsSpan(Count));
@@ -137,13 +137,13 @@ public sealed class Demonstration
     /// <exception cref="ArgumentOutOfRangeException">There is no such decision.</exception>
     public ReadOnlySpan<float> Observation(int decision) => observations.AsSpan(Require(decision) * ObservationCount, ObservationCount);
 
-    /// <summary>The action that was chosen, where it is one choice; else the choice in the first branch, or 0.</summary>
+    /// <summary>The chosen action if it is one choice; otherwise the choice in the first branch, or 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such decision.</exception>
     public int Action(int decision) => Numbers > 0 && ActionSpec.NumDiscreteActions > 0 ? (int)Taken(decision)[0] : actions[Require(decision)];
 
-    /// <summary>Copies the action that was chosen, whatever it consists of.</summary>
-    /// <param name="decision">Which.</param>
-    /// <param name="into">As many numbers as the <see cref="ActionSpec"/> says, written.</param>
+    /// <summary>Copies the chosen action, of any kind.</summary>
+    /// <param name="decision">The decision.</param>
+    /// <param name="into">Receives as many numbers as the <see cref="ActionSpec"/> says.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such decision.</exception>
     public void CopyAction(int decision, ActionBuffers into)
     {
@@ -152,7 +152,7 @@ public sealed class Demonstration
         if (!numbers.IsEmpty) numbers[ActionSpec.NumDiscreteActions..].CopyTo(into.ContinuousActions);
     }
 
-    /// <summary>Which actions could be chosen. Valid until the next decision is added.</summary>
+    /// <summary>Which actions were allowed. Valid until the next decision is added.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such decision.</exception>
     public ReadOnlySpan<bool> AllowedActions(int decision) => allowed.AsSpan(Require(decision) * ActionCount, ActionCount);
 
@@ -171,12 +171,13 @@ public sealed class Demonstration
     }
 
     /// <summary>
-    /// Writes all decisions to a file in the safetensors format: observations [decisions × observations], actions [decisions],
-    /// allowed_actions [decisions × actions], each 0 or 1; where an action is more than one choice, composed_actions [decisions × numbers of an action] in place of actions. The file is replaced whole, or what was there stays. Allocates.
+    /// Writes all decisions to a file in the safetensors format: observations [decisions × observations], actions [decisions], allowed_actions
+    /// [decisions × actions], each 0 or 1; if an action is more than one choice, composed_actions [decisions × numbers of an action] replaces
+    /// actions. The file is replaced completely, or the previous one stays. Allocates.
     /// </summary>
-    /// <param name="path">The file, new or old, in a folder that exists.</param>
+    /// <param name="path">The file, new or existing, in an existing folder.</param>
     /// <exception cref="InvalidOperationException">There are no decisions.</exception>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     /// <exception cref="FileWriteException">The file could not be written.</exception>
     public void Save(string path)
     {
@@ -186,11 +187,11 @@ public sealed class Demonstration
             allowed.AsSpan(0, Count * ActionCount).ToArray(), taken.AsSpan(0, Count * Numbers).ToArray()));
     }
 
-    /// <summary>Reads a file of <see cref="Save"/>, and trusts nothing in it. Allocates.</summary>
+    /// <summary>Reads a file written by <see cref="Save"/>, and validates all of it. Allocates.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
-    /// <exception cref="ModelFileException">The file is no demonstration, damaged or cut off; the message names the byte.</exception>
-    /// <exception cref="IOException">There is no file, or it cannot be read.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="ModelFileException">The file is not a demonstration, damaged or truncated; the message names the byte.</exception>
+    /// <exception cref="IOException">The file does not exist, or cannot be read.</exception>
     public static Demonstration Load(string path)
     {
         DemonstrationFile.Content content = DemonstrationFile.Load(path);
@@ -204,10 +205,10 @@ public sealed class Demonstration
         };
     }
 
-    /// <summary>The action that was chosen, where it is one choice; else 0.</summary>
+    /// <summary>The chosen action if it is one choice; otherwise 0.</summary>
     internal int OneChoice(int decision) => actions[decision];
 
-    /// <summary>What was chosen in a decision, where an action is more than one choice; else empty.</summary>
+    /// <summary>The chosen action of a decision if it is more than one choice; otherwise empty.</summary>
     internal ReadOnlySpan<float> Taken(int decision) => taken.AsSpan(Require(decision) * Numbers, Numbers);
 
     internal void RequireSizes(int observationCount, PolicyShape policy, string name)
@@ -218,7 +219,7 @@ public sealed class Demonstration
             (policy.IsOneBranch && ActionSpec.Policy.IsOneBranch ? "." : ", of the same branches and continuous actions."), name);
     }
 
-    /// <summary>Numbers that are kept of an action beside a choice in one branch.</summary>
+    /// <summary>Numbers stored per action, beyond a choice in one branch.</summary>
     private int Numbers => ActionSpec.Policy.IsOneBranch ? 0 : ActionSpec.Policy.Numbers;
 
     private int Require(int decision)

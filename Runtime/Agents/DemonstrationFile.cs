@@ -23,13 +23,13 @@ internal sealed class DemonstrationFile
         this.content = content;
     }
 
-    /// <summary>A demonstration as files have it.</summary>
-    /// <param name="ObservationCount">Observations of a decision.</param>
-    /// <param name="ActionSpec">What actions are.</param>
+    /// <summary>The content of a demonstration file.</summary>
+    /// <param name="ObservationCount">Observations per decision.</param>
+    /// <param name="ActionSpec">The kinds of actions.</param>
     /// <param name="Observations">[decisions × observations].</param>
-    /// <param name="Actions">[decisions], where an action is one choice; else zeros.</param>
+    /// <param name="Actions">[decisions], if an action is one choice; otherwise zeros.</param>
     /// <param name="Allowed">[decisions × discrete actions].</param>
-    /// <param name="Taken">[decisions × numbers of an action], where it is more than one choice.</param>
+    /// <param name="Taken">[decisions × numbers of an action], if it is more than one choice.</param>
     public sealed record Content(int ObservationCount, ActionSpec ActionSpec, float[] Observations, int[] Actions, bool[] Allowed, float[] Taken);
 
     public static void Save(string path, Content content)
@@ -109,7 +109,7 @@ internal sealed class DemonstrationFile
         return new Content(observations.Shape[1], ActionSpec.MakeDiscrete(actionCount), observations.Values, chosen, flags, []);
     }
 
-    /// <summary>Actions of more than one choice.</summary>
+    /// <summary>Checks actions of more than one choice.</summary>
     private Content CheckComposed()
     {
         LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text

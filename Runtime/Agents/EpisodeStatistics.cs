@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>How the episodes of a population ended: how many, and the means of the last ones. Allocates nothing.</summary>
+/// <summary>Statistics of a population's ended episodes: their number, and the means of the last ones. Allocates nothing.</summary>
 internal sealed class EpisodeStatistics
 {
     private const int EpisodesInMean = 100;
@@ -14,10 +14,10 @@ internal sealed class EpisodeStatistics
     /// <summary>The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</summary>
     public float MeanReward => MeanOf(rewards);
 
-    /// <summary>The mean of their actions; NaN before the first.</summary>
+    /// <summary>The mean number of their actions; NaN before the first.</summary>
     public float MeanLength => MeanOf(lengths);
 
-    /// <summary>Says what files keep of it.</summary>
+    /// <summary>Describes its state for files.</summary>
     public void Describe(StateForm form)
     {
         StateRows rows = StateRows.Exactly(EpisodesInMean);
@@ -26,7 +26,7 @@ internal sealed class EpisodeStatistics
         form.Floats("run.episode_lengths", rows, 1, lengths, least: 0);
     }
 
-    /// <summary>An episode has ended with this cumulative reward, after so many actions.</summary>
+    /// <summary>Adds an ended episode with its cumulative reward and number of actions.</summary>
     public void Add(float reward, long actions)
     {
         int at = (int)(Count++ % EpisodesInMean);

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Asks brains what they expect of the last observations of episodes that were interrupted, before the next ones begin, and hands the answers to
-/// the learner. These questions are a dispatch of their own, in frames that have some.
+/// Asks brains for the value of the last observations of interrupted episodes, before the next ones begin, and passes the answers to the learner.
+/// These questions are a separate dispatch, in frames that have any.
 /// </summary>
 internal sealed class FinalValues : IDisposable
 {
@@ -14,10 +14,10 @@ internal sealed class FinalValues : IDisposable
     private DecisionRequest? request;
     private int questions;
 
-    /// <param name="device">Where the brains are.</param>
-    /// <param name="options">What the agents have in common.</param>
-    /// <param name="brains">What is asked.</param>
-    /// <param name="trainer">What takes the answers.</param>
+    /// <param name="device">The device of the brains.</param>
+    /// <param name="options">The options that the agents share.</param>
+    /// <param name="brains">The brains to ask.</param>
+    /// <param name="trainer">Receives the answers.</param>
     public FinalValues(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer)
     {
         this.brains = brains;
@@ -27,25 +27,25 @@ internal sealed class FinalValues : IDisposable
         if (trainer.EstimatesValues) requests = new DecisionRequests(device, brains, options);
     }
 
-    /// <summary>The questions of a frame begin.</summary>
+    /// <summary>Begins the questions of a frame.</summary>
     public void Begin()
     {
         request = requests?.Begin();
         questions = 0;
     }
 
-    /// <summary>Whether the end of an agent's episode is to wait for a later frame, since too many questions are under way.</summary>
+    /// <summary>Whether the end of an agent's episode must wait for a later frame, because too many questions are open.</summary>
     public bool MustWait(Agent agent) => Wants(agent) && request is null;
 
-    /// <summary>Asks for the value of what an agent observes now, where its episode was interrupted and it learns from values.</summary>
+    /// <summary>Asks for the value of an agent's current observations, if its episode was interrupted and it learns from values.</summary>
     /// <returns>Whether it was asked.</returns>
-    /// <exception cref="AgentException">Its script did what it may not.</exception>
+    /// <exception cref="AgentException">Its script did something forbidden.</exception>
     public bool Ask(Agent agent)
     {
         if (!Wants(agent) || request is null) return false;
         int place = agent.Index;
         int look = collector.CollectObserved(agent);
-        if (agent.Index != place)   // it was removed meanwhile
+        if (agent.Index != place)   // it was removed in the meantime
         {
             collector.Release(look);
             return false;
@@ -56,7 +56,7 @@ internal sealed class FinalValues : IDisposable
         return true;
     }
 
-    /// <summary>Enqueues what was asked.</summary>
+    /// <summary>Enqueues the questions.</summary>
     public void Enqueue(long frame)
     {
         if (request is null || questions == 0) return;
@@ -65,7 +65,7 @@ internal sealed class FinalValues : IDisposable
         requests!.Enqueue(request, frame, rows);
     }
 
-    /// <summary>Hands over the answers that are there, or due.</summary>
+    /// <summary>Passes on the answers that have arrived, or are due.</summary>
     public void Deliver(long frame)
     {
         while (requests?.TakeAnswered(frame) is { } answered)

@@ -2,13 +2,13 @@ using System.Runtime.ExceptionServices;
 
 namespace NeuralPlugin;
 
-/// <summary>The errors of one frame: the first is thrown again at the frame's end, when all agents were served.</summary>
+/// <summary>The errors of one frame: the first is rethrown at the end of the frame, after all agents were served.</summary>
 internal sealed class FrameErrors
 {
     private ExceptionDispatchInfo? first;
     private int count;
 
-    /// <summary>A frame without errors begins.</summary>
+    /// <summary>Begins a frame without errors.</summary>
     public void BeginFrame()
     {
         first = null;
@@ -21,7 +21,7 @@ internal sealed class FrameErrors
         if (count++ == 0) first = ExceptionDispatchInfo.Capture(exception);
     }
 
-    /// <summary>Throws the first error, if there was one. That of an agent says how many more came.</summary>
+    /// <summary>Throws the first error, if there was one. An agent's error says how many more there were.</summary>
     public void Throw()
     {
         if (first is null) return;

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Turns what agents do and show into training steps. What it takes in, it says by the interfaces that it implements:
+/// Turns the agents' actions and demonstrations into training steps. The interfaces that it implements say what it learns from:
 /// <see cref="ILearnsFromReward"/>, <see cref="ILearnsFromDemonstrations"/>, or both.
 /// </summary>
 internal abstract class Learner
@@ -9,15 +9,15 @@ internal abstract class Learner
     /// <summary>Steps that were enqueued.</summary>
     public long Steps { get; private set; }
 
-    /// <summary>Decisions that were never learned from, since others came faster than steps.</summary>
+    /// <summary>Decisions that were never learned from, because others came faster than steps.</summary>
     public long SkippedDecisions { get; protected set; }
 
-    /// <summary>What it says of its learning besides.</summary>
+    /// <summary>Its other statistics.</summary>
     public virtual LearningStatistics Statistics => LearningStatistics.None;
 
     /// <summary>Enqueues steps while there is room for one and something to learn from.</summary>
-    /// <param name="budget">That of this frame, which was begun.</param>
-    /// <param name="agents">Agents that learn.</param>
+    /// <param name="budget">The budget of this frame, which has begun.</param>
+    /// <param name="agents">The number of agents that learn.</param>
     /// <returns>Whether more steps would have found nothing to learn from.</returns>
     public bool Train(StepBudget budget, int agents)
     {
@@ -33,72 +33,72 @@ internal abstract class Learner
         return false;
     }
 
-    /// <summary>Says what files keep of it beside its brains and their optimizer.</summary>
+    /// <summary>Describes its state for files, besides its brains and their optimizer.</summary>
     public virtual void Describe(StateForm form)
     {
         form.Count($"{StateForm.Learning}steps", () => Steps, steps => Steps = steps);
         form.Count($"{StateForm.Learning}skipped_decisions", () => SkippedDecisions, skipped => SkippedDecisions = skipped);
     }
 
-    /// <summary>The steps of a frame begin, if there is room for any.</summary>
-    /// <param name="agents">Agents that learn.</param>
+    /// <summary>Begins the steps of a frame, if there is room for any.</summary>
+    /// <param name="agents">The number of agents that learn.</param>
     protected virtual void BeginFrame(int agents)
     {
     }
 
     /// <summary>Enqueues a step, if there is enough to learn from.</summary>
-    /// <param name="agents">Agents that learn.</param>
+    /// <param name="agents">The number of agents that learn.</param>
     /// <returns>Whether there was.</returns>
     protected abstract bool Step(int agents);
 }
 
-/// <summary>A learner that takes in what agents decide and what it brings.</summary>
+/// <summary>A learner that learns from the agents' decisions and their rewards.</summary>
 internal interface ILearnsFromReward
 {
-    /// <summary>An agent carries a decision out from now on.</summary>
+    /// <summary>An agent begins to carry out a decision.</summary>
     /// <param name="agent">Its number.</param>
-    /// <param name="decision">What it does; its observations are normalized.</param>
+    /// <param name="decision">The decision; its observations are normalized.</param>
     void Decide(int agent, in Decision decision);
 
-    /// <summary>What the decision that an agent carries out has brought.</summary>
+    /// <summary>Adds the reward of the decision that an agent is carrying out.</summary>
     void Reward(int agent, float reward);
 
-    /// <summary>An agent's episode is over; where it was cut off, what would have come is estimated.</summary>
+    /// <summary>An agent's episode is over; if it was cut off, the missing return is estimated.</summary>
     void EndEpisode(int agent, bool isCutOff);
 }
 
 /// <summary>
-/// A learner whose brains estimate beside the logits what is to come, in a last output. The value of what an agent observes when its episode is
-/// interrupted is asked for, and comes some frames later.
+/// A learner whose brains estimate the return besides the logits, in a last output. The value of an agent's observations when its episode is
+/// interrupted is asked for, and arrives some frames later.
 /// </summary>
 internal interface ILearnsFromValues : ILearnsFromReward
 {
-    /// <summary>What the value output of an agent's brain means, until the next step.</summary>
+    /// <summary>The scale of the value output of an agent's brain, until the next step.</summary>
     ValueScale ScaleOf(int agent);
 
-    /// <summary>Gives the value output of a brain another meaning: its weights are replaced by those of a brain that has it.</summary>
+    /// <summary>Changes the scale of a brain's value output: its weights are replaced by those of a brain with that scale.</summary>
     void SetScale(int brain, ValueScale scale);
 
-    /// <summary>Says what files keep of that, so that brains that are loaded alone bring it along.</summary>
+    /// <summary>Describes the scales for files, so that brains that are loaded alone bring them along.</summary>
     void DescribeValues(StateForm form);
 
-    /// <summary>An agent's episode is over, and would have gone on: <see cref="TakeValue"/> will say what would have come.</summary>
+    /// <summary>An agent's episode is over, and would have continued: <see cref="TakeValue"/> will give the value of the rest.</summary>
     /// <param name="agent">Its number.</param>
-    /// <param name="frame">That of the question.</param>
+    /// <param name="frame">The frame of the question.</param>
     void InterruptEpisode(int agent, long frame);
 
-    /// <summary>The value of the last observations of an episode that was interrupted.</summary>
+    /// <summary>Takes the value of the last observations of an interrupted episode.</summary>
     /// <param name="agent">Its number.</param>
-    /// <param name="frame">That of the question.</param>
-    /// <param name="value">In rewards; null where the answer was lost.</param>
+    /// <param name="frame">The frame of the question.</param>
+    /// <param name="value">In rewards; null if the answer was lost.</param>
     void TakeValue(int agent, long frame, float? value);
 }
 
-/// <summary>A learner that takes in what agents show.</summary>
+/// <summary>A learner that learns from demonstrations.</summary>
 internal interface ILearnsFromDemonstrations
 {
-    /// <summary>An agent showed what to do.</summary>
+    /// <summary>An agent demonstrated a decision.</summary>
     /// <param name="agent">Its number.</param>
-    /// <param name="decision">What it showed; its observations are raw.</param>
+    /// <param name="decision">The decision; its observations are raw.</param>
     void Demonstrate(int agent, in Decision decision);
 }

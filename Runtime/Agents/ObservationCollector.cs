@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Collects what one agent at a time observes: its numbers, its texture, its mask, and what its heuristic would do. Checks each of them, so that
-/// nothing wrong goes further. What was collected stays until the next agent is asked; nothing is allocated.
+/// Collects the observations of one agent at a time: its numbers, its texture, its mask, and its heuristic's choice. Checks each of them, so that no
+/// error spreads. The results stay until the next agent is asked; nothing is allocated.
 /// </summary>
 internal sealed class ObservationCollector
 {
@@ -16,9 +16,9 @@ internal sealed class ObservationCollector
     private readonly float[] continuous;
     private readonly float[] observed;
 
-    /// <param name="device">Where textures are.</param>
-    /// <param name="options">What the agents have in common.</param>
-    /// <param name="seen">Takes what agents see of textures; null where they see none.</param>
+    /// <param name="device">The device of the textures.</param>
+    /// <param name="options">The options that the agents share.</param>
+    /// <param name="seen">Receives the textures that agents see; null if they see none.</param>
     public ObservationCollector(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen)
     {
         this.seen = seen;
@@ -31,23 +31,23 @@ internal sealed class ObservationCollector
         observed = new float[options.Observations];
     }
 
-    /// <summary>What the agent observed, raw.</summary>
+    /// <summary>The agent's observations, raw.</summary>
     public ReadOnlySpan<float> Observed => observed;
 
-    /// <summary>Which actions it may choose.</summary>
+    /// <summary>Its allowed actions.</summary>
     public ReadOnlySpan<bool> Allowed => mask.Enabled;
 
-    /// <summary>What its heuristic would do, where an action is more than one choice; else empty.</summary>
+    /// <summary>Its heuristic's choice if an action is more than one choice; otherwise empty.</summary>
     public ReadOnlySpan<float> Taken => taken;
 
     /// <summary>The decision of the agent for an action.</summary>
-    /// <param name="look">Of <see cref="Collect"/>.</param>
-    /// <param name="action">What it chose.</param>
+    /// <param name="look">The result of <see cref="Collect"/>.</param>
+    /// <param name="action">The chosen action.</param>
     public Decision Decision(int look, int action) => new(observed, look, action, mask.Enabled) { Taken = taken };
 
-    /// <summary>Asks an agent what it observes, what it may do, and what it sees.</summary>
-    /// <returns>The row of what it sees, which the caller releases; -1 for nothing.</returns>
-    /// <exception cref="AgentException">Its script did what it may not.</exception>
+    /// <summary>Asks an agent for its observations, its mask, and its texture.</summary>
+    /// <returns>The row of its texture, which the caller releases; -1 for none.</returns>
+    /// <exception cref="AgentException">Its script did something forbidden.</exception>
     public int Collect(Agent agent)
     {
         Observe(agent);
@@ -57,9 +57,9 @@ internal sealed class ObservationCollector
         return Look(agent);
     }
 
-    /// <summary>Asks an agent that will not choose what it observes, and what it sees: at the end of an episode.</summary>
+    /// <summary>Asks an agent that will not choose for its observations and its texture: at the end of an episode.</summary>
     /// <returns>As <see cref="Collect"/>.</returns>
-    /// <exception cref="AgentException">Its script did what it may not.</exception>
+    /// <exception cref="AgentException">Its script did something forbidden.</exception>
     public int CollectObserved(Agent agent)
     {
         Observe(agent);
@@ -87,9 +87,9 @@ internal sealed class ObservationCollector
         }
     }
 
-    /// <summary>Asks the agent what its heuristic would do now; <see cref="Taken"/> has it, where an action is more than one choice.</summary>
-    /// <returns>The action, where it is one choice; else 0.</returns>
-    /// <exception cref="AgentException">It has none, or it is no action that the agent may choose.</exception>
+    /// <summary>Asks the agent's heuristic for its choice; <see cref="Taken"/> has it if an action is more than one choice.</summary>
+    /// <returns>The action if it is one choice; otherwise 0.</returns>
+    /// <exception cref="AgentException">It has no heuristic, or the action is not allowed.</exception>
     public int AskHeuristic(Agent agent)
     {
         ActionBuffers shown = new(continuous, discrete);
@@ -117,13 +117,13 @@ internal sealed class ObservationCollector
         return 0;
     }
 
-    /// <summary>Gives a row up that <see cref="Collect"/> returned.</summary>
+    /// <summary>Releases a row that <see cref="Collect"/> returned.</summary>
     public void Release(int look)
     {
         if (look >= 0) seen?.Release(look);
     }
 
-    /// <summary>Takes the texture that an agent sees.</summary>
+    /// <summary>Takes the agent's texture.</summary>
     private int Look(Agent agent)
     {
         int look = seen?.Rent() ?? -1;

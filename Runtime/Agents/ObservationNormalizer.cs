@@ -1,18 +1,18 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Brings observations to mean 0 and variance 1: y = clamp((x − mean) / √max(variance, ε), ±5). Mean and variance are running ones
-/// of all that was observed (Welford, 1962); what is applied is renewed each time as many were observed again, so that the network
-/// does not learn on moving ground. Or it follows with every row: then no early renewal is far off for as long again, and the ground moves by 1/n a row.
+/// Normalizes observations to mean 0 and variance 1: y = clamp((x − mean) / √max(variance, ε), ±5). Mean and variance are running ones over all
+/// observations (Welford, 1962); the applied ones are renewed each time the number of observed rows has doubled, so that the network does not learn
+/// on moving ground. Or they follow every row: then an inaccurate early renewal does not last as long again, and the ground moves by 1/n per row.
 /// </summary>
-/// <param name="observations">Numbers of a row.</param>
-/// <param name="follows">Whether what is applied is renewed with every row.</param>
+/// <param name="observations">Numbers per row.</param>
+/// <param name="follows">Whether the applied values are renewed with every row.</param>
 internal sealed class ObservationNormalizer(int observations, bool follows = false)
 {
     public const float Limit = 5;
     private const double LeastVariance = 1e-8;
 
-    /// <summary>That of the largest numbers that a float holds.</summary>
+    /// <summary>The scale for the largest numbers that a float holds.</summary>
     private const float LeastScale = 1e-39f;
 
     private readonly double[] mean = new double[observations];
@@ -21,10 +21,10 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
     private readonly float[] scale = [.. Enumerable.Repeat(1f, observations)];
     private long renewAt = 1;
 
-    /// <summary>Rows that were observed.</summary>
+    /// <summary>Rows observed so far.</summary>
     public long Count { get; private set; }
 
-    /// <summary>How often what is applied was renewed.</summary>
+    /// <summary>How often the applied values were renewed.</summary>
     public int Renewals { get; private set; }
 
     public ReadOnlySpan<double> Mean => mean;
@@ -32,7 +32,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
     /// <summary>Σ (x − mean)² of each observation.</summary>
     public ReadOnlySpan<double> Squares => squares;
 
-    /// <summary>What is applied: y = (x − offset) · scale.</summary>
+    /// <summary>The applied offset: y = (x − offset) · scale.</summary>
     public ReadOnlySpan<float> Offset => offset;
 
     public ReadOnlySpan<float> Scale => scale;
@@ -51,7 +51,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
         }
     }
 
-    /// <summary>Applies from now on what was observed so far, where it follows or that is twice as much as the last time.</summary>
+    /// <summary>Applies the statistics from now on, if it follows or their number of rows has doubled since the last time.</summary>
     public void Renew()
     {
         if (Count < renewAt) return;
@@ -64,7 +64,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
         }
     }
 
-    /// <summary>Goes on from what another one of as many observations knows and applies.</summary>
+    /// <summary>Continues from the statistics and applied values of another one with as many observations.</summary>
     public void CopyFrom(ObservationNormalizer other)
     {
         (Count, Renewals) = (other.Count, other.Renewals);
@@ -75,7 +75,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
         other.scale.CopyTo(scale, 0);
     }
 
-    /// <summary>Replaces what was observed, and applies it.</summary>
+    /// <summary>Replaces the statistics, and applies them.</summary>
     public void Set(long count, ReadOnlySpan<double> means, ReadOnlySpan<double> sumsOfSquares)
     {
         Count = count;
@@ -88,7 +88,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
         Array.Fill(scale, 1f);
     }
 
-    /// <summary>Says what files keep of it.</summary>
+    /// <summary>Describes its state for files.</summary>
     public void Describe(StateForm form)
     {
         StateRows rows = StateRows.Exactly(observations);

@@ -1,26 +1,26 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Learning from reward: REINFORCE with a running baseline (Williams, 1992). After a decision t came the rewards rₜ, rₜ₊₁, …; its return is
-/// Gₜ = rₜ + Discount·Gₜ₊₁, and its advantage Aₜ = Gₜ − b, with b the running mean of the returns. A training step makes actions of
-/// positive advantage likelier: it is one of weighted cross-entropy, with Aₜ as the weight of the sample, less the entropy bonus.
+/// Learning from reward: REINFORCE with a running baseline (Williams, 1992). Decision t is followed by the rewards rₜ, rₜ₊₁, …; its return is Gₜ = rₜ
+/// + Discount·Gₜ₊₁, and its advantage Aₜ = Gₜ − b, with b the running mean of the returns. A training step makes actions of positive advantage more
+/// likely: it is a step on weighted cross-entropy, with Aₜ as the weight of the sample, minus the entropy bonus.
 /// </summary>
 /// <remarks>
-/// Returns are computed when an episode ends (G after the end is 0) or after <see cref="Horizon"/> decisions (G behind them is the baseline, an
-/// estimate). The baseline, and the variance of the returns, take each return in by max(BaselineRate, 1/n), n returns so far, before the
-/// advantages are computed. Each brain has its own; a shared one has one for all agents. Source: Sutton and Barto, 2018, section 13.4.
+/// Returns are computed when an episode ends (G after the end is 0) or after <see cref="Horizon"/> decisions (G after them is the baseline, an
+/// estimate). The baseline, and the variance of the returns, are updated with each return at the rate max(BaselineRate, 1/n), after n returns, before
+/// the advantages are computed. Each brain has its own; a shared one has one for all agents. Source: Sutton and Barto, 2018, section 13.4.
 /// </remarks>
 public sealed record PolicyGradient : AgentLearning
 {
-    /// <summary>Decisions of a training step: of each brain, where each agent has its own; of all agents together, where they share one.</summary>
+    /// <summary>Decisions per training step: of each brain, if each agent has its own; of all agents together, if they share one.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int BatchSize { get; init => field = Requirements.Size(value, "decisions of a batch"); } = 16;
 
-    /// <summary>How much of the next decision's return counts for this one, from 0 (only what it brings at once) to 1.</summary>
+    /// <summary>The weight of the next decision's return in this one's, from 0 (only immediate rewards) to 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
     public float Discount { get; init => field = Requirements.Share(value, "discount", nameof(Discount)); } = 0.95f;
 
-    /// <summary>Decisions of an agent after which their returns are computed at the latest.</summary>
+    /// <summary>The maximum number of an agent's decisions before their returns are computed.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Horizon { get; init => field = Requirements.Size(value, "decisions of a horizon"); } = 16;
 
@@ -31,12 +31,12 @@ public sealed record PolicyGradient : AgentLearning
     /// <summary>Whether advantages are divided by the running standard deviation of the returns, so that the scale of the rewards does not matter.</summary>
     public bool NormalizeAdvantages { get; init; } = true;
 
-    /// <summary>How much uncertain choices are rewarded, which keeps exploration alive.</summary>
+    /// <summary>The reward for uncertain choices, which keeps exploration alive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.01f;
 
     /// <summary>
-    /// Steps on each batch. Beyond 1 the later ones are off-policy: faster where rewards are rare and frames few, less steady.
+    /// Steps on each batch. Beyond 1 the later ones are off-policy: faster when rewards are rare and frames few, but less steady.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Epochs { get; init => field = Requirements.Size(value, "steps on a batch"); } = 1;

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// REINFORCE: keeps what each agent decided until its returns can be computed, hands the decisions with their advantages to its brain, and
-/// trains the brains whose batch is full. Brains of their own train together: when half of the agents' are full, or one can wait no longer.
+/// REINFORCE: keeps each agent's decisions until their returns can be computed, passes the decisions with their advantages to its brain, and trains
+/// the brains whose batch is full. Brains of their own train together: when half of the agents' batches are full, or one can wait no longer.
 /// </summary>
 internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 {
@@ -32,13 +32,13 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         returns = new double[options.Horizon];
     }
 
-    /// <summary>Most decisions that it keeps: of each agent those under way, of each brain a batch and twice what comes at once.</summary>
+    /// <summary>The maximum number of decisions that it keeps: of each agent those under way, of each brain a batch and twice what comes at once.</summary>
     public static int MostKept(AgentPopulationOptions population, PolicyGradient options)
     {
         return checked((3 * population.Capacity * options.Horizon) + (population.BrainCount * options.BatchSize));
     }
 
-    /// <summary>What the returns of a brain are compared with.</summary>
+    /// <summary>The baseline of a brain's returns.</summary>
     public ref Baseline BaselineOf(int brain) => ref baselines[brain];
 
     public void Decide(int agent, in Decision decision)
@@ -50,7 +50,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     public void Reward(int agent, float reward)
     {
         int decisions = underWay.Count(agent);
-        if (decisions > 0) underWay.Weight(agent, decisions - 1) += reward;   // its reward until it has an advantage
+        if (decisions > 0) underWay.Weight(agent, decisions - 1) += reward;   // a decision's weight is its reward until it has an advantage
     }
 
     public void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
@@ -122,14 +122,14 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         return full > 0 && 2 * full >= Math.Min(agents, brains.Count);
     }
 
-    /// <summary>Computes the returns and advantages of what an agent has decided, and hands them to its brain.</summary>
+    /// <summary>Computes the returns and advantages of an agent's decisions, and passes them to its brain.</summary>
     private void Finish(int agent, bool isCutOff)
     {
         int decisions = underWay.Count(agent), brain = brains.BrainOf(agent);
         if (decisions == 0) return;
         ref Baseline baseline = ref baselines[brain];
         for (int i = 0; i < decisions; i++) rewards[i] = underWay.Weight(agent, i);
-        if (Requirements.IndexOfNonFinite(rewards.AsSpan(0, decisions)) >= 0)   // more than a float holds
+        if (Requirements.IndexOfNonFinite(rewards.AsSpan(0, decisions)) >= 0)   // exceeds what a float holds
         {
             SkippedDecisions += decisions;
             underWay.Remove(agent, decisions);
@@ -140,7 +140,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
         for (int i = 0; i < decisions; i++)
         {
-            // Sums of rewards may be more than a float holds; a step on them is one whose loss is not finite, and is dropped.
+            // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], options.NormalizeAdvantages), float.MinValue, float.MaxValue);
             bool fits = ready.Add(brain, underWay[agent, i], advantage);
             if (!fits) SkippedDecisions++;

@@ -1,31 +1,32 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Takes the state of a population and puts one into it. What goes on depends on how much alike the two are: brains and the normalization of observations
-/// always; the optimizer's state and what is known of rewards where they learn in the same way; what was collected and not yet learned from, where they have as many agents too.
+/// Captures and restores the state of a population. What is restored depends on how alike the two populations are: brains and the normalization of
+/// observations always; the optimizer's state and the statistics of rewards if they learn in the same way; decisions collected but not yet learned
+/// from, if they also have as many agents.
 /// </summary>
-/// <param name="mind">Of the population.</param>
-/// <param name="agents">By their places.</param>
-/// <param name="episodes">How episodes have ended.</param>
+/// <param name="mind">The population's mind.</param>
+/// <param name="agents">The agents by their places.</param>
+/// <param name="episodes">The statistics of ended episodes.</param>
 internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeStatistics episodes)
 {
     private readonly AgentStateHeader header = AgentStateHeader.Of(mind.Options, mind.Brains);
 
-    /// <summary>What the population is.</summary>
+    /// <summary>The population's header.</summary>
     public AgentStateHeader Header => header;
 
-    /// <summary>The numbers beside the brains as they are now.</summary>
+    /// <summary>Returns the current numbers besides the brains.</summary>
     /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the file could not be loaded.</exception>
     public NamedTensor[] Capture() => Describe().Capture();
 
-    /// <summary>What a population is that has one of the brains alone.</summary>
+    /// <summary>The header of a population that has only one of the brains.</summary>
     public AgentStateHeader HeaderOfOne => header with { Brains = 1, Capacity = 1, AreShared = true, Learning = "", Optimizer = "" };
 
-    /// <summary>One of the brains.</summary>
+    /// <summary>Returns one of the brains.</summary>
     public BrainsContent Only(int brain, BrainsContent all) =>
         new([.. all.Parameters.Select(array => array.AsSpan(brain * (array.Length / header.Brains), array.Length / header.Brains).ToArray())], Standing: null);
 
-    /// <summary>The numbers that it needs beside it.</summary>
+    /// <summary>Returns the numbers that it needs besides its parameters.</summary>
     public NamedTensor[] CaptureOne(int brain)
     {
         NamedTensor[] all = Capture();
@@ -38,10 +39,10 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         ];
     }
 
-    /// <summary>Goes on from the state of a file, or, where anything is wrong, stays as it was. Waits.</summary>
-    /// <param name="file">It is open.</param>
-    /// <param name="brainsAlone">Whether only the brains are taken, with what they need to be of use.</param>
-    /// <exception cref="ModelFileException">The file is not what it should be, or that of another population.</exception>
+    /// <summary>Continues from the state of a file or, if anything is wrong, stays as it was. Waits.</summary>
+    /// <param name="file">The open file.</param>
+    /// <param name="brainsAlone">Whether only the brains are taken, with the numbers they need to be of use.</param>
+    /// <exception cref="ModelFileException">The file is invalid, or from another population.</exception>
     public void Restore(AgentStateFile file, bool brainsAlone)
     {
         if (FindMisfit(file.Header) is { } misfit) throw file.Unsuited(misfit);
@@ -52,7 +53,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         Apply(form, state, trains, isWanted);
     }
 
-    /// <summary>Goes on from the state of the population's former mind, whose learner's experience is given up. Waits.</summary>
+    /// <summary>Continues from the state of the population's former mind, whose learner's experience is given up. Waits.</summary>
     public void TakeOver(AgentStateHeader from, BrainsContent brains, IReadOnlyList<NamedTensor> fields)
     {
         StateForm form = Describe();
@@ -79,7 +80,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         return Is(StateForm.Run) || (Is(StateForm.Places) && hasSamePlaces) || (Is(StateForm.Learning) && learns) || (Is(StateForm.Experience) && learns && hasSamePlaces);
     }
 
-    /// <summary>What keeps brains of another population from being of use in this one, and what to do; null for nothing.</summary>
+    /// <summary>Says why brains of another population are of no use in this one, and what to do; null if they are.</summary>
     private string? FindMisfit(AgentStateHeader from)
     {
         string? Differs(string what, object theirs, object ours) => Equals(theirs, ours) ? null
@@ -103,7 +104,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         {
             StateRows rows = group.Key;
             int count = state.Fields.TryGetValue(group.First().Name, out double[]? first) ? first.Length / group.First().Columns : 0;
-            bool fits = count <= rows.Most;   // else the settings were others, and it is left out
+            bool fits = count <= rows.Most;   // otherwise the settings were different, and it is left out
             rows.Begin?.Invoke(fits ? count : 0);
             foreach (StateField field in group)
             {
@@ -126,7 +127,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         return form;
     }
 
-    /// <summary>What the agents' last decisions had brought. Agents are added anew, so there is nothing more to it, as where they are removed.</summary>
+    /// <summary>Describes the rewards of the agents' last decisions. Agents are added again, so nothing more is needed, as when they are removed.</summary>
     private void DescribeAgents(StateForm form)
     {
         StateRows places = StateRows.Exactly(agents.Length);
@@ -157,13 +158,13 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
 
     private static Ending EndingOf(Agent? agent) => agent is not { IsEpisodeOver: true } ? Ending.None : agent.IsInterrupted ? Ending.Interrupted : Ending.Over;
 
-    /// <summary>How an agent's episode stood.</summary>
+    /// <summary>The state of an agent's episode.</summary>
     private enum Ending
     {
-        /// <summary>It went on.</summary>
+        /// <summary>It was running.</summary>
         None,
 
-        /// <summary>It was over, and the next one not begun.</summary>
+        /// <summary>It was over, and the next one had not begun.</summary>
         Over,
 
         /// <summary>The same, and it was interrupted.</summary>

@@ -1,13 +1,13 @@
 namespace NeuralPlugin;
 
-/// <summary>Writes the progress of a population, each time as many decisions more have been made.</summary>
+/// <summary>Writes the progress of a population, each time a given number of further decisions were made.</summary>
 internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder, FrameErrors errors) : IDisposable
 {
     private readonly List<Report> reports = [];
 
     public void Add(ProgressWriter writer, long everyDecisions, long decisions) => reports.Add(new Report(writer, everyDecisions) { Next = decisions + everyDecisions });
 
-    /// <summary>At the end of a frame. A writer that cannot write is given up.</summary>
+    /// <summary>Writes the rows due at the end of a frame. Gives up a writer that cannot write.</summary>
     public void Write(AgentPopulation population)
     {
         if (reports.Count == 0) return;
@@ -35,7 +35,7 @@ internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder
         reports.Clear();
     }
 
-    /// <summary>The names are those of ML-Agents, where it has some.</summary>
+    /// <summary>The names are those of ML-Agents, if it has some.</summary>
     private static (string Name, float Value)[] ValuesOf(AgentProgress progress) =>
     [
         ("Environment/Cumulative Reward", progress.MeanEpisodeReward), ("Environment/Episode Length", progress.MeanEpisodeLength), ("Environment/Episodes", progress.Episodes),
@@ -55,7 +55,7 @@ internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder
     }
 }
 
-/// <summary>How many decisions are made in a second, by a clock: a mean over a second at least.</summary>
+/// <summary>Measures decisions per second by a clock: a mean over at least a second.</summary>
 internal sealed class DecisionRate(TimeProvider clock)
 {
     private static readonly TimeSpan Span = TimeSpan.FromSeconds(1);
@@ -63,10 +63,10 @@ internal sealed class DecisionRate(TimeProvider clock)
     private long start = clock.GetTimestamp();
     private long before;
 
-    /// <summary>NaN in the first second.</summary>
+    /// <summary>Decisions per second; NaN in the first second.</summary>
     public float PerSecond { get; private set; } = float.NaN;
 
-    /// <summary>So many have been made so far.</summary>
+    /// <summary>Notes the number of decisions so far.</summary>
     public void Note(long decisions)
     {
         TimeSpan elapsed = clock.GetElapsedTime(start);
@@ -75,6 +75,6 @@ internal sealed class DecisionRate(TimeProvider clock)
         (start, before) = (clock.GetTimestamp(), decisions);
     }
 
-    /// <summary>Other decisions were made elsewhere.</summary>
+    /// <summary>Excludes decisions that were made elsewhere.</summary>
     public void Begin(long decisions) => before = decisions;
 }

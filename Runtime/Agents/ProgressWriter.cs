@@ -3,15 +3,15 @@ using System.Text;
 
 namespace NeuralPlugin;
 
-/// <summary>Where the progress of a population is written, row by row: <see cref="CsvProgressWriter"/> or <see cref="TensorBoardProgressWriter"/>.</summary>
-/// <remarks>It belongs to the population that it was handed to (<see cref="AgentPopulation.WriteProgress"/>), which disposes it.</remarks>
+/// <summary>Writes the progress of a population, row by row: <see cref="CsvProgressWriter"/> or <see cref="TensorBoardProgressWriter"/>.</summary>
+/// <remarks>It belongs to the population it was passed to (<see cref="AgentPopulation.WriteProgress"/>), which disposes it.</remarks>
 public abstract class ProgressWriter : IDisposable
 {
     private protected ProgressWriter()
     {
     }
 
-    /// <summary>Closes what it has written. A second call does nothing.</summary>
+    /// <summary>Closes its files. A second call does nothing.</summary>
     public void Dispose()
     {
         Close();
@@ -21,7 +21,7 @@ public abstract class ProgressWriter : IDisposable
     /// <summary>Adds a row.</summary>
     /// <param name="decisions">Decisions so far.</param>
     /// <param name="time">Now.</param>
-    /// <param name="values">By their names; NaN for what is not known yet.</param>
+    /// <param name="values">The values by name; NaN for those not known yet.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
     internal abstract void Write(long decisions, DateTimeOffset time, IReadOnlyList<(string Name, float Value)> values);
 
@@ -29,8 +29,9 @@ public abstract class ProgressWriter : IDisposable
 }
 
 /// <summary>
-/// A table in a text file, with a header and a row for each time that was written: decisions, the time (UTC, ISO 8601), and a column for each name. Numbers have a point;
-/// what is not known yet is empty. A name that comes later has its column at the end, and the file is written anew once. What was there before goes.
+/// A table in a text file, with a header and one row per report: decisions, the time (UTC, ISO 8601), and a column for each name. Numbers use a
+/// decimal point; unknown values are empty. A name that appears later gets its column at the end, and the file is rewritten once. An existing file is
+/// replaced.
 /// </summary>
 public sealed class CsvProgressWriter : ProgressWriter
 {
@@ -39,9 +40,9 @@ public sealed class CsvProgressWriter : ProgressWriter
     private StreamWriter? text;
     private bool isClosed;
 
-    /// <summary>Nothing is written until the first row.</summary>
-    /// <param name="path">The file, new or old; its folder exists.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <summary>Makes a writer. Nothing is written until the first row.</summary>
+    /// <param name="path">The file, new or existing, in an existing folder.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     public CsvProgressWriter(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -70,7 +71,7 @@ public sealed class CsvProgressWriter : ProgressWriter
         text?.Dispose();
     }
 
-    /// <summary>The header with further columns, and below it the rows that there are.</summary>
+    /// <summary>Writes the header with further columns, and the existing rows below it.</summary>
     private void Begin(string[] added)
     {
         string[] rows = [];
@@ -90,8 +91,8 @@ public sealed class CsvProgressWriter : ProgressWriter
 }
 
 /// <summary>
-/// Event files that TensorBoard shows (<c>tensorboard --logdir FOLDER</c>), with the tags of ML-Agents where there are some: Environment/Cumulative Reward, Losses/Policy Loss.
-/// Its steps are decisions. Each writer makes a new file, so that a run that is loaded goes on in the folder that it had.
+/// Event files for TensorBoard (<c>tensorboard --logdir FOLDER</c>), with the tags of ML-Agents where they exist: Environment/Cumulative Reward,
+/// Losses/Policy Loss. Steps are decisions. Each writer makes a new file, so that a loaded run continues in its previous folder.
 /// </summary>
 public sealed class TensorBoardProgressWriter : ProgressWriter
 {
@@ -99,9 +100,9 @@ public sealed class TensorBoardProgressWriter : ProgressWriter
     private EventFile? file;
     private bool isClosed;
 
-    /// <summary>Nothing is written until the first row.</summary>
-    /// <param name="folder">A folder for this run; it is made where there is none.</param>
-    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    /// <summary>Makes a writer. Nothing is written until the first row.</summary>
+    /// <param name="folder">A folder for this run; it is created if it does not exist.</param>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
     public TensorBoardProgressWriter(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);

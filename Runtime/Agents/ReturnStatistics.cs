@@ -4,21 +4,21 @@ namespace NeuralPlugin;
 /// The scale of each brain's returns: their running mean, by rollouts, and the deviation of the discounted sums of its agents' rewards,
 /// gₜ = Discount·gₜ₋₁ + rₜ, over all decisions so far (Welford, 1962). The sums are known at once and vary as the returns do.
 /// </summary>
-/// <param name="agents">Agents.</param>
-/// <param name="brains">One, or as many.</param>
-/// <param name="discount">That of the returns.</param>
+/// <param name="agents">The number of agents.</param>
+/// <param name="brains">The number of brains: one, or one per agent.</param>
+/// <param name="discount">The discount of the returns.</param>
 internal sealed class ReturnStatistics(int agents, int brains, double discount)
 {
-    /// <summary>How fast the mean follows, a rollout.</summary>
+    /// <summary>The rate of the mean, per rollout.</summary>
     private const double MeanRate = 0.1;
 
-    /// <summary>Below this share of the mean a deviation is rounding.</summary>
+    /// <summary>Below this share of the mean, a deviation is rounding error.</summary>
     private const double LeastRelativeDeviation = 1e-6;
 
     private readonly double[] sums = new double[agents];
     private readonly OfBrain[] found = new OfBrain[brains];
 
-    /// <summary>The scale as of now; a deviation of 0 as long as no rewards have told one.</summary>
+    /// <summary>The current scale; a deviation of 0 until rewards determine one.</summary>
     public ValueScale ScaleOf(int brain)
     {
         ref OfBrain returns = ref found[brain];
@@ -27,12 +27,12 @@ internal sealed class ReturnStatistics(int agents, int brains, double discount)
         return new ValueScale(Held(center), Held(deviation));
     }
 
-    /// <summary>A decision of an agent has brought a reward.</summary>
+    /// <summary>Adds the reward of an agent's decision.</summary>
     public void Observe(int agent, double reward, bool endsEpisode)
     {
         if (!double.IsFinite(reward))
         {
-            sums[agent] = 0;   // it is not learned from
+            sums[agent] = 0;   // its decision is not learned from
             return;
         }
 
@@ -45,7 +45,7 @@ internal sealed class ReturnStatistics(int agents, int brains, double discount)
         if (endsEpisode) sums[agent] = 0;
     }
 
-    /// <summary>The returns of a brain's rollout have this mean.</summary>
+    /// <summary>Updates the mean with that of the returns of a brain's rollout.</summary>
     public void ObserveMean(int brain, double rolloutMean)
     {
         ref OfBrain returns = ref found[brain];
@@ -53,7 +53,7 @@ internal sealed class ReturnStatistics(int agents, int brains, double discount)
         returns.Mean += MeanRate * (rolloutMean - returns.Mean);
     }
 
-    /// <summary>Says what files keep of it.</summary>
+    /// <summary>Describes its state for files.</summary>
     public void Describe(StateForm form)
     {
         StateRows rows = StateRows.Exactly(found.Length);
@@ -70,13 +70,13 @@ internal sealed class ReturnStatistics(int agents, int brains, double discount)
 
     private static float Held(double value) => (float)Math.Clamp(value, float.MinValue, float.MaxValue);
 
-    /// <summary>What is known of a brain's returns.</summary>
+    /// <summary>The statistics of a brain's returns.</summary>
     private struct OfBrain
     {
         public double Count;
         public double SumMean;
         public double Squares;
-        public double Weight;   // of the rollouts in the mean, which starts as the first one's
+        public double Weight;   // of the rollouts in the mean, which starts as that of the first one
         public double Mean;
     }
 }

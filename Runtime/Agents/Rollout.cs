@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The decisions that agents have made since the last rollout, in the order in which they came, with what has come of them. Those whose outcome
-/// is not known yet when it closes begin the next one. Made once, it allocates nothing.
+/// The decisions of agents since the previous rollout, in the order in which they came, with their outcomes. Those whose outcome is not known yet
+/// when it closes begin the next one. Once made, it allocates nothing.
 /// </summary>
 internal sealed class Rollout
 {
@@ -12,23 +12,23 @@ internal sealed class Rollout
     private readonly float[] features;          // [capacity × observations]
     private readonly bool[] allowed;            // [capacity × actions]
     private readonly int[] looks;
-    private readonly int[] owners;              // whose decision it is
+    private readonly int[] owners;              // the agent of each decision
     private readonly int[] actions;
     private readonly int takenNumbers;
-    private readonly float[] taken;             // [capacity × numbers of an action], where it is more than one choice
+    private readonly float[] taken;             // [capacity × numbers of an action], if it is more than one choice
     private readonly PolicyShape policy;
     private readonly float[] logProbabilities;
     private readonly float[] values;
     private readonly double[] rewards;
     private readonly Outcome[] outcomes;
-    private readonly float[] after;             // the value behind the last decision of an episode
+    private readonly float[] after;             // the value after the last decision of an episode
     private readonly long[] questions;          // the frame in which that value was asked for
     private readonly float[] advantages;
     private readonly float[] returns;
-    private readonly int[] complete;            // from firstComplete on the decisions whose outcome is known, after Close
-    private readonly int[] open;                // of each agent: its last decision, where it goes on; -1 for none
+    private readonly int[] complete;            // starting at firstComplete, the decisions whose outcome is known, after Close
+    private readonly int[] open;                // of each agent: its last decision, if its episode continues; -1 for none
     private readonly int[] awaiting;            // of each agent: its last decision that awaits a value; -1 for none
-    private readonly int[] awaitingBefore;      // of a decision that awaits one: the one before of its agent
+    private readonly int[] awaitingBefore;      // of a decision that awaits one: the previous one of its agent
     private readonly int[] sorted;
     private readonly int[] counts;
     private readonly Successor[] successors;    // of each agent, while advantages are computed
@@ -69,51 +69,51 @@ internal sealed class Rollout
         awaiting.AsSpan().Fill(-1);
     }
 
-    /// <summary>What is known of what came after a decision.</summary>
+    /// <summary>What is known about the time after a decision.</summary>
     private enum Outcome : byte
     {
-        /// <summary>The episode goes on, by the next decision of the agent where there is one.</summary>
+        /// <summary>The episode continues, with the agent's next decision if there is one.</summary>
         GoesOn,
 
-        /// <summary>The episode was interrupted, and the value behind it is still to come.</summary>
+        /// <summary>The episode was interrupted, and the value after it is still to come.</summary>
         Awaits,
 
-        /// <summary>The episode was over, and what would have come is known: nothing, or a value.</summary>
+        /// <summary>The episode was over, and the missing return is known: 0, or a value.</summary>
         IsKnown,
     }
 
-    /// <summary>Room for decisions.</summary>
+    /// <summary>The maximum number of decisions.</summary>
     public int Capacity { get; }
 
-    /// <summary>Decisions in it.</summary>
+    /// <summary>The number of decisions in it.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Those whose outcome is known.</summary>
+    /// <summary>The number whose outcome is known.</summary>
     public int KnownCount => Count - incomplete;
 
     /// <summary>After <see cref="Close"/>: the decisions that can be learned from.</summary>
     public Span<int> Complete => complete.AsSpan(firstComplete, Count - firstComplete);
 
-    /// <summary>After <see cref="Close"/>: those that cannot, since their reward or return is more than a float holds.</summary>
+    /// <summary>After <see cref="Close"/>: the number that cannot, because their reward or return exceeds what a float holds.</summary>
     public int LostCount => KnownCount - Complete.Length;
 
-    /// <summary>After <see cref="Close"/>: what each decision brought more than its value.</summary>
+    /// <summary>After <see cref="Close"/>: the advantage of each decision over its value.</summary>
     public ReadOnlySpan<float> Advantages => advantages;
 
     /// <summary>After <see cref="Close"/>: the sum of a decision's advantage and value.</summary>
     public ReadOnlySpan<float> Returns => returns;
 
-    /// <summary>Whose decision each is.</summary>
+    /// <summary>The agent of each decision.</summary>
     public ReadOnlySpan<int> Owners => owners;
 
-    /// <summary>What each decision was expected to bring.</summary>
+    /// <summary>The value of each decision: its expected return.</summary>
     public ReadOnlySpan<float> Values => values;
 
-    /// <summary>The logarithm of each decision's probability.</summary>
+    /// <summary>The log probability of each decision.</summary>
     public ReadOnlySpan<float> LogProbabilities => logProbabilities;
 
     /// <summary>
-    /// Twice what is collected before it is learned from, where the budget is late, and a decision of each agent that goes on or awaits its value.
+    /// Twice the number collected before learning, in case the budget is late, plus one decision of each agent that continues or awaits its value.
     /// </summary>
     public static int CapacityOf(AgentPopulationOptions population, ActorCritic options)
     {
@@ -125,16 +125,16 @@ internal sealed class Rollout
     public Decision this[int i] =>
         new(features.AsSpan(i * observations, observations), seen is null ? -1 : looks[i], actions[i], allowed.AsSpan(i * actionCount, actionCount)) { Taken = taken.AsSpan(i * takenNumbers, takenNumbers) };
 
-    /// <summary>Whether an agent has a decision that goes on.</summary>
+    /// <summary>Whether an agent has a decision that continues.</summary>
     public bool IsOpen(int agent) => open[agent] >= 0;
 
-    /// <summary>What the decision that an agent carries out has brought so far; there is one.</summary>
+    /// <summary>The reward so far of the decision that an agent is carrying out; there must be one.</summary>
     public ref double RewardOf(int agent) => ref rewards[open[agent]];
 
-    /// <summary>An agent carries a decision out from now on; there is room.</summary>
+    /// <summary>An agent begins to carry out a decision; there must be room.</summary>
     public void Add(int agent, in Decision decision)
     {
-        if (open[agent] < 0) incomplete++;   // else the one before is complete instead
+        if (open[agent] < 0) incomplete++;   // otherwise the previous one is complete instead
         int at = Count++;
         open[agent] = at;
         decision.Observed.CopyTo(features.AsSpan(at * observations));
@@ -150,9 +150,9 @@ internal sealed class Rollout
         outcomes[at] = Outcome.GoesOn;
     }
 
-    /// <summary>An agent's episode is over, and what would have come is known.</summary>
-    /// <param name="agent">Its number; it has a decision that goes on.</param>
-    /// <param name="valueBehind">What would have come; null for what the decision itself had expected.</param>
+    /// <summary>An agent's episode is over, and its missing return is known.</summary>
+    /// <param name="agent">Its number; it has a decision that continues.</param>
+    /// <param name="valueBehind">The missing return; null for the value of the decision itself.</param>
     public void End(int agent, float? valueBehind)
     {
         int at = open[agent];
@@ -162,7 +162,7 @@ internal sealed class Rollout
         incomplete--;
     }
 
-    /// <summary>An agent's episode is over, and the value of what would have come was asked for.</summary>
+    /// <summary>An agent's episode is over, and the value of its missing return was asked for.</summary>
     public void Await(int agent, long question)
     {
         int at = open[agent];
@@ -172,7 +172,7 @@ internal sealed class Rollout
         (awaitingBefore[at], awaiting[agent]) = (awaiting[agent], at);
     }
 
-    /// <summary>The value that was asked for; null where it was lost. Does nothing where none is awaited.</summary>
+    /// <summary>Takes the value that was asked for; null if it was lost. Does nothing if none is awaited.</summary>
     public void TakeValue(int agent, long question, float? value)
     {
         for (int at = awaiting[agent]; at >= 0; at = awaitingBefore[at])
@@ -214,7 +214,7 @@ internal sealed class Rollout
         }
     }
 
-    /// <summary>Brings what is complete into the order of the agents, each in the order in which they came. Allocates nothing.</summary>
+    /// <summary>Sorts the complete decisions by agent, each agent's in the order in which they came. Allocates nothing.</summary>
     public void SortByOwner()
     {
         Span<int> all = Complete;
@@ -225,7 +225,7 @@ internal sealed class Rollout
         sorted.AsSpan(0, all.Length).CopyTo(all);
     }
 
-    /// <summary>Begins anew, with the decisions of a rollout that has closed whose outcome is not known.</summary>
+    /// <summary>Starts over, with the decisions of a closed rollout whose outcome is not known.</summary>
     public void Continue(Rollout closed)
     {
         Clear();
@@ -245,7 +245,7 @@ internal sealed class Rollout
         }
     }
 
-    /// <summary>The decisions are learned from, or given up.</summary>
+    /// <summary>Removes the decisions, after they are learned from or given up.</summary>
     public void Clear()
     {
         for (int at = 0; seen is not null && at < Count; at++) seen.Release(looks[at]);
@@ -255,11 +255,11 @@ internal sealed class Rollout
     }
 
     /// <summary>
-    /// Says what files keep of it: all but what was seen of textures, with which nothing is kept. Values that were asked for and have not come are lost.
+    /// Describes its state for files: everything, but if agents see textures, nothing is saved. Values that were asked for and have not arrived are lost.
     /// </summary>
-    /// <param name="form">Of the population.</param>
-    /// <param name="prefix">How its names begin.</param>
-    /// <param name="hasClosed">Whether it is learned from.</param>
+    /// <param name="form">The population's form.</param>
+    /// <param name="prefix">The prefix of its names.</param>
+    /// <param name="hasClosed">Whether it is being learned from.</param>
     public void Describe(StateForm form, string prefix, bool hasClosed)
     {
         StateRows rows = new(Capacity, () => seen is null ? Count : 0, count => Count = count)
@@ -289,7 +289,7 @@ internal sealed class Rollout
         form.Add(new StateField($"{prefix}order", order, 1, i => complete[firstComplete + i], (i, at) => complete[firstComplete + i] = (int)at) { IsWide = true, IsWhole = true, Least = 0 });
     }
 
-    /// <summary>Finds the decisions that go on, which are the last of their agents, and gives up waiting for values.</summary>
+    /// <summary>Finds the decisions that continue, which are the last of their agents, and stops waiting for values.</summary>
     private void Reopen()
     {
         open.AsSpan().Fill(-1);
@@ -306,6 +306,6 @@ internal sealed class Rollout
     private bool IsIncomplete(int at, bool hasSuccessor) =>
         outcomes[at] == Outcome.Awaits || (outcomes[at] == Outcome.GoesOn && !hasSuccessor);
 
-    /// <summary>What is known of an agent's next decision, walking backward.</summary>
+    /// <summary>The data of an agent's next decision, walking backward.</summary>
     private readonly record struct Successor(bool Exists, double Value, double Advantage);
 }

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>The decisions of a training step on a rollout, gathered, as many for each brain. Made once, it allocates nothing.</summary>
+/// <summary>The decisions of a training step on a rollout, gathered, the same number for each brain. Once made, it allocates nothing.</summary>
 internal sealed class RolloutBatch
 {
     private readonly Brains brains;
@@ -18,9 +18,9 @@ internal sealed class RolloutBatch
     private readonly int[] chosen;
     private int rows;
 
-    /// <param name="brains">What learns.</param>
-    /// <param name="population">What the agents have in common.</param>
-    /// <param name="capacity">Most decisions of each brain in a step.</param>
+    /// <param name="brains">The brains that learn.</param>
+    /// <param name="population">The options that the agents share.</param>
+    /// <param name="capacity">The maximum number of decisions of each brain in a step.</param>
     public RolloutBatch(Brains brains, AgentPopulationOptions population, int capacity)
     {
         this.brains = brains;
@@ -40,22 +40,22 @@ internal sealed class RolloutBatch
         chosen = new int[capacity];
     }
 
-    /// <summary>Most decisions of each brain.</summary>
+    /// <summary>The maximum number of decisions of each brain.</summary>
     public int Capacity { get; }
 
-    /// <summary>Room for a choice of decisions of one brain.</summary>
+    /// <summary>Room for a selection of decisions of one brain.</summary>
     public Span<int> Chosen => chosen;
 
-    /// <summary>A step begins.</summary>
+    /// <summary>Begins a step.</summary>
     /// <param name="rowsOfEach">Decisions of each brain.</param>
     public void Begin(int rowsOfEach) => rows = rowsOfEach;
 
     /// <summary>Sets the rows of a brain.</summary>
-    /// <param name="brain">Which.</param>
-    /// <param name="rollout">It has closed.</param>
-    /// <param name="own">Which of its decisions.</param>
-    /// <param name="scale">In what returns are learned: (R − mean) / deviation.</param>
-    /// <param name="advantageFloor">Advantages are divided by their deviation, but by no less than so many deviations of the returns.</param>
+    /// <param name="brain">The brain.</param>
+    /// <param name="rollout">A closed rollout.</param>
+    /// <param name="own">The brain's decisions in it.</param>
+    /// <param name="scale">The scale in which returns are learned: (R − mean) / deviation.</param>
+    /// <param name="advantageFloor">Advantages are divided by their deviation, but by at least this many deviations of the returns.</param>
     public void Set(int brain, Rollout rollout, ReadOnlySpan<int> own, ValueScale scale, float advantageFloor)
     {
         double sum = 0, squares = 0;
@@ -84,7 +84,7 @@ internal sealed class RolloutBatch
         }
     }
 
-    /// <summary>Rows of a brain from which nothing is learned: their loss is no number, and such a step leaves a brain of its own as it was.</summary>
+    /// <summary>Sets rows of a brain to teach nothing: their loss is NaN, and such a step leaves a brain of its own unchanged.</summary>
     public void SetNothing(int brain)
     {
         int first = brain * rows;

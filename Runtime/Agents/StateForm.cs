@@ -1,12 +1,12 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What of a population's state files keep beside the brains: numbers by name, each with where it lies in memory. The parts of a population describe
-/// themselves to it, once for writing and reading, so that neither forgets what the other knows.
+/// The state of a population in files besides the brains: named numbers, each with its place in memory. The parts of a population describe themselves
+/// to it, once for both writing and reading, so that the two cannot differ.
 /// </summary>
 /// <remarks>
-/// Where names begin says who needs them: what begins with <see cref="Learning"/> a population that learns in the same way, with
-/// <see cref="Places"/> one of as many agents, with <see cref="Experience"/> one of both; <see cref="Run"/> who goes on, and <see cref="Observations"/> everyone.
+/// The prefix of a name says who needs it: <see cref="Learning"/> a population that learns in the same way, <see cref="Places"/> one with as many
+/// agents, <see cref="Experience"/> one with both; <see cref="Run"/> one that continues the run, and <see cref="Observations"/> everyone.
 /// </remarks>
 internal sealed class StateForm
 {
@@ -17,14 +17,14 @@ internal sealed class StateForm
     public const string Observations = "observations.";
     public const string Values = "learning.values.";
 
-    /// <summary>Whole numbers beyond are none that counting has made.</summary>
+    /// <summary>Counting never gets to whole numbers beyond this.</summary>
     public const long MostWhole = 1L << 53;
 
     /// <summary>More than any sum of rewards that floats hold, and its square.</summary>
     public const double MostSum = 1e45;
     public const double MostSquare = MostSum * MostSum;
 
-    /// <summary>Stands for infinity, which files do not hold.</summary>
+    /// <summary>Stands for infinity, which files cannot hold.</summary>
     private const double Overflow = 1e300;
 
     private const double WordsPerState = 4294967296.0;
@@ -32,19 +32,19 @@ internal sealed class StateForm
     private readonly List<StateField> fields = [];
     private readonly List<(string Section, Action Action)> afterwards = [];
 
-    /// <summary>All that was described.</summary>
+    /// <summary>All described fields.</summary>
     public IReadOnlyList<StateField> Fields => fields;
 
-    /// <summary>What is to be done when the fields of a section have their values, in the order in which it was given.</summary>
+    /// <summary>The actions to run once the fields of a section have their values, in the order in which they were added.</summary>
     public IReadOnlyList<(string Section, Action Action)> Afterwards => afterwards;
 
-    /// <summary>Adds such a thing.</summary>
+    /// <summary>Adds such an action.</summary>
     public void Then(string section, Action action) => afterwards.Add((section, action));
 
     public void Floats(string name, StateRows rows, int columns, float[] values, double least = float.MinValue) =>
         fields.Add(new StateField(name, rows, columns, i => values[i], (i, value) => values[i] = (float)value) { Least = least });
 
-    /// <summary>Sums of rewards.</summary>
+    /// <summary>Adds sums of rewards.</summary>
     public void Sums(string name, StateRows rows, double[] values) =>
         fields.Add(new StateField(name, rows, 1, i => Held(values[i]), (i, value) => values[i] = Released(value)) { IsWide = true });
 
@@ -57,15 +57,15 @@ internal sealed class StateForm
     public void Flags(string name, StateRows rows, int columns, bool[] values) => fields.Add(
         new StateField(name, rows, columns, i => values[i] ? 1 : 0, (i, value) => values[i] = value != 0) { IsWhole = true, Least = 0, Most = 1 });
 
-    /// <summary>One number.</summary>
+    /// <summary>Adds one number.</summary>
     public void Number(string name, Func<double> get, Action<double> set, double least = double.MinValue, double most = double.MaxValue) =>
         fields.Add(new StateField(name, StateRows.Exactly(1), 1, _ => get(), (_, value) => set(value)) { IsWide = true, Least = least, Most = most });
 
-    /// <summary>One whole number.</summary>
+    /// <summary>Adds one whole number.</summary>
     public void Count(string name, Func<long> get, Action<long> set, long most = MostWhole) =>
         fields.Add(new StateField(name, StateRows.Exactly(1), 1, _ => get(), (_, value) => set((long)value)) { IsWide = true, IsWhole = true, Least = 0, Most = most });
 
-    /// <summary>Where random streams stand, 32 bits a number: the higher ones, then the lower.</summary>
+    /// <summary>Adds the state of random streams, 32 bits per number: the higher ones, then the lower.</summary>
     public void Random(string name, SeededRandom[] streams)
     {
         fields.Add(
@@ -80,24 +80,24 @@ internal sealed class StateForm
             });
     }
 
-    /// <summary>Any other numbers.</summary>
+    /// <summary>Adds any other numbers.</summary>
     public void Add(StateField field) => fields.Add(field);
 
-    /// <summary>The fields as they are now, to be written.</summary>
+    /// <summary>Returns the current fields, to be written.</summary>
     /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the file could not be loaded.</exception>
     public NamedTensor[] Capture() => [.. fields.Where(field => field.Rows.Count() > 0).Select(field => field.Capture())];
 
-    /// <summary>A sum of rewards as files hold it.</summary>
+    /// <summary>Returns a sum of rewards as files hold it.</summary>
     public static double Held(double value) => double.IsInfinity(value) ? Math.CopySign(Overflow, value) : value;
 
-    /// <summary>The other way round.</summary>
+    /// <summary>The inverse.</summary>
     public static double Released(double value) => Math.Abs(value) >= MostSum ? value * double.PositiveInfinity : value;
 }
 
-/// <summary>Rows that fields have in common: always as many, or as many as there are.</summary>
-/// <param name="most">Most of them.</param>
-/// <param name="count">Those there are.</param>
-/// <param name="begin">Is told how many there will be, before their values come; null where there are always as many.</param>
+/// <summary>Rows that fields have in common: a constant number, or the current one.</summary>
+/// <param name="most">The maximum number.</param>
+/// <param name="count">The current number.</param>
+/// <param name="begin">Receives the number of rows before their values arrive; null if it is constant.</param>
 internal sealed class StateRows(int most, Func<int> count, Action<int>? begin)
 {
     public int Most => most;
@@ -108,13 +108,16 @@ internal sealed class StateRows(int most, Func<int> count, Action<int>? begin)
 
     public bool IsFixed => begin is null;
 
-    /// <summary>Those of the file that was checked last.</summary>
+    /// <summary>The number of rows in the file checked last.</summary>
     public int Read { get; set; }
 
-    /// <summary>Says of a row of the fields that were read what is wrong with it; null for nothing. Takes a value by the name of its field and its place.</summary>
+    /// <summary>
+    /// Says what is wrong with a row of the fields that were read; null for nothing. Takes a function that returns a value by the name of its field
+    /// and its place.
+    /// </summary>
     public Func<Func<string, int, double>, int, string?>? FindFault { get; init; }
 
-    /// <summary>Whether a file of one brain has one of them, which is for all.</summary>
+    /// <summary>Whether a file of one brain has one row, which is for all.</summary>
     public bool IsPerBrain { get; private init; }
 
     public static StateRows Exactly(int count) => new(count, () => count, begin: null);
@@ -122,11 +125,11 @@ internal sealed class StateRows(int most, Func<int> count, Action<int>? begin)
     public static StateRows PerBrain(int count) => new(count, () => count, begin: null) { IsPerBrain = true };
 }
 
-/// <summary>Numbers of a state that have a name.</summary>
-/// <param name="name">What files call it.</param>
+/// <summary>Named numbers of a state.</summary>
+/// <param name="name">Its name in files.</param>
 /// <param name="rows">Its rows.</param>
-/// <param name="columns">Numbers of a row.</param>
-/// <param name="get">Gives the number of a place, row by row.</param>
+/// <param name="columns">Numbers per row.</param>
+/// <param name="get">Gets the number at a place, row by row.</param>
 /// <param name="set">Sets it.</param>
 internal sealed class StateField(string name, StateRows rows, int columns, Func<int, double> get, Action<int, double> set)
 {
@@ -145,7 +148,7 @@ internal sealed class StateField(string name, StateRows rows, int columns, Func<
 
     public double Most { get; init; } = double.MaxValue;
 
-    /// <summary>What it is at this moment.</summary>
+    /// <summary>Returns the current values.</summary>
     /// <exception cref="NonFiniteValueException">A number is NaN or infinite.</exception>
     public NamedTensor Capture()
     {
@@ -161,14 +164,14 @@ internal sealed class StateField(string name, StateRows rows, int columns, Func<
         return IsWide ? new NamedTensor(name, shape, []) { WideValues = values } : new NamedTensor(name, shape, [.. values.Select(value => (float)value)]);
     }
 
-    /// <summary>Puts values into their places; one brain's into those of all.</summary>
+    /// <summary>Sets the values; one brain's values for all brains.</summary>
     public void Apply(ReadOnlySpan<double> values)
     {
         int places = rows.IsPerBrain ? rows.Most * columns : values.Length;
         for (int i = 0; i < places; i++) set(i, values[i % values.Length]);
     }
 
-    /// <summary>The first value that is not one it may have, from 0; -1 where there is none.</summary>
+    /// <summary>Finds the first value that is not permitted, from 0; -1 if there is none.</summary>
     public int FindFault(ReadOnlySpan<double> values)
     {
         for (int i = 0; i < values.Length; i++)

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Takes numbers of the game's own, which are written beside the progress of a population: the mean of what was added since the row before. The word is that of ML-Agents.
+/// Takes the game's own numbers, which are written alongside the progress of a population: the mean of those added since the previous row. The name is that of ML-Agents.
 /// </summary>
 public sealed class StatsRecorder
 {
@@ -11,8 +11,8 @@ public sealed class StatsRecorder
     {
     }
 
-    /// <summary>Adds a number. Allocates for a new name alone.</summary>
-    /// <param name="name">What it is called; with a <c>/</c>, TensorBoard groups by what stands before.</param>
+    /// <summary>Adds a number. Allocates only for a new name.</summary>
+    /// <param name="name">Its name; TensorBoard groups by the part before a <c>/</c>.</param>
     /// <param name="value">The number.</param>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     /// <exception cref="NonFiniteValueException">It is NaN or infinite.</exception>
@@ -24,7 +24,7 @@ public sealed class StatsRecorder
         totals[name] = (sum + value, count + 1);
     }
 
-    /// <summary>The means of what was added since other totals, by name; NaN where nothing was. Brings those up to date.</summary>
+    /// <summary>Returns the means of the numbers added since other totals, by name; NaN if there were none. Updates those totals.</summary>
     internal IEnumerable<(string Name, float Mean)> TakeMeans(Dictionary<string, (double Sum, long Count)> before)
     {
         foreach ((string name, (double sum, long count)) in totals)

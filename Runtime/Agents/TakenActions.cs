@@ -1,16 +1,16 @@
 namespace NeuralPlugin;
 
-/// <summary>How files keep the actions of decisions: one whole number where an action is one choice, else all its numbers.</summary>
+/// <summary>The form of decisions' actions in files: one whole number if an action is one choice, otherwise all its numbers.</summary>
 internal static class TakenActions
 {
-    /// <summary>Says what files keep of the actions of some rows.</summary>
-    /// <param name="form">Of the population.</param>
-    /// <param name="prefix">How its names begin.</param>
-    /// <param name="rows">Of decisions.</param>
-    /// <param name="policy">What an action is.</param>
+    /// <summary>Describes the actions of some rows for files.</summary>
+    /// <param name="form">The population's form.</param>
+    /// <param name="prefix">The prefix of its names.</param>
+    /// <param name="rows">The rows of decisions.</param>
+    /// <param name="policy">The shape of an action.</param>
     /// <param name="allowed">[rows × discrete actions].</param>
-    /// <param name="actions">[rows], where an action is one choice.</param>
-    /// <param name="taken">[rows × numbers of an action], where it is more.</param>
+    /// <param name="actions">[rows], if an action is one choice.</param>
+    /// <param name="taken">[rows × numbers of an action], if it is more.</param>
     public static void Describe(StateForm form, string prefix, StateRows rows, PolicyShape policy, bool[] allowed, int[] actions, float[] taken)
     {
         if (policy.Branches > 0) form.Flags($"{prefix}allowed", rows, policy.DiscreteOutputs, allowed);
@@ -18,10 +18,10 @@ internal static class TakenActions
         else form.Floats($"{prefix}taken", rows, policy.Numbers, taken);
     }
 
-    /// <summary>What is wrong with the action of a row of a file; null for nothing.</summary>
-    /// <param name="policy">What an action is.</param>
-    /// <param name="value">Gives a value by the name of its field and its place.</param>
-    /// <param name="prefix">How the names begin.</param>
+    /// <summary>Says what is wrong with the action of a row of a file; null for nothing.</summary>
+    /// <param name="policy">The shape of an action.</param>
+    /// <param name="value">Gets a value by the name of its field and its place.</param>
+    /// <param name="prefix">The prefix of the names.</param>
     /// <param name="row">The row.</param>
     public static string? FindFault(PolicyShape policy, Func<string, int, double> value, string prefix, int row)
     {

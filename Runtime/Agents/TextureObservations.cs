@@ -1,19 +1,19 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What agents see of a texture (<see cref="Agent.CollectTexture"/>): width × height pixels with channels values each, the means over the
-/// pixels' boxes of the texture. They are features of a decision behind its observations, row by row, from the texture's first row on
-/// (the bottom of what OpenGL has rendered), with the channels of a pixel side by side.
+/// An agent's view of a texture (<see cref="Agent.CollectTexture"/>): width × height pixels with channels values each, the means over the pixels'
+/// boxes of the texture. They are features of a decision after its observations, row by row, starting with the texture's first row (the bottom of the
+/// rendered image), with the channels of a pixel side by side.
 /// </summary>
 public sealed record TextureObservations
 {
     private const int MostValues = 1 << 20;
 
-    /// <summary>Declares what agents see.</summary>
-    /// <param name="width">Pixels side by side.</param>
-    /// <param name="height">Rows of pixels.</param>
-    /// <param name="channels">Which values of a pixel.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, the channels are none, or they are more than a million values.</exception>
+    /// <summary>Declares the agents' view.</summary>
+    /// <param name="width">The width in pixels.</param>
+    /// <param name="height">The height in pixels.</param>
+    /// <param name="channels">The values of a pixel.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is zero or less, the channels are undefined, or there are more than a million values.</exception>
     public TextureObservations(int width, int height, TextureChannels channels = TextureChannels.Luminance)
     {
         Width = Requirements.Size(width, "pixels side by side");
@@ -28,15 +28,15 @@ public sealed record TextureObservations
         }
     }
 
-    /// <summary>Pixels side by side.</summary>
+    /// <summary>The width in pixels.</summary>
     public int Width { get; }
 
-    /// <summary>Rows of pixels.</summary>
+    /// <summary>The height in pixels.</summary>
     public int Height { get; }
 
-    /// <summary>Which values of a pixel.</summary>
+    /// <summary>The values of a pixel.</summary>
     public TextureChannels Channels { get; }
 
-    /// <summary>Features of a look.</summary>
+    /// <summary>Features per view.</summary>
     internal int Values => Width * Height * (int)Channels;
 }

@@ -1,19 +1,19 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// Takes what an agent sees: a texture that the game rendered, or a part of it, scaled down on the GPU to what
-/// <see cref="AgentPopulationOptions.TextureObservations"/> declares. No pixel comes back to the processor.
+/// Takes an agent's view: a texture that the game rendered, or a part of it, scaled down on the GPU to the size that
+/// <see cref="AgentPopulationOptions.TextureObservations"/> declares. No pixel is read back to the processor.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Each pixel is the mean over its box of the texture, brought to y = clamp(2x − 1, ±5): a texture's 0 to 1 becomes −1 to 1. The
-/// running normalization of observations is not applied to it. Values are taken as shaders see them, swizzled as the texture says, from its
-/// base level: sRGB textures give linear light. The texture's filter, wrap mode and mipmaps do not matter. That values are finite is
-/// not checked here: the agent's next probabilities tell.
+/// Each pixel is the mean over its box of the texture, mapped to y = clamp(2x − 1, ±5): 0 to 1 in a texture becomes −1 to 1. The running
+/// normalization of observations is not applied to it. Values are read as shaders see them, swizzled as the texture says, from its base level: sRGB
+/// textures give linear light. The texture's filter, wrap mode and mipmaps do not matter. Non-finite values are not detected here but in the agent's
+/// next probabilities.
 /// </para>
 /// <para>
-/// The texture is read by a dispatch that SetTexture enqueues: the agent may draw into it again, or delete it, right afterwards. What the
-/// game wrote by image stores needs the game's own barrier (GL_TEXTURE_FETCH_BARRIER_BIT). Neither waits nor allocates.
+/// The texture is read by a dispatch that SetTexture enqueues: the agent may draw into it again, or delete it, right afterwards. If the game wrote it
+/// by image stores, that needs the game's own barrier (GL_TEXTURE_FETCH_BARRIER_BIT). Neither waits nor allocates.
 /// </para>
 /// </remarks>
 public sealed class TextureSensor
@@ -31,40 +31,40 @@ public sealed class TextureSensor
         Height = declared?.Height ?? 0;
     }
 
-    /// <summary>Pixels side by side that the agent sees; 0 where none are declared.</summary>
+    /// <summary>The width of the agent's view in pixels; 0 if none is declared.</summary>
     public int Width { get; }
 
-    /// <summary>Rows of pixels that the agent sees; 0 where none are declared.</summary>
+    /// <summary>The height of the agent's view in pixels; 0 if none is declared.</summary>
     public int Height { get; }
 
     /// <summary>Whether a texture was given at this decision.</summary>
     public bool IsSet { get; private set; }
 
-    /// <summary>The agent sees all of a texture. Of several calls at a decision the last one counts.</summary>
+    /// <summary>Shows the agent a complete texture. If called several times at a decision, the last call counts.</summary>
     /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
     /// <exception cref="AgentException">
-    /// It is no such texture, smaller than what is declared, or so large that a pixel would be the mean of more than some 65,000 texels; or
+    /// It is not such a texture, is smaller than the declared size, or so large that a pixel would be the mean of more than some 65,000 texels; or
     /// the population declares no texture.
     /// </exception>
     /// <exception cref="InvalidOperationException">No <see cref="Agent.CollectTexture"/> is under way.</exception>
     public void SetTexture(uint texture) => Set(texture, default, isWhole: true);
 
     /// <summary>
-    /// The agent sees a part of a texture, whose base level is 0: its own view, where one texture has those of many. The last call counts.
+    /// Shows the agent a part of a texture, whose base level is 0: its own view, if one texture holds those of many. The last call counts.
     /// </summary>
     /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
     /// <param name="x">The part's first column of texels.</param>
-    /// <param name="y">Its first row of texels; 0 is the bottom of what OpenGL has rendered.</param>
-    /// <param name="width">Texels side by side.</param>
-    /// <param name="height">Rows of texels.</param>
+    /// <param name="y">Its first row of texels; 0 is the bottom of the image that OpenGL rendered.</param>
+    /// <param name="width">The width in texels.</param>
+    /// <param name="height">The height in texels.</param>
     /// <exception cref="AgentException">
-    /// It is no such texture, the part is not within it, smaller than what is declared, or so large that a pixel would be the mean of more than
-    /// some 65,000 texels; or the population declares no texture.
+    /// It is not such a texture, the part is not within it, is smaller than the declared size, or so large that a pixel would be the mean of more
+    /// than some 65,000 texels; or the population declares no texture.
     /// </exception>
     /// <exception cref="InvalidOperationException">No <see cref="Agent.CollectTexture"/> is under way.</exception>
     public void SetTexture(uint texture, int x, int y, int width, int height) => Set(texture, new TextureRegion(x, y, width, height), isWhole: false);
 
-    /// <summary>Takes the next texture into a row of what was seen.</summary>
+    /// <summary>Directs the next texture to a row of the seen textures.</summary>
     internal void Begin(Agent looking, int row)
     {
         agent = looking;
@@ -72,7 +72,7 @@ public sealed class TextureSensor
         IsSet = false;
     }
 
-    /// <exception cref="AgentException">None was given, and one is declared.</exception>
+    /// <exception cref="AgentException">None was given, but one is declared.</exception>
     internal void RequireOne()
     {
         if (seen is null || IsSet) return;
@@ -95,7 +95,7 @@ public sealed class TextureSensor
 
         try
         {
-            using NeuralDevice.Scope scope = device.Enter(savesHostState: false);   // what it does takes its own
+            using NeuralDevice.Scope scope = device.Enter(savesHostState: false);   // the calls inside save their own
             (int texelsWide, int texelsHigh) = seen.Take(texture);
             if (!isWhole) RequireWithin(region, texelsWide, texelsHigh, looking);
             (int wide, int high) = isWhole ? (texelsWide, texelsHigh) : (region.Width, region.Height);

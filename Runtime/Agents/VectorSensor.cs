@@ -3,10 +3,10 @@ using System.Numerics;
 namespace NeuralPlugin;
 
 /// <summary>
-/// Takes what an agent observes, number by number, in the same order each time. Every number is one observation; an agent
-/// declares how many there are (<see cref="AgentPopulationOptions.Observations"/>). Raw numbers are fine: they are normalized.
+/// Takes an agent's observations, number by number, in the same order each time. Every number is one observation; the population's options declare
+/// how many there are (<see cref="AgentPopulationOptions.Observations"/>). Raw numbers are fine: they are normalized.
 /// </summary>
-/// <remarks>Nothing here allocates. What is wrong with the observations is told when the agent has handed over all of them.</remarks>
+/// <remarks>Nothing here allocates. Errors in the observations are reported when the agent has added all of them.</remarks>
 public sealed class VectorSensor
 {
     private float[] target = [];
@@ -17,7 +17,7 @@ public sealed class VectorSensor
     {
     }
 
-    /// <summary>Observations that were added so far.</summary>
+    /// <summary>Observations added so far.</summary>
     public int Count { get; private set; }
 
     /// <summary>Adds one observation.</summary>
@@ -63,15 +63,15 @@ public sealed class VectorSensor
         foreach (float observation in observations) AddObservation(observation);
     }
 
-    /// <summary>Adds as many observations as there are values: 1 for the one that it is, 0 for the others.</summary>
-    /// <param name="observation">Which value it is; one outside the range is none of them, and all are 0.</param>
-    /// <param name="range">How many values there are.</param>
+    /// <summary>Adds as many observations as there are values: 1 for the given one, 0 for the others.</summary>
+    /// <param name="observation">The value; if it is outside the range, all observations are 0.</param>
+    /// <param name="range">The number of values.</param>
     public void AddOneHotObservation(int observation, int range)
     {
         for (int i = 0; i < range; i++) AddObservation(i == observation);
     }
 
-    /// <summary>Takes the next observations into an array.</summary>
+    /// <summary>Writes the next observations into an array.</summary>
     internal void Begin(float[] values, int start, int length)
     {
         target = values;
