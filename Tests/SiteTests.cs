@@ -68,6 +68,7 @@ internal sealed class SiteTests : IDisposable
     }
 
     [Test]
+    [Category(Categories.Nightly)]
     public async Task EveryLinkLeadsSomewhere()
     {
         await using HeadlessBrowser browser = await StartABrowser();
