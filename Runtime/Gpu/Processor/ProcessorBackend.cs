@@ -71,18 +71,22 @@ internal sealed class ProcessorBackend : IComputeBackend
     {
         RequireAlive();
         bytes.CopyTo(((ProcessorMatrix)matrix).Part(offset, bytes.Length));
+        GC.KeepAlive(matrix);
     }
 
     public void Read(MatrixStorage matrix, nint offset, Span<byte> bytes)
     {
         RequireAlive();
         ((ProcessorMatrix)matrix).Part(offset, bytes.Length).CopyTo(bytes);
+        GC.KeepAlive(matrix);
     }
 
     public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
     {
         RequireAlive();
         ((ProcessorMatrix)source).Part(sourceOffset, (int)bytes).CopyTo(((ProcessorMatrix)destination).Part(destinationOffset, (int)bytes));
+        GC.KeepAlive(source);
+        GC.KeepAlive(destination);
     }
 
     public CompiledKernel GetKernel(Dispatch dispatch)
@@ -113,6 +117,7 @@ internal sealed class ProcessorBackend : IComputeBackend
         int preparing = Math.Clamp(kernel.PreparingLines - firstLine, 0, lines);
         if (preparing > 0) workers.Run(kernel, rows, firstLine, preparing);
         workers.Run(kernel, rows, firstLine + preparing, lines - preparing);
+        GC.KeepAlive(dispatch);   // its matrices, whose addresses are all that the kernel holds while it runs
     }
 
     public void MakeWritesVisible()
