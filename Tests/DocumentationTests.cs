@@ -4,7 +4,6 @@ using System.Xml.Linq;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
-using Microsoft.CodeAnalysis.Emit;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
@@ -50,7 +49,7 @@ internal sealed partial class DocumentationTests
     public void TheDocumentationIsOfPublicMembersAlone()
     {
         string assembly = typeof(NeuralDevice).Assembly.Location;
-        CSharpCompilation compilation = CSharpCompilation.Create("Members", references: References());
+        CSharpCompilation compilation = CSharpCompilation.Create("Members", references: CompiledSources.References);
         string[] documented = [.. XDocument.Load(Path.ChangeExtension(assembly, ".xml")).Descendants("member").Select(member => (string)member.Attribute("name")!)];
         Assert.That(documented.Where(name => !IsPublic(DocumentationCommentId.GetFirstSymbolForDeclarationId(name, compilation))), Is.Empty);
         Assert.That(typeof(NeuralDevice).Assembly.GetExportedTypes().Select(type => $"T:{type.FullName!.Replace('+', '.')}"), Is.SubsetOf(documented));
@@ -75,9 +74,6 @@ internal sealed partial class DocumentationTests
         return true;
     }
 
-    private static IEnumerable<MetadataReference> References() => ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-        .Select(assembly => MetadataReference.CreateFromFile(assembly));
-
     private static string[] BlocksOf(string page) => [.. CodeBlocks().Matches(File.ReadAllText(Repository.PathOf(Path.Combine("Documentation~", page))))
         .Select(match => match.Groups["code"].Value)];
 
@@ -93,15 +89,10 @@ internal sealed partial class DocumentationTests
 
     private static MethodInfo Compile(string page, CompilationUnitSyntax program)
     {
-        CSharpCompilation compilation = CSharpCompilation.Create(
+        return CompiledSources.Load(
             $"Documentation.{Path.GetFileNameWithoutExtension(page)}",
             [CSharpSyntaxTree.ParseText(ImplicitUsings), CSharpSyntaxTree.ParseText(program.ToFullString())],
-            References(),
-            new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
-        using MemoryStream image = new();
-        EmitResult result = compilation.Emit(image);
-        Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty, program.ToFullString());
-        return Assembly.Load(image.ToArray()).EntryPoint!;
+            new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable), message: program.ToFullString()).EntryPoint!;
     }
 
     [GeneratedRegex(@"\| *(TODO|[A-Z]{5,}) *\|")]

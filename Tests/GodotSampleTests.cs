@@ -1,7 +1,5 @@
 using System.Reflection;
-using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using Microsoft.CodeAnalysis.Emit;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
@@ -36,19 +34,6 @@ internal sealed class GodotSampleTests
 
     private static object Make(Assembly sample, string type) => Activator.CreateInstance(sample.GetType($"NeuralPlugin.Samples.{type}", throwOnError: true)!)!;
 
-    private static Assembly Compile()
-    {
-        string[] sources = [.. Repository.FilesBelow("Samples/Godot", "*.cs"), Repository.PathOf("Tests/Godot/Godot.cs")];
-        string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
-        CSharpParseOptions language = new(LanguageVersion.CSharp12);
-        CSharpCompilation compilation = CSharpCompilation.Create(
-            "NeuralPlugin.Samples.Godot",
-            sources.Select(source => CSharpSyntaxTree.ParseText(File.ReadAllText(source), language, source)),
-            assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
-        using MemoryStream image = new();
-        EmitResult result = compilation.Emit(image);
-        Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty);
-        return Assembly.Load(image.ToArray());
-    }
+    private static Assembly Compile() => CompiledSources.Load(
+        "NeuralPlugin.Samples.Godot", [.. Repository.FilesBelow("Samples/Godot", "*.cs"), Repository.PathOf("Tests/Godot/Godot.cs")], LanguageVersion.CSharp12);
 }

@@ -1,7 +1,5 @@
 using System.Reflection;
-using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using Microsoft.CodeAnalysis.Emit;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
@@ -41,20 +39,8 @@ internal sealed class UnitySampleTests
 
     private static object Make(Assembly sample, string type) => Activator.CreateInstance(sample.GetType($"NeuralPlugin.Samples.{type}", throwOnError: true)!)!;
 
-    private static Assembly Compile()
-    {
-        string[] sources = [.. Repository.FilesBelow("Samples/Unity/NeuralAgent", "*.cs"), Repository.PathOf("Tests/Unity/UnityEngine.cs")];
-        string[] assemblies = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
-        CSharpCompilation compilation = CSharpCompilation.Create(
-            "NeuralPlugin.Samples.Unity",
-            sources.Select(source => CSharpSyntaxTree.ParseText(File.ReadAllText(source), new CSharpParseOptions(LanguageVersion.CSharp9), source)),
-            assemblies.Select(assembly => MetadataReference.CreateFromFile(assembly)),
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
-        using MemoryStream image = new();
-        EmitResult result = compilation.Emit(image);
-        Assert.That(result.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning && diagnostic.Id != UnassignedField), Is.Empty);
-        return Assembly.Load(image.ToArray());
-    }
+    private static Assembly Compile() => CompiledSources.Load(
+        "NeuralPlugin.Samples.Unity", [.. Repository.FilesBelow("Samples/Unity/NeuralAgent", "*.cs"), Repository.PathOf("Tests/Unity/UnityEngine.cs")], LanguageVersion.CSharp9, UnassignedField);
 
     /// <summary>Of a field that is only read: the engine writes those with [SerializeField], and tells its compiler so.</summary>
     private const string UnassignedField = "CS0649";
