@@ -195,6 +195,7 @@ public sealed partial class AgentPopulation : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating)
             throw new InvalidOperationException("AgentPopulation.Update was called while it was under way, by an agent's script. Call it once a frame, from the game's loop.");
+        device.Update();   // before anything changes: it refuses a call beside another thread's
         isUpdating = true;
         try
         {
@@ -211,7 +212,6 @@ public sealed partial class AgentPopulation : IDisposable
 
     private void RunFrame()
     {
-        device.Update();
         mind.Brains.Clock.BeginFrame();
         Frame++;
         errors.BeginFrame();

@@ -33,6 +33,7 @@ internal sealed class Readback : IFenced, IDisposable
         this.device = device;
         this.shapes = [.. shapes];
         this.ended = ended;
+        using NeuralDevice.Scope scope = device.Enter(savesHostState: false);
         buffer = device.Backend.CreateReadBuffer(this.shapes.Sum(shape => shape.Bytes));
     }
 
