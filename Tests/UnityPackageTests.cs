@@ -99,6 +99,28 @@ internal sealed partial class UnityPackageTests
         Assert.That(ReferencesOf(files["Runtime/NeuralPlugin.dll"]), Does.Contain("netstandard").And.Not.Contain("System.Runtime"));
     }
 
+    /// <summary>With what the package brings and what .NET Standard has, and a stand-in for Unity's own types.</summary>
+    [Test]
+    public void TheSampleCompilesAgainstItsAssemblies()
+    {
+        DirectoryInfo project = Directory.CreateTempSubdirectory("neuralplugin-unity-sample-");
+        try
+        {
+            File.Copy(PathOf("Tests/Unity/Sample.csproj"), Path.Combine(project.FullName, "Sample.csproj"));
+            File.Copy(PathOf("Tests/Unity/UnityEngine.cs"), Path.Combine(project.FullName, "UnityEngine.cs"));
+            foreach (string name in files.Keys.Where(name => name.StartsWith("Samples~/NeuralAgent/", StringComparison.Ordinal) && name.EndsWith(".cs", StringComparison.Ordinal)))
+                File.WriteAllBytes(Path.Combine(project.FullName, Path.GetFileName(name)), files[name]);
+            DirectoryInfo assemblies = project.CreateSubdirectory("assemblies");
+            foreach (string name in Assemblies) File.WriteAllBytes(Path.Combine(assemblies.FullName, Path.GetFileName(name)), files[name]);
+            string said = BuildTools.Dotnet(project.FullName, ["build", "Sample.csproj", "-nologo", .. BuildTools.NetStandardOptions!]);
+            Assert.That(said, Does.Not.Contain("warning"));
+        }
+        finally
+        {
+            project.Delete(recursive: true);
+        }
+    }
+
     private static string[] ReferencesOf(byte[] assembly)
     {
         using PEReader reader = new(new MemoryStream(assembly));

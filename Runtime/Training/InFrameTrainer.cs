@@ -161,7 +161,7 @@ public sealed class InFrameTrainer : IDisposable
     internal static FrameBudget Require(FrameBudget budget)
     {
         return budget != default ? budget : throw new ArgumentException(
-            "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps or FrameBudget.Shared; to train nothing, Pause the trainer.", nameof(budget));
+            "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps, StepsPerSecond, FractionOfTime or Shared; to train nothing, Pause the trainer.", nameof(budget));
     }
 
     private TrainerState State =>

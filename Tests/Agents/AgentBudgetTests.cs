@@ -61,6 +61,24 @@ internal sealed class AgentBudgetTests : IDisposable
         Assert.That(mean, Is.AtMost(1.15 * Budget));
     }
 
+    /// <summary>A step in every second frame of a fiftieth of a second.</summary>
+    [Test]
+    public void TheyKeepToARateOfSteps([Values] BrainSharing brains)
+    {
+        using AgentPopulation agents = Cloning(brains, FrameBudget.StepsPerSecond(25));
+        time.NanosecondsPerLook = 0;
+        Frames(agents, 10);
+        long before = agents.Progress.TrainingSteps;
+        for (int frame = 0; frame < 20; frame++)
+        {
+            time.Nanoseconds += 20_000_000;
+            Frames(agents, 1);
+            Assert.That(agents.Progress.StepsThisFrame, Is.AtMost(1));
+        }
+
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(before + 10).Within(1));
+    }
+
     [Test]
     public void TheyShareABudgetWithATrainer()
     {

@@ -84,6 +84,24 @@ internal sealed class ModelledGpuTests : IDisposable
         Assert.That(dispatchesPerStep, Is.LessThan(trainer.Kernels.Runs.Count - 0.5), "without that of the order; cut while nothing is known of them, and no more");
     }
 
+    /// <summary>A fraction of the frames is held like a time in each of them.</summary>
+    [Test]
+    public void AFractionOfTheTimeIsHeld()
+    {
+        const double Milliseconds = 2, Fraction = 0.125;
+        gl.Gpu = Gpu(nanosecondsPerWave: 3_000, Milliseconds);
+        InFrameTrainer trainer = Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, Milliseconds);
+        trainer.FrameBudget = FrameBudget.FractionOfTime(Fraction);
+        long next = time.Nanoseconds;
+        RequireTheBudget(
+            () =>
+            {
+                time.Nanoseconds = next += (long)(Milliseconds / Fraction * 1_000_000);
+                trainer.Tick();
+            },
+            () => trainer.Progress.Steps, Milliseconds);
+    }
+
     /// <summary>Agents spend it on whole steps.</summary>
     [TestCase(0.5, Category = Categories.Nightly)]
     [TestCase(1)]
