@@ -27,7 +27,7 @@ internal sealed partial class HouseTests
     [SetUp]
     public void NeedsTheSources() => RequireSources();
 
-    // ---- who may name whom ----
+    // ---- dependencies ----
 
     [Test]
     public void SilkIsNamedInTheGpuFolderAlone()
@@ -36,7 +36,7 @@ internal sealed partial class HouseTests
         Assert.That(naming, Is.EqualTo(new[] { "Gpu" }));
     }
 
-    /// <summary>The seam under <see cref="IComputeBackend"/>: another backend has nothing to do with the types of OpenGL's.</summary>
+    /// <summary>The boundary at <see cref="IComputeBackend"/>: other backends do not use the types of the OpenGL backend.</summary>
     [Test]
     public void OnlyTheDeviceNamesTheOpenGLBackend()
     {
