@@ -156,7 +156,7 @@ internal sealed class BackgroundContextTests
         using AgentPopulation agents = new(device, seeing);
         agents.Add(new ProbeAgent { Look = (_, sensor) => sensor.SetTexture(1) });
         Assert.That(agents.Update, Throws.Exception.With.Message.Contains("shares no textures"));
-        Assert.That(float.IsFinite(new TwoLayerClassifier(device, Inputs, 3, Classes).TrainBatch(Features, Labels, 0.1f)), "it goes on");
+        Assert.That(float.IsFinite(new TwoLayerClassifier(device, Inputs, 3, Classes).TrainBatch(Features, Labels, 0.1f)), "it continues");
     }
 
     // ---- without waits and allocations ----
@@ -298,7 +298,7 @@ internal sealed class BackgroundContextTests
         FaultyGl.IsLost = false;
         using NeuralDevice next = Create();
         using TwoLayerClassifier another = new(next, Inputs, hidden: 5, Classes);
-        Assert.That(float.IsFinite(another.TrainBatch(Features, Labels, 0.1f)), "a new one goes on");
+        Assert.That(float.IsFinite(another.TrainBatch(Features, Labels, 0.1f)), "a new one continues");
     }
 
     // ---- the end ----

@@ -250,7 +250,7 @@ internal sealed partial class HouseTests
         Match released = Release().Match(File.ReadAllText(PathOf("CHANGELOG.md")));
         Assert.That(released.Groups["version"].Value, Is.EqualTo(version), "the newest version of CHANGELOG.md");
         foreach (string project in FilesBelow(".", "*.csproj"))
-            Assert.That(XDocument.Load(project).Descendants("Version"), Is.Empty, $"{project}: the version stands in Directory.Build.props");
+            Assert.That(XDocument.Load(project).Descendants("Version"), Is.Empty, $"{project}: the version is in Directory.Build.props");
     }
 
     [Test]
@@ -320,7 +320,7 @@ internal sealed partial class HouseTests
         IEnumerable<string> loose = FilesBelow("Samples", "*").Where(file => DataFile().IsMatch(file))
             .Select(file => Path.GetRelativePath(Root!, file).Replace('\\', '/'))
             .Where(file => !dataSets.Any(dataSet => file.StartsWith($"Samples/Data/{dataSet}/", StringComparison.Ordinal)));
-        Assert.That(loose, Is.Empty, "data lies in a folder of Samples/Data");
+        Assert.That(loose, Is.Empty, "data is in a folder of Samples/Data");
     }
 
     /// <summary>The build checks the code against these files; this test makes sure that they exist.</summary>

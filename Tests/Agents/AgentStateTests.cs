@@ -225,7 +225,7 @@ internal sealed class AgentStateTests
         population.Learning = critic with { ClipRange = 0.1f };
         Assert.That(population.Progress.TrainingSteps, Is.Positive);
         long steps = population.Learner!.Steps;
-        Assert.That(steps, Is.Positive, "the same way with other settings goes on");
+        Assert.That(steps, Is.Positive, "the same algorithm with other settings continues");
         population.Learning = null;
         Run(population, 5);
         Assert.That(population.GetBrain(0).OutputBiases, Has.Length.EqualTo(3));

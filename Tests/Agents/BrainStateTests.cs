@@ -61,7 +61,7 @@ internal sealed class BrainStateTests
         third.SetBrainState(brain, read);
         AssertSame(third.GetBrainState(brain), state);
         for (int frame = 0; frame < 60; frame++) third.Update();
-        Assert.That(third.Progress.TrainingSteps, Is.GreaterThan(steps + 10), "learning goes on");
+        Assert.That(third.Progress.TrainingSteps, Is.GreaterThan(steps + 10), "learning continues");
         Assert.That(third.GetBrain(brain).HiddenWeights, Is.Not.EqualTo(state.Parameters.HiddenWeights));
     }
 

@@ -152,7 +152,7 @@ internal sealed class BrainClientTests
         await silos.Client.GetGrain<global::Orleans.Runtime.IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
         await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
         FaultyStorage.Damage = null;
-        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it goes on");
+        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it continues");
     }
 
     /// <summary>Half of them do not reach the grain; for the other half the answer is lost.</summary>
@@ -263,7 +263,7 @@ internal sealed class BrainClientTests
         await TestSilos.UntilAsync(() => Task.FromResult(game.Status.Failures == 0), "all is sent");
         BrainReport report = await silos.Brain().GetReport();
         Assert.That((lost.Lost, report.Total.Counted, report.Version), Is.EqualTo((1, 1L, 2L)));
-        await game.UntilAsync(() => game.Status.Sent >= 5, "it goes on");
+        await game.UntilAsync(() => game.Status.Sent >= 5, "it continues");
         await TestSilos.UntilAsync(async () => (await silos.Brain().GetReport()).Total.Counted == game.Status.Sent, "each counts once", seconds: 10);
         Assert.That(lost.Lost, Is.GreaterThanOrEqualTo(5));
     }

@@ -59,7 +59,7 @@ internal sealed class ProcessTests
         await Redis.PauseAsync(redis, TimeSpan.FromSeconds(10));
         long before = FramesOf(first), version = first.Versions[^1];
         await Task.Delay(9000);
-        Assert.That(FramesOf(first), Is.GreaterThan(before + 60), "the game goes on");
+        Assert.That(FramesOf(first), Is.GreaterThan(before + 60), "the game continues");
         await UntilAllAsync(servers, version + 3, "rounds close again");
         Assert.That((await PublishedAsync(redis)).Version, Is.GreaterThanOrEqualTo(version + 3));
     }

@@ -105,7 +105,7 @@ internal sealed class RegionTests
         await silos.Brain().AsReference<IGrainManagementExtension>().DeactivateOnIdle();
         await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
         FaultyStorage.Damage = null;
-        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it goes on");
+        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it continues");
     }
 
     [Test]

@@ -54,7 +54,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         gl.DropDispatches = false;
         List<long> told = Wait(trainer);
         Assert.That(told[^1], Is.EqualTo(5 + count));
-        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is told again");
+        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is reported twice");
         Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo((5L, (long)count)));
         AssertSameWeights("what they were");
         for (int step = 5; step < 8; step++)
@@ -165,7 +165,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         AssertSameWeights("those before the step before the dropped one");
         Enqueue(trainer, 7);
         Enqueue(steady, 7);
-        AssertSameWeights("it goes on from there");
+        AssertSameWeights("it continues from there");
     }
 
     /// <summary>The population reports it like skipped questions, and continues.</summary>

@@ -149,7 +149,7 @@ internal sealed class FrameTests : IDisposable
         }
 
         Assert.That(times, Has.All.AtMost(1.15 * Budget));
-        Assert.That(times.Order().ElementAt(times.Count / 2), Is.AtLeast(0.7 * Budget), "what is left may be less than a row of workgroups");
+        Assert.That(times.Order().ElementAt(times.Count / 2), Is.AtLeast(0.7 * Budget), "the rest may be less than a row of workgroups");
     }
 
     [Test]
@@ -211,7 +211,7 @@ internal sealed class FrameTests : IDisposable
 
         for (int frame = 0; frame < 50; frame++) Frame();
         Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
-        Assert.That(trainer.Progress.Loss, Is.LessThan(0.9f * loss), "it goes on learning");
+        Assert.That(trainer.Progress.Loss, Is.LessThan(0.9f * loss), "it continues to learn");
 
         void Frame()
         {

@@ -96,7 +96,7 @@ internal sealed class StepCostsTests
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1));
         Assert.That(costs.LinesWithin(costs.Of(0, 1) - 1, 0, Lines), Is.Zero);
         costs.Observe(0, 1, costs.Of(0, 1));
-        Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the first time tells nothing");
+        Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the first time says nothing");
         costs.Observe(0, 1, costs.Of(0, 1));
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the second may be anything");
         costs.Observe(0, 1, costs.Of(0, 1));

@@ -61,7 +61,7 @@ internal sealed class WorkUnderWayTests : IDisposable
         }
 
         Assert.That(states, Has.Some.EqualTo(TrainerState.WaitingForGpu).And.Some.EqualTo(TrainerState.Training));
-        Assert.That(trainer.Progress.Steps, Is.GreaterThan(before), "it goes on as fast as the GPU does");
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(before), "it continues as fast as the GPU");
         Assert.That(deepest, Is.AtMost(Most));
 
         gl.Gpu.Megahertz = GpuModel.FullMegahertz;
