@@ -22,6 +22,7 @@ internal sealed class DemonstrationTests
         bool[] allowed = new bool[Actions];
         for (int i = 0; i < count; i++)
         {
+            if (i % 3 == 2) made.BeginEpisode();   // the first two are of no known one
             int action = random.NextInt32(Actions);
             for (int k = 0; k < Actions; k++) allowed[k] = k == action || random.NextInt32(2) == 0;
             made.Add(values.AsSpan(i * Observations, Observations), action, i % 5 == 0 ? default : allowed);
@@ -198,7 +199,8 @@ internal sealed class DemonstrationTests
             stream,
             [.. Enumerable.Range(0, made.Count).SelectMany(i => made.Observation(i).ToArray())],
             [.. Enumerable.Range(0, made.Count).Select(made.Action)],
-            [.. Enumerable.Range(0, made.Count).SelectMany(i => made.AllowedActions(i).ToArray())]);
+            [.. Enumerable.Range(0, made.Count).SelectMany(i => made.AllowedActions(i).ToArray())],
+            [.. Enumerable.Range(0, made.Count).Select(made.Episode)]);
         return stream.ToArray();
     }
 
