@@ -37,6 +37,7 @@ internal sealed class DemonstrationTests
         {
             Assert.That(actual.Observation(from + i).ToArray(), Is.EqualTo(expected.Observation(i).ToArray()));
             Assert.That(actual.Action(from + i), Is.EqualTo(expected.Action(i)));
+            Assert.That(actual.Episode(from + i) < 0, Is.EqualTo(expected.Episode(i) < 0));
             Assert.That(actual.AllowedActions(from + i).ToArray(), Is.EqualTo(expected.AllowedActions(i).ToArray()));
         }
     }
@@ -170,6 +171,19 @@ internal sealed class DemonstrationTests
         Assert.That(exception.Offset, Is.EqualTo(defect == FileDefect.ActionMasked ? file.Length - (25 * sizeof(float)) : offset));
     }
 
+    /// <summary>The data ends with the episodes, 64 bits each.</summary>
+    [TestCase(-2.0)]
+    [TestCase(0.5)]
+    [TestCase(3e9)]
+    public void AnEpisodeThatIsNoneIsSaidWithItsByte(double value)
+    {
+        byte[] file = Bytes(Make(5, seed: 6));
+        BitConverter.GetBytes(value).CopyTo(file, file.Length - sizeof(double));
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => Read(file))!;
+        Assert.That((exception.Defect, exception.Offset), Is.EqualTo((FileDefect.NumberRange, (long)file.Length - sizeof(double))));
+        Assert.That(exception.Message, Does.Contain("decision 4 is of episode"));
+    }
+
     [Test]
     public void ATensorThatIsMissingOrHasOneActionIsSaid()
     {
@@ -200,7 +214,7 @@ internal sealed class DemonstrationTests
             [.. Enumerable.Range(0, made.Count).SelectMany(i => made.Observation(i).ToArray())],
             [.. Enumerable.Range(0, made.Count).Select(made.Action)],
             [.. Enumerable.Range(0, made.Count).SelectMany(i => made.AllowedActions(i).ToArray())],
-            [.. Enumerable.Range(0, made.Count).Select(made.Episode)]);
+            made.EpisodeCount == 0 ? [] : [.. Enumerable.Range(0, made.Count).Select(made.Episode)]);
         return stream.ToArray();
     }
 
