@@ -167,7 +167,7 @@ internal sealed class DemonstrationFile
             double value = tensor.WideValues![i];
             bool isNumber = value >= -1 && value <= int.MaxValue && value == Math.Truncate(value);
             episodes[i] = isNumber ? (int)value : throw Bad(
-                FileDefect.NumberRange, tensor.DataOffset + ((long)i * sizeof(double)), $"decision {i} is of episode {value}, and a whole number from 0 is needed, or -1 for unknown.");
+                FileDefect.NumberRange, tensor.DataOffset + ((long)i * sizeof(double)), $"the episode of decision {i} must be a whole number from 0, or -1 for unknown, but is {value}.");
         }
 
         return episodes;

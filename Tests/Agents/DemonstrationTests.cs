@@ -181,7 +181,7 @@ internal sealed class DemonstrationTests
         BitConverter.GetBytes(value).CopyTo(file, file.Length - sizeof(double));
         ModelFileException exception = Assert.Throws<ModelFileException>(() => Read(file))!;
         Assert.That((exception.Defect, exception.Offset), Is.EqualTo((FileDefect.NumberRange, (long)file.Length - sizeof(double))));
-        Assert.That(exception.Message, Does.Contain("decision 4 is of episode"));
+        Assert.That(exception.Message, Does.Contain("the episode of decision 4 must be"));
     }
 
     [Test]
