@@ -22,6 +22,7 @@ internal sealed class AgentAllocationTests
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = 16,
+            NumStackedVectorObservations = clones ? 2 : 1,
             Actions = 4,
             HiddenUnits = 32,
             Capacity = Count,
@@ -47,6 +48,7 @@ internal sealed class AgentAllocationTests
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = 16,
+            NumStackedVectorObservations = latency == 2 ? 3 : 1,
             Actions = 4,
             HiddenUnits = 32,
             Capacity = 100,

@@ -37,6 +37,7 @@ internal sealed class AgentStateTests
         new TestCaseData(Critics with { Learning = ((ActorCritic)Critics.Learning!) with { Optimizer = new Sgd(0.05f, Momentum: 0.9f), MostLearningRate = 1 } }).SetArgDisplayNames("actor-critic by momentum"),
         new TestCaseData(Critics with { NormalizeObservations = false }).SetArgDisplayNames("actor-critic, raw"),
         new TestCaseData(Critics with { Brains = BrainSharing.OneEach }).SetArgDisplayNames("actor-critic, own brains"),
+        new TestCaseData(Critics with { NumStackedVectorObservations = 3 }).SetArgDisplayNames("actor-critic, stacked observations"),
         new TestCaseData(Own).SetArgDisplayNames("policy gradient, own brains"),
         new TestCaseData(Common with { Brains = BrainSharing.Shared, Learning = new PolicyGradient { BatchSize = 8, Horizon = 5 } }).SetArgDisplayNames("policy gradient, shared"),
         new TestCaseData(Common with { Learning = new BehaviorCloning { BatchSize = 8, Capacity = 20, BalanceActions = true } }).SetArgDisplayNames("cloning, own brains"),

@@ -21,6 +21,7 @@ internal sealed class TextureSensorTests
         [Values(1, 3, 7, 785)] int observations, [Values] TextureChannels channels, [Values] bool isPart, [Values] BrainSharing brains)
     {
         const int Count = 11;
+        int stacked = observations == 3 ? 2 : 1;   // numbers are, textures are not
         (int width, int height) = isPart ? (3, 1) : (7, 3);
         (int x, int y, int partWide, int partHigh) = isPart ? (2, 1, 5, 3) : (0, 0, Wide, High);
         NeuralDevice device = TestDevice.Plain;
@@ -31,6 +32,7 @@ internal sealed class TextureSensorTests
         using AgentPopulation agents = new(device, new AgentPopulationOptions
         {
             Observations = observations,
+            NumStackedVectorObservations = stacked,
             Actions = 3,
             HiddenUnits = 5,
             Capacity = Count,
@@ -54,14 +56,14 @@ internal sealed class TextureSensorTests
         }
 
         agents.Update();
-        int values = width * height * (int)channels, inputs = observations + values;
+        int values = width * height * (int)channels, inputs = (observations * stacked) + values;
         float[] features = new float[Count * inputs];
         agents.Brains.Features.Read(features);
         for (int i = 0; i < Count; i++)
         {
             float[] part = [.. Enumerable.Range(y, partHigh).SelectMany(row => pictures[i].AsSpan(((row * Wide) + x) * 4, partWide * 4).ToArray())];
             double[] means = TextureFeaturesTwin.Box(part, partWide, partHigh, width, height, (int)channels, hasGreen: true);
-            double[] expected = [.. TwinArrays.ToDouble(numbers[i]), .. means.Select(mean => Math.Clamp((2 * mean) - 1, -5, 5))];
+            double[] expected = [.. new double[observations * (stacked - 1)], .. TwinArrays.ToDouble(numbers[i]), .. means.Select(mean => Math.Clamp((2 * mean) - 1, -5, 5))];
             Tolerance.AssertClose(features.AsSpan(i * inputs, inputs), expected, 1e-5, 1e-5, $"agent {i}");
         }
     }

@@ -18,7 +18,7 @@ internal static class FuzzedAgents
     public static IReadOnlyList<AgentPopulationOptions> Ways { get; } =
     [
         Common with { Brains = BrainSharing.Shared, Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 } },
-        Common with { Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
+        Common with { NumStackedVectorObservations = 2, Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
         Common with { Brains = BrainSharing.Shared, Learning = new BehaviorCloning { BatchSize = 4, Capacity = 6 } },
     ];
 

@@ -72,10 +72,10 @@ internal static class BrainMath
         if (!brain.NormalizesObservations) return;
         Statistics ours = Statistics.Of(brain), theirs = Statistics.Of(like);
         (float[] weights, float[] biases) = (brain.Parameters.HiddenWeights, brain.Parameters.HiddenBiases);
-        for (int i = 0; i < brain.Observations; i++)
+        for (int i = 0; i < brain.Observations * brain.NumStackedVectorObservations; i++)
         {
-            (double offset, double scale) = ours.AppliedTo(i);
-            (double wantedOffset, double wantedScale) = theirs.AppliedTo(i);
+            (double offset, double scale) = ours.AppliedTo(i % brain.Observations);
+            (double wantedOffset, double wantedScale) = theirs.AppliedTo(i % brain.Observations);
             for (int unit = 0; unit < biases.Length; unit++)
             {
                 ref float weight = ref weights[(i * biases.Length) + unit];
