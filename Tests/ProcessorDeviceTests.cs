@@ -79,7 +79,7 @@ internal sealed class ProcessorDeviceTests
         Assert.That(cut.GetParameters().HiddenWeights, Is.EqualTo(whole.GetParameters().HiddenWeights));
     }
 
-    /// <summary>The best of some runs of the first and last lines of each dispatch, by which a budget is kept. On a busy machine, a try may be spoiled.</summary>
+    /// <summary>The best of some runs of the first and last lines of each dispatch, which limit how well a budget is kept. On a busy machine an attempt may fail.</summary>
     [Retry(5)]
     [TestCase(64, 784, 128)]
     [TestCase(256, 784, 1024)]
@@ -117,7 +117,7 @@ internal sealed class ProcessorDeviceTests
 
     /// <summary>
     /// The median frame of a training run whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy
-    /// machine, a try may be spoiled.
+    /// machine an attempt may fail.
     /// </summary>
     [Test]
     [Retry(5)]

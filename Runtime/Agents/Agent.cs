@@ -219,7 +219,7 @@ public abstract class Agent
     /// <summary>
     /// Ends the episode as <see cref="EndEpisode"/> does, when it would have continued: the time was up, or the game needs the agent elsewhere. The
     /// rewards that would have followed are estimated, so that the agent does not learn that its last state is bad. For that, its observations are
-    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this by itself.
+    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this automatically.
     /// </summary>
     /// <exception cref="AgentException">The agent is in no population.</exception>
     public void EpisodeInterrupted() => End(isInterrupted: true);

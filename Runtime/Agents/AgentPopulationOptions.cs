@@ -75,8 +75,8 @@ public sealed record AgentPopulationOptions
     }
 
     /// <summary>
-    /// The training budget per frame: a number of training steps, or a time, which only complete steps fit into. A step longer than that time runs
-    /// once every few frames. Decisions are not part of the budget.
+    /// The training budget per frame: a number of training steps, each frame or each second, or a time, each frame or as a fraction of all time. Only complete steps
+    /// fit into a time; a step longer than it runs once every few frames. Decisions are not part of the budget.
     /// </summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
     public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = FrameBudget.Steps(1);

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Exported brains, run by ONNX Runtime: they make of raw observations what the population makes of them.</summary>
+/// <summary>Exported brains, run by ONNX Runtime: given raw observations, they compute the same as the population.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentOnnxTests

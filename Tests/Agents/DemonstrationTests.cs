@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Demonstrations: what is added, merged, written and read; and what is refused, without a device.</summary>
+/// <summary>Demonstrations without a device: adding, merging, writing and reading them, and rejected input.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class DemonstrationTests
@@ -11,7 +11,7 @@ internal sealed class DemonstrationTests
     private const int Observations = 3;
     private const int Actions = 4;
 
-    /// <summary>What only a demonstration's file can have wrong; all three are met below.</summary>
+    /// <summary>Defects that only a demonstration's file can have; all three are covered below.</summary>
     public static readonly FileDefect[] Defects = [FileDefect.NotAFlag, FileDefect.NotAnAction, FileDefect.ActionMasked];
 
     public static Demonstration Make(int count, int seed)
@@ -102,9 +102,9 @@ internal sealed class DemonstrationTests
         Assert.That(made.Count, Is.EqualTo(2));
     }
 
-    // ---- files that are not what they should be ----
+    // ---- invalid files ----
 
-    /// <summary>Every strict prefix, and every byte of the header spoiled: refused in our own words, or read as something whole.</summary>
+    /// <summary>Every strict prefix, and every single corrupted byte of the header: rejected with our own exception, or read completely.</summary>
     [Test]
     public void ADamagedFileIsRefused()
     {

@@ -1,18 +1,18 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What is asked of a difference before it is looked at further.</summary>
+/// <summary>The checks of a difference before it is used.</summary>
 internal static class DifferenceCheck
 {
     public const int MostSenderLength = 128;
 
     /// <summary>
-    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. What sums and products of such numbers come to fits in a file, with room for all
+    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. Sums and products of such numbers fit into a file, with room for all
     /// rounds of a brain's life.
     /// </summary>
     public const double MostMagnitude = 1e12;
 
     /// <summary>Reads a difference.</summary>
-    /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>
+    /// <exception cref="DifferenceRefusedException">It is invalid.</exception>
     public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options)
     {
         string sender = difference.Sender ?? "";
@@ -35,7 +35,7 @@ internal static class DifferenceCheck
         return read;
     }
 
-    /// <summary>What of the statistics or the scale of values is out of bounds; null for nothing.</summary>
+    /// <summary>Says which of the statistics or the scale of values is out of bounds; null if none is.</summary>
     private static string? FindExcess(BrainState read)
     {
         for (int i = 0; i < read.ObservationMeans.Length; i++)
@@ -51,7 +51,7 @@ internal static class DifferenceCheck
     }
 
     /// <summary>Reads the bytes of a brain that a server sent.</summary>
-    /// <exception cref="DifferenceRefusedException">They are those of no brain.</exception>
+    /// <exception cref="DifferenceRefusedException">They are not those of a brain.</exception>
     public static BrainState ReadBrain(string brain, string sender, byte[]? bytes)
     {
         try
@@ -64,7 +64,7 @@ internal static class DifferenceCheck
         }
     }
 
-    /// <summary>What keeps a text from being the name of a brain; null for nothing.</summary>
+    /// <summary>Says why a text is not a valid name for a brain; null if it is.</summary>
     public static string? FindFaultOfName(string name)
     {
         const int MostLength = 100;
