@@ -10,7 +10,7 @@ namespace NeuralPlugin.Orleans;
 /// A brain: its current version, and the round that is open. A version is written before anybody learns of it, and under the provider's entity tag, so that none that was published is lost or
 /// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers go on with the next.
 /// </summary>
-internal sealed partial class BrainGrain : Grain, IBrainGrain
+internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCallFilter
 {
     private const int MostRetryFactor = 16;
 
@@ -32,6 +32,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private long roundTimestamp;
     private int failures;        // of the storage, since it took something
     private bool isEnding;       // the grain is put to sleep
+    private GrainId? caller;     // of the call that begins
 
     public BrainGrain(
         IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<BrainGrain> logger, TimeProvider time)
@@ -43,6 +44,13 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         store = new BrainStore<BrainRecord>(storage, "brain", context.GrainId, this.options.StorageTimeout);
         senders = new SenderBook(this.options.MostNamedSenders);
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
+    }
+
+    /// <summary>Notes who calls. Nothing runs in the grain between this and the beginning of the method, which must look before it waits for anything.</summary>
+    public Task Invoke(IIncomingGrainCallContext context)
+    {
+        caller = context.SourceId;
+        return context.Invoke();
     }
 
     /// <summary>A silo that ends in good order publishes what its open rounds have.</summary>
@@ -77,10 +85,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     public async Task<DifferenceReceipt> Submit(BrainDifference difference)
     {
+        bool isOfRegion = DifferenceCheck.IsOfRegion(name, difference.Sender) && IsCalledBy(difference.Sender);
         await ReadAsync();
         if (current is null) throw Unknown();
         SenderCounters sender = senders.Of(difference.Sender);
-        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         long closesAs = current.Version + 1;
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted, closesAs);
@@ -115,6 +124,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     public async Task<long> SubscribeRegion(string region)
     {
+        if (!DifferenceCheck.IsOfRegion(name, region) || !IsCalledBy(region)) throw new UnauthorizedAccessException($"'{region}' is no region of the brain '{name}', or did not call itself.");
         await ReadAsync();
         regions[region] = time.GetUtcNow() + options.SubscriptionTime;
         return current?.Version ?? 0;
@@ -147,6 +157,9 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
             return current.Version;
         }
     }
+
+    /// <summary>Whether the call comes from the region of this name. Orleans tells who called; a client of its library cannot pass for a grain.</summary>
+    private bool IsCalledBy(string region) => caller == GrainFactory.GetGrain<IRegionGrain>(region).GetGrainId();
 
     private UnknownBrainException Unknown() =>
         new(name, DifferenceCheck.FindFaultOfName(name) ?? "no server has offered one under this name. Make a BrainClient, or call Offer.");

@@ -59,7 +59,8 @@ public interface IBrainGrain : IBrainSource
     [Alias("Recover")]
     Task<long> Recover();
 
-    /// <summary>Notifies a region of each new version, like <see cref="IBrainSource.Subscribe"/>.</summary>
+    /// <summary>Notifies a region of each new version, like <see cref="IBrainSource.Subscribe"/>. Only the region itself may ask.</summary>
+    /// <exception cref="UnauthorizedAccessException">The caller is not the grain of this region.</exception>
     [AlwaysInterleave]
     [Alias("SubscribeRegion")]
     Task<long> SubscribeRegion(string region);

@@ -30,13 +30,28 @@ internal sealed class BrainRound
     /// <summary>Decisions behind them.</summary>
     public long Decisions { get; private set; }
 
-    /// <summary>Lets it become the version after this one; what it has already is one version late then.</summary>
-    public void GoOnFrom(BrainState version) => current = version;
+    /// <summary>Lets it become the version after this one; what it has already is one version late then, and goes on in the new version's scale of values.</summary>
+    public void GoOnFrom(BrainState version)
+    {
+        double factor = current.ValueDeviation > 0 && version.ValueDeviation > 0 ? current.ValueDeviation / (double)version.ValueDeviation : 1;
+        current = version;
+        if (factor == 1 || Senders == 0) return;
+        int at = 0;
+        foreach ((int array, float[] values) in BrainMath.Arrays(version).Index())
+        {
+            for (int i = 0; i < values.Length; i++, at++)
+            {
+                if (!BrainMath.IsOfValue(version, array, i)) continue;
+                sums[at] *= factor;
+                foreach (Contribution one in kept) one.Values[at] = (float)(factor * one.Values[at]);
+            }
+        }
+    }
 
     /// <summary>The number of a sender's difference that is in it; 0 for none.</summary>
     public long SequenceOf(string sender) => sequences.GetValueOrDefault(sender);
 
-    /// <summary>Takes a difference in, of a sender that is not in it yet.</summary>
+    /// <summary>Takes a difference in, of a sender that is not in it yet. Its value weights are in the scale of the current version or, where that has none yet, in that of its server.</summary>
     public void Add(string sender, long sequence, BrainState difference)
     {
         sequences.Add(sender, sequence);
