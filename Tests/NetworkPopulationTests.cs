@@ -378,12 +378,12 @@ internal sealed class NetworkPopulationTests
         Refused<ArgumentException>(() => population.TrainBatch([], [], Rate), "at least one");
         Refused<ArgumentException>(() => population.TrainBatch(data.Features.AsSpan(1), data.Labels, Rate), "3 features");
         Refused<ArgumentException>(() => population.TrainBatch(data.Features.AsSpan(3), data.Labels.AsSpan(1), Rate), "each of the 9 members");
-        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels.AsSpan(1), Rate), "one label a sample");
+        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels.AsSpan(1), Rate), "one label per sample");
         Refused<ArgumentOutOfRangeException>(() => population.TrainBatch(data.Features, [.. data.Labels.Skip(1), 2], Rate), "2 classes");
         Refused<ArgumentOutOfRangeException>(() => population.TrainBatch(data.Features, data.Labels, -1), "learning rate");
         Refused<ArgumentOutOfRangeException>(() => population.TrainBatch(data.Features, data.Labels, float.NaN), "learning rate");
-        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses.AsSpan(1)), "one loss a member");
-        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights.AsSpan(1)), "one weight a sample");
+        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses.AsSpan(1)), "one loss per member");
+        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights.AsSpan(1)), "one weight per sample");
         Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses, default, new bool[3]), "none at all");
         Refused<ArgumentException>(
             () => population.TrainBatch(data.Features, data.Labels, Rate, losses, default, new bool[data.Labels.Length * 2]), "allowed classes");

@@ -130,7 +130,7 @@ internal sealed class AgentDecisions : IDisposable
     {
         return new DispatchesSkippedException(
             $"The questions of frame {frame} were enqueued and not answered: the driver skips dispatches while a conditional render is " +
-            "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents go on with what they did before, and the next decisions count.");
+            "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents repeat their last actions, and the next decisions count.");
     }
 
     /// <summary>Begins to carry out an agent's decision.</summary>

@@ -186,7 +186,7 @@ public sealed partial class AgentPopulation
     {
         RequireBrain(brain);
         _ = BeginSaving(path, nameof(ExportOnnx));
-        if (options.TextureObservations is not null) throw new NotSupportedException("What agents see of textures is no input of a model: export brains of agents that see none.");
+        if (options.TextureObservations is not null) throw new NotSupportedException("A model cannot take textures that agents see. Export brains of agents that see none.");
         ValueScale scale = mind.Trainer.ScaleOf(brain);
         WholeFile.Write(path, AgentOnnxModel.Of(mind.Options, GetBrain(brain), mind.Trainer.Normalizer, scale).WriteTo);
     }

@@ -148,6 +148,6 @@ public sealed record AgentPopulationOptions
     {
         if (TextureObservations is null || Learning?.Given is null) return;
         throw new NotSupportedException(
-            "A demonstration has no textures, and the agents see one. Let agents demonstrate in the game (Demonstrates), or declare no TextureObservations.");
+            "A demonstration has no textures, but the agents see one. Let agents demonstrate in the game (Demonstrates), or declare no TextureObservations.");
     }
 }

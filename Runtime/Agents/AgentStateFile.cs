@@ -150,12 +150,12 @@ internal sealed class AgentStateFile
         string[] sized = [.. ParameterNames, ExplorationName];
         SafetensorsContent content = SafetensorsReader.Read(stream, path, sized, Keys, [ExplorationName], Sections);
         LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text
-            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}: it is no file of a population of agents.");
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}: this is no file of a population of agents.");
         string Choice(string key, FileDefect defect, params string[] choices) => choices.Contains(Text(key).Value) ? Text(key).Value
-            : throw Bad(defect, Text(key).Offset, $"{key} is '{Text(key).Value}', and '{string.Join("' or '", choices)}' is needed. It may be of a newer version of this package, or of another kind of model.");
+            : throw Bad(defect, Text(key).Offset, $"{key} must be '{string.Join("' or '", choices)}', but is '{Text(key).Value}'. The file may be from a newer version of this package, or of another kind of model.");
         int Number(string key, int least, int most) =>
             int.TryParse(Text(key).Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value
-            : throw Bad(FileDefect.MetadataNumber, Text(key).Offset, $"{key} is '{Text(key).Value}', and a whole number from {least} to {most} is needed.");
+            : throw Bad(FileDefect.MetadataNumber, Text(key).Offset, $"{key} must be a whole number from {least} to {most}, but is '{Text(key).Value}'.");
 
         ActionSpec ReadActions()
         {
@@ -189,7 +189,7 @@ internal sealed class AgentStateFile
             double[] values = tensor.WideValues!;
             int wrong = Array.FindIndex(values, value => !(value >= 0 && value <= most));
             return wrong < 0 ? values : throw Bad(
-                FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} is {values[wrong]}, and must be from 0 to {most}.");
+                FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} must be from 0 to {most}, but is {values[wrong]}.");
         }
 
         long steps = (long)Numbers(StepsName, 1, StateForm.MostWhole)[0];
@@ -205,7 +205,7 @@ internal sealed class AgentStateFile
         int negative = state.IsNonNegative ? values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
         return negative < 0 ? values : throw Bad(
             FileDefect.NegativeMoment, content.Tensors[name].DataOffset + ((long)negative * sizeof(float)),
-            $"value {negative} of {name} is {values[negative]}, and a mean of squares is never negative.");
+            $"value {negative} of {name} is {values[negative]}, but a mean of squares is never negative.");
     }
 
     private float[] ArrayOf(SafetensorsContent content, string name, int parameter) => Tensor(content, name, ShapeOf(Header, parameter)).Values;
@@ -214,7 +214,7 @@ internal sealed class AgentStateFile
     {
         if (!content.Tensors.TryGetValue(name, out LoadedTensor? tensor)) throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {name}.");
         return tensor.Shape.AsSpan().SequenceEqual(shape) ? tensor
-            : throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} is [{string.Join(" × ", tensor.Shape)}], and must be [{string.Join(" × ", shape)}].");
+            : throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} must be [{string.Join(" × ", shape)}], but is [{string.Join(" × ", tensor.Shape)}].");
     }
 
     private Dictionary<string, double[]> ReadFields(SafetensorsContent content, IReadOnlyList<StateField> fields)
@@ -238,7 +238,7 @@ internal sealed class AgentStateFile
             for (int row = 0; rows.FindFault is not null && row < rows.Read; row++)
             {
                 if (rows.FindFault((name, i) => found[name][i], row) is { } fault)
-                    throw Bad(FileDefect.WrongRow, content.Tensors[first.Name].DataOffset, $"row {row} of {first.Name} and what belongs to it is not right: {fault}.");
+                    throw Bad(FileDefect.WrongRow, content.Tensors[first.Name].DataOffset, $"row {row} of {first.Name}, or a tensor that belongs to it, is invalid: {fault}.");
             }
         }
 
@@ -252,7 +252,7 @@ internal sealed class AgentStateFile
         int wrong = field.FindFault(values);
         return wrong < 0 ? values : throw Bad(
             FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * (field.IsWide ? sizeof(double) : sizeof(float))),
-            $"value {wrong} of {field.Name} is {values[wrong]}, and must be {(field.IsWhole ? "a whole number" : "a number")} from {field.Least} to {field.Most}.");
+            $"value {wrong} of {field.Name} must be {(field.IsWhole ? "a whole number" : "a number")} from {field.Least} to {field.Most}, but is {values[wrong]}.");
     }
 
     private ModelFileException Bad(FileDefect defect, long offset, string problem) => new(path, offset, defect, problem);

@@ -23,7 +23,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         this.brains = brains;
         this.normalizer = normalizer;
         if (options.BalanceActions && !population.Policy.IsOneBranch)
-            throw new ArgumentException("BalanceActions weighs the actions of one discrete branch, and the agents have other actions. Leave it false.", nameof(options));
+            throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(options));
         actions = population.Policy.IsOneBranch ? population.Actions : 1;
         batch = new DecisionBatch(brains, population, options.BatchSize);
         shown = new DecisionQueue(brains.Count, options.Capacity, population.Observations, population.Policy, brains.Seen);

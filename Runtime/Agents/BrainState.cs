@@ -88,7 +88,7 @@ public sealed class BrainState
         ArgumentException.ThrowIfNullOrEmpty(name);
         using MemoryStream stream = new(bytes, writable: false);
         AgentStateFile file = AgentStateFile.Of(stream, name);
-        if (file.Header.Brains != 1) throw file.Unsuited($"it has {file.Header.Brains} brains, and one is needed. Save one of them (AgentPopulation.SaveBrain).");
+        if (file.Header.Brains != 1) throw file.Unsuited($"it must have one brain, but has {file.Header.Brains} brains. Save one of them (AgentPopulation.SaveBrain).");
         BrainState state = new(file.Header);
         StateForm form = state.DescribeWhatIsRead();
         AgentState read = file.Read(form.Fields, optimizer: null);
@@ -153,7 +153,7 @@ public sealed class BrainState
         if (count is < 0 or > StateForm.MostWhole) throw new ArgumentOutOfRangeException(nameof(count), count, $"Expected 0 to {StateForm.MostWhole} rows.");
         for (int i = 0; i < means.Length; i++)
         {
-            if (!(Math.Abs(means[i]) <= float.MaxValue)) throw new ArgumentOutOfRangeException(nameof(means), means[i], $"The mean of observation {i} must be one that a float holds.");
+            if (!(Math.Abs(means[i]) <= float.MaxValue)) throw new ArgumentOutOfRangeException(nameof(means), means[i], $"The mean of observation {i} must be in the range of a float.");
             if (!(squares[i] >= 0 && squares[i] <= StateForm.MostSquare)) throw new ArgumentOutOfRangeException(nameof(squares), squares[i], $"The sum of squares of observation {i} must be from 0 to {StateForm.MostSquare}.");
         }
 

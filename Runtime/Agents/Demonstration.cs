@@ -67,7 +67,7 @@ public sealed class Demonstration
             if ((uint)action >= (uint)policy.SizeOf(branch))
                 throw new ArgumentOutOfRangeException(nameof(chosen), action, $"The actions of branch {branch} are 0 to {policy.SizeOf(branch) - 1}.");
             if (!allowedActions.IsEmpty && !allowedActions[policy.FirstOf(branch) + action])
-                throw new ArgumentException($"Action {action} of branch {branch} was chosen, and is not among those that are allowed.", nameof(allowedActions));
+                throw new ArgumentException($"Action {action} of branch {branch} was chosen, but is not among the allowed ones.", nameof(allowedActions));
         }
 
         Append(observation, policy.IsOneBranch ? chosen.DiscreteActions[0] : 0, allowedActions);
@@ -94,7 +94,7 @@ public sealed class Demonstration
         if (!allowedActions.IsEmpty)
         {
             Requirements.Length(allowedActions.Length, ActionCount, "a value an action, or none at all", nameof(allowedActions));
-            if (!allowedActions[action]) throw new ArgumentException($"Action {action} was chosen, and is not among those that are allowed.", nameof(allowedActions));
+            if (!allowedActions[action]) throw new ArgumentException($"Action {action} was chosen, but is not among the allowed ones.", nameof(allowedActions));
         }
 
         Append(observation, action, allowedActions);
@@ -215,7 +215,7 @@ public sealed class Demonstration
     {
         if (ObservationCount == observationCount && ActionSpec.Policy.Equals(policy)) return;
         throw new ArgumentException(
-            $"The demonstration has {ObservationCount} observations and {ActionCount} actions, and {observationCount} observations and {policy.DiscreteOutputs} actions are needed" +
+            $"The demonstration has {ObservationCount} observations and {ActionCount} actions, but {observationCount} observations and {policy.DiscreteOutputs} actions are needed" +
             (policy.IsOneBranch && ActionSpec.Policy.IsOneBranch ? "." : ", of the same branches and continuous actions."), name);
     }
 

@@ -83,7 +83,7 @@ internal sealed class DemonstrationFile
         {
             throw Bad(
                 FileDefect.FormatVersion, version.Offset,
-                $"{FormatVersionKey} is '{version.Value}', and '{FormatVersion}' is needed. It may be of a newer version of this package: update it.");
+                $"{FormatVersionKey} must be '{FormatVersion}', but is '{version.Value}'. The file may be from a newer version of this package: update it.");
         }
 
         if (content.Tensors.ContainsKey(TakenName)) return CheckComposed();
@@ -93,14 +93,14 @@ internal sealed class DemonstrationFile
         RequireShape(ObservationsName, observations, observations.Shape.Length == 2 && observations.Shape[0] == count, $"[{count} × observations]");
         RequireShape(AllowedName, allowed, allowed.Shape.Length == 2 && allowed.Shape[0] == count, $"[{count} × actions]");
         int actionCount = allowed.Shape[1];
-        if (actionCount < 2) throw Bad(FileDefect.TooFewClasses, allowed.EntryOffset, "there is one action, and at least 2 are needed to choose from.");
+        if (actionCount < 2) throw Bad(FileDefect.TooFewClasses, allowed.EntryOffset, "there is one action, but at least 2 are needed to choose from.");
         bool[] flags = Flags(allowed);
         int[] chosen = new int[count];
         for (int i = 0; i < count; i++)
         {
             float value = actions.Values[i];
             if (value < 0 || value >= actionCount || value != MathF.Truncate(value))
-                throw Bad(FileDefect.NotAnAction, ByteOf(actions, i), $"decision {i} chose action {value}, and the actions are 0 to {actionCount - 1}.");
+                throw Bad(FileDefect.NotAnAction, ByteOf(actions, i), $"decision {i} chose action {value}, but the actions are 0 to {actionCount - 1}.");
             chosen[i] = (int)value;
             if (!flags[(i * actionCount) + chosen[i]])
                 throw Bad(FileDefect.ActionMasked, ByteOf(actions, i), $"decision {i} chose action {value}, which {AllowedName} forbids.");
@@ -113,12 +113,12 @@ internal sealed class DemonstrationFile
     private Content CheckComposed()
     {
         LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text
-            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}, which says what actions are.");
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}, which describes the actions.");
         LoadedText branches = Text(BranchesKey), continuous = Text(ContinuousKey);
         ActionSpec spec = int.TryParse(continuous.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int numbers) && ActionMetadata.Read(branches.Value, numbers) is { } found ? found
-            : throw Bad(FileDefect.MetadataNumber, branches.Offset, $"{BranchesKey} is '{branches.Value}' and {ContinuousKey} '{continuous.Value}', which say no actions.");
+            : throw Bad(FileDefect.MetadataNumber, branches.Offset, $"{BranchesKey} is '{branches.Value}' and {ContinuousKey} '{continuous.Value}', which do not describe actions.");
         PolicyShape policy = spec.Policy;
-        if (policy.IsOneBranch) throw Bad(FileDefect.MetadataNumber, branches.Offset, $"{BranchesKey} says one choice, whose actions are in {ActionsName}.");
+        if (policy.IsOneBranch) throw Bad(FileDefect.MetadataNumber, branches.Offset, $"{BranchesKey} describes one choice, whose actions belong in {ActionsName}.");
         LoadedTensor observations = Tensor(ObservationsName), taken = Tensor(TakenName);
         int count = taken.Shape[0];
         RequireShape(TakenName, taken, taken.Shape.AsSpan().SequenceEqual([count, policy.Numbers]), $"[decisions × {policy.Numbers}]");
@@ -137,7 +137,7 @@ internal sealed class DemonstrationFile
             int at = (decision * policy.Numbers) + branch;
             float value = taken.Values[at];
             if (value < 0 || value >= policy.SizeOf(branch) || value != MathF.Truncate(value))
-                throw Bad(FileDefect.NotAnAction, ByteOf(taken, at), $"decision {decision} chose action {value} of branch {branch}, and its actions are 0 to {policy.SizeOf(branch) - 1}.");
+                throw Bad(FileDefect.NotAnAction, ByteOf(taken, at), $"decision {decision} chose action {value} of branch {branch}, but its actions are 0 to {policy.SizeOf(branch) - 1}.");
             if (!flags[(decision * policy.DiscreteOutputs) + policy.FirstOf(branch) + (int)value])
                 throw Bad(FileDefect.ActionMasked, ByteOf(taken, at), $"decision {decision} chose action {value} of branch {branch}, which {AllowedName} forbids.");
         }
@@ -151,7 +151,7 @@ internal sealed class DemonstrationFile
         for (int i = 0; i < flags.Length; i++)
         {
             float value = allowed.Values[i];
-            flags[i] = value is 0 or 1 ? value != 0 : throw Bad(FileDefect.NotAFlag, ByteOf(allowed, i), $"value {i} of {AllowedName} is {value}, and must be 0 or 1.");
+            flags[i] = value is 0 or 1 ? value != 0 : throw Bad(FileDefect.NotAFlag, ByteOf(allowed, i), $"value {i} of {AllowedName} must be 0 or 1, but is {value}.");
         }
 
         return flags;
@@ -160,12 +160,12 @@ internal sealed class DemonstrationFile
     private LoadedTensor Tensor(string name)
     {
         return content.Tensors.TryGetValue(name, out LoadedTensor? tensor) ? tensor
-            : throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {name}: it is no whole demonstration.");
+            : throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {name}: this is no complete demonstration.");
     }
 
     private void RequireShape(string name, LoadedTensor tensor, bool isRight, string expected)
     {
-        if (!isRight) throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} is [{string.Join(" × ", tensor.Shape)}], and must be {expected}.");
+        if (!isRight) throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} must be {expected}, but is [{string.Join(" × ", tensor.Shape)}].");
     }
 
     private static long ByteOf(LoadedTensor tensor, int value) => tensor.DataOffset + ((long)value * sizeof(float));

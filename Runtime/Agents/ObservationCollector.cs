@@ -75,7 +75,7 @@ internal sealed class ObservationCollector
         {
             throw new AgentException(
                 agent.Name,
-                $"CollectObservations added {sensor.Count} observations, and {observed.Length} were declared. Add as many each time, " +
+                $"CollectObservations must add the declared {observed.Length} observations, but got {sensor.Count}. Add as many each time, " +
                 "or declare another number (AgentPopulationOptions.Observations). A Vector3 is three, a one-hot as many as its range.");
         }
 
@@ -83,7 +83,7 @@ internal sealed class ObservationCollector
         if (wrong >= 0)
         {
             throw new AgentException(
-                agent.Name, $"observation {wrong} (from 0) is {observed[wrong]}, and all must be finite. Look for a division by zero or the root of a negative number where it is computed.");
+                agent.Name, $"all observations must be finite, but observation {wrong} (from 0) is {observed[wrong]}. Look for a division by zero or the root of a negative number where it is computed.");
         }
     }
 
@@ -99,7 +99,7 @@ internal sealed class ObservationCollector
         {
             int action = discrete[branch], size = policy.SizeOf(branch);
             string where = discrete.Length == 1 ? "" : $" in branch {branch}";
-            if ((uint)action >= (uint)size) throw new AgentException(agent.Name, $"Heuristic returned action {action}{where}, and the actions are 0 to {size - 1}.");
+            if ((uint)action >= (uint)size) throw new AgentException(agent.Name, $"Heuristic returned action {action}{where}, but the actions are 0 to {size - 1}.");
             if (!mask.Enabled[policy.FirstOf(branch) + action])
                 throw new AgentException(agent.Name, $"Heuristic returned action {action}{where}, which WriteDiscreteActionMask has masked. Choose one that is enabled.");
         }
@@ -107,7 +107,7 @@ internal sealed class ObservationCollector
         for (int action = 0; action < continuous.Length; action++)
         {
             if (!float.IsFinite(continuous[action]))
-                throw new AgentException(agent.Name, $"Heuristic gave continuous action {action} the value {continuous[action]}, and all must be finite.");
+                throw new AgentException(agent.Name, $"all continuous actions must be finite, but Heuristic returned {continuous[action]} for continuous action {action}.");
             continuous[action] = Math.Clamp(continuous[action], -1, 1);
         }
 

@@ -18,7 +18,7 @@ internal sealed class OneThreadAtATime(string device)
         if (!TryBegin())
         {
             throw new InvalidOperationException(
-                $"Another thread is inside a call or a frame of this device. {device} may be used from any thread, but from one at a time: end the frame there first.");
+                $"Another thread is inside a call or a frame of this device. {device} may be used from any thread, but only one at a time: end the frame there first.");
         }
 
         return IsOutermost;

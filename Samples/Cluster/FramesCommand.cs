@@ -18,12 +18,12 @@ internal sealed class FramesCommand : Command
 
     private static readonly Row[] Rows = [new(1, 0, 1), new(2, 1, 0.65), new(4, 1, 0.5), new(8, 1, 0.4), new(8, 16, 0.55)];
 
-    public FramesCommand() : base("frames", "Counts the frames that servers take to learn to balance poles, and holds them to what one server takes alone.")
+    public FramesCommand() : base("frames", "Counts the frames in which servers learn to balance poles, and compares them with those of a single server.")
     {
         Option<int> seeds = NumberOption.Create("--seeds", "How many: 1, 2, ...", 1, 1000).WithDefault(24);
-        Option<int> rows = NumberOption.Create("--rows", "The first so many rows: 1, 2, 4 and 8 servers, and 8 with a round every 16 rollouts", 1, 5).WithDefault(5);
-        Option<double> rate = NumberOption.Create("--server-rate", "What the average of a round is multiplied by", 0.0, 100.0).WithDefault(1.25);
-        Option<int> steps = NumberOption.Create("--steps", "Training steps a frame", 1, 1000).WithDefault(4);
+        Option<int> rows = NumberOption.Create("--rows", "The number of rows, from the first: 1, 2, 4 and 8 servers, and 8 with a round every 16 rollouts", 1, 5).WithDefault(5);
+        Option<double> rate = NumberOption.Create("--server-rate", "The factor for the average of a round", 0.0, 100.0).WithDefault(1.25);
+        Option<int> steps = NumberOption.Create("--steps", "The number of training steps per frame", 1, 1000).WithDefault(4);
         Option<double> momentum = NumberOption.Create("--momentum", "The server's momentum; 0 for plain averages", 0.0, 1.0).WithDefault(0.0);
         foreach (Option option in (Option[])[seeds, rows, rate, momentum, steps]) Options.Add(option);
         SetAction((arguments, cancel) => RunAsync(

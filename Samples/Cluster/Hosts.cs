@@ -105,7 +105,7 @@ internal static class Hosts
         }
         catch (ArgumentException exception)
         {
-            throw new UserErrorException($"--redis needs HOST:PORT, but it is '{redis}': {exception.Message}", exception);
+            throw new UserErrorException($"--redis needs HOST:PORT, but got '{redis}': {exception.Message}", exception);
         }
     }
 }

@@ -122,7 +122,7 @@ internal sealed class AgentCallbackTests
         agents.Update();
         isWrong = true;
         agent.EndEpisode();
-        Assert.That(agents.Update, Throws.InvalidOperationException.With.Message.Contains("under way"));
+        Assert.That(agents.Update, Throws.InvalidOperationException.With.Message.Contains("during Update"));
         isWrong = false;
         Assert.That(agents.Update, Throws.Nothing);
     }

@@ -80,7 +80,7 @@ internal sealed class AgentErrorTests
     [TestCase(3)]
     public void AnotherNumberOfObservations(int count)
     {
-        FailsAlone(() => new ProbeAgent { Observations = self => self.IsWrong ? new float[count] : [1, 2] }, $"added {count} observations", "2 were declared", "CollectObservations");
+        FailsAlone(() => new ProbeAgent { Observations = self => self.IsWrong ? new float[count] : [1, 2] }, $"got {count}", "the declared 2 observations", "CollectObservations");
     }
 
     [TestCase(float.NaN, "NaN")]
@@ -159,7 +159,7 @@ internal sealed class AgentErrorTests
                     self.AddReward(1);
                 },
             },
-            "after EndEpisode", "Reward first");
+            "after EndEpisode", "Reward before ending");
     }
 
     /// <summary>They would be <c>required</c>, if the compilers of every engine knew that.</summary>
@@ -202,7 +202,7 @@ internal sealed class AgentErrorTests
         using AgentPopulation agents = Make(), others = Make();
         ProbeAgent agent = new() { Name = "Gustav" };
         agents.Add(agent);
-        Assert.That(() => agents.Add(agent), Throws.TypeOf<AgentException>().With.Message.Contains("'Gustav'").And.Message.Contains("this population already"));
+        Assert.That(() => agents.Add(agent), Throws.TypeOf<AgentException>().With.Message.Contains("'Gustav'").And.Message.Contains("already in this population"));
         Assert.That(() => others.Add(agent), Throws.TypeOf<AgentException>().With.Message.Contains("another population"));
         Assert.That(() => others.Remove(agent), Throws.TypeOf<AgentException>().With.Message.Contains("not in this population"));
         Assert.That((agents.Count, others.Count), Is.EqualTo((1, 0)));
@@ -286,7 +286,7 @@ internal sealed class AgentErrorTests
         Assert.That(() => new BehaviorCloning { Capacity = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(
             () => new AgentPopulation(TestDevice.Plain, good with { Learning = new BehaviorCloning { Demonstration = new Demonstration(2, 2) } }),
-            Throws.ArgumentException.With.Message.Contains("2 observations and 2 actions, and 1 observations"));
+            Throws.ArgumentException.With.Message.Contains("2 observations and 2 actions, but 1 observations"));
         Assert.That(() => new ProbeAgent { DecisionPeriod = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new ProbeAgent { Name = "" }, Throws.ArgumentException);
     }

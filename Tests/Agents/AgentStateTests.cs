@@ -256,12 +256,12 @@ internal sealed class AgentStateTests
         using AgentPopulation first = new(TestDevice.Plain, Own);
         first.Save(FilePath);
         byte[] whole = File.ReadAllBytes(FilePath);
-        AssertRefused(Own with { Observations = 3 }, "its agents have 2 observations, and those of this population 3");
-        AssertRefused(Own with { Actions = 4 }, "its agents have 3 actions, and those of this population 4");
+        AssertRefused(Own with { Observations = 3 }, "its agents have 2 observations, but those of this population have 3");
+        AssertRefused(Own with { Actions = 4 }, "its agents have 3 actions, but those of this population have 4");
         AssertRefused(Own with { HiddenUnits = 9 }, "8 hidden units");
         AssertRefused(Own with { NormalizeObservations = false }, "Set AgentPopulationOptions.NormalizeObservations to True");
-        AssertRefused(Own with { Capacity = 4 }, "it has 3 brains, and this population 4");
-        AssertRefused(Critics, "it has 3 brains, and this population 1");
+        AssertRefused(Own with { Capacity = 4 }, "it has 3 brains, but this population has 4");
+        AssertRefused(Critics, "it has 3 brains, but this population has 1");
         Assert.That(File.ReadAllBytes(FilePath), Is.EqualTo(whole));
 
         using TwoLayerClassifier classifier = new(TestDevice.Plain, 2, 8, 3);
@@ -281,7 +281,7 @@ internal sealed class AgentStateTests
     }
 
     /// <summary>What is wrong with numbers, at which byte; nothing has changed then.</summary>
-    [TestCase("experience.collected.allowed", 0, 0, FileDefect.WrongRow, "not one of those that were allowed")]
+    [TestCase("experience.collected.allowed", 0, 0, FileDefect.WrongRow, "not one of the allowed ones")]
     [TestCase("experience.collected.action", 1, 3, FileDefect.NumberRange, "a whole number from 0 to 2")]
     [TestCase("experience.collected.agent", 1, 0.5, FileDefect.NumberRange, "is 0.5, and must be a whole number")]
     [TestCase("experience.learned.order", 2, 99, FileDefect.WrongRow, "not so many decisions")]

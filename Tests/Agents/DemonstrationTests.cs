@@ -88,7 +88,7 @@ internal sealed class DemonstrationTests
         Assert.That(() => made.Add([1, 2, float.NaN], 0), Throws.TypeOf<NonFiniteValueException>());
         Assert.That(() => made.Add([1, 2, 3], 4), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("0 to 3"));
         Assert.That(() => made.Add([1, 2, 3], -1), Throws.TypeOf<ArgumentOutOfRangeException>());
-        Assert.That(() => made.Add([1, 2, 3], 1, [true, false, true, true]), Throws.ArgumentException.With.Message.Contains("not among those that are allowed"));
+        Assert.That(() => made.Add([1, 2, 3], 1, [true, false, true, true]), Throws.ArgumentException.With.Message.Contains("not among the allowed ones"));
         Assert.That(() => made.Add([1, 2, 3], 1, [true]), Throws.ArgumentException.With.Message.Contains("4 values"));
         Assert.That(() => made.Merge(new Demonstration(2, Actions)), Throws.ArgumentException.With.Message.Contains("2 observations and 4 actions"));
         Assert.That(() => made.Merge(new Demonstration(Observations, 5)), Throws.ArgumentException);

@@ -167,7 +167,7 @@ internal sealed class ClassifierFileTests
             Assert.Throws<ModelFileException>(() => wider.LoadParameters(Target))!.Message, Does.Contain("9 × 7 × 3").And.Contain("9 × 8 × 3"));
         Assert.That(Assert.Throws<ModelFileException>(() => linear.LoadParameters(Target))!.Message, Does.Contain("hidden.weight"));
         Assert.Throws<ModelFileException>(() => LinearClassifier.Load(TestDevice.Plain, Target));
-        Assert.That(Assert.Throws<ModelFileException>(() => classifier.ResumeFrom(Target))!.Message, Does.Contain("no checkpoint"));
+        Assert.That(Assert.Throws<ModelFileException>(() => classifier.ResumeFrom(Target))!.Message, Does.Contain("not a checkpoint"));
         linear.Save(Target);
         Assert.That(Assert.Throws<ModelFileException>(() => TwoLayerClassifier.Load(TestDevice.Plain, Target))!.Message, Does.Contain("another kind"));
     }

@@ -15,8 +15,8 @@ internal sealed class FuzzTests
     /// <summary>Every message of the IDX reader.</summary>
     private static readonly string[] IdxProblems =
     [
-        "is not a regular file", "gzip compression breaks off", "pixels are accepted", "begins with the magic number", "has a header of",
-        "holds no images", "holds no labels", "bytes are accepted", "and only # are there", "goes on after its end",
+        "is not a regular file", "gzip stream is incomplete", "pixels are accepted", "begins with the magic number", "has a header of",
+        "contains no images", "contains no labels", "bytes are accepted", "but only # follow", "continues after its end",
     ];
 
     [Test]

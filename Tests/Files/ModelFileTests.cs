@@ -140,7 +140,7 @@ internal sealed class ModelFileTests
         byte[] file = ModelFiles.Write(ModelFiles.Make(1, [5, 4, 3]));
         ModelFileException exception = Assert.Throws<ModelFileException>(() => ModelFiles.Read(file, ModelFiles.Regressor))!;
         Assert.That(exception.Defect, Is.EqualTo(FileDefect.Model));
-        Assert.That(exception.Message, Does.Contain("model is 'classifier', and 'regressor' is needed"));
+        Assert.That(exception.Message, Does.Contain("model must be 'regressor', but is 'classifier'"));
         Assert.Throws<ModelFileException>(() => ModelFiles.Read(ModelFiles.Write(ModelFiles.Make(1, [5, 4, 3]), ModelFiles.Regressor), ModelFiles.TwoLayers));
 
         int offset = Encoding.Latin1.GetString(file).IndexOf("\"model\"", StringComparison.Ordinal);
@@ -167,8 +167,8 @@ internal sealed class ModelFileTests
     [TestCase("[5,6]", "[6,5]", FileDefect.Shape, "output.bias is [6]")]
     [TestCase("[5,6]", "[5,7]", FileDefect.TensorSize, "takes 140 bytes")]
     [TestCase("[5,6]", "[5,0]", FileDefect.Dimension, "dimension")]
-    [TestCase("[0,120]", "[4,124]", FileDefect.Gap, "begins at 4, and that before it ends at 0")]
-    [TestCase("[120,144]", "[116,140]", FileDefect.Overlap, "begins at 116, and that before it ends at 120")]
+    [TestCase("[0,120]", "[4,124]", FileDefect.Gap, "begins at 4, but the data before it ends at 0")]
+    [TestCase("[120,144]", "[116,140]", FileDefect.Overlap, "begins at 116, but the data before it ends at 120")]
     [TestCase("output.bias", "output.bia_", FileDefect.UnknownTensor, "output.bia_")]
     [TestCase("\"1\"", "\"2\"", FileDefect.FormatVersion, "newer version")]
     [TestCase("row-major", "col-major", FileDefect.Layout, "col-major")]
@@ -186,11 +186,11 @@ internal sealed class ModelFileTests
     }
 
     /// <summary>Also of an entry that nobody asks for, and whichever way its name is spelled.</summary>
-    [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format comes twice")]
-    [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format comes twice")]
-    [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout comes twice")]
-    [TestCase("\"LONG\":\"\",\"LONG\":\"\"", "very long key of the metadata comes twice")]
-    [TestCase("\"LONG\":\"\",\"LON\\u0047\":\"\"", "very long key of the metadata comes twice")]
+    [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format appears twice")]
+    [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format appears twice")]
+    [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout appears twice")]
+    [TestCase("\"LONG\":\"\",\"LONG\":\"\"", "very long key of the metadata appears twice")]
+    [TestCase("\"LONG\":\"\",\"LON\\u0047\":\"\"", "very long key of the metadata appears twice")]
     [TestCase("\"LONGER\":\"\",\"LONG\":\"\"", null)]
     public void AnEntryOfTheMetadataThatComesTwiceIsRefused(string entries, string? says)
     {

@@ -78,7 +78,7 @@ internal sealed class RegressorFileTests
         string before = Bits(regressor);
         classifier.Save(Target);
         Assert.That(
-            Assert.Throws<ModelFileException>(() => regressor.LoadParameters(Target))!.Message, Does.Contain("'classifier'").And.Contain("'regressor' is needed"));
+            Assert.Throws<ModelFileException>(() => regressor.LoadParameters(Target))!.Message, Does.Contain("'classifier'").And.Contain("must be 'regressor'"));
         Assert.Throws<ModelFileException>(() => Regressor.Load(TestDevice.Plain, Target));
         Assert.That(Bits(regressor), Is.EqualTo(before));
         regressor.Save(Target);

@@ -216,10 +216,10 @@ internal sealed class TrainingSetTests
         uint[] targets = SetContents.Targets(samples);
 
         foreach (int count in new[] { 0, 4, 6, 9 }) Fails<ArgumentException>($"got {count} values", count, [0]);
-        Fails<ArgumentException>("one label a sample", 2 * Inputs, [0]);
-        Fails<ArgumentException>("one label a sample", Inputs, []);
+        Fails<ArgumentException>("one label per sample", 2 * Inputs, [0]);
+        Fails<ArgumentException>("one label per sample", Inputs, []);
         foreach (int label in new[] { -1, 3, int.MaxValue, int.MinValue }) Fails<ArgumentOutOfRangeException>("classes", 2 * Inputs, [0, label]);
-        Fails<ArgumentException>("one weight a sample", 2 * Inputs, [0, 1], [1]);
+        Fails<ArgumentException>("one weight per sample", 2 * Inputs, [0, 1], [1]);
         foreach (float weight in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity }) Fails<NonFiniteValueException>("finite", 2 * Inputs, [0, 1], [1, weight]);
         Fails<ArgumentException>("2 samples × 3 classes", 2 * Inputs, [0, 1], [], [true, true, true]);
         Fails<ArgumentException>("allowed classes", 2 * Inputs, [0, 1], [], [true, true, true, true, false, true]);
@@ -233,8 +233,8 @@ internal sealed class TrainingSetTests
                 FailsWith<NonFiniteValueException>("finite", () => samples.Add(bad.AsSpan(Inputs), 0));
             }
 
-            FailsWith<InvalidOperationException>("keeps floats", () => samples.Add(new byte[Inputs], 0));
-            FailsWith<InvalidOperationException>("keeps floats", () => samples.AddRange(new byte[Inputs], [0]));
+            FailsWith<InvalidOperationException>("stores floats", () => samples.Add(new byte[Inputs], 0));
+            FailsWith<InvalidOperationException>("stores floats", () => samples.AddRange(new byte[Inputs], [0]));
             FailsWith<ArgumentException>("of one sample", () => samples.Add(new float[2 * Inputs], 0));
             FailsWith<ArgumentOutOfRangeException>("classes", () => samples.Add(new float[Inputs], 3));
             FailsWith<NonFiniteValueException>("finite", () => samples.Add(new float[Inputs], 0, float.NaN));
@@ -242,8 +242,8 @@ internal sealed class TrainingSetTests
         }
         else
         {
-            FailsWith<InvalidOperationException>("keeps bytes", () => samples.Add(new float[Inputs], 0));
-            FailsWith<InvalidOperationException>("keeps bytes", () => samples.AddRange(new float[Inputs], [0]));
+            FailsWith<InvalidOperationException>("stores bytes", () => samples.Add(new float[Inputs], 0));
+            FailsWith<InvalidOperationException>("stores bytes", () => samples.AddRange(new float[Inputs], [0]));
             FailsWith<ArgumentException>("of one sample", () => samples.Add(new byte[2 * Inputs], 0));
             FailsWith<ArgumentOutOfRangeException>("classes", () => samples.Add(new byte[Inputs], -1));
             FailsWith<NonFiniteValueException>("finite", () => samples.Add(new byte[Inputs], 0, float.NegativeInfinity));

@@ -140,7 +140,7 @@ internal sealed class CommandQueue : IDisposable
     {
         if (failure is ContextLostException loss) throw new ContextLostException(loss.Message);
         if (failure is { } why)
-            throw new InvalidOperationException($"The thread of this device failed, and the device is of no use any more: {why.Message} Dispose it, and make another one.", why);
+            throw new InvalidOperationException($"The thread of this device failed, so the device can no longer be used: {why.Message} Dispose it, and make another one.", why);
         ObjectDisposedException.ThrowIf(hasEnded, typeof(NeuralDevice));
     }
 

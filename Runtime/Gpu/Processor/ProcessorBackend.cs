@@ -171,8 +171,8 @@ internal sealed class ProcessorBackend : IComputeBackend
     }
 
     private static NotSupportedException NoMethod(KernelSource source) => new(
-        $"The kernel {source.FileName} works on textures of a game, or is for GPUs alone, and the device is the processor. Use a device on the game's OpenGL " +
-        "context, or hand over the pixels as features.");
+        $"The kernel {source.FileName} works on textures of a game or is only for GPUs, but the device is the processor. Use a device on the game's OpenGL " +
+        "context, or pass the pixels as features.");
 
     private void RequireAlive() => ObjectDisposedException.ThrowIf(disposed, typeof(NeuralDevice));
 }

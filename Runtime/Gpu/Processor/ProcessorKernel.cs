@@ -50,19 +50,19 @@ internal abstract unsafe class ProcessorKernel : CompiledKernel
     public abstract void Run(int rows, int firstLine, int lines, float* scratch);
 
     /// <summary>The matrix with this name in the shader.</summary>
-    protected MatrixAddress Matrix(string name) => FindMatrix(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no matrix '{name}'.", nameof(name));
+    protected MatrixAddress Matrix(string name) => FindMatrix(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} got no matrix '{name}'.", nameof(name));
 
     protected MatrixAddress? FindMatrix(string name) => Array.Find(addresses, address => address.Name == name);
 
     protected int Size(string name) => SizesWith(name)[name];
 
     /// <summary>The sizes that include one that changes from run to run.</summary>
-    protected KernelArguments<int> SizesWith(string name) => FindSizes(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no size '{name}'.", nameof(name));
+    protected KernelArguments<int> SizesWith(string name) => FindSizes(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} got no size '{name}'.", nameof(name));
 
     protected KernelArguments<int>? FindSizes(string name) => Array.Find(dispatch.Sizes, sizes => sizes.Names.Contains(name));
 
     protected KernelArguments<float> ScalarsWith(string name) => Array.Find(dispatch.Scalars, scalars => scalars.Names.Contains(name))
-        ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no scalar '{name}'.", nameof(name));
+        ?? throw new ArgumentException($"{dispatch.Source.FileName} got no scalar '{name}'.", nameof(name));
 
     /// <summary>The rows for which a matrix of the plan has room.</summary>
     protected static int CapacityOf(Dispatch dispatch, string name) => Array.Find(dispatch.Matrices, matrix => matrix.Name == name).Operand.Shape.Rows;

@@ -12,7 +12,7 @@ internal sealed class StepsCommand : Command
     private const double DefaultSeconds = 1.5;
     private const double LeastSeconds = 1e-3;
     private const double MostSeconds = 3600;
-    private const string SecondsDescription = "How long each of our cases is timed";
+    private const string SecondsDescription = "Seconds for which each of our cases is timed";
 
     private readonly Argument<double> seconds =
         NumberOption.CreateArgument("seconds", SecondsDescription, LeastSeconds, MostSeconds, DefaultSeconds);

@@ -36,7 +36,7 @@ public sealed class BrainClient : IAsyncDisposable
         this.agents = agents;
         this.options = options ?? new BrainClientOptions();
         if (agents.BrainCount != 1) throw new ArgumentException($"The agents must share one brain, but got a population of {agents.BrainCount}. Set AgentPopulationOptions.Brains to Shared, or make an IslandClient.", nameof(agents));
-        if (DifferenceCheck.FindFaultOfName(brain) is { } fault) throw new ArgumentException($"'{brain}' is no name of a brain: {fault}", nameof(brain));
+        if (DifferenceCheck.FindFaultOfName(brain) is { } fault) throw new ArgumentException($"'{brain}' is not a valid name for a brain: {fault}", nameof(brain));
         reader = agents.ReadBrain(0);
         snapshot = agents.GetBrainState(0);
         exchange = new BrainExchange(grains, brain, this.options, snapshot.Copy());

@@ -70,7 +70,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         }
 
         if (DifferenceCheck.FindFaultOfName(name) is { } fault) throw new UnknownBrainException(name, fault);
-        if (!options.AllowsNewBrains) throw new UnknownBrainException(name, "BrainOptions.AllowsNewBrains is false. Offer its first version with a silo where it is true.");
+        if (!options.AllowsNewBrains) throw new UnknownBrainException(name, "BrainOptions.AllowsNewBrains is false. Offer its first version to a silo on which it is true.");
         await WriteAsync(RecordOf(1, offered.ToBytes(), ServerMemory.None));
         Begin();
         return current!;
@@ -329,10 +329,10 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The storage does not take version {Version} of the brain {Brain} ({Failures} times). It is written again later.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The storage did not accept version {Version} of the brain {Brain} ({Failures} times). It will be written again later.")]
     private partial void LogStorage(Exception exception, string brain, long version, int failures);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What the differences of a round of the brain {Brain} come to is no brain. They are dropped, and version {Version} stays.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The differences of a round of the brain {Brain} do not add up to a valid brain. They are dropped, and version {Version} stays.")]
     private partial void LogDropped(Exception exception, string brain, long version);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The brain {Brain} was damaged in the storage. The version before it was published again as {Version}.")]

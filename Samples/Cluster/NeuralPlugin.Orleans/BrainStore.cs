@@ -89,7 +89,7 @@ public static class BrainStorage
         try
         {
             return ChecksumOf(bytes).AsSpan().SequenceEqual(checksum) ? BrainState.Read(bytes, "in the storage")
-                : throw new StoredBrainException(brain, "its checksum is that of other bytes.");
+                : throw new StoredBrainException(brain, "its checksum does not match its bytes.");
         }
         catch (ModelFileException exception)
         {

@@ -26,13 +26,13 @@ internal static class DifferenceCheck
         if (sender.Length is 0 or > MostSenderLength) throw Refused(RefusalReason.Sender, $"the sender's name must have 1 to {MostSenderLength} characters, but got {sender.Length}.");
         if (!isOfRegion && IsOfRegion(brain, sender)) throw Refused(RefusalReason.Sender, "a name that begins with that of the brain and a slash is a region's, and its grain did not send this. Choose another name (BrainClientOptions.Server).");
         if (difference.BaseVersion > version || difference.BaseVersion < 1)
-            throw Refused(RefusalReason.UnknownVersion, $"it begins at version {difference.BaseVersion}, and the versions are 1 to {version}.");
+            throw Refused(RefusalReason.UnknownVersion, $"it must start from a version from 1 to {version}, but got {difference.BaseVersion}.");
         BrainState read = ReadBrain(brain, sender, difference.Difference);
         if (!read.HasShapeOf(current)) throw Refused(RefusalReason.WrongShape, $"the brain has {current.Shape}, but got {read.Shape}.");
         long most = isOfRegion ? options.MostRegionDecisions : options.MostDecisions;
         string option = isOfRegion ? nameof(BrainOptions.MostRegionDecisions) : nameof(BrainOptions.MostDecisions);
         if (read.Decisions < 1 || read.Decisions > most)
-            throw Refused(RefusalReason.Decisions, $"it must have 1 to {most} decisions behind it (BrainOptions.{option}), but got {read.Decisions}.");
+            throw Refused(RefusalReason.Decisions, $"it must come from 1 to {most} decisions (BrainOptions.{option}), but got {read.Decisions}.");
         if (read.ObservationCount / 2 > most)
             throw Refused(RefusalReason.Decisions, $"it must have at most twice {most} rows of observations (BrainOptions.{option}), but got {read.ObservationCount}.");
         if (FindExcess(read) is { } excess) throw Refused(RefusalReason.TooLarge, excess);

@@ -258,6 +258,6 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     [LoggerMessage(Level = LogLevel.Warning, Message = "The brain of the region {Region} refuses its average, which is dropped.")]
     private partial void LogRefused(Exception exception, string region);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The brain of the region {Region} does not answer. Its average is sent again.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The brain of the region {Region} does not answer. The average will be sent again.")]
     private partial void LogAway(Exception exception, string region);
 }

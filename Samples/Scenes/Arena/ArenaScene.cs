@@ -27,10 +27,10 @@ internal sealed class ArenaScene(int creatureCount) : IScene
 
     public IReadOnlyList<SceneFigure> Figures =>
     [
-        new(Invariant($"reward of a creature in 100 frames, over the last {ArenaTrial.Window}: random"), trial!.Floor.Value, "F2"),
+        new(Invariant($"reward per creature in 100 frames, over the last {ArenaTrial.Window}: random"), trial!.Floor.Value, "F2"),
         new("the same, those that learn", trial.Learned.Value, "F2"),
         new("the same, hand-written policy", trial.Ceiling.Value, "F2"),
-        new("part of the gap that learning has closed", trial.GapClosed, "P1"),
+        new("share of the gap that learning has closed", trial.GapClosed, "P1"),
     ];
 
     public string Times => Invariant($"{creatureCount} agents, time of a frame, median of the last {ArenaTrial.Window}: {trial!.Times}");

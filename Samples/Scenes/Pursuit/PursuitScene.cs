@@ -25,7 +25,7 @@ internal sealed class PursuitScene : IScene
     public IReadOnlyList<SceneFigure> Figures =>
     [
         new(Invariant($"balanced accuracy on {trial!.UnseenStates:N0} unseen states"), trial.BalancedAccuracy, "P1"),
-        new("largest share of one action in what the player has shown", trial.LargestShare, "P1"),
+        new("largest share of one action in the player's demonstrations", trial.LargestShare, "P1"),
         new("the same, in the unseen states", trial.LargestUnseenShare, "P1"),
         new(Invariant($"caught in 100 frames, over the last {PursuitTrial.Window}: by a follower"), trial.FollowerCatches.Value, "F2"),
         new("the same, by the player", trial.PlayerCatches.Value, "F2"),

@@ -8,10 +8,10 @@ namespace NeuralPlugin.Samples
     /// </summary>
     public abstract class NeuralAgent : MonoBehaviour
     {
-        [SerializeField, Tooltip("Actions after which an episode runs out of time; 0 for never.")]
+        [SerializeField, Tooltip("Actions after which the time of an episode is up; 0 for no limit.")]
         private long maxStep = 500;
 
-        [SerializeField, Tooltip("Frames from one decision to the next.")]
+        [SerializeField, Tooltip("Frames per decision.")]
         private int decisionPeriod = 5;
 
         private NeuralBrain brain;

@@ -15,16 +15,16 @@ namespace NeuralPlugin.Samples
         [SerializeField, Tooltip("Actions to choose from.")]
         private int actions = 5;
 
-        [SerializeField, Tooltip("Most agents at a time.")]
+        [SerializeField, Tooltip("Maximum number of agents at a time.")]
         private int capacity = 64;
 
-        [SerializeField, Tooltip("Whether all agents have one brain, and learn together.")]
+        [SerializeField, Tooltip("Whether all agents share one brain, and learn together.")]
         private bool shared = true;
 
-        [SerializeField, Tooltip("Whether the brains live on the graphics card, in an OpenGL context of their own, in place of the processor.")]
+        [SerializeField, Tooltip("Whether the brains live on the graphics card, in a separate OpenGL context, instead of the processor.")]
         private bool onGraphicsCard = false;
 
-        [SerializeField, Tooltip("A file of brains that have learned; empty for new ones.")]
+        [SerializeField, Tooltip("A file of trained brains; empty for new ones.")]
         private string startFrom = "";
 
         private NeuralDevice device;
