@@ -278,6 +278,10 @@ internal sealed class BrainGrainTests
         BrainShapeException shape = (await Assert.ThrowsAsync<BrainShapeException>(() => silos.Brain().Offer(TestBrains.OfPopulation(TestBrains.Options(observations: 5)).ToBytes())))!;
         Assert.That(shape.Message, Does.Contain("5 normalized observations").And.Contain("4 normalized observations"));
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Brain("third").Offer([7]));
+        BrainState counted = TestBrains.Brain(), scaled = TestBrains.Brain(1, 1, 3e38f, 1);
+        counted.Decisions = 1L << 50;   // so many that no round could add to it
+        foreach (BrainState poison in (BrainState[])[counted, scaled])
+            Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Brain("third").Offer(poison.ToBytes())))!.Reason, Is.EqualTo(RefusalReason.TooLarge));
         Assert.That((await silos.Brain().GetVersion(0))!.Version, Is.EqualTo(1));
     }
 
@@ -319,6 +323,26 @@ internal sealed class BrainGrainTests
         Assert.That(await brain.Recover(), Is.EqualTo(3));
         BrainVersion third = (await brain.GetVersion(0))!;
         Assert.That((third.Version, TestBrains.All(BrainState.Read(third.Brain, "it"))), Is.EqualTo((3L, TestBrains.All(BrainState.Read(first.Brain, "it")))));
+    }
+
+    /// <summary>The moments of a rule go into every later version: they are checked as the brain is.</summary>
+    [Test]
+    public async Task MomentsThatAreDamagedAreATypedError()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.Rule) = (1, ServerRule.Momentum));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: 2 } stored) stored.FirstMoment[3] = float.NaN;
+        };
+        await ForgetAsync(silos);
+        Assert.That((await Assert.ThrowsAsync<StoredBrainException>(() => brain.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(3, 100), 2))))!.Message, Does.Contain("moments"));
+        Assert.That(await brain.Recover(), Is.EqualTo(3));
+        FaultyStorage.Damage = null;
+        await brain.Submit(TestBrains.Sent("a", 3, TestBrains.Difference(3, 100), 2));
+        Assert.That((await brain.GetVersion(0))!.Version, Is.EqualTo(4), "rounds close again");
     }
 
     [Test]

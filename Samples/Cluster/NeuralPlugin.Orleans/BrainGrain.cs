@@ -71,6 +71,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
 
         if (DifferenceCheck.FindFaultOfName(name) is { } fault) throw new UnknownBrainException(name, fault);
         if (!options.AllowsNewBrains) throw new UnknownBrainException(name, "BrainOptions.AllowsNewBrains is false. Offer its first version to a silo on which it is true.");
+        DifferenceCheck.RequireFirst(name, offered);
         await WriteAsync(RecordOf(1, offered.ToBytes(), ServerMemory.None));
         Begin();
         return current!;
@@ -198,7 +199,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
     private void Begin()
     {
         BrainRecord record = store.Record;
-        if (current?.Version != record.Version) state = BrainStorage.Read(name, record.Brain, record.Checksum);
+        if (current?.Version != record.Version) state = BrainStorage.Read(name, record);
         current = new BrainVersion(record.Version, record.Brain);
         round = later ?? new BrainRound(state!, options.TrimmedShare);
         round.GoOnFrom(state!);
@@ -313,6 +314,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
             PreviousChecksum = keepsPrevious ? before.Checksum : BrainStorage.ChecksumOf(brain),
             FirstMoment = memory.First,
             SecondMoment = memory.Second,
+            MomentsChecksum = BrainStorage.ChecksumOf(memory.First, memory.Second),
             Senders = senders.Copy(),
         };
     }

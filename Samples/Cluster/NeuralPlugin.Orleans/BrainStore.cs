@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Orleans.Storage;
 
@@ -38,6 +39,10 @@ public sealed class BrainRecord
     /// <summary>What came of each sender.</summary>
     [Id(7)]
     public Dictionary<string, SenderCounters> Senders { get; set; } = [];
+
+    /// <summary>The SHA-256 of both moments.</summary>
+    [Id(8)]
+    public byte[] MomentsChecksum { get; set; } = [];
 }
 
 /// <summary>
@@ -81,6 +86,20 @@ public static class BrainStorage
     public const string Name = "brains";
 
     internal static byte[] ChecksumOf(byte[] bytes) => SHA256.HashData(bytes);
+
+    internal static byte[] ChecksumOf(float[] first, float[] second)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes<float>(first));
+        hash.AppendData(MemoryMarshal.AsBytes<float>(second));
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>Reads the current version of a record, and checks what it goes on with: moments that are damaged would spoil every later version.</summary>
+    /// <exception cref="StoredBrainException">It is damaged.</exception>
+    internal static BrainState Read(string brain, BrainRecord record) =>
+        ChecksumOf(record.FirstMoment, record.SecondMoment).AsSpan().SequenceEqual(record.MomentsChecksum) ? Read(brain, record.Brain, record.Checksum)
+            : throw new StoredBrainException(brain, "the checksum of the moments of its rule is that of other numbers.");
 
     /// <summary>Reads a brain of the storage.</summary>
     /// <exception cref="StoredBrainException">It is damaged.</exception>

@@ -44,6 +44,15 @@ internal static class DifferenceCheck
         return read;
     }
 
+    /// <summary>Whether a brain can be the first version: what rounds add to it must fit in a file.</summary>
+    /// <exception cref="DifferenceRefusedException">It cannot.</exception>
+    public static void RequireFirst(string brain, BrainState offered)
+    {
+        string? excess = offered.Decisions > MostMagnitude || offered.ObservationCount > MostMagnitude
+            ? $"a brain must have at most {MostMagnitude} decisions and rows of observations, but got {offered.Decisions} and {offered.ObservationCount}." : FindExcess(offered);
+        if (excess is not null) throw new DifferenceRefusedException(brain, "", RefusalReason.TooLarge, excess);
+    }
+
     /// <summary>Whether a name is that of a region.</summary>
     public static bool IsOfRegion(string brain, string? sender) => sender is not null && sender.StartsWith($"{brain}/", StringComparison.Ordinal);
 
