@@ -248,7 +248,7 @@ internal sealed class NetworkPopulationTests
 
         population.SetParameters(Lost, large);
         population.TrainBatch(data.Features, data.Labels, Rate, losses);
-        Assert.That(losses, Is.All.Matches<float>(float.IsFinite), "it goes on");
+        Assert.That(losses, Is.All.Matches<float>(float.IsFinite), "it continues");
         twin.SkipStep();
         twin.Step(data);
         twin.AssertSameParameters(1e-5, 1e-4);

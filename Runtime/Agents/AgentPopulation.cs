@@ -151,6 +151,7 @@ public sealed partial class AgentPopulation : IDisposable
         agents[place] = agent;
         agent.Population = this;
         agent.Index = place;
+        agent.History = new ObservationHistory(options.Observations, options.NumStackedVectorObservations);
         Count++;
         bool begun = false;
         try

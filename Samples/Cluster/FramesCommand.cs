@@ -9,8 +9,8 @@ using static System.FormattableString;
 namespace NeuralPlugin.Cluster;
 
 /// <summary>
-/// Frames of a server until the mean of the last 100 episodes of all servers is 475, with 1, 2, 4 and 8 servers of 16 agents. Servers run in step, frame by frame, and a round is whole before the next frame
-/// begins, so that the figures depend on nothing but the seeds.
+/// Frames of a server until the mean of the last 100 episodes of all servers is 475, with 1, 2, 4 and 8 servers of 16 agents. Servers run in lockstep, and a round is complete before the next frame
+/// begins, so that the figures depend only on the seeds.
 /// </summary>
 internal sealed class FramesCommand : Command
 {
@@ -77,7 +77,7 @@ internal sealed class FramesCommand : Command
             {
                 BrainClientOptions options = new() { Server = $"server {i + 1}", EveryDecisions = PoleServer.Rollout * (long)Math.Max(1, row.Every), PollTime = TimeSpan.FromMinutes(10) };
                 servers.Add(new PoleServer((1000 * seed) + (100 * i), Agents, row.Every == 0 ? null : grains, name, options, log, steps));
-                if (servers[i].Client is { } joining) await joining.SettleAsync(cancel);   // one after the other: the first one's brain is version 1
+                if (servers[i].Client is { } joining) await joining.SettleAsync(cancel);   // in sequence: the first one's brain is version 1
             }
 
             int frame = 0;
@@ -111,7 +111,7 @@ internal sealed class FramesCommand : Command
 
     /// <param name="Servers">Servers.</param>
     /// <param name="Every">Rollouts of a round; 0 for a server alone.</param>
-    /// <param name="MostShare">Of the frames that one server takes.</param>
+    /// <param name="MostShare">The limit, as a share of the frames that one server takes.</param>
     private sealed record Row(int Servers, int Every, double MostShare);
 
     private sealed record Result(int Frames, long Versions, long Steps, double BytesUp, double BytesDown);

@@ -7,8 +7,8 @@ using Orleans.Utilities;
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A brain: its current version, and the round that is open. A version is written before anybody learns of it, and under the provider's entity tag, so that none that was published is lost or
-/// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers go on with the next.
+/// A brain: its current version, and the open round. A version is written before it is announced, and under the provider's entity tag, so that no published version is lost or
+/// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers continue with the next.
 /// </summary>
 internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCallFilter
 {
@@ -27,12 +27,12 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
     private BrainVersion? current;
     private BrainState? state;   // of the current version
     private BrainRound? round;
-    private BrainRecord? closing;   // the version that the round has become, until the storage has it
-    private BrainRound? later;      // takes the differences that come meanwhile
+    private BrainRecord? closing;   // the round's version, until the storage has it
+    private BrainRound? later;      // takes differences that arrive meanwhile
     private long roundTimestamp;
-    private int failures;        // of the storage, since it took something
-    private bool isEnding;       // the grain is put to sleep
-    private GrainId? caller;     // of the call that begins
+    private int failures;        // of the storage, since the last success
+    private bool isEnding;       // the grain is being deactivated
+    private GrainId? caller;     // of the call that starts
 
     public BrainGrain(
         IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<BrainGrain> logger, TimeProvider time)
@@ -46,14 +46,14 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
     }
 
-    /// <summary>Notes who calls. Nothing runs in the grain between this and the beginning of the method, which must look before it waits for anything.</summary>
+    /// <summary>Remembers the caller. Nothing else runs in the grain between this and the start of the method, which must read it before it awaits anything.</summary>
     public Task Invoke(IIncomingGrainCallContext context)
     {
         caller = context.SourceId;
         return context.Invoke();
     }
 
-    /// <summary>A silo that ends in good order publishes what its open rounds have.</summary>
+    /// <summary>A silo that shuts down in an orderly way publishes its open rounds.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         isEnding = true;
@@ -171,7 +171,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         return new DifferenceReceipt(outcome, sequence, closesAs, left > TimeSpan.Zero ? left : TimeSpan.Zero, current!.Version);
     }
 
-    /// <summary>Reads what the storage has, once; after a failure again. Calls that come meanwhile wait for the same reading.</summary>
+    /// <summary>Reads the stored record once, and again after a failure. Calls that arrive meanwhile wait for the same read.</summary>
     private Task ReadAsync()
     {
         if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = ReadStoredAsync();
@@ -195,7 +195,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         Begin();
     }
 
-    /// <summary>Goes on from what is stored, with a new round, or the one that was begun while the storage did not answer.</summary>
+    /// <summary>Continues from the stored record, with a new round, or with the one that was begun while the storage did not answer.</summary>
     private void Begin()
     {
         BrainRecord record = store.Record;
@@ -221,7 +221,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         timer = this.RegisterGrainTimer(CloseAsync, new GrainTimerCreationOptions(due, Timeout.InfiniteTimeSpan) { KeepAlive = true });
     }
 
-    /// <summary>Closes the round that is open, and the next one too if that has enough already or the grain ends.</summary>
+    /// <summary>Closes the open round, and the next one too if that already has enough or the grain is being deactivated.</summary>
     private async Task CloseAsync()
     {
         while (await CloseRoundAsync() && round!.Senders > 0 && (isEnding || round.Decisions >= options.RoundDecisions))
@@ -230,8 +230,8 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
     }
 
     /// <summary>
-    /// Writes the next version, and then publishes it. Where the storage does not take it, the same bytes are written again later: a write that was given up may have landed, and what it wrote must be what
-    /// this grain goes on from. Differences that come until then belong to the version after it.
+    /// Writes the next version, and then publishes it. If the storage does not accept it, the same bytes are written again later, because an abandoned write may have succeeded, and this grain must continue
+    /// from what it wrote. Differences that arrive until then belong to the version after it.
     /// </summary>
     /// <returns>Whether there is a new version.</returns>
     private async Task<bool> CloseRoundAsync()
@@ -243,7 +243,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         }
         catch (Exception exception)
         {
-            LogDropped(exception, name, current!.Version);   // each difference was as it must be, and what the rule makes of them is not
+            LogDropped(exception, name, current!.Version);   // each difference was valid, but the rule's result is not
             Begin();
             return false;
         }
@@ -267,7 +267,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
     }
 
     /// <summary>Makes a version of a round.</summary>
-    /// <exception cref="Exception">What it would be could not be read again.</exception>
+    /// <exception cref="Exception">The result could not be read again.</exception>
     private BrainRecord Close(BrainRound closed)
     {
         (BrainState next, ServerMemory memory) = closed.Close(new ServerMemory(store.Record.FirstMoment, store.Record.SecondMoment), options);
@@ -277,7 +277,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         return RecordOf(current!.Version + 1, brain, memory);
     }
 
-    /// <summary>Writes a version. Where the storage has another record than this grain knew, the newer of both counts.</summary>
+    /// <summary>Writes a version. If the storage has another record than this grain knew, the newer one counts.</summary>
     private async Task WriteAsync(BrainRecord record)
     {
         try
@@ -286,14 +286,14 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         }
         catch (InconsistentStateException)
         {
-            await store.ReadAsync();   // another activation has closed this round, or a write that was given up has landed
+            await store.ReadAsync();   // another activation has closed this round, or an abandoned write has succeeded
             if (store.Record.Version < record.Version)
             {
                 await store.WriteAsync(record);
             }
             else if (store.Record.Version > record.Version || !store.Record.Checksum.AsSpan().SequenceEqual(record.Checksum))
             {
-                senders.Load(store.Record.Senders);   // what this activation has counted is in no version
+                senders.Load(store.Record.Senders);   // the counts of this activation are in no version
                 later = null;
             }
         }

@@ -1,24 +1,24 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What is asked of a difference before it is looked at further.</summary>
+/// <summary>The checks of a difference before it is used.</summary>
 internal static class DifferenceCheck
 {
     public const int MostSenderLength = 128;
 
     /// <summary>
-    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. What sums and products of such numbers come to fits in a file, with room for all
+    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. Sums and products of such numbers fit into a file, with room for all
     /// rounds of a brain's life.
     /// </summary>
     public const double MostMagnitude = 1e12;
 
-    /// <summary>Reads a difference, and puts its value output on the scale of the current version, which may have moved since the version that the difference begins at.</summary>
-    /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>
+    /// <summary>Reads a difference, and converts its value output to the scale of the current version, which may have moved since the version that the difference starts from.</summary>
+    /// <exception cref="DifferenceRefusedException">It is invalid.</exception>
     /// <param name="brain">The brain's name.</param>
     /// <param name="difference">The difference.</param>
     /// <param name="current">The current version.</param>
     /// <param name="version">Its number.</param>
     /// <param name="options">The bounds.</param>
-    /// <param name="isOfRegion">Whether the region that the sender's name is that of has sent it.</param>
+    /// <param name="isOfRegion">Whether it comes from the grain of the region that the sender's name belongs to.</param>
     public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options, bool isOfRegion)
     {
         string sender = difference.Sender ?? "";
@@ -44,8 +44,8 @@ internal static class DifferenceCheck
         return read;
     }
 
-    /// <summary>Whether a brain can be the first version: what rounds add to it must fit in a file.</summary>
-    /// <exception cref="DifferenceRefusedException">It cannot.</exception>
+    /// <summary>Checks that a brain can be the first version: a file must hold it after all that rounds add.</summary>
+    /// <exception cref="DifferenceRefusedException">Its counts or its scales are too large.</exception>
     public static void RequireFirst(string brain, BrainState offered)
     {
         string? excess = offered.Decisions > MostMagnitude || offered.ObservationCount > MostMagnitude
@@ -53,10 +53,10 @@ internal static class DifferenceCheck
         if (excess is not null) throw new DifferenceRefusedException(brain, "", RefusalReason.TooLarge, excess);
     }
 
-    /// <summary>Whether a name is that of a region.</summary>
+    /// <summary>Whether a name is a region's.</summary>
     public static bool IsOfRegion(string brain, string? sender) => sender is not null && sender.StartsWith($"{brain}/", StringComparison.Ordinal);
 
-    /// <summary>What of the statistics or the scale of values is out of bounds; null for nothing.</summary>
+    /// <summary>Says which of the statistics or the scale of values is out of bounds; null if none is.</summary>
     private static string? FindExcess(BrainState read)
     {
         for (int i = 0; i < read.ObservationMeans.Length; i++)
@@ -74,7 +74,7 @@ internal static class DifferenceCheck
     private static bool IsDeviation(float deviation) => deviation is >= (float)(1 / MostMagnitude) and <= (float)MostMagnitude;
 
     /// <summary>Reads the bytes of a brain that a server sent.</summary>
-    /// <exception cref="DifferenceRefusedException">They are those of no brain.</exception>
+    /// <exception cref="DifferenceRefusedException">They are not those of a brain.</exception>
     public static BrainState ReadBrain(string brain, string sender, byte[]? bytes)
     {
         try
@@ -87,7 +87,7 @@ internal static class DifferenceCheck
         }
     }
 
-    /// <summary>What keeps a text from being the name of a brain; null for nothing.</summary>
+    /// <summary>Says why a text is not a valid name for a brain; null if it is.</summary>
     public static string? FindFaultOfName(string name)
     {
         const int MostLength = 100;
