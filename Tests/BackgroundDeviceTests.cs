@@ -18,7 +18,7 @@ internal sealed class BackgroundDeviceTests
     private static readonly float[] Features = TwinArrays.UniformFloats(1, 40 * Inputs, -1, 1);
     private static readonly int[] Labels = TwinArrays.Labels(2, 40, Classes);
 
-    /// <summary>A step of a hundred milliseconds is enqueued in an instant, and so is a prediction, answered after it. On a busy machine a try may be spoiled.</summary>
+    /// <summary>A step of a hundred milliseconds is enqueued in an instant, and so is a prediction, answered after it. On a busy machine an attempt may fail.</summary>
     [Test]
     [Retry(5)]
     public void ATickReturnsBeforeItsStepIsDone()
@@ -64,7 +64,7 @@ internal sealed class BackgroundDeviceTests
                 if (frame % 7 == 0) samples.Add(Features.AsSpan(frame % 40 * Inputs % 300, Inputs), label: frame % Classes);
                 Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(3));
                 classifier.RequestPrediction(Features.AsSpan(0, Inputs));
-                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more work
+                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind gets no more work
             }
 
             return [.. classifier.GetParameters().HiddenWeights, .. classifier.GetParameters().OutputWeights];
@@ -170,7 +170,7 @@ internal sealed class BackgroundDeviceTests
         Assert.That(trainer.Tick().Steps, Is.InRange(0.8 * expected, expected + (Rate / 60) + 1));
     }
 
-    /// <summary>Timed work waits for earlier work: a device that is behind is given no more.</summary>
+    /// <summary>Timed work waits for earlier work: a device that is behind gets no more.</summary>
     [Test]
     public void NothingIsEnqueuedForADeviceThatIsBehind()
     {

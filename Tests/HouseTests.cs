@@ -27,7 +27,7 @@ internal sealed partial class HouseTests
     [SetUp]
     public void NeedsTheSources() => RequireSources();
 
-    // ---- who may name whom ----
+    // ---- dependencies ----
 
     [Test]
     public void SilkIsNamedInTheGpuFolderAlone()
@@ -36,7 +36,7 @@ internal sealed partial class HouseTests
         Assert.That(naming, Is.EqualTo(new[] { "Gpu" }));
     }
 
-    /// <summary>The seam under <see cref="IComputeBackend"/>: another backend has nothing to do with the types of OpenGL's.</summary>
+    /// <summary>The boundary at <see cref="IComputeBackend"/>: other backends do not use the types of the OpenGL backend.</summary>
     [Test]
     public void OnlyTheDeviceNamesTheOpenGLBackend()
     {
@@ -250,7 +250,7 @@ internal sealed partial class HouseTests
         Match released = Release().Match(File.ReadAllText(PathOf("CHANGELOG.md")));
         Assert.That(released.Groups["version"].Value, Is.EqualTo(version), "the newest version of CHANGELOG.md");
         foreach (string project in FilesBelow(".", "*.csproj"))
-            Assert.That(XDocument.Load(project).Descendants("Version"), Is.Empty, $"{project}: the version stands in Directory.Build.props");
+            Assert.That(XDocument.Load(project).Descendants("Version"), Is.Empty, $"{project}: the version is in Directory.Build.props");
     }
 
     [Test]
@@ -320,7 +320,7 @@ internal sealed partial class HouseTests
         IEnumerable<string> loose = FilesBelow("Samples", "*").Where(file => DataFile().IsMatch(file))
             .Select(file => Path.GetRelativePath(Root!, file).Replace('\\', '/'))
             .Where(file => !dataSets.Any(dataSet => file.StartsWith($"Samples/Data/{dataSet}/", StringComparison.Ordinal)));
-        Assert.That(loose, Is.Empty, "data lies in a folder of Samples/Data");
+        Assert.That(loose, Is.Empty, "data is in a folder of Samples/Data");
     }
 
     /// <summary>The build checks the code against these files; this test makes sure that they exist.</summary>

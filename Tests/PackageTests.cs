@@ -24,7 +24,7 @@ internal sealed partial class PackageTests
 
     private string Packages => Path.Combine(folder!.FullName, "packed");
 
-    /// <summary>All but Silk.NET.OpenGL are what it brings itself, in versions that a registry may lack or an older framework must be given.</summary>
+    /// <summary>All except Silk.NET.OpenGL are dependencies of it, in versions that a registry may lack or that an older framework needs.</summary>
     private static string[] DependenciesOf(string framework) =>
         ["Silk.NET.OpenGL", "Microsoft.Extensions.DependencyModel", .. framework == "net10.0" ? Array.Empty<string>() : ["System.Text.Json"]];
 

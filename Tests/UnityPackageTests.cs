@@ -10,7 +10,7 @@ using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What <c>Samples/Unity/pack</c> makes: each file that Unity needs, and a whole set of assemblies.</summary>
+/// <summary>The result of <c>Samples/Unity/pack</c>: each file that Unity needs, and a complete set of assemblies.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed partial class UnityPackageTests
@@ -88,7 +88,7 @@ internal sealed partial class UnityPackageTests
         }
     }
 
-    /// <summary>What an assembly refers to lies beside it, or is part of .NET Standard.</summary>
+    /// <summary>All references of an assembly are beside it, or part of .NET Standard.</summary>
     [Test]
     public void NoAssemblyLacksWhatItRefersTo()
     {
@@ -138,7 +138,7 @@ internal sealed partial class UnityPackageTests
     [GeneratedRegex("^guid: (?<id>[0-9a-f]{32})$", RegexOptions.Multiline)]
     private static partial Regex Guid();
 
-    /// <summary>What .NET Standard 2.1 has itself, in Unity too (since 2021.2).</summary>
+    /// <summary>Assemblies that are part of .NET Standard 2.1, also in Unity (since 2021.2).</summary>
     [GeneratedRegex(@"^System[.](Buffers|Memory|Numerics[.]Vectors|Threading[.]Tasks[.]Extensions)$")]
     private static partial Regex InNetStandard();
 }

@@ -29,7 +29,7 @@ internal static class BuildTools
     private static string Build(string program, string folder, (string Name, string Value)[] environment, string[] arguments)
     {
         ProcessStartInfo start = new(program, arguments) { WorkingDirectory = folder };
-        // What runs these tests tells its children where its own build tools are; and servers that stay keep the output open.
+        // The runner of these tests passes the location of its build tools to its children; and servers that stay running keep the output open.
         foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
             start.Environment.Remove(name);
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";

@@ -58,7 +58,7 @@ internal sealed class FrameBudgetTests
         Assert.That(() => new TrainerOptions { Loss = null! }, Throws.TypeOf<ArgumentNullException>());
     }
 
-    /// <summary>The first frame does not know yet how many there are; from the second on they get even parts of what is left.</summary>
+    /// <summary>The first frame does not know the number of trainers; from the second on they get equal parts of the remaining time.</summary>
     [Test]
     public void TrainersShareABudgetEvenly()
     {
