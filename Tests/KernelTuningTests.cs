@@ -114,6 +114,27 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(other.KernelsFor(Rows).Tuner, Is.Not.Null);
     }
 
+    /// <summary>The calls go on meanwhile. What is faster, nobody knows here.</summary>
+    [Test]
+    public void ADeviceWithAThreadOfItsOwnIsTunedToo()
+    {
+        NeuralDevice device = NeuralDevice.CreateInBackground();
+        devices.Add(device);
+        device.KernelCacheFolder = folder;
+        KernelFamily.Force(device, TunedFamily.Instance);
+        using TwoLayerClassifier classifier = Classifier(device);
+        WarmUpProgress progress = device.WarmUp(classifier.KernelsFor(Rows));
+        for (int frame = 0; frame < 10_000 && !progress.IsDone; frame++)
+        {
+            device.Update();
+            Thread.Sleep(2);
+        }
+
+        Assert.That(progress.IsDone);
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.Not.Null);
+        Assert.That(Trained(classifier), Has.All.Matches<float>(float.IsFinite));
+    }
+
     [Test]
     public void AForcedTuningIsThatOfAllBitsAndNothingIsTimed()
     {

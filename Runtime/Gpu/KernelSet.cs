@@ -22,6 +22,7 @@ public sealed class KernelSet
     internal void TakeTuned()
     {
         Runs = RunsOf(Tuner!.Chosen);
+        Tuner.Dispose();
         Tuner = null;
     }
 
@@ -29,7 +30,7 @@ public sealed class KernelSet
 }
 
 /// <summary>Chooses between configurations of kernels by timing them on the device. The folders above, which know what kernels are for, implement it.</summary>
-internal interface IKernelTuner
+internal interface IKernelTuner : IDisposable
 {
     /// <summary>Whether every choice is made.</summary>
     bool IsDone { get; }

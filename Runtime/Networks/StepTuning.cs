@@ -52,6 +52,9 @@ internal sealed class StepTuning(
         timing = null;
     }
 
+    /// <summary>Frees what it times.</summary>
+    public void Dispose() => timing?.Dispose();
+
     /// <summary>The first question that has several answers, of which none is known or was tried.</summary>
     private static (string Sizes, string[] Offered, string Chosen)? OpenQuestion(
         FamilyKernels kernels, Func<FamilyKernels, IEnumerable<Dispatch>> step, HashSet<string> asked)

@@ -148,6 +148,7 @@ run() {
         part steps 70 18 dotnet NeuralPlugin.Benchmarks.dll steps "$seconds_a_case" ${has_card:+--large}
         page+=("Not compared with PyTorch, which takes a card of NVIDIA's and PyTorch with CUDA: $([[ -z $has_card ]] || head -c 120 "$out/peer.txt")")
     fi
+    part transfers 15 16 dotnet NeuralPlugin.Benchmarks.dll transfers 0.1
     part agents 20 5 dotnet NeuralPlugin.Benchmarks.dll agents
     part arena 35 4 dotnet NeuralPlugin.Samples.dll arena --creatures "$creatures" --frames "$frames" --out "$work/arena"
     part budget 40 7 dotnet NeuralPlugin.Samples.dll budget --rounds 1 --frames "$frames" --out "$work/budget"
