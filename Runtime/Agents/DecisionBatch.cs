@@ -24,7 +24,7 @@ internal sealed class DecisionBatch
     public DecisionBatch(Brains brains, AgentPopulationOptions population, int size)
     {
         this.brains = brains;
-        observations = population.Observations;
+        observations = population.StackedObservations;
         actionCount = population.Actions;
         Size = size;
         int rows = checked(brains.Count * size);

@@ -23,10 +23,10 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         this.options = options;
         this.brains = brains;
         batch = new DecisionBatch(brains, population, options.BatchSize);
-        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.Observations, population.Policy, brains.Seen);
+        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.StackedObservations, population.Policy, brains.Seen);
         int atOnce = brains.AreOwn ? options.Horizon : checked(population.Capacity * options.Horizon);
         mostReady = checked(options.BatchSize + atOnce);
-        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.Observations, population.Policy, brains.Seen);
+        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.StackedObservations, population.Policy, brains.Seen);
         baselines = new Baseline[brains.Count];
         rewards = new float[options.Horizon];
         returns = new double[options.Horizon];

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Returns, baselines and advantages against plain sums in double; learning where there is something to learn; replay.</summary>
+/// <summary>Returns, baselines and advantages against plain sums in double precision; tasks that can be learned; replay.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class PolicyGradientTests
@@ -42,7 +42,7 @@ internal sealed class PolicyGradientTests
         Assert.That(baseline.Advantage(2, normalize: false), Is.EqualTo(2 - mean).Within(1e-12));
     }
 
-    /// <summary>Later the weights of the returns fall off by (1 − rate) a return.</summary>
+    /// <summary>Later the weights of older returns decrease by the factor (1 − rate) per return.</summary>
     [Test]
     public void ABaselineForgetsAtItsRate()
     {
@@ -73,8 +73,8 @@ internal sealed class PolicyGradientTests
     }
 
     /// <summary>
-    /// A whole step of both kinds of brains: an agent decides, is rewarded by a list, ends its episode; the brain is then that of a
-    /// network that took one step on the same decisions with the advantages of a plain computation.
+    /// A complete step of both kinds of brains: an agent decides, gets rewards from a list, and ends its episode; the brain then equals a
+    /// network that took one step on the same decisions, with advantages from a plain computation.
     /// </summary>
     [Test]
     public void AStepIsOneOfCrossEntropyWeightedByTheAdvantages([Values] BrainSharing sharing, [Values] bool ends, [Values] bool normalizes)
@@ -123,7 +123,7 @@ internal sealed class PolicyGradientTests
         Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(1));
 
         double[] returns = new double[Steps];
-        double behind = 0;   // the baseline is 0 as yet
+        double behind = 0;   // the baseline is still 0
         for (int i = Steps - 1; i >= 0; i--) returns[i] = behind = rewards[i] + ((double)Discount * behind);
         double mean = returns.Average(), deviation = Math.Sqrt(returns.Average(g => (g - mean) * (g - mean)));
         float[] advantages = [.. returns.Select(g => (float)((g - mean) / (normalizes ? deviation : 1)))];
@@ -146,7 +146,7 @@ internal sealed class PolicyGradientTests
         }
     }
 
-    /// <summary>Behind a horizon stands the baseline: the mean of the returns so far.</summary>
+    /// <summary>After a horizon the baseline is the estimate: the mean of the returns so far.</summary>
     [Test]
     public void ACutOffEpisodeIsContinuedByTheBaseline()
     {
@@ -166,7 +166,7 @@ internal sealed class PolicyGradientTests
             agent.AddReward(1);
         }
 
-        // Returns: 1 + 0.5·(1 + 0.5·0) = 1.5 and 1; then with b = 1.25 behind: 1 + 0.5·1.625 and 1 + 0.5·1.25.
+        // Returns: 1 + 0.5·(1 + 0.5·0) = 1.5 and 1; then with the estimate b = 1.25 after them: 1 + 0.5·1.625 and 1 + 0.5·1.25.
         Assert.That(((PolicyGradientLearner)agents.Learner!).BaselineOf(0).Mean, Is.EqualTo((1.5 + 1 + 1.8125 + 1.625) / 4).Within(1e-12));
     }
 
@@ -312,7 +312,7 @@ internal sealed class PolicyGradientTests
         Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before));
     }
 
-    /// <summary>Where decisions come faster than the steps of a frame take them in, the oldest go, and are counted.</summary>
+    /// <summary>If decisions arrive faster than the steps of a frame use them, the oldest are dropped and counted.</summary>
     [Test]
     public void DecisionsThatCannotBeLearnedFromAreCounted()
     {
@@ -359,7 +359,7 @@ internal sealed class PolicyGradientTests
         Assert.That((Steps(1), Steps(3)), Is.EqualTo((4L, 12L)));
     }
 
-    /// <summary>A loss that is not finite reaches no weight of a shared brain, and learning goes on.</summary>
+    /// <summary>A non-finite loss affects no weight of a shared brain, and learning continues.</summary>
     [Test]
     public void ASharedBrainSurvivesALossThatIsNotFinite()
     {

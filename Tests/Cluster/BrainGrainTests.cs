@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Rounds and versions of a brain's grain, what it refuses, and what it survives.</summary>
+/// <summary>Rounds and versions of a brain's grain, its refusals, and the faults that it survives.</summary>
 [TestFixture]
 internal sealed class BrainGrainTests
 {
@@ -108,7 +108,7 @@ internal sealed class BrainGrainTests
         Assert.That(runs[0].Distinct().Count(), Is.GreaterThan(3));
     }
 
-    /// <summary>A difference closes its round and the answer is lost: sent again, it is known, whichever version there is, and after the grain has come to life again.</summary>
+    /// <summary>A difference closes its round and the answer is lost: sent again, it is recognized, whatever the version, and also after the grain was reactivated.</summary>
     [Test]
     public async Task WhatClosedARoundAndIsSentAgainCountsOnce()
     {
@@ -163,7 +163,7 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(first.Brain));
     }
 
-    /// <summary>Statistics and scales that no sum of could be written, or read again: they are refused, and the round that is open closes.</summary>
+    /// <summary>Statistics and scales whose sum could not be written or read again are refused, and the open round closes.</summary>
     [Test]
     public async Task StatisticsAndScalesAreBounded()
     {
@@ -193,7 +193,7 @@ internal sealed class BrainGrainTests
         Assert.That(() => BrainState.Read(second.Brain, "it"), Throws.Nothing);
     }
 
-    /// <summary>A rule makes of good differences what no file can hold: the round is dropped, and the next one closes.</summary>
+    /// <summary>A rule turns valid differences into values that no file can store: the round is dropped, and the next one closes.</summary>
     [Test]
     public async Task ARoundThatComesToNoBrainIsDropped()
     {
@@ -318,7 +318,7 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetVersion(0))!.Brain, Is.Not.EqualTo(First));
     }
 
-    /// <summary>The write lands, and the grain is told that it has failed: then the version that is there counts, once.</summary>
+    /// <summary>The write succeeds, but the grain gets an error: then the stored version counts, once.</summary>
     [Test]
     public async Task AWriteWhoseAnswerIsLostIsNotDoneTwice()
     {
@@ -335,7 +335,7 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetReport()).Version, Is.EqualTo(2));
     }
 
-    /// <summary>The same, and before the grain finds out another server's difference is acknowledged: it is in the version after.</summary>
+    /// <summary>The same, but before the grain notices, another server's difference is acknowledged: it is in the next version.</summary>
     [Test]
     public async Task WhatComesWhileAWriteIsInDoubtGoesIntoTheNextVersion()
     {
@@ -397,7 +397,7 @@ internal sealed class BrainGrainTests
 
     // ---- faults ----
 
-    /// <summary>A silo of three dies, the one that has the brain, while servers send on: no version that anybody saw is lost or goes back, and rounds close.</summary>
+    /// <summary>The one of three silos that has the brain dies while servers keep sending: no published version is lost or goes back, and rounds close.</summary>
     [Test]
     public async Task ASiloOfThreeIsKilledWhileRoundsClose()
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Differences, their means and what a server's rule makes of them, held against plain loops in double precision.</summary>
+/// <summary>Differences, their means and a server's rule, compared with plain loops in double precision.</summary>
 [TestFixture]
 internal sealed class BrainMathTests
 {
@@ -25,7 +25,7 @@ internal sealed class BrainMathTests
         }
     }
 
-    /// <summary>A thousand million rows of everybody, and a rollout of one's own.</summary>
+    /// <summary>A billion shared rows, and one rollout of a server's own.</summary>
     [Test]
     public void AFewRowsComeOutOfVeryMany()
     {
@@ -49,7 +49,7 @@ internal sealed class BrainMathTests
         AssertClose(Statistics.Of(there), Statistics.Of(to), 1e-12);
     }
 
-    /// <summary>Servers whose returns have other scales: the value that the mean brain gives is the mean of theirs.</summary>
+    /// <summary>Servers whose returns have different scales: the value of the mean brain is the mean of their values.</summary>
     [Test]
     public void TheValueOfTheMeanIsTheMeanOfTheValues()
     {

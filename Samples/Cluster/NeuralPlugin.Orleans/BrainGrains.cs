@@ -2,7 +2,7 @@ using Orleans.Concurrency;
 
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What a server exchanges versions and differences with: an <see cref="IBrainGrain"/>, or an <see cref="IRegionGrain"/> in front of it.</summary>
+/// <summary>The grain with which a server exchanges versions and differences: an <see cref="IBrainGrain"/>, or an <see cref="IRegionGrain"/> in front of it.</summary>
 public interface IBrainSource : IGrainWithStringKey
 {
     /// <summary>Offers a brain, which becomes version 1 if there is none under this name.</summary>

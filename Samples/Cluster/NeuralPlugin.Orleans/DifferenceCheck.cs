@@ -1,32 +1,32 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What is asked of a difference before it is looked at further.</summary>
+/// <summary>The checks of a difference before it is used.</summary>
 internal static class DifferenceCheck
 {
     public const int MostSenderLength = 128;
 
     /// <summary>
-    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. What sums and products of such numbers come to fits in a file, with room for all
+    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. Sums and products of such numbers fit into a file, with room for all
     /// rounds of a brain's life.
     /// </summary>
     public const double MostMagnitude = 1e12;
 
     /// <summary>Reads a difference.</summary>
-    /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>
+    /// <exception cref="DifferenceRefusedException">It is invalid.</exception>
     public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options)
     {
         string sender = difference.Sender ?? "";
         DifferenceRefusedException Refused(RefusalReason reason, string problem) => new(brain, sender, reason, problem);
         if (sender.Length is 0 or > MostSenderLength) throw Refused(RefusalReason.Sender, $"the sender's name must have 1 to {MostSenderLength} characters, but got {sender.Length}.");
         if (difference.BaseVersion > version || difference.BaseVersion < 1)
-            throw Refused(RefusalReason.UnknownVersion, $"it begins at version {difference.BaseVersion}, and the versions are 1 to {version}.");
+            throw Refused(RefusalReason.UnknownVersion, $"it must start from a version from 1 to {version}, but got {difference.BaseVersion}.");
         BrainState read = ReadBrain(brain, sender, difference.Difference);
         if (!read.HasShapeOf(current)) throw Refused(RefusalReason.WrongShape, $"the brain has {current.Shape}, but got {read.Shape}.");
         bool isOfRegion = sender.StartsWith($"{brain}/", StringComparison.Ordinal);
         long most = isOfRegion ? options.MostRegionDecisions : options.MostDecisions;
         string option = isOfRegion ? nameof(BrainOptions.MostRegionDecisions) : nameof(BrainOptions.MostDecisions);
         if (read.Decisions < 1 || read.Decisions > most)
-            throw Refused(RefusalReason.Decisions, $"it must have 1 to {most} decisions behind it (BrainOptions.{option}), but got {read.Decisions}.");
+            throw Refused(RefusalReason.Decisions, $"it must come from 1 to {most} decisions (BrainOptions.{option}), but got {read.Decisions}.");
         if (read.ObservationCount / 2 > most)
             throw Refused(RefusalReason.Decisions, $"it must have at most twice {most} rows of observations (BrainOptions.{option}), but got {read.ObservationCount}.");
         if (FindExcess(read) is { } excess) throw Refused(RefusalReason.TooLarge, excess);
@@ -35,7 +35,7 @@ internal static class DifferenceCheck
         return read;
     }
 
-    /// <summary>What of the statistics or the scale of values is out of bounds; null for nothing.</summary>
+    /// <summary>Says which of the statistics or the scale of values is out of bounds; null if none is.</summary>
     private static string? FindExcess(BrainState read)
     {
         for (int i = 0; i < read.ObservationMeans.Length; i++)
@@ -51,7 +51,7 @@ internal static class DifferenceCheck
     }
 
     /// <summary>Reads the bytes of a brain that a server sent.</summary>
-    /// <exception cref="DifferenceRefusedException">They are those of no brain.</exception>
+    /// <exception cref="DifferenceRefusedException">They are not those of a brain.</exception>
     public static BrainState ReadBrain(string brain, string sender, byte[]? bytes)
     {
         try
@@ -64,7 +64,7 @@ internal static class DifferenceCheck
         }
     }
 
-    /// <summary>What keeps a text from being the name of a brain; null for nothing.</summary>
+    /// <summary>Says why a text is not a valid name for a brain; null if it is.</summary>
     public static string? FindFaultOfName(string name)
     {
         const int MostLength = 100;
