@@ -110,6 +110,8 @@ internal sealed partial class DriverLimitTests
         if (long.TryParse(constant, CultureInfo.InvariantCulture, out long value)) return value;
         Match defined = Regex.Match(text, $@"^#define {Regex.Escape(constant)} (?<value>\d+)$", RegexOptions.Multiline);
         if (defined.Success) return long.Parse(defined.Groups["value"].Value, CultureInfo.InvariantCulture);
+        Match texels = Regex.Match(text, $@"^const int {Regex.Escape(constant)} = \((?<columns>\w+) \+ 3\) / 4;", RegexOptions.Multiline);
+        if (texels.Success) return (ValueOf(texels.Groups["columns"].Value, text) + 3) / 4;
         return text.Contains($"#ifdef {constant}\n", StringComparison.Ordinal) ? 0 : throw new NotSupportedException($"What is {constant}?");
     }
 
