@@ -75,9 +75,6 @@ public abstract class Agent
     /// <summary>Whether it acts with an earlier snapshot of the brain in this episode, and does not learn.</summary>
     public bool ActsBySnapshot { get; internal set; }
 
-    /// <summary>The number of snapshots that had been drawn when its episode began.</summary>
-    internal long Draw { get; set; }
-
     /// <summary>The population it belongs to; null if none.</summary>
     public AgentPopulation? Population { get; internal set; }
 

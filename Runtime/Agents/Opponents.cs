@@ -21,8 +21,7 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
     private long steps;
     private long stepsBefore;   // at the end of the previous frame
     private long learningTeam = NoTeam;
-    private int drawn;          // the snapshot that opponents act with
-    private long draws;
+    private int drawn;
     private bool wasRead;
 
     /// <param name="device">The device of the brain.</param>
@@ -48,6 +47,12 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
 
     /// <summary>The snapshots.</summary>
     public SnapshotPool Pool => pool;
+
+    /// <summary>The snapshot that opponents act with.</summary>
+    public int Drawn => drawn;
+
+    /// <summary>Snapshots that were saved since these opponents were made.</summary>
+    public int Saved { get; private set; }
 
     /// <summary>Normalizes the observations of opponents as their snapshot knows them; null if they stay raw.</summary>
     public ObservationNormalizer? Normalizer { get; }
@@ -87,14 +92,12 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
     {
         if (learningTeam == NoTeam) learningTeam = agent.TeamId;
         agent.ActsBySnapshot = agent.TeamId != learningTeam && random[0].NextSingle() >= options.PlayAgainstLatestModelRatio;
-        agent.Draw = draws;
     }
 
-    /// <summary>Rates the result of an agent whose episode is over.</summary>
+    /// <summary>Rates the result of an agent whose episode is over, as one of the snapshot that decided last.</summary>
     public void EndEpisode(Agent agent)
     {
-        bool counts = agent.ActsBySnapshot && !agent.IsInterrupted && !agent.ActsByHeuristic && agent.Draw == draws;
-        if (!counts) return;
+        if (!agent.ActsBySnapshot || agent.IsInterrupted || agent.ActsByHeuristic) return;
         float reward = agent.PendingReward;
         ref double rating = ref pool.RatingOf(drawn);
         double gain = EloRating.GainOf(rating, Rating, result: reward > 0 ? 1 : reward < 0 ? 0 : 0.5);
@@ -172,6 +175,7 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
 
     private bool Save(AgentMind mind)
     {
+        Saved++;
         brain.Clear();
         mind.Brains.CollectParameters(brain);
         return pool.Save(brain, mind.Trainer.Normalizer, mind.Trainer.ScaleOf(agent: 0), Rating);
@@ -185,7 +189,6 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
 
     private void UseDrawn()
     {
-        draws++;
         MatrixTexture[] snapshot = pool.WeightsOf(drawn);
         for (int i = 0; i < weights.Length; i++) snapshot[i].CopyTo(weights[i]);
         if (Normalizer is not null) pool.ApplyTo(Normalizer, drawn);

@@ -7,13 +7,13 @@ namespace NeuralPlugin;
 /// </summary>
 /// <remarks>
 /// <para>
-/// An opponent is chosen when its episode begins, and stays the same to its end: with a probability of <see cref="PlayAgainstLatestModelRatio"/> it is
-/// the brain itself, whose decisions are then learned from too; otherwise it is the snapshot that was drawn last, unless the next one is drawn in the
-/// middle of the episode. Snapshots only play: nothing is learned from their decisions.
+/// When an opponent's episode begins, it is chosen what it acts with until the end: with a probability of <see cref="PlayAgainstLatestModelRatio"/> the
+/// brain itself, whose decisions are then learned from too; otherwise the snapshot that was drawn last, the same for all opponents at a time. Nothing
+/// is learned from the decisions of a snapshot.
 /// </para>
 /// <para>
 /// The brain and each snapshot have an Elo rating (Elo, 1978). When an episode of an agent that acts with a snapshot is over, the sign of its last
-/// reward is its result: above 0 a win, below 0 a loss, 0 a draw. So reward both sides at the end of a game. With the expected result
+/// reward is the snapshot's result: above 0 a win, below 0 a loss, 0 a draw. So reward both sides at the end of a game. With the expected result
 /// e = 1 / (1 + 10^((brain − snapshot) / 400)), the snapshot gains 8 · (result − e), and the brain loses as much. An interrupted episode has no
 /// result.
 /// </para>
@@ -28,7 +28,7 @@ public sealed record SelfPlay
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int TeamChange { get; init => field = Requirements.Size(value, "steps from team to team"); } = 50_000;
 
-    /// <summary>The steps after which another snapshot is drawn, each with the same probability.</summary>
+    /// <summary>The steps after which another snapshot is drawn, each with the same probability; better more than a game takes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int SwapSteps { get; init => field = Requirements.Size(value, "steps from opponent to opponent"); } = 2_000;
 
