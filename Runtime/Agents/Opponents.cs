@@ -74,7 +74,11 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
         if (next.Outputs == population.Outputs) return this;
         return new Opponents(device, next)
         {
-            steps = steps, stepsBefore = stepsBefore, learningTeam = learningTeam, Rating = Rating, random = { [0] = { State = random[0].State } },
+            steps = steps,
+            stepsBefore = stepsBefore,
+            learningTeam = learningTeam,
+            Rating = Rating,
+            random = { [0] = { State = random[0].State } },
         };
     }
 
