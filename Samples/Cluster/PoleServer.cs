@@ -18,7 +18,8 @@ internal sealed class PoleServer : IAsyncDisposable
     /// <param name="brain">The brain's name.</param>
     /// <param name="options">How it takes part.</param>
     /// <param name="log">Records the results of its episodes; null for a log of its own.</param>
-    public PoleServer(int number, int agentCount, IGrainFactory? grains, string brain, BrainClientOptions options, TaskLog? log = null)
+    /// <param name="steps">Training steps per frame. With 4 a rollout is learned within a fifth of the next one, so that little of the next one precedes the new version.</param>
+    public PoleServer(int number, int agentCount, IGrainFactory? grains, string brain, BrainClientOptions options, TaskLog? log = null, int steps = 4)
     {
         Log = log ?? new TaskLog();
         agents = new AgentPopulation(device, new AgentPopulationOptions
@@ -30,7 +31,7 @@ internal sealed class PoleServer : IAsyncDisposable
             Brains = BrainSharing.Shared,
             Latency = 0,
             Seed = number,
-            FrameBudget = FrameBudget.Steps(4),   // a rollout is learned within an eighth of the next one, so that little of the next one precedes the new version
+            FrameBudget = FrameBudget.Steps(steps),
             Learning = new ActorCritic { RolloutSize = Rollout },
         });
         for (int i = 0; i < agentCount; i++) agents.Add(new CartPoleAgent(Log, number, i));

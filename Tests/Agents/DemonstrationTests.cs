@@ -155,8 +155,8 @@ internal sealed class DemonstrationTests
     [TestCase(25, FileDefect.NotAnAction, "action 9", 9f)]
     [TestCase(25, FileDefect.NotAnAction, "action 1.5", 1.5f)]
     [TestCase(24, FileDefect.NotAnAction, "action -1", -1f)]
-    [TestCase(20, FileDefect.NotAFlag, "value 0 of allowed_actions is 0.5", 0.5f)]
-    [TestCase(1, FileDefect.NotAFlag, "value 19 of allowed_actions is 2", 2f)]
+    [TestCase(20, FileDefect.NotAFlag, "value 0 of allowed_actions must be 0 or 1, but is 0.5", 0.5f)]
+    [TestCase(1, FileDefect.NotAFlag, "value 19 of allowed_actions must be 0 or 1, but is 2", 2f)]
     [TestCase(20, FileDefect.ActionMasked, "decision 0 chose action 0", 0f)]
     public void WhatIsWrongInTheDataIsSaidWithItsByte(int fromEnd, FileDefect defect, string says, float value)
     {

@@ -160,7 +160,7 @@ internal sealed class TextureSensorTests
             Latency = 1,
             Brains = brains,
             NormalizeObservations = normalizes,
-            Learning = clones ? new BehaviorCloning { BatchSize = 4, Capacity = 20 } : new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 },
+            Learning = clones ? new BehaviorCloning { BatchSize = 4, Capacity = 20 } : new ActorCritic { RolloutSize = 6, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 },
         };
 
         ProbeAgent Make(Func<ProbeAgent, float[]> observe) => new()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -75,6 +76,24 @@ internal sealed class BrainClientTests
         Assert.That(adopted, Is.EqualTo(5));
         static double[] ValueWeights(BrainState brain) =>
             [.. brain.Parameters.OutputWeights.Where((_, i) => i % 3 == 2).Select(weight => weight * (brain.ValueDeviation > 0 ? brain.ValueDeviation : 1.0))];
+    }
+
+    /// <summary>A game says which scale of values its weights are differences in: that of the version, or its own where the version has none.</summary>
+    [Test]
+    public async Task ADifferenceTellsTheScaleOfItsValues()
+    {
+        SentAndPublished seen = new();
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1, more: silo => silo.AddIncomingGrainCallFilter(seen));
+        await using Game game = new(silos.Client);
+        await game.UntilAsync(() => game.Status.Version >= 5, "versions come");
+        await game.DisposeAsync();
+        Assert.That(seen.Differences, Has.Count.GreaterThanOrEqualTo(4));
+        foreach (BrainDifference difference in seen.Differences)
+        {
+            float own = BrainState.Read(difference.Difference, "it").ValueDeviation;
+            float? version = seen.Versions.TryGetValue(difference.BaseVersion, out byte[]? brain) ? BrainState.Read(brain, "it").ValueDeviation : null;
+            Assert.That(difference.ValueScale, Is.Positive.And.EqualTo(difference.BaseVersion == 1 ? own : version));
+        }
     }
 
     [Test]
@@ -311,6 +330,22 @@ internal sealed class BrainClientTests
         Assert.That(taken.Parameters.OutputWeights.Zip(best.Parameters.OutputWeights).Count(pair => Math.Abs(pair.First - pair.Second) < 1e-4), Is.GreaterThan(taken.Parameters.OutputWeights.Length / 2));
         await Assert.ThrowsAsync<BrainShapeException>(() => silos.Client.GetGrain<IIslandGrain>("islanders").Exchange(new Champion(TestBrains.OfPopulation(TestBrains.Options(hidden: 9)).ToBytes(), 1, "x"), 0));
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Client.GetGrain<IIslandGrain>("islanders").Exchange(champions[0] with { Score = double.NaN }, 0));
+    }
+
+    /// <summary>Notes the differences that reach a brain, and the versions that it hands out.</summary>
+    private sealed class SentAndPublished : IIncomingGrainCallFilter
+    {
+        public List<BrainDifference> Differences { get; } = [];
+
+        public ConcurrentDictionary<long, byte[]> Versions { get; } = [];
+
+        public async Task Invoke(IIncomingGrainCallContext context)
+        {
+            await context.Invoke();
+            if (context.Grain is not BrainGrain) return;
+            if (context.Request.GetArgumentCount() == 1 && context.Request.GetArgument(0) is BrainDifference difference) Differences.Add(difference);
+            if (context.Result is BrainVersion version) Versions[version.Version] = version.Brain;
+        }
     }
 
     /// <summary>Loses the answer to each difference, the first time.</summary>

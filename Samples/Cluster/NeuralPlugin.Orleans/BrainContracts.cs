@@ -13,8 +13,12 @@ public sealed record BrainVersion(long Version, byte[] Brain);
 /// <param name="Difference">
 /// The bytes of a brain's file, whose weights are differences, whose statistics cover the observations since then, whose scale of values is the server's, and whose decisions are those that led to it.
 /// </param>
+/// <param name="ValueScale">
+/// The deviation of values that the weights of the value output are differences in: that of <paramref name="BaseVersion"/> or, where it has none yet, the server's. The scale may have moved by the time that the
+/// difference arrives. 0 for that of the current version.
+/// </param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainDifference")]
-public sealed record BrainDifference(string Sender, long Sequence, long BaseVersion, byte[] Difference);
+public sealed record BrainDifference(string Sender, long Sequence, long BaseVersion, byte[] Difference, float ValueScale = 0);
 
 /// <summary>The outcome of a difference that was not refused.</summary>
 public enum DifferenceOutcome

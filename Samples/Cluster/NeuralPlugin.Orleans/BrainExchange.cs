@@ -49,6 +49,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private long nextPoll;
     private long taken;                      // how many of the game's brains were taken
     private IBrainObserver? reference;
+    private Task? disposing;
 
     /// <summary>Requested each time, because a client that is still connecting may not have it.</summary>
     private IBrainSource Source => options.Region is null ? grains.GetGrain<IBrainGrain>(brain) : grains.GetGrain<IRegionGrain>($"{brain}/{options.Region}");
@@ -122,7 +123,9 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => new(disposing ??= EndAsync());
+
+    private async Task EndAsync()
     {
         await stop.CancelAsync();
         await running;
@@ -320,7 +323,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         learned.Decisions = Math.Max(0, read.Decisions - startDecisions);
         if (learned.Decisions == 0) return;
         sending = read.Copy();
-        difference = new BrainDifference(options.Server, ++sequence, startVersion, learned.ToBytes());
+        difference = new BrainDifference(options.Server, ++sequence, startVersion, learned.ToBytes(), BrainMath.ScaleOfDifference(start, read));
     }
 
     private async Task SendAsync()

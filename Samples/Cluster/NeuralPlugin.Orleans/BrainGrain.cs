@@ -10,7 +10,7 @@ namespace NeuralPlugin.Orleans;
 /// A brain: its current version, and the open round. A version is written before it is announced, and under the provider's entity tag, so that no published version is lost or
 /// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers continue with the next.
 /// </summary>
-internal sealed partial class BrainGrain : Grain, IBrainGrain
+internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCallFilter
 {
     private const int MostRetryFactor = 16;
 
@@ -32,6 +32,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private long roundTimestamp;
     private int failures;        // of the storage, since the last success
     private bool isEnding;       // the grain is being deactivated
+    private GrainId? caller;     // of the call that starts
 
     public BrainGrain(
         IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<BrainGrain> logger, TimeProvider time)
@@ -43,6 +44,13 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         store = new BrainStore<BrainRecord>(storage, "brain", context.GrainId, this.options.StorageTimeout);
         senders = new SenderBook(this.options.MostNamedSenders);
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
+    }
+
+    /// <summary>Remembers the caller. Nothing else runs in the grain between this and the start of the method, which must read it before it awaits anything.</summary>
+    public Task Invoke(IIncomingGrainCallContext context)
+    {
+        caller = context.SourceId;
+        return context.Invoke();
     }
 
     /// <summary>A silo that shuts down in an orderly way publishes its open rounds.</summary>
@@ -63,6 +71,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
         if (DifferenceCheck.FindFaultOfName(name) is { } fault) throw new UnknownBrainException(name, fault);
         if (!options.AllowsNewBrains) throw new UnknownBrainException(name, "BrainOptions.AllowsNewBrains is false. Offer its first version to a silo on which it is true.");
+        DifferenceCheck.RequireFirst(name, offered);
         await WriteAsync(RecordOf(1, offered.ToBytes(), ServerMemory.None));
         Begin();
         return current!;
@@ -77,10 +86,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     public async Task<DifferenceReceipt> Submit(BrainDifference difference)
     {
+        bool isOfRegion = DifferenceCheck.IsOfRegion(name, difference.Sender) && IsCalledBy(difference.Sender);
         await ReadAsync();
         if (current is null) throw Unknown();
         SenderCounters sender = senders.Of(difference.Sender);
-        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         long closesAs = current.Version + 1;
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted, closesAs);
@@ -115,6 +125,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     public async Task<long> SubscribeRegion(string region)
     {
+        if (!DifferenceCheck.IsOfRegion(name, region) || !IsCalledBy(region)) throw new UnauthorizedAccessException($"'{region}' is no region of the brain '{name}', or did not call itself.");
         await ReadAsync();
         regions[region] = time.GetUtcNow() + options.SubscriptionTime;
         return current?.Version ?? 0;
@@ -147,6 +158,9 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
             return current.Version;
         }
     }
+
+    /// <summary>Whether the call comes from the region of this name. Orleans tells who called; a client of its library cannot pass for a grain.</summary>
+    private bool IsCalledBy(string region) => caller == GrainFactory.GetGrain<IRegionGrain>(region).GetGrainId();
 
     private UnknownBrainException Unknown() =>
         new(name, DifferenceCheck.FindFaultOfName(name) ?? "no server has offered one under this name. Make a BrainClient, or call Offer.");
@@ -185,7 +199,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private void Begin()
     {
         BrainRecord record = store.Record;
-        if (current?.Version != record.Version) state = BrainStorage.Read(name, record.Brain, record.Checksum);
+        if (current?.Version != record.Version) state = BrainStorage.Read(name, record);
         current = new BrainVersion(record.Version, record.Brain);
         round = later ?? new BrainRound(state!, options.TrimmedShare);
         round.GoOnFrom(state!);
@@ -300,6 +314,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
             PreviousChecksum = keepsPrevious ? before.Checksum : BrainStorage.ChecksumOf(brain),
             FirstMoment = memory.First,
             SecondMoment = memory.Second,
+            MomentsChecksum = BrainStorage.ChecksumOf(memory.First, memory.Second),
             Senders = senders.Copy(),
         };
     }

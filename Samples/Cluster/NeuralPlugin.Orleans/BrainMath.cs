@@ -62,6 +62,20 @@ internal static class BrainMath
         (brain.ValueMean, brain.ValueDeviation) = scale;
     }
 
+    /// <summary>The deviation of values that <see cref="Difference"/> expresses the weights of the value output in; 0 for none.</summary>
+    public static float ScaleOfDifference(BrainState from, BrainState to) => ScaleOf(from, to).Deviation;
+
+    /// <summary>Puts a difference on another scale: its value output is multiplied by a factor, and nothing is added, since the mean of values is not part of a difference.</summary>
+    public static void ScaleDifference(BrainState difference, double factor)
+    {
+        if (factor == 1 || !difference.EstimatesValues) return;
+        float[][] arrays = Arrays(difference);
+        for (int i = 2; i < arrays.Length; i++)
+        {
+            for (int j = difference.Outputs - 1; j < arrays[i].Length; j += difference.Outputs) arrays[i][j] = (float)(factor * arrays[i][j]);
+        }
+    }
+
     /// <summary>
     /// Converts a brain from one normalization of observations to another: W·((x − o)·s) + b is W'·((x − o')·s') + b' with W' = W·s/s' and b' = b + Σ W·s·(o' − o). This is exact except for clamped observations.
     /// </summary>

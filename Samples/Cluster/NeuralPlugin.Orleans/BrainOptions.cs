@@ -54,7 +54,7 @@ public sealed class BrainOptions
     /// <summary>Differences that claim more decisions are refused, so that no sender outweighs all others.</summary>
     public long MostDecisions { get; set; } = 1_000_000;
 
-    /// <summary>The same for the averages of regions, which represent all decisions of their servers. A sender counts as a region if its name begins with the brain's name and a slash.</summary>
+    /// <summary>The same for the averages of regions, which represent all decisions of their servers.</summary>
     public long MostRegionDecisions { get; set; } = 100_000_000;
 
     /// <summary>The number of senders that are counted by name. Further ones are counted together, so that invented names use no memory.</summary>

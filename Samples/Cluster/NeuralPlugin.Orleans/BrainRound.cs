@@ -30,13 +30,28 @@ internal sealed class BrainRound
     /// <summary>Decisions that led to their differences.</summary>
     public long Decisions { get; private set; }
 
-    /// <summary>Makes it the round after this version; its existing differences are then one version late.</summary>
-    public void GoOnFrom(BrainState version) => current = version;
+    /// <summary>Makes it the round after this version; its existing differences are then one version late, and are converted to the new version's scale of values.</summary>
+    public void GoOnFrom(BrainState version)
+    {
+        double factor = current.ValueDeviation > 0 && version.ValueDeviation > 0 ? current.ValueDeviation / (double)version.ValueDeviation : 1;
+        current = version;
+        if (factor == 1 || Senders == 0) return;
+        int at = 0;
+        foreach ((int array, float[] values) in BrainMath.Arrays(version).Index())
+        {
+            for (int i = 0; i < values.Length; i++, at++)
+            {
+                if (!BrainMath.IsOfValue(version, array, i)) continue;
+                sums[at] *= factor;
+                foreach (Contribution one in kept) one.Values[at] = (float)(factor * one.Values[at]);
+            }
+        }
+    }
 
     /// <summary>The number of a sender's difference that is in it; 0 for none.</summary>
     public long SequenceOf(string sender) => sequences.GetValueOrDefault(sender);
 
-    /// <summary>Adds a difference from a sender that is not in it yet.</summary>
+    /// <summary>Adds a difference from a sender that is not in it yet. Its value weights are in the scale of the current version or, where that has none yet, in that of its server.</summary>
     public void Add(string sender, long sequence, BrainState difference)
     {
         sequences.Add(sender, sequence);

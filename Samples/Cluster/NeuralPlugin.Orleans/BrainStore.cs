@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Orleans.Storage;
 
@@ -38,6 +39,10 @@ public sealed class BrainRecord
     /// <summary>The counts of each sender.</summary>
     [Id(7)]
     public Dictionary<string, SenderCounters> Senders { get; set; } = [];
+
+    /// <summary>The SHA-256 of both moments.</summary>
+    [Id(8)]
+    public byte[] MomentsChecksum { get; set; } = [];
 }
 
 /// <summary>
@@ -81,6 +86,20 @@ public static class BrainStorage
     public const string Name = "brains";
 
     internal static byte[] ChecksumOf(byte[] bytes) => SHA256.HashData(bytes);
+
+    internal static byte[] ChecksumOf(float[] first, float[] second)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes<float>(first));
+        hash.AppendData(MemoryMarshal.AsBytes<float>(second));
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>Reads the current version from a record, and checks the moments too: damaged ones would spoil every later version.</summary>
+    /// <exception cref="StoredBrainException">It is damaged.</exception>
+    internal static BrainState Read(string brain, BrainRecord record) =>
+        ChecksumOf(record.FirstMoment, record.SecondMoment).AsSpan().SequenceEqual(record.MomentsChecksum) ? Read(brain, record.Brain, record.Checksum)
+            : throw new StoredBrainException(brain, "the moments of the server's rule do not match their checksum.");
 
     /// <summary>Reads a brain from its stored bytes.</summary>
     /// <exception cref="StoredBrainException">It is damaged.</exception>

@@ -73,7 +73,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         if (difference.BaseVersion > current!.Version) await FetchAsync();
         long closesAs = current.Version + 1;
         SenderCounters sender = senders.Of(difference.Sender);
-        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion: false));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         if (current.Version - difference.BaseVersion > options.MostStaleness)
         {
@@ -201,7 +201,8 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     /// <summary>Averages the round. The average counts as as old as the oldest difference in it, so that the brain can decide what is too old.</summary>
     private void Complete()
     {
-        ready.Enqueue(new BrainDifference(key, ++sequence, oldestBase, round!.Mean().ToBytes()));
+        BrainState mean = round!.Mean();
+        ready.Enqueue(new BrainDifference(key, ++sequence, oldestBase, mean.ToBytes(), BrainMath.ScaleOfDifference(state!, mean)));
         round = new BrainRound(state!, options.TrimmedShare);
     }
 

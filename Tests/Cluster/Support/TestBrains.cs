@@ -58,7 +58,8 @@ internal static class TestBrains
         brain.SetObservations(rows.Length, means, [.. means.Select((mean, i) => rows.Sum(row => (row[i] - mean) * (row[i] - mean)))]);
     }
 
-    public static BrainDifference Sent(string sender, long baseVersion, BrainState difference, long sequence = 1) => new(sender, sequence, baseVersion, difference.ToBytes());
+    public static BrainDifference Sent(string sender, long baseVersion, BrainState difference, long sequence = 1, float valueScale = 0) =>
+        new(sender, sequence, baseVersion, difference.ToBytes(), valueScale);
 
     public static float[] All(BrainState brain) => [.. BrainMath.Arrays(brain).SelectMany(array => array)];
 }
