@@ -32,9 +32,12 @@ public sealed record SelfPlay
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int SwapSteps { get; init => field = Requirements.Size(value, "steps from opponent to opponent"); } = 2_000;
 
-    /// <summary>The maximum number of snapshots; a new one replaces the oldest.</summary>
+    /// <summary>
+    /// The maximum number of snapshots; a new one replaces the oldest. More than in ML-Agents, since the brains are small: a brain that never meets its
+    /// beginnings again forgets how to beat a bad player.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int Window { get; init => field = Requirements.Size(value, "snapshots"); } = 10;
+    public int Window { get; init => field = Requirements.Size(value, "snapshots"); } = 50;
 
     /// <summary>The probability that an opponent acts with the brain itself, from 0 to 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is not from 0 to 1.</exception>
