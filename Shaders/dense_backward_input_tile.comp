@@ -50,7 +50,7 @@ void main()
     if (RESULT_ROW(row) < rows && RESULT_TEXEL(t) < inputTexels) \
     { \
         int at = matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), inputTexels); \
-        STORE(inputGradients, at, BEFORE_ACTIVATION(sums[row * LANE_TEXELS + t], at)); \
+        STORE(inputGradients, at, BEFORE_ACTIVATION(tileSums[row * LANE_TEXELS + t], at)); \
     }
 #define STORE_RESULTS(row) ACROSS(STORE_RESULT, row)
     EACH_LANE_ROW(STORE_RESULTS)

@@ -60,7 +60,7 @@ void main()
 #endif
 #define STORE_RESULT(row, t) \
     if (RESULT_ROW(row) <= inputColumns && RESULT_TEXEL(t) < outputTexels) \
-        FINISH(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), outputTexels), scaleInputs(sums[row * LANE_TEXELS + t]));
+        FINISH(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), outputTexels), scaleInputs(tileSums[row * LANE_TEXELS + t]));
 #define STORE_RESULTS(row) ACROSS(STORE_RESULT, row)
     EACH_LANE_ROW(STORE_RESULTS)
 }

@@ -50,11 +50,11 @@ void main()
     sumProducts(part * PART_LENGTH, min((part + 1) * PART_LENGTH, inputColumns));
 #define STORE_RESULT(row, t) \
     if (RESULT_ROW(row) < rows && RESULT_TEXEL(t) < outputTexels) \
-        STORE(partSums, matrixTexel(RESULT_ROW(row), part * outputTexels + RESULT_TEXEL(t), PARTS * outputTexels), scaleInputs(sums[row * LANE_TEXELS + t]));
+        STORE(partSums, matrixTexel(RESULT_ROW(row), part * outputTexels + RESULT_TEXEL(t), PARTS * outputTexels), scaleInputs(tileSums[row * LANE_TEXELS + t]));
 #else
 #if PARTS == 1
     sumProducts(0, inputColumns);
-#define WHOLE_SUM(i) scaleInputs(sums[i])
+#define WHOLE_SUM(i) scaleInputs(tileSums[i])
 #else
     vec4 whole[LANE_ROWS * LANE_TEXELS];
 #define START_WHOLE(row, t) whole[row * LANE_TEXELS + t] = vec4(0.0);
@@ -63,7 +63,7 @@ void main()
     for (int first = 0; first < inputColumns; first += PART_LENGTH)
     {
         sumProducts(first, min(first + PART_LENGTH, inputColumns));
-#define ADD_PART(row, t) whole[row * LANE_TEXELS + t] += scaleInputs(sums[row * LANE_TEXELS + t]);
+#define ADD_PART(row, t) whole[row * LANE_TEXELS + t] += scaleInputs(tileSums[row * LANE_TEXELS + t]);
 #define ADD_PARTS(row) ACROSS(ADD_PART, row)
         EACH_LANE_ROW(ADD_PARTS)
     }

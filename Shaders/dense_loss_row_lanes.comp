@@ -1,7 +1,7 @@
 // The last dense layer, the loss of its outputs and their gradients, in one, a row by several invocations: for each row of H [rows x hidden]
 //   z = h . W + b;   L and dz as in loss_forward and loss_backward (slot LOSS);   with INPUT_GRADIENTS: dh = dz . transpose(W),
 //   and with ACTIVATION, if H is the output of an activation, the gradient before it.
-// Writes dZ [rows x outputs], L and the correct predictions [rows x 4], and dH [rows x hidden]; with PARTS also H, which it makes of the sums of the layer before.
+// Writes dZ [rows x outputs], L and the correct predictions [rows x 4], and dH [rows x hidden]; with KEPT_HIDDEN also H, which it makes of the sums of the layer before.
 //
 // All invocations of a row find its loss, which costs no more time than if one did, and share out what is stored.
 #include "last_layer_lanes.glsl"

@@ -1,4 +1,4 @@
-// The last dense layer and the softmax in one, a row by several invocations: P [rows x classes] = softmax(H . W + b), H [rows x hidden]. With PARTS, H is what the layer before
+// The last dense layer and the softmax in one, a row by several invocations: P [rows x classes] = softmax(H . W + b), H [rows x hidden]. With KEPT_HIDDEN, H is what the layer before
 // makes of its sums.
 #include "last_layer_lanes.glsl"
 #include "softmax.glsl"

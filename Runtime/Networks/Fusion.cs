@@ -14,6 +14,7 @@ internal sealed class Fusion
     private readonly ComputationGraph graph;
     private readonly List<PlannedComputation> plan;
     private readonly HashSet<Operand> wanted;
+    private PlannedMatrix? partSums;
 
     private Fusion(ComputationGraph graph, IEnumerable<Operand?> wanted)
     {
@@ -108,15 +109,16 @@ internal sealed class Fusion
     /// <summary>A layer whose sums the family cuts in parts, for a small batch: the last layer adds them if it can, otherwise a computation of its own.</summary>
     private void LayerIntoParts(DenseForward layer)
     {
-        if (graph.Kernels.PartsOf(layer) is var parts && parts <= 1) return;
+        if (graph.Kernels.PartLengthOf(layer) is not { } partLength) return;
         PlannedComputation planned = plan.Find(candidate => ReferenceEquals(candidate.Computation, layer))!;
-        int columns = parts * layer.Output.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
-        PlannedMatrix sums = graph.Request(planned.Layer, planned.Pass, columns, "The parts of the sums of a layer");
+        int columns = MatrixShape.CeilingDivide(layer.Input.Shape.Columns, partLength) * layer.Output.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        if (partSums is null || partSums.Shape.Columns != columns) partSums = graph.Request(planned.Layer, planned.Pass, columns, "The parts of the sums of a layer");
+        PlannedMatrix sums = partSums;   // layers of one size share it, since each is done with it before the next
         LastLayer? last = Readers(layer.Output).OfType<LastLayer>().FirstOrDefault(candidate => candidate.Hidden == layer.Output);
         if (last is not null && !wanted.Contains(layer.Output) && CanTake(last, layer)) Replace([last], last with { Before = layer, PartSums = sums });
-        bool isTaken = plan.Exists(candidate => candidate.Computation is LastLayer { PartSums: { } taken } && taken == sums);
+        bool isTaken = last is not null && !plan.Exists(candidate => ReferenceEquals(candidate.Computation, last));
         int place = plan.IndexOf(planned);
-        plan[place] = planned with { Computation = new DenseForwardParts(layer, sums) };
+        plan[place] = planned with { Computation = new DenseForwardParts(layer, sums, partLength) };
         if (!isTaken) plan.Insert(place + 1, planned with { Computation = new DensePartsSum(layer, sums) });
     }
 

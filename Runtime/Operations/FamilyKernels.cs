@@ -42,11 +42,12 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     public abstract KernelChoice Forward(DenseForward computation);
 
     /// <summary>
-    /// The parts in which Y = X·W + b is computed by <see cref="DenseForwardParts"/> and what reads them; 1 for a sum that stays in one dispatch. The bits are the same.
+    /// The length of the parts in which the sums of Y = X·W + b are computed by <see cref="DenseForwardParts"/> and what reads them; null for sums that stay in one dispatch.
+    /// The bits are the same.
     /// </summary>
-    public virtual int PartsOf(DenseForward computation) => 1;
+    public virtual int? PartLengthOf(DenseForward computation) => null;
 
-    /// <summary>The parts of Y = X·W, if <see cref="PartsOf"/> says that there are several.</summary>
+    /// <summary>The parts of Y = X·W, if <see cref="PartLengthOf"/> has a length.</summary>
     public virtual KernelChoice? ForwardParts(DenseForwardParts computation) => null;
 
     /// <summary>Y from its parts.</summary>

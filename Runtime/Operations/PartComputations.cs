@@ -6,7 +6,8 @@ namespace NeuralPlugin;
 /// </summary>
 /// <param name="Layer">The layer; its output is not written.</param>
 /// <param name="PartSums">[rows × parts · outputs]: part after part, each padded to whole texels.</param>
-internal sealed record DenseForwardParts(DenseForward Layer, Operand PartSums) : Computation
+/// <param name="PartLength">Inputs of a part; the last one may have fewer.</param>
+internal sealed record DenseForwardParts(DenseForward Layer, Operand PartSums, int PartLength) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices =>
         [MatrixBinding.Read("inputs", Layer.Input), MatrixBinding.Read("parameters", Layer.Parameters), MatrixBinding.Write("partSums", PartSums)];

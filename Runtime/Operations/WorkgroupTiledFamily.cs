@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -8,7 +10,8 @@ internal sealed class WorkgroupTiledFamily(WorkgroupTiling? tiling = null) : Ker
 {
     internal override bool IsCandidateOn(DeviceLimits limits) => RunsOn(limits) && !limits.IsSoftware;
 
-    internal override FamilyKernels For(DeviceLimits limits) => new WorkgroupTiledKernels(this, limits, tiling ?? new WorkgroupTiling());
+    internal override FamilyKernels For(DeviceLimits limits) =>
+        new WorkgroupTiledKernels(this, limits, tiling ?? (limits.IsSoftware ? WorkgroupTiling.ForSoftware : WorkgroupTiling.ByRule));
 }
 
 /// <summary>
@@ -22,6 +25,9 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     /// <summary>Rows of the last layer that a workgroup has.</summary>
     private const int RowsPerGroup = 4;
+
+    /// <summary>Invocations of the one workgroup that has a small network's step.</summary>
+    private const int StepLanes = 256;
 
     /// <summary>Texels of outputs that an invocation keeps in registers.</summary>
     private const int MostOutputTexels = 4;
@@ -42,15 +48,17 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     }
 
     /// <summary>Where parts exist and the tiles of the result alone do not fill a card.</summary>
-    public override int PartsOf(DenseForward computation)
+    public override int? PartLengthOf(DenseForward computation)
     {
         MatrixShape output = computation.Output.Shape;
-        if (IsNarrow(output.Columns)) return 1;
-        int parts = PartCount(tiling.Of(ProductSizes.Of(computation)), computation);
+        if (IsNarrow(output.Columns)) return null;
+        ProductTiling product = tiling.Of(ProductSizes.Of(computation));
+        int parts = PartCount(product, computation);
         (int across, int down) = TileShape.Medium.TilesOf(output.Rows, output.Columns);
         long texels = (long)parts * output.TexelCount, bytes = texels * MatrixShape.BytesPerTexel;
-        return (long)across * down < FullTiles && (long)across * parts <= Limits.MostWorkgroups && texels <= Limits.MostTexels && bytes <= Math.Min(MostBytesOfParts, Limits.MostStorageBytes)
-            ? parts : 1;
+        bool isApart = parts > 1 && (long)across * down < FullTiles && texels <= Limits.MostTexels && bytes <= Math.Min(MostBytesOfParts, Limits.MostStorageBytes)
+            && (long)product.Shape.TilesOf(1, output.Columns).Across * parts <= Limits.MostWorkgroups;
+        return isApart ? product.PartLength : null;
     }
 
     public override KernelChoice? ForwardParts(DenseForwardParts computation)
@@ -98,8 +106,36 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     public override KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => LastLayer("dense_softmax_row_lanes.comp", computation, storesHidden: false);
 
+    /// <summary>
+    /// For a network that has room in a workgroup's shared memory, with any optimizer. Its losses are summed as those of a batch that has one row in each part.
+    /// </summary>
+    public override KernelChoice? SmallStep(SmallStep computation)
+    {
+        MatrixShape input = computation.Hidden.Input.Shape, hidden = computation.Hidden.Output.Shape;
+        int outputTexels = MatrixShape.Texels(computation.Last.Outputs), inputLanes = PowerOfTwo(input.TexelsPerRow), lanesOfZ = Math.Min(RowLanes, PowerOfTwo(hidden.TexelsPerRow));
+        bool isHiddenNarrow = IsNarrow(hidden.Columns);
+        bool isSumWhole = isHiddenNarrow ? inputLanes <= RowLanes : PartCount(tiling.Of(ProductSizes.Of(computation.Hidden)), computation.Hidden) == 1;
+        if (input.Rows > Loss.Parts || !IsNarrow(computation.Last.Outputs) || !isSumWhole) return null;
+
+        (int texels, int hiddenTexels) = (input.TexelsPerRow, hidden.TexelsPerRow);
+        int weights = Math.Max(MatrixShape.ColumnsPerTexel * texels, input.Columns + 1) * hiddenTexels;
+        int lastWeights = Math.Max(MatrixShape.ColumnsPerTexel * hiddenTexels, hidden.Columns + 1) * outputTexels;
+        int hiddenRows = input.Rows * hiddenTexels, gradientRows = input.Rows * outputTexels, laneSums = Math.Max(StepLanes * outputTexels, hiddenRows), features = input.Rows * texels;
+        long bytes = ((long)(weights + lastWeights + hiddenRows + gradientRows + laneSums) * MatrixShape.BytesPerTexel) + (input.Rows * 2 * sizeof(float)) + sizeof(int);
+        if (bytes > Limits.SharedMemoryBytes) return null;
+
+        KernelSource source = new KernelSource(
+            "small_step_workgroup.comp", ("GROUP_SIZE", StepLanes), ("LANES_OF_Z", lanesOfZ), ("HIDDEN_WEIGHTS", weights), ("LAST_WEIGHTS", lastWeights), ("HIDDEN_ROWS", hiddenRows),
+            ("GRADIENT_ROWS", gradientRows), ("LANE_SUMS", laneSums), ("LOSS_ROWS", input.Rows)) { Fetches = true };
+        if (isHiddenNarrow) source = source.With(("HIDDEN_LANES", inputLanes));
+        if (bytes + ((long)features * MatrixShape.BytesPerTexel) <= Limits.SharedMemoryBytes) source = source.With(("FEATURES", features));
+        return new KernelChoice(source, new DispatchGrid(1));
+    }
+
     /// <summary>The register-tiled kernels.</summary>
     public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits);
+
+    private static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)value);
 
     private static bool IsNarrow(int outputs) => MatrixShape.Texels(outputs) <= MostOutputTexels;
 

@@ -41,8 +41,8 @@ internal readonly record struct ProductSizes(DenseProduct Product, int Rows, int
 /// <param name="Depth">How much of the sum is in shared memory at a time, a multiple of eight.</param>
 internal sealed record TileShape(int Rows, int Columns, int LaneRows, int LaneColumns, int Depth)
 {
-    /// <summary>The shapes from which tilings choose, the largest first.</summary>
-    public static IReadOnlyList<TileShape> All { get; } = [Large, Medium, Flat, Narrow];
+    /// <summary>All shapes, the largest first.</summary>
+    public static IReadOnlyList<TileShape> All { get; } = [Large, Medium, Flat, Narrow, Small];
 
     /// <summary>The fastest where there are enough tiles of it for all processors of a card.</summary>
     public static TileShape Large => new(Rows: 128, Columns: 128, LaneRows: 8, LaneColumns: 8, Depth: 8);
@@ -53,6 +53,9 @@ internal sealed record TileShape(int Rows, int Columns, int LaneRows, int LaneCo
 
     /// <summary>For a layer with few outputs, of which a wider tile would compute mostly padding.</summary>
     public static TileShape Narrow => new(Rows: 64, Columns: 16, LaneRows: 4, LaneColumns: 4, Depth: 16);
+
+    /// <summary>For software drivers, where the family runs in tests alone: little to compile, and little computed in vain for small results.</summary>
+    public static TileShape Small => new(Rows: 16, Columns: 16, LaneRows: 4, LaneColumns: 4, Depth: 8);
 
     /// <summary>Invocations of a workgroup.</summary>
     public int Lanes => Rows / LaneRows * (Columns / LaneColumns);
@@ -93,11 +96,11 @@ internal sealed record TileShape(int Rows, int Columns, int LaneRows, int LaneCo
 internal readonly record struct ProductTiling(TileShape Shape, int PartLength);
 
 /// <summary>
-/// The tilings of the products of <see cref="WorkgroupTiledFamily"/>: those chosen for some sizes, and for all others by a rule. The rule starts from what was
+/// The tilings of the products of <see cref="WorkgroupTiledFamily"/>: those that are chosen for some sizes, and for all others by a rule. The rule starts from what was
 /// measured on one card (Documentation~/performance.md), and depends on the sizes alone.
 /// </summary>
-/// <param name="chosen">Tilings that take the place of the rule's.</param>
-internal sealed class WorkgroupTiling(IReadOnlyDictionary<ProductSizes, ProductTiling>? chosen = null)
+/// <param name="choose">Gives a product's tiling in place of the rule, or null for the rule's.</param>
+internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
 {
     /// <summary>Sums up to this long are one part.</summary>
     private const int LongestWholeSum = 127;
@@ -108,14 +111,26 @@ internal sealed class WorkgroupTiling(IReadOnlyDictionary<ProductSizes, ProductT
     /// <summary>The workgroups that the parts of a small batch's product come to, about: enough to fill a card.</summary>
     private const int WantedWorkgroups = 100;
 
+    /// <summary>So few parts would not fill a card any better than the tiles of a result that wide do.</summary>
+    private const int LeastParts = 4;
+
     /// <summary>Tiles of the large shape, and of the medium one, from which they are worth their registers.</summary>
     private const int LeastLargeTiles = 96;
     private const int LeastMediumTiles = 64;
 
+    /// <summary>The rule for all sizes.</summary>
+    public static WorkgroupTiling ByRule { get; } = new(sizes => null);
+
+    /// <summary>The rule's parts, and so its bits, in the smallest tiles.</summary>
+    public static WorkgroupTiling ForSoftware { get; } = WithShape(TileShape.Small);
+
+    /// <summary>The rule's parts in tiles of one shape.</summary>
+    public static WorkgroupTiling WithShape(TileShape shape) => new(sizes => new ProductTiling(shape, PartLengthOf(sizes)));
+
     /// <summary>The tiling of a product.</summary>
     public ProductTiling Of(ProductSizes sizes)
     {
-        if (chosen is not null && chosen.TryGetValue(sizes, out ProductTiling tiling)) return tiling;
+        if (choose(sizes) is { } chosen) return chosen;
         int partLength = PartLengthOf(sizes);
         return new ProductTiling(ShapeOf(sizes, MatrixShape.CeilingDivide(sizes.Sum, partLength)), partLength);
     }
@@ -124,7 +139,8 @@ internal sealed class WorkgroupTiling(IReadOnlyDictionary<ProductSizes, ProductT
     private static int PartLengthOf(ProductSizes sizes)
     {
         if (sizes.Product != DenseProduct.Forward || sizes.Sum <= LongestWholeSum) return Math.Max(1, sizes.Sum);
-        int parts = Math.Max(1, WantedWorkgroups / TileShape.Medium.TilesOf(1, sizes.Columns).Across);
+        int parts = WantedWorkgroups / TileShape.Medium.TilesOf(1, sizes.Columns).Across;
+        if (parts < LeastParts) return sizes.Sum;
         return MatrixShape.CeilingDivide(MatrixShape.CeilingDivide(sizes.Sum, parts), LeastPartLength) * LeastPartLength;
     }
 

@@ -1,6 +1,6 @@
 // The bindings of the last layer for row_lanes.glsl, a row of the batch by ROW_LANES invocations of a workgroup of GROUP_ROWS rows.
 //
-// H is read, from `hidden`; or, with PARTS, it is what the layer before and the activation after it make of the parts of its sums (part_sums.glsl). Code that uses
+// H is read, from `hidden`; or, with KEPT_HIDDEN, it is what the layer before and the activation after it make of the parts of its sums (part_sums.glsl). Code that uses
 // a row first calls lookUpRow of samples.glsl.
 #include "samples.glsl"
 
@@ -15,7 +15,7 @@ vec4 outputParameter(int unit, int texel)
     return LOAD(outputParameters, matrixTexel(unit, texel, OUTPUT_TEXELS));
 }
 
-#ifdef PARTS
+#ifdef KEPT_HIDDEN
 #include "part_sums.glsl"
 #include <ACTIVATION>
 

@@ -1,6 +1,6 @@
 // One step of an optimizer for one texel of a parameter of either of two layers, as in update.glsl: those of the layer before are `hiddenParameters`, those after it
-// `outputParameters`. Slot OPTIMIZER is included once, and EACH_STATE(F) walks the matrices of state. The including kernel declares what it reads the parameters from,
-// and defines loadHiddenParameter(at) and loadOutputParameter(at).
+// `outputParameters`. Slot OPTIMIZER is included once, and EACH_STATE(F) walks the matrices of state. The including kernel
+// defines loadHiddenParameter and loadOutputParameter.
 #include "step_log.glsl"
 #ifdef GUIDED_RATE
 #include "guided_rate.glsl"

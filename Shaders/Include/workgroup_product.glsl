@@ -66,7 +66,7 @@ int firstTileRow;
 int firstTileTexel;
 
 // The lane's texels of C.
-vec4 sums[LANE_ROWS * LANE_TEXELS];
+vec4 tileSums[LANE_ROWS * LANE_TEXELS];
 
 int laneAcross()
 {
@@ -103,7 +103,7 @@ int laneDown()
 #define TEXEL_OF_B(t, u) b[u * LANE_TEXELS + t]
 #endif
 
-// sums = the products of the sum's elements from `first` on, before `end`. All invocations of the workgroup call it.
+// tileSums = the products of the sum's elements from `first` on, before `end`. All invocations of the workgroup call it.
 void sumProducts(int first, int end)
 {
     int lane = int(gl_LocalInvocationID.x);
@@ -123,7 +123,7 @@ void sumProducts(int first, int end)
     }
     EACH_LOAD_OF_A(BEGIN_LOAD_OF_A)
     EACH_LOAD_OF_B(BEGIN_LOAD_OF_B)
-#define START_SUM(row, t) sums[row * LANE_TEXELS + t] = vec4(0.0);
+#define START_SUM(row, t) tileSums[row * LANE_TEXELS + t] = vec4(0.0);
 #define START_SUMS(row) ACROSS(START_SUM, row)
     EACH_LANE_ROW(START_SUMS)
 
@@ -161,7 +161,7 @@ void sumProducts(int first, int end)
 #define READ_A(i) a[i] = STAGED_A_OF(quad, i);
 #define READ_B(i) b[i] = STAGED_B_OF(quad, i);
 #define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
-#define MULTIPLY(row, t) sums[row * LANE_TEXELS + t] = addProduct(sums[row * LANE_TEXELS + t], vec4(VALUE_OF_A(row, u)), TEXEL_OF_B(t, u));
+#define MULTIPLY(row, t) tileSums[row * LANE_TEXELS + t] = addProduct(tileSums[row * LANE_TEXELS + t], vec4(VALUE_OF_A(row, u)), TEXEL_OF_B(t, u));
         EACH_QUAD(MULTIPLY_QUAD)
     }
 }

@@ -15,9 +15,12 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernel
         new("a small step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true),
         new("a narrow step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: true),
         new("a wide step", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true),
+        new("a step with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, new Adam(0.01f), IsFused: true),
+        new("a step with many inputs and outputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 41, new Adam(0.01f), IsFused: true),
         new("a step with many outputs", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 41, new Adam(0.01f), IsFused: true),
         new("a prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: false),
         new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true),
+        new("a prediction with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true),
         new("a wide prediction", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, Optimizer: null, IsFused: true),
     ];
 
