@@ -118,7 +118,7 @@ public abstract class NetworkModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(trainer);
-        if (!trainer.Trains(Network)) throw new ArgumentException("The trainer trains another classifier or regressor. Hand over one that TrainWith of this one made.", nameof(trainer));
+        if (!trainer.Trains(Network)) throw new ArgumentException("The trainer trains another classifier or regressor. Pass one that TrainWith of this one made.", nameof(trainer));
         ModelContent model = ReadModel() with { Training = trainer.ReadState() };
         FinishSaving();
         ModelFile.Save(path, Format, model);
@@ -142,7 +142,7 @@ public abstract class NetworkModel : IDisposable
         if (training.Family != Network.KernelFamily)
         {
             throw new ArgumentException(
-                $"The checkpoint {path} was made with the kernels '{training.Family}', and this network has '{Network.KernelFamily}', which do not give " +
+                $"The checkpoint {path} was made with the kernels '{training.Family}', but this network has '{Network.KernelFamily}', which do not give " +
                 "the same bits. Call KernelFamily.Force before making the classifier or regressor, or load the parameters alone.", nameof(path));
         }
 

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# Sourced by Samples/run and Tests/run: makes the machine ready, or says in a sentence what it lacks.
-# On Debian and its descendants it installs the software OpenGL driver where no driver is; a machine that lacks
-# nothing is left alone, and apt is not asked.
+# Sourced by Samples/run and Tests/run: prepares the machine, or says in one sentence what is missing.
+# On Debian and its descendants it installs the software OpenGL driver if there is no driver; if nothing
+# is missing, it changes nothing and does not call apt.
 
-readonly exit_no_driver=3 # what the samples' program returns where no device can run it
+readonly exit_no_driver=3 # the exit code of the samples' program if no device can run it
 readonly exit_no_sdk=4
 readonly sdk_major=10
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 readonly root
 
-[[ -n ${HOME+set} ]] || export HOME=~ # NuGet needs it; services and bare containers come without
+[[ -n ${HOME+set} ]] || export HOME=~ # NuGet needs it; services and bare containers lack it
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 
 say() { printf '%s\n' "$*" >&2; }
@@ -22,7 +22,7 @@ fail() {
     exit "$code"
 }
 
-# Prints the paths that the loader has for a library such as libEGL.so.1, or for those whose names begin so.
+# Prints the loader's paths of the libraries whose names begin with this one, such as libEGL.so.1.
 find_library() {
     local folder folders
     PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | awk -v name="$1" 'index($1, name) == 1 { print $NF }'
@@ -36,7 +36,7 @@ has_library() { [[ -n $(find_library "$1") ]]; }
 
 prepare_dotnet() {
     local folder
-    # Without libicu the SDK starts only if told that it needs no culture.
+    # Without libicu the SDK starts only in its invariant mode.
     has_library libicuuc.so || export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
     if ! command -v dotnet >/dev/null; then
         # Where Microsoft's dotnet-install.sh puts it, without adding it to PATH.
@@ -46,13 +46,13 @@ prepare_dotnet() {
     fi
 
     local get="get it from https://dotnet.microsoft.com/download/dotnet/$sdk_major.0"
-    command -v dotnet >/dev/null || fail $exit_no_sdk "NeuralPlugin needs the .NET SDK $sdk_major, and there is no dotnet on PATH: $get"
+    command -v dotnet >/dev/null || fail $exit_no_sdk "NeuralPlugin needs the .NET SDK $sdk_major, but there is no dotnet on PATH: $get"
 
     local sdks newest
     sdks=$(dotnet --list-sdks 2>&1) || fail $exit_no_sdk "NeuralPlugin needs the .NET SDK $sdk_major, but dotnet does not start: $sdks"
     newest=$(sort -V <<<"$sdks" | tail -n 1)
     [[ ${newest%%.*} =~ ^[0-9]+$ && ${newest%%.*} -ge $sdk_major ]] ||
-        fail $exit_no_sdk "NeuralPlugin needs the .NET SDK $sdk_major, and the newest here is ${newest:-none}: $get"
+        fail $exit_no_sdk "NeuralPlugin needs the .NET SDK $sdk_major, but the newest here is ${newest:-none}: $get"
 }
 
 has_mesa_driver() {
@@ -66,7 +66,7 @@ has_mesa_driver() {
     [[ -n ${LIBGL_DRIVERS_PATH:-} ]]
 }
 
-# A vendor's driver is one whose library exists, not just the file that announces it: containers often have that alone.
+# A vendor's driver counts only if its library exists, not just the file that announces it: containers often have only that file.
 has_vendor_driver() {
     local library
     while read -r library; do
@@ -82,7 +82,7 @@ has_driver() {
     [[ -n ${__EGL_VENDOR_LIBRARY_FILENAMES:-}${__EGL_VENDOR_LIBRARY_DIRS:-} ]] || has_mesa_driver || has_vendor_driver
 }
 
-# The text in the pictures is drawn with a font of the system; Skia looks here and nowhere else.
+# The text in the pictures is drawn with a font of the system; Skia searches only here.
 has_font() { [[ -n $(find -L /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; }
 
 apt_install() {
@@ -91,7 +91,7 @@ apt_install() {
     if [[ $EUID -ne 0 ]]; then
         as_root=(sudo)
         if ! command -v sudo >/dev/null || ! sudo -v; then
-            say "That takes root's rights; as root: apt-get install $*"
+            say "This needs root privileges; as root: apt-get install $*"
             return 1
         fi
     fi
@@ -99,7 +99,7 @@ apt_install() {
     log=$(mktemp)
     local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
     for attempt in 1 2 3 4; do
-        # The lists of a fresh machine are empty or old; with those of today the second attempt finds the packages.
+        # The package lists of a fresh machine are empty or old; after an update the second attempt finds the packages.
         if [[ $attempt -gt 1 ]] && ! "${apt[@]}" update </dev/null >"$log" 2>&1; then
             sleep $((attempt * 5))
         fi
@@ -110,7 +110,7 @@ apt_install() {
     done
     tail -n 20 "$log" >&2
     rm -f "$log"
-    say "apt-get could not install $*; what it said stands above."
+    say "apt-get could not install $*; its output is above."
     return 1
 }
 
@@ -125,26 +125,26 @@ prepare_linux() {
         apt_install "${driver[@]}" "${font[@]}" || [[ ${#driver[@]} -eq 0 ]] || exit $exit_no_driver
         return 0
     fi
-    [[ ${#driver[@]} -eq 0 ]] || fail $exit_no_driver "NeuralPlugin needs libEGL.so.1 and an OpenGL 4.3 driver behind it." \
-        "Install the graphics card's, or Mesa's software driver: Fedora: mesa-libEGL mesa-dri-drivers;" \
+    [[ ${#driver[@]} -eq 0 ]] || fail $exit_no_driver "NeuralPlugin needs libEGL.so.1 and an OpenGL 4.3 driver." \
+        "Install the graphics card's driver or Mesa's software driver: Fedora: mesa-libEGL mesa-dri-drivers;" \
         "Arch: libglvnd mesa; openSUSE: Mesa-libEGL1 Mesa-dri; Alpine: mesa-egl mesa-dri-gallium."
-    say "There is no font under /usr/share/fonts (DejaVu, for one): pictures will lack their text."
+    say "There is no font under /usr/share/fonts (such as DejaVu): pictures will lack their text."
 }
 
 prepare_driver() {
     case $(uname -s) in
         Linux) prepare_linux ;;
-        Darwin) fail $exit_no_driver "macOS stops at OpenGL 4.1 and NeuralPlugin needs 4.3: use Linux, also in a virtual machine or a container." ;;
-        MINGW* | MSYS* | CYGWIN*) ;; # the context comes from the graphics driver, by WGL; where that has no OpenGL 4.3, the program says so
-        *) has_driver || fail $exit_no_driver "NeuralPlugin needs libEGL.so.1 and an OpenGL 4.3 driver behind it; on this system, Mesa's." ;;
+        Darwin) fail $exit_no_driver "macOS supports only OpenGL 4.1, but NeuralPlugin needs 4.3: use Linux, which may run in a virtual machine or a container." ;;
+        MINGW* | MSYS* | CYGWIN*) ;; # the context comes from the graphics driver, by WGL; the program reports a driver without OpenGL 4.3
+        *) has_driver || fail $exit_no_driver "NeuralPlugin needs libEGL.so.1 and an OpenGL 4.3 driver; on this system, Mesa's." ;;
     esac
 }
 
-# build PROJECT [options]: Release; says nothing unless it fails.
+# build PROJECT [options]: builds for Release; prints nothing unless it fails.
 build() {
     local log
     log=$(mktemp)
-    # Into a file: build servers outlive the build and would hold a pipe open. A global.json where the caller stands is not ours.
+    # Output goes into a file: build servers outlive the build and would hold a pipe open. A global.json in the caller's folder is not ours.
     if ! (cd -- "$root" && dotnet build "$1" -c Release -v q --nologo "${@:2}") </dev/null >"$log" 2>&1; then
         cat -- "$log" >&2
         rm -f "$log"

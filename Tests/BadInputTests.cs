@@ -158,7 +158,7 @@ internal sealed class BadInputTests : IDisposable
         Assert.That(trainer.Steps, Is.EqualTo(2));
     }
 
-    /// <summary>The largest possible plan is allowed, and one with another row is not.</summary>
+    /// <summary>The largest possible plan is allowed, and one with one more row is not.</summary>
     [Test]
     public void TheMostRowsOfAPlanAreTaken()
     {
@@ -245,7 +245,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 0, 1, Rows - 1, Rows + 1 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, {length} labels", test => call(test, new int[length], []), "Expected 4 values", "one label a sample", $"got {length}");
+                    $"{name}, {length} labels", test => call(test, new int[length], []), "Expected 4 values", "one label per sample", $"got {length}");
             }
         }
     }
@@ -257,7 +257,7 @@ internal sealed class BadInputTests : IDisposable
             foreach (int length in new[] { 1, Rows - 1, Rows + 1 })
             {
                 yield return Bad<ArgumentException>(
-                    $"{name}, {length} weights", test => call(test, GoodLabels, new float[length]), "Expected 4 values", "one weight a sample", $"got {length}");
+                    $"{name}, {length} weights", test => call(test, GoodLabels, new float[length]), "Expected 4 values", "one weight per sample", $"got {length}");
             }
 
             foreach (float value in NotFinite)
@@ -328,7 +328,7 @@ internal sealed class BadInputTests : IDisposable
             }
 
             yield return Bad<ArgumentException>(
-                $"{name}, a weight too few", test => call(test, new float[Rows * Classes], new float[Rows - 1]), "one weight a sample", "got 3");
+                $"{name}, a weight too few", test => call(test, new float[Rows * Classes], new float[Rows - 1]), "one weight per sample", "got 3");
         }
 
         yield return Bad<ArgumentException>("TrainBatch, values for labels", test => test.trainer.TrainBatch(GoodFeatures, new float[Rows * Classes]), "Expected labels");
@@ -485,7 +485,7 @@ internal sealed class BadInputTests : IDisposable
 
         foreach ((int inputs, int units) in new[] { (300_000, 100_000), (70_000, 70_000), (1, 300_000_000), (2_000_000_000, 4), (4, int.MaxValue), (int.MaxValue, int.MaxValue), (1 << 30, 4) })
         {
-            string[] says = Math.Max(inputs, units) > 1 << 30 ? ["and no device holds more than 1073741824"]
+            string[] says = Math.Max(inputs, units) > 1 << 30 ? ["but no device has room for more than 1073741824"]
                 : [$" × {units}]", "are too large for this device", "Use fewer rows or columns"];
             yield return Bad<DeviceLimitException>($"Network, {inputs} × {units}", _ => new Network(TestDevice.Plain, inputs, new Dense(units)).Dispose(), says);
             yield return Bad<DeviceLimitException>($"LinearClassifier, {inputs} × {units}", _ => new LinearClassifier(TestDevice.Plain, inputs, units).Dispose(), says);

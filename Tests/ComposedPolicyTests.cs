@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The losses of actions of several numbers against their twin: alone, in the steps of a network, and in those of a population.</summary>
+/// <summary>The losses of actions of several numbers against their twin: in isolation, in the steps of a network, and in those of a population.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class ComposedPolicyTests
@@ -29,7 +29,7 @@ internal sealed class ComposedPolicyTests
         Tolerance.AssertClose(gradients, twin.Backward(outputs64, decisions), 1e-6, 3e-4, "gradients", twin.Outputs);
     }
 
-    /// <summary>Whatever the outputs are, and however far the action is, the loss and its gradient are finite; a deviation beyond its bounds is only led back.</summary>
+    /// <summary>Whatever the outputs are, and however far the action is, the loss and its gradient are finite; a deviation beyond its bounds is only pulled back.</summary>
     [Test]
     public void HugeOutputsStayFinite()
     {

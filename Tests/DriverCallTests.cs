@@ -90,7 +90,7 @@ internal sealed class DriverCallTests
         string[] rows = [.. Touched.SelectMany(row => row.Functions)];
         Assert.That(rows, Is.Unique);
         Assert.That(called.Except(rows), Is.Empty, "add a row that says what state it touches, and where that is saved");
-        Assert.That(rows.Except(called).Except(Rare), Is.Empty, "rows of what is not called any more");
+        Assert.That(rows.Except(called).Except(Rare), Is.Empty, "rows of functions that are no longer called");
     }
 
     // ---- threads and contexts ----

@@ -248,7 +248,7 @@ internal sealed class NetworkPopulationTests
 
         population.SetParameters(Lost, large);
         population.TrainBatch(data.Features, data.Labels, Rate, losses);
-        Assert.That(losses, Is.All.Matches<float>(float.IsFinite), "it goes on");
+        Assert.That(losses, Is.All.Matches<float>(float.IsFinite), "it continues");
         twin.SkipStep();
         twin.Step(data);
         twin.AssertSameParameters(1e-5, 1e-4);
@@ -378,12 +378,12 @@ internal sealed class NetworkPopulationTests
         Refused<ArgumentException>(() => population.TrainBatch([], [], Rate), "at least one");
         Refused<ArgumentException>(() => population.TrainBatch(data.Features.AsSpan(1), data.Labels, Rate), "3 features");
         Refused<ArgumentException>(() => population.TrainBatch(data.Features.AsSpan(3), data.Labels.AsSpan(1), Rate), "each of the 9 members");
-        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels.AsSpan(1), Rate), "one label a sample");
+        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels.AsSpan(1), Rate), "one label per sample");
         Refused<ArgumentOutOfRangeException>(() => population.TrainBatch(data.Features, [.. data.Labels.Skip(1), 2], Rate), "2 classes");
         Refused<ArgumentOutOfRangeException>(() => population.TrainBatch(data.Features, data.Labels, -1), "learning rate");
         Refused<ArgumentOutOfRangeException>(() => population.TrainBatch(data.Features, data.Labels, float.NaN), "learning rate");
-        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses.AsSpan(1)), "one loss a member");
-        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights.AsSpan(1)), "one weight a sample");
+        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses.AsSpan(1)), "one loss per member");
+        Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights.AsSpan(1)), "one weight per sample");
         Refused<ArgumentException>(() => population.TrainBatch(data.Features, data.Labels, Rate, losses, default, new bool[3]), "none at all");
         Refused<ArgumentException>(
             () => population.TrainBatch(data.Features, data.Labels, Rate, losses, default, new bool[data.Labels.Length * 2]), "allowed classes");
@@ -405,7 +405,7 @@ internal sealed class NetworkPopulationTests
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 0, 2), "hidden");
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 1), "at least 2 classes");
         Refused<ArgumentNullException>(() => _ = new NetworkPopulation(null!, 1, 1, 1, 2), "device");
-        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "loss of labels, such as SoftmaxCrossEntropy, but got mean_squared_error");
+        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "must take labels, such as SoftmaxCrossEntropy, but got mean_squared_error");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 100_000, 784, 16, 10), "are too large for this device");
         if (KernelFamily.Of(TestDevice.Plain) is StandInFamily or { Name: "register-tiled" })
         {

@@ -163,8 +163,8 @@ internal sealed class OnnxTests
         yield return new TestCaseData(new[] { "a", "b", "" }, "that of class 2 is blank");
         yield return new TestCaseData(new[] { " \t", "b", "c" }, "that of class 0 is blank");
         yield return new TestCaseData(new[] { "a", "b", "a" }, "classes 0 and 2 are both 'a'");
-        yield return new TestCaseData(new[] { "a", "b\ud83c", "c" }, "class 1 holds half of a surrogate pair");
-        yield return new TestCaseData(new[] { "a", "b", "\udfb2\ud83c" }, "class 2 holds half of a surrogate pair");
+        yield return new TestCaseData(new[] { "a", "b\ud83c", "c" }, "class 1 contains half of a surrogate pair");
+        yield return new TestCaseData(new[] { "a", "b", "\udfb2\ud83c" }, "class 2 contains half of a surrogate pair");
     }
 
     [TestCaseSource(nameof(BadClassNames))]

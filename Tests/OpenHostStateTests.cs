@@ -85,7 +85,7 @@ internal sealed class OpenHostStateTests
         gl.TexStorage3D(TextureTarget.Texture2DArray, 1, SizedInternalFormat.Rgba32f, 4, 4, 2);
         if (reportsErrors) gl.Enable((EnableCap)0xBAD);
         ArgumentException exception = Assert.Throws<ArgumentException>(() => samples.AddTexture(array, 2, 2, TextureChannels.Luminance, label: 0))!;
-        Assert.That(exception.Message, Does.Contain("none of two dimensions"));
+        Assert.That(exception.Message, Does.Contain("not a two-dimensional one"));
         Assert.That(gl.GetError(), Is.EqualTo(reportsErrors ? GLEnum.InvalidEnum : GLEnum.NoError));
         Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
     }
@@ -182,7 +182,7 @@ internal sealed class OpenHostStateTests
             bool wouldHaveTrained = !control.Fingerprint().AsSpan().SequenceEqual(atStart);
             control.RunFrames();
             List<string> told = calls.RunFrames();
-            if (wouldHaveTrained && !Varying.Contains(name)) Assert.That(told, Is.Not.Empty, $"{name} is told of");
+            if (wouldHaveTrained && !Varying.Contains(name)) Assert.That(told, Is.Not.Empty, $"{name} is reported");
         }
 
         Assert.That(Waiting.Concat(InFrame).Except(met), Is.Empty);

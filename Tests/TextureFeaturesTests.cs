@@ -269,13 +269,13 @@ internal sealed class TextureFeaturesTests
         DeviceMemory memory = device.Memory;
 
         foreach (uint texture in new[] { 0u, deleted, reserved }) Fails<ArgumentException>("no texture of this name", texture);
-        Fails<ArgumentException>("two dimensions", game.New(TextureTarget.TextureCubeMap));
-        Fails<ArgumentException>("two dimensions", game.New(TextureTarget.Texture2DArray));
-        Fails<ArgumentException>("two dimensions", game.New(TextureTarget.Texture2DMultisample));
-        Fails<ArgumentException>("two dimensions", game.New(TextureTarget.TextureRectangle));
+        Fails<ArgumentException>("not a two-dimensional", game.New(TextureTarget.TextureCubeMap));
+        Fails<ArgumentException>("not a two-dimensional", game.New(TextureTarget.Texture2DArray));
+        Fails<ArgumentException>("not a two-dimensional", game.New(TextureTarget.Texture2DMultisample));
+        Fails<ArgumentException>("not a two-dimensional", game.New(TextureTarget.TextureRectangle));
         Fails<ArgumentException>("level 0", game.New(TextureTarget.Texture2D));
-        Fails<ArgumentException>("depths", game.MakeOther(InternalFormat.DepthComponent24, PixelFormat.DepthComponent, PixelType.Float));
-        Fails<ArgumentException>("integers", game.MakeOther(InternalFormat.Rgba8ui, PixelFormat.RgbaInteger, PixelType.UnsignedByte));
+        Fails<ArgumentException>("a depth", game.MakeOther(InternalFormat.DepthComponent24, PixelFormat.DepthComponent, PixelType.Float));
+        Fails<ArgumentException>("an integer texture", game.MakeOther(InternalFormat.Rgba8ui, PixelFormat.RgbaInteger, PixelType.UnsignedByte));
         Fails<DeviceLimitException>("too large", game.Make(16_384, 40, InternalFormat.R8, new float[16_384 * 40 * 4]), width: 1, height: 12, channels: TextureChannels.Luminance);
         Fails<ArgumentException>("12 features", good, width: 3);
         Fails<ArgumentException>("12 features", good, channels: TextureChannels.Rgba);

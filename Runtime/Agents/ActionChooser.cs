@@ -103,7 +103,7 @@ internal sealed class ActionChooser(AgentPopulationOptions options)
     {
         return new AgentException(
             agent.Name, seesTextures
-                ? "its brain's outputs are not finite: the texture that it has seen has values that are not, or its weights have grown without bounds. Look at the texture; " +
+                ? "its brain's outputs are not finite: the texture that it has seen has values that are not finite, or its weights have grown without bounds. Check the texture; " +
                   "use a smaller learning rate, and give it other weights (SetBrain)."
                 : "its brain's outputs are not finite: its weights have grown without bounds. Use a smaller learning rate, and give it other weights (SetBrain).");
     }

@@ -25,7 +25,7 @@ public sealed class ActionMask
     public void SetActionEnabled(int action, bool isEnabled)
     {
         if (policy.Branches != 1)
-            throw new AgentException(agent!.Name, $"it masks action {action} without a branch, and has {policy.Branches} branches. Call SetActionEnabled(branch, action, isEnabled).");
+            throw new AgentException(agent!.Name, $"it masks action {action} without a branch, but has {policy.Branches} branches. Call SetActionEnabled(branch, action, isEnabled).");
         SetActionEnabled(0, action, isEnabled);
     }
 
@@ -37,11 +37,11 @@ public sealed class ActionMask
     public void SetActionEnabled(int branch, int action, bool isEnabled)
     {
         if ((uint)branch >= (uint)policy.Branches)
-            throw new AgentException(agent!.Name, $"it masks an action of branch {branch}, and there are {policy.Branches} branches, from 0 on. Correct its WriteDiscreteActionMask.");
+            throw new AgentException(agent!.Name, $"it masks an action of branch {branch}, but there are {policy.Branches} branches, from 0 on. Correct its WriteDiscreteActionMask.");
         if ((uint)action >= (uint)policy.SizeOf(branch))
         {
             string where = policy.Branches == 1 ? "" : $" of branch {branch}";
-            throw new AgentException(agent!.Name, $"it masks action {action}{where}, and the actions are 0 to {policy.SizeOf(branch) - 1}. Correct its WriteDiscreteActionMask.");
+            throw new AgentException(agent!.Name, $"it masks action {action}{where}, but the actions are 0 to {policy.SizeOf(branch) - 1}. Correct its WriteDiscreteActionMask.");
         }
 
         enabled[policy.FirstOf(branch) + action] = isEnabled;

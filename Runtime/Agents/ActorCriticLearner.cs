@@ -244,8 +244,8 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         if (hasWarned) return;
         hasWarned = true;
         Trace.TraceWarning(
-            "Agents decide faster than the frame's budget lets their brain learn: of {0} training steps on a rollout {1} fit. Give a larger " +
-            "AgentPopulationOptions.FrameBudget, or fewer ActorCritic.Epochs, or a longer Agent.DecisionPeriod. This is said once; AgentProgress.SkippedDecisions counts what is never learned from.",
+            "Agents decide faster than the frame's budget lets their brain learn: only {1} of {0} training steps on a rollout fit. Give a larger " +
+            "AgentPopulationOptions.FrameBudget, or fewer ActorCritic.Epochs, or a longer Agent.DecisionPeriod. This message appears once; AgentProgress.SkippedDecisions counts the decisions that are never learned from.",
             steps, stepsDone);
     }
 }

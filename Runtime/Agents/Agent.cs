@@ -44,7 +44,7 @@ public abstract class Agent
     public int DecisionPeriod
     {
         get;
-        set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The frames from decision to decision must be 1 or more, or 0 for decisions on request alone.");
+        set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The frames per decision must be 1 or more, or 0 for decisions only on request.");
     } = 1;
 
     /// <summary>Whether <see cref="Heuristic()"/> chooses its actions instead of the brain; at once, without any latency.</summary>
@@ -88,6 +88,9 @@ public abstract class Agent
 
     /// <summary>Whether the episode that is over was interrupted, and would have continued.</summary>
     internal bool IsInterrupted { get; private set; }
+
+    /// <summary>Its observations at its last decisions; the population makes it when the agent is added.</summary>
+    internal ObservationHistory History { get; set; } = new(observations: 0, stacked: 1);
 
     /// <summary>The inspector that observes it; null for none.</summary>
     internal AgentInspector? Inspector { get; set; }
@@ -133,7 +136,7 @@ public abstract class Agent
     /// <param name="action">From 0 to the population's number of actions.</param>
     public virtual void OnActionReceived(int action)
     {
-        throw new AgentException(Name, "it has received an action, and overrides no OnActionReceived. Override OnActionReceived(int) or, for other actions than one choice, OnActionReceived(ActionBuffers).");
+        throw new AgentException(Name, "it has received an action, but does not override OnActionReceived. Override OnActionReceived(int) or, if an action is more than one choice, OnActionReceived(ActionBuffers).");
     }
 
     /// <summary>
@@ -145,7 +148,7 @@ public abstract class Agent
     public virtual void OnActionReceived(ActionBuffers actions)
     {
         if (actions.DiscreteActions.Length != 1 || actions.ContinuousActions.Length != 0)
-            throw new AgentException(Name, "its actions are more than one choice, and it does not take them. Override OnActionReceived(ActionBuffers).");
+            throw new AgentException(Name, "its actions are more than one choice, but it does not override OnActionReceived(ActionBuffers). Override it.");
         OnActionReceived(actions.DiscreteActions[0]);
     }
 
@@ -157,7 +160,7 @@ public abstract class Agent
     /// <exception cref="AgentException">It is not overridden.</exception>
     public virtual int Heuristic()
     {
-        throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and has none. Override Heuristic, or leave ActsByHeuristic and Demonstrates false.");
+        throw new AgentException(Name, "it must act or demonstrate by its Heuristic, but does not override it. Override Heuristic, or leave ActsByHeuristic and Demonstrates false.");
     }
 
     /// <summary>The same if an action is more than one choice. Without an override, the result of <see cref="Heuristic()"/> if it is one.</summary>
@@ -166,7 +169,7 @@ public abstract class Agent
     public virtual void Heuristic(in ActionBuffers actionsOut)
     {
         if (actionsOut.DiscreteActions.Length != 1 || actionsOut.ContinuousActions.Length != 0)
-            throw new AgentException(Name, "it is to act or demonstrate by its Heuristic, and its actions are more than one choice. Override Heuristic(in ActionBuffers).");
+            throw new AgentException(Name, "it must act or demonstrate by its Heuristic, but its actions are more than one choice. Override Heuristic(in ActionBuffers).");
         actionsOut.DiscreteActions[0] = Heuristic();
     }
 
@@ -219,7 +222,7 @@ public abstract class Agent
     /// <summary>
     /// Ends the episode as <see cref="EndEpisode"/> does, when it would have continued: the time was up, or the game needs the agent elsewhere. The
     /// rewards that would have followed are estimated, so that the agent does not learn that its last state is bad. For that, its observations are
-    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this by itself.
+    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this automatically.
     /// </summary>
     /// <exception cref="AgentException">The agent is in no population.</exception>
     public void EpisodeInterrupted() => End(isInterrupted: true);
@@ -237,9 +240,10 @@ public abstract class Agent
     /// <summary>Whether it is to be asked in a frame.</summary>
     internal bool IsDue(long frame) => IsDecisionRequested || (DecisionPeriod > 0 && NextDecision <= frame);
 
-    /// <summary>Notes that it was asked in a frame.</summary>
-    internal void NoteAsked(long frame)
+    /// <summary>Notes that it was asked in a frame, with these observations.</summary>
+    internal void NoteAsked(long frame, ReadOnlySpan<float> observed)
     {
+        History.Add(observed);
         IsDecisionRequested = false;
         NextDecision = frame + DecisionPeriod;
         isAsked = true;
@@ -286,6 +290,7 @@ public abstract class Agent
         reward = 0;
         Action = -1;
         StepCount = 0;
+        History.Clear();
         (IsDecisionRequested, IsActionNew, isAsked) = (false, false, false);
         NextDecision = frame;
         OnEpisodeBegin();
@@ -314,12 +319,12 @@ public abstract class Agent
     private void RequireReward(float value)
     {
         if (!float.IsFinite(value))
-            throw new AgentException(Name, $"a reward is {value}, and must be a finite number. Look for a division by zero where it is computed.");
-        if (Population is null) throw new AgentException(Name, "a reward came, and it is in no population. Add it to an AgentPopulation first.");
+            throw new AgentException(Name, $"a reward must be a finite number, but got {value}. Look for a division by zero where it is computed.");
+        if (Population is null) throw new AgentException(Name, "it got a reward, but is in no population. Add it to an AgentPopulation first.");
         if (IsEpisodeOver)
         {
             throw new AgentException(
-                Name, "a reward came after EndEpisode, and the next episode begins in the next Update. Reward first and end then; IsEpisodeOver tells.");
+                Name, "it got a reward after EndEpisode, but the next episode begins only in the next Update. Reward before ending; IsEpisodeOver says whether it has ended.");
         }
     }
 }

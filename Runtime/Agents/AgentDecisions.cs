@@ -130,7 +130,7 @@ internal sealed class AgentDecisions : IDisposable
     {
         return new DispatchesSkippedException(
             $"The questions of frame {frame} were enqueued and not answered: the driver skips dispatches while a conditional render is " +
-            "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents go on with what they did before, and the next decisions count.");
+            "open (glBeginConditionalRender). Call Update before it or after glEndConditionalRender. The agents repeat their last actions, and the next decisions count.");
     }
 
     /// <summary>Begins to carry out an agent's decision.</summary>
@@ -177,7 +177,7 @@ internal sealed class AgentDecisions : IDisposable
             if (!isTaken) collector.Release(look);
         }
 
-        agent.NoteAsked(frame);
+        agent.NoteAsked(frame, collector.Newest);
         return true;
     }
 
@@ -204,7 +204,7 @@ internal sealed class AgentDecisions : IDisposable
 
         if (trainer.Learns) trainer.CloseDecisions(agent);
         _ = agent.TakeReward();
-        agent.NoteAsked(frame);
+        agent.NoteAsked(frame, collector.Newest);
         if (policy.IsOneBranch) agent.BeginAction(action);
         else agent.BeginAction(policy, collector.Taken);
         Count++;
@@ -213,7 +213,7 @@ internal sealed class AgentDecisions : IDisposable
     private void Demonstrate(Agent agent, int look, int action)
     {
         Decision shown = collector.Decision(look, action);
-        Recording?.Add(shown);
+        if (Recording is not null) agent.History.RecordInto(Recording, shown);
         trainer.Demonstrate(agent, shown);
     }
 }

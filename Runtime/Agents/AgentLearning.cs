@@ -12,7 +12,7 @@ public abstract record AgentLearning
     }
 
     /// <summary>
-    /// The optimizer. Null: <see cref="Adam"/> with a rate of 0.003 for a shared brain, plain <see cref="Sgd"/> with 0.1 for brains of their own;
+    /// The optimizer. Null: <see cref="Adam"/> with a rate of 0.003, and for <see cref="BehaviorCloning"/> of brains of their own plain <see cref="Sgd"/> with 0.1;
     /// <see cref="ActorCritic"/> has its own default.
     /// </summary>
     public Optimizer? Optimizer { get; init; }

@@ -98,7 +98,7 @@ public sealed partial class AgentPopulation : IDisposable
         set
         {
             if (value is not null && options.TextureObservations is not null)
-                throw new NotSupportedException("What agents see of textures stays on the GPU, and cannot be recorded. Declare no TextureObservations, or record nothing.");
+                throw new NotSupportedException("Textures that agents see stay on the GPU, and cannot be recorded. Declare no TextureObservations, or record nothing.");
             value?.RequireSizes(options.Observations, options.Policy, nameof(value));
             mind.Decisions.Recording = value;
         }
@@ -143,14 +143,15 @@ public sealed partial class AgentPopulation : IDisposable
         if (agent.Population is not null)
         {
             throw new AgentException(
-                agent.Name, $"it was added, and is in {(agent.Population == this ? "this" : "another")} population already, at {agent.Index}. Add each agent once; Remove it first to move it.");
+                agent.Name, $"it was added, but is already in {(agent.Population == this ? "this" : "another")} population, at {agent.Index}. Add each agent once; Remove it first to move it.");
         }
 
         int place = Array.IndexOf(agents, null);
-        if (place < 0) throw new InvalidOperationException($"The population has room for {Capacity} agents, and has them. Make it with a larger Capacity, or Remove one.");
+        if (place < 0) throw new InvalidOperationException($"The population has room for {Capacity} agents, and is full. Make it with a larger Capacity, or Remove one.");
         agents[place] = agent;
         agent.Population = this;
         agent.Index = place;
+        agent.History = new ObservationHistory(options.Observations, options.NumStackedVectorObservations);
         Count++;
         bool begun = false;
         try
@@ -170,7 +171,7 @@ public sealed partial class AgentPopulation : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentNullException.ThrowIfNull(agent);
-        if (agent.Population != this) throw new AgentException(agent.Name, "it is to be removed, and is not in this population.");
+        if (agent.Population != this) throw new AgentException(agent.Name, "it cannot be removed, because it is not in this population.");
         mind.Trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
         if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward, agent.StepCount);
         Forget(agent);
@@ -194,7 +195,7 @@ public sealed partial class AgentPopulation : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating)
-            throw new InvalidOperationException("AgentPopulation.Update was called while it was under way, by an agent's script. Call it once a frame, from the game's loop.");
+            throw new InvalidOperationException("AgentPopulation.Update was called during Update, by an agent's script. Call it once a frame, from the game's loop.");
         isUpdating = true;
         try
         {
@@ -268,7 +269,7 @@ public sealed partial class AgentPopulation : IDisposable
     internal void RequireBetweenUpdates(string call)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called by an agent's script, while Update was under way. Call it between two Updates, from the game's loop.");
+        if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called during Update, by an agent's script. Call it between two Updates, from the game's loop.");
     }
 
     private void Forget(Agent agent)

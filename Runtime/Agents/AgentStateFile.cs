@@ -15,6 +15,7 @@ internal sealed class AgentStateFile
     private const string LearningKey = "learning";
     private const string OptimizerKey = "optimizer";
     private const string ObservationsKey = "observations";
+    private const string StackedKey = "stacked_observations";
     private const string ActionsKey = "actions";
     private const string BranchesKey = "action_branches";
     private const string ContinuousKey = "continuous_actions";
@@ -37,7 +38,7 @@ internal sealed class AgentStateFile
     private static readonly string[] Keys =
     [
         FormatVersionKey, ModelKey, BrainsKey, LearningKey, OptimizerKey, ObservationsKey, ActionsKey, HiddenUnitsKey, CapacityKey, BrainCountKey, NormalizesKey,
-        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey,
+        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey, StackedKey,
     ];
 
     private readonly Stream stream;
@@ -141,6 +142,7 @@ internal sealed class AgentStateFile
             (BrainCountKey, header.Brains), (NormalizesKey, header.NormalizesObservations ? 1 : 0), (ValuesKey, header.EstimatesValues ? 1 : 0),
             (WidthKey, header.TextureWidth), (HeightKey, header.TextureHeight), (ChannelsKey, header.TextureChannels),
         ];
+        if (header.NumStackedVectorObservations > 1) numbers = [.. numbers, (StackedKey, header.NumStackedVectorObservations)];
         return texts.Concat(numbers.Select(number => (number.Item1, number.Item2.ToString(CultureInfo.InvariantCulture)))).Concat(ActionMetadata.Of(header.Actions, BranchesKey, ContinuousKey));
     }
 
@@ -150,12 +152,12 @@ internal sealed class AgentStateFile
         string[] sized = [.. ParameterNames, ExplorationName];
         SafetensorsContent content = SafetensorsReader.Read(stream, path, sized, Keys, [ExplorationName], Sections);
         LoadedText Text(string key) => content.Metadata.TryGetValue(key, out LoadedText? text) ? text
-            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}: it is no file of a population of agents.");
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the metadata has no {key}: this is no file of a population of agents.");
         string Choice(string key, FileDefect defect, params string[] choices) => choices.Contains(Text(key).Value) ? Text(key).Value
-            : throw Bad(defect, Text(key).Offset, $"{key} is '{Text(key).Value}', and '{string.Join("' or '", choices)}' is needed. It may be of a newer version of this package, or of another kind of model.");
+            : throw Bad(defect, Text(key).Offset, $"{key} must be '{string.Join("' or '", choices)}', but is '{Text(key).Value}'. The file may be from a newer version of this package, or of another kind of model.");
         int Number(string key, int least, int most) =>
             int.TryParse(Text(key).Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value
-            : throw Bad(FileDefect.MetadataNumber, Text(key).Offset, $"{key} is '{Text(key).Value}', and a whole number from {least} to {most} is needed.");
+            : throw Bad(FileDefect.MetadataNumber, Text(key).Offset, $"{key} must be a whole number from {least} to {most}, but is '{Text(key).Value}'.");
 
         ActionSpec ReadActions()
         {
@@ -173,8 +175,11 @@ internal sealed class AgentStateFile
         AgentStateHeader header = new(
             Number(ObservationsKey, 1, MostSize), ReadActions(), Number(HiddenUnitsKey, 1, MostSize), Number(BrainCountKey, 1, MostSize), capacity,
             areShared, Number(NormalizesKey, 0, 1) == 1, Number(ValuesKey, 0, 1) == 1, width, Number(HeightKey, width > 0 ? 1 : 0, width > 0 ? MostSize : 0),
-            Number(ChannelsKey, width > 0 ? 1 : 0, width > 0 ? 4 : 0), Text(LearningKey).Value, Text(OptimizerKey).Value);
-        bool isPossible = (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));
+            Number(ChannelsKey, width > 0 ? 1 : 0, width > 0 ? 4 : 0), Text(LearningKey).Value, Text(OptimizerKey).Value)
+        {
+            NumStackedVectorObservations = content.Metadata.ContainsKey(StackedKey) ? Number(StackedKey, 2, MostSize) : 1,
+        };
+        bool isPossible = (long)header.Observations * header.NumStackedVectorObservations <= MostSize && (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));
         if (!isPossible) throw Bad(FileDefect.MetadataNumber, Text(BrainCountKey).Offset, "the sizes in the metadata do not fit each other.");
         foreach ((int i, string name) in ParameterNames.Index()) Tensor(content, name, ShapeOf(header, i));
         Tensor(content, ExplorationName, [capacity, 2]);
@@ -189,7 +194,7 @@ internal sealed class AgentStateFile
             double[] values = tensor.WideValues!;
             int wrong = Array.FindIndex(values, value => !(value >= 0 && value <= most));
             return wrong < 0 ? values : throw Bad(
-                FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} is {values[wrong]}, and must be from 0 to {most}.");
+                FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} must be from 0 to {most}, but is {values[wrong]}.");
         }
 
         long steps = (long)Numbers(StepsName, 1, StateForm.MostWhole)[0];
@@ -205,7 +210,7 @@ internal sealed class AgentStateFile
         int negative = state.IsNonNegative ? values.AsSpan().IndexOfAnyInRange(float.MinValue, -float.Epsilon) : -1;
         return negative < 0 ? values : throw Bad(
             FileDefect.NegativeMoment, content.Tensors[name].DataOffset + ((long)negative * sizeof(float)),
-            $"value {negative} of {name} is {values[negative]}, and a mean of squares is never negative.");
+            $"value {negative} of {name} is {values[negative]}, but a mean of squares is never negative.");
     }
 
     private float[] ArrayOf(SafetensorsContent content, string name, int parameter) => Tensor(content, name, ShapeOf(Header, parameter)).Values;
@@ -214,7 +219,7 @@ internal sealed class AgentStateFile
     {
         if (!content.Tensors.TryGetValue(name, out LoadedTensor? tensor)) throw Bad(FileDefect.TensorMissing, Safetensors.LengthBytes, $"the header has no tensor {name}.");
         return tensor.Shape.AsSpan().SequenceEqual(shape) ? tensor
-            : throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} is [{string.Join(" × ", tensor.Shape)}], and must be [{string.Join(" × ", shape)}].");
+            : throw Bad(FileDefect.Shape, tensor.EntryOffset, $"{name} must be [{string.Join(" × ", shape)}], but is [{string.Join(" × ", tensor.Shape)}].");
     }
 
     private Dictionary<string, double[]> ReadFields(SafetensorsContent content, IReadOnlyList<StateField> fields)
@@ -238,7 +243,7 @@ internal sealed class AgentStateFile
             for (int row = 0; rows.FindFault is not null && row < rows.Read; row++)
             {
                 if (rows.FindFault((name, i) => found[name][i], row) is { } fault)
-                    throw Bad(FileDefect.WrongRow, content.Tensors[first.Name].DataOffset, $"row {row} of {first.Name} and what belongs to it is not right: {fault}.");
+                    throw Bad(FileDefect.WrongRow, content.Tensors[first.Name].DataOffset, $"row {row} of {first.Name}, or a tensor that belongs to it, is invalid: {fault}.");
             }
         }
 
@@ -252,7 +257,7 @@ internal sealed class AgentStateFile
         int wrong = field.FindFault(values);
         return wrong < 0 ? values : throw Bad(
             FileDefect.NumberRange, tensor.DataOffset + ((long)wrong * (field.IsWide ? sizeof(double) : sizeof(float))),
-            $"value {wrong} of {field.Name} is {values[wrong]}, and must be {(field.IsWhole ? "a whole number" : "a number")} from {field.Least} to {field.Most}.");
+            $"value {wrong} of {field.Name} must be {(field.IsWhole ? "a whole number" : "a number")} from {field.Least} to {field.Most}, but is {values[wrong]}.");
     }
 
     private ModelFileException Bad(FileDefect defect, long offset, string problem) => new(path, offset, defect, problem);

@@ -1,36 +1,107 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The running mean b and variance v of a brain's returns. A return G updates them at the rate a = max(rate, 1/n), for the n-th one: d = G − b; b' =
-/// b + a·d; v' = (1 − a)·(v + a·d²), so that it starts as the plain mean and variance.
+/// What a brain's returns are measured against: their running mean b and variance v, and a linear function of the observations that foretells how a
+/// return differs from the mean. A return G updates mean and variance at the rate a = max(rate, 1/n), for the n-th one: d = G − b; b' = b + a·d;
+/// v' = (1 − a)·(v + a·d²), so that they start as the plain ones.
 /// </summary>
 /// <remarks>Source: Finch, 2009, "Incremental calculation of weighted mean and variance", section 9.</remarks>
 internal struct Baseline
 {
-    private const double LeastDeviation = 1e-8;
+    /// <summary>
+    /// The share of the deviation of all returns ever that advantages are divided by at least: once a task is mastered returns hardly differ, and
+    /// dividing by their own deviation would make steps of the noise that is left.
+    /// </summary>
+    private const double Floor = 0.5;
+
+    /// <summary>Below this share of the mean, a deviation is rounding error.</summary>
+    private const double LeastRelativeDeviation = 1e-6;
 
     public double Mean;
     public double Variance;
     public long Count;
+    public double MeanOfAll;
+    public double VarianceOfAll;
+
+    /// <summary>What advantages are divided by: the running deviation, but at least the floor.</summary>
+    public readonly double Deviation
+    {
+        get
+        {
+            double deviation = Math.Max(Math.Sqrt(Variance), Math.Max(Floor * Math.Sqrt(VarianceOfAll), LeastRelativeDeviation * Math.Abs(Mean)));
+            return deviation > 0 ? deviation : 1;
+        }
+    }
 
     public void Observe(double value, double rate)
     {
         Count++;
-        double share = Math.Max(rate, 1.0 / Count), difference = value - Mean;
-        Mean += share * difference;
-        Variance = (1 - share) * (Variance + (share * difference * difference));
+        double shareOfAll = 1.0 / Count;
+        Move(ref Mean, ref Variance, value, Math.Max(rate, shareOfAll));
+        Move(ref MeanOfAll, ref VarianceOfAll, value, shareOfAll);
     }
 
-    /// <summary>How much better a return is than the mean; in standard deviations if it is normalized.</summary>
-    public readonly double Advantage(double value, bool normalize)
+    /// <summary>How much better a return is than expected; in deviations if it is normalized.</summary>
+    /// <param name="value">The return.</param>
+    /// <param name="foretold">How much the observations said that it would differ from the mean.</param>
+    /// <param name="normalize">Whether it is divided by the deviation.</param>
+    public readonly double Advantage(double value, double foretold, bool normalize)
     {
-        double advantage = value - Mean;
-        return normalize ? advantage / (Math.Sqrt(Variance) + LeastDeviation) : advantage;
+        double advantage = value - Mean - foretold;
+        return normalize ? advantage / Deviation : advantage;
     }
 
     /// <summary>Turns rewards into returns, from the last to the first: G = r + discount·G of the next; the one after the last is given.</summary>
     public static void Discounted(ReadOnlySpan<float> rewards, double discount, double behind, Span<double> returns)
     {
         for (int i = rewards.Length - 1; i >= 0; i--) returns[i] = behind = rewards[i] + (discount * behind);
+    }
+
+    private static void Move(ref double mean, ref double variance, double value, double share)
+    {
+        double difference = value - mean;
+        mean += share * difference;
+        variance = (1 - share) * (variance + (share * difference * difference));
+    }
+}
+
+/// <summary>
+/// How much each brain's returns differ from their mean, foretold from the observations x of a decision: w·x. An error e moves w by
+/// <see cref="Rate"/>·e·x / (1 + |x|²), so that a step is as large for observations of any size.
+/// </summary>
+/// <remarks>Source: Widrow and Hoff, 1960, "Adaptive switching circuits"; normalized as by Nagumo and Noda, 1967.</remarks>
+internal sealed class LinearForecast(int brains, int observations)
+{
+    public const double Rate = 0.1;
+
+    private readonly double[] weights = new double[checked(brains * observations)];
+
+    public double Of(int brain, ReadOnlySpan<float> observed)
+    {
+        double sum = 0;
+        ReadOnlySpan<double> own = weights.AsSpan(brain * observations, observations);
+        for (int i = 0; i < own.Length; i++) sum += own[i] * observed[i];
+        return sum;
+    }
+
+    /// <summary>Learns from a decision whose return differed from the mean by so much more than was foretold.</summary>
+    public void Correct(int brain, ReadOnlySpan<float> observed, double error)
+    {
+        double squares = 1;
+        foreach (float value in observed) squares += (double)value * value;
+        double step = Rate * error / squares;
+        Span<double> own = weights.AsSpan(brain * observations, observations);
+        for (int i = 0; i < own.Length; i++)
+        {
+            double moved = own[i] + (step * observed[i]);
+            if (Math.Abs(moved) <= StateForm.MostSum) own[i] = moved;   // what files hold; rewards at the end of what floats do get no further
+        }
+    }
+
+    /// <summary>Describes its state for files. A file without it leaves it as it is.</summary>
+    public void Describe(StateForm form, string name)
+    {
+        StateRows rows = new(brains, () => brains, _ => { });
+        form.Add(new StateField(name, rows, observations, i => weights[i], (i, value) => weights[i] = value) { IsWide = true, Least = -StateForm.MostSum, Most = StateForm.MostSum });
     }
 }

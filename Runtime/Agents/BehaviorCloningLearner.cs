@@ -14,6 +14,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     private readonly DecisionQueue shown;
     private readonly int actions;
     private readonly int[] timesShown;   // [brains × actions], including the given ones
+    private readonly float[] stacked;    // of the decision drawn from the given demonstration
     private readonly SeededRandom random;
     private readonly int givenCount;     // decisions that are added to the demonstration later are ignored
 
@@ -23,14 +24,16 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         this.brains = brains;
         this.normalizer = normalizer;
         if (options.BalanceActions && !population.Policy.IsOneBranch)
-            throw new ArgumentException("BalanceActions weighs the actions of one discrete branch, and the agents have other actions. Leave it false.", nameof(options));
+            throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(options));
         actions = population.Policy.IsOneBranch ? population.Actions : 1;
         batch = new DecisionBatch(brains, population, options.BatchSize);
-        shown = new DecisionQueue(brains.Count, options.Capacity, population.Observations, population.Policy, brains.Seen);
+        shown = new DecisionQueue(brains.Count, options.Capacity, population.StackedObservations, population.Policy, brains.Seen);
         timesShown = new int[brains.Count * actions];
+        stacked = new float[population.StackedObservations];
         random = new SeededRandom((ulong)population.Seed, stream: BatchStream);
         if (options.Demonstration is not { } given) return;
         given.RequireSizes(population.Observations, population.Policy, nameof(options.Demonstration));
+        given.RequireEpisodes(population.NumStackedVectorObservations, nameof(options.Demonstration));
         for (int i = 0; i < given.Count; i++)
         {
             normalizer?.Observe(given.Observation(i));
@@ -99,7 +102,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         if (sample >= givenCount) return shown[brain, sample - givenCount];
         Demonstration given = options.Demonstration!;
         // Agents that see textures have no given demonstration.
-        return new Decision(given.Observation(sample), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };
+        return new Decision(given.Stack(sample, stacked), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };
     }
 
     private float WeightOf(int brain, int action)

@@ -20,8 +20,11 @@ public sealed class BrainState
         normalizer = header.NormalizesObservations ? new ObservationNormalizer(header.Observations) : null;
     }
 
-    /// <summary>The number of observations.</summary>
+    /// <summary>The number of observations at a decision.</summary>
     public int Observations => header.Observations;
+
+    /// <summary>The number of decisions whose observations the brain reads at once; the inputs are so many times <see cref="Observations"/>, oldest first.</summary>
+    public int NumStackedVectorObservations => header.NumStackedVectorObservations;
 
     /// <summary>The actions.</summary>
     public ActionSpec ActionSpec => header.Actions;
@@ -68,7 +71,8 @@ public sealed class BrainState
         get
         {
             string seen = header.TextureWidth > 0 ? $", a texture of {header.TextureWidth} × {header.TextureHeight} × {header.TextureChannels}" : "";
-            return $"{Observations} {(NormalizesObservations ? "normalized" : "raw")} observations{seen}, {HiddenUnits} hidden units, {ActionSpec}, {(EstimatesValues ? "with" : "without")} a value";
+            string stacked = NumStackedVectorObservations > 1 ? $" of {NumStackedVectorObservations} decisions" : "";
+            return $"{Observations} {(NormalizesObservations ? "normalized" : "raw")} observations{stacked}{seen}, {HiddenUnits} hidden units, {ActionSpec}, {(EstimatesValues ? "with" : "without")} a value";
         }
     }
 
@@ -88,7 +92,7 @@ public sealed class BrainState
         ArgumentException.ThrowIfNullOrEmpty(name);
         using MemoryStream stream = new(bytes, writable: false);
         AgentStateFile file = AgentStateFile.Of(stream, name);
-        if (file.Header.Brains != 1) throw file.Unsuited($"it has {file.Header.Brains} brains, and one is needed. Save one of them (AgentPopulation.SaveBrain).");
+        if (file.Header.Brains != 1) throw file.Unsuited($"it must have one brain, but has {file.Header.Brains} brains. Save one of them (AgentPopulation.SaveBrain).");
         BrainState state = new(file.Header);
         StateForm form = state.DescribeWhatIsRead();
         AgentState read = file.Read(form.Fields, optimizer: null);
@@ -153,7 +157,7 @@ public sealed class BrainState
         if (count is < 0 or > StateForm.MostWhole) throw new ArgumentOutOfRangeException(nameof(count), count, $"Expected 0 to {StateForm.MostWhole} rows.");
         for (int i = 0; i < means.Length; i++)
         {
-            if (!(Math.Abs(means[i]) <= float.MaxValue)) throw new ArgumentOutOfRangeException(nameof(means), means[i], $"The mean of observation {i} must be one that a float holds.");
+            if (!(Math.Abs(means[i]) <= float.MaxValue)) throw new ArgumentOutOfRangeException(nameof(means), means[i], $"The mean of observation {i} must be in the range of a float.");
             if (!(squares[i] >= 0 && squares[i] <= StateForm.MostSquare)) throw new ArgumentOutOfRangeException(nameof(squares), squares[i], $"The sum of squares of observation {i} must be from 0 to {StateForm.MostSquare}.");
         }
 

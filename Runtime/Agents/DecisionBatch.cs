@@ -20,13 +20,13 @@ internal sealed class DecisionBatch
 
     /// <param name="brains">The brains that learn.</param>
     /// <param name="population">The options that the agents share.</param>
-    /// <param name="size">Decisions of each brain.</param>
+    /// <param name="size">The maximum number of decisions of each brain.</param>
     public DecisionBatch(Brains brains, AgentPopulationOptions population, int size)
     {
         this.brains = brains;
-        observations = population.Observations;
+        observations = population.StackedObservations;
         actionCount = population.Actions;
-        Size = size;
+        Size = Rows = size;
         int rows = checked(brains.Count * size);
         features = new float[checked(rows * observations)];
         looks = new int[rows];
@@ -38,8 +38,11 @@ internal sealed class DecisionBatch
         taken = new float[checked(rows * takenNumbers)];
     }
 
-    /// <summary>Decisions of each brain.</summary>
+    /// <summary>The maximum number of decisions of each brain.</summary>
     public int Size { get; }
+
+    /// <summary>Decisions of each brain in the step that is being filled; all of them, until it is set.</summary>
+    public int Rows { get; set; }
 
     /// <summary>Whether its rows came from a file.</summary>
     public bool IsLoaded { get; private set; }
@@ -48,7 +51,7 @@ internal sealed class DecisionBatch
     /// <returns>Its observations, which may be changed.</returns>
     public Span<float> Set(int brain, int i, in Decision decision, float weight)
     {
-        int row = (brain * Size) + i;
+        int row = (brain * Rows) + i;
         looks[row] = decision.Look;
         actions[row] = decision.Action;
         weights[row] = weight;
@@ -66,14 +69,14 @@ internal sealed class DecisionBatch
     /// </summary>
     public void SetNothing(int brain)
     {
-        int row = brain * Size;
-        looks.AsSpan(row, Size).Fill(-1);
-        actions.AsSpan(row, Size).Clear();
-        weights.AsSpan(row, Size).Fill(policy.Continuous > 0 ? float.NaN : 0);
-        taken.AsSpan(row * takenNumbers, Size * takenNumbers).Clear();
-        Span<bool> masks = allowed.AsSpan(row * actionCount, Size * actionCount);
+        int row = brain * Rows;
+        looks.AsSpan(row, Rows).Fill(-1);
+        actions.AsSpan(row, Rows).Clear();
+        weights.AsSpan(row, Rows).Fill(policy.Continuous > 0 ? float.NaN : 0);
+        taken.AsSpan(row * takenNumbers, Rows * takenNumbers).Clear();
+        Span<bool> masks = allowed.AsSpan(row * actionCount, Rows * actionCount);
         masks.Clear();
-        for (int i = 0; i < Size * policy.Branches; i++) masks[(i / policy.Branches * actionCount) + policy.FirstOf(i % policy.Branches)] = true;
+        for (int i = 0; i < Rows * policy.Branches; i++) masks[(i / policy.Branches * actionCount) + policy.FirstOf(i % policy.Branches)] = true;
     }
 
     /// <summary>Describes its state for files.</summary>
@@ -82,20 +85,30 @@ internal sealed class DecisionBatch
     /// <param name="isNeeded">Whether more steps on it follow.</param>
     public void Describe(StateForm form, string prefix, Func<bool> isNeeded)
     {
-        StateRows rows = new(actions.Length, () => isNeeded() ? actions.Length : 0, count => IsLoaded = count == actions.Length)
+        StateRows rows = new(actions.Length, () => isNeeded() ? brains.Count * Rows : 0, Begin)
         {
             FindFault = (value, row) => TakenActions.FindFault(policy, value, prefix, row),
         };
         form.Floats($"{prefix}observed", rows, observations, features);
         TakenActions.Describe(form, prefix, rows, policy, allowed, actions, taken);
         form.Floats($"{prefix}weight", rows, 1, weights);
+
+        void Begin(int count)
+        {
+            IsLoaded = count > 0 && count % brains.Count == 0;
+            if (IsLoaded) Rows = count / brains.Count;
+        }
     }
 
     /// <summary>Enqueues a step on the rows that were set.</summary>
     public void Enqueue()
     {
         brains.Clock.BeginSpan();
-        brains.Train(features, looks, takenNumbers == 0 ? BatchTargets.OfLabels(actions, weights, allowed) : BatchTargets.OfActions(taken, weights, allowed));
+        int rows = brains.Count * Rows;
+        ReadOnlySpan<float> ofRows = weights.AsSpan(0, rows);
+        ReadOnlySpan<bool> masks = allowed.AsSpan(0, rows * actionCount);
+        BatchTargets targets = takenNumbers == 0 ? BatchTargets.OfLabels(actions.AsSpan(0, rows), ofRows, masks) : BatchTargets.OfActions(taken.AsSpan(0, rows * takenNumbers), ofRows, masks);
+        brains.Train(features.AsSpan(0, rows * observations), looks.AsSpan(0, rows), targets);
         brains.Clock.EndSpan();
     }
 

@@ -23,7 +23,7 @@ internal sealed class DecisionRequest : IDisposable
     {
         this.device = device;
         this.brains = brains;
-        observations = options.Observations;
+        observations = options.StackedObservations;
         actions = options.Actions;
         policyOutputs = options.Policy.Outputs;
         outputCount = options.Outputs;

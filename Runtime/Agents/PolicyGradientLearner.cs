@@ -12,6 +12,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     private readonly DecisionQueue underWay;   // of each agent
     private readonly DecisionQueue ready;      // of each brain
     private readonly Baseline[] baselines;
+    private readonly LinearForecast forecast;
     private readonly float[] rewards;
     private readonly double[] returns;
     private readonly int mostReady;
@@ -22,12 +23,13 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     {
         this.options = options;
         this.brains = brains;
-        batch = new DecisionBatch(brains, population, options.BatchSize);
-        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.Observations, population.Policy, brains.Seen);
+        batch = new DecisionBatch(brains, population, options.MostRowsOfAStep(population));
+        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.StackedObservations, population.Policy, brains.Seen);
         int atOnce = brains.AreOwn ? options.Horizon : checked(population.Capacity * options.Horizon);
-        mostReady = checked(options.BatchSize + atOnce);
-        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.Observations, population.Policy, brains.Seen);
+        mostReady = checked(batch.Size + atOnce);
+        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.StackedObservations, population.Policy, brains.Seen);
         baselines = new Baseline[brains.Count];
+        forecast = new LinearForecast(brains.Count, population.StackedObservations);
         rewards = new float[options.Horizon];
         returns = new double[options.Horizon];
     }
@@ -35,7 +37,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     /// <summary>The maximum number of decisions that it keeps: of each agent those under way, of each brain a batch and twice what comes at once.</summary>
     public static int MostKept(AgentPopulationOptions population, PolicyGradient options)
     {
-        return checked((3 * population.Capacity * options.Horizon) + (population.BrainCount * options.BatchSize));
+        return checked((3 * population.Capacity * options.Horizon) + (population.BrainCount * options.MostRowsOfAStep(population)));
     }
 
     /// <summary>The baseline of a brain's returns.</summary>
@@ -43,7 +45,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
     public void Decide(int agent, in Decision decision)
     {
-        if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true);
+        if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true, decision.Observed);
         underWay.Add(agent, decision, weight: 0);
     }
 
@@ -53,7 +55,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         if (decisions > 0) underWay.Weight(agent, decisions - 1) += reward;   // a decision's weight is its reward until it has an advantage
     }
 
-    public void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff);
+    public void EndEpisode(int agent, bool isCutOff) => Finish(agent, isCutOff, next: default);
 
     public override void Describe(StateForm form)
     {
@@ -70,6 +72,10 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
                 Least = 0,
                 Most = StateForm.MostWhole,
             });
+        StateRows ofAllTime = new(baselines.Length, () => baselines.Length, _ => { });   // files of older versions have none
+        form.Add(new StateField($"{prefix}baseline.mean_of_all", ofAllTime, 1, i => baselines[i].MeanOfAll, (i, mean) => baselines[i].MeanOfAll = mean) { IsWide = true, Least = -StateForm.MostSum, Most = StateForm.MostSum });
+        form.Add(new StateField($"{prefix}baseline.variance_of_all", ofAllTime, 1, i => baselines[i].VarianceOfAll, (i, variance) => baselines[i].VarianceOfAll = variance) { IsWide = true, Least = 0, Most = StateForm.MostSquare });
+        forecast.Describe(form, $"{prefix}baseline.forecast");
         underWay.Describe(form, $"{prefix}under_way.");
         ready.Describe(form, $"{prefix}ready.");
         batch.Describe(form, $"{prefix}batch.", () => epochsLeft > 0 && brains.Seen is null);
@@ -92,17 +98,19 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
             return true;
         }
 
-        if (!IsTimeToLearn(agents)) return false;
+        int wanted = brains.AreOwn ? options.BatchOf(agents: 1) : options.BatchOf(agents);
+        if (!IsTimeToLearn(agents, wanted)) return false;
+        batch.Rows = wanted;
         for (int brain = 0; brain < brains.Count; brain++)
         {
-            if (ready.Count(brain) < batch.Size)
+            if (ready.Count(brain) < wanted)
             {
                 batch.SetNothing(brain);
                 continue;
             }
 
-            for (int i = 0; i < batch.Size; i++) batch.Set(brain, i, ready[brain, i], ready.Weight(brain, i));
-            ready.Remove(brain, batch.Size);
+            for (int i = 0; i < wanted; i++) batch.Set(brain, i, ready[brain, i], ready.Weight(brain, i));
+            ready.Remove(brain, wanted);
         }
 
         batch.Enqueue();
@@ -110,20 +118,36 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         return true;
     }
 
-    private bool IsTimeToLearn(int agents)
+    private bool IsTimeToLearn(int agents, int wanted)
     {
         int full = 0;
         for (int brain = 0; brain < brains.Count; brain++)
         {
             if (ready.Count(brain) >= mostReady) return true;
-            if (ready.Count(brain) >= batch.Size) full++;
+            if (ready.Count(brain) >= wanted) full++;
         }
 
         return full > 0 && 2 * full >= Math.Min(agents, brains.Count);
     }
 
+    /// <summary>
+    /// The return that is expected after an agent's decisions. While no return is known, it is what their rewards would come to if they went on like
+    /// that for ever: with 0 instead the baseline of a task without ends would take hundreds of returns to rise to its height.
+    /// </summary>
+    private double ExpectedBehind(int agent, int decisions, ReadOnlySpan<float> next)
+    {
+        int brain = brains.BrainOf(agent);
+        if (baselines[brain].Count > 0) return baselines[brain].Mean + forecast.Of(brain, next.IsEmpty ? underWay[agent, decisions - 1].Observed : next);
+        double sum = 0;
+        foreach (float reward in rewards.AsSpan(0, decisions)) sum += reward;
+        return options.Discount < 1 ? sum / decisions / (1 - options.Discount) : 0;
+    }
+
     /// <summary>Computes the returns and advantages of an agent's decisions, and passes them to its brain.</summary>
-    private void Finish(int agent, bool isCutOff)
+    /// <param name="agent">Its number.</param>
+    /// <param name="isCutOff">Whether more would have come: then the baseline stands for it.</param>
+    /// <param name="next">The observations after the decisions; empty if they are not known, and those of the last decision stand for them.</param>
+    private void Finish(int agent, bool isCutOff, ReadOnlySpan<float> next)
     {
         int decisions = underWay.Count(agent), brain = brains.BrainOf(agent);
         if (decisions == 0) return;
@@ -136,14 +160,22 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
             return;
         }
 
-        Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? baseline.Mean : 0, returns);
+        Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? ExpectedBehind(agent, decisions, next) : 0, returns);
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
         for (int i = 0; i < decisions; i++)
         {
+            Decision decision = underWay[agent, i];
             // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
-            float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], options.NormalizeAdvantages), float.MinValue, float.MaxValue);
-            bool fits = ready.Add(brain, underWay[agent, i], advantage);
+            double foretold = forecast.Of(brain, decision.Observed);
+            float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], foretold, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
+            bool fits = ready.Add(brain, decision, advantage);
             if (!fits) SkippedDecisions++;
+        }
+
+        for (int i = 0; i < decisions; i++)   // after all have their advantages: none is measured against what its own return has taught
+        {
+            ReadOnlySpan<float> observed = underWay[agent, i].Observed;
+            forecast.Correct(brain, observed, returns[i] - baseline.Mean - forecast.Of(brain, observed));
         }
 
         underWay.Remove(agent, decisions);

@@ -84,16 +84,17 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
     private string? FindMisfit(AgentStateHeader from)
     {
         string? Differs(string what, object theirs, object ours) => Equals(theirs, ours) ? null
-            : $"its agents have {theirs} {what}, and those of this population {ours}. Make the population with the same AgentPopulationOptions.";
+            : $"its agents have {theirs} {what}, but those of this population have {ours}. Make the population with the same AgentPopulationOptions.";
         string? misfit = Differs("observations", from.Observations, header.Observations) ?? (from.Actions.Policy.IsOneBranch && header.Actions.Policy.IsOneBranch
                 ? Differs("actions", from.Actions.SumOfDiscreteBranchSizes, header.Actions.SumOfDiscreteBranchSizes) : Differs("as actions", from.Actions, header.Actions))
+            ?? Differs("stacked observations", from.NumStackedVectorObservations, header.NumStackedVectorObservations)
             ?? Differs("hidden units", from.HiddenUnits, header.HiddenUnits)
             ?? Differs("(width, height, channels) of a texture", (from.TextureWidth, from.TextureHeight, from.TextureChannels), (header.TextureWidth, header.TextureHeight, header.TextureChannels));
         if (misfit is not null) return misfit;
         if (from.NormalizesObservations != header.NormalizesObservations)
             return $"its brains know {(from.NormalizesObservations ? "normalized" : "raw")} observations. Set AgentPopulationOptions.NormalizeObservations to {from.NormalizesObservations}.";
         return from.Brains == header.Brains || from.Brains == 1 ? null
-            : $"it has {from.Brains} brains, and this population {header.Brains}. Make the population with that Capacity and BrainSharing.OneEach, or save one brain (SaveBrain).";
+            : $"it has {from.Brains} brains, but this population has {header.Brains}. Make the population with that Capacity and BrainSharing.OneEach, or save one brain (SaveBrain).";
     }
 
     private void Apply(StateForm form, AgentState state, bool trains, Predicate<string> isWanted)

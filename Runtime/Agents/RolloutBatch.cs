@@ -25,7 +25,7 @@ internal sealed class RolloutBatch
     {
         this.brains = brains;
         Capacity = capacity;
-        observations = population.Observations;
+        observations = population.StackedObservations;
         actionCount = population.Actions;
         int most = checked(capacity * brains.Count);
         features = new float[checked(most * observations)];

@@ -19,7 +19,7 @@ public sealed class StatsRecorder
     public void Add(string name, float value)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        if (!float.IsFinite(value)) throw new NonFiniteValueException($"The number '{name}' is {value}, and must be finite.", nameof(value));
+        if (!float.IsFinite(value)) throw new NonFiniteValueException($"The number '{name}' must be finite, but got {value}.", nameof(value));
         (double sum, long count) = totals.GetValueOrDefault(name);
         totals[name] = (sum + value, count + 1);
     }

@@ -25,7 +25,7 @@ internal static class TakenActions
     /// <param name="row">The row.</param>
     public static string? FindFault(PolicyShape policy, Func<string, int, double> value, string prefix, int row)
     {
-        const string NotAllowed = "the action is not one of those that were allowed";
+        const string NotAllowed = "the action is not one of the allowed ones";
         bool IsAllowed(int output) => value($"{prefix}allowed", (row * policy.DiscreteOutputs) + output) != 0;
         if (policy.IsOneBranch) return IsAllowed((int)value($"{prefix}action", row)) ? null : NotAllowed;
         for (int branch = 0; branch < policy.Branches; branch++)

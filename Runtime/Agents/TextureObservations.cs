@@ -24,7 +24,7 @@ public sealed record TextureObservations
         if (width > MostValues || height > MostValues || values > MostValues)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(width), width, $"{width} × {height} pixels are more than {MostValues} features. Choose fewer: they are means, and 16 × 16 show much.");
+                nameof(width), width, $"{width} × {height} pixels are more than {MostValues} features. Choose fewer: each is a mean, and 16 × 16 show much.");
         }
     }
 

@@ -86,7 +86,7 @@ public sealed class TextureSensor
 
     private void Set(uint texture, TextureRegion region, bool isWhole)
     {
-        Agent looking = agent ?? throw new InvalidOperationException("A texture came outside of CollectTexture. Give it there, at each decision.");
+        Agent looking = agent ?? throw new InvalidOperationException("A texture was set outside of CollectTexture. Set it there, at each decision.");
         if (seen is null)
         {
             throw new AgentException(
@@ -115,8 +115,8 @@ public sealed class TextureSensor
         if (isWithin && region.X <= texelsWide - region.Width && region.Y <= texelsHigh - region.Height) return;
         throw new AgentException(
             looking.Name,
-            $"CollectTexture gave the part of {region.Width} × {region.Height} texels at ({region.X}, {region.Y}) of a texture of {texelsWide} × {texelsHigh}, and it is " +
-            "not within. Give a part that is, or the whole texture.");
+            $"CollectTexture gave the part of {region.Width} × {region.Height} texels at ({region.X}, {region.Y}) of a texture of {texelsWide} × {texelsHigh}, but it is " +
+            "not within the texture. Give a part that is, or the whole texture.");
     }
 
     private void RequireNotSmaller(int wide, int high, Agent looking)

@@ -140,10 +140,10 @@ internal sealed class ModelFile
 
     private ModelContent Check(int[]? sizes, bool checkpoint)
     {
-        RequireText(FormatVersionKey, FormatVersion, FileDefect.FormatVersion, "It may be of a newer version of this package: update it.");
-        RequireText(ModelKey, format.Model, FileDefect.Model, "It is of another kind of model: load it into one of its own.");
+        RequireText(FormatVersionKey, FormatVersion, FileDefect.FormatVersion, "The file may be from a newer version of this package: update it.");
+        RequireText(ModelKey, format.Model, FileDefect.Model, "The file is of another kind of model: load it into a model of that kind.");
         RequireText(LayoutKey, RowMajor, FileDefect.Layout, "Write the weights in that layout.");
-        RequireText(ActivationKey, ActivationOf(format), FileDefect.Activation, "It is of another kind of network.");
+        RequireText(ActivationKey, ActivationOf(format), FileDefect.Activation, "The file is of another kind of network.");
         string[] names = ParameterNames(format);
         LoadedTensor[] tensors = [.. names.Select(Tensor)];
         int[] found = [tensors[0].Shape[0], .. format.Layers.Select((_, layer) => tensors[2 * layer].Shape[^1])];
@@ -152,14 +152,14 @@ internal sealed class ModelFile
         {
             throw Bad(
                 FileDefect.TooFewClasses, tensors[^1].EntryOffset,
-                $"the number of outputs is {found[^1]}, and a {format.Model} needs at least {format.LeastOutputs}.");
+                $"the number of outputs is {found[^1]}, but a {format.Model} needs at least {format.LeastOutputs}.");
         }
 
         if (sizes is not null && !found.AsSpan().SequenceEqual(sizes))
         {
             throw Bad(
                 FileDefect.OtherSizes, tensors[0].EntryOffset,
-                $"the sizes, from the inputs to the outputs, are {Join(found)}, and this {format.Model} has {Join(sizes)}. Load it into one of its own sizes.");
+                $"the sizes, from the inputs to the outputs, are {Join(found)}, but this {format.Model} has {Join(sizes)}. Load it into one of those sizes.");
         }
 
         TrainingState? training = CheckTraining(names, found);
@@ -167,7 +167,7 @@ internal sealed class ModelFile
         {
             throw Bad(
                 FileDefect.NoTraining, Safetensors.LengthBytes,
-                "the header tells of no training: it is a file of weights and no checkpoint. Load its parameters instead.");
+                "the header describes no training: this is a file of weights, not a checkpoint. Load its parameters instead.");
         }
 
         return new ModelContent(found, [.. tensors.Select(tensor => tensor.Values)], training);
@@ -182,17 +182,17 @@ internal sealed class ModelFile
         }
 
         OptimizerFormat format = Optimizer.Formats.FirstOrDefault(known => known.Name == kind.Value) ?? throw Bad(
-            FileDefect.Optimizer, kind.Offset, $"the optimizer is '{kind.Value}', and {Known(Optimizer.Formats.Select(known => known.Name))} are known.");
+            FileDefect.Optimizer, kind.Offset, $"the optimizer is '{kind.Value}', but only {Known(Optimizer.Formats.Select(known => known.Name))} are known.");
         Optimizer optimizer = Checked(kind, () => format.Make(Number(OptimizerRateKey), name => Number(HyperparameterOf(OptimizerKey)(name))));
         LoadedText rate = Text(LearningRateKey), steps = Text(StepsKey);
         float learningRate = Checked(rate, () => Optimizer.RequireLearningRate(Number(LearningRateKey)));
         Loss loss = CheckLoss();
         if (!long.TryParse(steps.Value, NumberStyles.None, CultureInfo.InvariantCulture, out long count) || count > MaximumSteps)
-            throw Bad(FileDefect.MetadataNumber, steps.Offset, $"{StepsKey} is '{steps.Value}', and a whole number from 0 to {MaximumSteps} is needed.");
+            throw Bad(FileDefect.MetadataNumber, steps.Offset, $"{StepsKey} must be a whole number from 0 to {MaximumSteps}, but is '{steps.Value}'.");
         LoadedText name = Text(KernelFamilyKey);
         KernelFamily family = KernelFamily.All.FirstOrDefault(known => known.Name == name.Value) ?? throw Bad(
             FileDefect.KernelFamily, name.Offset,
-            $"the kernels were of the family '{name.Value}', which is not known here ({string.Join(", ", KernelFamily.All.Select(known => known.Name))} are). " +
+            $"the kernels were of the family '{name.Value}', but only {string.Join(", ", KernelFamily.All.Select(known => known.Name))} are known here. " +
             "Others do not give the same bits. Load the parameters alone.");
 
         RequireNoOthers([.. names, .. optimizer.State.SelectMany(state => names.Select(name => StateName(state.Name, name)))]);
@@ -205,7 +205,7 @@ internal sealed class ModelFile
     {
         content.Metadata.TryGetValue(LossKey, out LoadedText? kind);
         LossFormat format = kind is null ? Loss.UnnamedFormat : Loss.Formats.FirstOrDefault(known => known.Name == kind.Value) ?? throw Bad(
-            FileDefect.Loss, kind.Offset, $"the loss is '{kind.Value}', and {Known(Loss.Formats.Select(known => known.Name))} are known.");
+            FileDefect.Loss, kind.Offset, $"the loss is '{kind.Value}', but only {Known(Loss.Formats.Select(known => known.Name))} are known.");
         LoadedText? first = format.Hyperparameters.Count > 0 ? Text(HyperparameterOf(LossKey)(format.Hyperparameters[0])) : kind;
         return Checked(first!, () => format.Make(name => Number(HyperparameterOf(LossKey)(name))));
     }
@@ -225,7 +225,7 @@ internal sealed class ModelFile
         if (negative < 0) return tensor.Values;
         throw Bad(
             FileDefect.NegativeMoment, tensor.DataOffset + ((long)negative * sizeof(float)),
-            $"value {negative} of {name} is {tensor.Values[negative]}, and a mean of squares is never negative.");
+            $"value {negative} of {name} is {tensor.Values[negative]}, but a mean of squares is never negative.");
     }
 
     private LoadedTensor Tensor(string name)
@@ -237,7 +237,7 @@ internal sealed class ModelFile
     private LoadedText Text(string key)
     {
         return content.Metadata.TryGetValue(key, out LoadedText? text) ? text
-            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the header tells of a training, and its metadata has no {key}.");
+            : throw Bad(FileDefect.MetadataMissing, Safetensors.LengthBytes, $"the header describes a training, but its metadata has no {key}.");
     }
 
     private float Number(string key)
@@ -245,7 +245,7 @@ internal sealed class ModelFile
         LoadedText text = Text(key);
         bool read = float.TryParse(text.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out float number);
         return read && float.IsFinite(number) ? number
-            : throw Bad(FileDefect.MetadataNumber, text.Offset, $"{key} is '{text.Value}', and a finite number is needed.");
+            : throw Bad(FileDefect.MetadataNumber, text.Offset, $"{key} must be a finite number, but is '{text.Value}'.");
     }
 
     private T Checked<T>(LoadedText text, Func<T> make)
@@ -264,7 +264,7 @@ internal sealed class ModelFile
     private void RequireText(string key, string expected, FileDefect defect, string advice)
     {
         if (content.Metadata.TryGetValue(key, out LoadedText? text) && text.Value != expected)
-            throw Bad(defect, text.Offset, $"{key} is '{text.Value}', and '{expected}' is needed. {advice}");
+            throw Bad(defect, text.Offset, $"{key} must be '{expected}', but is '{text.Value}'. {advice}");
     }
 
     private void RequireShape(string name, LoadedTensor tensor, int[] expected)
@@ -273,7 +273,7 @@ internal sealed class ModelFile
         {
             throw Bad(
                 FileDefect.Shape, tensor.EntryOffset,
-                $"{name} is [{Join(tensor.Shape)}], and beside the other tensors it must be [{Join(expected)}]: weights [inputs × units], biases [units].");
+                $"{name} is [{Join(tensor.Shape)}], but must be [{Join(expected)}] to match the other tensors: weights [inputs × units], biases [units].");
         }
     }
 
@@ -281,7 +281,7 @@ internal sealed class ModelFile
     {
         foreach ((string name, LoadedTensor tensor) in content.Tensors)
         {
-            if (!names.Contains(name)) throw Bad(FileDefect.NeedlessTensor, tensor.EntryOffset, $"{name} does not go with the optimizer that the metadata names.");
+            if (!names.Contains(name)) throw Bad(FileDefect.NeedlessTensor, tensor.EntryOffset, $"{name} does not belong to the optimizer that the metadata names.");
         }
     }
 

@@ -42,7 +42,7 @@ internal static class OnnxModel
             if (string.IsNullOrWhiteSpace(name))
                 throw new ArgumentException($"Every class needs a name, but that of class {i} is {(name is null ? "null" : "blank")}.", nameof(classNames));
             if (!IsText(name))
-                throw new ArgumentException($"The name of class {i} holds half of a surrogate pair, which no file of text can hold.", nameof(classNames));
+                throw new ArgumentException($"The name of class {i} contains half of a surrogate pair, which no text file can contain.", nameof(classNames));
             if (!places.TryAdd(name, i))
                 throw new ArgumentException($"Class names must differ, but classes {places[name]} and {i} are both '{name}'.", nameof(classNames));
         }
@@ -172,7 +172,7 @@ internal static class OnnxModel
     private static void CheckSize(long bytes)
     {
         if (bytes > MaximumBytes)
-            throw new NotSupportedException($"An ONNX model holds at most {MaximumBytes} bytes, and this one would have {bytes}. Save the network as safetensors instead.");
+            throw new NotSupportedException($"An ONNX model has at most {MaximumBytes} bytes, but this one would have {bytes}. Save the network as safetensors instead.");
     }
 
     private static bool IsText(string text)

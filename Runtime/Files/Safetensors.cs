@@ -145,15 +145,15 @@ internal sealed class SafetensorsReader
 
     private SafetensorsContent Read()
     {
-        if (!stream.CanSeek) throw Bad(FileDefect.NotAFile, 0, "it is not a regular file, whose length is known. Copy it into one.");
+        if (!stream.CanSeek) throw Bad(FileDefect.NotAFile, 0, "it is not a regular file with a known length. Copy it into one.");
         long length = stream.Length;
         Span<byte> lengthField = stackalloc byte[Safetensors.LengthBytes];
         if (stream.ReadAtLeast(lengthField, lengthField.Length, throwOnEndOfStream: false) < lengthField.Length)
-            throw Bad(FileDefect.TooShort, length, $"it ends, and a safetensors file begins with the {Safetensors.LengthBytes} bytes of its header's length.");
+            throw Bad(FileDefect.TooShort, length, $"it ends, but a safetensors file begins with the {Safetensors.LengthBytes} bytes of its header's length.");
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
         ulong most = (ulong)Math.Clamp(length - Safetensors.LengthBytes, 0, Safetensors.MaximumHeaderBytes);
         if (headerBytes > most)
-            throw Bad(FileDefect.HeaderLength, 0, $"the header's length is given as {headerBytes} bytes, and at most {most} are possible. It is cut off or no safetensors file.");
+            throw Bad(FileDefect.HeaderLength, 0, $"the header's length is given as {headerBytes} bytes, but at most {most} are possible. The file is truncated, or no safetensors file.");
         byte[] header = new byte[headerBytes];
         RequireRead(header, Safetensors.LengthBytes);
         ReadHeader(header);
@@ -196,17 +196,17 @@ internal sealed class SafetensorsReader
 
     private void ReadMetadata(ref Utf8JsonReader json)
     {
-        if (hasMetadata) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{Safetensors.Metadata} comes twice.");
+        if (hasMetadata) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{Safetensors.Metadata} appears twice.");
         hasMetadata = true;
         json.Read();
         if (json.TokenType == JsonTokenType.Null) return;   // some writers say so when there is none
-        if (json.TokenType != JsonTokenType.StartObject) throw Bad(FileDefect.MetadataType, OffsetOf(json), $"{Safetensors.Metadata} must be an object of texts.");
+        if (json.TokenType != JsonTokenType.StartObject) throw Bad(FileDefect.MetadataType, OffsetOf(json), $"{Safetensors.Metadata} must be an object of strings.");
         HashSet<string> keys = [];
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             string? key = TextOf(ref json);
-            if (!keys.Add(key ?? DigestOf(ref json))) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{key ?? "a very long key of the metadata"} comes twice.");
-            Expect(ref json, JsonTokenType.String, FileDefect.MetadataType, "a value of the metadata must be a text");
+            if (!keys.Add(key ?? DigestOf(ref json))) throw Bad(FileDefect.MetadataTwice, OffsetOf(json), $"{key ?? "a very long key of the metadata"} appears twice.");
+            Expect(ref json, JsonTokenType.String, FileDefect.MetadataType, "a value of the metadata must be a string");
             if (key is null || !metadataKeys.Contains(key)) continue;
             long offset = OffsetOf(json);
             string value = TextOf(ref json)
@@ -223,10 +223,10 @@ internal sealed class SafetensorsReader
         {
             throw Bad(
                 FileDefect.UnknownTensor, offset,
-                $"there is a tensor {name ?? "with a very long name"}, and only these belong here: {string.Join(", ", tensorNames)}.");
+                $"there is a tensor {name ?? "with a very long name"}, but only these belong here: {string.Join(", ", tensorNames)}.");
         }
 
-        if (entries.ContainsKey(name)) throw Bad(FileDefect.TensorTwice, offset, $"the tensor {name} comes twice.");
+        if (entries.ContainsKey(name)) throw Bad(FileDefect.TensorTwice, offset, $"the tensor {name} appears twice.");
         Expect(ref json, JsonTokenType.StartObject, FileDefect.EntryType, $"the entry of {name} must be an object");
         bool isWide = wideNames.Contains(name), hasType = false;
         string expected = isWide ? Safetensors.Float64 : Safetensors.Float32;
@@ -238,11 +238,11 @@ internal sealed class SafetensorsReader
             {
                 case Safetensors.ElementType when !hasType:
                     hasType = true;
-                    Expect(ref json, JsonTokenType.String, FileDefect.ElementType, $"the element type of {name} must be a text");
+                    Expect(ref json, JsonTokenType.String, FileDefect.ElementType, $"the element type of {name} must be a string");
                     string? type = TextOf(ref json);
                     if (isPassedOver && type == Safetensors.Float64) (isWide, expected) = (true, type);
                     if (type != expected)
-                        throw Bad(FileDefect.ElementType, OffsetOf(json), $"the elements of {name} are not {expected}, which alone is read here. Convert them.");
+                        throw Bad(FileDefect.ElementType, OffsetOf(json), $"the elements of {name} must be {expected}. Convert them.");
                     break;
                 case Safetensors.Shape when shape is null:
                     shape = ReadNumbers(ref json, name, 1, MaximumDimensions);
@@ -253,7 +253,7 @@ internal sealed class SafetensorsReader
                     offsets = ReadNumbers(ref json, name, 2, 2);
                     break;
                 default:
-                    throw Bad(FileDefect.EntryField, fieldOffset, $"the entry of {name} has a field that is unknown or comes twice.");
+                    throw Bad(FileDefect.EntryField, fieldOffset, $"the entry of {name} has a field that is unknown or appears twice.");
             }
         }
 
@@ -267,8 +267,8 @@ internal sealed class SafetensorsReader
         long bytes = shape.Aggregate(1L, (product, size) => product * size);   // below 2⁶⁰: two dimensions of 2³⁰
         bytes *= isWide ? sizeof(double) : sizeof(float);
         if (offsets[1] - offsets[0] != bytes)
-            throw Bad(FileDefect.TensorSize, offset, $"{name} [{string.Join(" × ", shape)}] takes {bytes} bytes, and its data goes from {offsets[0]} to {offsets[1]}.");
-        if (bytes > int.MaxValue) throw Bad(FileDefect.TensorTooLarge, offset, $"{name} takes {bytes} bytes, and one tensor is at most {int.MaxValue}.");
+            throw Bad(FileDefect.TensorSize, offset, $"{name} [{string.Join(" × ", shape)}] takes {bytes} bytes, but its data is from {offsets[0]} to {offsets[1]}.");
+        if (bytes > int.MaxValue) throw Bad(FileDefect.TensorTooLarge, offset, $"{name} takes {bytes} bytes, but a tensor has at most {int.MaxValue}.");
         entries.Add(name, new Entry([.. shape.Select(size => (int)size)], offsets[0], offsets[1], offset, isWide, isPassedOver));
     }
 
@@ -298,13 +298,13 @@ internal sealed class SafetensorsReader
             {
                 throw Bad(
                     entry.Begin > end ? FileDefect.Gap : FileDefect.Overlap, entry.Offset,
-                    $"the data of {name} begins at {entry.Begin}, and that before it ends at {end}.");
+                    $"the data of {name} begins at {entry.Begin}, but the data before it ends at {end}.");
             }
 
             end = entry.End;
         }
 
-        if (end > dataBytes) throw Bad(FileDefect.DataMissing, stream.Length, $"it ends: {dataBytes} of the {end} bytes of data are there.");
+        if (end > dataBytes) throw Bad(FileDefect.DataMissing, stream.Length, $"it ends: only {dataBytes} of the {end} bytes of data are there.");
         if (end < dataBytes) throw Bad(FileDefect.DataLeft, stream.Length - (dataBytes - end), $"there are {dataBytes - end} bytes that belong to no tensor.");
     }
 
@@ -315,7 +315,7 @@ internal sealed class SafetensorsReader
         RequireRead(MemoryMarshal.AsBytes(values.AsSpan()), offset);
         int wrong = Requirements.IndexOfNonFinite(values);
         if (wrong >= 0)
-            throw Bad(FileDefect.NotFinite, offset + ((long)wrong * sizeof(float)), $"value {wrong} of {name} is {values[wrong]}, and all must be finite.");
+            throw Bad(FileDefect.NotFinite, offset + ((long)wrong * sizeof(float)), $"all values must be finite, but value {wrong} of {name} is {values[wrong]}.");
         return new LoadedTensor(entry.Shape, values, entry.Offset, offset);
     }
 
@@ -325,7 +325,7 @@ internal sealed class SafetensorsReader
         RequireRead(MemoryMarshal.AsBytes(values.AsSpan()), offset);
         int wrong = Array.FindIndex(values, value => !double.IsFinite(value));
         if (wrong >= 0)
-            throw Bad(FileDefect.NotFinite, offset + ((long)wrong * sizeof(double)), $"value {wrong} of {name} is {values[wrong]}, and all must be finite.");
+            throw Bad(FileDefect.NotFinite, offset + ((long)wrong * sizeof(double)), $"all values must be finite, but value {wrong} of {name} is {values[wrong]}.");
         return new LoadedTensor(entry.Shape, [], entry.Offset, offset) { WideValues = values };
     }
 
@@ -333,7 +333,7 @@ internal sealed class SafetensorsReader
     private void RequireRead(Span<byte> bytes, long offset)
     {
         int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        if (read < bytes.Length) throw Bad(FileDefect.DataEnds, offset + read, "it ended while it was read.");
+        if (read < bytes.Length) throw Bad(FileDefect.DataEnds, offset + read, "it ended while being read.");
     }
 
     private void Expect(ref Utf8JsonReader json, JsonTokenType type, FileDefect defect, string what)
@@ -356,7 +356,7 @@ internal sealed class SafetensorsReader
         }
     }
 
-    private ModelFileException BadText(in Utf8JsonReader json) => Bad(FileDefect.Text, OffsetOf(json), "a text has an escape that is no character.");
+    private ModelFileException BadText(in Utf8JsonReader json) => Bad(FileDefect.Text, OffsetOf(json), "a string has an escape that is not a character.");
 
     /// <summary>Identifies a name that is too long to keep. The same name may be spelled with or without escapes.</summary>
     private string DigestOf(ref Utf8JsonReader json)

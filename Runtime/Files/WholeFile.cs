@@ -29,7 +29,7 @@ internal static class WholeFile
         }
         catch (Exception exception)
         {
-            string left = TryDelete(temporary) ? "" : $" A part of it is left in {temporary}: delete that.";
+            string left = TryDelete(temporary) ? "" : $" Part of it was left in {temporary}: delete that file.";
             if (exception is IOException or UnauthorizedAccessException) throw new FileWriteException(path, Explain(exception) + left, exception);
             throw;
         }
@@ -46,7 +46,7 @@ internal static class WholeFile
             FileInfo file = new(target);
             if (file.LinkTarget is not null) file = (FileInfo)file.ResolveLinkTarget(returnFinalTarget: true)!;
             if (file.Exists && file.IsReadOnly)
-                throw new FileWriteException(path, "the file there is read-only. Choose another name, or make it writable.");
+                throw new FileWriteException(path, "the existing file is read-only. Choose another name, or make it writable.");
             return file.FullName;
         }
         catch (Exception exception) when (exception is IOException and not FileWriteException or UnauthorizedAccessException)
@@ -59,7 +59,7 @@ internal static class WholeFile
     {
         DirectoryNotFoundException => "its folder does not exist. Make the folder first.",
         UnauthorizedAccessException => "there is no permission to write into its folder. Choose another folder, or change its permissions.",
-        _ => $"{exception.Message.TrimEnd('.')}. See that the disk has room and is writable, or choose another folder.",
+        _ => $"{exception.Message.TrimEnd('.')}. Check that the disk has room and is writable, or choose another folder.",
     };
 
     private static bool TryDelete(string file)

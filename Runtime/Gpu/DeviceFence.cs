@@ -10,7 +10,7 @@ internal sealed class DeviceFence(NeuralDevice device) : IFenced
     /// <summary>Sets the fence after all commands so far. It must have been reached since it was last set.</summary>
     public void Insert()
     {
-        if (isAhead) throw new InvalidOperationException("The device has not come to this fence yet.");
+        if (isAhead) throw new InvalidOperationException("The device has not reached this fence yet.");
         Fence = device.Backend.InsertFence();
         isAhead = true;
         device.Readbacks.Add(this);

@@ -47,7 +47,7 @@ internal sealed record DeviceLimits
         long bytes = texels * MatrixShape.BytesPerTexelOf(format);
         if (texels <= MostTexels && bytes <= int.MaxValue) return new MatrixShape((int)rows, (int)columns);
         throw new DeviceLimitException(
-            $"{what} [{rows} × {columns}] are too large for this device: they would be {texels} texels of four columns, {bytes} bytes, and one " +
+            $"{what} [{rows} × {columns}] are too large for this device: they would have {texels} texels of four columns, {bytes} bytes, but one " +
             $"matrix has at most {MostTexels} texels and {int.MaxValue} bytes. Use fewer rows or columns.");
     }
 }

@@ -23,7 +23,7 @@ internal sealed class HostTexture(NeuralDevice device, int width = 0, int height
 
     public override TexelFormat Format => TexelFormat.Float;
 
-    public override MatrixStorage Storage => storage ?? throw new InvalidOperationException("No texture of the host was taken.");
+    public override MatrixStorage Storage => storage ?? throw new InvalidOperationException("No texture of the host was set.");
 
     /// <summary>Switches to another texture.</summary>
     /// <exception cref="ArgumentException">The texture is not a two-dimensional texture of numbers that a shader sees as floats.</exception>

@@ -105,7 +105,7 @@ public sealed class NeuralDevice : IDisposable
     /// <summary>The textures of the game that owns the context.</summary>
     /// <exception cref="NotSupportedException">The device shares no textures with a game.</exception>
     internal IHostTextures HostTextures => Backend.HostTextures ?? throw new NotSupportedException(
-        $"The device {Renderer} shares no textures with a game. Use a device on the game's OpenGL context, or hand over the pixels as features.");
+        $"The device {Renderer} shares no textures with a game. Use a device on the game's OpenGL context, or pass the pixels as features.");
 
     /// <summary>
     /// Makes a core context of OpenGL 4.5, or at least 4.3, without a visible window, and makes it current
@@ -298,6 +298,7 @@ public sealed class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
     /// </exception>
+    /// <exception cref="InvalidOperationException">It is a processor device without a thread of its own, and another thread is inside a call or a frame: nothing was freed.</exception>
     public void Dispose()
     {
         Backend.Dispose();
@@ -328,7 +329,7 @@ public sealed class NeuralDevice : IDisposable
         long bytes = shape.BytesOf(format);
         if (bytes <= Limits.MostStorageBytes) return;
         throw new DeviceLimitException(
-            $"A matrix {shape} that the GPU writes takes {bytes} bytes, and the driver {Renderer} lets it write at most " +
+            $"A matrix {shape} that the GPU writes takes {bytes} bytes, but the driver {Renderer} lets it write at most " +
             $"{Limits.MostStorageBytes}. Use a smaller batch, or fewer units or members.");
     }
 
@@ -339,8 +340,8 @@ public sealed class NeuralDevice : IDisposable
         foreach (MatrixBinding matrix in dispatch.Matrices.Where(matrix => matrix.IsWritten)) RequireWritable(matrix.Operand.Shape, matrix.Operand.Format);
         if (dispatch.BindingCount <= Limits.MostBindings) return;
         throw new DeviceLimitException(
-            $"{dispatch.Source.FileName} takes {dispatch.BindingCount} image units and storage buffers together, and the driver {Renderer} has " +
-            $"{Limits.MostBindings} of them. Use smaller batches, or an optimizer that keeps fewer matrices of state.");
+            $"{dispatch.Source.FileName} takes {dispatch.BindingCount} image units and storage buffers together, but the driver {Renderer} has " +
+            $"{Limits.MostBindings} of them. Use smaller batches, or an optimizer with fewer matrices of state.");
     }
 
     /// <summary>Checks a dispatch and compiles its kernel, unless already compiled.</summary>

@@ -7,7 +7,7 @@ internal sealed class OneThreadAtATime(string device)
     private readonly OpenCalls calls = new();
     private int owner;   // the thread that is inside; 0 for none
 
-    /// <summary>Whether the call that is open lies in no other one and in no frame.</summary>
+    /// <summary>Whether the open call is not nested in another one or in a frame.</summary>
     public bool IsOutermost => !calls.IsNested;
 
     /// <summary>Begins a call.</summary>
@@ -18,7 +18,7 @@ internal sealed class OneThreadAtATime(string device)
         if (!TryBegin())
         {
             throw new InvalidOperationException(
-                $"Another thread is inside a call or a frame of this device. {device} may be used from any thread, but from one at a time: end the frame there first.");
+                $"Another thread is inside a call or a frame of this device. {device} may be used from any thread, but only one at a time: end the frame there first.");
         }
 
         return IsOutermost;

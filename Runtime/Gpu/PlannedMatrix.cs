@@ -16,7 +16,7 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
 
     public bool IsRealized => texture is not null;
 
-    public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned and not realized.");
+    public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned, but not created.");
 
     /// <exception cref="DeviceLimitException">The matrix is too large for this device.</exception>
     public void RequireFit(NeuralDevice device) => _ = device.Shape(shape.Rows, shape.Columns, what, format);

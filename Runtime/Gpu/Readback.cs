@@ -52,7 +52,7 @@ internal sealed class Readback : IFenced, IDisposable
     /// <summary>Enqueues the copy of all rows, or the first rows, of each matrix. Not while pending. Allocates nothing.</summary>
     public void Start(IReadOnlyList<MatrixTexture> textures, int rows = int.MaxValue)
     {
-        if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still under way.");
+        if (Status == ReadbackStatus.Pending) throw new InvalidOperationException("The last copy is still pending.");
         nint offset = 0;
         for (int i = 0; i < textures.Count; i++)
         {

@@ -34,7 +34,7 @@ internal static class ShaderLibrary
         {
             if (assemblies.Contains(assembly)) return;
             string? twice = NamesIn(assembly).FirstOrDefault(name => assemblies.Any(known => known.GetManifestResourceInfo(name) is not null));
-            if (twice is not null) throw new ArgumentException($"{assembly.GetName().Name} has {twice}, and so has another assembly. Give it a name of its own.", nameof(assembly));
+            if (twice is not null) throw new ArgumentException($"{assembly.GetName().Name} has {twice}, but so has another assembly. Rename it.", nameof(assembly));
             assemblies = [.. assemblies, assembly];
         }
     }

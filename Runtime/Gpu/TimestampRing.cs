@@ -30,7 +30,7 @@ internal sealed class TimestampRing : IDisposable
     /// <summary>Marks the point after all commands so far. There must be a free one.</summary>
     public void Mark()
     {
-        if (Free == 0) throw new InvalidOperationException("Every timestamp waits to be read.");
+        if (Free == 0) throw new InvalidOperationException("All timestamps are waiting to be read.");
         device.Backend.MarkTime(timestamps[marked++ % timestamps.Length]);
     }
 

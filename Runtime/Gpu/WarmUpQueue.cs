@@ -7,8 +7,11 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class WarmUpQueue(NeuralDevice device)
 {
-    /// <summary>Makes a matrix with more texels than a kernel with all sizes zero touches.</summary>
-    private const int SmallRows = 4;
+    /// <summary>
+    /// Together at least as many texels as the log of a trainer's steps: its size is a constant of kernels, so that those with all sizes zero still read
+    /// and write its last rows. They touch no more of any other matrix.
+    /// </summary>
+    private const int SmallRows = 64;
     private const int SmallColumns = 16;
 
     private readonly Dictionary<string, WarmUpRun> known = [];

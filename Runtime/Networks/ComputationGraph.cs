@@ -166,7 +166,7 @@ internal sealed class ComputationGraph
     public static int RequireCapacity(int capacity)
     {
         return capacity <= MaximumCapacity ? capacity : throw new DeviceLimitException(
-            $"A batch has at most {MaximumCapacity} rows, but got {capacity}. Hand it over in parts.", nameof(capacity));
+            $"A batch has at most {MaximumCapacity} rows, but got {capacity}. Pass it in parts.", nameof(capacity));
     }
 
     /// <summary>The computations of a step, fused into fewer.</summary>

@@ -374,7 +374,7 @@ public sealed class Network : IDisposable
             }
             catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
             {
-                values.SetException(exception);   // the game goes on, and the task's awaiter gets the error
+                values.SetException(exception);   // the game continues, and the task's awaiter gets the error
             }
         }
     }

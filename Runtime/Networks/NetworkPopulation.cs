@@ -106,7 +106,7 @@ public sealed class NetworkPopulation : IDisposable
         TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, BatchTargets.OfLabels(labels, sampleWeights, allowedClasses));
         int rows = RowsOfMember(samples.Rows);
         Optimizer.RequireLearningRate(learningRate);
-        if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss a member, or none at all", nameof(losses));
+        if (!losses.IsEmpty) Requirements.Length(losses.Length, Members, "one loss per member, or none at all", nameof(losses));
         using NeuralDevice.Scope scope = Enter();
         if (TakeSkippedStep() is > 0 and var step) throw StepSides.ExceptionOf(step, nameof(TrainBatch));
         Upload(samples, rows, learningRate);
@@ -351,6 +351,6 @@ public sealed class NetworkPopulation : IDisposable
     private static TargetLayout RequireLabels(Loss loss, int classes)
     {
         return loss.TargetsFor(classes) is { } layout and (LabelTargets or DecisionTargets or ComposedTargets) ? layout : throw new ArgumentException(
-            $"A population learns from labels, so it takes a loss of labels, such as {nameof(SoftmaxCrossEntropy)}, but got {loss.Name}.", nameof(loss));
+            $"A population learns from labels, so its loss must take labels, such as {nameof(SoftmaxCrossEntropy)}, but got {loss.Name}.", nameof(loss));
     }
 }

@@ -184,7 +184,7 @@ internal sealed class PopulationWorkspace : IDisposable
     {
         MatrixShape shape = device.Shape((long)Shape.Members * rows, Shape.Outputs, "The probabilities of a population");
         return rows <= kernels.MostPredictedRows ? shape
-            : throw new DeviceLimitException($"{rows} rows a member are more than one dispatch runs: {kernels.MostPredictedRows}.");
+            : throw new DeviceLimitException($"A dispatch runs at most {kernels.MostPredictedRows} rows per member, but got {rows}.");
     }
 
     private void EnsureFeatures(int rows)

@@ -56,8 +56,8 @@ internal sealed class StepSides
     public static DispatchesSkippedException ExceptionOf(long step, string call)
     {
         return new DispatchesSkippedException(
-            $"Training step {step} was enqueued and did not run: the driver skips dispatches while a conditional render is open " +
-            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training goes on with the next {call}.");
+            $"Training step {step} was enqueued, but did not run: the driver skips dispatches while a conditional render is open " +
+            $"(glBeginConditionalRender). Call {call} before it or after glEndConditionalRender. Training continues with the next {call}.");
     }
 }
 

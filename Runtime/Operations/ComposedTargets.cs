@@ -27,7 +27,7 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetL
 
     private static int MaskWordOf(PolicyShape shape) => TakenWord + (WordsPerBranch * shape.Branches) + shape.Continuous;
 
-    /// <summary>What the include is told.</summary>
+    /// <summary>The constants of the include.</summary>
     public static IReadOnlyList<(string Name, int Value)> ConstantsOf(PolicyShape shape) =>
     [
         ("TARGET_MASK_WORD", MaskWordOf(shape)), ("TAKEN_WORD", TakenWord), ("BRANCHES", shape.Branches), ("DISCRETE_OUTPUTS", shape.DiscreteOutputs), ("CONTINUOUS_ACTIONS", shape.Continuous),
@@ -48,12 +48,12 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetL
     {
         if (targets.Taken.IsEmpty) throw new ArgumentException("This loss takes composed actions, but got other targets.", nameof(targets));
         Requirements.Length(targets.Taken.Length, (long)rows * Shape.Numbers, $"{rows} samples × {Shape.Numbers} numbers of an action", nameof(targets));
-        Requirements.Length(targets.SampleWeights.Length, rows, "one weight a sample", nameof(targets));
+        Requirements.Length(targets.SampleWeights.Length, rows, "one weight per sample", nameof(targets));
         Requirements.Length(targets.AllowedClasses.Length, (long)rows * Shape.DiscreteOutputs, $"{rows} samples × {Shape.DiscreteOutputs} discrete actions", nameof(targets));
         if (targets.AreDecisions)
         {
-            Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability a sample", nameof(targets));
-            Requirements.Length(targets.Values.Length, rows, "one return a sample", nameof(targets));
+            Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability per sample", nameof(targets));
+            Requirements.Length(targets.Values.Length, rows, "one return per sample", nameof(targets));
         }
 
         for (int row = 0; row < rows; row++)

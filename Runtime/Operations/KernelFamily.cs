@@ -69,7 +69,7 @@ public abstract class KernelFamily
     public static KernelFamily Named(string name)
     {
         return All.FirstOrDefault(family => family.Name == name) ?? throw new ArgumentException(
-            $"There is no kernel family '{name}'. These are there: {string.Join(", ", All.Select(family => family.Name))}.", nameof(name));
+            $"There is no kernel family '{name}'. The families are: {string.Join(", ", All.Select(family => family.Name))}.", nameof(name));
     }
 
     /// <inheritdoc/>

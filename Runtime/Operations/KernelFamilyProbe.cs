@@ -122,7 +122,7 @@ internal static class KernelFamilyProbe
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Debug.WriteLine($"The choice of kernel family is not remembered: {exception.Message}");
+            Debug.WriteLine($"The choice of kernel family could not be stored: {exception.Message}");
         }
     }
 }

@@ -69,6 +69,6 @@ public sealed class LeakyRelu : Activation
     {
         return float.IsFinite(negativeSlope) && negativeSlope > 0 ? negativeSlope : throw new ArgumentOutOfRangeException(
             nameof(negativeSlope), negativeSlope,
-            "The negative slope must be a finite number above 0, since the sign of the output must tell that of the input. For a slope of 0 use Relu.");
+            "The negative slope must be a finite number above 0, because the sign of the output must give that of the input. For a slope of 0 use Relu.");
     }
 }

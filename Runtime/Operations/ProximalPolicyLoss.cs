@@ -149,10 +149,10 @@ internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
     public override void Check(int rows, BatchTargets targets)
     {
         if (!targets.AreDecisions) throw new ArgumentException("This loss takes decisions, but got other targets.", nameof(targets));
-        Requirements.Length(targets.Labels.Length, rows, "one action a sample", nameof(targets));
-        Requirements.Length(targets.SampleWeights.Length, rows, "one advantage a sample", nameof(targets));
-        Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability a sample", nameof(targets));
-        Requirements.Length(targets.Values.Length, rows, "one return a sample", nameof(targets));
+        Requirements.Length(targets.Labels.Length, rows, "one action per sample", nameof(targets));
+        Requirements.Length(targets.SampleWeights.Length, rows, "one advantage per sample", nameof(targets));
+        Requirements.Length(targets.LogProbabilities.Length, rows, "the logarithm of one probability per sample", nameof(targets));
+        Requirements.Length(targets.Values.Length, rows, "one return per sample", nameof(targets));
         Requirements.Length(targets.AllowedClasses.Length, (long)rows * Actions, $"{rows} samples × {Actions} actions", nameof(targets));
         for (int i = 0; i < rows; i++)
         {

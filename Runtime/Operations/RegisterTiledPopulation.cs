@@ -42,7 +42,7 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
         if (LoopIterations > MostLoopIterations)
         {
             throw new DeviceLimitException(
-                $"{population} needs {LoopIterations} loop iterations in a kernel, and software drivers stop after {MostLoopIterations}. " +
+                $"{population} needs {LoopIterations} loop iterations in a kernel, but software drivers stop after {MostLoopIterations}. " +
                 "Use fewer inputs, hidden units or classes.");
         }
 

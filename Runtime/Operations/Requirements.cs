@@ -20,7 +20,7 @@ internal static class Requirements
     {
         if (value <= 0) throw new ArgumentOutOfRangeException(name, value, $"The number of {what} must be at least 1.");
         return value <= MaximumSize ? value
-            : throw new DeviceLimitException($"The number of {what} is {value}, and no device holds more than {MaximumSize}.", name);
+            : throw new DeviceLimitException($"The number of {what} is {value}, but no device has room for more than {MaximumSize}.", name);
     }
 
     /// <summary>A share, from 0 to 1.</summary>

@@ -94,7 +94,7 @@ internal abstract record TargetLayout(int Outputs)
     protected static void CheckSampleWeights(int rows, ReadOnlySpan<float> sampleWeights)
     {
         if (sampleWeights.IsEmpty) return;
-        Requirements.Length(sampleWeights.Length, rows, "one weight a sample, or none at all", nameof(sampleWeights));
+        Requirements.Length(sampleWeights.Length, rows, "one weight per sample, or none at all", nameof(sampleWeights));
         Requirements.Finite(sampleWeights, "sample weights", nameof(sampleWeights));
     }
 }
@@ -154,7 +154,7 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
         if (!targets.AreLabels)
         {
             throw new ArgumentException(
-                "Expected labels (ints), one class for each sample, but got values. Hand over labels, or choose a loss that takes values, such as " +
+                "Expected labels (ints), one class for each sample, but got values. Pass labels, or choose a loss that takes values, such as " +
                 $"{nameof(MeanSquaredError)}.", nameof(targets));
         }
 
@@ -209,7 +209,7 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
 
     private void CheckLabels(int rows, ReadOnlySpan<int> labels)
     {
-        Requirements.Length(labels.Length, rows, "one label a sample", nameof(labels));
+        Requirements.Length(labels.Length, rows, "one label per sample", nameof(labels));
         for (int i = 0; i < rows; i++)
         {
             if ((uint)labels[i] >= (uint)Outputs)

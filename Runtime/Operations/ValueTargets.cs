@@ -29,7 +29,7 @@ internal sealed record ValueTargets(int Outputs) : TargetLayout(Outputs)
         if (targets.AreLabels)
         {
             throw new ArgumentException(
-                $"Expected values (floats), {Outputs} for each sample, but got labels. Hand over values, or choose a loss that takes labels, such as " +
+                $"Expected values (floats), {Outputs} for each sample, but got labels. Pass values, or choose a loss that takes labels, such as " +
                 $"{nameof(SoftmaxCrossEntropy)}.", nameof(targets));
         }
 

@@ -50,7 +50,7 @@ public sealed class InFrameTrainer : IDisposable
         if (samples.Inputs != network.Inputs || samples.Outputs != network.Outputs)
         {
             throw new ArgumentException(
-                $"The network takes {network.Inputs} features and has {network.Outputs} outputs; the samples have {samples.Inputs} features and are for " +
+                $"The network has {network.Inputs} features and {network.Outputs} outputs, but the samples have {samples.Inputs} features and " +
                 $"{samples.Outputs} outputs. Make the TrainingSet with the sizes of the network.", nameof(samples));
         }
 
@@ -64,7 +64,7 @@ public sealed class InFrameTrainer : IDisposable
         }
 
         if (!ReferenceEquals(samples.Device, network.Device))
-            throw new ArgumentException("The samples live on another device than the network. Make both on one.", nameof(samples));
+            throw new ArgumentException("The samples are on another device than the network. Make both on the same device.", nameof(samples));
         int capacity = Math.Min(options.BatchSize, samples.Capacity);
         using NeuralDevice.Scope scope = network.Enter(savesHostState: false);
         countsCorrect = loss.CountsCorrect;
@@ -98,7 +98,7 @@ public sealed class InFrameTrainer : IDisposable
         new(0, 0, float.NaN, float.NaN, TimeSpan.Zero, 0, TrainerState.WarmingUp);
 
     /// <summary>
-    /// Trains for one frame: hands over what the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
+    /// Trains for one frame: collects the results that the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
     /// were added, and enqueues steps until the budget is used up, or the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).
     /// Never waits; allocates only if more samples were added between two calls than ever before.
     /// </summary>
@@ -161,7 +161,7 @@ public sealed class InFrameTrainer : IDisposable
     internal static FrameBudget Require(FrameBudget budget)
     {
         return budget != default ? budget : throw new ArgumentException(
-            "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps or FrameBudget.Shared; to train nothing, Pause the trainer.", nameof(budget));
+            "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps, StepsPerSecond, FractionOfTime or Shared; to train nothing, Pause the trainer.", nameof(budget));
     }
 
     private TrainerState State =>

@@ -21,7 +21,7 @@ internal sealed class SeenTextures : IDisposable
     public SeenTextures(NeuralDevice device, int width, int height, TextureChannels channels, int capacity)
     {
         // The last column of the observations uploaded alongside is the row, as a float.
-        if (capacity > MostRows) throw new DeviceLimitException($"At most {MostRows} textures are kept at a time, and {capacity} may have to be.");
+        if (capacity > MostRows) throw new DeviceLimitException($"At most {MostRows} textures can be kept at a time, but {capacity} may be needed.");
         source = new HostTexture(device);
         Rows = new MatrixTexture(device, device.Shape(capacity, (long)width * height * (int)channels, "The textures that agents have seen"));
         features = new TextureFeatures(source, width, height, channels, Rows);

@@ -93,7 +93,7 @@ internal sealed class TextureFeatures
         long pixels = (long)width * height;
         if (pixels <= int.MaxValue && pixels * (int)channels == features) return;
         throw new ArgumentException(
-            $"An image of {width} × {height} pixels with {(int)channels} channels each does not have the {features} features that are needed. " +
+            $"An image of {width} × {height} pixels with {(int)channels} channels each does not have the required {features} features. " +
             "Choose another width, height or channels.", nameof(width));
     }
 
@@ -115,7 +115,7 @@ internal sealed class TextureFeatures
         if (rounds <= MostRounds && isAddressable) return;
         throw new DeviceLimitException(
             $"A texture of {texelsWide} × {texelsHigh} is too large to become {width} × {height} pixels: each would be the mean of about " +
-            $"{rounds} of its texels, and {MostRounds} is the most. Let the game render, or blit, into a smaller texture.", name);
+            $"{rounds} of its texels, but {MostRounds} is the maximum. Let the game render, or blit, into a smaller texture.", name);
 
         static long Extent(int texels, int pixels) => MatrixShape.CeilingDivide(texels, pixels) + 1L;
     }

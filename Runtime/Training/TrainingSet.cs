@@ -389,7 +389,7 @@ public sealed class TrainingSet : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         if (Format == format) return;
         throw new InvalidOperationException(Format == SampleFormat.Bytes
-            ? "This set keeps bytes, but got floats. Hand over bytes (a feature of 0 to 1 as value · 255), or make the set with SampleFormat.Float."
-            : "This set keeps floats, but got bytes. Hand over floats (value / 255f), or make the set with SampleFormat.Bytes.");
+            ? "This set stores bytes, but got floats. Pass bytes (a feature from 0 to 1 as value · 255), or make the set with SampleFormat.Float."
+            : "This set stores floats, but got bytes. Pass floats (value / 255f), or make the set with SampleFormat.Bytes.");
     }
 }

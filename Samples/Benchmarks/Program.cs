@@ -19,7 +19,7 @@ internal static class Program
         ParseResult command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)
         {
-            Console.Error.WriteLine($"{command.Errors[0].Message} (--help tells more)");
+            Console.Error.WriteLine($"{command.Errors[0].Message} (see --help)");
             return ExitCode.UserError;
         }
 

@@ -13,10 +13,10 @@ internal sealed class AllCommand : Command
 {
     private const int SolvedReward = 475;
 
-    public AllCommand() : base("all", "Runs a silo and some servers in one process, without anything beside it, until the poles stand.")
+    public AllCommand() : base("all", "Runs a silo and several servers in one process, with no other program, until they balance the poles.")
     {
-        Option<int> servers = NumberOption.Create("--servers", "Servers", 1, 64).WithDefault(4), agents = NumberOption.Create("--agents", "Agents of each", 1, 10_000).WithDefault(16);
-        Option<int> seed = NumberOption.Create("--seed", "Chooses all worlds", 1, 1_000_000).WithDefault(1), most = NumberOption.Create("--frames", "The most frames", 1, int.MaxValue).WithDefault(20_000);
+        Option<int> servers = NumberOption.Create("--servers", "Servers", 1, 64).WithDefault(4), agents = NumberOption.Create("--agents", "Agents per server", 1, 10_000).WithDefault(16);
+        Option<int> seed = NumberOption.Create("--seed", "Seed of all worlds", 1, 1_000_000).WithDefault(1), most = NumberOption.Create("--frames", "The maximum number of frames", 1, int.MaxValue).WithDefault(20_000);
         Option<string?> redis = CommonOptions.Redis();
         foreach (Option option in (Option[])[servers, agents, seed, most, redis]) Options.Add(option);
         SetAction(async (arguments, cancel) =>
@@ -43,7 +43,7 @@ internal sealed class AllCommand : Command
             while (frame++ < most && !(log.RecentMean >= SolvedReward) && !cancel.IsCancellationRequested)
             {
                 foreach (PoleServer server in servers) server.Frame();
-                if (frame % 4 == 0) await Task.Delay(1, cancel);   // the silo has a share of these processors
+                if (frame % 4 == 0) await Task.Delay(1, cancel);   // leaves time for the silo on these processors
                 if (frame % 250 == 0)
                     Console.WriteLine(Invariant($"frame {frame}: version {servers.Max(server => server.Client!.Status.Version)}, mean reward of 100 episodes {log.RecentMean:F0}"));
             }

@@ -8,12 +8,12 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>What a frame of the game pays for taking part: time and managed bytes of <see cref="BrainClient.Update"/>.</summary>
+/// <summary>The cost of taking part for a frame of the game: time and managed bytes of <see cref="BrainClient.Update"/>.</summary>
 internal sealed class FrameCostCommand : Command
 {
     private const double MostMilliseconds = 0.05;
 
-    public FrameCostCommand() : base("frame-cost", "Measures what a frame of a game pays for taking part, and fails where that is too much.")
+    public FrameCostCommand() : base("frame-cost", "Measures the time that taking part costs a frame of a game, and fails if it is too long.")
     {
         Option<int> frames = NumberOption.Create("--frames", "Frames", 1000, 1_000_000).WithDefault(20_000);
         Options.Add(frames);
@@ -31,7 +31,7 @@ internal sealed class FrameCostCommand : Command
         await using (PoleServer server = new(1, 16, client.Services.GetRequiredService<IClusterClient>(), "poles", new BrainClientOptions { Server = "server", EveryDecisions = PoleServer.Rollout }))
         {
             await server.Client!.SettleAsync(cancel);
-            for (int frame = -2000; frame < frames; frame++)   // the first ones run warm
+            for (int frame = -2000; frame < frames; frame++)   // the first ones warm up
             {
                 server.UpdateAgents();
                 (long adopted, long before, long start) = (server.Client.Status.Adopted, GC.GetAllocatedBytesForCurrentThread(), Stopwatch.GetTimestamp());
@@ -47,13 +47,13 @@ internal sealed class FrameCostCommand : Command
 
             BrainClientStatus status = server.Client.Status;
             idle.Sort();
-            Console.WriteLine(Invariant($"{idle.Count} frames where nothing was adopted: mean {idle.Average():F5} ms, 99th percentile {idle[idle.Count * 99 / 100]:F4} ms, longest {idle[^1]:F3} ms, {bytes} managed bytes"));
+            Console.WriteLine(Invariant($"{idle.Count} frames that adopted nothing: mean {idle.Average():F5} ms, 99th percentile {idle[idle.Count * 99 / 100]:F4} ms, longest {idle[^1]:F3} ms, {bytes} managed bytes"));
             if (adopting.Count > 0) Console.WriteLine(Invariant($"{adopting.Count} frames that adopted a version: mean {adopting.Average():F3} ms, longest {adopting.Max():F3} ms"));
             if (status.Sent > 0) Console.WriteLine(Invariant($"a round: {status.BytesSent / status.Sent} bytes up, {status.BytesReceived / Math.Max(1, status.Adopted)} down"));
         }
 
         bool holds = bytes == 0 && idle[idle.Count * 99 / 100] <= MostMilliseconds;
-        if (!holds) Console.WriteLine(Invariant($"TOO MUCH: no byte and {MostMilliseconds} ms are allowed."));
+        if (!holds) Console.WriteLine(Invariant($"TOO MUCH: the limits are 0 bytes and {MostMilliseconds} ms."));
         await client.StopAsync(CancellationToken.None);
         await silo.StopAsync(CancellationToken.None);
         return holds ? ExitCode.Success : ExitCode.Failure;

@@ -16,7 +16,7 @@ internal static class Program
         ParseResult command = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)
         {
-            await Console.Error.WriteLineAsync($"{command.Errors[0].Message} (--help tells more)");
+            await Console.Error.WriteLineAsync($"{command.Errors[0].Message} (see --help)");
             return ExitCode.UserError;
         }
 

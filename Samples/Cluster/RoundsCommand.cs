@@ -9,14 +9,14 @@ using static System.FormattableString;
 namespace NeuralPlugin.Cluster;
 
 /// <summary>
-/// Rounds a second of one grain: simulated servers send a difference each, and get the next version each, over TCP on loopback. Silo, servers and storage (memory) share this machine.
+/// Rounds per second of one grain: each simulated server sends a difference and gets the next version, over TCP on loopback. Silo, servers and storage (memory) share this machine.
 /// </summary>
 internal sealed class RoundsCommand : Command
 {
-    public RoundsCommand() : base("rounds", "Measures how many rounds a second one grain closes with simulated servers, for small and large brains.")
+    public RoundsCommand() : base("rounds", "Measures how many rounds per second one grain closes with simulated servers, for small and large brains.")
     {
         Option<int> servers = NumberOption.Create("--servers", "Simulated servers", 1, 100_000).WithDefault(1000);
-        Option<double> seconds = NumberOption.Create("--seconds", "How long for each size, at least", 0.1, 3600).WithDefault(10.0);
+        Option<double> seconds = NumberOption.Create("--seconds", "Minimum time for each size", 0.1, 3600).WithDefault(10.0);
         Options.Add(servers);
         Options.Add(seconds);
         SetAction(async (arguments, cancel) =>
@@ -59,7 +59,7 @@ internal sealed class RoundsCommand : Command
         Stopwatch watch = new();
         do
         {
-            if (rounds == 1) watch.Restart();   // the first one runs warm
+            if (rounds == 1) watch.Restart();   // the first one warms up
             long current = version;
             await Parallel.ForEachAsync(Enumerable.Range(0, servers), new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = cancel }, async (server, _) =>
                 await brain.Submit(new BrainDifference($"server {server}", current, current, difference)));
@@ -67,13 +67,13 @@ internal sealed class RoundsCommand : Command
             {
                 if (await brain.GetVersion(current) is { } next) Interlocked.Exchange(ref version, next.Version);
             });
-            if (version != current + 1) throw new InvalidOperationException($"The round behind version {current} did not close: the version is {version}.");
+            if (version != current + 1) throw new InvalidOperationException($"The round after version {current} did not close: the version is {version}.");
             rounds++;
         }
         while (rounds < 2 || watch.Elapsed.TotalSeconds < seconds);
 
         double took = watch.Elapsed.TotalSeconds / (rounds - 1);
         Console.WriteLine(
-            Invariant($"{servers} servers, a brain of {first.Length / 1e3:F1} kB: {1 / took:F2} rounds a second, {servers / took:F0} differences and as many versions, {2e-6 * servers * first.Length / took:F0} MB a second"));
+            Invariant($"{servers} servers, a brain of {first.Length / 1e3:F1} kB: {1 / took:F2} rounds per second, {servers / took:F0} differences and as many versions, {2e-6 * servers * first.Length / took:F0} MB per second"));
     }
 }

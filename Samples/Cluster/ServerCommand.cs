@@ -8,18 +8,18 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>A game server: its agents learn in its frames, and it takes part in a brain.</summary>
+/// <summary>A game server: its agents learn in its frames, together with those of other servers.</summary>
 internal sealed class ServerCommand : Command
 {
-    public ServerCommand() : base("server", "Runs a game server, whose agents balance poles and learn one brain with those of the others.")
+    public ServerCommand() : base("server", "Runs a game server, whose agents balance poles and learn one brain together with those of other servers.")
     {
-        Option<string?> redis = CommonOptions.Redis(), region = new("--region") { Description = "The region that it goes through", HelpName = "NAME" };
+        Option<string?> redis = CommonOptions.Redis(), region = new("--region") { Description = "The region that it belongs to", HelpName = "NAME" };
         Option<string> brain = CommonOptions.Brain(), name = new Option<string>("--name") { Description = "The server's name", HelpName = "NAME" }.WithDefault($"{Environment.MachineName}-{Environment.ProcessId}");
         Option<int> gatewayPort = CommonOptions.GatewayPort();
-        Option<int> number = NumberOption.Create("--number", "Chooses its worlds", 1, int.MaxValue).WithDefault(1);
+        Option<int> number = NumberOption.Create("--number", "Seed of its worlds", 1, int.MaxValue).WithDefault(1);
         Option<int> agents = NumberOption.Create("--agents", "Agents", 1, 10_000).WithDefault(16);
-        Option<long> frames = NumberOption.Create("--frames", "Frames, and then it ends; 0 for no end", 0, long.MaxValue).WithDefault(0);
-        Option<int> rate = NumberOption.Create("--rate", "Frames a second; 0 for as many as it can", 0, 10_000).WithDefault(60);
+        Option<long> frames = NumberOption.Create("--frames", "Frames to run; 0 for no end", 0, long.MaxValue).WithDefault(0);
+        Option<int> rate = NumberOption.Create("--rate", "Frames per second; 0 for as many as possible", 0, 10_000).WithDefault(60);
         foreach (Option option in (Option[])[redis, brain, name, region, gatewayPort, number, agents, frames, rate]) Options.Add(option);
         SetAction(async (arguments, cancel) =>
         {

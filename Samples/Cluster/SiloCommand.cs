@@ -4,13 +4,13 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>A silo, until it is told to end.</summary>
+/// <summary>Runs a silo until the process is asked to end.</summary>
 internal sealed class SiloCommand : Command
 {
-    public SiloCommand() : base("silo", "Runs a silo, which brains live in.")
+    public SiloCommand() : base("silo", "Runs a silo, which keeps brains.")
     {
         Option<string?> redis = CommonOptions.Redis();
-        Option<int> siloPort = NumberOption.Create("--silo-port", "Where other silos reach it", 1, ushort.MaxValue).WithDefault(11_111), gatewayPort = CommonOptions.GatewayPort();
+        Option<int> siloPort = NumberOption.Create("--silo-port", "The port for other silos", 1, ushort.MaxValue).WithDefault(11_111), gatewayPort = CommonOptions.GatewayPort();
         Option<long> roundDecisions = CommonOptions.RoundDecisions();
         Option<double> roundSeconds = CommonOptions.RoundSeconds();
         foreach (Option option in (Option[])[redis, siloPort, gatewayPort, roundDecisions, roundSeconds]) Options.Add(option);

@@ -23,7 +23,7 @@ internal static class Program
     public static int Run(string[] args, IAnsiConsole console, TextWriter error, CancellationToken cancellation)
     {
         var host = new OffscreenHost(console, cancellation);
-        var root = new Command("Samples/run", "Scenes that show what NeuralPlugin does. Each is trained by compute shaders, without a window; with --device processor, on the processor.")
+        var root = new Command("Samples/run", "Scenes that show NeuralPlugin at work, without a window. Each trains in compute shaders or, with --device processor, on the processor.")
         {
             new HelpOption { Recursive = true },
             new DigitsCommand(console, host, cancellation),

@@ -42,6 +42,6 @@ internal static class CommandLine
     {
         var scenes = string.Join(", ", root.Subcommands.Select(scene => scene.Name));
         var problem = args.Length == 0 ? "Name a scene" : $"There is no scene '{args[0]}'";
-        return $"{problem}; these are there: {scenes} ({root.Name} --help tells more).";
+        return $"{problem}. The scenes are: {scenes} (see {root.Name} --help).";
     }
 }

@@ -13,7 +13,7 @@ internal static class DeviceOption
 
     public static Option<string> Create()
     {
-        Option<string> option = new(Name) { Description = "What networks learn on: opengl, processor, or auto for a graphics card where there is one", DefaultValueFactory = _ => OpenGL };
+        Option<string> option = new(Name) { Description = "The device on which networks learn: opengl, processor, or auto for a graphics card if there is one", DefaultValueFactory = _ => OpenGL };
         return option.AcceptOnlyFromAmong(OpenGL, Processor, Auto);
     }
 

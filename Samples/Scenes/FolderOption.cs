@@ -15,7 +15,7 @@ internal static class FolderOption
     {
         var text = result.Tokens[0].Value;
         if (text.Trim().Length > 0 && !text.Contains('\0', StringComparison.Ordinal)) return text;
-        result.AddError($"{((OptionResult)result.Parent!).Option.Name} needs the name of a folder, but it is empty.");
+        result.AddError($"{((OptionResult)result.Parent!).Option.Name} needs the name of a folder, but got an empty one.");
         return null;
     }
 }

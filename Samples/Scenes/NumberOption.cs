@@ -34,7 +34,7 @@ internal static class NumberOption
                 return value;
             }
 
-            result.AddError(Invariant($"{name} needs {kind} from {min} to {max}, but it is '{text}'."));
+            result.AddError(Invariant($"{name} needs {kind} from {min} to {max}, but got '{text}'."));
             return default;
         };
     }

@@ -10,6 +10,6 @@ try
 }
 catch (PlatformNotSupportedException exception)
 {
-    Console.Error.WriteLine($"There is no window here: {exception.Message} Samples/run shows the same scenes without one.");
+    Console.Error.WriteLine($"No window can be opened here: {exception.Message} Samples/run shows the same scenes without one.");
     return ExitCode.DeviceNotSupported;
 }

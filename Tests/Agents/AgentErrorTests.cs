@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What a writer of agent scripts does wrong is told with the agent's name, and does not stop the others.</summary>
+/// <summary>Errors in agent scripts are reported with the agent's name, and do not stop the other agents.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -22,7 +22,7 @@ internal sealed class AgentErrorTests
         });
     }
 
-    /// <summary>The wrong agent stands between two right ones, which must be served, and everything goes on when it is right again.</summary>
+    /// <summary>The faulty agent is between two correct ones, which must be served, and everything continues once it is correct again.</summary>
     private static void FailsAlone(Func<ProbeAgent> makeWrong, params string[] words)
     {
         foreach (BrainSharing brains in Enum.GetValues<BrainSharing>())
@@ -47,7 +47,7 @@ internal sealed class AgentErrorTests
         }
     }
 
-    /// <summary>An open conditional render of the game: no answer is taken for one, the agents go on with what they did.</summary>
+    /// <summary>An open conditional render of the game: no stale answer is used, and the agents repeat their last actions.</summary>
     [Test]
     public void QuestionsThatTheDriverSkipsAreTold([Values] BrainSharing brains, [Values(0, 2)] int delayFrames)
     {
@@ -80,7 +80,7 @@ internal sealed class AgentErrorTests
     [TestCase(3)]
     public void AnotherNumberOfObservations(int count)
     {
-        FailsAlone(() => new ProbeAgent { Observations = self => self.IsWrong ? new float[count] : [1, 2] }, $"added {count} observations", "2 were declared", "CollectObservations");
+        FailsAlone(() => new ProbeAgent { Observations = self => self.IsWrong ? new float[count] : [1, 2] }, $"got {count}", "the declared 2 observations", "CollectObservations");
     }
 
     [TestCase(float.NaN, "NaN")]
@@ -159,10 +159,10 @@ internal sealed class AgentErrorTests
                     self.AddReward(1);
                 },
             },
-            "after EndEpisode", "Reward first");
+            "after EndEpisode", "Reward before ending");
     }
 
-    /// <summary>They would be <c>required</c>, if the compilers of every engine knew that.</summary>
+    /// <summary>They would be <c>required</c> if the compilers of all engines supported that.</summary>
     [Test]
     public void OptionsWithoutWhatHasNoDefault()
     {
@@ -172,7 +172,7 @@ internal sealed class AgentErrorTests
             Throws.ArgumentException.With.Message.Contains("new AgentPopulationOptions { Actions = ... }"));
     }
 
-    /// <summary>Errors that are not ours come out as they are.</summary>
+    /// <summary>Other exceptions are passed on unchanged.</summary>
     [Test]
     public void AnExceptionOfTheScriptComesOutAsItIs()
     {
@@ -202,13 +202,13 @@ internal sealed class AgentErrorTests
         using AgentPopulation agents = Make(), others = Make();
         ProbeAgent agent = new() { Name = "Gustav" };
         agents.Add(agent);
-        Assert.That(() => agents.Add(agent), Throws.TypeOf<AgentException>().With.Message.Contains("'Gustav'").And.Message.Contains("this population already"));
+        Assert.That(() => agents.Add(agent), Throws.TypeOf<AgentException>().With.Message.Contains("'Gustav'").And.Message.Contains("already in this population"));
         Assert.That(() => others.Add(agent), Throws.TypeOf<AgentException>().With.Message.Contains("another population"));
         Assert.That(() => others.Remove(agent), Throws.TypeOf<AgentException>().With.Message.Contains("not in this population"));
         Assert.That((agents.Count, others.Count), Is.EqualTo((1, 0)));
     }
 
-    /// <summary>What an error refuses leaves no trace: not in the agent, not in the counts, not in what is learned.</summary>
+    /// <summary>A rejected call leaves no trace: not in the agent, not in the counts, not in the learner.</summary>
     [Test]
     public void WhatIsRefusedChangesNothing()
     {
@@ -286,7 +286,7 @@ internal sealed class AgentErrorTests
         Assert.That(() => new BehaviorCloning { Capacity = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(
             () => new AgentPopulation(TestDevice.Plain, good with { Learning = new BehaviorCloning { Demonstration = new Demonstration(2, 2) } }),
-            Throws.ArgumentException.With.Message.Contains("2 observations and 2 actions, and 1 observations"));
+            Throws.ArgumentException.With.Message.Contains("2 observations and 2 actions, but 1 observations"));
         Assert.That(() => new ProbeAgent { DecisionPeriod = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new ProbeAgent { Name = "" }, Throws.ArgumentException);
     }

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Returns, baselines and advantages against plain sums in double; learning where there is something to learn; replay.</summary>
+/// <summary>Returns, baselines and advantages against plain sums in double precision; tasks that can be learned; replay.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class PolicyGradientTests
@@ -38,11 +38,11 @@ internal sealed class PolicyGradientTests
         double mean = values.Average(value => (double)value), variance = values.Average(value => (value - mean) * (value - mean));
         Assert.That(baseline.Mean, Is.EqualTo(mean).Within(1e-12));
         Assert.That(baseline.Variance, Is.EqualTo(variance).Within(1e-12));
-        Assert.That(baseline.Advantage(2, normalize: true), Is.EqualTo((2 - mean) / Math.Sqrt(variance)).Within(1e-6));
-        Assert.That(baseline.Advantage(2, normalize: false), Is.EqualTo(2 - mean).Within(1e-12));
+        Assert.That(baseline.Advantage(2, foretold: 0, normalize: true), Is.EqualTo((2 - mean) / Math.Sqrt(variance)).Within(1e-6));
+        Assert.That(baseline.Advantage(2, foretold: 0.5, normalize: false), Is.EqualTo(1.5 - mean).Within(1e-12));
     }
 
-    /// <summary>Later the weights of the returns fall off by (1 − rate) a return.</summary>
+    /// <summary>Later the weights of older returns decrease by the factor (1 − rate) per return.</summary>
     [Test]
     public void ABaselineForgetsAtItsRate()
     {
@@ -69,12 +69,65 @@ internal sealed class PolicyGradientTests
     {
         Baseline baseline = default;
         for (int i = 0; i < 50; i++) baseline.Observe(0.1, 0.05);
-        Assert.That(baseline.Advantage(0.1, normalize: true), Is.Zero.Within(1e-6));
+        Assert.That(baseline.Advantage(0.1, foretold: 0, normalize: true), Is.Zero.Within(1e-6));
+    }
+
+    /// <summary>Once returns hardly differ, advantages are measured in half the deviation of all returns, not in what is left of it.</summary>
+    [Test]
+    public void AMasteredTaskIsNotMeasuredInItsNoise()
+    {
+        Baseline baseline = default;
+        List<double> all = [];
+        void Observe(double value)
+        {
+            all.Add(value);
+            baseline.Observe(value, 0.1);
+        }
+
+        for (int i = 0; i < 100; i++) Observe(i % 2 * 10);
+        for (int i = 0; i < 200; i++) Observe(10 + (i % 2 * 1e-3));
+        double mean = all.Average(), ofAll = Math.Sqrt(all.Average(value => (value - mean) * (value - mean)));
+        Assert.That(Math.Sqrt(baseline.Variance), Is.LessThan(0.01));
+        Assert.That(baseline.Deviation, Is.EqualTo(ofAll / 2).Within(1e-9));
+    }
+
+    /// <summary>Returns of any scale have the same advantages.</summary>
+    [TestCase(1e-30)]
+    [TestCase(1e30)]
+    public void TheScaleOfReturnsDoesNotMatter(double scale)
+    {
+        Baseline one = default, scaled = default;
+        foreach (float value in TwinArrays.UniformFloats(7, 40))
+        {
+            one.Observe(value, 0.05);
+            scaled.Observe(value * scale, 0.05);
+        }
+
+        Assert.That(scaled.Advantage(0.7 * scale, 0, normalize: true), Is.EqualTo(one.Advantage(0.7, 0, normalize: true)).Within(1e-9));
+    }
+
+    /// <summary>A forecast learns what the observations say of the returns, of each brain for itself, for observations of any size.</summary>
+    [Test]
+    public void AForecastLearnsALinearFunction([Values(0.01f, 1f, 1000f)] float size)
+    {
+        const int Brains = 2, Observations = 3;
+        LinearForecast forecast = new(Brains, Observations);
+        SeededRandom random = new(4);
+        float[] observed = new float[Observations];
+        for (int i = 0; i < 4_000; i++)
+        {
+            for (int k = 0; k < Observations; k++) observed[k] = size * ((2 * random.NextSingle()) - 1);
+            forecast.Correct(1, observed, ((2 * observed[0]) - observed[2]) - forecast.Of(1, observed));
+        }
+
+        float[] asked = [size * 0.5f, size * 0.2f, size * -0.3f];
+        Assert.That(forecast.Of(0, asked), Is.Zero, "the other brain");
+        Assert.That(forecast.Of(1, asked), size < 0.1f ? Is.Positive : Is.EqualTo(1.3 * size).Within(0.01 * size));
     }
 
     /// <summary>
-    /// A whole step of both kinds of brains: an agent decides, is rewarded by a list, ends its episode; the brain is then that of a
-    /// network that took one step on the same decisions with the advantages of a plain computation.
+    /// A complete step of both kinds of brains: an agent decides, gets rewards from a list, and ends its episode; the brain then equals a
+    /// network that took one step on the same decisions, with advantages from a plain computation.
     /// </summary>
     [Test]
     public void AStepIsOneOfCrossEntropyWeightedByTheAdvantages([Values] BrainSharing sharing, [Values] bool ends, [Values] bool normalizes)
@@ -123,7 +176,7 @@ internal sealed class PolicyGradientTests
         Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(1));
 
         double[] returns = new double[Steps];
-        double behind = 0;   // the baseline is 0 as yet
+        double behind = ends ? 0 : rewards.Average(reward => (double)reward) / (1 - (double)Discount);   // nothing is known yet: as if it went on like that
         for (int i = Steps - 1; i >= 0; i--) returns[i] = behind = rewards[i] + ((double)Discount * behind);
         double mean = returns.Average(), deviation = Math.Sqrt(returns.Average(g => (g - mean) * (g - mean)));
         float[] advantages = [.. returns.Select(g => (float)((g - mean) / (normalizes ? deviation : 1)))];
@@ -146,7 +199,7 @@ internal sealed class PolicyGradientTests
         }
     }
 
-    /// <summary>Behind a horizon stands the baseline: the mean of the returns so far.</summary>
+    /// <summary>After a horizon the baseline is the estimate: at first the rewards so far, continued; then the mean of the returns so far.</summary>
     [Test]
     public void ACutOffEpisodeIsContinuedByTheBaseline()
     {
@@ -163,11 +216,66 @@ internal sealed class PolicyGradientTests
         for (int i = 0; i < 5; i++)
         {
             agents.Update();
-            agent.AddReward(1);
+            agent.AddReward(i % 2 == 0 ? 1 : 3);
         }
 
-        // Returns: 1 + 0.5·(1 + 0.5·0) = 1.5 and 1; then with b = 1.25 behind: 1 + 0.5·1.625 and 1 + 0.5·1.25.
-        Assert.That(((PolicyGradientLearner)agents.Learner!).BaselineOf(0).Mean, Is.EqualTo((1.5 + 1 + 1.8125 + 1.625) / 4).Within(1e-12));
+        // After the first two, 2 a decision for ever: 2 / (1 - 0.5) = 4. Returns: 3 + 0.5·4 = 5 and 1 + 0.5·5 = 3.5; then with b = 4.25 after them: 5.125 and 3.5625.
+        Assert.That(((PolicyGradientLearner)agents.Learner!).BaselineOf(0).Mean, Is.EqualTo((5 + 3.5 + 5.125 + 3.5625) / 4).Within(1e-12));
+    }
+
+    /// <summary>Where the baseline depends on the observations, the estimate after a horizon is the baseline of the next observations.</summary>
+    [Test]
+    public void WhatIsBehindAHorizonIsForetoldFromTheNextObservations()
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 1,
+            Actions = 2,
+            HiddenUnits = 3,
+            Latency = 0,
+            NormalizeObservations = false,
+            Learning = new PolicyGradient { Horizon = 1, BatchSize = 8, Discount = 0.5f, BaselineRate = 0 },
+        });
+        float observed = 0;
+        ProbeAgent agent = new() { Observations = _ => [observed] };
+        agents.Add(agent);
+        float[] observations = [1, -1, 2, 0.5f], rewards = [1, 0, 4, 0];
+        for (int i = 0; i < observations.Length; i++)
+        {
+            observed = observations[i];
+            agents.Update();
+            agent.AddReward(rewards[i]);
+        }
+
+        // Three returns are known: the fourth decision's is still to come.
+        double mean = 0, weight = 0;
+        for (int i = 0; i < 3; i++)
+        {
+            double gain = rewards[i] + (0.5 * (i == 0 ? 2 * rewards[0] : mean + (weight * observations[i + 1])));
+            mean += (gain - mean) / (i + 1);
+            weight += LinearForecast.Rate * (gain - mean - (weight * observations[i])) * observations[i] / (1 + (observations[i] * observations[i]));
+        }
+
+        Assert.That(((PolicyGradientLearner)agents.Learner!).BaselineOf(0).Mean, Is.EqualTo(mean).Within(1e-6));
+    }
+
+    /// <summary>Without a size of its own a step has sixteen decisions of each agent that there is, and none is left over.</summary>
+    [Test]
+    public void ABatchFollowsTheNumberOfAgents([Values] BrainSharing sharing, [Values(1, 5)] int count)
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 1,
+            Actions = 2,
+            HiddenUnits = 3,
+            Capacity = 9,
+            Brains = sharing,
+            Latency = 0,
+            Learning = new PolicyGradient(),
+        });
+        for (int i = 0; i < count; i++) agents.Add(new ProbeAgent());
+        for (int frame = 0; frame < 81; frame++) agents.Update();   // the answer of the 81st finishes five times sixteen
+        Assert.That((agents.Progress.TrainingSteps, agents.Progress.SkippedDecisions), Is.EqualTo((5L, 0L)));
     }
 
     /// <summary>Whatever the latency, a reward counts for the action that was being taken.</summary>
@@ -312,7 +420,7 @@ internal sealed class PolicyGradientTests
         Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before));
     }
 
-    /// <summary>Where decisions come faster than the steps of a frame take them in, the oldest go, and are counted.</summary>
+    /// <summary>If decisions arrive faster than the steps of a frame use them, the oldest are dropped and counted.</summary>
     [Test]
     public void DecisionsThatCannotBeLearnedFromAreCounted()
     {
@@ -359,7 +467,7 @@ internal sealed class PolicyGradientTests
         Assert.That((Steps(1), Steps(3)), Is.EqualTo((4L, 12L)));
     }
 
-    /// <summary>A loss that is not finite reaches no weight of a shared brain, and learning goes on.</summary>
+    /// <summary>A non-finite loss affects no weight of a shared brain, and learning continues.</summary>
     [Test]
     public void ASharedBrainSurvivesALossThatIsNotFinite()
     {

@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The files of weights and the checkpoints, without a device: what is written, what is read, what is refused and where.</summary>
+/// <summary>Files of weights and checkpoints, without a device: their content, and what is rejected at which byte.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class ModelFileTests
@@ -34,7 +34,7 @@ internal sealed class ModelFileTests
         foreach ((float[][] a, float[][] b) in training.Moments.Zip(original.Moments)) AssertSameBits(a, b);
     }
 
-    /// <summary>Random shapes: the identity again.</summary>
+    /// <summary>Random shapes: writing and reading is the identity.</summary>
     [Test]
     public void AnyShapeComesBack()
     {
@@ -73,7 +73,7 @@ internal sealed class ModelFileTests
         }
     }
 
-    /// <summary>The bytes themselves: the format is the public one, not what our reader happens to take.</summary>
+    /// <summary>The bytes themselves: the format is the public one, not one that only our reader accepts.</summary>
     [Test]
     public void TheFileIsThePublicFormat()
     {
@@ -121,7 +121,7 @@ internal sealed class ModelFileTests
         Assert.That(ModelFiles.Read(ModelFiles.Write(model), ModelFiles.Linear).Parameters, Is.EqualTo(model.Parameters));
     }
 
-    /// <summary>Of one output, too; a loss without hyperparameters, and one with.</summary>
+    /// <summary>Also with one output; with a loss without hyperparameters, and one with them.</summary>
     [Test]
     public void ARegressorsCheckpointComesBack([Values(1, 3)] int outputs)
     {
@@ -140,7 +140,7 @@ internal sealed class ModelFileTests
         byte[] file = ModelFiles.Write(ModelFiles.Make(1, [5, 4, 3]));
         ModelFileException exception = Assert.Throws<ModelFileException>(() => ModelFiles.Read(file, ModelFiles.Regressor))!;
         Assert.That(exception.Defect, Is.EqualTo(FileDefect.Model));
-        Assert.That(exception.Message, Does.Contain("model is 'classifier', and 'regressor' is needed"));
+        Assert.That(exception.Message, Does.Contain("model must be 'regressor', but is 'classifier'"));
         Assert.Throws<ModelFileException>(() => ModelFiles.Read(ModelFiles.Write(ModelFiles.Make(1, [5, 4, 3]), ModelFiles.Regressor), ModelFiles.TwoLayers));
 
         int offset = Encoding.Latin1.GetString(file).IndexOf("\"model\"", StringComparison.Ordinal);
@@ -148,7 +148,7 @@ internal sealed class ModelFileTests
         Assert.That(ModelFiles.Read(file, ModelFiles.Regressor).Sizes, Is.EqualTo(ModelFiles.Read(file, ModelFiles.TwoLayers).Sizes));
     }
 
-    // ---- what is wrong, at which byte ----
+    // ---- defects, and their bytes ----
 
     [Test]
     public void TheByteOfAValueThatIsNotFiniteIsNamed([Values(0, 1, 34, 35, 36)] int place, [Values(float.NaN, float.NegativeInfinity)] float value)
@@ -167,8 +167,8 @@ internal sealed class ModelFileTests
     [TestCase("[5,6]", "[6,5]", FileDefect.Shape, "output.bias is [6]")]
     [TestCase("[5,6]", "[5,7]", FileDefect.TensorSize, "takes 140 bytes")]
     [TestCase("[5,6]", "[5,0]", FileDefect.Dimension, "dimension")]
-    [TestCase("[0,120]", "[4,124]", FileDefect.Gap, "begins at 4, and that before it ends at 0")]
-    [TestCase("[120,144]", "[116,140]", FileDefect.Overlap, "begins at 116, and that before it ends at 120")]
+    [TestCase("[0,120]", "[4,124]", FileDefect.Gap, "begins at 4, but the data before it ends at 0")]
+    [TestCase("[120,144]", "[116,140]", FileDefect.Overlap, "begins at 116, but the data before it ends at 120")]
     [TestCase("output.bias", "output.bia_", FileDefect.UnknownTensor, "output.bia_")]
     [TestCase("\"1\"", "\"2\"", FileDefect.FormatVersion, "newer version")]
     [TestCase("row-major", "col-major", FileDefect.Layout, "col-major")]
@@ -185,12 +185,12 @@ internal sealed class ModelFileTests
         Assert.That(exception.Offset, Is.InRange(offset - 80, offset + 80), "near what was changed");
     }
 
-    /// <summary>Also of an entry that nobody asks for, and whichever way its name is spelled.</summary>
-    [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format comes twice")]
-    [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format comes twice")]
-    [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout comes twice")]
-    [TestCase("\"LONG\":\"\",\"LONG\":\"\"", "very long key of the metadata comes twice")]
-    [TestCase("\"LONG\":\"\",\"LON\\u0047\":\"\"", "very long key of the metadata comes twice")]
+    /// <summary>Also for an entry that is not used, and however its name is escaped.</summary>
+    [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format appears twice")]
+    [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format appears twice")]
+    [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout appears twice")]
+    [TestCase("\"LONG\":\"\",\"LONG\":\"\"", "very long key of the metadata appears twice")]
+    [TestCase("\"LONG\":\"\",\"LON\\u0047\":\"\"", "very long key of the metadata appears twice")]
     [TestCase("\"LONGER\":\"\",\"LONG\":\"\"", null)]
     public void AnEntryOfTheMetadataThatComesTwiceIsRefused(string entries, string? says)
     {
@@ -200,7 +200,7 @@ internal sealed class ModelFileTests
         if (says is not null) Assert.That(exception.Message, Does.Contain(says));
     }
 
-    /// <summary>A header that asks for much gets nothing: memory is taken for what the file holds.</summary>
+    /// <summary>A header that claims large tensors allocates nothing: memory is allocated only for the content of the file.</summary>
     [TestCase(99_000_000ul)]
     [TestCase(ulong.MaxValue)]
     [TestCase((ulong)long.MaxValue)]

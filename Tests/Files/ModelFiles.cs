@@ -18,7 +18,7 @@ internal static class ModelFiles
 
     public static ModelFormat FormatOf(int[] sizes) => sizes.Length == 2 ? Linear : TwoLayers;
 
-    /// <summary>A model of these sizes with values from a seed; a checkpoint where it has an optimizer.</summary>
+    /// <summary>A model of these sizes with values from a seed; a checkpoint if it has an optimizer.</summary>
     public static ModelContent Make(int seed, int[] sizes, Optimizer? optimizer = null, Loss? loss = null)
     {
         int[] lengths = [.. Enumerable.Range(1, sizes.Length - 1).SelectMany(i => new[] { sizes[i - 1] * sizes[i], sizes[i] })];

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A regressor that is saved, loaded and resumed as a classifier is; neither takes the other's files.</summary>
+/// <summary>A regressor is saved, loaded and resumed like a classifier; neither accepts the other's files.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class RegressorFileTests
@@ -78,7 +78,7 @@ internal sealed class RegressorFileTests
         string before = Bits(regressor);
         classifier.Save(Target);
         Assert.That(
-            Assert.Throws<ModelFileException>(() => regressor.LoadParameters(Target))!.Message, Does.Contain("'classifier'").And.Contain("'regressor' is needed"));
+            Assert.Throws<ModelFileException>(() => regressor.LoadParameters(Target))!.Message, Does.Contain("'classifier'").And.Contain("must be 'regressor'"));
         Assert.Throws<ModelFileException>(() => Regressor.Load(TestDevice.Plain, Target));
         Assert.That(Bits(regressor), Is.EqualTo(before));
         regressor.Save(Target);

@@ -62,7 +62,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>The one whose context was last made current.</summary>
     public static TestGl? Current { get; private set; }
 
-    /// <summary>The context behind it, for the game's own calls.</summary>
+    /// <summary>The wrapped context, for the game's own calls.</summary>
     public HostContext Host { get; }
 
     /// <summary>The binding to attach a device to.</summary>

@@ -19,7 +19,7 @@ public sealed class ComposedPolicyTwinTests
         Tolerance.AssertClose(twin.Backward(outputs, decisions), expected, 1e-8, 1e-6, "outputs", twin.Outputs);
     }
 
-    /// <summary>A branch alone is what <see cref="ProximalPolicyTwin"/> has.</summary>
+    /// <summary>A single branch matches <see cref="ProximalPolicyTwin"/>.</summary>
     [Test]
     public void OneBranchIsTheKnownLoss()
     {

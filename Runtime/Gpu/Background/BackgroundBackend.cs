@@ -192,7 +192,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
         catch (Exception exception) when (exception is OutOfMemoryException or OverflowException)
         {
             buffer!.Retire();
-            throw new DeviceLimitException($"There is no memory for a readback of {bytes} bytes. Use fewer rows or columns, or dispose what is no longer needed.");
+            throw new DeviceLimitException($"There is no memory for a readback of {bytes} bytes. Use fewer rows or columns, or dispose objects that are no longer needed.");
         }
     }
 

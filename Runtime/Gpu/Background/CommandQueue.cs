@@ -140,13 +140,13 @@ internal sealed class CommandQueue : IDisposable
     {
         if (failure is ContextLostException loss) throw new ContextLostException(loss.Message);
         if (failure is { } why)
-            throw new InvalidOperationException($"The thread of this device failed, and the device is of no use any more: {why.Message} Dispose it, and make another one.", why);
+            throw new InvalidOperationException($"The thread of this device failed, so the device can no longer be used: {why.Message} Dispose it, and make another one.", why);
         ObjectDisposedException.ThrowIf(hasEnded, typeof(NeuralDevice));
     }
 
     /// <summary>
     /// Ends the thread after its current command, and waits for it; pending commands are dropped. The wait for a thread that hangs is no longer
-    /// than <see cref="MostTimeToStop"/>; it ends by itself if it comes back.
+    /// than <see cref="MostTimeToStop"/>; it ends without help if the call returns.
     /// </summary>
     /// <param name="last">What the thread does last; null for nothing. An exception from it is thrown here.</param>
     public void Stop(Action? last = null)

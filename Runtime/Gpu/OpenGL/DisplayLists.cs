@@ -17,7 +17,7 @@ internal sealed class DisplayLists(GL gl)
     {
         if (!areKnown || gl.GetInteger(ListIndex) is not (not 0 and var list)) return;
         throw new InvalidOperationException(
-            $"The host is compiling display list {list} (glNewList), which would take some of this call's commands and not run them. Nothing of this call " +
-            "was done. Call before glNewList or after glEndList.");
+            $"The host is compiling display list {list} (glNewList), which would record some of this call's commands instead of running them. This call " +
+            "did nothing. Call before glNewList or after glEndList.");
     }
 }

@@ -14,7 +14,7 @@ internal sealed class DriverErrors(GL gl)
         if (Read() is { } errors)
         {
             throw new OpenGLErrorException(
-                $"The host left {string.Join(", ", errors)} before this call: an OpenGL call of its own failed. Nothing of this call was done. " +
+                $"The host left {string.Join(", ", errors)} before this call: an OpenGL call of its own failed. This call did nothing. " +
                 "Reading consumed the error: the host's own glGetError will not see it.", errors, isHosts: true);
         }
     }
@@ -24,7 +24,7 @@ internal sealed class DriverErrors(GL gl)
         if (Read() is { } errors)
         {
             throw new OpenGLErrorException(
-                $"An OpenGL call of this package gave {string.Join(", ", errors)}. The call or frame that ends here was done, and its result is not to be trusted. " +
+                $"An OpenGL call of this package caused {string.Join(", ", errors)}. The call or frame that ends here ran, but its result cannot be trusted. " +
                 "Please report it, with the driver and its version.", errors, isHosts: false);
         }
     }

@@ -7,9 +7,9 @@ namespace NeuralPlugin;
 internal abstract class HeadlessContext : INativeContext
 {
     private static string WhereToGetIt => OperatingSystem.IsWindows()
-        ? "Install the driver of your graphics card from its maker, since the one that Windows brings along has no OpenGL 4.3; or use the processor (NeuralDevice.CreateOnProcessor)."
+        ? "Install the driver of your graphics card from its maker, because the one built into Windows has no OpenGL 4.3; or use the processor (NeuralDevice.CreateOnProcessor)."
         : "On Debian and Ubuntu install the packages libegl1 and libgl1-mesa-dri (the software driver), " +
-          "or your GPU's own driver; on Fedora mesa-libEGL and mesa-dri-drivers; macOS stops at OpenGL 4.1 and cannot run this.";
+          "or your GPU's own driver; on Fedora mesa-libEGL and mesa-dri-drivers; macOS supports only OpenGL 4.1 and cannot run this.";
 
     /// <summary>
     /// Creates a context and makes it current on this thread: on Windows, unless an EGL platform is requested, that of a hidden window
@@ -23,7 +23,7 @@ internal abstract class HeadlessContext : INativeContext
         bool hasWindows = OperatingSystem.IsWindows() && platform == HeadlessPlatform.Automatic && options.EglLibrary is null;
         if (hasWindows && WglContext.TryCreate(options.Debug, failures) is { } hidden) return hidden;
         return (HeadlessContext?)EglContext.TryCreate(options, platform, device, failures) ?? throw new DeviceNotSupportedException(
-            $"No driver gave an OpenGL 4.3 core context without a window. Tried: {string.Join("; ", failures)}. {WhereToGetIt}");
+            $"No driver provides an OpenGL 4.3 core context without a window. Tried: {string.Join("; ", failures)}. {WhereToGetIt}");
     }
 
     /// <exception cref="WrongContextException">It is current on another thread.</exception>
@@ -35,7 +35,7 @@ internal abstract class HeadlessContext : INativeContext
     public nint GetProcAddress(string proc, int? slot = null)
     {
         return TryGetProcAddress(proc, out nint address, slot) ? address : throw new DeviceNotSupportedException(
-            $"The driver has no function {proc}; OpenGL 4.3 is needed.");
+            $"The driver lacks the function {proc}, but OpenGL 4.3 is required.");
     }
 
     public abstract bool TryGetProcAddress(string proc, out nint addr, int? slot = null);
@@ -62,7 +62,7 @@ internal abstract class HeadlessContext : INativeContext
             (true, "software-inline") => (HeadlessPlatform.SoftwareInline, null),
             _ => throw new DeviceNotSupportedException(
                 $"The environment variable {HeadlessOptions.PlatformVariable} is '{text}'; " +
-                "it can be automatic, hardware, hardware:N (a device number from 0), surfaceless or software-inline."),
+                "it must be automatic, hardware, hardware:N (a device number from 0), surfaceless or software-inline."),
         };
     }
 }

@@ -51,7 +51,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         try
         {
             GL gl = GL.GetApi(options.Functions?.Invoke(context) ?? context);
-            OpenGLRequirements.RequireComputeShaders(gl, "Choose another driver, or another device by the options of CreateHeadless.");
+            OpenGLRequirements.RequireComputeShaders(gl, "Choose another driver, or another device in the options of CreateHeadless.");
             return new OpenGLBackend(gl, context, OpenGLRequirements.RequireCurrentContext(), options);
         }
         catch
@@ -67,7 +67,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         ContextIdentity identity = OpenGLRequirements.RequireCurrentContext();
         OpenGLRequirements.RequireComputeShaders(
             gl,
-            "With Silk.NET.Windowing, which asks for 3.3 unless told, change this line of the window's options: " +
+            "With Silk.NET.Windowing, whose windows request 3.3 by default, change this line of the window's options: " +
             "options.API = new GraphicsAPI(ContextAPI.OpenGL, ContextProfile.Core, ContextFlags.ForwardCompatible, new APIVersion(4, 3));");
         return new OpenGLBackend(gl, null, identity, new HeadlessOptions());
     }

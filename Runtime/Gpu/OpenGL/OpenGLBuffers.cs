@@ -70,7 +70,7 @@ internal sealed unsafe class OpenGLBuffers(OpenGLContext context)
             whole = gl.UnmapBuffer(BufferTargetARB.CopyReadBuffer);
         }
 
-        if (!whole) throw new InvalidOperationException($"The driver {context.Renderer} lost a buffer that was read back.");
+        if (!whole) throw new InvalidOperationException($"The driver {context.Renderer} lost a buffer during a readback.");
     }
 
     /// <summary>Kernels read bytes as integers and scale them to their values themselves, less often than an image unit would.</summary>

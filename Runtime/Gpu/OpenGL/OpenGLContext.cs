@@ -143,7 +143,7 @@ internal sealed unsafe class OpenGLContext
     public void Lose(string what)
     {
         ContextLostException loss = new(
-            $"The OpenGL context of the driver {Renderer} {what}. All that was on it is gone. Make a new context and a new device on it, and " +
+            $"The OpenGL context of the driver {Renderer} {what}. Everything on it is lost. Make a new context and a new device on it, and " +
             "load the last saved weights; Dispose of this device and of its objects does no harm.");
         lost = loss.Message;
         End(loss);
@@ -206,7 +206,7 @@ internal sealed unsafe class OpenGLContext
         if (identity.IsCurrent) return;
         throw new WrongContextException(identity.IsNoneCurrent
             ? "No OpenGL context is current on this thread, so the device cannot be used from it. Call from the thread that owns the device's context."
-            : "Another OpenGL context is current on this thread than the one this device was made with. Make the device's context current first.");
+            : "Another OpenGL context is current on this thread, not the device's own. Make the device's context current first.");
     }
 
     /// <summary>The extent of one call.</summary>

@@ -30,7 +30,7 @@ internal sealed class OpenGLFences(OpenGLContext context)
     {
         SyncStatus status = (SyncStatus)gl.ClientWaitSync(fence, (SyncObjectMask)0, 0);
         if (status == SyncStatus.TimeoutExpired) return false;
-        if (status == SyncStatus.WaitFailed) context.Lose("no longer knows the fences made on it");
+        if (status == SyncStatus.WaitFailed) context.Lose("no longer knows its fences");
         ahead.Remove(fence);
         gl.DeleteSync(fence);
         return true;

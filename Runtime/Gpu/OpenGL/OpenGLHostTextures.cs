@@ -49,7 +49,7 @@ internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
 
     private static ArgumentException NotATexture(uint texture, string why)
     {
-        return new ArgumentException($"Texture {texture} cannot be taken: {why}. Hand over the name of a two-dimensional color texture.", nameof(texture));
+        return new ArgumentException($"Texture {texture} cannot be read: {why}. Pass the name of a two-dimensional color texture.", nameof(texture));
     }
 
     /// <summary>
@@ -74,13 +74,13 @@ internal sealed class OpenGLHostTextures(OpenGLContext context) : IHostTextures
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.Textures);
         if (!gl.IsTexture(texture)) throw NotATexture(texture, "there is no texture of this name in the device's context");
-        if (!BindIfFlat(texture)) throw NotATexture(texture, "it is none of two dimensions (GL_TEXTURE_2D)");
+        if (!BindIfFlat(texture)) throw NotATexture(texture, "it is not a two-dimensional one (GL_TEXTURE_2D)");
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureWidth, out int width);
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, GetTextureParameter.TextureHeight, out int height);
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureRedType, out int red);
         gl.GetTexLevelParameter(TextureTarget.Texture2D, 0, (GetTextureParameter)GLEnum.TextureGreenType, out int green);
         if (width == 0 || height == 0) throw NotATexture(texture, "it has no image of level 0");
         return (GLEnum)red is GLEnum.Float or GLEnum.UnsignedNormalized or GLEnum.SignedNormalized ? (width, height, (GLEnum)green != GLEnum.None)
-            : throw NotATexture(texture, "it has no red that shaders see as floats: it is one of depths or of integers");
+            : throw NotATexture(texture, "it has no red channel that shaders read as floats: it is a depth or an integer texture");
     }
 }

@@ -28,7 +28,7 @@ internal static class OpenGLRequirements
             int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major) &
             int.TryParse(numbers.ElementAtOrDefault(1), NumberStyles.None, CultureInfo.InvariantCulture, out int minor);
         if (!read || (major, minor).CompareTo((4, 3)) < 0)
-            throw new DeviceNotSupportedException($"{found} (macOS stops at 4.1.) {advice}");
+            throw new DeviceNotSupportedException($"{found} (macOS supports only 4.1.) {advice}");
         if (!gl.Context.TryGetProcAddress("glDispatchCompute", out _))
             throw new DeviceNotSupportedException($"{found} The driver has no glDispatchCompute. {advice}");
     }

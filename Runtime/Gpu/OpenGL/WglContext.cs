@@ -71,7 +71,7 @@ internal sealed class WglContext : HeadlessContext
         nint any = wgl.CreateContext(deviceContext);
         if (any == 0 || !wgl.MakeCurrent(deviceContext, any))
         {
-            failures.Add($"{Wgl.Library}: no OpenGL at all ({wgl.LastError()})");
+            failures.Add($"{Wgl.Library}: no OpenGL ({wgl.LastError()})");
             if (any != 0) wgl.DeleteContext(any);
             return null;
         }

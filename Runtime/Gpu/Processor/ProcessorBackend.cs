@@ -162,6 +162,7 @@ internal sealed class ProcessorBackend : IComputeBackend
     public void Dispose()
     {
         if (disposed) return;
+        calls.Begin();   // refused while another thread computes, whose memory this frees
         disposed = true;
         calls.ForgetFrames();
         workers.Dispose();
@@ -171,8 +172,8 @@ internal sealed class ProcessorBackend : IComputeBackend
     }
 
     private static NotSupportedException NoMethod(KernelSource source) => new(
-        $"The kernel {source.FileName} works on textures of a game, or is for GPUs alone, and the device is the processor. Use a device on the game's OpenGL " +
-        "context, or hand over the pixels as features.");
+        $"The kernel {source.FileName} works on textures of a game or is only for GPUs, but the device is the processor. Use a device on the game's OpenGL " +
+        "context, or pass the pixels as features.");
 
     private void RequireAlive() => ObjectDisposedException.ThrowIf(disposed, typeof(NeuralDevice));
 }

@@ -6,8 +6,9 @@ namespace NeuralPlugin;
 /// threads at once; the order of its sums is its own, whatever the range.
 /// </summary>
 /// <remarks>
-/// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, which
-/// touches nothing.
+/// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, so that
+/// they touch nothing whose place follows from a size. A kernel with a place that follows from its constants alone requires at construction that the matrix has it
+/// (<see cref="MatrixAddress.RequireTexels"/>), since nothing checks an address later.
 /// </remarks>
 internal abstract unsafe class ProcessorKernel : CompiledKernel
 {
@@ -50,19 +51,19 @@ internal abstract unsafe class ProcessorKernel : CompiledKernel
     public abstract void Run(int rows, int firstLine, int lines, float* scratch);
 
     /// <summary>The matrix with this name in the shader.</summary>
-    protected MatrixAddress Matrix(string name) => FindMatrix(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no matrix '{name}'.", nameof(name));
+    protected MatrixAddress Matrix(string name) => FindMatrix(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} got no matrix '{name}'.", nameof(name));
 
     protected MatrixAddress? FindMatrix(string name) => Array.Find(addresses, address => address.Name == name);
 
     protected int Size(string name) => SizesWith(name)[name];
 
     /// <summary>The sizes that include one that changes from run to run.</summary>
-    protected KernelArguments<int> SizesWith(string name) => FindSizes(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no size '{name}'.", nameof(name));
+    protected KernelArguments<int> SizesWith(string name) => FindSizes(name) ?? throw new ArgumentException($"{dispatch.Source.FileName} got no size '{name}'.", nameof(name));
 
     protected KernelArguments<int>? FindSizes(string name) => Array.Find(dispatch.Sizes, sizes => sizes.Names.Contains(name));
 
     protected KernelArguments<float> ScalarsWith(string name) => Array.Find(dispatch.Scalars, scalars => scalars.Names.Contains(name))
-        ?? throw new ArgumentException($"{dispatch.Source.FileName} is given no scalar '{name}'.", nameof(name));
+        ?? throw new ArgumentException($"{dispatch.Source.FileName} got no scalar '{name}'.", nameof(name));
 
     /// <summary>The rows for which a matrix of the plan has room.</summary>
     protected static int CapacityOf(Dispatch dispatch, string name) => Array.Find(dispatch.Matrices, matrix => matrix.Name == name).Operand.Shape.Rows;
@@ -82,6 +83,13 @@ internal sealed unsafe class MatrixAddress(string name, Operand operand)
     public uint* Words => (uint*)Floats;
 
     public byte* Bytes => (byte*)Floats;
+
+    /// <exception cref="ArgumentException">The matrix is smaller than that.</exception>
+    public void RequireTexels(int least)
+    {
+        long texels = (long)operand.Shape.Rows * operand.Shape.TexelsPerRow;
+        if (texels < least) throw new ArgumentException($"The kernel touches {least} texels of the matrix '{name}', but it has {texels}.", nameof(least));
+    }
 
     public void Locate() => Floats = ((ProcessorMatrix)operand.Storage).Floats;
 }

@@ -59,7 +59,7 @@ internal sealed class ProcessorMemory
         }
         catch (Exception exception) when (exception is OutOfMemoryException or OverflowException)
         {
-            throw new DeviceLimitException($"There is no memory for {what} of {size} bytes. Use fewer rows or columns, or dispose what is no longer needed.");
+            throw new DeviceLimitException($"There is no memory for {what} of {size} bytes. Use fewer rows or columns, or dispose objects that are no longer needed.");
         }
     }
 

@@ -110,7 +110,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
                     new DenseBackwardWeights(step.Hidden.Input, step.Last.HiddenGradients!, step.HiddenUpdate.Gradients, step.HiddenUpdate),
                 ];
             default:
-                throw new NotSupportedException($"Nothing is known here of {computation}.");
+                throw new NotSupportedException($"The twin does not support {computation}.");
         }
     }
 
@@ -232,7 +232,7 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
                 ];
                 break;
             default:
-                throw new NotSupportedException($"Nothing is known here of {update.Optimizer}.");
+                throw new NotSupportedException($"The twin does not support {update.Optimizer}.");
         }
     }
 }

@@ -60,8 +60,8 @@ public sealed class KernelVerificationException : Exception
     {
         KernelCheck[] wrong = [.. checks.Where(check => !check.IsRight)];
         return FormattableString.Invariant(
-            $"{wrong.Length} of {checks.Count} kernels compute something else on {renderer} than they should. The first is {wrong[0].Kernel} of the family ") +
-            FormattableString.Invariant($"{wrong[0].Family} ({wrong[0].Case}): it is off by {wrong[0].Error:G2}, and {KernelCheck.AllowedError:G2} are allowed. ") +
+            $"{wrong.Length} of {checks.Count} kernels compute wrong results on {renderer}. The first is {wrong[0].Kernel} of the family ") +
+            FormattableString.Invariant($"{wrong[0].Family} ({wrong[0].Case}): its error must be at most {KernelCheck.AllowedError:G2}, but is {wrong[0].Error:G2}. ") +
             "Update the driver, or train on the processor (NeuralDevice.CreateOnProcessor).";
     }
 }

@@ -15,8 +15,8 @@ internal sealed class AgentsCommand : Command
     /// <summary>Chance is 0.25; always choosing correctly is 1.</summary>
     private const float LeastReward = 0.5f;
 
-    private readonly Option<int> agents = NumberOption.Create("--agents", "How many there are", 1, 100_000).WithDefault(DefaultAgents);
-    private readonly Option<int> frames = NumberOption.Create("--frames", "How many are timed", 1, 1_000_000).WithDefault(DefaultFrames);
+    private readonly Option<int> agents = NumberOption.Create("--agents", "Number of agents", 1, 100_000).WithDefault(DefaultAgents);
+    private readonly Option<int> frames = NumberOption.Create("--frames", "Number of frames that are timed", 1, 1_000_000).WithDefault(DefaultFrames);
     private readonly Option<string> device = DeviceOption.Create();
     private readonly Option<bool> shared = new("--shared") { Description = "One brain for all instead of one each" };
 
@@ -56,8 +56,8 @@ internal sealed class AgentsCommand : Command
         Print("with a training step", [.. timed.Frames.Where(frame => frame.Trains)]);
         Print("without", [.. timed.Frames.Where(frame => !frame.Trains)]);
         double seconds = timed.Frames.Sum(frame => frame.Microseconds) / 1e6;
-        Console.WriteLine(Invariant($"{count * timed.Frames.Count / seconds:F0} decisions a second, learning as they act"));
-        Console.WriteLine(Invariant($"managed bytes a frame {(double)timed.Bytes / frameCount:F1} (over the first {WarmFrames}: {(double)bytes / WarmFrames:F1})"));
+        Console.WriteLine(Invariant($"{count * timed.Frames.Count / seconds:F0} decisions per second, while learning"));
+        Console.WriteLine(Invariant($"managed bytes per frame {(double)timed.Bytes / frameCount:F1} (over the first {WarmFrames}: {(double)bytes / WarmFrames:F1})"));
         return Check(agents);
     }
 
@@ -78,7 +78,7 @@ internal sealed class AgentsCommand : Command
         for (int frame = 0; frame < MostFrames && !(agents.Progress.MeanEpisodeReward >= LeastReward); frame++) agents.Update();
         float reward = agents.Progress.MeanEpisodeReward;
         if (!(reward >= LeastReward)) throw new WrongResultException(Invariant($"The agents have not learned: {reward:F2} of 1, and chance is 0.25."));
-        Console.WriteLine(Invariant($"reward of an episode {reward:F2} after {agents.Frame} frames (chance 0.25, at most 1)"));
+        Console.WriteLine(Invariant($"reward per episode {reward:F2} after {agents.Frame} frames (chance 0.25, at most 1)"));
         return ExitCode.Success;
     }
 }

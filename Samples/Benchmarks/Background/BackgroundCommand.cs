@@ -21,8 +21,8 @@ internal sealed class BackgroundCommand : Command
     /// <summary>A quarter is chance.</summary>
     private const double LeastRight = 0.9;
 
-    private readonly Option<int> frames = NumberOption.Create("--frames", "How many are timed", 1, 1_000_000).WithDefault(DefaultFrames);
-    private readonly Option<int> agents = NumberOption.Create("--agents", "How many there are", 1, 100_000).WithDefault(DefaultAgents);
+    private readonly Option<int> frames = NumberOption.Create("--frames", "Number of frames that are timed", 1, 1_000_000).WithDefault(DefaultFrames);
+    private readonly Option<int> agents = NumberOption.Create("--agents", "Number of agents", 1, 100_000).WithDefault(DefaultAgents);
     private readonly Option<string> device = DeviceOption.Create();
 
     public BackgroundCommand() : base("background", "Times the game's thread beside a device with a thread of its own, and checks what was learned.")
@@ -51,7 +51,7 @@ internal sealed class BackgroundCommand : Command
 
     /// <summary>
     /// A sample, a step and a question in each frame; then how long an answer takes that is looked for all the time. Frames that follow each other at once, when the
-    /// device is done, are the calls themselves; behind a rest, in which others have the processor's caches, each instruction is fetched anew.
+    /// device is done, are the calls themselves; after a pause, in which others use the processor's caches, each instruction is fetched again.
     /// </summary>
     private static void TimeClassifier(NeuralDevice device, int frameCount, bool rests)
     {
@@ -92,7 +92,7 @@ internal sealed class BackgroundCommand : Command
 
         collections = GC.CollectionCount(0) - collections;
         bytes = GC.GetTotalAllocatedBytes(precise: true) - bytes;
-        Print(Invariant($"classifier {Inputs}-{HiddenUnits}-{Classes}, a sample, a step of 32 and a question a frame, {(rests ? $"behind a rest of {FrameMilliseconds} ms" : "one after the other")}"), times);
+        Print(Invariant($"classifier {Inputs}-{HiddenUnits}-{Classes}, a sample, a step of 32 and a prediction per frame, {(rests ? $"after a pause of {FrameMilliseconds} ms" : "back to back")}"), times);
         double[] delays = new double[200];
         for (int i = 0; i < delays.Length; i++)
         {
@@ -105,8 +105,8 @@ internal sealed class BackgroundCommand : Command
             Rest();
         }
 
-        Print("an answer, behind a step", delays);
-        Console.WriteLine(Invariant($"{100.0 * right / answers:F1} % of {answers} answers right (chance 25), {collections} collections, {(double)bytes / frameCount:F1} managed bytes a frame"));
+        Print("an answer after a step", delays);
+        Console.WriteLine(Invariant($"{100.0 * right / answers:F1} % of {answers} answers right (chance 25), {collections} collections, {(double)bytes / frameCount:F1} managed bytes per frame"));
         if (right < LeastRight * answers) throw new WrongResultException("The classifier has not learned.");
 
         void Rest()
@@ -149,7 +149,7 @@ internal sealed class BackgroundCommand : Command
 
         Print(Invariant($"{agentCount} agents with a brain each, besides their scripts"), times);
         Print("their scripts", scripts);
-        Console.WriteLine(Invariant($"{agents.Progress.TrainingSteps} training steps, reward of an episode {agents.Progress.MeanEpisodeReward:F2} (chance 0.25, at most 1)"));
+        Console.WriteLine(Invariant($"{agents.Progress.TrainingSteps} training steps, reward per episode {agents.Progress.MeanEpisodeReward:F2} (chance 0.25, at most 1)"));
     }
 
     private static int IndexOfLargest(float[] values) => Array.IndexOf(values, values.Max());

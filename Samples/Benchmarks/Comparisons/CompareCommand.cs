@@ -10,10 +10,10 @@ internal sealed class CompareCommand : Command
 {
     private readonly Argument<string> peer = new("peer-command")
     {
-        Description = "What runs the peer, as the shell takes it: 'bash peers/torch/run.sh 1'. It prints the lines of 'steps', with a name of its own",
+        Description = "The shell command that runs the peer: 'bash peers/torch/run.sh 1'. It prints the lines of 'steps', with a name of its own",
     };
 
-    private readonly Option<int> rounds = NumberOption.Create("--rounds", "How often each runs", 1, 1000).WithDefault(5);
+    private readonly Option<int> rounds = NumberOption.Create("--rounds", "Runs of each", 1, 1000).WithDefault(5);
 
     private readonly Option<double> seconds = StepsCommand.CreateSecondsOption();
 
@@ -21,7 +21,7 @@ internal sealed class CompareCommand : Command
 
     private readonly Option<string> device = DeviceOption.Create();
 
-    private readonly Option<bool> markdown = new("--markdown") { Description = "A table for a document" };
+    private readonly Option<bool> markdown = new("--markdown") { Description = "Prints the table as Markdown" };
 
     public CompareCommand() : base("compare", "Runs 'steps' and a peer in turn and prints, for each case of both, the medians and their ratio.")
     {
@@ -45,14 +45,14 @@ internal sealed class CompareCommand : Command
         }
 
         IReadOnlyList<ComparedCase> cases = comparison.Cases();
-        if (cases.Count == 0) throw new UserErrorException($"The peer '{peerCommand}' has no case in every round that 'steps' has too.");
+        if (cases.Count == 0) throw new UserErrorException($"The peer '{peerCommand}' and 'steps' have no case in common in every round.");
         foreach (string line in Comparison.Table(cases, markdown)) Console.WriteLine(line);
         return ExitCode.Success;
     }
 
     private static ProcessStartInfo ThisProgram(string[] arguments)
     {
-        string program = Environment.ProcessPath ?? throw new UserErrorException("The system does not tell where this program is.");
+        string program = Environment.ProcessPath ?? throw new UserErrorException("The system does not report the path of this program.");
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
         return new ProcessStartInfo(program, isHost ? [Path.Combine(AppContext.BaseDirectory, "NeuralPlugin.Benchmarks.dll"), .. arguments] : arguments);
     }

@@ -14,12 +14,12 @@ internal sealed class LearnCommand : Command
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    private readonly Argument<string[]> rows = new("rows") { Description = $"Which: {string.Join(", ", LearningRow.All.Select(row => row.Name))}; all, where none is named", Arity = ArgumentArity.ZeroOrMore };
-    private readonly Option<int> seeds = NumberOption.Create("--seeds", "How many each is run with: 1, 2, ...", 1, 1000).WithDefault(DefaultSeeds);
+    private readonly Argument<string[]> rows = new("rows") { Description = $"The rows to run: {string.Join(", ", LearningRow.All.Select(row => row.Name))}; all if none is given", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<int> seeds = NumberOption.Create("--seeds", "Number of seeds for each row: 1, 2, ...", 1, 1000).WithDefault(DefaultSeeds);
     private readonly Option<bool> json = new("--json") { Description = "Prints the table as JSON" };
     private readonly Option<string> device = DeviceOption.Create();
 
-    public LearnCommand() : base("learn", "Lets agents learn tasks from reward, and checks that they learn what they must.")
+    public LearnCommand() : base("learn", "Lets agents learn tasks from reward, and checks the results against limits.")
     {
         Arguments.Add(rows);
         Options.Add(seeds);
@@ -33,7 +33,7 @@ internal sealed class LearnCommand : Command
         foreach (string name in names)
         {
             if (LearningRow.All.All(row => row.Name != name))
-                throw new UserErrorException($"There is no row '{name}'. These are there: {string.Join(", ", LearningRow.All.Select(row => row.Name))}.");
+                throw new UserErrorException($"There is no row '{name}'. The rows are: {string.Join(", ", LearningRow.All.Select(row => row.Name))}.");
         }
 
         return [.. LearningRow.All.Where(row => names.Length == 0 || names.Contains(row.Name))];

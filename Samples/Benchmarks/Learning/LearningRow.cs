@@ -33,10 +33,10 @@ internal sealed record LearningRow(
             "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
             [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
         new(
-            "pendulum", "Pendulum-v1, 16 agents, a continuous action: mean return of 100 episodes after 150,000 and 400,000 steps, and greedy then", Pendulum,
+            "pendulum", "Pendulum-v1, 16 agents, a continuous action: mean return of 100 episodes after 150,000 and 400,000 steps, and of greedy episodes after that", Pendulum,
             [LearningLimit.AtLeast("mean return", -220), LearningLimit.AtLeast("greedy", -165), NothingSkipped]),
         new(
-            "arena", "300 creatures with brains of their own, quick settings: the part of the gap between chance and the hand-written policy, over 300 frames, in percent", Arena,
+            "arena", "300 creatures with brains of their own, quick settings: the share of the way from a random policy to the hand-written one, over 300 frames, in percent", Arena,
             [LearningLimit.AtLeast("at 3,000", 90), LearningLimit.AtLeast("at 6,000", 100), NothingSkipped]),
     ];
 

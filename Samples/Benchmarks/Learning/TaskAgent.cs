@@ -23,7 +23,7 @@ internal abstract class TaskAgent(TaskLog log, int seed, int number) : Agent
     protected virtual float Score => CumulativeReward;
 
     /// <summary>Carries out an action, rewards it, and returns whether the episode is over by the task's own rules.</summary>
-    protected virtual bool Act(int action) => throw new NotSupportedException("The task has other actions than one choice.");
+    protected virtual bool Act(int action) => throw new NotSupportedException("An action of this task is more than one choice.");
 
     /// <summary>The same of a task whose actions are more than one choice.</summary>
     protected virtual bool Act(ActionBuffers actions) => Act(actions.DiscreteActions[0]);

@@ -24,7 +24,7 @@ internal sealed class StartCommand : Command
     private readonly Option<bool> once = new("--once") { Description = "Starts once and prints the milliseconds", Hidden = true };
     private readonly Option<string> device = DeviceOption.Create();
 
-    public StartCommand() : base("start", "Times a program's start to its first training step, 784-128-10 with batches of 64: with empty caches, and again.")
+    public StartCommand() : base("start", "Times a program from its start to the end of its first training step, 784-128-10 with batches of 64: with empty caches, and again.")
     {
         Options.Add(once);
         Options.Add(device);
@@ -50,7 +50,7 @@ internal sealed class StartCommand : Command
 
     private static void Compare(string kind)
     {
-        Console.WriteLine($"# the process's start to the end of the first step, on {DeviceOption.NameOf(kind)}: medians of {Starts}");
+        Console.WriteLine($"# from the process's start to the end of the first step, on {DeviceOption.NameOf(kind)}: medians of {Starts}");
         double[] first = new double[Starts], again = new double[Starts];
         for (int i = 0; i < Starts; i++)
         {
@@ -83,6 +83,6 @@ internal sealed class StartCommand : Command
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0 && double.TryParse(output, NumberStyles.Float, CultureInfo.InvariantCulture, out double milliseconds)
-            ? milliseconds : throw new WrongResultException($"A start ended with {process.ExitCode}: {output}");
+            ? milliseconds : throw new WrongResultException($"The started process ended with exit code {process.ExitCode}: {output}");
     }
 }

@@ -12,7 +12,7 @@ internal sealed class StepsCommand : Command
     private const double DefaultSeconds = 1.5;
     private const double LeastSeconds = 1e-3;
     private const double MostSeconds = 3600;
-    private const string SecondsDescription = "How long each of our cases is timed";
+    private const string SecondsDescription = "Seconds for which each of our cases is timed";
 
     private readonly Argument<double> seconds =
         NumberOption.CreateArgument("seconds", SecondsDescription, LeastSeconds, MostSeconds, DefaultSeconds);
@@ -59,7 +59,7 @@ internal sealed class StepsCommand : Command
         return ExitCode.Success;
     }
 
-    /// <summary>Handing over such a dispatch takes longer than running it. Both times are reported; the inline one counts.</summary>
+    /// <summary>Passing such a dispatch to a worker takes longer than running it. Both times are reported; the inline one counts.</summary>
     private static void RunInline(ClassifierCase shape, NeuralDevice device, StepTimings timings, NeuralDevice inline, double seconds)
     {
         foreach (Measurement measured in timings.Both(shape)) Console.WriteLine($"# with the driver's workers: {measured}");

@@ -49,7 +49,7 @@ internal static class TwinCheck
         for (int i = 0; i < expected.Length; i++)
         {
             if (!(Math.Abs(actual[i] - expected[i]) <= bound))
-                throw new WrongResultException($"{what} are wrong: element {i} is {actual[i]:G9}, but its twin's {expected[i]:G9}.");
+                throw new WrongResultException($"{what} are wrong: element {i} is {actual[i]:G9}, but that of its twin is {expected[i]:G9}.");
         }
     }
 
@@ -69,6 +69,6 @@ internal static class TwinCheck
         if (error <= MostNormError * update && largestError <= MostElementError * largestUpdate) return;
         throw new WrongResultException(
             $"{what} are wrong: after {Steps} steps they differ from the twin's by {error:G3} in norm and {largestError:G3} in one element, " +
-            $"and the steps moved them by {update:G3} and {largestUpdate:G3}. The time means nothing.");
+            $"and the steps moved them by {update:G3} and {largestUpdate:G3}. The measured time is meaningless.");
     }
 }

@@ -20,18 +20,18 @@ internal sealed class DataCommand : Command
 
     private readonly Option<int> batch = NumberOption.Create("--batch", "Images a step", 1, 8192).WithDefault(64);
 
-    private readonly Option<int> epochs = NumberOption.Create("--epochs", "Rounds through the training images", 1, 10_000).WithDefault(12);
+    private readonly Option<int> epochs = NumberOption.Create("--epochs", "Passes over the training images", 1, 10_000).WithDefault(12);
 
     private readonly Option<float> learningRate =
         NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.1 for sgd, 0.001 for adam]", 1e-6f, 1e6f);
 
-    private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("What updates the weights: sgd or adam [default: sgd]");
+    private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("The optimizer: sgd or adam [default: sgd]");
 
-    private readonly Option<int> seed = NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(1);
+    private readonly Option<int> seed = NumberOption.Create("--seed", "Seed of the initial weights and the order of the images", 0, int.MaxValue).WithDefault(1);
 
     private readonly Option<string> device = DeviceOption.Create();
 
-    public DataCommand() : base("data", "Trains a classifier on a folder of IDX files; a line an epoch.")
+    public DataCommand() : base("data", "Trains a classifier on a folder of IDX files; prints one line per epoch.")
     {
         Arguments.Add(folder);
         foreach (Option option in new Option[] { hidden, batch, epochs, learningRate, optimizer, seed, device }) Options.Add(option);

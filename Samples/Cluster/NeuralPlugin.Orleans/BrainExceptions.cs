@@ -61,7 +61,7 @@ public enum RefusalReason
     /// <summary>It starts from a version that was never published.</summary>
     UnknownVersion,
 
-    /// <summary>The sender's name is empty or too long.</summary>
+    /// <summary>The sender's name is empty, too long, or that of a region whose grain is not the caller.</summary>
     Sender,
 }
 
@@ -70,7 +70,7 @@ public enum RefusalReason
 public sealed class DifferenceRefusedException : BrainException
 {
     internal DifferenceRefusedException(string brain, string sender, RefusalReason reason, string problem)
-        : base(brain, $"What {(sender.Length > 0 ? $"'{sender}'" : "a server")} sent for the brain '{brain}' is refused: {problem}")
+        : base(brain, $"A difference from {(sender.Length > 0 ? $"'{sender}'" : "a server")} for the brain '{brain}' was refused: {problem}")
     {
         Sender = sender;
         Reason = reason;

@@ -54,7 +54,7 @@ public sealed class IslandClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(brain);
         ArgumentNullException.ThrowIfNull(score);
         if (agents.BrainCount == 1) throw new ArgumentException("The agents of an island must have brains of their own, but got a population of one. Set AgentPopulationOptions.Brains to OneEach, or make a BrainClient.", nameof(agents));
-        if (DifferenceCheck.FindFaultOfName(brain) is { } fault) throw new ArgumentException($"'{brain}' is no name of a brain: {fault}", nameof(brain));
+        if (DifferenceCheck.FindFaultOfName(brain) is { } fault) throw new ArgumentException($"'{brain}' is not a valid name for a brain: {fault}", nameof(brain));
         (this.agents, this.score, this.options) = (agents, score, options ?? new IslandClientOptions());
         grain = grains.GetGrain<IIslandGrain>(brain);
         random = new SeededRandom((ulong)this.options.Seed, stream: 0);
@@ -67,7 +67,7 @@ public sealed class IslandClient : IAsyncDisposable
     /// <summary>The last error; null for none.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Whether an exchange is under way.</summary>
+    /// <summary>Whether an exchange is pending.</summary>
     public bool IsExchanging => exchanging is { IsCompleted: false };
 
     /// <summary>Runs one frame; call it after <see cref="AgentPopulation.Update"/>.</summary>

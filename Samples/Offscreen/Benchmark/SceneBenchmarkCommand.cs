@@ -13,14 +13,14 @@ internal sealed class SceneBenchmarkCommand : Command
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    private readonly Option<int> frames = NumberOption.Create("--frames", "Frames of a case that count", 1, 100_000).WithDefault(240);
-    private readonly Option<int> seed = NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
+    private readonly Option<int> frames = NumberOption.Create("--frames", "Measured frames per case", 1, 100_000).WithDefault(240);
+    private readonly Option<int> seed = NumberOption.Create("--seed", "Seed of the weights, the samples and the worlds", 0, int.MaxValue).WithDefault(1);
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for benchmark.json [default: out/benchmark]");
 
     private readonly Option<string> device = DeviceOption.Create();
 
     public SceneBenchmarkCommand(IAnsiConsole console, CancellationToken cancellation)
-        : base("benchmark", "Every scene, training off and on: what a frame takes, and training of it.")
+        : base("benchmark", "Times the frames of every scene, and the training in them, with training off and on.")
     {
         foreach (var option in (Option[])[frames, seed, outFolder, device]) Options.Add(option);
         SetAction(arguments =>
@@ -34,7 +34,7 @@ internal sealed class SceneBenchmarkCommand : Command
     {
         var json = OutputFile.Prepare(arguments.GetValue(outFolder) ?? Path.Combine("out", "benchmark"), "benchmark.json");
         var (count, seedNumber, kind) = (arguments.GetValue(frames), arguments.GetValue(seed), arguments.GetRequiredValue(device));
-        output.WriteLine(Invariant($"benchmark: {count} frames a case, as fast as they go, on {DeviceOption.NameOf(kind)}; the {Settling} before them are left out. Times in ms."));
+        output.WriteLine(Invariant($"benchmark: {count} frames per case, as fast as possible, on {DeviceOption.NameOf(kind)}; the {Settling} frames before them are excluded. Times in ms."));
         output.WriteLine("scene      training                 frame: median      p99   training: median      p99   steps a frame");
         var rows = new List<Row>();
         foreach (var (name, create, budget) in SceneFactory.All)

@@ -12,12 +12,12 @@ internal sealed class BudgetCommand : Command
     private static readonly double?[] Budgets = [null, 1, 2, 4];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    private readonly Option<int> frames = NumberOption.Create("--frames", "Frames of a case", 60, 100_000).WithDefault(300);
-    private readonly Option<int> rounds = NumberOption.Create("--rounds", "Rounds; of each case the best counts", 1, 100).WithDefault(3);
-    private readonly Option<int> seed = NumberOption.Create("--seed", "Draws weights, samples and the world", 0, int.MaxValue).WithDefault(1);
+    private readonly Option<int> frames = NumberOption.Create("--frames", "Frames per case", 60, 100_000).WithDefault(300);
+    private readonly Option<int> rounds = NumberOption.Create("--rounds", "Rounds; the best of each case counts", 1, 100).WithDefault(3);
+    private readonly Option<int> seed = NumberOption.Create("--seed", "Seed of the weights, the samples and the world", 0, int.MaxValue).WithDefault(1);
     private readonly Option<bool> workers = new("--workers")
     {
-        Description = "Without a GPU: dispatches on the software driver's worker threads; else inside their calls, where no worker wakes late",
+        Description = "Without a GPU: run dispatches on the software driver's worker threads, not inside their calls, where no worker wakes late",
     };
 
     private readonly Option<string> device = DeviceOption.Create();
@@ -25,7 +25,7 @@ internal sealed class BudgetCommand : Command
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for budget.png and budget.json [default: out/budget]");
 
     public BudgetCommand(IAnsiConsole console, CancellationToken cancellation)
-        : base("budget", "What training costs a game's frames: off, and with budgets of 1, 2 and 4 milliseconds.")
+        : base("budget", "Times a game's frames without training, and with budgets of 1, 2 and 4 milliseconds.")
     {
         foreach (var option in (Option[])[frames, rounds, seed, workers, device, outFolder]) Options.Add(option);
         SetAction(arguments =>
@@ -43,7 +43,7 @@ internal sealed class BudgetCommand : Command
         var inline = !arguments.GetValue(workers);
         var (frameCount, roundCount, kind) = (arguments.GetValue(frames), arguments.GetValue(rounds), arguments.GetRequiredValue(device));
         output.WriteLine(Invariant(
-            $"budget: {roundCount} rounds of {frameCount} frames a case at 60 a second, on {DeviceOption.NameOf(kind)}; the first {BudgetLoop.Settling} frames of each are left out"));
+            $"budget: {roundCount} rounds of {frameCount} frames per case at 60 frames a second, on {DeviceOption.NameOf(kind)}; the first {BudgetLoop.Settling} frames of each are excluded"));
         if (kind == DeviceOption.OpenGL) output.WriteLine(inline ? "a software driver runs its dispatches inside their calls (--workers: on its worker threads)" : "a software driver runs its dispatches on its worker threads");
         var runs = Enumerable.Range(0, roundCount)
             .SelectMany(_ => Budgets.Select(budget => BudgetLoop.Run(data, budget, frameCount, arguments.GetValue(seed), kind, inline, cancellation))).ToArray();

@@ -23,7 +23,7 @@ internal static class BudgetLoop
         var statistics = player.Context.Statistics;
         while (budget is not null && !scene.IsTraining)
         {
-            if (statistics.Count > MostCompiling) throw new InvalidOperationException("Its kernels are not compiled after a thousand frames.");
+            if (statistics.Count > MostCompiling) throw new InvalidOperationException("The kernels are still not compiled after a thousand frames.");
             player.RunFrame();
         }
 

@@ -16,12 +16,12 @@ internal sealed class DigitsCommand : Command
     private readonly Option<int> hidden = NumberOption.Create("--hidden", "Hidden units", 1, 8192).WithDefault(Defaults.Hidden);
 
     private readonly Option<int> epochs =
-        NumberOption.Create("--epochs", "Rounds through the training images", 1, 10_000).WithDefault(Defaults.Epochs);
+        NumberOption.Create("--epochs", "Passes over the training images", 1, 10_000).WithDefault(Defaults.Epochs);
 
     private readonly Option<int> batch =
         NumberOption.Create("--batch", "Images a training step", 1, 8192).WithDefault(Defaults.BatchSize);
 
-    private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("What updates the weights: sgd or adam [default: adam]");
+    private readonly Option<OptimizerKind?> optimizer = OptimizerOption.Create("The optimizer: sgd or adam [default: adam]");
 
     private readonly Option<float> learningRate =
         NumberOption.Create("--learning-rate", "The optimizer's learning rate [default: 0.001 for adam, 0.1 for sgd]", 1e-6f, 1e6f);
@@ -29,7 +29,7 @@ internal sealed class DigitsCommand : Command
     private readonly Option<bool> linear = new("--linear") { Description = "No hidden layer: a linear classifier" };
 
     private readonly Option<int> seed =
-        NumberOption.Create("--seed", "Draws the first weights and the order of the images", 0, int.MaxValue).WithDefault(Defaults.Seed);
+        NumberOption.Create("--seed", "Seed of the initial weights and the order of the images", 0, int.MaxValue).WithDefault(Defaults.Seed);
 
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for the picture digits.png").WithDefault(Defaults.OutFolder);
 
@@ -40,8 +40,8 @@ internal sealed class DigitsCommand : Command
     public DigitsCommand(IAnsiConsole console, ISceneHost host, CancellationToken cancellation)
         : base(
             "digits",
-            "Trains a classifier on handwritten digits, tests it on others and draws what it has learned. With --frames or a budget "
-                + "it is a scene: the network learns a little in every frame, with Adam, and what it takes the digits for is drawn.")
+            "Trains a classifier on handwritten digits, tests it on others and draws the result. With --frames or a budget "
+                + "it is a scene: the network learns a little in every frame, with Adam, and its predictions are drawn.")
     {
         frames = new SceneCommandOptions(host, "digits", DigitsFrameCommand.DefaultFrames, DigitsFrameCommand.DefaultBudget, seed, outFolder, device);
         Option[] all = [data, hidden, epochs, batch, optimizer, learningRate, linear, seed, outFolder, device, .. frames.OfFrames];
@@ -51,7 +51,7 @@ internal sealed class DigitsCommand : Command
         {
             if (result.GetResult(linear) is { Implicit: false } && result.GetResult(hidden) is { Implicit: false })
             {
-                result.AddError("--hidden does not go with --linear, which has no hidden units.");
+                result.AddError("--hidden cannot be combined with --linear, which has no hidden units.");
             }
         });
         Validators.Add(result =>
@@ -60,7 +60,7 @@ internal sealed class DigitsCommand : Command
             Option[] ofTraining = [epochs, batch, optimizer, linear];
             foreach (var option in ofTraining.Where(option => SceneCommandOptions.IsGiven(result, option)))
             {
-                result.AddError($"{option.Name} does not go with {given.Name}, which runs the scene of frames.");
+                result.AddError($"{option.Name} cannot be combined with {given.Name}, which runs the scene of frames.");
             }
         });
         SetAction(arguments =>

@@ -14,7 +14,7 @@ internal static class OptimizerOption
             var text = result.Tokens[0].Value;
             var kind = Enum.GetValues<OptimizerKind>().Cast<OptimizerKind?>()
                 .FirstOrDefault(kind => text.Equals(kind.ToString(), StringComparison.OrdinalIgnoreCase));
-            if (kind is null) result.AddError($"--optimizer is sgd or adam, but it is '{text}'.");
+            if (kind is null) result.AddError($"--optimizer must be sgd or adam, but got '{text}'.");
             return kind;
         },
     };

@@ -11,7 +11,7 @@ internal sealed class GalleryCommand : Command
     private readonly Option<string?> only = new("--only") { Description = "One picture alone: its name, without .png", HelpName = "NAME" };
 
     public GalleryCommand(IAnsiConsole console, Func<string[], int> run)
-        : base("gallery", "Makes the pictures of the documentation anew; some minutes.")
+        : base("gallery", "Makes the pictures of the documentation anew; takes some minutes.")
     {
         only.AcceptOnlyFromAmong([.. Pictures.Select(picture => picture.Name)]);
         Options.Add(outFolder);

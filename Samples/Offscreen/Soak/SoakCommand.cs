@@ -17,12 +17,12 @@ internal sealed class SoakCommand : Command
     private const double Mebibyte = 1 << 20;
 
     private readonly Option<double> minutes = NumberOption.Create("--minutes", "How long", 0.05, 10_000).WithDefault(10);
-    private readonly Option<int> seed = NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
+    private readonly Option<int> seed = NumberOption.Create("--seed", "Seed of the weights, the samples and the worlds", 0, int.MaxValue).WithDefault(1);
 
     private readonly Option<string> device = DeviceOption.Create();
 
     public SoakCommand(IAnsiConsole console, CancellationToken cancellation)
-        : base("soak", "Everything that a game may do in a frame, for ten minutes: memory stays flat, and OpenGL has no error.")
+        : base("soak", "Does everything that a game may do in a frame, for ten minutes, and checks that memory stays flat and OpenGL reports no error.")
     {
         Options.Add(minutes);
         Options.Add(seed);
@@ -38,7 +38,7 @@ internal sealed class SoakCommand : Command
         player.Load();
         var context = player.Context;
         context.Device.Validation = true;   // a call of ours that causes or finds an error throws it
-        output.WriteLine(Invariant($"soak: {minutes} minutes on {context.Device.Renderer}; errors of OpenGL are looked for around every call"));
+        output.WriteLine(Invariant($"soak: {minutes} minutes on {context.Device.Renderer}; OpenGL is checked for errors around every call"));
         output.WriteLine("minutes   frames   managed MiB   process MiB");
         var start = Stopwatch.GetTimestamp();
         var (steady, last) = (0.0, 0.0);
@@ -50,7 +50,7 @@ internal sealed class SoakCommand : Command
                 player.RunFrame();
             }
 
-            if (context.Gl.GetError() is not GLEnum.NoError and var error) throw new InvalidOperationException($"OpenGL has the error {error}.");
+            if (context.Gl.GetError() is not GLEnum.NoError and var error) throw new InvalidOperationException($"OpenGL reports the error {error}.");
             GC.Collect();
             GC.WaitForPendingFinalizers();
             using var process = Process.GetCurrentProcess();

@@ -13,7 +13,7 @@ internal sealed class ArenaCommand : SceneCommand
     private readonly Option<int> creatures = NumberOption.Create("--creatures", "Creatures, each with a brain", 1, 10_000).WithDefault(DefaultCreatures);
 
     public ArenaCommand(ISceneHost host)
-        : base(host, "arena", "Hundreds of creatures, a brain each, learn from reward to eat and not to be eaten.", DefaultFrames, DefaultBudget)
+        : base(host, "arena", "Hundreds of creatures, each with a brain of its own, learn from reward to eat and not to be eaten.", DefaultFrames, DefaultBudget)
     {
         Options.Add(creatures);
     }

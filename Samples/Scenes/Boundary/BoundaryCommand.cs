@@ -9,7 +9,7 @@ internal sealed class BoundaryCommand : SceneCommand
 
     private readonly Option<PlaneRule?> points = new("--points")
     {
-        Description = "Which points are learned: sum, product, rings or spiral [default: all four]",
+        Description = "The points to learn: sum, product, rings or spiral [default: all four]",
         HelpName = "NAME",
         CustomParser = result =>
         {
@@ -19,7 +19,7 @@ internal sealed class BoundaryCommand : SceneCommand
                 if (text.Equals(rule.ToString(), StringComparison.OrdinalIgnoreCase)) return rule;
             }
 
-            result.AddError($"--points is sum, product, rings or spiral, but it is '{text}'.");
+            result.AddError($"--points must be sum, product, rings or spiral, but got '{text}'.");
             return null;
         },
     };
@@ -28,7 +28,7 @@ internal sealed class BoundaryCommand : SceneCommand
 
     public BoundaryCommand(ISceneHost host)
         : base(
-            host, "boundary", "What a linear classifier cannot learn and one with a hidden layer can, on points of the plane.",
+            host, "boundary", "The limits of a linear classifier beside one with a hidden layer, on points of the plane.",
             defaultFrames: 600, DefaultBudget)
     {
         Options.Add(hidden);

@@ -36,7 +36,7 @@ internal sealed class GzipContent : Stream
     public override int Read(Span<byte> buffer)
     {
         var read = content.Read(buffer);
-        if (read == 0 && buffer.Length > 0 && !bytes.WereEnough) throw new InvalidDataException("The gzip file is not whole, or something else follows it.");
+        if (read == 0 && buffer.Length > 0 && !bytes.WereEnough) throw new InvalidDataException("The gzip file is incomplete, or other data follow it.");
         return read;
     }
 

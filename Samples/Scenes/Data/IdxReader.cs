@@ -52,7 +52,7 @@ internal static class IdxReader
         }
         catch (InvalidDataException exception)
         {
-            throw new IdxFormatException(fileName, "is truncated or damaged: its gzip compression breaks off or does not add up", exception);
+            throw new IdxFormatException(fileName, "is truncated or damaged: its gzip stream is incomplete or inconsistent", exception);
         }
     }
 
@@ -80,12 +80,12 @@ internal static class IdxReader
         if (length < header.Length)
         {
             throw new IdxFormatException(fileName, Invariant(
-                $"is truncated: an IDX file of {what} has a header of {header.Length} bytes, and only {length} are there"));
+                $"is truncated: an IDX file of {what} has a header of {header.Length} bytes, but only {length} are there"));
         }
 
         var sizes = new uint[dimensions];
         for (var i = 0; i < dimensions; i++) sizes[i] = BinaryPrimitives.ReadUInt32BigEndian(header[(4 + 4 * i)..]);
-        return sizes[0] > 0 ? sizes : throw new IdxFormatException(fileName, $"holds no {what}");
+        return sizes[0] > 0 ? sizes : throw new IdxFormatException(fileName, $"contains no {what}");
     }
 
     private static byte[] ReadBytes(Stream content, string fileName, ulong expected, string what)
@@ -116,13 +116,13 @@ internal static class IdxReader
         if (found < expected)
         {
             throw new IdxFormatException(fileName, Invariant(
-                $"is truncated: its header announces {what}, {expected} bytes, and only {found} are there"));
+                $"is truncated: its header announces {what}, {expected} bytes, but only {found} follow"));
         }
 
         if (found > expected)
         {
             throw new IdxFormatException(fileName, Invariant(
-                $"goes on after its end: its header announces {what}, {expected} bytes, and more are there"));
+                $"continues after its end: its header announces {what}, {expected} bytes, but more follow"));
         }
     }
 }

@@ -12,7 +12,7 @@ internal sealed class ImageData
         if (a.Rows != b.Rows || a.Columns != b.Columns)
         {
             throw new UserErrorException(Invariant(
-                $"The test images in {name} have {b.Rows}x{b.Columns} pixels, but its training images {a.Rows}x{a.Columns}."));
+                $"The test images in {name} have {b.Rows}x{b.Columns} pixels, but its training images have {a.Rows}x{a.Columns}."));
         }
 
         Classes = Math.Max(training.Labels.Max(), test.Labels.Max()) + 1;

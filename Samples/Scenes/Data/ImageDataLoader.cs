@@ -20,7 +20,7 @@ internal static class ImageDataLoader
     /// <exception cref="UserErrorException">The folder or a file is missing, cannot be read or is not valid.</exception>
     public static ImageData LoadFolder(string folder)
     {
-        if (File.Exists(folder)) throw new UserErrorException($"The data folder {folder} is a file; name the folder that it is in.");
+        if (File.Exists(folder)) throw new UserErrorException($"The data folder {folder} is a file; give the folder that contains it.");
         if (!Directory.Exists(folder)) throw new UserErrorException($"The data folder {folder} does not exist.");
         return Load(folder, file =>
         {

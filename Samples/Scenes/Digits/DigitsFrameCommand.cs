@@ -14,7 +14,7 @@ internal sealed class DigitsFrameCommand : SceneCommand
     private readonly Option<float> learningRate = NumberOption.Create("--learning-rate", "Adam's learning rate", 1e-6f, 1e6f).WithDefault(0.001f);
 
     public DigitsFrameCommand(ISceneHost host)
-        : base(host, "digits", "Handwritten digits, and what a network that learns takes them for.", DefaultFrames, DefaultBudget)
+        : base(host, "digits", "Handwritten digits, and the predictions of a network while it learns.", DefaultFrames, DefaultBudget)
     {
         Options.Add(hidden);
         Options.Add(learningRate);

@@ -24,7 +24,7 @@ internal sealed class SceneCommandOptions
         ISceneHost host, string scene, int defaultFrames, TrainingBudget defaultBudget, Option<int>? seed = null, Option<string?>? outFolder = null,
         Option<string>? device = null)
     {
-        Seed = seed ?? NumberOption.Create("--seed", "Draws weights, samples and worlds", 0, int.MaxValue).WithDefault(1);
+        Seed = seed ?? NumberOption.Create("--seed", "Seed of the weights, the samples and the worlds", 0, int.MaxValue).WithDefault(1);
         OutFolder = outFolder ?? FolderOption.Create("--out", "The folder for the pictures");
         Device = device ?? DeviceOption.Create();
         this.host = host;
@@ -33,10 +33,10 @@ internal sealed class SceneCommandOptions
         this.defaultBudget = defaultBudget;
         var frames = host.DefaultFrames(defaultFrames) is { } count ? $"[default: {count}]" : "[default: until the window is closed]";
         Frames = NumberOption.Create<int>("--frames", $"Frames to run {frames}", 1, 10_000_000);
-        BudgetMilliseconds = NumberOption.Create<double>("--budget-ms", $"Milliseconds of training a frame [default: {defaultBudget}]", 0, 1000);
-        BudgetSteps = NumberOption.Create<int>("--budget-steps", "Steps of training a frame, instead; 0 trains not at all", 0, 100_000);
-        Click = new Option<SKPoint?>("--click") { Description = "Clicks there in the first frame, which selects a creature: pixels of 1280 x 720", HelpName = "X,Y", CustomParser = ReadPoint };
-        Every = NumberOption.Create<int>("--every", "Frames from one picture to the next [default: about sixty pictures in all]", 1, 10_000_000);
+        BudgetMilliseconds = NumberOption.Create<double>("--budget-ms", $"Milliseconds of training per frame [default: {defaultBudget}]", 0, 1000);
+        BudgetSteps = NumberOption.Create<int>("--budget-steps", "Training steps per frame instead; 0 for no training", 0, 100_000);
+        Click = new Option<SKPoint?>("--click") { Description = "Clicks at these pixels of 1280 x 720 in the first frame, which selects a creature, a point or a digit", HelpName = "X,Y", CustomParser = ReadPoint };
+        Every = NumberOption.Create<int>("--every", "Frames between two pictures [default: about sixty pictures in all]", 1, 10_000_000);
     }
 
     public Option<int> Frames { get; }
@@ -73,7 +73,7 @@ internal sealed class SceneCommandOptions
     {
         if (IsGiven(result, BudgetMilliseconds) && IsGiven(result, BudgetSteps))
         {
-            result.AddError("--budget-ms does not go with --budget-steps: a budget is a time or a number of steps.");
+            result.AddError("--budget-ms cannot be combined with --budget-steps: a budget is a time or a number of steps.");
         }
     });
 
@@ -100,7 +100,7 @@ internal sealed class SceneCommandOptions
             return new SKPoint(x, y);
         }
 
-        result.AddError($"--click needs two numbers, from 0,0 to {Screen.Width},{Screen.Height}, but it is '{text}'.");
+        result.AddError($"--click needs two numbers, from 0,0 to {Screen.Width},{Screen.Height}, but got '{text}'.");
         return null;
     }
 }

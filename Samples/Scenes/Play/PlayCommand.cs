@@ -12,8 +12,8 @@ internal sealed class PlayCommand : SceneCommand
 
     public static readonly TrainingBudget DefaultBudget = TrainingBudget.OfMilliseconds(2);
 
-    private readonly Option<string?> keys = new("--keys") { Description = "A file of keys to press in place of the player's: lines of FRAME KEY down|up", HelpName = "FILE" };
-    private readonly Option<string?> ghost = new("--ghost") { Description = "A ghost that was saved before, to begin with", HelpName = "FILE" };
+    private readonly Option<string?> keys = new("--keys") { Description = "A file of keys that are pressed in place of the player's: lines of FRAME KEY down|up", HelpName = "FILE" };
+    private readonly Option<string?> ghost = new("--ghost") { Description = "A saved ghost to start with", HelpName = "FILE" };
     private readonly Option<int> handOver = NumberOption.Create("--hand-over", "Frames after which the ghost drives alone", 1, 10_000_000)
         .WithDefault(DefaultFramesBeforeHandingOver);
 

@@ -38,11 +38,11 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
 
     public IReadOnlyList<SceneFigure> Figures =>
     [
-        new(Invariant($"the player's keys that the ghost foretold, in the player's last {PlayTrial.Window} frames"), trial!.Agreement.Value, "P1"),
+        new(Invariant($"the player's keys that the ghost predicted, in the player's last {PlayTrial.Window} frames"), trial!.Agreement.Value, "P1"),
         new(Invariant($"frames on the road, of the ghost's last {PlayTrial.Window}"), trial.GhostOnRoad.Value, "P1"),
         new("place on the road, from -1 (left edge) to 1 (right edge): the player's", trial.PlayerOffset.Value, "F2"),
         new("the same, the ghost's", trial.GhostOffset.Value, "F2"),
-        new("rounds that the ghost drove alone", trial.LapsAlone, "F2"),
+        new("laps that the ghost drove alone", trial.LapsAlone, "F2"),
     ];
 
     private string GhostFile => Path.Combine(context!.Options.OutFolder ?? Path.Combine("out", "play"), "ghost.safetensors");
@@ -133,7 +133,7 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
         try
         {
             trial!.Load(GhostFile);
-            Say(Invariant($"The ghost is that of {GhostFile}"));
+            Say(Invariant($"The ghost is loaded: {GhostFile}"));
         }
         catch (UserErrorException exception)
         {
@@ -223,6 +223,6 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
         sheet.Text(first, left, top + 68, 14, Palette.Ink);
         sheet.Text(second, left, top + 86, 14, Palette.Ink);
         curves.Draw(sheet, new SKRect(left, top + 104, right, top + 246));
-        if (brain is not null) network.Draw(sheet, new SKRect(left, top + 262, right, top + 262 + network.Height), trial.GhostSees, brain, trial.GhostAction);
+        if (brain is not null) network.Draw(sheet, new SKRect(left, top + 262, right, top + 262 + network.HeightOf(hasHidden: true)), trial.GhostSees, brain, trial.GhostAction);
     }
 }

@@ -125,7 +125,7 @@ internal sealed class PlayTrial : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ModelFileException or ArgumentException)
         {
-            throw new UserErrorException($"No ghost can be taken from {path}: {exception.Message}", exception);
+            throw new UserErrorException($"The ghost cannot be loaded from {path}: {exception.Message}", exception);
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed class PlainReport(TextWriter output) : DigitsReport
     protected override void WriteTable(ConfusionMatrix confusion)
     {
         var classes = Enumerable.Range(0, confusion.Classes).ToArray();
-        output.WriteLine("confusion matrix (rows: the truth, columns: what it was taken for)");
+        output.WriteLine("confusion matrix (rows: labels, columns: predictions)");
         output.WriteLine(Row("", classes.Select(label => Invariant($"{label}")), "right"));
         foreach (var truth in classes)
         {
@@ -39,7 +39,7 @@ internal sealed class PlainReport(TextWriter output) : DigitsReport
         output.WriteLine("the most frequent mistakes");
         foreach (var (truth, prediction, count) in confusion.Mistakes().Take(MaxMistakesInList))
         {
-            output.WriteLine(Invariant($"{count,6} times {truth} was taken for {prediction}"));
+            output.WriteLine(Invariant($"{count,6} times {truth} was classified as {prediction}"));
         }
 
         output.WriteLine();

@@ -41,7 +41,7 @@ internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
 
     protected override void WriteTable(ConfusionMatrix confusion)
     {
-        var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle("what each class was taken for") };
+        var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle("confusion matrix") };
         table.AddColumn(new TableColumn(new Text("truth", Color.Grey)).RightAligned());
         for (var label = 0; label < confusion.Classes; label++)
         {
@@ -57,7 +57,7 @@ internal sealed class TerminalReport(IAnsiConsole console) : DigitsReport
     protected override void WriteMistakes(ConfusionMatrix confusion)
     {
         var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle("the most frequent mistakes") };
-        foreach (var heading in (string[])["truth", "taken for", "times"]) table.AddColumn(new TableColumn(heading).RightAligned());
+        foreach (var heading in (string[])["label", "prediction", "times"]) table.AddColumn(new TableColumn(heading).RightAligned());
         foreach (var (truth, prediction, count) in confusion.Mistakes().Take(MaxMistakesInList))
         {
             table.AddRow(Invariant($"{truth}"), Invariant($"{prediction}"), Invariant($"{count}"));
