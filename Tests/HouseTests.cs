@@ -262,7 +262,7 @@ internal sealed partial class HouseTests
         Assert.That(manifest.GetProperty("name").GetString(), Does.Match("^[a-z0-9-]+([.][a-z0-9_-]+){2,}$"), "a reverse domain name");
         Assert.That(manifest.GetProperty("unity").GetString(), Does.Match(@"^\d+[.]\d+$"));
         foreach (string field in new[] { "documentationUrl", "changelogUrl", "licensesUrl" })
-            Assert.That(manifest.TryGetProperty(field, out _), Is.False, $"{field}: no such page is on the web; without it Unity opens those in the package");
+            Assert.That(manifest.TryGetProperty(field, out _), Is.False, $"{field}: there is no such page on the web; without the field Unity opens those in the package");
         Assert.That(manifest.GetProperty("author").GetProperty("name").GetString(), Is.Not.Empty);
         Assert.That(manifest.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()), Is.Not.Empty.And.All.Not.Empty);
         Assert.That(manifest.GetProperty("samples").GetArrayLength(), Is.Positive);

@@ -13,7 +13,7 @@ public sealed class Demonstration
     private bool[] allowed = [];
     private float[] taken = [];   // [decisions × numbers of an action], if it is more than one choice
     private int[] episodes = [];  // of each decision; -1 for unknown
-    private int[] previous = [];  // of each decision: the one before it in its episode; -1 for none
+    private int[] previous = [];  // for each decision, the previous one in its episode; -1 for none
     private int lastOfBegun = -1;
     private bool hasBegun;
 
@@ -139,7 +139,7 @@ public sealed class Demonstration
         lastOfBegun = Count - 1;
     }
 
-    /// <summary>The last decision is of the episode of another one, after which it comes; or, with -1, of a new one.</summary>
+    /// <summary>Puts the last decision into the episode of another one, as its successor; with -1, into a new episode.</summary>
     private void Follow(int before)
     {
         previous[Count - 1] = before;

@@ -26,7 +26,7 @@ internal sealed class ObservationHistory(int observations, int stacked)
     /// <summary>Adds the observations of a decision that was asked for, or made by the heuristic.</summary>
     public void Add(ReadOnlySpan<float> newest)
     {
-        if (!isRecorded) recorded = null;   // what is recorded next does not follow on what was recorded before
+        if (!isRecorded) recorded = null;   // the next recorded decision does not continue the previous ones
         isRecorded = false;
         if (past.Length == 0) return;
         past.AsSpan(observations).CopyTo(past);

@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a <see cref="FrameBudget"/> allows in each frame: a time, or a number of whole steps. A rate of steps and a fraction of the time allow what the time since
-/// the frame before is worth. Of that, at most <see cref="MostFrame"/> counts, so that a game that has paused or loaded something does not then spend all of it in one frame.
+/// What a <see cref="FrameBudget"/> allows in each frame: a time, or a number of whole steps. A rate of steps and a fraction of the time depend on the time since
+/// the previous frame, of which at most <see cref="MostFrame"/> counts, so that a game does not spend the time of a pause or of loading in a single frame.
 /// </summary>
 /// <param name="time">The clock of the calls.</param>
 internal sealed class FrameAllowance(TimeProvider time)

@@ -47,8 +47,8 @@ public readonly record struct FrameBudget
     }
 
     /// <summary>
-    /// A fraction of all time: of the GPU's, or of the background thread's. Each frame gets that fraction of the time since the one before it, and is held to it
-    /// like a time in each frame. If the device works inside the calls, that time includes the training itself: half of the time makes each frame twice as long.
+    /// A fraction of all time: of the GPU's, or of the background thread's. Each frame gets that fraction of the time since the previous one, and is kept to it
+    /// like a time per frame. If the device works inside the calls, that time includes the training itself: half of the time makes each frame twice as long.
     /// </summary>
     /// <param name="timeFraction">Above 0, at most 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less, above 1, or NaN.</exception>

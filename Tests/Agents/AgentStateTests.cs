@@ -284,19 +284,11 @@ internal sealed class AgentStateTests
     /// <summary>Invalid numbers are reported with their byte, and nothing has changed.</summary>
     [TestCase("experience.collected.allowed", 0, 0, FileDefect.WrongRow, "not one of the allowed ones")]
     [TestCase("experience.collected.action", 1, 3, FileDefect.NumberRange, "a whole number from 0 to 2")]
-<<<<<<< HEAD
-    [TestCase("experience.collected.agent", 1, 0.5, FileDefect.NumberRange, "must be a whole number from 0 to")]
-    [TestCase("experience.learned.order", 2, 99, FileDefect.WrongRow, "not so many decisions")]
-    [TestCase("observations.squares", 1, -1, FileDefect.NumberRange, "value 1 of observations.squares must be a number from 0 to")]
-    [TestCase("observations.count", 0, 2.5, FileDefect.NumberRange, "whole number")]
-    [TestCase("learning.optimizer.steps", 0, -1, FileDefect.NumberRange, "learning.optimizer.steps must be")]
-=======
     [TestCase("experience.collected.agent", 1, 0.5, FileDefect.NumberRange, "must be a whole number from 0 to 2, but is 0.5")]
     [TestCase("experience.learned.order", 2, 99, FileDefect.WrongRow, "not so many decisions")]
     [TestCase("observations.squares", 1, -1, FileDefect.NumberRange, "value 1 of observations.squares must be a number from 0")]
     [TestCase("observations.count", 0, 2.5, FileDefect.NumberRange, "whole number")]
     [TestCase("learning.optimizer.steps", 0, -1, FileDefect.NumberRange, "but is -1")]
->>>>>>> words
     [TestCase("learning.optimizer.second_moment.output.bias", 3, -1, FileDefect.NegativeMoment, "never negative")]
     [TestCase("run.decisions", 0, double.NaN, FileDefect.NotFinite, "must be finite")]
     public void ANumberThatCannotBeIsNamed(string tensor, int place, double value, FileDefect defect, string says)

@@ -72,7 +72,7 @@ internal sealed class PolicyGradientTests
         Assert.That(baseline.Advantage(0.1, foretold: 0, normalize: true), Is.Zero.Within(1e-6));
     }
 
-    /// <summary>Once returns hardly differ, advantages are measured in half the deviation of all returns, not in what is left of it.</summary>
+    /// <summary>Once returns hardly differ, advantages are divided by half the deviation of all returns, not by their own.</summary>
     [Test]
     public void AMasteredTaskIsNotMeasuredInItsNoise()
     {
@@ -176,7 +176,7 @@ internal sealed class PolicyGradientTests
         Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(1));
 
         double[] returns = new double[Steps];
-        double behind = ends ? 0 : rewards.Average(reward => (double)reward) / (1 - (double)Discount);   // nothing is known yet: as if it went on like that
+        double behind = ends ? 0 : rewards.Average(reward => (double)reward) / (1 - (double)Discount);   // no return is known yet: as if rewards continued like these
         for (int i = Steps - 1; i >= 0; i--) returns[i] = behind = rewards[i] + ((double)Discount * behind);
         double mean = returns.Average(), deviation = Math.Sqrt(returns.Average(g => (g - mean) * (g - mean)));
         float[] advantages = [.. returns.Select(g => (float)((g - mean) / (normalizes ? deviation : 1)))];
@@ -247,7 +247,7 @@ internal sealed class PolicyGradientTests
             agent.AddReward(rewards[i]);
         }
 
-        // Three returns are known: the fourth decision's is still to come.
+        // Three returns are known; that of the fourth decision is not known yet.
         double mean = 0, weight = 0;
         for (int i = 0; i < 3; i++)
         {

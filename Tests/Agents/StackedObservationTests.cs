@@ -170,7 +170,7 @@ internal sealed class StackedObservationTests
         Assert.That(agents.Normalizer!.Mean[0], Is.EqualTo(firsts.Average(value => (double)value)).Within(1e-6), "each counts once, and the zeros before an episode not at all");
     }
 
-    /// <summary>What was seen at the decision before: with one observation that is a matter of chance.</summary>
+    /// <summary>Asks for the observation of the previous decision: with a single observation this is guesswork.</summary>
     [Test]
     [Category(Categories.OnProcessor)]
     public void WhatWasSeenBeforeCanBeLearned()
@@ -212,7 +212,7 @@ internal sealed class StackedObservationTests
         foreach (ProbeAgent player in players) agents.Add(player);
         for (int frame = 0; frame < 20; frame++)
         {
-            players[0].Demonstrates = frame != 16;   // what follows does not follow on what was recorded before
+            players[0].Demonstrates = frame != 16;   // later decisions do not continue the recorded ones
             TestDevice.Frame(agents);
         }
 
@@ -245,7 +245,7 @@ internal sealed class StackedObservationTests
         }
     }
 
-    // ---- what is refused, and what is kept ----
+    // ---- errors and files ----
 
     [Test]
     public void WhatDoesNotFitIsRefusedInWords()

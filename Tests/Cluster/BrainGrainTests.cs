@@ -187,7 +187,7 @@ internal sealed class BrainGrainTests
             Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("liar", 1, poison))))!.Reason, Is.EqualTo(reason));
         }
 
-        foreach (float scale in (float[])[float.NaN, -1, 1e-13f, 1e13f, 1e4f])   // the last one may be, and what it makes of the weights of the value is too large
+        foreach (float scale in (float[])[float.NaN, -1, 1e-13f, 1e13f, 1e4f])   // the last one is allowed, but makes the weights of the value too large
         {
             BrainDifference scaled = TestBrains.Sent("liar", 1, TestBrains.Difference(3, 100), valueScale: scale);
             Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(scaled)))!.Reason, Is.EqualTo(RefusalReason.TooLarge));

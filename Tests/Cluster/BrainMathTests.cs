@@ -70,7 +70,7 @@ internal sealed class BrainMathTests
     }
 
     /// <summary>
-    /// The scale of values has moved since the version that a difference begins at, before it came or while its round waited for the storage: it changes values, in rewards, by as much as it did there.
+    /// The scale of values has moved since the version that a difference starts from, before its arrival or while its round waited for the storage: the difference changes values, in rewards, by the same amount as on its server.
     /// </summary>
     [Test]
     public void WhatBeginsAtAnotherScaleChangesValuesByAsMuch([Values(0, 0.25)] double trimmed, [Values] bool hasWaited)

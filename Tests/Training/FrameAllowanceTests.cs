@@ -37,7 +37,7 @@ internal sealed class FrameAllowanceTests
     {
         FrameBudget quarter = FrameBudget.FractionOfTime(0.25);
         Frame(quarter, 16);
-        Assert.That(allowance.Nanoseconds, Is.EqualTo(1e9 / 60 / 4).Within(1), "the first frame, which has none before it");
+        Assert.That(allowance.Nanoseconds, Is.EqualTo(1e9 / 60 / 4).Within(1), "the first frame, which has no predecessor");
         Frame(quarter, 8);
         Assert.That(allowance.Nanoseconds, Is.EqualTo(4_000_000));
         Frame(quarter, 0);
@@ -56,7 +56,7 @@ internal sealed class FrameAllowanceTests
         Assert.That(allowance.Steps, Is.EqualTo(20));
     }
 
-    /// <summary>What a frame could not do, since the GPU was behind, later frames do, up to that.</summary>
+    /// <summary>Later frames make up for the work of a frame in which the GPU was behind, up to that limit.</summary>
     [Test]
     public void StepsThatWereNotTakenStayDue()
     {

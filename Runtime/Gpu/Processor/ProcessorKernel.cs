@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// </summary>
 /// <remarks>
 /// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, so that
-/// they touch nothing whose place follows from a size. A kernel with a place that follows from its constants alone requires at construction that the matrix has it
+/// they do not access locations that depend on a size. A kernel with a place that follows from its constants alone requires at construction that the matrix has it
 /// (<see cref="MatrixAddress.RequireTexels"/>), since nothing checks an address later.
 /// </remarks>
 internal abstract unsafe class ProcessorKernel : CompiledKernel

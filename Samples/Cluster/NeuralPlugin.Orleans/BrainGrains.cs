@@ -10,7 +10,7 @@ public interface IBrainSource : IGrainWithStringKey
     /// <returns>The current version.</returns>
     /// <exception cref="BrainShapeException">The brain under this name has another shape.</exception>
     /// <exception cref="UnknownBrainException">There is none under this name and new ones are not allowed, or the name is not valid.</exception>
-    /// <exception cref="DifferenceRefusedException">The bytes are not those of a brain, or what it counts or its scale of values is too large for a first version.</exception>
+    /// <exception cref="DifferenceRefusedException">The bytes are not those of a brain, or its counts or its scale of values are too large for a first version.</exception>
     /// <exception cref="StoredBrainException">The stored record is damaged.</exception>
     [Alias("Offer")]
     Task<BrainVersion> Offer(byte[] brain);

@@ -29,7 +29,7 @@ internal sealed class NetworkBox(NetworkPanel network)
     /// <param name="selected">The selected thing.</param>
     /// <param name="name">Its name.</param>
     /// <param name="note">A note beside its name.</param>
-    /// <param name="inputs">What its network gets.</param>
+    /// <param name="inputs">The inputs of its network.</param>
     /// <param name="chosen">The chosen action; null for the most probable output.</param>
     public void Draw(SceneSheet sheet, SKRect world, SKRect selected, string name, string note, ReadOnlySpan<float> inputs, int? chosen)
     {
