@@ -126,7 +126,10 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
         KernelSource source = new KernelSource(
             "small_step_workgroup.comp", ("GROUP_SIZE", StepLanes), ("LANES_OF_Z", lanesOfZ), ("HIDDEN_WEIGHTS", weights), ("LAST_WEIGHTS", lastWeights), ("HIDDEN_ROWS", hiddenRows),
-            ("GRADIENT_ROWS", gradientRows), ("LANE_SUMS", laneSums), ("LOSS_ROWS", input.Rows)) { Fetches = true };
+            ("GRADIENT_ROWS", gradientRows), ("LANE_SUMS", laneSums), ("LOSS_ROWS", input.Rows))
+        {
+            Fetches = true,
+        };
         if (isHiddenNarrow) source = source.With(("HIDDEN_LANES", inputLanes));
         if (bytes + ((long)features * MatrixShape.BytesPerTexel) <= Limits.SharedMemoryBytes) source = source.With(("FEATURES", features));
         return new KernelChoice(source, new DispatchGrid(1));
