@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using NeuralPlugin.Orleans;
 using NUnit.Framework;
 
@@ -290,6 +292,21 @@ internal sealed class BrainGrainTests
     {
         await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.AllowsNewBrains = false);
         await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain().Offer(First));
+    }
+
+    [Test]
+    public async Task OptionsOutOfRangeAreRefusedWhenTheyAreSetAndWhenTheSiloStarts()
+    {
+        Action<BrainOptions>[] wrong =
+        [
+            options => options.RoundDecisions = 0, options => options.RoundTime = TimeSpan.Zero, options => options.MostStaleness = -1, options => options.TrimmedShare = 0.5,
+            options => options.TrimmedShare = double.NaN, options => options.ServerLearningRate = double.PositiveInfinity, options => options.SecondMomentum = 1, options => options.MostNorm = double.NaN,
+        ];
+        foreach (Action<BrainOptions> set in wrong) Assert.That(() => set(new BrainOptions()), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Expected"));
+        using IHost silo = Host.CreateDefaultBuilder().ConfigureLogging(log => log.ClearProviders())
+            .UseOrleans(builder => builder.UseLocalhostClustering(FreePort.Next(), FreePort.Next()).AddBrains(wrong[3])).Build();
+        ArgumentOutOfRangeException refused = (await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => silo.StartAsync()))!;
+        Assert.That(refused.ParamName, Is.EqualTo("TrimmedShare"));
     }
 
     // ---- the storage ----
