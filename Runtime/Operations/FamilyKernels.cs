@@ -38,8 +38,33 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The limits of the device.</summary>
     public DeviceLimits Limits => limits;
 
+    /// <summary>The configurations of its kernels.</summary>
+    public KernelTuning Tuning { get; private set; } = KernelTuning.Default;
+
+    private TuningQuestions? Asked { get; set; }
+
+    /// <summary>The same kernels in other configurations, which notes what it is asked for.</summary>
+    public FamilyKernels With(KernelTuning tuning, TuningQuestions? asked = null)
+    {
+        FamilyKernels kernels = (FamilyKernels)MemberwiseClone();
+        (kernels.Tuning, kernels.Asked) = (tuning, asked);
+        return kernels;
+    }
+
     /// <summary>Y = X·W + b.</summary>
     public abstract KernelChoice Forward(DenseForward computation);
+
+    /// <summary>
+    /// The length of the parts in which the sums of Y = X·W + b are computed by <see cref="DenseForwardParts"/> and what reads them; null for sums that stay in one dispatch.
+    /// The bits are the same.
+    /// </summary>
+    public virtual int? PartLengthOf(DenseForward computation) => null;
+
+    /// <summary>The parts of Y = X·W, if <see cref="PartLengthOf"/> has a length.</summary>
+    public virtual KernelChoice? ForwardParts(DenseForwardParts computation) => null;
+
+    /// <summary>Y from its parts.</summary>
+    public virtual KernelChoice? PartsSum(DensePartsSum computation) => null;
 
     /// <summary>dX = dY·Wᵀ.</summary>
     public abstract KernelChoice BackwardInput(DenseBackwardInput computation);
@@ -53,7 +78,10 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The last layer with the softmax, fused with the layer before it if given.</summary>
     public virtual KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => null;
 
-    /// <summary>Texels per row of the matrix through which the phases of a small network's step exchange results; 0 if a family has no such kernel.</summary>
+    /// <summary>The updates of two layers in one dispatch.</summary>
+    public virtual KernelChoice? TwoLayerUpdate(TwoLayerUpdate computation) => null;
+
+    /// <summary>Texels per row of the matrix through which the phases of a small network's step exchange results; 0 if they need none.</summary>
     public virtual int SmallStepScratchTexels(LastLayerLoss last) => 0;
 
     /// <summary>A complete step of a small network, with any optimizer; null for a network that the kernel does not suit.</summary>
@@ -62,4 +90,24 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The kernels of populations of one shape, the layout of their parameters, and how many rows a dispatch takes.</summary>
     /// <exception cref="DeviceLimitException">The networks are too large for one matrix of the device, or for its kernels.</exception>
     public abstract PopulationKernels Population(PopulationShape shape);
+
+    /// <summary>
+    /// The configuration of a kernel among a handful that a family offers for sizes, each right on this device: the tuned one, else the first. Their texts name them in
+    /// files, so they must differ, have no line breaks and stay.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The tuning has another one.</exception>
+    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered) where T : notnull
+    {
+        string sizes = $"{Family.Name} {shape}";
+        string[] names = [.. offered.Select(configuration => configuration.ToString()!)];
+        int chosen = Tuning.Find(sizes) is { } name ? Array.IndexOf(names, name) : 0;
+        if (chosen < 0)
+        {
+            throw new InvalidOperationException(
+                $"The tuning has the configuration '{Tuning.Find(sizes)}' for {sizes}, and this version offers {string.Join(", ", names)}. Force KernelTuning.Default, or load parameters alone.");
+        }
+
+        Asked?.Add(sizes, names, names[chosen]);
+        return offered[chosen];
+    }
 }

@@ -19,11 +19,17 @@ public abstract class KernelFamily
     /// <summary>Each invocation keeps tiles of the result in registers, without shared memory: for software drivers, and correct everywhere.</summary>
     public static KernelFamily RegisterTiled { get; } = new RegisterTiledFamily();
 
+    /// <summary>
+    /// Workgroups stage tiles of products in shared memory: for graphics cards. Correct everywhere, but slow on software drivers, so it is not chosen there unless it
+    /// is forced or named.
+    /// </summary>
+    public static KernelFamily WorkgroupTiled { get; } = new WorkgroupTiledFamily();
+
     /// <summary>Methods in place of shaders: for a device on the processor, which can run no other family.</summary>
     public static KernelFamily Processor { get; } = new ProcessorFamily();
 
     /// <summary>All families.</summary>
-    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled, Processor];
+    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled, WorkgroupTiled, Processor];
 
     /// <summary>Its name in checkpoints: <c>register-tiled</c>.</summary>
     public string Name { get; }
@@ -42,7 +48,7 @@ public abstract class KernelFamily
         if (Chosen.TryGetValue(device, out KernelFamily? family)) return family;
         KernelFamily? named = Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } name ? Named(name) : null;
         family = named?.RunsOn(device.Limits) ?? false
-            ? named : KernelFamilyProbe.Choose(device, [.. All.Where(candidate => candidate.RunsOn(device.Limits))], KernelFamilyProbe.DefaultCacheFile);
+            ? named : KernelFamilyProbe.Choose(device, [.. All.Where(candidate => candidate.IsCandidateOn(device.Limits))], KernelFamilyProbe.DefaultCacheFile);
         Chosen.AddOrUpdate(device, family);
         return family;
     }
@@ -72,6 +78,9 @@ public abstract class KernelFamily
     /// <summary>Whether a device with these limits can run its kernels.</summary>
     internal virtual bool RunsOn(DeviceLimits limits) => !limits.RunsMethods;
 
+    /// <summary>Whether it may be the fastest on a device with these limits, so that it is worth timing there.</summary>
+    internal virtual bool IsCandidateOn(DeviceLimits limits) => RunsOn(limits);
+
     /// <summary>
     /// Adds another assembly's family, whose shaders <see cref="ShaderLibrary.AddAssembly"/> finds, to <see cref="All"/>, so that it can be
     /// named and probed. Call it before a device exists.
@@ -82,6 +91,9 @@ public abstract class KernelFamily
         if (All.Any(other => other.Name == family.Name)) throw new ArgumentException($"There is a kernel family '{family.Name}' already.", nameof(family));
         All = [.. All, family];
     }
+
+    /// <summary>The kernels of a device's networks: those of its family, in the configurations of its tuning.</summary>
+    internal static FamilyKernels KernelsOf(NeuralDevice device) => Of(device).For(device.Limits).With(KernelTuning.Of(device));
 
     /// <summary>Its kernels on a device with these limits.</summary>
     internal abstract FamilyKernels For(DeviceLimits limits);
