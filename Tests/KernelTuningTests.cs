@@ -177,6 +177,18 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(message, Does.Contain("a tile of 3").And.Contain(Forward).And.Contain(TunedFamily.Twice));
     }
 
+    /// <summary>One that decides no bits is not in checkpoints, and another device need not offer it.</summary>
+    [Test]
+    public void AConfigurationThatWasOnlyFasterElsewhereIsNotNeeded()
+    {
+        NeuralDevice device = Device();
+        KernelTuning.Force(device, KernelTuning.Parse($"tuned input 128: a tile of 3\n{Forward}: {TunedFamily.Twice}"));
+        using TwoLayerClassifier classifier = Classifier(device);
+        Assert.That(Trained(classifier), Has.All.Matches<float>(float.IsFinite));
+        KernelTuning used = classifier.Network.KernelsInUse.Used;
+        Assert.That(used.ToString(), Does.Not.Contain("input").And.Contain($"{Forward}: {TunedFamily.Twice}").And.Contain($"{Weights}: {TunedFamily.StandIn}"));
+    }
+
     [Test]
     public void ATuningIsText()
     {

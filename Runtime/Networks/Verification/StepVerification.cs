@@ -36,10 +36,10 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
     {
         TuningQuestions asked = new();
         List<KernelCheck> checks = Run(verified, family.With(KernelTuning.Default, asked), configuration: "");
-        foreach ((string sizes, string[] offered, string chosen) in asked.Asked)
+        foreach (TuningQuestion question in asked.Asked)
         {
-            foreach (string other in offered.Where(other => other != chosen))
-                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(sizes, other)), $", {sizes}: {other}"));
+            foreach (string other in question.Offered.Where(other => other != question.Chosen))
+                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(question.Sizes, other)), $", {question.Sizes}: {other}"));
         }
 
         return checks;
