@@ -54,6 +54,18 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>Y = X·W + b.</summary>
     public abstract KernelChoice Forward(DenseForward computation);
 
+    /// <summary>
+    /// The length of the parts in which the sums of Y = X·W + b are computed by <see cref="DenseForwardParts"/> and what reads them; null for sums that stay in one dispatch.
+    /// The bits are the same.
+    /// </summary>
+    public virtual int? PartLengthOf(DenseForward computation) => null;
+
+    /// <summary>The parts of Y = X·W, if <see cref="PartLengthOf"/> has a length.</summary>
+    public virtual KernelChoice? ForwardParts(DenseForwardParts computation) => null;
+
+    /// <summary>Y from its parts.</summary>
+    public virtual KernelChoice? PartsSum(DensePartsSum computation) => null;
+
     /// <summary>dX = dY·Wᵀ.</summary>
     public abstract KernelChoice BackwardInput(DenseBackwardInput computation);
 
@@ -66,7 +78,10 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The last layer with the softmax, fused with the layer before it if given.</summary>
     public virtual KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => null;
 
-    /// <summary>Texels per row of the matrix through which the phases of a small network's step exchange results; 0 if a family has no such kernel.</summary>
+    /// <summary>The updates of two layers in one dispatch.</summary>
+    public virtual KernelChoice? TwoLayerUpdate(TwoLayerUpdate computation) => null;
+
+    /// <summary>Texels per row of the matrix through which the phases of a small network's step exchange results; 0 if they need none.</summary>
     public virtual int SmallStepScratchTexels(LastLayerLoss last) => 0;
 
     /// <summary>A complete step of a small network, with any optimizer; null for a network that the kernel does not suit.</summary>
