@@ -153,7 +153,7 @@ run() {
     if command -v nvidia-smi >/dev/null; then page+=("$(nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader)"); fi
     [[ -n $has_card ]] || page+=('No graphics card is here: what runs is a software driver, and no figure below says anything of a card.')
     part device 15 1 dotnet NeuralPlugin.Tests.dll device
-    part verify 20 1 dotnet NeuralPlugin.Samples.dll verify
+    part verify 30 1 dotnet NeuralPlugin.Samples.dll verify
     export NEURALPLUGIN_REQUIRE_GPU=1
     if [[ -n $has_card ]]; then
         part tests 110 14 bash -c "$(declare -f tests_side_by_side); tests_side_by_side"
