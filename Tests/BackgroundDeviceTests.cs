@@ -81,9 +81,7 @@ internal sealed class BackgroundDeviceTests
         samples.AddRange(Features, Labels);
         using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 8, FrameBudget = FrameBudget.Steps(1) });
         using MatrixTexture matrix = new(device, new MatrixShape(1, 4));
-        Dispatch probe = new(
-            new KernelSource("probe.comp") { Method = dispatch => new AllocationProbe(dispatch) }, [MatrixBinding.Write("values", matrix)], [], new DispatchGrid(1));
-        probe.Kernel = device.GetKernel(probe);
+        Dispatch probe = AllocationProbe.DispatchFor(device, matrix);
         OnItsThread();
         float[] probabilities = new float[Classes];
         PredictionRequest request = default;
@@ -110,6 +108,63 @@ internal sealed class BackgroundDeviceTests
             if (request.TryGet(probabilities)) answers++;
             if (request.Status != PredictionStatus.Pending) request = classifier.RequestPrediction(Features.AsSpan(0, Inputs));
             Thread.Sleep(0);
+        }
+    }
+
+    /// <summary>Populations of both kinds and a trainer on one device, whose frames do not wait for each other's work.</summary>
+    [Test]
+    public void FramesOfSeveralThatLearnAllocateNothing()
+    {
+        const int Count = 20;
+        using NeuralDevice device = Create();
+        using AgentPopulation sharing = Agents(BrainSharing.Shared), own = Agents(BrainSharing.OneEach);
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
+        samples.AddRange(Features, Labels);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 8, FrameBudget = FrameBudget.FractionOfTime(0.1) });
+        using MatrixTexture matrix = new(device, new MatrixShape(1, 4));
+        Dispatch probe = AllocationProbe.DispatchFor(device, matrix);
+        OnItsThread();
+        RunFrames(300);
+        long there = OnItsThread(), here = GC.GetAllocatedBytesForCurrentThread();
+        RunFrames(500);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - here, Is.Zero);
+        Assert.That(OnItsThread() - there, Is.Zero);
+
+        AgentPopulation Agents(BrainSharing sharing)
+        {
+            AgentPopulation agents = new(device, new AgentPopulationOptions
+            {
+                Observations = 2,
+                Actions = 3,
+                Capacity = Count,
+                Brains = sharing,
+                Learning = new PolicyGradient { BatchSize = 8, Horizon = 4 },
+            });
+            for (int i = 0; i < Count; i++) agents.Add(new SteadyAgent());
+            return agents;
+        }
+
+        void RunFrames(int count)
+        {
+            const int Steps = 5, MostFrames = 20_000;
+            (long sharingSteps, long ownSteps, long steps) = (sharing.Progress.TrainingSteps + Steps, own.Progress.TrainingSteps + Steps, trainer.Progress.Steps + Steps);
+            for (int frame = 0; frame < count || sharing.Progress.TrainingSteps < sharingSteps || own.Progress.TrainingSteps < ownSteps || trainer.Progress.Steps < steps; frame++)
+            {
+                if (frame == MostFrames) Assert.Fail("They do not all learn.");
+                sharing.Update();
+                own.Update();
+                if (frame % 10 == 0) samples.Add(Features.AsSpan(0, Inputs), label: 1);
+                trainer.Tick();
+                Thread.Sleep(frame % 3 == 0 ? 1 : 0);
+            }
+        }
+
+        long OnItsThread()
+        {
+            device.Run(probe, rows: 1, firstLine: 0, lines: 1);
+            device.Finish();
+            return AllocationProbe.Bytes;
         }
     }
 
@@ -326,7 +381,30 @@ internal sealed class BackgroundDeviceTests
     {
         public static long Bytes { get; private set; }
 
+        public static Dispatch DispatchFor(NeuralDevice device, MatrixTexture matrix)
+        {
+            Dispatch probe = new(
+                new KernelSource("probe.comp") { Method = dispatch => new AllocationProbe(dispatch) }, [MatrixBinding.Write("values", matrix)], [], new DispatchGrid(1));
+            probe.Kernel = device.GetKernel(probe);
+            return probe;
+        }
+
         public override unsafe void Run(int rows, int firstLine, int lines, float* scratch) => Bytes = GC.GetAllocatedBytesForCurrentThread();
+    }
+
+    private sealed class SteadyAgent : Agent
+    {
+        public override void CollectObservations(VectorSensor sensor)
+        {
+            sensor.AddObservation(Index * 0.1f);
+            sensor.AddObservation(StepCount % 7 * 0.1f);
+        }
+
+        public override void OnActionReceived(int action)
+        {
+            AddReward(action == 1 ? 1 : 0);
+            if (StepCount == 5 + (Index % 3)) EndEpisode();
+        }
     }
 
     private sealed class FaultyKernel(Dispatch dispatch) : ProcessorKernel(dispatch)

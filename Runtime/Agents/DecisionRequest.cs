@@ -4,7 +4,8 @@ namespace NeuralPlugin;
 internal sealed class DecisionRequest : IDisposable
 {
     private readonly NeuralDevice device;
-    private readonly Brains brains;
+    private readonly IDecidingNetwork network;
+    private readonly SpanClock clock;
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
     private readonly float[] features;      // [rows × observations]
@@ -19,15 +20,16 @@ internal sealed class DecisionRequest : IDisposable
     private readonly int policyOutputs;
     private readonly int outputCount;
 
-    public DecisionRequest(NeuralDevice device, Brains brains, AgentPopulationOptions options)
+    public DecisionRequest(NeuralDevice device, IDecidingNetwork network, SpanClock clock, AgentPopulationOptions options)
     {
         this.device = device;
-        this.brains = brains;
+        this.network = network;
+        this.clock = clock;
         observations = options.StackedObservations;
         actions = options.Actions;
         policyOutputs = options.Policy.Outputs;
         outputCount = options.Outputs;
-        textures = [brains.Outputs];
+        textures = [network.Outputs];
         readback = new Readback(device, [textures[0].Shape]);
         features = new float[checked(options.Capacity * observations)];
         looks = new int[options.Capacity];
@@ -136,10 +138,10 @@ internal sealed class DecisionRequest : IDisposable
         Frame = frame;
         Rows = rows;
         SkipMark.Put(device, textures[0]);
-        brains.Clock.BeginSpan();
-        brains.Predict(features.AsSpan(0, rows * observations), Looks);
+        clock.BeginSpan();
+        network.Predict(features.AsSpan(0, rows * observations), Looks);
         readback.Start(textures);
-        brains.Clock.EndSpan();
+        clock.EndSpan();
     }
 
     /// <summary>Reads the answer.</summary>

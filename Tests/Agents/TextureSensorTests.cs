@@ -285,7 +285,7 @@ internal sealed class TextureSensorTests
             for (int frame = 0; frame < 40; frame++) Next(agents);
             Assert.That(agents.Progress.TrainingSteps, Is.GreaterThanOrEqualTo(5));
             string[] ofImages = ["glReadPixels", "glGetTexImage", "glGetTextureImage", "glGetTextureSubImage", "glGetBufferSubData"];
-            return (gl.Calls("glMapBufferRange"), ofImages.Sum(gl.Calls), gl.WaitingCalls.Count);
+            return (gl.Calls("glCopyBufferSubData"), ofImages.Sum(gl.Calls), gl.WaitingCalls.Count);
         }
 
         void Next(AgentPopulation agents)

@@ -23,7 +23,9 @@ internal sealed class StandInFamily : KernelFamily
     public static void MakeKnown()
     {
         ShaderLibrary.AddAssembly(typeof(StandInFamily).Assembly);
-        if (Environment.GetEnvironmentVariable(EnvironmentVariable) == Instance.Name) Add(Instance);
+        if (Environment.GetEnvironmentVariable(EnvironmentVariable) != Instance.Name) return;
+        Add(Instance);
+        Add(TunedFamily.Instance);
     }
 
     internal override FamilyKernels For(DeviceLimits limits) => new StandInKernels(this, limits);

@@ -44,6 +44,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
         host = new HostContext();
         mapBufferRange = (delegate* unmanaged<uint, nint, nint, uint, void*>)host.GetProcAddress("glMapBufferRange");
         clientWaitSync = (delegate* unmanaged<nint, uint, ulong, uint>)host.GetProcAddress("glClientWaitSync");
+        host.Replaced["glBufferStorage"] = 0;   // so that each reading maps its buffer, where this sees it
         host.Replaced["glMapBufferRange"] = (nint)(delegate* unmanaged<uint, nint, nint, uint, void*>)&MapBufferRange;
         host.Replaced["glClientWaitSync"] = (nint)(delegate* unmanaged<nint, uint, ulong, uint>)&ClientWaitSync;
         (fenceStatus, longestWait, mapped) = (GLEnum.TimeoutExpired, 0, 0);
