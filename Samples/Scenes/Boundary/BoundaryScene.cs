@@ -11,7 +11,7 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
     private static readonly SKRect World = new(SceneFrame.Margin, SceneFrame.Top, Screen.Width - SceneFrame.Margin, SceneFrame.Bottom);
 
     private readonly List<BoundaryPanel> panels = [];
-    private readonly SampleView view = new(World, new NetworkPanel(["x1", "x2"], ["blue", "red"]));
+    private readonly SampleView view = new(World, new NetworkPanel(new NamedInputs("input", ["x1", "x2"]), ["blue", "red"]));
     private SceneContext? context;
     private Screen? screen;
     private SceneTraining? training;
