@@ -72,7 +72,7 @@ public abstract class Agent
     /// </summary>
     public int TeamId { get; set; }
 
-    /// <summary>Whether it acts with an earlier snapshot of the brain in this episode, and does not learn.</summary>
+    /// <summary>Whether it acts with an earlier snapshot of the brain in this episode, and does not learn. The progress does not count such an episode.</summary>
     public bool ActsBySnapshot { get; internal set; }
 
     /// <summary>The population it belongs to; null if none.</summary>

@@ -92,22 +92,28 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     public abstract PopulationKernels Population(PopulationShape shape);
 
     /// <summary>
-    /// The configuration of a kernel among a handful that a family offers for sizes, each right on this device: the tuned one, else the first. Their texts name them in
-    /// files, so they must differ, have no line breaks and stay.
+    /// The configuration of a kernel among a handful that a family offers for a class of sizes, each correct on this device: the tuned one, otherwise the first. The text of each is its name in
+    /// files, so the names must be distinct, have no line breaks and never change, and all sizes of a class must have the same ones, in whatever order.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The tuning has another one.</exception>
-    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered) where T : notnull
+    /// <param name="shape">The class of sizes.</param>
+    /// <param name="offered">The configurations.</param>
+    /// <param name="decidesBits">
+    /// Whether they differ in the order of sums. Checkpoints then name the one in use, and one that is not offered is an error; otherwise it only was faster elsewhere.
+    /// </param>
+    /// <exception cref="InvalidOperationException">The tuning has a configuration that decides bits and is not offered.</exception>
+    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered, bool decidesBits) where T : notnull
     {
         string sizes = $"{Family.Name} {shape}";
         string[] names = [.. offered.Select(configuration => configuration.ToString()!)];
         int chosen = Tuning.Find(sizes) is { } name ? Array.IndexOf(names, name) : 0;
+        if (chosen < 0 && !decidesBits) chosen = 0;
         if (chosen < 0)
         {
             throw new InvalidOperationException(
                 $"The tuning has the configuration '{Tuning.Find(sizes)}' for {sizes}, and this version offers {string.Join(", ", names)}. Force KernelTuning.Default, or load parameters alone.");
         }
 
-        Asked?.Add(sizes, names, names[chosen]);
+        Asked?.Add(new TuningQuestion(sizes, names, names[chosen], decidesBits));
         return offered[chosen];
     }
 }

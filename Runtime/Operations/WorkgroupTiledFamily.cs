@@ -43,7 +43,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     {
         if (IsNarrow(computation.Output.Shape.Columns))
             return new KernelChoice(RowKernel("dense_forward_rows.comp").With(("OUTPUT_TEXELS", computation.Output.Shape.TexelsPerRow), LaneSums(computation.Output.Shape.Columns)), RowGrid);
-        ProductTiling product = tiling.Of(ProductSizes.Of(computation));
+        ProductTiling product = TilingOf(ProductSizes.Of(computation));
         return new KernelChoice(ForwardKernel(product, computation), GridOf(product.Shape, computation.Output));
     }
 
@@ -52,7 +52,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     {
         MatrixShape output = computation.Output.Shape;
         if (IsNarrow(output.Columns)) return null;
-        ProductTiling product = tiling.Of(ProductSizes.Of(computation));
+        ProductTiling product = TilingOf(ProductSizes.Of(computation));
         int parts = PartCount(product, computation);
         (int across, int down) = TileShape.Medium.TilesOf(output.Rows, output.Columns);
         long texels = (long)parts * output.TexelCount, bytes = texels * MatrixShape.BytesPerTexel;
@@ -63,7 +63,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     public override KernelChoice? ForwardParts(DenseForwardParts computation)
     {
-        ProductTiling product = tiling.Of(ProductSizes.Of(computation.Layer));
+        ProductTiling product = TilingOf(ProductSizes.Of(computation.Layer));
         DispatchGrid grid = GridOf(product.Shape, computation.Layer.Output);
         return new KernelChoice(ForwardKernel(product, computation.Layer).With(("PARTS_APART", 1)), grid with { X = grid.X * PartCount(product, computation.Layer) });
     }
@@ -77,14 +77,14 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     public override KernelChoice BackwardInput(DenseBackwardInput computation)
     {
-        TileShape shape = tiling.Of(ProductSizes.Of(computation)).Shape;
+        TileShape shape = TilingOf(ProductSizes.Of(computation)).Shape;
         return new KernelChoice(shape.Kernel("dense_backward_input_tile.comp", isAAlongSum: true, isBAlongSum: true), GridOf(shape, computation.InputGradients));
     }
 
     public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
     {
         ProductSizes sizes = ProductSizes.Of(computation);
-        TileShape shape = tiling.Of(sizes).Shape;
+        TileShape shape = TilingOf(sizes).Shape;
         (int across, int down) = shape.TilesOf(sizes.Rows, sizes.Columns);
         return new KernelChoice(
             shape.Kernel("dense_backward_weights_tile.comp", isAAlongSum: false, isBAlongSum: false), new DispatchGrid(across, computation.Sum is null ? down : down + 1));
@@ -94,7 +94,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     public override KernelChoice? TwoLayerUpdate(TwoLayerUpdate computation)
     {
         ProductSizes first = ProductSizes.Of(computation.First), second = ProductSizes.Of(computation.Second);
-        TileShape shape = tiling.Of(first).Shape;
+        TileShape shape = TilingOf(first).Shape;
         (int across, int down) = shape.TilesOf(first.Rows, first.Columns);
         (int acrossSecond, int downSecond) = shape.TilesOf(second.Rows, second.Columns);
         int behind = (acrossSecond * downSecond) + (computation.Second.Sum is null ? 0 : 1);
@@ -114,7 +114,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         MatrixShape input = computation.Hidden.Input.Shape, hidden = computation.Hidden.Output.Shape;
         int outputTexels = MatrixShape.Texels(computation.Last.Outputs), inputLanes = PowerOfTwo(input.TexelsPerRow), lanesOfZ = Math.Min(RowLanes, PowerOfTwo(hidden.TexelsPerRow));
         bool isHiddenNarrow = IsNarrow(hidden.Columns);
-        bool isSumWhole = isHiddenNarrow ? inputLanes <= RowLanes : PartCount(tiling.Of(ProductSizes.Of(computation.Hidden)), computation.Hidden) == 1;
+        bool isSumWhole = isHiddenNarrow ? inputLanes <= RowLanes : PartCount(TilingOf(ProductSizes.Of(computation.Hidden)), computation.Hidden) == 1;
         if (input.Rows > Loss.Parts || !IsNarrow(computation.Last.Outputs) || !isSumWhole) return null;
 
         (int texels, int hiddenTexels) = (input.TexelsPerRow, hidden.TexelsPerRow);
@@ -135,8 +135,20 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         return new KernelChoice(source, new DispatchGrid(1));
     }
 
-    /// <summary>The register-tiled kernels.</summary>
-    public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits);
+    /// <summary>The register-tiled kernels for networks that are too large, or too many, for the family's own.</summary>
+    public override PopulationKernels Population(PopulationShape shape) =>
+        WorkgroupTiledPopulation.Suits(shape) && shape.Members <= Limits.MostWorkgroups ? new WorkgroupTiledPopulation(shape, Limits) : new RegisterTiledPopulation(shape, Limits);
+
+    /// <summary>By the rule, which a card's tuning may replace; a tiling that the family was given is taken as it is, and so is that for software drivers.</summary>
+    private ProductTiling TilingOf(ProductSizes sizes)
+    {
+        ProductTiling given = tiling.Of(sizes);
+        if (tiling != WorkgroupTiling.ByRule) return given;
+        if (WorkgroupTiling.MayHaveParts(sizes))
+            given = given with { PartLength = WorkgroupTiling.Scaled(given.PartLength, Choose(ShapeClass.Of("forward parts", sizes.Columns, sizes.Sum), WorkgroupTiling.PartScales, decidesBits: true), sizes.Sum) };
+        ShapeClass shape = ShapeClass.Of($"{sizes.Product} tiles", sizes.Rows, sizes.Columns, sizes.Sum);
+        return given with { Shape = Choose(shape, WorkgroupTiling.ShapesFor(sizes, given.Shape), decidesBits: false) };
+    }
 
     private static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)value);
 
@@ -157,7 +169,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         product.Shape.Kernel("dense_forward_tile.comp", isAAlongSum: true, isBAlongSum: false).With(("PARTS", PartCount(product, layer)), ("PART_LENGTH", product.PartLength));
 
     private KernelSource WithParts(KernelSource source, DenseForward layer) =>
-        source.With(("PARTS", PartCount(tiling.Of(ProductSizes.Of(layer)), layer)), ("PARTS_AT_ONCE", PartsAtOnce)) with { Macros = [new UnrolledMacro("EACH_PART(F)", "F(#)", PartsAtOnce)] };
+        source.With(("PARTS", PartCount(TilingOf(ProductSizes.Of(layer)), layer)), ("PARTS_AT_ONCE", PartsAtOnce)) with { Macros = [new UnrolledMacro("EACH_PART(F)", "F(#)", PartsAtOnce)] };
 
     /// <summary>The layer before is taken along if its sums come in parts and its rows have room in shared memory.</summary>
     private KernelChoice? LastLayer(string fileName, LastLayer computation, bool storesHidden)

@@ -127,6 +127,31 @@ internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
     /// <summary>The rule's parts in tiles of one shape.</summary>
     public static WorkgroupTiling WithShape(TileShape shape) => new(sizes => new ProductTiling(shape, PartLengthOf(sizes)));
 
+    /// <summary>The lengths of parts that a card's tuning chooses from; those of the rule come first.</summary>
+    public static IReadOnlyList<PartScale> PartScales { get; } = [PartScale.ByRule, PartScale.Half, PartScale.Double];
+
+    /// <summary>Whether a sum may be cut in parts.</summary>
+    public static bool MayHaveParts(ProductSizes sizes) => sizes.Product == DenseProduct.Forward && sizes.Sum > LongestWholeSum;
+
+    /// <summary>A length by a scale, as parts may have it.</summary>
+    public static int Scaled(int partLength, PartScale scale, int sum)
+    {
+        int scaled = scale switch
+        {
+            PartScale.Half => MatrixShape.CeilingDivide(partLength, 2 * LeastPartLength) * LeastPartLength,
+            PartScale.Double => MatrixShape.CeilingDivide(2 * partLength, LeastPartLength) * LeastPartLength,
+            _ => partLength,
+        };
+        return Math.Min(scaled, sum);
+    }
+
+    /// <summary>The shapes that a card's tuning chooses from for a product; that of the rule comes first.</summary>
+    public static IReadOnlyList<TileShape> ShapesFor(ProductSizes sizes, TileShape byRule)
+    {
+        TileShape[] shapes = sizes.Columns <= TileShape.Narrow.Columns ? [TileShape.Narrow, TileShape.Flat] : [TileShape.Large, TileShape.Medium, TileShape.Flat];
+        return [byRule, .. shapes.Where(shape => shape != byRule)];
+    }
+
     /// <summary>The tiling of a product.</summary>
     public ProductTiling Of(ProductSizes sizes)
     {
@@ -138,7 +163,7 @@ internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
     /// <summary>Only the sum over the inputs has parts: gradients of weights have large results, and outputs are few.</summary>
     private static int PartLengthOf(ProductSizes sizes)
     {
-        if (sizes.Product != DenseProduct.Forward || sizes.Sum <= LongestWholeSum) return Math.Max(1, sizes.Sum);
+        if (!MayHaveParts(sizes)) return Math.Max(1, sizes.Sum);
         int parts = WantedWorkgroups / TileShape.Medium.TilesOf(1, sizes.Columns).Across;
         if (parts < LeastParts) return sizes.Sum;
         return MatrixShape.CeilingDivide(MatrixShape.CeilingDivide(sizes.Sum, parts), LeastPartLength) * LeastPartLength;
@@ -156,4 +181,12 @@ internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
         return parts == 1 && TilesOf(TileShape.Large) >= LeastLargeTiles ? TileShape.Large
             : TilesOf(TileShape.Medium) >= LeastMediumTiles ? TileShape.Medium : TileShape.Flat;
     }
+}
+
+/// <summary>The length of a sum's parts by that of the rule.</summary>
+internal enum PartScale
+{
+    ByRule,
+    Half,
+    Double,
 }

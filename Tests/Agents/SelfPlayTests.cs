@@ -188,6 +188,29 @@ internal sealed class SelfPlayTests
         Assert.That(agents.Progress.Episodes, Is.Zero, "those of snapshots are not counted");
     }
 
+    [Test]
+    public void TheRatingIsWrittenWithTheProgress()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            using (AgentPopulation agents = new(TestDevice.Plain, Small))
+            {
+                NimTable.Fill(agents, Tables);
+                agents.WriteProgress(new CsvProgressWriter(path), everyDecisions: 50);
+                for (int frame = 0; frame < 40; frame++) TestDevice.Frame(agents);
+            }
+
+            string[] rows = File.ReadAllLines(path);
+            int column = Array.IndexOf(rows[0].Split(','), "Self-play/ELO");
+            Assert.That(float.Parse(rows[^1].Split(',')[column], System.Globalization.CultureInfo.InvariantCulture), Is.InRange(1000, 1400));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     // ---- files ----
 
     [TestCaseSource(nameof(Ways))]

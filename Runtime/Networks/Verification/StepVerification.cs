@@ -10,6 +10,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
     private const int LoggedStep = 5;
 
     private readonly SeededRandom random = new(seed: 1);
+    private readonly HashSet<string> configurations = [];
 
     /// <summary>Sizes are odd, to exercise padding and guards.</summary>
     private static IReadOnlyList<VerifiedCase> Cases =>
@@ -34,15 +35,19 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
 
     public IEnumerable<KernelCheck> Run() => Cases.SelectMany(Run);
 
-    /// <summary>As the family offers it first, and then in every other configuration that it was asked for: a user's card may choose any.</summary>
+    /// <summary>
+    /// As the family offers it first, and then in the other configurations that it was asked for: a user's card may choose any. Once for each kind of choice, whatever the sizes, since each takes kernels of
+    /// its own to compile.
+    /// </summary>
     private IEnumerable<KernelCheck> Run(VerifiedCase verified)
     {
         TuningQuestions asked = new();
         List<KernelCheck> checks = Run(verified, family.With(KernelTuning.Default, asked), configuration: "");
-        foreach ((string sizes, string[] offered, string chosen) in asked.Asked)
+        foreach (TuningQuestion question in asked.Asked)
         {
-            foreach (string other in offered.Where(other => other != chosen))
-                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(sizes, other)), $", {sizes}: {other}"));
+            string kind = question.Sizes[..question.Sizes.LastIndexOf(' ')];
+            foreach (string other in question.Offered.Where(other => other != question.Chosen && configurations.Add($"{kind}: {other}")))
+                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(question.Sizes, other)), $", {question.Sizes}: {other}"));
         }
 
         return checks;
