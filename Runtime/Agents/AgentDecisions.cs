@@ -20,12 +20,13 @@ internal sealed class AgentDecisions : IDisposable
     /// <param name="brains">The brains that decide.</param>
     /// <param name="trainer">The trainer that learns from the decisions.</param>
     /// <param name="errors">Receives the errors of the agents' scripts.</param>
-    public AgentDecisions(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors)
+    /// <param name="reference">The policy that the agents must stay near; null for none.</param>
+    public AgentDecisions(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors, ReferencePolicy? reference)
     {
         this.brains = brains;
         this.trainer = trainer;
         this.errors = errors;
-        requests = new DecisionRequests(device, brains, options);
+        requests = new DecisionRequests(device, brains, options, reference);
         collector = new ObservationCollector(device, options, brains.Seen);
         chooser = new ActionChooser(options);
         policy = options.Policy;

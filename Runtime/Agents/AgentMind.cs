@@ -4,6 +4,7 @@ namespace NeuralPlugin;
 internal sealed class AgentMind : IDisposable
 {
     private readonly NeuralDevice device;
+    private readonly ReferencePolicy? reference;
 
     /// <param name="device">Where the brains live.</param>
     /// <param name="options">The options that the agents share.</param>
@@ -13,12 +14,14 @@ internal sealed class AgentMind : IDisposable
         this.device = device;
         Options = options;
         options.RequireNoTexturesWithADemonstration();
+        options.Learning?.Check(options);
         using NeuralDevice.Scope scope = device.Enter();
         SeenTextures? seen = options.TextureObservations is { } declared
             ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
         Brains = Brains.Create(device, options, seen);
         Trainer = new AgentTrainer(device, Brains, options);
-        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors);
+        if (options.Learning?.ReferenceBrain is { } brain) reference = new ReferencePolicy(device, brain, options, seen);
+        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors, reference);
         FinalValues = new FinalValues(device, options, Brains, Trainer);
     }
 
@@ -58,6 +61,7 @@ internal sealed class AgentMind : IDisposable
                 ValueLoss = statistics.Steps.ValueLoss,
                 PolicyLoss = statistics.PolicyLoss,
                 ExplainedVariance = statistics.ExplainedVariance,
+                Drift = statistics.Drift,
                 TrainingTime = Trainer.Time,
                 GpuTime = TimeSpan.FromMicroseconds(Brains.Clock.LastNanoseconds / 1e3),
                 StepsThisFrame = Trainer.StepsThisFrame,
@@ -91,6 +95,7 @@ internal sealed class AgentMind : IDisposable
     {
         Decisions.Dispose();
         FinalValues.Dispose();
+        reference?.Dispose();
         Brains.Dispose();
         Trainer.Dispose();
     }

@@ -56,6 +56,12 @@ public readonly record struct AgentProgress(
     public float ExplainedVariance { get; init; }
 
     /// <summary>
+    /// How far the policy is from that of <see cref="ActorCritic.Reference"/>: the mean of KL(policy ‖ reference) over the last collected decisions, in
+    /// nats; NaN without a reference.
+    /// </summary>
+    public float Drift { get; init; }
+
+    /// <summary>
     /// Whether training skipped this frame because the GPU is too far behind (12 frames, or some 50 milliseconds of work). It continues when the GPU
     /// has caught up; nothing is lost. With a <see cref="AgentPopulationOptions.Latency"/>, Update waits for the GPU instead.
     /// </summary>
@@ -70,5 +76,8 @@ public readonly record struct AgentProgress(
 internal readonly record struct LearningStatistics(long LearnedDecisions, float ExplainedVariance, GuidedStepResult Steps, float PolicyLoss)
 {
     /// <summary>For a learner without statistics.</summary>
-    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN), float.NaN);
+    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN), float.NaN) { Drift = float.NaN };
+
+    /// <summary>The mean distance from the reference policy in the last collected decisions.</summary>
+    public float Drift { get; init; }
 }
