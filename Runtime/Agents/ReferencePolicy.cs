@@ -47,7 +47,7 @@ internal sealed class ReferencePolicy : IDisposable
         {
             throw new ArgumentException(
                 $"The Reference must be a brain for {options.Observations} observations and {options.ActionSpec}, with the same texture if there is one, but got one of {brain.Shape}. " +
-                "Read the file of the brain that these agents were shipped with (BrainState.Read).", nameof(ActorCritic.Reference));
+                "Read the file of the brain that these agents were shipped with (BrainState.Read).", nameof(brain));
         }
 
         brain.RequireFinite();

@@ -295,10 +295,20 @@ internal sealed class ActorCriticTests
         Assert.That(((ActorCriticLearner)agents.Learner!).ScaleOf(0).Deviation, Is.LessThan(10));
     }
 
+    /// <summary>Nor does one that clones too, until the term has faded and beyond, and that asks a reference.</summary>
     [Test]
-    public void ASteadyFrameAllocatesNothing()
+    public void ASteadyFrameAllocatesNothing([Values] bool isSteered, [Values] bool areOwn)
     {
-        using AgentPopulation agents = Make(6, 3, Small, latency: 1);
+        ActorCritic learning = Small;
+        if (isSteered)
+        {
+            Demonstration shown = new(2, 3);
+            for (int i = 0; i < 10; i++) shown.Add([i, 1], i % 3);
+            using AgentPopulation others = Make(6, 3, Small, latency: 1);
+            learning = Small with { Cloning = new CloningTerm { Demonstration = shown, DecayDecisions = areOwn ? 300 : 1800 }, Reference = others.GetBrainState(0) };
+        }
+
+        using AgentPopulation agents = areOwn ? MakeOwn(6, learning, latency: 1) : Make(6, 3, learning, latency: 1);
         for (int i = 0; i < 6; i++)
             agents.Add(new Stepper { MaxStep = 9 });
         for (int frame = 0; frame < 200; frame++) agents.Update();

@@ -10,7 +10,7 @@ internal sealed class CloningTermTests
     private const int Agents = 8;
 
     /// <summary>
-    /// A lock of ten places: at each one action leads on, one waits, and two lead back to the start. There is a reward at the end alone, less for every step. Chance is there once in a million episodes; the
+    /// A lock of ten places: at each one action leads on, one waits, and two lead back to the start. There is a reward at the end alone, less for every step. Chance gets there once in 3¹⁰ = 59,049 tries; the
     /// demonstrator waits half of the time, and so comes late.
     /// </summary>
     [Test]

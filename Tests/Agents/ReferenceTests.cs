@@ -78,6 +78,7 @@ internal sealed class ReferenceTests
         }
 
         using AgentPopulation agents = new(TestDevice.Plain, bounded);
+        for (int brain = 0; brain < agents.BrainCount; brain++) agents.SetBrainState(brain, shipped);
         Run(agents, 190);
         agents.Save(path);
         using AgentPopulation first = AgentPopulation.Load(TestDevice.Plain, path, bounded), second = AgentPopulation.Load(TestDevice.Plain, path, bounded);
