@@ -129,7 +129,7 @@ public abstract class NetworkModel : IDisposable
     /// for the same batches. Waits and allocates. If anything is wrong, nothing changes.
     /// </summary>
     /// <param name="path">A file of <see cref="SaveCheckpoint"/>, of a model of the same kind and sizes.</param>
-    /// <exception cref="ArgumentException">The path is empty or invalid, or the network's kernels are of another family.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid, or the network's kernels are of another family, or have computed in other configurations.</exception>
     /// <exception cref="ModelFileException">The file is damaged, belongs to another model, or is not a checkpoint.</exception>
     /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">Permission to read it is denied.</exception>
@@ -144,6 +144,13 @@ public abstract class NetworkModel : IDisposable
             throw new ArgumentException(
                 $"The checkpoint {path} was made with the kernels '{training.Family}', but this network has '{Network.KernelFamily}', which do not give " +
                 "the same bits. Call KernelFamily.Force before making the classifier or regressor, or load the parameters alone.", nameof(path));
+        }
+
+        if (!Network.KernelsInUse.TrySettle(training.Tuning))
+        {
+            throw new ArgumentException(
+                $"The checkpoint {path} was made with kernels in other configurations than those that this network has already computed with, which do not give the same " +
+                "bits. Resume before the first step or prediction, or load the parameters alone.", nameof(path));
         }
 
         BatchTrainer resumed = TrainWith(training.Optimizer, training.Loss);

@@ -74,7 +74,7 @@ internal sealed class BackgroundContextTests
                 if (frame % 7 == 0) samples.Add(Features.AsSpan(frame % Rows * Inputs % 300, Inputs), label: frame % Classes);
                 Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(2));
                 classifier.RequestPrediction(Features.AsSpan(0, Inputs));
-                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more work
+                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind gets no more work
             }
 
             ClassifierParameters learned = classifier.GetParameters();
@@ -156,7 +156,7 @@ internal sealed class BackgroundContextTests
         using AgentPopulation agents = new(device, seeing);
         agents.Add(new ProbeAgent { Look = (_, sensor) => sensor.SetTexture(1) });
         Assert.That(agents.Update, Throws.Exception.With.Message.Contains("shares no textures"));
-        Assert.That(float.IsFinite(new TwoLayerClassifier(device, Inputs, 3, Classes).TrainBatch(Features, Labels, 0.1f)), "it goes on");
+        Assert.That(float.IsFinite(new TwoLayerClassifier(device, Inputs, 3, Classes).TrainBatch(Features, Labels, 0.1f)), "it continues");
     }
 
     // ---- without waits and allocations ----
@@ -197,7 +197,7 @@ internal sealed class BackgroundContextTests
         }
     }
 
-    /// <summary>A driver that takes 40 ms per kernel. On a busy machine, a try may be spoiled.</summary>
+    /// <summary>A driver that takes 40 ms per kernel. On a busy machine an attempt may fail.</summary>
     [Test]
     [Retry(5)]
     public void KernelsAreCompiledWithoutAWaitHere()
@@ -298,7 +298,7 @@ internal sealed class BackgroundContextTests
         FaultyGl.IsLost = false;
         using NeuralDevice next = Create();
         using TwoLayerClassifier another = new(next, Inputs, hidden: 5, Classes);
-        Assert.That(float.IsFinite(another.TrainBatch(Features, Labels, 0.1f)), "a new one goes on");
+        Assert.That(float.IsFinite(another.TrainBatch(Features, Labels, 0.1f)), "a new one continues");
     }
 
     // ---- the end ----
@@ -385,7 +385,7 @@ internal sealed class BackgroundContextTests
 
     // ---- threads ----
 
-    /// <summary>A call made while another thread is inside one is refused, and changes nothing.</summary>
+    /// <summary>A call made while another thread is inside one throws, and changes nothing.</summary>
     [Test]
     public void TwoThreadsAtATimeAreRefused()
     {
@@ -401,8 +401,8 @@ internal sealed class BackgroundContextTests
 
     /// <summary>
     /// Random interleavings: threads that take turns to call, threads that do not, objects disposed and dropped anywhere, the counts of the device, and at the end the
-    /// context lost, or the device disposed, in the middle of it all. Each call does its work or gives a documented reason why not; that the device has ended is one only
-    /// once it has been made to.
+    /// context lost, or the device disposed, in the middle of it all. Each call does its work or gives a documented reason why not; that the device has ended is a valid reason only
+    /// after the test has ended it.
     /// </summary>
     [Test]
     public void RandomInterleavingsDoNoHarm([Values(1, 2)] int seed, [Values] bool endsByLoss)

@@ -18,7 +18,7 @@ internal sealed class BackgroundDeviceTests
     private static readonly float[] Features = TwinArrays.UniformFloats(1, 40 * Inputs, -1, 1);
     private static readonly int[] Labels = TwinArrays.Labels(2, 40, Classes);
 
-    /// <summary>A step of a hundred milliseconds is enqueued in an instant, and so is a prediction, answered after it. On a busy machine a try may be spoiled.</summary>
+    /// <summary>A step of a hundred milliseconds is enqueued in an instant, and so is a prediction, answered after it. On a busy machine an attempt may fail.</summary>
     [Test]
     [Retry(5)]
     public void ATickReturnsBeforeItsStepIsDone()
@@ -64,7 +64,7 @@ internal sealed class BackgroundDeviceTests
                 if (frame % 7 == 0) samples.Add(Features.AsSpan(frame % 40 * Inputs % 300, Inputs), label: frame % Classes);
                 Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(3));
                 classifier.RequestPrediction(Features.AsSpan(0, Inputs));
-                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind is given no more work
+                if (frame % 8 == 7) device.Finish();   // a device that is a dozen frames behind gets no more work
             }
 
             return [.. classifier.GetParameters().HiddenWeights, .. classifier.GetParameters().OutputWeights];
@@ -81,9 +81,7 @@ internal sealed class BackgroundDeviceTests
         samples.AddRange(Features, Labels);
         using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 8, FrameBudget = FrameBudget.Steps(1) });
         using MatrixTexture matrix = new(device, new MatrixShape(1, 4));
-        Dispatch probe = new(
-            new KernelSource("probe.comp") { Method = dispatch => new AllocationProbe(dispatch) }, [MatrixBinding.Write("values", matrix)], [], new DispatchGrid(1));
-        probe.Kernel = device.GetKernel(probe);
+        Dispatch probe = AllocationProbe.DispatchFor(device, matrix);
         OnItsThread();
         float[] probabilities = new float[Classes];
         PredictionRequest request = default;
@@ -113,7 +111,121 @@ internal sealed class BackgroundDeviceTests
         }
     }
 
-    /// <summary>Timed work waits for earlier work: a device that is behind is given no more.</summary>
+    /// <summary>Populations of both kinds and a trainer on one device, whose frames do not wait for each other's work.</summary>
+    [Test]
+    public void FramesOfSeveralThatLearnAllocateNothing()
+    {
+        const int Count = 20;
+        using NeuralDevice device = Create();
+        using AgentPopulation sharing = Agents(BrainSharing.Shared), own = Agents(BrainSharing.OneEach);
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 5, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
+        samples.AddRange(Features, Labels);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 8, FrameBudget = FrameBudget.FractionOfTime(0.1) });
+        using MatrixTexture matrix = new(device, new MatrixShape(1, 4));
+        Dispatch probe = AllocationProbe.DispatchFor(device, matrix);
+        OnItsThread();
+        RunFrames(300);
+        long there = OnItsThread(), here = GC.GetAllocatedBytesForCurrentThread();
+        RunFrames(500);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - here, Is.Zero);
+        Assert.That(OnItsThread() - there, Is.Zero);
+
+        AgentPopulation Agents(BrainSharing sharing)
+        {
+            AgentPopulation agents = new(device, new AgentPopulationOptions
+            {
+                Observations = 2,
+                Actions = 3,
+                Capacity = Count,
+                Brains = sharing,
+                Learning = new PolicyGradient { BatchSize = 8, Horizon = 4 },
+            });
+            for (int i = 0; i < Count; i++) agents.Add(new SteadyAgent());
+            return agents;
+        }
+
+        void RunFrames(int count)
+        {
+            const int Steps = 5, MostFrames = 20_000;
+            (long sharingSteps, long ownSteps, long steps) = (sharing.Progress.TrainingSteps + Steps, own.Progress.TrainingSteps + Steps, trainer.Progress.Steps + Steps);
+            for (int frame = 0; frame < count || sharing.Progress.TrainingSteps < sharingSteps || own.Progress.TrainingSteps < ownSteps || trainer.Progress.Steps < steps; frame++)
+            {
+                if (frame == MostFrames) Assert.Fail("They do not all learn.");
+                sharing.Update();
+                own.Update();
+                if (frame % 10 == 0) samples.Add(Features.AsSpan(0, Inputs), label: 1);
+                trainer.Tick();
+                Thread.Sleep(frame % 3 == 0 ? 1 : 0);
+            }
+        }
+
+        long OnItsThread()
+        {
+            device.Run(probe, rows: 1, firstLine: 0, lines: 1);
+            device.Finish();
+            return AllocationProbe.Bytes;
+        }
+    }
+
+    /// <summary>
+    /// The thread trains for a fifth of the time, by its own clock, in frames of which no two are alike. Steps are longer than most frames' part, so they are cut. On a busy
+    /// machine a try may be spoiled.
+    /// </summary>
+    [Test]
+    [Retry(5)]
+    public void TheThreadKeepsToItsShareOfTheTime()
+    {
+        const int Batch = 256, Wide = 784;
+        const double Fraction = 0.2;
+        using NeuralDevice device = Create();
+        using TwoLayerClassifier classifier = new(device, Wide, hidden: 256, classes: 10);
+        using TrainingSet samples = new(device, Wide, classes: 10, Batch);
+        samples.AddRange(TwinArrays.UniformFloats(7, Batch * Wide, 0, 1), TwinArrays.Labels(8, Batch, 10));
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Batch, FrameBudget = FrameBudget.FractionOfTime(Fraction) });
+        for (int frame = 0; frame < 1_000 && trainer.Progress.Steps < 3; frame++) Frame(frame);
+        long steps = trainer.Progress.Steps;
+        double trained = 0;
+        Stopwatch all = Stopwatch.StartNew();
+        for (int frame = 0; frame < 150; frame++) trained += Frame(frame).GpuTime.TotalSeconds;
+        double part = trained / all.Elapsed.TotalSeconds;
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(steps));
+        Assert.That(part, Is.InRange(0.4 * Fraction, 1.15 * Fraction));
+
+        TrainingProgress Frame(int frame)
+        {
+            TrainingProgress progress = trainer.Tick();
+            Thread.Sleep(1 + (frame % 7));
+            return progress;
+        }
+    }
+
+    /// <summary>Whatever the frame rate; a busy machine makes fewer.</summary>
+    [Test]
+    [Retry(5)]
+    public void ARateOfStepsIsKept([Values(1, 9)] int milliseconds)
+    {
+        const double Rate = 150, Seconds = 0.4;
+        using NeuralDevice device = Create();
+        using TwoLayerClassifier classifier = new(device, Inputs, hidden: 17, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, capacity: 40);
+        samples.AddRange(Features, Labels);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 16, FrameBudget = FrameBudget.StepsPerSecond(Rate) });
+        device.WarmUp(trainer.Kernels);
+        Stopwatch all = Stopwatch.StartNew();
+        while (all.Elapsed.TotalSeconds < Seconds)
+        {
+            trainer.Tick();
+            Thread.Sleep(milliseconds);
+        }
+
+        double expected = Rate * all.Elapsed.TotalSeconds;
+        device.Finish();
+        trainer.Pause();
+        Assert.That(trainer.Tick().Steps, Is.InRange(0.8 * expected, expected + (Rate / 60) + 1));
+    }
+
+    /// <summary>Timed work waits for earlier work: a device that is behind gets no more.</summary>
     [Test]
     public void NothingIsEnqueuedForADeviceThatIsBehind()
     {
@@ -269,7 +381,30 @@ internal sealed class BackgroundDeviceTests
     {
         public static long Bytes { get; private set; }
 
+        public static Dispatch DispatchFor(NeuralDevice device, MatrixTexture matrix)
+        {
+            Dispatch probe = new(
+                new KernelSource("probe.comp") { Method = dispatch => new AllocationProbe(dispatch) }, [MatrixBinding.Write("values", matrix)], [], new DispatchGrid(1));
+            probe.Kernel = device.GetKernel(probe);
+            return probe;
+        }
+
         public override unsafe void Run(int rows, int firstLine, int lines, float* scratch) => Bytes = GC.GetAllocatedBytesForCurrentThread();
+    }
+
+    private sealed class SteadyAgent : Agent
+    {
+        public override void CollectObservations(VectorSensor sensor)
+        {
+            sensor.AddObservation(Index * 0.1f);
+            sensor.AddObservation(StepCount % 7 * 0.1f);
+        }
+
+        public override void OnActionReceived(int action)
+        {
+            AddReward(action == 1 ? 1 : 0);
+            if (StepCount == 5 + (Index % 3)) EndEpisode();
+        }
     }
 
     private sealed class FaultyKernel(Dispatch dispatch) : ProcessorKernel(dispatch)

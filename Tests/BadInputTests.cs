@@ -158,7 +158,7 @@ internal sealed class BadInputTests : IDisposable
         Assert.That(trainer.Steps, Is.EqualTo(2));
     }
 
-    /// <summary>The largest possible plan is allowed, and one with another row is not.</summary>
+    /// <summary>The largest possible plan is allowed, and one with one more row is not.</summary>
     [Test]
     public void TheMostRowsOfAPlanAreTaken()
     {

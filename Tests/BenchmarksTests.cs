@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>How the benchmarks read, conclude and refuse; the figures themselves are not tested.</summary>
+/// <summary>How the benchmarks read lines, compute results and reject wrong ones; the figures themselves are not tested.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class BenchmarksTests

@@ -34,7 +34,7 @@ internal sealed partial class CategoriesTests
         Assert.That(used, Is.EquivalentTo(Known));
     }
 
-    /// <summary>The tests' device chooses one of the families, and the processor's has a run too: all others are named in Tests/run.</summary>
+    /// <summary>The tests' device chooses one of the families, and the processor's has a run of its own: Tests/run names all others.</summary>
     [Test]
     public void EveryFamilyHasARun()
     {

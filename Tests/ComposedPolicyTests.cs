@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The losses of actions of several numbers against their twin: alone, in the steps of a network, and in those of a population.</summary>
+/// <summary>The losses of actions of several numbers against their twin: in isolation, in the steps of a network, and in those of a population.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class ComposedPolicyTests
@@ -70,7 +70,7 @@ internal sealed class ComposedPolicyTests
             () => layout.Check(1, BatchTargets.OfComposedDecisions([0], [0], [-1], [0], [true, true]) with { RowWeights = (float[])[1] }), Throws.ArgumentException.With.Message.Contains("2 outputs of a reference"));
     }
 
-    /// <summary>Whatever the outputs are, and however far the action is, the loss and its gradient are finite; a deviation beyond its bounds is only led back.</summary>
+    /// <summary>Whatever the outputs are, and however far the action is, the loss and its gradient are finite; a deviation beyond its bounds is only pulled back.</summary>
     [Test]
     public void HugeOutputsStayFinite()
     {

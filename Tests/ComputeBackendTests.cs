@@ -3,7 +3,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The seam under <see cref="NeuralDevice"/>: all above it works on a backend without OpenGL. Its kernels do nothing, so the
+/// The interface below <see cref="NeuralDevice"/>: everything above it works on a backend without OpenGL. Its kernels do nothing, so the
 /// test checks which calls a backend receives, and that stored data comes back.
 /// </summary>
 [TestFixture]

@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Samples/Godot compiles in the C# of .NET 8 against our public face and a stand-in for the few Godot types that it uses (Tests/Godot), and its agents act and
+/// Samples/Godot compiles in the C# of .NET 8 against our public API and a stand-in for the few Godot types that it uses (Tests/Godot), and its agents act and
 /// learn. Nothing here is Godot.
 /// </summary>
 [TestFixture]
@@ -28,7 +28,7 @@ internal sealed class GodotSampleTests
         brain.Exit();
         Assert.That((object?)brain.Population, Is.Null);
         dynamic alone = Make(sample, "Seeker");
-        alone.Enter();   // says that there is no brain
+        alone.Enter();   // reports that there is no brain
         alone.Exit();
     }
 

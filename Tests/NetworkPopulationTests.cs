@@ -248,7 +248,7 @@ internal sealed class NetworkPopulationTests
 
         population.SetParameters(Lost, large);
         population.TrainBatch(data.Features, data.Labels, Rate, losses);
-        Assert.That(losses, Is.All.Matches<float>(float.IsFinite), "it goes on");
+        Assert.That(losses, Is.All.Matches<float>(float.IsFinite), "it continues");
         twin.SkipStep();
         twin.Step(data);
         twin.AssertSameParameters(1e-5, 1e-4);
@@ -405,7 +405,7 @@ internal sealed class NetworkPopulationTests
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 0, 2), "hidden");
         Refused<ArgumentOutOfRangeException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 1), "at least 2 classes");
         Refused<ArgumentNullException>(() => _ = new NetworkPopulation(null!, 1, 1, 1, 2), "device");
-        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "loss of labels, such as SoftmaxCrossEntropy, but got mean_squared_error");
+        Refused<ArgumentException>(() => _ = new NetworkPopulation(TestDevice.Plain, 1, 1, 1, 2, loss: new MeanSquaredError()), "must take labels, such as SoftmaxCrossEntropy, but got mean_squared_error");
         Refused<DeviceLimitException>(() => _ = new NetworkPopulation(TestDevice.Plain, 100_000, 784, 16, 10), "are too large for this device");
         if (KernelFamily.Of(TestDevice.Plain) is StandInFamily or { Name: "register-tiled" })
         {

@@ -182,7 +182,7 @@ internal sealed class OpenHostStateTests
             bool wouldHaveTrained = !control.Fingerprint().AsSpan().SequenceEqual(atStart);
             control.RunFrames();
             List<string> told = calls.RunFrames();
-            if (wouldHaveTrained && !Varying.Contains(name)) Assert.That(told, Is.Not.Empty, $"{name} is told of");
+            if (wouldHaveTrained && !Varying.Contains(name)) Assert.That(told, Is.Not.Empty, $"{name} is reported");
         }
 
         Assert.That(Waiting.Concat(InFrame).Except(met), Is.Empty);

@@ -24,7 +24,7 @@ internal sealed partial class PackageTests
 
     private string Packages => Path.Combine(folder!.FullName, "packed");
 
-    /// <summary>All but Silk.NET.OpenGL are what it brings itself, in versions that a registry may lack or an older framework must be given.</summary>
+    /// <summary>All except Silk.NET.OpenGL are dependencies of it, in versions that a registry may lack or that an older framework needs.</summary>
     private static string[] DependenciesOf(string framework) =>
         ["Silk.NET.OpenGL", "Microsoft.Extensions.DependencyModel", .. framework == "net10.0" ? Array.Empty<string>() : ["System.Text.Json"]];
 
@@ -93,8 +93,8 @@ internal sealed partial class PackageTests
     }
 
     /// <summary>
-    /// The lines are extracted from README.md and built against the package, which comes from the folder in which it was packed
-    /// and goes into a package folder of the test's own, so that no older one of the same version takes its place.
+    /// The lines are extracted from README.md and built against the package, which the command of the page adds: from the folder in which it was packed, which the
+    /// page's nuget.config names, into a package folder that is empty, as on a machine that has seen nothing of it.
     /// </summary>
     [TestCase("net10.0")]
     [TestCase("net8.0")]
@@ -102,14 +102,15 @@ internal sealed partial class PackageTests
     {
         _ = TestDevice.Plain;   // inconclusive if there is no driver
         string project = Directory.CreateDirectory(Path.Combine(folder!.FullName, framework)).FullName;
-        string restored = Path.Combine(folder.FullName, "restored"), built = Path.Combine(project, "built");
-        File.Copy(PathOf("Tests/Package/TenLines.csproj"), Path.Combine(project, "TenLines.csproj"));
+        string restored = project + "-restored", built = Path.Combine(project, "built"), file = Path.Combine(project, "TenLines.csproj");
+        File.WriteAllText(file, File.ReadAllText(PathOf("Tests/Package/TenLines.csproj")).Replace("USER-FRAMEWORK", framework));
         File.WriteAllText(Path.Combine(project, "Program.cs"), TenLines() + SavesAndLoads);
         File.WriteAllText(Path.Combine(project, "nuget.config"), NugetConfig().Replace("PATH-TO-THIS-REPOSITORY/out", Packages));
-        string said = BuildTools.Dotnet(
-            project, "build", "TenLines.csproj", "-c", "Release", "-o", built, $"-p:NeuralPluginVersion={Repository.Version}", $"-p:UserFramework={framework}",
-            $"-p:RestorePackagesPath={restored}");
-        Assert.That(said, Does.Not.Contain("warning"), "such as NU1603, of a version that the registry lacks");
+        string added = BuildTools.DotnetWith([("NUGET_PACKAGES", restored)], project, CommandOfThePage());
+        XElement reference = XDocument.Load(file).Descendants("PackageReference").Single();
+        Assert.That((reference.Attribute("Include")?.Value, reference.Attribute("Version")?.Value), Is.EqualTo(("NeuralPlugin", Repository.Version)));
+        string said = BuildTools.DotnetWith([("NUGET_PACKAGES", restored)], project, "build", "-c", "Release", "-o", built);
+        Assert.That(added + said, Does.Not.Contain("warn"), "such as NU1603, of a version that the registry lacks");
         using JsonDocument origin = JsonDocument.Parse(File.ReadAllText(Path.Combine(restored, "neuralplugin", Repository.Version, ".nupkg.metadata")));
         Assert.That(origin.RootElement.GetProperty("source").GetString(), Is.EqualTo(Packages));
 
@@ -136,6 +137,13 @@ internal sealed partial class PackageTests
         Match config = ConfigOfThePage().Match(File.ReadAllText(PathOf("Documentation~/getting-started.md")));
         Assert.That(config.Success, "getting-started.md has a nuget.config");
         return config.Groups["config"].Value;
+    }
+
+    private static string[] CommandOfThePage()
+    {
+        Match command = AddPackage().Match(File.ReadAllText(PathOf("Documentation~/getting-started.md")));
+        Assert.That(command.Success, "getting-started.md has the command");
+        return command.Groups["arguments"].Value.Split(' ');
     }
 
     private static string TenLines()
@@ -166,6 +174,9 @@ internal sealed partial class PackageTests
 
     [GeneratedRegex(@"^```xml\n(?<config><configuration>.*?</configuration>)", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex ConfigOfThePage();
+
+    [GeneratedRegex("^dotnet (?<arguments>add package [^#\n]*[^# \n])", RegexOptions.Multiline)]
+    private static partial Regex AddPackage();
 
     [GeneratedRegex(@"^(_rels/|package/|\[Content_Types\][.]xml$)")]
     private static partial Regex PartOfTheFormat();

@@ -205,7 +205,7 @@ internal sealed class PredictionRequestTests : IDisposable
         Assert.That(() => request.TryGet(new float[Classes]), Throws.ArgumentException.With.Message.Contain("7 samples × 3 classes"));
     }
 
-    /// <summary>The answer to an earlier request, which is still in the texture, is never taken for the current one.</summary>
+    /// <summary>The answer to an earlier request, which is still in the texture, is never mistaken for the current one.</summary>
     [Test]
     public void WhereTheDriverSkipsItsDispatchesItHasFailed()
     {

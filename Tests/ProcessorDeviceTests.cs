@@ -79,7 +79,7 @@ internal sealed class ProcessorDeviceTests
         Assert.That(cut.GetParameters().HiddenWeights, Is.EqualTo(whole.GetParameters().HiddenWeights));
     }
 
-    /// <summary>The best of some runs of the first and last lines of each dispatch, by which a budget is kept. On a busy machine, a try may be spoiled.</summary>
+    /// <summary>The best of some runs of the first and last lines of each dispatch, which limit how well a budget is kept. On a busy machine an attempt may fail.</summary>
     [Retry(5)]
     [TestCase(64, 784, 128)]
     [TestCase(256, 784, 1024)]
@@ -117,7 +117,7 @@ internal sealed class ProcessorDeviceTests
 
     /// <summary>
     /// The median frame of a training run whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy
-    /// machine, a try may be spoiled.
+    /// machine an attempt may fail.
     /// </summary>
     [Test]
     [Retry(5)]
@@ -154,6 +154,51 @@ internal sealed class ProcessorDeviceTests
         Assert.That(probabilities.Sum(), Is.EqualTo(1).Within(1e-5));
     }
 
+    /// <summary>
+    /// Kernels touch the last rows of a trainer's log whatever their sizes, also in a warm-up, which runs them on small matrices: past the end of those lies other
+    /// memory, or none.
+    /// </summary>
+    [Test]
+    public void TheMatricesOfAWarmUpHaveRoomForTheLogOfATrainer()
+    {
+        using NeuralDevice device = Create(1);
+        Dispatch? warmed = null;
+        KernelSource source = new("optimizer_update.comp")
+        {
+            Method = dispatch =>
+            {
+                warmed = dispatch;
+                return new IdleKernel(dispatch);
+            },
+        };
+        using MatrixTexture matrix = new(device, new MatrixShape(3, 5));
+        WarmUpProgress progress = device.WarmUp(new KernelSet([new Dispatch(source, [MatrixBinding.Write("log", matrix)], [], new DispatchGrid(1))]));
+        device.Update();
+        Assert.That(progress.IsDone);
+        MatrixShape shape = warmed!.Matrices[0].Operand.Shape;
+        Assert.That(shape.Rows * shape.TexelsPerRow, Is.AtLeast(StepLog.RowsFor(new RateGuide(1, 1, 1, 1))));
+    }
+
+    [Test]
+    public void AKernelRefusesALogThatIsTooSmall()
+    {
+        using NeuralDevice device = Create(1);
+        using TwoLayerClassifier classifier = new(device, 3, 5, 2);
+        using TrainingSet samples = new(device, 3, 2, capacity: 4);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4 });
+        int refused = 0;
+        foreach (WarmUpRun run in trainer.Kernels.Runs)
+        {
+            Dispatch dispatch = run.On(kind => new MatrixTexture(device, new MatrixShape(StepLog.Slots, MatrixShape.ColumnsPerTexel), kind.Format));
+            bool hasLog = dispatch.Source.Constants.Any(constant => constant.Name == "LOG_SLOTS");
+            if (hasLog) Assert.That(() => device.GetKernel(dispatch), Throws.ArgumentException.With.Message.Contains($"{StepLog.Slots + 1} texels"));
+            else device.GetKernel(dispatch);
+            refused += hasLog ? 1 : 0;
+        }
+
+        Assert.That(refused, Is.AtLeast(2));
+    }
+
     [Test]
     public void ACallBesideAnotherThreadsFrameIsRefused([Values] bool background)
     {
@@ -162,14 +207,20 @@ internal sealed class ProcessorDeviceTests
         using (device.BeginFrame())
         {
             classifier.TrainBatch([1, 2, 3], [1], 0.1f);
+            AssertRefused(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f));
+            if (!background) AssertRefused(device.Dispose);   // it would free memory in use
+        }
+
+        Task.Run(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)).Wait();
+
+        static void AssertRefused(Action call)
+        {
             Exception? thrown = null;
-            Thread other = new(() => thrown = Assert.Catch(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)));
+            Thread other = new(() => thrown = Assert.Catch(() => call()));
             other.Start();
             other.Join();
             Assert.That(thrown, Is.TypeOf<InvalidOperationException>().With.Message.Contains("one at a time"));
         }
-
-        Task.Run(() => classifier.TrainBatch([1, 2, 3], [1], 0.1f)).Wait();
     }
 
     /// <summary>The same errors as on OpenGL, before any change.</summary>
@@ -236,6 +287,14 @@ internal sealed class ProcessorDeviceTests
         using NeuralDevice device = NeuralDevice.Create();
         Assert.That(device.Limits.RunsMethods, Is.EqualTo(isSoftware && !isAsked));
         TestDevice.Plain.MakeCurrent();
+    }
+
+    /// <summary>A kernel that does nothing.</summary>
+    private sealed unsafe class IdleKernel(Dispatch dispatch) : ProcessorKernel(dispatch)
+    {
+        public override void Run(int rows, int firstLine, int lines, float* scratch)
+        {
+        }
     }
 
     private static NeuralDevice Create(int threads) => NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = threads });

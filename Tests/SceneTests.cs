@@ -38,12 +38,14 @@ internal sealed partial class SceneTests
     /// <summary>The picture has the network's box, and the run is the same.</summary>
     [TestCase("arena")]
     [TestCase("pursuit")]
-    public void AClickShowsACreaturesNetwork(string scene)
+    [TestCase("boundary")]
+    [TestCase("digits")]
+    public void AClickShowsANetwork(string scene)
     {
         string[] options = [scene, "--frames", "6", "--budget-steps", "2", "--every", "6", "--device", "processor", "--out", folder];
         string plain = Run(options);
         byte[] before = File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png"));
-        string clicked = Run([.. options, "--click", "300,300"]);
+        string clicked = Run([.. options, "--click", "300,250"]);
         Assert.That(Figures(clicked), Is.EqualTo(Figures(plain)));
         Assert.That(File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png")), Is.Not.EqualTo(before));
     }

@@ -181,7 +181,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         gl.DropDispatches = false;
         List<long> told = Wait(population);
         Assert.That(told[^1], Is.EqualTo(5 + count));
-        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is told again");
+        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is reported twice");
         Assert.That(population.LostSteps, Is.EqualTo(count));
         AssertSame(population, twin, "what they were");
         for (int step = 5; step < 8; step++)
@@ -190,7 +190,7 @@ internal sealed class SkippedDispatchTests : IDisposable
             Train(twin, step);
         }
 
-        AssertSame(population, twin, "it goes on from there");
+        AssertSame(population, twin, "it continues from there");
         Assert.That(Wait(population), Is.Empty);
     }
 

@@ -274,8 +274,8 @@ internal sealed class TextureFeaturesTests
         Fails<ArgumentException>("not a two-dimensional", game.New(TextureTarget.Texture2DMultisample));
         Fails<ArgumentException>("not a two-dimensional", game.New(TextureTarget.TextureRectangle));
         Fails<ArgumentException>("level 0", game.New(TextureTarget.Texture2D));
-        Fails<ArgumentException>("depths", game.MakeOther(InternalFormat.DepthComponent24, PixelFormat.DepthComponent, PixelType.Float));
-        Fails<ArgumentException>("integers", game.MakeOther(InternalFormat.Rgba8ui, PixelFormat.RgbaInteger, PixelType.UnsignedByte));
+        Fails<ArgumentException>("a depth", game.MakeOther(InternalFormat.DepthComponent24, PixelFormat.DepthComponent, PixelType.Float));
+        Fails<ArgumentException>("an integer texture", game.MakeOther(InternalFormat.Rgba8ui, PixelFormat.RgbaInteger, PixelType.UnsignedByte));
         Fails<DeviceLimitException>("too large", game.Make(16_384, 40, InternalFormat.R8, new float[16_384 * 40 * 4]), width: 1, height: 12, channels: TextureChannels.Luminance);
         Fails<ArgumentException>("12 features", good, width: 3);
         Fails<ArgumentException>("12 features", good, channels: TextureChannels.Rgba);

@@ -10,7 +10,7 @@ using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What <c>Samples/Unity/pack</c> makes: each file that Unity needs, and a whole set of assemblies.</summary>
+/// <summary>The result of <c>Samples/Unity/pack</c>: each file that Unity needs, and a complete set of assemblies.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed partial class UnityPackageTests
@@ -88,7 +88,7 @@ internal sealed partial class UnityPackageTests
         }
     }
 
-    /// <summary>What an assembly refers to lies beside it, or is part of .NET Standard.</summary>
+    /// <summary>All references of an assembly are beside it, or part of .NET Standard.</summary>
     [Test]
     public void NoAssemblyLacksWhatItRefersTo()
     {
@@ -97,6 +97,28 @@ internal sealed partial class UnityPackageTests
             Assert.That(ReferencesOf(files[name]).Where(reference => !present.Contains(reference) && !InNetStandard().IsMatch(reference)), Is.Empty, name);
         Assert.That(present.Where(name => InNetStandard().IsMatch(name)), Is.Empty, "Unity has them, and takes no second one");
         Assert.That(ReferencesOf(files["Runtime/NeuralPlugin.dll"]), Does.Contain("netstandard").And.Not.Contain("System.Runtime"));
+    }
+
+    /// <summary>With what the package brings and what .NET Standard has, and a stand-in for Unity's own types.</summary>
+    [Test]
+    public void TheSampleCompilesAgainstItsAssemblies()
+    {
+        DirectoryInfo project = Directory.CreateTempSubdirectory("neuralplugin-unity-sample-");
+        try
+        {
+            File.Copy(PathOf("Tests/Unity/Sample.csproj"), Path.Combine(project.FullName, "Sample.csproj"));
+            File.Copy(PathOf("Tests/Unity/UnityEngine.cs"), Path.Combine(project.FullName, "UnityEngine.cs"));
+            foreach (string name in files.Keys.Where(name => name.StartsWith("Samples~/NeuralAgent/", StringComparison.Ordinal) && name.EndsWith(".cs", StringComparison.Ordinal)))
+                File.WriteAllBytes(Path.Combine(project.FullName, Path.GetFileName(name)), files[name]);
+            DirectoryInfo assemblies = project.CreateSubdirectory("assemblies");
+            foreach (string name in Assemblies) File.WriteAllBytes(Path.Combine(assemblies.FullName, Path.GetFileName(name)), files[name]);
+            string said = BuildTools.Dotnet(project.FullName, ["build", "Sample.csproj", "-nologo", .. BuildTools.NetStandardOptions!]);
+            Assert.That(said, Does.Not.Contain("warning"));
+        }
+        finally
+        {
+            project.Delete(recursive: true);
+        }
     }
 
     private static string[] ReferencesOf(byte[] assembly)
@@ -116,7 +138,7 @@ internal sealed partial class UnityPackageTests
     [GeneratedRegex("^guid: (?<id>[0-9a-f]{32})$", RegexOptions.Multiline)]
     private static partial Regex Guid();
 
-    /// <summary>What .NET Standard 2.1 has itself, in Unity too (since 2021.2).</summary>
+    /// <summary>Assemblies that are part of .NET Standard 2.1, also in Unity (since 2021.2).</summary>
     [GeneratedRegex(@"^System[.](Buffers|Memory|Numerics[.]Vectors|Threading[.]Tasks[.]Extensions)$")]
     private static partial Regex InNetStandard();
 }

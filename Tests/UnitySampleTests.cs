@@ -5,8 +5,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Samples/Unity compiles in the C# that Unity has, against our public face and a stand-in for the few types of Unity's that it uses (Tests/Unity), and its
-/// agents act and learn. Nothing here is Unity: what is not checked so stands in Documentation~/unity.md.
+/// Samples/Unity compiles in Unity's version of C#, against our public API and a stand-in for the few types of Unity's that it uses (Tests/Unity), and its
+/// agents act and learn. Nothing here is Unity: Documentation~/unity.md lists what remains unchecked.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -42,6 +42,6 @@ internal sealed class UnitySampleTests
     private static Assembly Compile() => CompiledSources.Load(
         "NeuralPlugin.Samples.Unity", [.. Repository.FilesBelow("Samples/Unity/NeuralAgent", "*.cs"), Repository.PathOf("Tests/Unity/UnityEngine.cs")], LanguageVersion.CSharp9, UnassignedField);
 
-    /// <summary>Of a field that is only read: the engine writes those with [SerializeField], and tells its compiler so.</summary>
+    /// <summary>For a field that is only read: the engine writes fields with [SerializeField], and suppresses this warning.</summary>
     private const string UnassignedField = "CS0649";
 }

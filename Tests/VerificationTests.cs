@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using NUnit.Framework;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
@@ -6,8 +9,10 @@ namespace NeuralPlugin.Tests;
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
-internal sealed class VerificationTests
+internal sealed unsafe class VerificationTests
 {
+    private static delegate* unmanaged<uint, int, byte**, int*, void> shaderSource;
+
     /// <summary>Kernels that do not depend on the family, and the products that every family has.</summary>
     private static readonly string[] OfEveryFamily =
     [
@@ -67,6 +72,45 @@ internal sealed class VerificationTests
         Assert.That(wrong.Message, Does.Contain(all[Right].Kernel).And.Contain(all[Right].Family).And.Contain(device.Renderer).And.Contain("2E-05"));
     }
 
+    /// <summary>A driver that computes one kernel a hundredth too large: it is named alone, wherever it runs, with how far it is off.</summary>
+    [Test]
+    public void AKernelThatIsCompiledWronglyIsNamedWithItsError()
+    {
+        const string Wrong = "activation_forward.comp";
+        TestGls.RequireDriver();
+        using HostContext host = new();
+        shaderSource = (delegate* unmanaged<uint, int, byte**, int*, void>)host.GetProcAddress("glShaderSource");
+        host.Replaced["glShaderSource"] = (nint)(delegate* unmanaged<uint, int, byte**, int*, void>)&ShaderSource;
+        using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
+        KernelVerificationException wrong = Assert.Throws<KernelVerificationException>(() => device.Verify())!;
+        Assert.That(wrong.Checks.Where(check => !check.IsRight).Select(check => check.Kernel).Distinct(), Is.EqualTo(new[] { Wrong }));
+        Assert.That(wrong.Checks.Where(check => check.Kernel == Wrong).Select(check => check.Error), Has.All.InRange(0.005, 0.0101), "a hundredth of the greatest number, or of one");
+        KernelCheck first = wrong.Checks.First(check => !check.IsRight);
+        Assert.That(wrong.Message, Does.Contain(Wrong).And.Contain(first.Family).And.Contain(first.Case).And.Contain(first.Error.ToString("G2", CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>Steps as trainers in a frame make them, that draw their batch, of bytes, with a log; and a loss that is not a number.</summary>
+    [Test]
+    public void StepsAreVerifiedAsTheyAreMade()
+    {
+        IReadOnlyList<KernelCheck> checks = TestDevice.Plain.Verify();
+        foreach (string family in TestDevice.Families.Select(family => family.Name))
+        {
+            foreach (string what in new[] { "drawn", "of bytes", "with a log", "not a number", "population's step", "population's prediction" })
+                Assert.That(checks.Where(check => check.Family == family && check.Case.Contains(what, StringComparison.Ordinal)), Is.Not.Empty, $"{family}, {what}");
+        }
+    }
+
+    /// <summary>Whatever a card's tuning may choose.</summary>
+    [Test]
+    public void EveryConfigurationIsVerified()
+    {
+        if (!KernelFamily.All.Contains(TunedFamily.Instance)) Assert.Ignore("The tests' families are not known by name in this run.");
+        string[] tuned = [.. TestDevice.Plain.Verify().Where(check => check.Family == TunedFamily.Instance.Name).Select(check => check.Case)];
+        foreach (string configuration in new[] { TunedFamily.Twice, TunedFamily.RegisterTiledProducts })
+            Assert.That(tuned, Has.Some.EndsWith($": {configuration}"));
+    }
+
     [Test]
     public void WhatIsNoNumberIsWrongByInfinity()
     {
@@ -75,5 +119,15 @@ internal sealed class VerificationTests
         Assert.That(MatrixContent.ErrorOf([101, 50], [100, 50]), Is.EqualTo(0.01), "of what is above 1, a part");
         Assert.That(MatrixContent.ErrorOf([0.25f, 0], [0, 0]), Is.EqualTo(0.25));
         Assert.That(new KernelCheck("a", "b", "c", double.NaN).IsRight, Is.False);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void ShaderSource(uint shader, int count, byte** texts, int* lengths)
+    {
+        string text = string.Concat(Enumerable.Range(0, count).Select(i => lengths is null || lengths[i] < 0 ? Marshal.PtrToStringUTF8((nint)texts[i]) : Marshal.PtrToStringUTF8((nint)texts[i], lengths[i])));
+        nint changed = Marshal.StringToCoTaskMemUTF8(text.Replace("vec4 y = activate(scaleInputs(LOAD_INPUTS(", "vec4 y = 1.01 * activate(scaleInputs(LOAD_INPUTS(", StringComparison.Ordinal));
+        byte* first = (byte*)changed;
+        shaderSource(shader, 1, &first, null);
+        Marshal.FreeCoTaskMem(changed);
     }
 }

@@ -45,7 +45,7 @@ internal sealed class WarmUpTests : IDisposable
         gl?.Dispose();
     }
 
-    /// <summary>Whether or not the driver claims to compile in the background: this one does not, and is not given two at a time.</summary>
+    /// <summary>Whether or not the driver claims to compile in the background: this one does not, and never gets two kernels at a time.</summary>
     [Test]
     public void TheFirstFrameThatTrainsCompilesNothing([Values] bool saysItCompilesInTheBackground)
     {
@@ -69,7 +69,7 @@ internal sealed class WarmUpTests : IDisposable
         AssertNothingIsCompiledBy(Work);
     }
 
-    /// <summary>A driver that compiles on threads of its own gets all at once, and is not asked for any result before it is done.</summary>
+    /// <summary>A driver that compiles on threads of its own gets all kernels at once, and no result is queried before it is done.</summary>
     [Test]
     public void ADriverThatCompilesInTheBackgroundGetsAllAtOnce([Values(1, 3, 10)] int frames)
     {

@@ -169,6 +169,7 @@ public sealed record ActorCritic : AgentLearning
     {
         if (Reference is not null) ReferencePolicy.Check(Reference, population);
         Given?.RequireSizes(population.Observations, population.Policy, nameof(Cloning));
+        Given?.RequireEpisodes(population.NumStackedVectorObservations, nameof(Cloning));
     }
 
     internal override int MostRowsOfAStep(AgentPopulationOptions population) => checked(MostDecisionsOfAStep(population) + (Cloning?.BatchSize ?? 0));

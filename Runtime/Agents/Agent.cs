@@ -89,6 +89,9 @@ public abstract class Agent
     /// <summary>Whether the episode that is over was interrupted, and would have continued.</summary>
     internal bool IsInterrupted { get; private set; }
 
+    /// <summary>Its observations at its last decisions; the population makes it when the agent is added.</summary>
+    internal ObservationHistory History { get; set; } = new(observations: 0, stacked: 1);
+
     /// <summary>The inspector that observes it; null for none.</summary>
     internal AgentInspector? Inspector { get; set; }
 
@@ -219,7 +222,7 @@ public abstract class Agent
     /// <summary>
     /// Ends the episode as <see cref="EndEpisode"/> does, when it would have continued: the time was up, or the game needs the agent elsewhere. The
     /// rewards that would have followed are estimated, so that the agent does not learn that its last state is bad. For that, its observations are
-    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this by itself.
+    /// collected once more, before <see cref="OnEpisodeBegin"/>: leave it where it is until then. <see cref="MaxStep"/> does this automatically.
     /// </summary>
     /// <exception cref="AgentException">The agent is in no population.</exception>
     public void EpisodeInterrupted() => End(isInterrupted: true);
@@ -237,9 +240,10 @@ public abstract class Agent
     /// <summary>Whether it is to be asked in a frame.</summary>
     internal bool IsDue(long frame) => IsDecisionRequested || (DecisionPeriod > 0 && NextDecision <= frame);
 
-    /// <summary>Notes that it was asked in a frame.</summary>
-    internal void NoteAsked(long frame)
+    /// <summary>Notes that it was asked in a frame, with these observations.</summary>
+    internal void NoteAsked(long frame, ReadOnlySpan<float> observed)
     {
+        History.Add(observed);
         IsDecisionRequested = false;
         NextDecision = frame + DecisionPeriod;
         isAsked = true;
@@ -286,6 +290,7 @@ public abstract class Agent
         reward = 0;
         Action = -1;
         StepCount = 0;
+        History.Clear();
         (IsDecisionRequested, IsActionNew, isAsked) = (false, false, false);
         NextDecision = frame;
         OnEpisodeBegin();

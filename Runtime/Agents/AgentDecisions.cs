@@ -178,7 +178,7 @@ internal sealed class AgentDecisions : IDisposable
             if (!isTaken) collector.Release(look);
         }
 
-        agent.NoteAsked(frame);
+        agent.NoteAsked(frame, collector.Newest);
         return true;
     }
 
@@ -205,7 +205,7 @@ internal sealed class AgentDecisions : IDisposable
 
         if (trainer.Learns) trainer.CloseDecisions(agent);
         _ = agent.TakeReward();
-        agent.NoteAsked(frame);
+        agent.NoteAsked(frame, collector.Newest);
         if (policy.IsOneBranch) agent.BeginAction(action);
         else agent.BeginAction(policy, collector.Taken);
         Count++;
@@ -214,7 +214,7 @@ internal sealed class AgentDecisions : IDisposable
     private void Demonstrate(Agent agent, int look, int action)
     {
         Decision shown = collector.Decision(look, action);
-        Recording?.Add(shown);
+        if (Recording is not null) agent.History.RecordInto(Recording, shown);
         trainer.Demonstrate(agent, shown);
     }
 }

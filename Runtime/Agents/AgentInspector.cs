@@ -22,8 +22,8 @@ public sealed class AgentInspector : IDisposable
     {
         Agent = agent;
         policy = options.Policy;
-        observations = new float[options.Observations];
-        normalized = new float[options.Observations];
+        observations = new float[options.StackedObservations];
+        normalized = new float[options.StackedObservations];
         allowed = new bool[policy.DiscreteOutputs];
         logits = new float[policy.DiscreteOutputs];
         probabilities = new float[policy.DiscreteOutputs];
@@ -46,7 +46,10 @@ public sealed class AgentInspector : IDisposable
     /// </summary>
     public bool IsByBrain { get; private set; }
 
-    /// <summary>[observations]: the raw observations.</summary>
+    /// <summary>
+    /// [observations]: the raw observations, as many as the brain reads; of several decisions, oldest first
+    /// (<see cref="AgentPopulationOptions.NumStackedVectorObservations"/>).
+    /// </summary>
     public ReadOnlySpan<float> Observations => observations;
 
     /// <summary>[observations]: the same as the brain reads them, normalized unless <see cref="AgentPopulationOptions.NormalizeObservations"/> is false.</summary>

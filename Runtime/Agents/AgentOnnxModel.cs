@@ -25,13 +25,13 @@ internal static class AgentOnnxModel
     public static ProtobufMessage Of(AgentPopulationOptions options, ClassifierParameters brain, ObservationNormalizer? normalizer, ValueScale scale)
     {
         PolicyShape policy = options.Policy;
-        (int observations, int hidden, int outputs) = (options.Observations, options.HiddenUnits, options.Outputs);
+        (int observations, int hidden, int outputs) = (options.StackedObservations, options.HiddenUnits, options.Outputs);
         List<ProtobufMessage> nodes = [], values = [];
         string features = Observations;
         if (normalizer is not null)
         {
-            Keep("normalization.offset", [observations], normalizer.Offset);
-            Keep("normalization.scale", [observations], normalizer.Scale);
+            Keep("normalization.offset", [observations], Stacked(normalizer.Offset));
+            Keep("normalization.scale", [observations], Stacked(normalizer.Scale));
             Keep("normalization.least", [], [-ObservationNormalizer.Limit]);
             Keep("normalization.most", [], [ObservationNormalizer.Limit]);
             Add("Sub", "centered", Observations, "normalization.offset");
@@ -61,6 +61,13 @@ internal static class AgentOnnxModel
         }
 
         return OnnxModel.Of(OnnxModel.Graph("brain", nodes, values, inputs, results));
+
+        float[] Stacked(ReadOnlySpan<float> ofOne)
+        {
+            float[] ofAll = new float[observations];
+            for (int first = 0; first < observations; first += ofOne.Length) ofOne.CopyTo(ofAll.AsSpan(first));
+            return ofAll;
+        }
 
         void AddLinear(string output, string name, int first, int count)
         {

@@ -12,7 +12,7 @@ internal static class AgentPlacement
                 "Agents that see textures have their brains where the textures are. Declare no TextureObservations, or choose Placement.Gpu or Placement.Auto.");
         }
 
-        string shape = $"agents {options.Brains} {options.Capacity} {options.Observations} {options.HiddenUnits} {options.Outputs} {RowsOf(options)}";
+        string shape = $"agents {options.Brains} {options.Capacity} {options.StackedObservations} {options.HiddenUnits} {options.Outputs} {RowsOf(options)}";
         return NetworkPlacement.Choose(device, options.Placement, shape, candidate => options.Brains == BrainSharing.OneEach
             ? new OwnBrainsTrial(candidate, options) : new SharedBrainTrial(candidate, options));
     }
@@ -28,11 +28,11 @@ internal static class AgentPlacement
 
         public OwnBrainsTrial(NeuralDevice device, AgentPopulationOptions options)
         {
-            population = new NetworkPopulation(device, options.Capacity, options.Observations, options.HiddenUnits, Math.Max(2, options.Policy.Outputs));
+            population = new NetworkPopulation(device, options.Capacity, options.StackedObservations, options.HiddenUnits, Math.Max(2, options.Policy.Outputs));
             prediction = population.PlanPrediction();
-            observations = new float[checked(options.Capacity * options.Observations)];
+            observations = new float[checked(options.Capacity * options.StackedObservations)];
             int rows = checked(options.Capacity * RowsOf(options));
-            population.TrainBatch(new float[checked(rows * options.Observations)], new int[rows], learningRate: 0);
+            population.TrainBatch(new float[checked(rows * options.StackedObservations)], new int[rows], learningRate: 0);
         }
 
         public override void Enqueue()
@@ -58,10 +58,10 @@ internal static class AgentPlacement
         public SharedBrainTrial(NeuralDevice device, AgentPopulationOptions options)
         {
             int rows = RowsOf(options);
-            network = new Network(device, options.Observations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Policy.Outputs));
+            network = new Network(device, options.StackedObservations, new Dense(options.HiddenUnits), new Relu(), new Dense(options.Policy.Outputs));
             trainer = new BatchTrainer(network, new Sgd(0));
-            observations = new float[checked(options.Capacity * options.Observations)];
-            trainer.EnqueueBatch(new float[checked(rows * options.Observations)], BatchTargets.OfLabels(new int[rows], default, default));
+            observations = new float[checked(options.Capacity * options.StackedObservations)];
+            trainer.EnqueueBatch(new float[checked(rows * options.StackedObservations)], BatchTargets.OfLabels(new int[rows], default, default));
         }
 
         public override void Enqueue()

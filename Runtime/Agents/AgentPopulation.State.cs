@@ -171,7 +171,7 @@ public sealed partial class AgentPopulation
 
     /// <summary>
     /// Writes a brain as an ONNX model of operator set 17, for other engines and tools. Its inputs are <c>observations</c> [batch × observations],
-    /// raw, since the model normalizes them, and <c>allowed</c> [batch × actions], 1 for an allowed action and 0 otherwise; its outputs are
+    /// raw, since the model normalizes them, and of several decisions oldest first if they are stacked (zeros before an episode has that many), and <c>allowed</c> [batch × actions], 1 for an allowed action and 0 otherwise; its outputs are
     /// <c>logits</c> and <c>probabilities</c> [batch × actions], the latter over allowed actions, and <c>value</c> [batch × 1] in rewards, if the
     /// brain has one. Waits and allocates.
     /// </summary>

@@ -151,6 +151,7 @@ public sealed partial class AgentPopulation : IDisposable
         agents[place] = agent;
         agent.Population = this;
         agent.Index = place;
+        agent.History = new ObservationHistory(options.Observations, options.NumStackedVectorObservations);
         Count++;
         bool begun = false;
         try
@@ -195,6 +196,7 @@ public sealed partial class AgentPopulation : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating)
             throw new InvalidOperationException("AgentPopulation.Update was called during Update, by an agent's script. Call it once a frame, from the game's loop.");
+        device.Update();   // before anything changes: it refuses a call beside another thread's
         isUpdating = true;
         try
         {
@@ -211,7 +213,6 @@ public sealed partial class AgentPopulation : IDisposable
 
     private void RunFrame()
     {
-        device.Update();
         mind.Brains.Clock.BeginFrame();
         Frame++;
         errors.BeginFrame();

@@ -18,6 +18,14 @@ public sealed record AgentPopulationOptions
     public int Observations { get; init => field = Requirements.Size(value, "observations"); }
 
     /// <summary>
+    /// The number of decisions whose observations a brain reads at once, oldest first: those of the present one, and of the agent's last ones in the
+    /// same episode. Zeros, as in ML-Agents, before an episode has that many. Each of them is normalized by the same statistics, which count every
+    /// observation once. Textures are not stacked: a brain sees the present one.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
+    public int NumStackedVectorObservations { get; init => field = Requirements.Size(value, "stacked observations"); } = 1;
+
+    /// <summary>
     /// What agents also see of a texture that the game rendered (<see cref="Agent.CollectTexture"/>); null for nothing. Cannot be combined with a
     /// given <see cref="BehaviorCloning.Demonstration"/> or a <see cref="AgentPopulation.Recording"/>: pixels stay on the GPU.
     /// </summary>
@@ -75,8 +83,8 @@ public sealed record AgentPopulationOptions
     }
 
     /// <summary>
-    /// The training budget per frame: a number of training steps, or a time, which only complete steps fit into. A step longer than that time runs
-    /// once every few frames. Decisions are not part of the budget.
+    /// The training budget per frame: a number of training steps, each frame or each second, or a time, each frame or as a fraction of all time. Only complete steps
+    /// fit into a time; a step longer than it runs once every few frames. Decisions are not part of the budget.
     /// </summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
     public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = FrameBudget.Steps(1);
@@ -116,6 +124,9 @@ public sealed record AgentPopulationOptions
 
     /// <summary>The layout of a policy's outputs.</summary>
     internal PolicyShape Policy => ActionSpec?.Policy ?? throw new ArgumentException("The actions of agents are missing. Give AgentPopulationOptions.Actions, or an ActionSpec.");
+
+    /// <summary>The observations that a brain reads at a decision: those of all stacked decisions.</summary>
+    internal int StackedObservations => checked(Observations * NumStackedVectorObservations);
 
     /// <summary>Numbers stored per action, beyond a choice in one branch, which needs none.</summary>
     internal int TakenNumbers => Policy.IsOneBranch ? 0 : Policy.Numbers;

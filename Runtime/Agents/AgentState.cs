@@ -18,8 +18,11 @@ internal sealed record AgentStateHeader(
     int Observations, ActionSpec Actions, int HiddenUnits, int Brains, int Capacity, bool AreShared, bool NormalizesObservations, bool EstimatesValues,
     int TextureWidth, int TextureHeight, int TextureChannels, string Learning, string Optimizer)
 {
+    /// <summary>The decisions whose observations a brain reads.</summary>
+    public int NumStackedVectorObservations { get; init; } = 1;
+
     /// <summary>The inputs of a brain.</summary>
-    public int Inputs => checked(Observations + (TextureWidth * TextureHeight * TextureChannels));
+    public int Inputs => checked((Observations * NumStackedVectorObservations) + (TextureWidth * TextureHeight * TextureChannels));
 
     /// <summary>The outputs of a brain.</summary>
     public int Outputs => Actions.Policy.Outputs + (EstimatesValues ? 1 : 0);
@@ -30,13 +33,17 @@ internal sealed record AgentStateHeader(
         TextureObservations? seen = options.TextureObservations;
         return new AgentStateHeader(
             options.Observations, options.ActionSpec!, options.HiddenUnits, brains.Count, options.Capacity, !brains.AreOwn, options.NormalizeObservations,
-            options.Outputs > options.Policy.Outputs, seen?.Width ?? 0, seen?.Height ?? 0, (int)(seen?.Channels ?? 0), options.Learning?.Name ?? "", brains.Optimizer?.Name ?? "");
+            options.Outputs > options.Policy.Outputs, seen?.Width ?? 0, seen?.Height ?? 0, (int)(seen?.Channels ?? 0), options.Learning?.Name ?? "", brains.Optimizer?.Name ?? "")
+        {
+            NumStackedVectorObservations = options.NumStackedVectorObservations,
+        };
     }
 
     /// <summary>Returns the options of a population that plays with such brains, and does not learn.</summary>
     public AgentPopulationOptions ForPlay() => new()
     {
         Observations = Observations,
+        NumStackedVectorObservations = NumStackedVectorObservations,
         ActionSpec = Actions,
         HiddenUnits = HiddenUnits,
         Capacity = Capacity,

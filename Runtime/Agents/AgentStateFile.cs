@@ -15,6 +15,7 @@ internal sealed class AgentStateFile
     private const string LearningKey = "learning";
     private const string OptimizerKey = "optimizer";
     private const string ObservationsKey = "observations";
+    private const string StackedKey = "stacked_observations";
     private const string ActionsKey = "actions";
     private const string BranchesKey = "action_branches";
     private const string ContinuousKey = "continuous_actions";
@@ -37,7 +38,7 @@ internal sealed class AgentStateFile
     private static readonly string[] Keys =
     [
         FormatVersionKey, ModelKey, BrainsKey, LearningKey, OptimizerKey, ObservationsKey, ActionsKey, HiddenUnitsKey, CapacityKey, BrainCountKey, NormalizesKey,
-        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey,
+        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey, StackedKey,
     ];
 
     private readonly Stream stream;
@@ -141,6 +142,7 @@ internal sealed class AgentStateFile
             (BrainCountKey, header.Brains), (NormalizesKey, header.NormalizesObservations ? 1 : 0), (ValuesKey, header.EstimatesValues ? 1 : 0),
             (WidthKey, header.TextureWidth), (HeightKey, header.TextureHeight), (ChannelsKey, header.TextureChannels),
         ];
+        if (header.NumStackedVectorObservations > 1) numbers = [.. numbers, (StackedKey, header.NumStackedVectorObservations)];
         return texts.Concat(numbers.Select(number => (number.Item1, number.Item2.ToString(CultureInfo.InvariantCulture)))).Concat(ActionMetadata.Of(header.Actions, BranchesKey, ContinuousKey));
     }
 
@@ -173,8 +175,11 @@ internal sealed class AgentStateFile
         AgentStateHeader header = new(
             Number(ObservationsKey, 1, MostSize), ReadActions(), Number(HiddenUnitsKey, 1, MostSize), Number(BrainCountKey, 1, MostSize), capacity,
             areShared, Number(NormalizesKey, 0, 1) == 1, Number(ValuesKey, 0, 1) == 1, width, Number(HeightKey, width > 0 ? 1 : 0, width > 0 ? MostSize : 0),
-            Number(ChannelsKey, width > 0 ? 1 : 0, width > 0 ? 4 : 0), Text(LearningKey).Value, Text(OptimizerKey).Value);
-        bool isPossible = (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));
+            Number(ChannelsKey, width > 0 ? 1 : 0, width > 0 ? 4 : 0), Text(LearningKey).Value, Text(OptimizerKey).Value)
+        {
+            NumStackedVectorObservations = content.Metadata.ContainsKey(StackedKey) ? Number(StackedKey, 2, MostSize) : 1,
+        };
+        bool isPossible = (long)header.Observations * header.NumStackedVectorObservations <= MostSize && (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));
         if (!isPossible) throw Bad(FileDefect.MetadataNumber, Text(BrainCountKey).Offset, "the sizes in the metadata do not fit each other.");
         foreach ((int i, string name) in ParameterNames.Index()) Tensor(content, name, ShapeOf(header, i));
         Tensor(content, ExplorationName, [capacity, 2]);

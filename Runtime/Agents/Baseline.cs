@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// What a brain's returns are measured against: their running mean b and variance v, and a linear function of the observations that foretells how a
+/// The expected return of a brain: the running mean b and variance v of its returns, and a linear function of the observations that predicts how a
 /// return differs from the mean. A return G updates mean and variance at the rate a = max(rate, 1/n), for the n-th one: d = G − b; b' = b + a·d;
 /// v' = (1 − a)·(v + a·d²), so that they start as the plain ones.
 /// </summary>
@@ -9,8 +9,8 @@ namespace NeuralPlugin;
 internal struct Baseline
 {
     /// <summary>
-    /// The share of the deviation of all returns ever that advantages are divided by at least: once a task is mastered returns hardly differ, and
-    /// dividing by their own deviation would make steps of the noise that is left.
+    /// Advantages are divided by at least this share of the deviation of all returns so far: once a task is mastered, returns hardly differ, and
+    /// dividing by their own deviation would turn the remaining noise into steps.
     /// </summary>
     private const double Floor = 0.5;
 
@@ -23,7 +23,7 @@ internal struct Baseline
     public double MeanOfAll;
     public double VarianceOfAll;
 
-    /// <summary>What advantages are divided by: the running deviation, but at least the floor.</summary>
+    /// <summary>The divisor of advantages: the running deviation, but at least the floor.</summary>
     public readonly double Deviation
     {
         get
@@ -43,7 +43,7 @@ internal struct Baseline
 
     /// <summary>How much better a return is than expected; in deviations if it is normalized.</summary>
     /// <param name="value">The return.</param>
-    /// <param name="foretold">How much the observations said that it would differ from the mean.</param>
+    /// <param name="foretold">The difference from the mean that the observations predicted.</param>
     /// <param name="normalize">Whether it is divided by the deviation.</param>
     public readonly double Advantage(double value, double foretold, bool normalize)
     {

@@ -34,7 +34,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     public void Demonstrate(int agent, in Decision decision)
     {
         int brain = brains.BrainOf(agent);
-        if (shown.IsFull(brain)) timesShown[(brain * actions) + shown[brain, shown.GivenCount].Action]--;
+        if (shown.IsFull(brain)) timesShown[(brain * actions) + shown.ActionOf(brain, shown.GivenCount)]--;
         shown.Add(agent, decision);
         timesShown[(brain * actions) + decision.Action]++;
     }
@@ -53,7 +53,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         {
             Span<int> times = timesShown.AsSpan(brain * actions, actions);
             times.Clear();
-            for (int i = 0; i < shown.Count(brain); i++) times[shown[brain, i].Action]++;
+            for (int i = 0; i < shown.Count(brain); i++) times[shown.ActionOf(brain, i)]++;
         }
     }
 

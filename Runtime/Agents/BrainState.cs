@@ -20,8 +20,11 @@ public sealed class BrainState
         normalizer = header.NormalizesObservations ? new ObservationNormalizer(header.Observations) : null;
     }
 
-    /// <summary>The number of observations.</summary>
+    /// <summary>The number of observations at a decision.</summary>
     public int Observations => header.Observations;
+
+    /// <summary>The number of decisions whose observations the brain reads at once; the inputs are so many times <see cref="Observations"/>, oldest first.</summary>
+    public int NumStackedVectorObservations => header.NumStackedVectorObservations;
 
     /// <summary>The actions.</summary>
     public ActionSpec ActionSpec => header.Actions;
@@ -68,7 +71,8 @@ public sealed class BrainState
         get
         {
             string seen = header.TextureWidth > 0 ? $", a texture of {header.TextureWidth} × {header.TextureHeight} × {header.TextureChannels}" : "";
-            return $"{Observations} {(NormalizesObservations ? "normalized" : "raw")} observations{seen}, {HiddenUnits} hidden units, {ActionSpec}, {(EstimatesValues ? "with" : "without")} a value";
+            string stacked = NumStackedVectorObservations > 1 ? $" of {NumStackedVectorObservations} decisions" : "";
+            return $"{Observations} {(NormalizesObservations ? "normalized" : "raw")} observations{stacked}{seen}, {HiddenUnits} hidden units, {ActionSpec}, {(EstimatesValues ? "with" : "without")} a value";
         }
     }
 

@@ -94,7 +94,7 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDispo
     }
 
     /// <summary>The number of observations plus the values of a texture, which follow them.</summary>
-    protected static int InputsOf(AgentPopulationOptions options) => checked(options.Observations + (options.TextureObservations?.Values ?? 0));
+    protected static int InputsOf(AgentPopulationOptions options) => checked(options.StackedObservations + (options.TextureObservations?.Values ?? 0));
 
     /// <summary>
     /// First output weights [hidden × outputs] of a brain that estimates values: uniform, with a deviation of 0.01/√hidden for logits and means, so
@@ -133,7 +133,7 @@ internal sealed class OwnBrains : Brains
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
         prediction = population.PlanPrediction();
-        if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Features);
+        if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features);
         if (options.Learning is not { } learning) return;
         population.PrepareTraining(learning.MostRowsOfAStep(options));
         if (learning.EstimatesValues)
@@ -142,7 +142,7 @@ internal sealed class OwnBrains : Brains
             population.SetOutputWeights(brain => FirstOutputWeights(options, brain));
         }
 
-        if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, population.TrainingFeatures);
+        if (seen is not null) learned = new JoinedFeatures(device, seen, options.StackedObservations, population.TrainingFeatures);
     }
 
     /// <summary>The inputs of a training step, one batch per brain.</summary>
@@ -234,7 +234,7 @@ internal sealed class SharedBrain : Brains
         network = new Network(
             device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
         prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
-        if (seen is not null) asked = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
+        if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
         if (options.Learning is not { } learning) return;
         int rows = learning.MostRowsOfAStep(options);
         Optimizer = learning.SharedOptimizer;
@@ -246,7 +246,7 @@ internal sealed class SharedBrain : Brains
             network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
         }
 
-        if (seen is not null) learned = new JoinedFeatures(device, seen, options.Observations, trainer.EnqueuedFeatures);
+        if (seen is not null) learned = new JoinedFeatures(device, seen, options.StackedObservations, trainer.EnqueuedFeatures);
     }
 
     public override bool AreOwn => false;

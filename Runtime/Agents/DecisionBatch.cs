@@ -24,7 +24,7 @@ internal sealed class DecisionBatch
     public DecisionBatch(Brains brains, AgentPopulationOptions population, int size)
     {
         this.brains = brains;
-        observations = population.Observations;
+        observations = population.StackedObservations;
         actionCount = population.Actions;
         Size = Rows = size;
         int rows = checked(brains.Count * size);

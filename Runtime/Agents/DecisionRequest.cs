@@ -29,7 +29,7 @@ internal sealed class DecisionRequest : IDisposable
         policy = options.Policy;
         this.device = device;
         this.brains = brains;
-        observations = options.Observations;
+        observations = options.StackedObservations;
         actions = options.Actions;
         policyOutputs = options.Policy.Outputs;
         outputCount = options.Outputs;

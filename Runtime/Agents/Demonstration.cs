@@ -2,7 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Decisions made by someone else, to learn from, each with the observations (raw, as the agent passed them), the chosen action, and the actions that
-/// were allowed. It grows while an agent demonstrates, and can be saved, loaded and merged.
+/// were allowed. It grows while an agent demonstrates, and can be saved, loaded and merged. It says which decisions are of one episode, so that brains
+/// that read the observations of several decisions (<see cref="AgentPopulationOptions.NumStackedVectorObservations"/>) can learn from it.
 /// </summary>
 /// <remarks>It lives in memory, and needs no device. Not thread-safe.</remarks>
 public sealed class Demonstration
@@ -11,6 +12,10 @@ public sealed class Demonstration
     private int[] actions = [];
     private bool[] allowed = [];
     private float[] taken = [];   // [decisions × numbers of an action], if it is more than one choice
+    private int[] episodes = [];  // of each decision; -1 for unknown
+    private int[] previous = [];  // for each decision, the previous one in its episode; -1 for none
+    private int lastOfBegun = -1;
+    private bool hasBegun;
 
     /// <summary>Makes an empty demonstration for actions that are one choice.</summary>
     /// <param name="observationCount">Observations per decision.</param>
@@ -45,6 +50,19 @@ public sealed class Demonstration
     /// <summary>The number of decisions.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Episodes that its decisions are of; those of unknown episodes do not count.</summary>
+    public int EpisodeCount { get; private set; }
+
+    /// <summary>The number of the episode that a decision is of, from 0; -1 if it is unknown.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such decision.</exception>
+    public int Episode(int decision) => episodes[Require(decision)];
+
+    /// <summary>
+    /// Says that the decisions that are added from now on are those of an episode, in their order. Before the first call, their episodes are unknown.
+    /// Decisions that a population records need no call: they are of the agent's episode, or of a new one after decisions that were not recorded.
+    /// </summary>
+    public void BeginEpisode() => (hasBegun, lastOfBegun) = (true, -1);
+
     /// <summary>Adds a decision with actions of any kind. Allocates when the capacity is exceeded, and at least doubles it.</summary>
     /// <param name="observation">[observations], raw.</param>
     /// <param name="chosen">The chosen action: as many numbers as the <see cref="ActionSpec"/> says.</param>
@@ -71,6 +89,7 @@ public sealed class Demonstration
         }
 
         Append(observation, policy.IsOneBranch ? chosen.DiscreteActions[0] : 0, allowedActions);
+        FollowBegun();
         Span<float> numbers = taken.AsSpan((Count - 1) * Numbers, Numbers);
         if (numbers.IsEmpty) return;
         for (int branch = 0; branch < policy.Branches; branch++) numbers[branch] = chosen.DiscreteActions[branch];
@@ -98,13 +117,33 @@ public sealed class Demonstration
         }
 
         Append(observation, action, allowedActions);
+        FollowBegun();
     }
 
-    /// <summary>Adds a decision that was checked.</summary>
-    internal void Add(in Decision shown)
+    /// <summary>Adds a decision that was checked, of whose stacked observations only the newest are kept.</summary>
+    /// <param name="shown">The decision.</param>
+    /// <param name="before">The decision before it in its episode; -1 if it is the first.</param>
+    /// <returns>Its number.</returns>
+    internal int Add(in Decision shown, int before)
     {
-        Append(shown.Observed, shown.Action, shown.Allowed);
+        Append(shown.Observed[^ObservationCount..], shown.Action, shown.Allowed);
         shown.Taken.CopyTo(taken.AsSpan((Count - 1) * Numbers));
+        Follow(before);
+        return Count - 1;
+    }
+
+    private void FollowBegun()
+    {
+        if (!hasBegun) return;
+        Follow(lastOfBegun);
+        lastOfBegun = Count - 1;
+    }
+
+    /// <summary>Puts the last decision into the episode of another one, as its successor; with -1, into a new episode.</summary>
+    private void Follow(int before)
+    {
+        previous[Count - 1] = before;
+        episodes[Count - 1] = before < 0 ? EpisodeCount++ : episodes[before];
     }
 
     private void Append(ReadOnlySpan<float> observation, int action, ReadOnlySpan<bool> allowedActions)
@@ -112,6 +151,7 @@ public sealed class Demonstration
         Reserve(Count + 1);
         observation.CopyTo(observations.AsSpan(Count * ObservationCount));
         actions[Count] = action;
+        episodes[Count] = previous[Count] = -1;
         Span<bool> mask = allowed.AsSpan(Count * ActionCount, ActionCount);
         if (allowedActions.IsEmpty) mask.Fill(true);
         else allowedActions.CopyTo(mask);
@@ -130,6 +170,13 @@ public sealed class Demonstration
         other.actions.AsSpan(0, count).CopyTo(actions.AsSpan(Count));
         other.allowed.AsSpan(0, count * ActionCount).CopyTo(allowed.AsSpan(Count * ActionCount));
         other.taken.AsSpan(0, count * Numbers).CopyTo(taken.AsSpan(Count * Numbers));
+        for (int i = 0; i < count; i++)
+        {
+            episodes[Count + i] = other.episodes[i] < 0 ? -1 : other.episodes[i] + EpisodeCount;
+            previous[Count + i] = other.previous[i] < 0 ? -1 : other.previous[i] + Count;
+        }
+
+        EpisodeCount += other.EpisodeCount;
         Count += count;
     }
 
@@ -173,7 +220,7 @@ public sealed class Demonstration
     /// <summary>
     /// Writes all decisions to a file in the safetensors format: observations [decisions × observations], actions [decisions], allowed_actions
     /// [decisions × actions], each 0 or 1; if an action is more than one choice, composed_actions [decisions × numbers of an action] replaces
-    /// actions. The file is replaced completely, or the previous one stays. Allocates.
+    /// actions. If episodes are known, episodes [decisions] has their numbers. The file is replaced completely, or the previous one stays. Allocates.
     /// </summary>
     /// <param name="path">The file, new or existing, in an existing folder.</param>
     /// <exception cref="InvalidOperationException">There are no decisions.</exception>
@@ -184,7 +231,10 @@ public sealed class Demonstration
         if (Count == 0) throw new InvalidOperationException("There is nothing to save: the demonstration has no decisions. Let an agent demonstrate first.");
         DemonstrationFile.Save(path, new DemonstrationFile.Content(
             ObservationCount, ActionSpec, observations.AsSpan(0, Count * ObservationCount).ToArray(), actions.AsSpan(0, Count).ToArray(),
-            allowed.AsSpan(0, Count * ActionCount).ToArray(), taken.AsSpan(0, Count * Numbers).ToArray()));
+            allowed.AsSpan(0, Count * ActionCount).ToArray(), taken.AsSpan(0, Count * Numbers).ToArray())
+        {
+            Episodes = EpisodeCount > 0 ? episodes.AsSpan(0, Count).ToArray() : [],
+        });
     }
 
     /// <summary>Reads a file written by <see cref="Save"/>, and validates all of it. Allocates.</summary>
@@ -195,14 +245,58 @@ public sealed class Demonstration
     public static Demonstration Load(string path)
     {
         DemonstrationFile.Content content = DemonstrationFile.Load(path);
-        return new Demonstration(content.ObservationCount, content.ActionSpec)
+        int count = content.Actions.Length;
+        Demonstration loaded = new(content.ObservationCount, content.ActionSpec)
         {
             observations = content.Observations,
             actions = content.Actions,
             allowed = content.Allowed,
             taken = content.Taken,
-            Count = content.Actions.Length,
+            episodes = new int[count],
+            previous = new int[count],
+            Count = count,
         };
+        loaded.NumberEpisodes(content.Episodes);
+        return loaded;
+    }
+
+    /// <summary>Numbers the episodes of a file from 0, in the order in which they begin, and finds which decision follows on which.</summary>
+    /// <param name="ofFile">[decisions], -1 for unknown; empty if none is known.</param>
+    private void NumberEpisodes(int[] ofFile)
+    {
+        Dictionary<int, int> lastOf = [];
+        for (int i = 0; i < Count; i++)
+        {
+            episodes[i] = previous[i] = -1;
+            if (ofFile.Length == 0 || ofFile[i] < 0) continue;
+            previous[i] = lastOf.GetValueOrDefault(ofFile[i], -1);
+            episodes[i] = previous[i] < 0 ? EpisodeCount++ : episodes[previous[i]];
+            lastOf[ofFile[i]] = i;
+        }
+    }
+
+    /// <summary>
+    /// The observations of a decision with those of the ones before it in its episode, as a brain reads them, but raw: oldest first, and zeros before
+    /// there are so many.
+    /// </summary>
+    /// <param name="decision">The decision.</param>
+    /// <param name="stacked">[stacked observations], written.</param>
+    internal ReadOnlySpan<float> Stack(int decision, Span<float> stacked)
+    {
+        stacked.Clear();
+        for (int end = stacked.Length; end > 0 && decision >= 0; end -= ObservationCount, decision = previous[decision])
+            Observation(decision).CopyTo(stacked[(end - ObservationCount)..]);
+        return stacked;
+    }
+
+    /// <summary>Requires the episodes of all decisions to be known, if the observations of several are stacked.</summary>
+    internal void RequireEpisodes(int stackedDecisions, string name)
+    {
+        int unknown = stackedDecisions > 1 ? episodes.AsSpan(0, Count).IndexOf(-1) : -1;
+        if (unknown < 0) return;
+        throw new ArgumentException(
+            $"The brains read the observations of {stackedDecisions} decisions at once, and the demonstration does not say which episode decision {unknown} is of. Record it " +
+            $"with {nameof(AgentPopulation)}.{nameof(AgentPopulation.Recording)}, or call {nameof(BeginEpisode)} before adding the decisions of each episode.", name);
     }
 
     /// <summary>The chosen action if it is one choice; otherwise 0.</summary>
@@ -235,6 +329,8 @@ public sealed class Demonstration
         Array.Resize(ref observations, checked(room * ObservationCount));
         Array.Resize(ref allowed, checked(room * ActionCount));
         Array.Resize(ref taken, checked(room * Numbers));
+        Array.Resize(ref episodes, room);
+        Array.Resize(ref previous, room);
         Array.Resize(ref actions, room);
     }
 }

@@ -11,6 +11,7 @@ internal sealed class DemonstrationFile
     private const string ActionsName = "actions";
     private const string AllowedName = "allowed_actions";
     private const string TakenName = "composed_actions";
+    private const string EpisodesName = "episodes";
     private const string BranchesKey = "action_branches";
     private const string ContinuousKey = "continuous_actions";
 
@@ -30,13 +31,17 @@ internal sealed class DemonstrationFile
     /// <param name="Actions">[decisions], if an action is one choice; otherwise zeros.</param>
     /// <param name="Allowed">[decisions × discrete actions].</param>
     /// <param name="Taken">[decisions × numbers of an action], if it is more than one choice.</param>
-    public sealed record Content(int ObservationCount, ActionSpec ActionSpec, float[] Observations, int[] Actions, bool[] Allowed, float[] Taken);
+    public sealed record Content(int ObservationCount, ActionSpec ActionSpec, float[] Observations, int[] Actions, bool[] Allowed, float[] Taken)
+    {
+        /// <summary>[decisions]: the number of each decision's episode, -1 for unknown; empty if none is known.</summary>
+        public int[] Episodes { get; init; } = [];
+    }
 
     public static void Save(string path, Content content)
     {
         WholeFile.Write(path, stream =>
         {
-            if (content.ActionSpec.Policy.IsOneBranch) Write(stream, content.Observations, content.Actions, content.Allowed);
+            if (content.ActionSpec.Policy.IsOneBranch) Write(stream, content.Observations, content.Actions, content.Allowed, content.Episodes);
             else WriteComposed(stream, content);
         });
     }
@@ -46,13 +51,18 @@ internal sealed class DemonstrationFile
         int count = content.Actions.Length;
         List<NamedTensor> tensors = [new(ObservationsName, [count, content.ObservationCount], content.Observations), new(TakenName, [count, content.Taken.Length / count], content.Taken)];
         if (content.Allowed.Length > 0) tensors.Add(new NamedTensor(AllowedName, [count, content.Allowed.Length / count], [.. content.Allowed.Select(isAllowed => isAllowed ? 1f : 0f)]));
+        tensors.AddRange(TensorsOf(content.Episodes));
         Safetensors.Write(stream, [.. Metadata, .. ActionMetadata.Of(content.ActionSpec, BranchesKey, ContinuousKey)], tensors);
     }
 
     private static (string Key, string Value)[] Metadata =>
         [(FormatVersionKey, FormatVersion), ("generator", $"NeuralPlugin {typeof(DemonstrationFile).Assembly.GetName().Version!.ToString(3)}")];
 
-    public static void Write(Stream stream, float[] observations, int[] actions, bool[] allowed)
+    /// <summary>Episodes are not floats: there may be more of them than a float counts.</summary>
+    private static NamedTensor[] TensorsOf(int[] episodes) =>
+        episodes.Length == 0 ? [] : [new NamedTensor(EpisodesName, [episodes.Length], []) { WideValues = [.. episodes.Select(episode => (double)episode)] }];
+
+    public static void Write(Stream stream, float[] observations, int[] actions, bool[] allowed, int[] episodes)
     {
         int count = actions.Length;
         NamedTensor[] tensors =
@@ -61,7 +71,7 @@ internal sealed class DemonstrationFile
             new(ActionsName, [count], [.. actions.Select(action => (float)action)]),
             new(AllowedName, [count, allowed.Length / count], [.. allowed.Select(isAllowed => isAllowed ? 1f : 0f)]),
         ];
-        Safetensors.Write(stream, Metadata, tensors);
+        Safetensors.Write(stream, Metadata, [.. tensors, .. TensorsOf(episodes)]);
     }
 
     public static Content Load(string path)
@@ -74,7 +84,8 @@ internal sealed class DemonstrationFile
 
     public static Content Read(Stream stream, string path)
     {
-        return new DemonstrationFile(path, SafetensorsReader.Read(stream, path, [ObservationsName, ActionsName, AllowedName, TakenName], [FormatVersionKey, BranchesKey, ContinuousKey])).Check();
+        return new DemonstrationFile(path, SafetensorsReader.Read(
+            stream, path, [ObservationsName, ActionsName, AllowedName, TakenName, EpisodesName], [FormatVersionKey, BranchesKey, ContinuousKey], [EpisodesName])).Check();
     }
 
     private Content Check()
@@ -106,7 +117,7 @@ internal sealed class DemonstrationFile
                 throw Bad(FileDefect.ActionMasked, ByteOf(actions, i), $"decision {i} chose action {value}, which {AllowedName} forbids.");
         }
 
-        return new Content(observations.Shape[1], ActionSpec.MakeDiscrete(actionCount), observations.Values, chosen, flags, []);
+        return new Content(observations.Shape[1], ActionSpec.MakeDiscrete(actionCount), observations.Values, chosen, flags, []) { Episodes = Episodes(count) };
     }
 
     /// <summary>Checks actions of more than one choice.</summary>
@@ -142,7 +153,24 @@ internal sealed class DemonstrationFile
                 throw Bad(FileDefect.ActionMasked, ByteOf(taken, at), $"decision {decision} chose action {value} of branch {branch}, which {AllowedName} forbids.");
         }
 
-        return new Content(observations.Shape[1], spec, observations.Values, new int[count], flags, taken.Values);
+        return new Content(observations.Shape[1], spec, observations.Values, new int[count], flags, taken.Values) { Episodes = Episodes(count) };
+    }
+
+    /// <summary>The episode of each decision; empty if the file does not say.</summary>
+    private int[] Episodes(int count)
+    {
+        if (!content.Tensors.TryGetValue(EpisodesName, out LoadedTensor? tensor)) return [];
+        RequireShape(EpisodesName, tensor, tensor.Shape.AsSpan().SequenceEqual([count]), $"[{count}]");
+        int[] episodes = new int[count];
+        for (int i = 0; i < count; i++)
+        {
+            double value = tensor.WideValues![i];
+            bool isNumber = value >= -1 && value <= int.MaxValue && value == Math.Truncate(value);
+            episodes[i] = isNumber ? (int)value : throw Bad(
+                FileDefect.NumberRange, tensor.DataOffset + ((long)i * sizeof(double)), $"the episode of decision {i} must be a whole number from 0, or -1 for unknown, but is {value}.");
+        }
+
+        return episodes;
     }
 
     private bool[] Flags(LoadedTensor allowed)

@@ -14,7 +14,8 @@ internal sealed class ObservationCollector
     private readonly float[] taken;
     private readonly int[] discrete;
     private readonly float[] continuous;
-    private readonly float[] observed;
+    private readonly float[] observed;    // of all stacked decisions, oldest first
+    private readonly int observations;
 
     /// <param name="device">The device of the textures.</param>
     /// <param name="options">The options that the agents share.</param>
@@ -28,11 +29,15 @@ internal sealed class ObservationCollector
         taken = new float[options.TakenNumbers];
         discrete = new int[policy.Branches];
         continuous = new float[policy.Continuous];
-        observed = new float[options.Observations];
+        observed = new float[options.StackedObservations];
+        observations = options.Observations;
     }
 
-    /// <summary>The agent's observations, raw.</summary>
+    /// <summary>The agent's observations as its brain reads them, but raw.</summary>
     public ReadOnlySpan<float> Observed => observed;
+
+    /// <summary>Those of the present decision.</summary>
+    public ReadOnlySpan<float> Newest => observed.AsSpan(observed.Length - observations);
 
     /// <summary>Its allowed actions.</summary>
     public ReadOnlySpan<bool> Allowed => mask.Enabled;
@@ -69,22 +74,24 @@ internal sealed class ObservationCollector
 
     private void Observe(Agent agent)
     {
-        sensor.Begin(observed, 0, observed.Length);
+        sensor.Begin(observed, observed.Length - observations, observations);
         agent.CollectObservations(sensor);
-        if (sensor.Count != observed.Length)
+        if (sensor.Count != observations)
         {
             throw new AgentException(
                 agent.Name,
-                $"CollectObservations must add the declared {observed.Length} observations, but got {sensor.Count}. Add as many each time, " +
+                $"CollectObservations must add the declared {observations} observations, but got {sensor.Count}. Add as many each time, " +
                 "or declare another number (AgentPopulationOptions.Observations). A Vector3 is three, a one-hot as many as its range.");
         }
 
-        int wrong = Requirements.IndexOfNonFinite(observed);
+        int wrong = Requirements.IndexOfNonFinite(Newest);
         if (wrong >= 0)
         {
             throw new AgentException(
-                agent.Name, $"all observations must be finite, but observation {wrong} (from 0) is {observed[wrong]}. Look for a division by zero or the root of a negative number where it is computed.");
+                agent.Name, $"all observations must be finite, but observation {wrong} (from 0) is {Newest[wrong]}. Look for a division by zero or the root of a negative number where it is computed.");
         }
+
+        agent.History.CopyTo(observed);
     }
 
     /// <summary>Asks the agent's heuristic for its choice; <see cref="Taken"/> has it if an action is more than one choice.</summary>

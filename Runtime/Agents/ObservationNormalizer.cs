@@ -5,7 +5,8 @@ namespace NeuralPlugin;
 /// observations (Welford, 1962); the applied ones are renewed each time the number of observed rows has doubled, so that the network does not learn
 /// on moving ground. Or they follow every row: then an inaccurate early renewal does not last as long again, and the ground moves by 1/n per row.
 /// </summary>
-/// <param name="observations">Numbers per row.</param>
+/// <remarks>A row of several stacked observations is normalized part by part; only the last part, which is new, counts for the statistics.</remarks>
+/// <param name="observations">Numbers per observation.</param>
 /// <param name="follows">Whether the applied values are renewed with every row.</param>
 internal sealed class ObservationNormalizer(int observations, bool follows = false)
 {
@@ -41,6 +42,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
 
     public void Observe(ReadOnlySpan<float> row)
     {
+        row = row[^observations..];
         Count++;
         double share = 1.0 / Count;
         for (int i = 0; i < row.Length; i++)
@@ -103,6 +105,10 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
 
     public void Apply(Span<float> row)
     {
-        for (int i = 0; i < row.Length; i++) row[i] = Math.Clamp((row[i] - offset[i]) * scale[i], -Limit, Limit);
+        for (int first = 0; first < row.Length; first += observations)
+        {
+            Span<float> part = row.Slice(first, observations);
+            for (int i = 0; i < part.Length; i++) part[i] = Math.Clamp((part[i] - offset[i]) * scale[i], -Limit, Limit);
+        }
     }
 }

@@ -2,14 +2,14 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Learning from reward: REINFORCE with a baseline (Williams, 1992). Decision t is followed by the rewards rₜ, rₜ₊₁, …; its return is Gₜ = rₜ +
-/// Discount·Gₜ₊₁, and its advantage Aₜ = (Gₜ − b(xₜ)) / d. The baseline b(x) = m + w·x is what the observations x foretell: the running mean m of the
-/// returns and a linear function, learned as the returns come. The deviation d is the running one of the returns, but at least half of that of all
-/// returns so far, so that a mastered task, whose returns hardly differ, is not unlearned from noise. A training step makes actions of positive
+/// Discount·Gₜ₊₁, and its advantage Aₜ = (Gₜ − b(xₜ)) / d. The baseline b(x) = m + w·x predicts the return from the observations x: the running mean m of the
+/// returns and a linear function, learned as returns arrive. The deviation d is the running one of the returns, but at least half of that of all
+/// returns so far, so that noise does not undo a mastered task, whose returns hardly differ. A training step makes actions of positive
 /// advantage more likely: it is a step on weighted cross-entropy, with Aₜ as the weight of the sample, minus the entropy bonus.
 /// </summary>
 /// <remarks>
-/// Returns are computed when an episode ends (G after the end is 0) or after <see cref="Horizon"/> decisions (G after them is the baseline of what is
-/// observed then). The mean and the variance of the returns are updated with each return at the rate max(BaselineRate, 1/n), after n returns, before
+/// Returns are computed when an episode ends (G after the end is 0) or after <see cref="Horizon"/> decisions (G after them is the baseline of the
+/// observations at that point). The mean and the variance of the returns are updated with each return at the rate max(BaselineRate, 1/n), after n returns, before
 /// the advantages are computed; w after them. Each brain has its own; a shared one has one for all agents. Source: Sutton and Barto, 2018, section 13.4.
 /// </remarks>
 public sealed record PolicyGradient : AgentLearning
@@ -18,7 +18,7 @@ public sealed record PolicyGradient : AgentLearning
     private const float DefaultLearningRate = 3e-3f;
 
     /// <summary>
-    /// Decisions per training step: of each brain, if each agent has its own; of all agents together, if they share one. Null, the default, is 16 of
+    /// Decisions per training step: of each brain, if each agent has its own; of all agents together, if they share one. Null, the default, is 16 from
     /// each agent, so that a step of many agents is larger and no decision is left over.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>

@@ -24,12 +24,12 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         this.options = options;
         this.brains = brains;
         batch = new DecisionBatch(brains, population, options.MostRowsOfAStep(population));
-        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.Observations, population.Policy, brains.Seen);
+        underWay = new DecisionQueue(population.Capacity, options.Horizon, population.StackedObservations, population.Policy, brains.Seen);
         int atOnce = brains.AreOwn ? options.Horizon : checked(population.Capacity * options.Horizon);
         mostReady = checked(batch.Size + atOnce);
-        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.Observations, population.Policy, brains.Seen);
+        ready = new DecisionQueue(brains.Count, checked(mostReady + atOnce), population.StackedObservations, population.Policy, brains.Seen);
         baselines = new Baseline[brains.Count];
-        forecast = new LinearForecast(brains.Count, population.Observations);
+        forecast = new LinearForecast(brains.Count, population.StackedObservations);
         rewards = new float[options.Horizon];
         returns = new double[options.Horizon];
     }
@@ -131,8 +131,8 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     }
 
     /// <summary>
-    /// The return that is expected after an agent's decisions. While no return is known, it is what their rewards would come to if they went on like
-    /// that for ever: with 0 instead the baseline of a task without ends would take hundreds of returns to rise to its height.
+    /// The expected return after an agent's decisions. As long as no return is known, it is the return of rewards that continue like theirs
+    /// forever: with 0 instead, the baseline of a task without ends would take hundreds of returns to reach its level.
     /// </summary>
     private double ExpectedBehind(int agent, int decisions, ReadOnlySpan<float> next)
     {
@@ -145,8 +145,8 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
     /// <summary>Computes the returns and advantages of an agent's decisions, and passes them to its brain.</summary>
     /// <param name="agent">Its number.</param>
-    /// <param name="isCutOff">Whether more would have come: then the baseline stands for it.</param>
-    /// <param name="next">The observations after the decisions; empty if they are not known, and those of the last decision stand for them.</param>
+    /// <param name="isCutOff">Whether more rewards would have followed: then the baseline estimates them.</param>
+    /// <param name="next">The observations after the decisions; if empty, those of the last decision are used instead.</param>
     private void Finish(int agent, bool isCutOff, ReadOnlySpan<float> next)
     {
         int decisions = underWay.Count(agent), brain = brains.BrainOf(agent);
@@ -172,7 +172,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
             if (!fits) SkippedDecisions++;
         }
 
-        for (int i = 0; i < decisions; i++)   // after all have their advantages: none is measured against what its own return has taught
+        for (int i = 0; i < decisions; i++)   // after all advantages are computed, so that none depends on its own return
         {
             ReadOnlySpan<float> observed = underWay[agent, i].Observed;
             forecast.Correct(brain, observed, returns[i] - baseline.Mean - forecast.Of(brain, observed));

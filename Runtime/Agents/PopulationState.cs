@@ -87,6 +87,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
             : $"its agents have {theirs} {what}, but those of this population have {ours}. Make the population with the same AgentPopulationOptions.";
         string? misfit = Differs("observations", from.Observations, header.Observations) ?? (from.Actions.Policy.IsOneBranch && header.Actions.Policy.IsOneBranch
                 ? Differs("actions", from.Actions.SumOfDiscreteBranchSizes, header.Actions.SumOfDiscreteBranchSizes) : Differs("as actions", from.Actions, header.Actions))
+            ?? Differs("stacked observations", from.NumStackedVectorObservations, header.NumStackedVectorObservations)
             ?? Differs("hidden units", from.HiddenUnits, header.HiddenUnits)
             ?? Differs("(width, height, channels) of a texture", (from.TextureWidth, from.TextureHeight, from.TextureChannels), (header.TextureWidth, header.TextureHeight, header.TextureChannels));
         if (misfit is not null) return misfit;

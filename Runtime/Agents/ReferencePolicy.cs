@@ -21,7 +21,7 @@ internal sealed class ReferencePolicy : IDisposable
         network = new Network(device, seed: 1, brain.Header.Inputs, new Dense(brain.HiddenUnits), new Relu(), new Dense(brain.Outputs));
         foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(brain.Arrays[i]);
         prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
-        if (seen is not null) joined = new JoinedFeatures(device, seen, options.Observations, prediction.Input);
+        if (seen is not null) joined = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
         if (brain.Normalizer is not { } statistics) return;
         normalizer = new ObservationNormalizer(brain.Observations);
         normalizer.CopyFrom(statistics);
@@ -41,12 +41,12 @@ internal sealed class ReferencePolicy : IDisposable
         AgentStateHeader header = brain.Header;
         TextureObservations? texture = options.TextureObservations;
         (int, int, int) seen = texture is null ? (0, 0, 0) : (texture.Width, texture.Height, texture.Values / (texture.Width * texture.Height));
-        bool fits = header.Observations == options.Observations && header.Actions.Policy.Equals(options.Policy)
+        bool fits = header.Observations == options.Observations && header.NumStackedVectorObservations == options.NumStackedVectorObservations && header.Actions.Policy.Equals(options.Policy)
             && (header.TextureWidth, header.TextureHeight, header.TextureWidth == 0 ? 0 : header.TextureChannels) == seen;
         if (!fits)
         {
             throw new ArgumentException(
-                $"The Reference must be a brain for {options.Observations} observations and {options.ActionSpec}, with the same texture if there is one, but got one of {brain.Shape}. " +
+                $"The Reference must be a brain for {options.Observations} observations, {options.NumStackedVectorObservations} stacked, and {options.ActionSpec}, with the same texture if there is one, but got one of {brain.Shape}. " +
                 "Read the file of the brain that these agents were shipped with (BrainState.Read).", nameof(brain));
         }
 

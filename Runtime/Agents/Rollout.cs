@@ -44,7 +44,7 @@ internal sealed class Rollout
     {
         this.seen = seen;
         Capacity = CapacityOf(population, options);
-        observations = population.Observations;
+        observations = population.StackedObservations;
         actionCount = population.Actions;
         features = new float[checked(Capacity * observations)];
         allowed = new bool[checked(Capacity * actionCount)];

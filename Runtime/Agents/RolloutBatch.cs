@@ -31,7 +31,7 @@ internal sealed class RolloutBatch
     {
         this.brains = brains;
         int capacity = options.MostRowsOfAStep(population);
-        observations = population.Observations;
+        observations = population.StackedObservations;
         actionCount = population.Actions;
         int most = checked(capacity * brains.Count);
         features = new float[checked(most * observations)];

@@ -6,6 +6,7 @@ internal sealed class ShownDecisions
     private readonly Brains brains;
     private readonly Demonstration? given;
     private readonly DecisionQueue shown;
+    private readonly float[] stacked;   // of a decision of the given demonstration
 
     /// <param name="brains">The brains that learn.</param>
     /// <param name="population">The options that the agents share.</param>
@@ -17,9 +18,11 @@ internal sealed class ShownDecisions
     {
         this.brains = brains;
         this.given = given;
-        shown = new DecisionQueue(brains.Count, capacity, population.Observations, population.Policy, brains.Seen);
+        shown = new DecisionQueue(brains.Count, capacity, population.StackedObservations, population.Policy, brains.Seen);
+        stacked = new float[population.StackedObservations];
         if (given is null) return;
         given.RequireSizes(population.Observations, population.Policy, nameof(Demonstration));
+        given.RequireEpisodes(population.NumStackedVectorObservations, nameof(Demonstration));
         GivenCount = given.Count;
         for (int i = 0; i < GivenCount; i++) normalizer?.Observe(given.Observation(i));
         normalizer?.Renew();
@@ -28,16 +31,19 @@ internal sealed class ShownDecisions
     /// <summary>Decisions of the given demonstration; those that are added to it later are ignored.</summary>
     public int GivenCount { get; }
 
-    /// <summary>A decision: those of the given demonstration, and then the brain's own, starting with the oldest.</summary>
+    /// <summary>A decision: those of the given demonstration, and then the brain's own, starting with the oldest. Valid until the next one is asked for.</summary>
     public Decision this[int brain, int sample]
     {
         get
         {
             if (sample >= GivenCount) return shown[brain, sample - GivenCount];
             // Agents that see textures have no given demonstration.
-            return new Decision(given!.Observation(sample), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };
+            return new Decision(given!.Stack(sample, stacked), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };
         }
     }
+
+    /// <summary>Its action, if that is one choice.</summary>
+    public int ActionOf(int brain, int sample) => sample < GivenCount ? given!.OneChoice(sample) : shown[brain, sample - GivenCount].Action;
 
     public int Count(int brain) => GivenCount + shown.Count(brain);
 

@@ -26,12 +26,13 @@ internal sealed class ModelFile
     private const string LearningRateKey = "trainer.learning_rate";
     private const string StepsKey = "trainer.steps";
     private const string KernelFamilyKey = "trainer.kernel_family";
+    private const string KernelTuningKey = "trainer.kernel_tuning";
     /// <summary>No training reaches more than 2⁵³ steps.</summary>
     private const long MaximumSteps = 1L << 53;
 
     private static readonly string[] Keys =
     [
-        FormatVersionKey, ModelKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, LossKey, LearningRateKey, StepsKey, KernelFamilyKey,
+        FormatVersionKey, ModelKey, LayoutKey, ActivationKey, OptimizerKey, OptimizerRateKey, LossKey, LearningRateKey, StepsKey, KernelFamilyKey, KernelTuningKey,
         .. Optimizer.Formats.SelectMany(format => format.Hyperparameters).Select(HyperparameterOf(OptimizerKey)).Distinct(),
         .. Loss.Formats.SelectMany(format => format.Hyperparameters).Select(HyperparameterOf(LossKey)).Distinct(),
     ];
@@ -136,6 +137,7 @@ internal sealed class ModelFile
         foreach ((string key, float value) in numbers) yield return (key, value.ToString(CultureInfo.InvariantCulture));
         yield return (StepsKey, training.Steps.ToString(CultureInfo.InvariantCulture));
         yield return (KernelFamilyKey, training.Family.Name);
+        if (training.Tuning.ToString() is { Length: > 0 } tuning) yield return (KernelTuningKey, tuning);
     }
 
     private ModelContent Check(int[]? sizes, bool checkpoint)
@@ -197,7 +199,21 @@ internal sealed class ModelFile
 
         RequireNoOthers([.. names, .. optimizer.State.SelectMany(state => names.Select(name => StateName(state.Name, name)))]);
         float[][][] moments = [.. optimizer.State.Select(state => names.Select((name, i) => Moment(state, name, ShapeOf(sizes, i))).ToArray())];
-        return new TrainingState(optimizer, loss, learningRate, count, family, moments);
+        return new TrainingState(optimizer, loss, learningRate, count, family, CheckTuning(), moments);
+    }
+
+    /// <summary>The configurations of the kernels; a file that names none has those that the family offers first.</summary>
+    private KernelTuning CheckTuning()
+    {
+        if (!content.Metadata.TryGetValue(KernelTuningKey, out LoadedText? tuning)) return KernelTuning.Default;
+        try
+        {
+            return KernelTuning.Parse(tuning.Value);
+        }
+        catch (FormatException exception)
+        {
+            throw Bad(FileDefect.KernelFamily, tuning.Offset, $"the configurations of the kernels cannot be read: {exception.Message}");
+        }
     }
 
     /// <summary>The loss; a file that names none predates other losses, and means softmax cross-entropy.</summary>

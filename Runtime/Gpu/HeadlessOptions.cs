@@ -55,6 +55,9 @@ public sealed record HeadlessOptions
     /// <summary>Overrides the driver's limit on the bindings of a dispatch (<see cref="DeviceLimits.MostBindings"/>), for tests.</summary>
     internal int? MostBindings { get; init; }
 
+    /// <summary>Overrides the driver's shared memory (<see cref="DeviceLimits.SharedMemoryBytes"/>), for tests.</summary>
+    internal int? SharedMemoryBytes { get; init; }
+
     /// <summary>Whether kernels store two 64-bit numbers per texel instead of four 32-bit ones; null for the driver's choice. The bits are the same.</summary>
     internal bool? StoresWideTexels { get; init; }
 

@@ -6,31 +6,67 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class KernelSet
 {
-    internal KernelSet(IEnumerable<Dispatch> dispatches)
+    internal KernelSet(IEnumerable<Dispatch> dispatches, IKernelTuner? tuner = null)
     {
-        Runs = [.. dispatches.Select(dispatch => new WarmUpRun(dispatch)).DistinctBy(run => run.Key)];
+        Runs = RunsOf(dispatches);
+        Tuner = tuner;
     }
 
     /// <summary>One run for each kernel and kind of texture it runs on.</summary>
-    internal IReadOnlyList<WarmUpRun> Runs { get; }
+    internal IReadOnlyList<WarmUpRun> Runs { get; private set; }
+
+    /// <summary>Chooses the configurations of its kernels before they are warmed up; null if they are known.</summary>
+    internal IKernelTuner? Tuner { get; private set; }
+
+    /// <summary>The tuner is done: the kernels are those that it has chosen.</summary>
+    internal void TakeTuned()
+    {
+        Runs = RunsOf(Tuner!.Chosen);
+        Tuner.Dispose();
+        Tuner = null;
+    }
+
+    private static WarmUpRun[] RunsOf(IEnumerable<Dispatch> dispatches) => [.. dispatches.Select(dispatch => new WarmUpRun(dispatch)).DistinctBy(run => run.Key)];
+}
+
+/// <summary>Chooses between configurations of kernels by timing them on the device. The folders above, which know what kernels are for, implement it.</summary>
+internal interface IKernelTuner : IDisposable
+{
+    /// <summary>Whether every choice is made.</summary>
+    bool IsDone { get; }
+
+    /// <summary>The kernels as they were chosen, once it is done.</summary>
+    IEnumerable<Dispatch> Chosen { get; }
+
+    /// <summary>One frame's share. Never waits, except for a kernel that the driver compiles inside the call. Called within a call.</summary>
+    void Advance(NeuralDevice device);
 }
 
 /// <summary>The progress of a warm-up, updated as frames go by.</summary>
 public sealed class WarmUpProgress
 {
-    private readonly IReadOnlyList<WarmUpRun> runs;
+    private readonly List<WarmUpRun> runs;
+    private readonly int tuners;
+    private int tuned;
 
-    internal WarmUpProgress(IReadOnlyList<WarmUpRun> runs) => this.runs = runs;
+    internal WarmUpProgress(List<WarmUpRun> runs, int tuners)
+    {
+        this.runs = runs;
+        this.tuners = tuners;
+    }
 
-    /// <summary>Kernels to compile and run once, one for each kind of texture that a kernel works on.</summary>
-    public int Total => runs.Count;
+    /// <summary>
+    /// Kernels to compile and run once, one for each kind of texture that a kernel works on; and one for each <see cref="KernelSet"/> whose kernels are timed first
+    /// (<see cref="KernelTuning"/>), whose kernels are added when that is done.
+    /// </summary>
+    public int Total => runs.Count + tuners;
 
-    /// <summary>Kernels that are ready, or that the driver rejected.</summary>
+    /// <summary>Kernels that are ready, or that the driver rejected, and sets that have been timed.</summary>
     public int Done
     {
         get
         {
-            int done = 0;
+            int done = tuned;
             for (int i = 0; i < runs.Count; i++) done += runs[i].IsDone ? 1 : 0;
             return done;
         }
@@ -38,6 +74,13 @@ public sealed class WarmUpProgress
 
     /// <summary>Whether all kernels are done.</summary>
     public bool IsDone => Done == Total;
+
+    /// <summary>A set has been timed, and needs these kernels.</summary>
+    internal void AddTuned(IEnumerable<WarmUpRun> chosen)
+    {
+        tuned++;
+        runs.AddRange(chosen.Except(runs));
+    }
 }
 
 /// <summary>A kernel and the kinds of matrices and textures it works on: drivers recompile a program for another kind.</summary>

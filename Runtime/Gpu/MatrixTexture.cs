@@ -26,6 +26,7 @@ internal sealed class MatrixTexture : Operand, IDisposable
         this.device = device;
         Shape = shape;
         Format = format;
+        using NeuralDevice.Scope scope = device.Enter(savesHostState: false);   // refuses a call beside another thread's
         storage = device.Backend.CreateMatrix(shape, format);
     }
 

@@ -298,6 +298,7 @@ public sealed class NeuralDevice : IDisposable
     /// <exception cref="WrongContextException">
     /// The context is the host's and not current on this thread, or current on another one: nothing was freed.
     /// </exception>
+    /// <exception cref="InvalidOperationException">It is a processor device without a thread of its own, and another thread is inside a call or a frame: nothing was freed.</exception>
     public void Dispose()
     {
         Backend.Dispose();

@@ -7,7 +7,7 @@ internal sealed class OneThreadAtATime(string device)
     private readonly OpenCalls calls = new();
     private int owner;   // the thread that is inside; 0 for none
 
-    /// <summary>Whether the call that is open lies in no other one and in no frame.</summary>
+    /// <summary>Whether the open call is not nested in another one or in a frame.</summary>
     public bool IsOutermost => !calls.IsNested;
 
     /// <summary>Begins a call.</summary>

@@ -33,6 +33,7 @@ internal sealed class Readback : IFenced, IDisposable
         this.device = device;
         this.shapes = [.. shapes];
         this.ended = ended;
+        using NeuralDevice.Scope scope = device.Enter(savesHostState: false);
         buffer = device.Backend.CreateReadBuffer(this.shapes.Sum(shape => shape.Bytes));
     }
 
@@ -71,6 +72,7 @@ internal sealed class Readback : IFenced, IDisposable
     /// </summary>
     public void Read(int matrix, Span<float> values, int firstRow = 0)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);   // the buffer may be gone, and its memory with it
         if (Status != ReadbackStatus.Ready) throw new InvalidOperationException($"There is nothing to read: {Status}.", Failure);
         MatrixShape shape = shapes[matrix];
         int rows = values.Length / shape.Columns;

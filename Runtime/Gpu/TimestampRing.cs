@@ -15,6 +15,7 @@ internal sealed class TimestampRing : IDisposable
     {
         this.device = device;
         timestamps = new BackendResource[capacity];
+        using NeuralDevice.Scope scope = device.Enter(savesHostState: false);
         for (int i = 0; i < capacity; i++) timestamps[i] = device.Backend.CreateTimestamp();
     }
 

@@ -7,43 +7,46 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class WarmUpQueue(NeuralDevice device)
 {
-    /// <summary>Makes a matrix with more texels than a kernel with all sizes zero touches.</summary>
-    private const int SmallRows = 4;
+    /// <summary>
+    /// Together at least as many texels as the log of a trainer's steps: its size is a constant of kernels, so that those with all sizes zero still read
+    /// and write its last rows. They touch no more of any other matrix.
+    /// </summary>
+    private const int SmallRows = 64;
     private const int SmallColumns = 16;
 
     private readonly Dictionary<string, WarmUpRun> known = [];
     private readonly List<WarmUpRun> queue = [];
     private readonly Dictionary<OperandKind, Operand> operands = [];
     private readonly Dispatch[] single = new Dispatch[1];
+    private readonly Queue<(KernelSet Set, WarmUpProgress Progress)> tuning = [];
     private int started;
 
     /// <summary>Adds runs that are missing or no longer compiled; existing ones count for both.</summary>
     public WarmUpProgress Add(ReadOnlySpan<KernelSet> sets)
     {
         Dictionary<string, WarmUpRun> wanted = [];
+        List<KernelSet> open = [];
         foreach (KernelSet set in sets)
         {
-            foreach (WarmUpRun run in set.Runs)
-            {
-                bool isKept = known.TryGetValue(run.Key, out WarmUpRun? earlier) && (!earlier.IsDone || device.Backend.IsCompiled(run.Program));
-                if (!isKept)
-                {
-                    run.IsDone = false;
-                    run.Dispatch = run.On(OperandOf);   // now, since a device may be busy once it compiles
-                    queue.Add(known[run.Key] = run);
-                }
-
-                wanted[run.Key] = known[run.Key];
-            }
+            if (set.Tuner is not null) open.Add(set);
+            else AddRuns(set, wanted);
         }
 
-        return new WarmUpProgress([.. wanted.Values]);
+        WarmUpProgress progress = new([.. wanted.Values], open.Count);
+        foreach (KernelSet set in open) tuning.Enqueue((set, progress));
+        return progress;
     }
 
-    /// <summary>One frame's share: at most one kernel is run, and one compiled inside a call.</summary>
+    /// <summary>One frame's share: at most one kernel is run, and one compiled inside a call. Kernels whose configuration is not chosen yet come first.</summary>
     /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel, which is omitted from then on.</exception>
     public void Advance()
     {
+        if (tuning.Count > 0)
+        {
+            AdvanceTuning();
+            return;
+        }
+
         if (queue.Count == 0) return;
         bool inBackground = true;
         while (inBackground && started < queue.Count) inBackground = device.Backend.StartCompiling(queue[started++].Dispatch!);
@@ -63,6 +66,38 @@ internal sealed class WarmUpQueue(NeuralDevice device)
             next.Dispatch = null;
             if (queue.Count == 0) DropOperands();
         }
+    }
+
+    private void AddRuns(KernelSet set, Dictionary<string, WarmUpRun> wanted)
+    {
+        foreach (WarmUpRun run in set.Runs)
+        {
+            bool isKept = known.TryGetValue(run.Key, out WarmUpRun? earlier) && (!earlier.IsDone || device.Backend.IsCompiled(run.Program));
+            if (!isKept)
+            {
+                run.IsDone = false;
+                run.Dispatch = run.On(OperandOf);   // now, since a device may be busy once it compiles
+                queue.Add(known[run.Key] = run);
+            }
+
+            wanted[run.Key] = known[run.Key];
+        }
+    }
+
+    private void AdvanceTuning()
+    {
+        (KernelSet set, WarmUpProgress progress) = tuning.Peek();
+        if (set.Tuner is { } tuner)
+        {
+            tuner.Advance(device);
+            if (!tuner.IsDone) return;
+            set.TakeTuned();
+        }
+
+        tuning.Dequeue();
+        Dictionary<string, WarmUpRun> chosen = [];
+        AddRuns(set, chosen);
+        progress.AddTuned(chosen.Values);
     }
 
     private Operand OperandOf(OperandKind kind)

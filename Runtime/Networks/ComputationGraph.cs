@@ -72,9 +72,11 @@ internal sealed class ComputationGraph
     /// <param name="kernels">The kernels of its family.</param>
     /// <param name="matrices">Receives the weights and the optimizer's state, which the graph does not own.</param>
     /// <param name="features">The storage format of a batch's features.</param>
+    /// <param name="source">Where the batch is drawn from; null for one that is uploaded.</param>
+    /// <param name="batchLoss">Receives the batch loss; null for a matrix of the plan.</param>
     public static ComputationGraph OfStep(
         Stack stack, int capacity, Loss loss, Optimizer? optimizer, FamilyKernels kernels, ICollection<GraphMatrix> matrices,
-        TexelFormat features = TexelFormat.Float)
+        TexelFormat features = TexelFormat.Float, BatchSource? source = null, Operand? batchLoss = null)
     {
         PlannedMatrix[][] Parameters(Pass pass) =>
         [
@@ -87,8 +89,8 @@ internal sealed class ComputationGraph
         ];
 
         PlannedMatrix[][] weights = Parameters(Pass.Forward);
-        ComputationGraph graph = new(stack, capacity, weights, kernels, features: features);
-        graph.AddLoss(loss);
+        ComputationGraph graph = new(stack, capacity, weights, kernels, source, features);
+        graph.AddLoss(loss, batchLoss);
         graph.AddBackward(inputGradients: false);
         if (optimizer is null) return graph;
         PlannedMatrix[][] pending = Parameters(Pass.Update);

@@ -38,7 +38,7 @@ public sealed class Network : IDisposable
         Device = device;
         Stack = new Stack(inputs, layers);
         using NeuralDevice.Scope scope = device.Enter();
-        Kernels = KernelFamily.Of(device).For(device.Limits);
+        KernelsInUse = new NetworkKernels(device);
         foreach (StackLayer layer in Stack.Layers)
         {
             foreach (ParameterDeclaration declaration in layer.Parameters) _ = ShapeOf(declaration);   // all must fit, or nothing is made
@@ -73,7 +73,9 @@ public sealed class Network : IDisposable
     /// <summary>The kernel family of its matrix products: its device's family when the network was made.</summary>
     public KernelFamily KernelFamily => Kernels.Family;
 
-    internal FamilyKernels Kernels { get; }
+    internal FamilyKernels Kernels => KernelsInUse.Current;
+
+    internal NetworkKernels KernelsInUse { get; }
 
     internal NeuralDevice Device { get; }
 
@@ -151,7 +153,7 @@ public sealed class Network : IDisposable
 
     /// <summary>
     /// The kernels for predictions of this many rows (including probabilities, if the loss is for classes) and for an optimizer's steps, for
-    /// <see cref="NeuralDevice.WarmUp"/>. Makes nothing.
+    /// <see cref="NeuralDevice.WarmUp"/>, which tunes those of a network that has not computed anything yet (<see cref="KernelTuning"/>). Makes nothing.
     /// </summary>
     /// <param name="rows">Samples per batch: of the first batch, or the trainer's capacity.</param>
     /// <param name="optimizer">The optimizer; null for the kernels that compute gradients alone.</param>
@@ -162,9 +164,10 @@ public sealed class Network : IDisposable
     {
         loss ??= Loss.OfLabels;
         ComputationGraph.RequireCapacity(Requirements.Size(rows, "rows of a batch"));
-        IEnumerable<Dispatch> probabilities = loss.OutputsAreLogits ? PredictionWorkspace.KernelsFor(this, rows, softmax: true) : [];
-        return new KernelSet(
-            [.. PredictionWorkspace.KernelsFor(this, rows, softmax: false), .. probabilities, .. StepWorkspace.KernelsFor(this, rows, loss, optimizer)]);
+        Stack stack = Stack;
+        IEnumerable<Dispatch> Step(FamilyKernels kernels) => StepWorkspace.KernelsFor(stack, kernels, rows, loss, optimizer);
+        IEnumerable<Dispatch> Predictions(FamilyKernels kernels, bool softmax) => PredictionWorkspace.KernelsFor(stack, kernels, rows, softmax);
+        return KernelsInUse.SetOf(rows, Step, kernels => [.. Predictions(kernels, false), .. loss.OutputsAreLogits ? Predictions(kernels, true) : [], .. Step(kernels)]);
     }
 
     /// <summary>
@@ -374,7 +377,7 @@ public sealed class Network : IDisposable
             }
             catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
             {
-                values.SetException(exception);   // the game goes on, and the task's awaiter gets the error
+                values.SetException(exception);   // the game continues, and the task's awaiter gets the error
             }
         }
     }

@@ -54,7 +54,7 @@ public sealed class NetworkPopulation : IDisposable
         Relu activation = new();
         Stack stack = new(inputs, [new Dense(hidden), activation, new Dense(classes)]);
         using NeuralDevice.Scope scope = device.Enter();
-        FamilyKernels family = KernelFamily.Of(device).For(device.Limits);
+        FamilyKernels family = KernelFamily.KernelsOf(device);
         PopulationKernels kernels = family.Population(new PopulationShape(members, inputs, hidden, classes));
         ParameterCount = (int)kernels.Shape.ParameterCount;
         parameters = new PopulationParameters(device, kernels, stack, optimizer ?? new Sgd(0), seed);

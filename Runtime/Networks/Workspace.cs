@@ -10,7 +10,7 @@ internal abstract class Workspace : IDisposable
     {
         Network = network;
         Capacity = capacity;
-        Graph = new ComputationGraph(network.Stack, capacity, network.CommittedParameters, network.Kernels, source, features);
+        Graph = new ComputationGraph(network.Stack, capacity, network.CommittedParameters, network.KernelsInUse.Settle(), source, features);
     }
 
     public int Capacity { get; }
@@ -49,9 +49,11 @@ internal sealed class PredictionWorkspace : Workspace
     }
 
     /// <summary>The kernels of its plan, with nothing made.</summary>
-    public static IEnumerable<Dispatch> KernelsFor(Network network, int rows, bool softmax)
+    public static IEnumerable<Dispatch> KernelsFor(Stack stack, FamilyKernels kernels, int rows, bool softmax)
     {
-        ComputationGraph graph = new(network.Stack, rows, network.CommittedParameters, network.Kernels);
+        PlannedMatrix[][] parameters =
+            [.. stack.Layers.Select(layer => layer.Parameters.Select(p => new PlannedMatrix(new MatrixShape(p.Rows, p.Columns), "The parameters of a layer")).ToArray())];
+        ComputationGraph graph = new(stack, rows, parameters, kernels);
         return ComputationsOf(graph, softmax).Select(planned => graph.ToDispatch(planned.Computation));
     }
 
@@ -134,9 +136,14 @@ internal sealed class StepWorkspace : Workspace
 
     /// <summary>The kernels of such a plan, with nothing made.</summary>
     public static IEnumerable<Dispatch> KernelsFor(
-        Network network, int rows, Loss loss, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
+        Network network, int rows, Loss loss, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float) =>
+        KernelsFor(network.Stack, network.Kernels, rows, loss, optimizer, fused, features);
+
+    /// <summary>As above, with other kernels.</summary>
+    public static IEnumerable<Dispatch> KernelsFor(
+        Stack stack, FamilyKernels kernels, int rows, Loss loss, Optimizer? optimizer, bool fused = true, TexelFormat features = TexelFormat.Float)
     {
-        ComputationGraph graph = ComputationGraph.OfStep(network.Stack, rows, loss, optimizer, network.Kernels, [], features);
+        ComputationGraph graph = ComputationGraph.OfStep(stack, rows, loss, optimizer, kernels, [], features);
         IEnumerable<PlannedComputation> computations = fused ? graph.Fuse(keepGradients: optimizer is null) : graph.Computations;
         return computations.Select(planned => graph.ToDispatch(planned.Computation));
     }

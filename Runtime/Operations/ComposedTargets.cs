@@ -37,7 +37,7 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool Weig
 
     private static int MaskWordOf(PolicyShape shape) => TakenWord + (WordsPerBranch * shape.Branches) + shape.Continuous;
 
-    /// <summary>What the include is told.</summary>
+    /// <summary>The constants of the include.</summary>
     public static IReadOnlyList<(string Name, int Value)> ConstantsOf(PolicyShape shape) =>
     [
         ("TARGET_MASK_WORD", MaskWordOf(shape)), ("TAKEN_WORD", TakenWord), ("BRANCHES", shape.Branches), ("DISCRETE_OUTPUTS", shape.DiscreteOutputs), ("CONTINUOUS_ACTIONS", shape.Continuous),

@@ -38,6 +38,19 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The limits of the device.</summary>
     public DeviceLimits Limits => limits;
 
+    /// <summary>The configurations of its kernels.</summary>
+    public KernelTuning Tuning { get; private set; } = KernelTuning.Default;
+
+    private TuningQuestions? Asked { get; set; }
+
+    /// <summary>The same kernels in other configurations, which notes what it is asked for.</summary>
+    public FamilyKernels With(KernelTuning tuning, TuningQuestions? asked = null)
+    {
+        FamilyKernels kernels = (FamilyKernels)MemberwiseClone();
+        (kernels.Tuning, kernels.Asked) = (tuning, asked);
+        return kernels;
+    }
+
     /// <summary>Y = X·W + b.</summary>
     public abstract KernelChoice Forward(DenseForward computation);
 
@@ -62,4 +75,24 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The kernels of populations of one shape, the layout of their parameters, and how many rows a dispatch takes.</summary>
     /// <exception cref="DeviceLimitException">The networks are too large for one matrix of the device, or for its kernels.</exception>
     public abstract PopulationKernels Population(PopulationShape shape);
+
+    /// <summary>
+    /// The configuration of a kernel among a handful that a family offers for sizes, each right on this device: the tuned one, else the first. Their texts name them in
+    /// files, so they must differ, have no line breaks and stay.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The tuning has another one.</exception>
+    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered) where T : notnull
+    {
+        string sizes = $"{Family.Name} {shape}";
+        string[] names = [.. offered.Select(configuration => configuration.ToString()!)];
+        int chosen = Tuning.Find(sizes) is { } name ? Array.IndexOf(names, name) : 0;
+        if (chosen < 0)
+        {
+            throw new InvalidOperationException(
+                $"The tuning has the configuration '{Tuning.Find(sizes)}' for {sizes}, and this version offers {string.Join(", ", names)}. Force KernelTuning.Default, or load parameters alone.");
+        }
+
+        Asked?.Add(sizes, names, names[chosen]);
+        return offered[chosen];
+    }
 }

@@ -83,6 +83,9 @@ public abstract class KernelFamily
         All = [.. All, family];
     }
 
+    /// <summary>The kernels of a device's networks: those of its family, in the configurations of its tuning.</summary>
+    internal static FamilyKernels KernelsOf(NeuralDevice device) => Of(device).For(device.Limits).With(KernelTuning.Of(device));
+
     /// <summary>Its kernels on a device with these limits.</summary>
     internal abstract FamilyKernels For(DeviceLimits limits);
 }

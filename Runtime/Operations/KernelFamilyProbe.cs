@@ -1,13 +1,10 @@
 using System.Diagnostics;
-using System.Reflection;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace NeuralPlugin;
 
 /// <summary>
 /// Finds the fastest kernel family of a device by timing the three products of a dense layer, and stores the result in a
-/// small file. A renderer's name alone is not enough: the driver and the kernels are part of the key.
+/// small file (<see cref="RememberedChoices"/>).
 /// </summary>
 internal static class KernelFamilyProbe
 {
@@ -23,20 +20,13 @@ internal static class KernelFamilyProbe
     public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
     {
         if (families.Count == 1) return families[0];
-        string key = string.Join(" | ", [device.Renderer, device.Version, .. Fingerprints(families)]);
-        Dictionary<string, string> remembered = Read(cacheFile);
+        string key = RememberedChoices.KeyOf(device, families);
+        Dictionary<string, string> remembered = RememberedChoices.Read(cacheFile);
         if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
         if (Fastest(device, families) is not { } fastest) return families[0];
         remembered[key] = fastest.Name;
-        Write(cacheFile, remembered);
+        RememberedChoices.Write(cacheFile, remembered);
         return fastest;
-    }
-
-    /// <summary>Fingerprints of all shaders of the families: this assembly's, and those that other assemblies add.</summary>
-    private static IEnumerable<string> Fingerprints(IReadOnlyList<KernelFamily> families)
-    {
-        IEnumerable<Assembly> others = families.Select(family => family.GetType().Assembly).Where(assembly => assembly != typeof(KernelFamily).Assembly);
-        return [ShaderLibrary.Fingerprint, .. others.Distinct().Select(ShaderLibrary.FingerprintOf)];
     }
 
     /// <summary>
@@ -84,36 +74,4 @@ internal static class KernelFamilyProbe
 
         return SkipMark.IsIn(device, output) ? null : families[Array.IndexOf(best, best.Min())];
     }
-
-    /// <summary>Earlier results; empty if the file is missing or damaged, because a probe then finds them again.</summary>
-    private static Dictionary<string, string> Read(string file)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllText(file), KernelFamilyJson.Default.DictionaryStringString) ?? [];
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
-        {
-            return [];
-        }
-    }
-
-    /// <summary>If the folder cannot be written, the only cost is a probe at each start.</summary>
-    private static void Write(string file, Dictionary<string, string> remembered)
-    {
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            string beside = $"{file}.{Environment.ProcessId}";
-            File.WriteAllText(beside, JsonSerializer.Serialize(remembered, KernelFamilyJson.Default.DictionaryStringString));
-            File.Move(beside, file, overwrite: true);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            Debug.WriteLine($"The choice of kernel family could not be stored: {exception.Message}");
-        }
-    }
 }
-
-[JsonSerializable(typeof(Dictionary<string, string>))]
-internal sealed partial class KernelFamilyJson : JsonSerializerContext;

@@ -31,7 +31,7 @@ internal sealed class PolicyShape(ReadOnlySpan<int> branches, int continuous) : 
     /// <summary>The first logit of a branch.</summary>
     public int FirstOf(int branch) => branch == 0 ? 0 : ends[branch - 1];
 
-    /// <summary>Behind the last logit of a branch.</summary>
+    /// <summary>The position after the last logit of a branch.</summary>
     public int EndOf(int branch) => ends[branch];
 
     /// <summary>Actions of a branch.</summary>

@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// <remarks>
 /// <para>
 /// A family may lay out the parameters as suits its kernels. They are elements of one matrix, <see cref="ParameterMatrix"/>; the
-/// gradients' sums and each matrix of the optimizer's state have the same layout. All parameters of a member lie in one row; the members of a row
+/// gradients' sums and each matrix of the optimizer's state have the same layout. All parameters of a member are in one row; the members of a row
 /// follow each other; elements that are no member's parameters are zero and stay so.
 /// </para>
 /// <para>

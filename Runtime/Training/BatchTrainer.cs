@@ -194,7 +194,9 @@ public sealed class BatchTrainer : IDisposable
     {
         TexelFormat format = SampleFormats.Texels(features);
         int capacity = ComputationGraph.RequireCapacity(Math.Max(Requirements.Size(rows, "rows of a batch"), leastCapacity));
-        return new KernelSet(StepWorkspace.KernelsFor(network, capacity, loss, optimizer, fused, format));
+        (Stack stack, Loss minimized, Optimizer updating, bool isFused) = (network.Stack, loss, optimizer, fused);
+        IEnumerable<Dispatch> Step(FamilyKernels kernels) => StepWorkspace.KernelsFor(stack, kernels, capacity, minimized, updating, isFused, format);
+        return network.KernelsInUse.SetOf(capacity, Step, Step);
     }
 
     /// <summary>Whether it trains this network.</summary>
@@ -206,7 +208,7 @@ public sealed class BatchTrainer : IDisposable
         using NeuralDevice.Scope scope = network.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
         state ??= new OptimizerState(network, optimizer);
-        return new TrainingState(optimizer, loss, LearningRate, state.Steps, network.KernelFamily, state.ReadMoments());
+        return new TrainingState(optimizer, loss, LearningRate, state.Steps, network.KernelFamily, network.KernelsInUse.Used, state.ReadMoments());
     }
 
     /// <summary>Restores the state of a trainer with the same optimizer and loss.</summary>

@@ -1,40 +1,70 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// How much a trainer may do in one frame: a time, or a number of steps. Only a number of steps makes a run
-/// repeatable to the bit; only a time maintains the frame rate.
+/// How much a trainer may do in one frame: a time, a number of steps, or what the time since the last frame is worth, as a rate of steps or
+/// a fraction of the time. Only a number of steps in each frame makes a run repeatable to the bit; only a time in each frame maintains the frame rate.
 /// </summary>
+/// <remarks>
+/// A rate and a fraction do not depend on the frame rate, which suits a device with a thread of its own. They count at most a tenth of a second per
+/// frame: after a longer one, or a pause, a trainer does not catch up.
+/// </remarks>
 public readonly record struct FrameBudget
 {
     private const double MostMilliseconds = 1000;
+    private const double MostStepsPerSecond = 1_000_000;
 
-    private FrameBudget(TimeSpan time, int stepsPerFrame, SharedFrameBudget? shared)
-    {
-        Time = time;
-        StepsPerFrame = stepsPerFrame;
-        SharedWith = shared;
-    }
+    /// <summary>The time in each frame; zero for another kind of budget.</summary>
+    public TimeSpan Time { get; private init; }
 
-    /// <summary>The time; zero if the budget is a number of steps, or shared.</summary>
-    public TimeSpan Time { get; }
+    /// <summary>The steps in each frame; 0 for another kind of budget.</summary>
+    public int StepsPerFrame { get; private init; }
 
-    /// <summary>The steps; 0 if the budget is a time.</summary>
-    public int StepsPerFrame { get; }
+    /// <summary>The steps in a second; 0 for another kind of budget.</summary>
+    public double StepRate { get; private init; }
+
+    /// <summary>The fraction of all time; 0 for another kind of budget.</summary>
+    public double TimeFraction { get; private init; }
 
     /// <summary>The budget shared by several trainers; null for a trainer's own budget.</summary>
-    public SharedFrameBudget? SharedWith { get; }
+    public SharedFrameBudget? SharedWith { get; private init; }
 
     /// <summary>A fixed number of steps in each frame, however long they take, unless the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).</summary>
     /// <param name="stepsPerFrame">At least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public static FrameBudget Steps(int stepsPerFrame) => new(default, Requirements.Size(stepsPerFrame, "steps a frame"), null);
+    public static FrameBudget Steps(int stepsPerFrame) => new() { StepsPerFrame = Requirements.Size(stepsPerFrame, "steps a frame") };
+
+    /// <summary>
+    /// A number of steps in each second, whatever the frame rate and however long they take, unless the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).
+    /// A frame runs those that are due, as whole steps.
+    /// </summary>
+    /// <param name="stepRate">Above 0, at most a million; may be less than one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, more than a million, or NaN.</exception>
+    public static FrameBudget StepsPerSecond(double stepRate)
+    {
+        return stepRate is > 0 and <= MostStepsPerSecond ? new() { StepRate = stepRate }
+            : throw new ArgumentOutOfRangeException(
+                nameof(stepRate), stepRate, "The steps per second must be above 0 and at most a million. To train nothing, Pause the trainer.");
+    }
+
+    /// <summary>
+    /// A fraction of all time: of the GPU's, or of the background thread's. Each frame gets that fraction of the time since the previous one, and is kept to it
+    /// like a time per frame. If the device works inside the calls, that time includes the training itself: half of the time makes each frame twice as long.
+    /// </summary>
+    /// <param name="timeFraction">Above 0, at most 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or less, above 1, or NaN.</exception>
+    public static FrameBudget FractionOfTime(double timeFraction)
+    {
+        return timeFraction is > 0 and <= 1 ? new() { TimeFraction = timeFraction }
+            : throw new ArgumentOutOfRangeException(
+                nameof(timeFraction), timeFraction, "The fraction of the time must be above 0 and at most 1. To train nothing, Pause the trainer.");
+    }
 
     /// <summary>A time in each frame, like the conversion from <see cref="TimeSpan"/>.</summary>
     /// <param name="milliseconds">Above 0, at most 1000.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less, more than a second, or NaN.</exception>
     public static FrameBudget Milliseconds(double milliseconds)
     {
-        return milliseconds > 0 && milliseconds <= MostMilliseconds ? new(TimeSpan.FromMilliseconds(milliseconds), 0, null)
+        return milliseconds > 0 && milliseconds <= MostMilliseconds ? new() { Time = TimeSpan.FromMilliseconds(milliseconds) }
             : throw new ArgumentOutOfRangeException(
                 nameof(milliseconds), milliseconds, "The time budget of a frame must be above 0 and at most 1000 milliseconds. To train nothing, Pause the trainer.");
     }
@@ -44,7 +74,7 @@ public readonly record struct FrameBudget
     public static FrameBudget Shared(SharedFrameBudget budget)
     {
         ArgumentNullException.ThrowIfNull(budget);
-        return new FrameBudget(default, 0, budget);
+        return new FrameBudget { SharedWith = budget };
     }
 
     /// <summary>A time in each frame.</summary>
@@ -63,6 +93,8 @@ public readonly record struct FrameBudget
     public override string ToString()
     {
         if (SharedWith is not null) return $"a share of {SharedWith.Time.TotalMilliseconds} ms a frame";
+        if (StepRate > 0) return $"{StepRate} steps a second";
+        if (TimeFraction > 0) return $"{TimeFraction * 100} % of the time";
         return StepsPerFrame > 0 ? $"{StepsPerFrame} steps a frame" : $"{Time.TotalMilliseconds} ms a frame";
     }
 }

@@ -45,7 +45,7 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         current = null;
     }
 
-    /// <summary>Hands over the available measurements.</summary>
+    /// <summary>Reports the available measurements.</summary>
     public void Read()
     {
         while (read < begun)

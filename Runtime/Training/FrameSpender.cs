@@ -33,7 +33,7 @@ internal sealed class FrameSpender : IDisposable
     private readonly TimeProvider time;
     private readonly bool isCut;
     private readonly bool waits;
-    private FrameBudget budget;
+    private readonly FrameAllowance allowance;
     private long start;
     private double given;       // in nanoseconds, as all below
     private double allowed;
@@ -64,6 +64,7 @@ internal sealed class FrameSpender : IDisposable
         this.callCosts = callCosts;
         this.isCut = isCut;
         this.time = time;
+        allowance = new FrameAllowance(time);
         clock = new FrameClock(device, gpuCosts);
         work = new WorkUnderWay(device);
     }
@@ -78,7 +79,7 @@ internal sealed class FrameSpender : IDisposable
     public bool IsAheadOfGpu { get; private set; }
 
     /// <summary>Whether the frame may have another step; with a time budget, how much of it fits is a separate question.</summary>
-    public bool AllowsAStep => budget.StepsPerFrame == 0 || Steps < budget.StepsPerFrame;
+    public bool AllowsAStep => !allowance.IsInSteps || Steps < allowance.Steps;
 
     /// <summary>The duration of training in the last measured frame or, if longer, of the calls in this one.</summary>
     public TimeSpan Time => TimeSpan.FromMicroseconds(Math.Max(clock.LastNanoseconds, called) / 1000);
@@ -93,8 +94,8 @@ internal sealed class FrameSpender : IDisposable
     /// <param name="owner">The owner that shares the budget, if it is shared.</param>
     public void BeginFrame(FrameBudget frameBudget, object owner)
     {
-        budget = frameBudget;
-        given = budget.SharedWith?.Begin(owner) ?? budget.Time.TotalNanoseconds;
+        allowance.BeginFrame(frameBudget, owner, start);
+        given = allowance.Nanoseconds;
         allowed = Fill * given;
         (predicted, called) = (0, 0);
         (Parts, Steps) = (0, 0);
@@ -117,7 +118,7 @@ internal sealed class FrameSpender : IDisposable
         if (!AllowsAStep) return 0;
         IsAheadOfGpu = !HasRoomInQueue();
         if (IsAheadOfGpu) return 0;
-        if (budget.StepsPerFrame > 0) return left;
+        if (allowance.IsInSteps) return left;
         if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be off by a whole step
         double calls = isCut ? Math.Min(allowed - called, ((Bound * given) - called) / SlowMoment) : allowed - called;
         double gpu = ((GpuFill * given) - predicted) / FactorOfNext;
@@ -157,7 +158,7 @@ internal sealed class FrameSpender : IDisposable
     {
         called = Elapsed();
         credit = Parts > 0 || IsAheadOfGpu || waiting is not { } part ? 0 : Math.Min(credit + given, CostOfALine(part) + called);
-        budget.SharedWith?.Spend((long)Math.Max(called, predicted));
+        allowance.EndFrame(Steps, (long)Math.Max(called, predicted));
     }
 
     public void Dispose() => clock.Dispose();

@@ -98,7 +98,7 @@ public sealed class InFrameTrainer : IDisposable
         new(0, 0, float.NaN, float.NaN, TimeSpan.Zero, 0, TrainerState.WarmingUp);
 
     /// <summary>
-    /// Trains for one frame: hands over what the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
+    /// Trains for one frame: collects the results that the GPU has finished (<see cref="NeuralDevice.Update"/>), uploads the samples that
     /// were added, and enqueues steps until the budget is used up, or the GPU is too far behind (<see cref="TrainerState.WaitingForGpu"/>).
     /// Never waits; allocates only if more samples were added between two calls than ever before.
     /// </summary>
@@ -161,7 +161,7 @@ public sealed class InFrameTrainer : IDisposable
     internal static FrameBudget Require(FrameBudget budget)
     {
         return budget != default ? budget : throw new ArgumentException(
-            "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps or FrameBudget.Shared; to train nothing, Pause the trainer.", nameof(budget));
+            "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps, StepsPerSecond, FractionOfTime or Shared; to train nothing, Pause the trainer.", nameof(budget));
     }
 
     private TrainerState State =>

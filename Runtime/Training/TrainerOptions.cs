@@ -18,7 +18,7 @@ public sealed record TrainerOptions
     /// <exception cref="ArgumentNullException">It is null.</exception>
     public Loss Loss { get => ChosenLoss ?? Loss.OfLabels; init => ChosenLoss = value ?? throw new ArgumentNullException(nameof(Loss)); }
 
-    /// <summary>The budget per frame: a <see cref="TimeSpan"/>, or <see cref="FrameBudget.Steps"/>.</summary>
+    /// <summary>The budget per frame: a <see cref="TimeSpan"/>, or another <see cref="FrameBudget"/>.</summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
     public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = TimeSpan.FromMilliseconds(2);
 

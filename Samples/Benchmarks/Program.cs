@@ -11,7 +11,7 @@ internal static class Program
     {
         RootCommand root = new("Times NeuralPlugin, and checks what it times.")
         {
-            new StepsCommand(), new CostsCommand(), new CompareCommand(), new DataCommand(), new AgentsCommand(), new BackgroundCommand(), new LearnCommand(), new StartCommand(),
+            new StepsCommand(), new CostsCommand(), new CompareCommand(), new DataCommand(), new AgentsCommand(), new BackgroundCommand(), new LearnCommand(), new StartCommand(), new TransfersCommand(),
 #if SUITES
             new SuitesCommand(),
 #endif

@@ -3,90 +3,163 @@
 set -euo pipefail
 
 usage() {
-    cat <<'EOF'
-gpu-session.sh prepare [FOLDER]   here, with the .NET SDK: publishes the benchmarks and the tests, about 50 MB
-gpu-session.sh run [FOLDER]       there, with neither SDK nor network, in under ten minutes: the tests of the kernels,
-                                  the table of steps, and the same cases in PyTorch, eager and as a CUDA graph
+    cat <<'END'
+gpu-session.sh prepare [FOLDER]   here, with the .NET SDK: packs the samples, the benchmarks and all tests with one .NET runtime, at most 45 MB
+gpu-session.sh run [FOLDER]       there, with neither SDK nor network, within five minutes: whether every kernel is right (verify), the tests,
+                                  steps against PyTorch, agents, the arena of 1,000 creatures, the frame budget, and ways to upload and read back
 
-FOLDER is out/gpu-session of the current folder unless named. Results go to $OUT, or ./out. Where there is a card, the
-first that EGL enumerates is measured and no software driver stands in for it; NEURALPLUGIN_PLATFORM chooses another
-(hardware:1, surfaceless). The exit code is 0 only if the tests passed, every step agreed with its twin, and PyTorch was
-there to compare with.
-EOF
+FOLDER is out/gpu-session of the current folder unless named. It holds all that "run" needs, this script too: FOLDER/gpu-session.sh run FOLDER.
+The output of each part goes to $OUT/PART.txt ($OUT is ./out unless set), and one page of all to $OUT/page.txt and to the screen.
+Where there is a card, the first that EGL enumerates is measured and no software driver stands in for it; NEURALPLUGIN_PLATFORM chooses another
+(hardware:1, surfaceless). Where there is none, the parts run on what is there, and those that say nothing without a card say so.
+The exit code is 0 only if no part failed and none had to be ended.
+END
 }
 
-readonly test_classes=(DenseKernelTests RowKernelTests NetworkTests TrainingTests NetworkPopulationTests)
-readonly test_seconds=200 steps_seconds=120 compare_seconds=240   # limits; together under ten minutes
-readonly seconds_a_case=0.5 rounds=3
+readonly most_bytes=45000000
+readonly total_seconds=295 # of all parts together; the rest of the five minutes unpacks
+readonly seconds_a_case=0.2
 
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 
-publish() {
-    local project=$1 target=$2
-    shift 2
-    dotnet publish "$project" -c Release -r linux-x64 --self-contained -p:DebugType=none -o "$target" -v q --nologo "$@" >&2
-}
+# ---- here ----
 
 prepare() {
-    local folder=$1 tests
-    mkdir -p -- "$folder"
-    publish "$here/Benchmarks.csproj" "$folder/benchmarks" -p:PublishSingleFile=true -p:PublishTrimmed=true
-    # Not trimmed: NUnit finds its tests by reflection.
-    tests=$(mktemp -d)
-    publish "$here/../../Tests/NeuralPlugin.Tests.csproj" "$tests"
-    # Half of the size, and only dotnet test and the tests of files use them.
-    rm -rf -- "$tests"/Microsoft.CodeCoverage* "$tests"/libonnxruntime*
-    tar -C "$tests" -czf "$folder/tests.tar.gz" .
-    rm -rf -- "$tests"
-    du -ch "$folder/benchmarks/NeuralPlugin.Benchmarks" "$folder/tests.tar.gz"
+    local folder=$1 root work dotnet version project bytes
+    root=$(cd -- "$here/../.." && pwd)
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf -- '$work'" EXIT
+    mkdir -p -- "$folder" "$work/all/app"
+    for project in Samples/Offscreen/Offscreen.csproj Samples/Benchmarks/Benchmarks.csproj Tests/NeuralPlugin.Tests.csproj; do
+        # Without the suites of BenchmarkDotNet, which take longer than the whole session.
+        dotnet publish "$root/$project" -c Release -f net10.0 -r linux-x64 --self-contained false -p:DebugType=none -p:Suites=false -o "$work/one" -v q --nologo >&2
+        cp -r -- "$work/one/." "$work/all/app"
+        rm -rf -- "$work/one"
+    done
+    # What only dotnet test, tests that compile sources, and readers of documentation use. The lists of dependencies would name it, and without
+    # them the host takes what lies there.
+    (cd -- "$work/all/app" && rm -rf -- *.deps.json *.xml *.pdb onnxruntime.* Microsoft.CodeAnalysis*.dll Microsoft.CodeCoverage* Microsoft.TestPlatform* Microsoft.VisualStudio* Microsoft.ApplicationInsights.dll testhost*)
+
+    dotnet=$(dirname -- "$(readlink -f -- "$(command -v dotnet)")")
+    version=$(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App \(10\.[0-9.]*\) .*/\1/p' | sort -V | tail -n 1)
+    mkdir -p -- "$work/all/dotnet/host/fxr" "$work/all/dotnet/shared/Microsoft.NETCore.App"
+    cp -- "$dotnet/dotnet" "$work/all/dotnet"
+    cp -r -- "$dotnet/host/fxr/$version" "$work/all/dotnet/host/fxr"
+    cp -r -- "$dotnet/shared/Microsoft.NETCore.App/$version" "$work/all/dotnet/shared/Microsoft.NETCore.App"
+    pack_loader "$work/all/loader"
+    git -C "$root" describe --always --dirty >"$work/all/commit" 2>/dev/null || echo 'an unknown commit' >"$work/all/commit"
+
+    tar -C "$work/all" -cf - . | xz -T0 -9 >"$folder/package.tar.xz"
+    cp -- "$here/gpu-session.sh" "$here/peer_torch_cuda.py" "$folder"
+    bytes=$(cat -- "$folder"/{package.tar.xz,gpu-session.sh,peer_torch_cuda.py} | wc -c)
+    echo "$folder: $bytes bytes"
+    [[ $bytes -le $most_bytes ]] || {
+        echo "That is more than the $most_bytes bytes that may travel." >&2
+        return 1
+    }
 }
 
-failed=()
+# A machine for computing often has a card's driver and no library that finds it by EGL: the vendors' dispatcher is taken along, without a driver.
+pack_loader() {
+    local library path
+    mkdir -p -- "$1"
+    for library in libEGL.so.1 libGLdispatch.so.0; do
+        path=$(ldconfig -p | sed -n "s/.*[[:space:]]$library .*x86-64.* => //p" | head -n 1)
+        [[ -z $path ]] || cp -L -- "$path" "$1/$library"
+    done
+}
 
-# part NAME SECONDS COMMAND...: runs it under a limit, shows its output and keeps it in a file; remembers that it failed.
+# ---- there ----
+
+failed=()
+page=()
+
+# part NAME SECONDS LINES COMMAND...: runs it under its limit, and under what is left of the session's, with its output in a file. The page gets its
+# state and its last lines.
 part() {
-    local name=$1 limit=$2 status=0
-    shift 2
-    printf '\n== %s\n' "$name"
-    timeout "$limit" "$@" 2>&1 | tee "$out/$name.txt" || status=$?
-    if [[ $status -eq 0 ]]; then return; fi
-    printf '%s ended with exit code %s%s\n' "$name" "$status" "$([[ $status -ne 124 ]] || echo " after its limit of $limit s")"
-    failed+=("$name")
-    return 1
+    local name=$1 limit=$2 lines=$3 status=0 start=$SECONDS left state
+    shift 3
+    left=$((total_seconds - SECONDS))
+    if [[ $left -lt 5 ]]; then
+        state="did not run: the session's $total_seconds s were over"
+        failed+=("$name")
+        : >"$out/$name.txt"
+    else
+        [[ $limit -le $left ]] || limit=$left
+        timeout -k 5 "$limit" "$@" </dev/null >"$out/$name.txt" 2>&1 || status=$?
+        state="ok, $((SECONDS - start)) s"
+        if [[ $status -ne 0 ]]; then
+            failed+=("$name")
+            state="FAILED with exit code $status after $((SECONDS - start)) s"
+            [[ $status -ne 124 && $status -ne 137 ]] || state="was ended after its $limit s"
+        fi
+    fi
+    page+=("== $name: $state")
+    while IFS= read -r line; do page+=("${line:0:170}"); done < <(tail -n "$lines" "$out/$name.txt")
+    printf '%s: %s\n' "$name" "$state" >&2
+}
+
+# Finds the card's driver where neither EGL nor its vendors' files are.
+prepare_driver() {
+    if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1' && [[ -e $work/loader/libEGL.so.1 ]]; then
+        export LD_LIBRARY_PATH=$work/loader${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    fi
+    if ! compgen -G '/usr/share/glvnd/egl_vendor.d/*.json' >/dev/null && ! compgen -G '/etc/glvnd/egl_vendor.d/*.json' >/dev/null &&
+        ldconfig -p 2>/dev/null | grep -q 'libEGL_nvidia\.so\.0'; then
+        echo '{ "file_format_version": "1.0.0", "ICD": { "library_path": "libEGL_nvidia.so.0" } }' >"$work/nvidia.json"
+        export __EGL_VENDOR_LIBRARY_FILENAMES=$work/nvidia.json
+    fi
 }
 
 run() {
-    local folder=$1 benchmarks=$1/benchmarks/NeuralPlugin.Benchmarks tests peer=$here/peer_torch_cuda.py
-    [[ -x $benchmarks && -r $folder/tests.tar.gz ]] || {
+    local folder=$1 has_card='' peer=$here/peer_torch_cuda.py creatures=100 frames=120
+    [[ -r $folder/package.tar.xz ]] || {
         echo "There is nothing prepared in $folder; first, on a machine with the .NET SDK: gpu-session.sh prepare" >&2
         exit 2
     }
     out=${OUT:-out}
     mkdir -p -- "$out"
-    tests=$(mktemp -d)
+    out=$(cd -- "$out" && pwd)
+    work=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
-    trap "rm -rf -- '$tests'" EXIT
-    tar -C "$tests" -xzf "$folder/tests.tar.gz"
+    trap "rm -rf -- '$work'" EXIT
+    tar -C "$work" -xJf "$folder/package.tar.xz"
+    SECONDS=0 # unpacking is not measuring
+    export DOTNET_ROOT=$work/dotnet DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 HOME=${HOME:-$work} NEURALPLUGIN_KERNEL_CACHE=$work/kernels
+    PATH=$DOTNET_ROOT:$PATH
     if command -v nvidia-smi >/dev/null || compgen -G '/dev/dri/renderD*' >/dev/null; then
+        has_card=true creatures=1000 frames=300
         export NEURALPLUGIN_PLATFORM=${NEURALPLUGIN_PLATFORM:-hardware}
-    fi
-    if command -v nvidia-smi >/dev/null; then
-        nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader | tee "$out/card.txt"
+        prepare_driver
     fi
 
-    NEURALPLUGIN_REQUIRE_GPU=1 part tests "$test_seconds" "$tests/NeuralPlugin.Tests" tests "${test_classes[@]}" || true
-    part steps "$steps_seconds" "$benchmarks" steps "$seconds_a_case" --large || true
-    if part peer 60 python3 "$peer" --check; then
-        part compare "$compare_seconds" "$benchmarks" compare "python3 '$peer' $seconds_a_case" \
-            --rounds "$rounds" --seconds "$seconds_a_case" --large --markdown || true
+    cd -- "$work/app"
+    page+=("NeuralPlugin $(<"$work/commit"), $(date -u +%F)")
+    if command -v nvidia-smi >/dev/null; then page+=("$(nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader)"); fi
+    [[ -n $has_card ]] || page+=('No graphics card is here: what runs is a software driver, and no figure below says anything of a card.')
+    part device 15 1 dotnet NeuralPlugin.Tests.dll device
+    part verify 20 1 dotnet NeuralPlugin.Samples.dll verify
+    NEURALPLUGIN_REQUIRE_GPU=1 part tests 110 12 dotnet NeuralPlugin.Tests.dll tests
+    if [[ -n $has_card ]] && python3 "$peer" --check >"$out/peer.txt" 2>&1; then
+        part steps 70 18 dotnet NeuralPlugin.Benchmarks.dll compare "python3 '$peer' $seconds_a_case" --rounds 1 --seconds "$seconds_a_case" --large --markdown
+    else
+        part steps 70 18 dotnet NeuralPlugin.Benchmarks.dll steps "$seconds_a_case" ${has_card:+--large}
+        page+=("Not compared with PyTorch, which takes a card of NVIDIA's and PyTorch with CUDA: $([[ -z $has_card ]] || head -c 120 "$out/peer.txt")")
     fi
-    printf '\nResults are in %s; %s after %s s.\n' "$out" "$([[ ${#failed[@]} -eq 0 ]] && echo 'all went well' || echo "failed: ${failed[*]}")" "$SECONDS"
+    part transfers 15 16 dotnet NeuralPlugin.Benchmarks.dll transfers 0.1
+    part agents 20 5 dotnet NeuralPlugin.Benchmarks.dll agents
+    part arena 35 4 dotnet NeuralPlugin.Samples.dll arena --creatures "$creatures" --frames "$frames" --out "$work/arena"
+    part budget 40 7 dotnet NeuralPlugin.Samples.dll budget --rounds 1 --frames "$frames" --out "$work/budget"
+    [[ -n $has_card ]] || page+=('The bounds of the budget at 60 frames a second, and the times of agents, take a card.')
+    if [[ ${#failed[@]} -eq 0 ]]; then page+=("All went well, in $SECONDS s."); else page+=("After $SECONDS s. These failed: ${failed[*]}."); fi
+    printf '%s\n' "${page[@]}" | tee "$out/page.txt"
     [[ ${#failed[@]} -eq 0 ]]
 }
 
 case ${1-} in
-    prepare | run) "$1" "${2:-out/gpu-session}" ;;
+    prepare | run) "$1" "$(realpath -m -- "${2:-out/gpu-session}")" ;;
     -h | --help) usage ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -43,7 +43,7 @@ internal sealed class AllCommand : Command
             while (frame++ < most && !(log.RecentMean >= SolvedReward) && !cancel.IsCancellationRequested)
             {
                 foreach (PoleServer server in servers) server.Frame();
-                if (frame % 4 == 0) await Task.Delay(1, cancel);   // the silo has a share of these processors
+                if (frame % 4 == 0) await Task.Delay(1, cancel);   // leaves time for the silo on these processors
                 if (frame % 250 == 0)
                     Console.WriteLine(Invariant($"frame {frame}: version {servers.Max(server => server.Client!.Status.Version)}, mean reward of 100 episodes {log.RecentMean:F0}"));
             }

@@ -4,7 +4,7 @@ using NeuralPlugin.Orleans;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>Rules of single brains that are given while the silo runs, before a brain is first asked for.</summary>
+/// <summary>Rules of single brains, set while the silo runs and before the brain is first used.</summary>
 internal sealed class BrainOptionsByName : IConfigureNamedOptions<BrainOptions>
 {
     private readonly ConcurrentDictionary<string, Action<BrainOptions>> rules = [];

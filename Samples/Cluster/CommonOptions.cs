@@ -4,7 +4,7 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>Options that several commands have.</summary>
+/// <summary>Options shared by several commands.</summary>
 internal static class CommonOptions
 {
     public static Option<string?> Redis() => new("--redis")

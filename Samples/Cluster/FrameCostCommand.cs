@@ -8,7 +8,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>What a frame of the game pays for taking part: time and managed bytes of <see cref="BrainClient.Update"/>.</summary>
+/// <summary>The cost of taking part for a frame of the game: time and managed bytes of <see cref="BrainClient.Update"/>.</summary>
 internal sealed class FrameCostCommand : Command
 {
     private const double MostMilliseconds = 0.05;
@@ -31,7 +31,7 @@ internal sealed class FrameCostCommand : Command
         await using (PoleServer server = new(1, 16, client.Services.GetRequiredService<IClusterClient>(), "poles", new BrainClientOptions { Server = "server", EveryDecisions = PoleServer.Rollout }))
         {
             await server.Client!.SettleAsync(cancel);
-            for (int frame = -2000; frame < frames; frame++)   // the first ones run warm
+            for (int frame = -2000; frame < frames; frame++)   // the first ones warm up
             {
                 server.UpdateAgents();
                 (long adopted, long before, long start) = (server.Client.Status.Adopted, GC.GetAllocatedBytesForCurrentThread(), Stopwatch.GetTimestamp());

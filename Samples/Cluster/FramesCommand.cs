@@ -9,8 +9,8 @@ using static System.FormattableString;
 namespace NeuralPlugin.Cluster;
 
 /// <summary>
-/// Frames of a server until the mean of the last 100 episodes of all servers is 475, with 1, 2, 4 and 8 servers of 16 agents. Servers run in step, frame by frame, and a round is whole before the next frame
-/// begins, so that the figures depend on nothing but the seeds.
+/// Frames of a server until the mean of the last 100 episodes of all servers is 475, with 1, 2, 4 and 8 servers of 16 agents. Servers run in lockstep, and a round is complete before the next frame
+/// begins, so that the figures depend only on the seeds.
 /// </summary>
 internal sealed class FramesCommand : Command
 {
@@ -20,15 +20,17 @@ internal sealed class FramesCommand : Command
 
     public FramesCommand() : base("frames", "Counts the frames in which servers learn to balance poles, and compares them with those of a single server.")
     {
-        Option<int> seeds = NumberOption.Create("--seeds", "How many: 1, 2, ...", 1, 1000).WithDefault(8);
+        Option<int> seeds = NumberOption.Create("--seeds", "How many: 1, 2, ...", 1, 1000).WithDefault(24);
         Option<int> rows = NumberOption.Create("--rows", "The number of rows, from the first: 1, 2, 4 and 8 servers, and 8 with a round every 16 rollouts", 1, 5).WithDefault(5);
-        Option<double> rate = NumberOption.Create("--server-rate", "The factor for the average of a round", 0.0, 100.0).WithDefault(1.0);
+        Option<double> rate = NumberOption.Create("--server-rate", "The factor for the average of a round", 0.0, 100.0).WithDefault(1.25);
+        Option<int> steps = NumberOption.Create("--steps", "The number of training steps per frame", 1, 1000).WithDefault(4);
         Option<double> momentum = NumberOption.Create("--momentum", "The server's momentum; 0 for plain averages", 0.0, 1.0).WithDefault(0.0);
-        foreach (Option option in (Option[])[seeds, rows, rate, momentum]) Options.Add(option);
-        SetAction((arguments, cancel) => RunAsync(arguments.GetValue(seeds), Rows[..arguments.GetValue(rows)], arguments.GetValue(rate), arguments.GetValue(momentum), cancel));
+        foreach (Option option in (Option[])[seeds, rows, rate, momentum, steps]) Options.Add(option);
+        SetAction((arguments, cancel) => RunAsync(
+            arguments.GetValue(seeds), Rows[..arguments.GetValue(rows)], arguments.GetValue(rate), arguments.GetValue(momentum), arguments.GetValue(steps), cancel));
     }
 
-    private static async Task<int> RunAsync(int seeds, Row[] rows, double rate, double momentum, CancellationToken cancel)
+    private static async Task<int> RunAsync(int seeds, Row[] rows, double rate, double momentum, int steps, CancellationToken cancel)
     {
         (int siloPort, int gatewayPort) = (FreePort.Next(), FreePort.Next());
         using IHost host = Hosts.Silo(null, siloPort, gatewayPort, options =>
@@ -49,7 +51,7 @@ internal sealed class FramesCommand : Command
             {
                 string name = $"poles-{row.Servers}-{row.Every}-{seed}";
                 rules.Set(name, options => options.RoundDecisions = row.Servers * row.Every * (long)PoleServer.Rollout * 9 / 10);
-                results.Add(await RunAsync(grains, name, row, seed, cancel));
+                results.Add(await RunAsync(grains, name, row, seed, steps, cancel));
             }
 
             double median = Median(results.Select(result => (double)result.Frames));
@@ -65,7 +67,7 @@ internal sealed class FramesCommand : Command
         return holds ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private static async Task<Result> RunAsync(IGrainFactory grains, string name, Row row, int seed, CancellationToken cancel)
+    private static async Task<Result> RunAsync(IGrainFactory grains, string name, Row row, int seed, int steps, CancellationToken cancel)
     {
         TaskLog log = new();
         List<PoleServer> servers = [];
@@ -74,8 +76,8 @@ internal sealed class FramesCommand : Command
             for (int i = 0; i < row.Servers; i++)
             {
                 BrainClientOptions options = new() { Server = $"server {i + 1}", EveryDecisions = PoleServer.Rollout * (long)Math.Max(1, row.Every), PollTime = TimeSpan.FromMinutes(10) };
-                servers.Add(new PoleServer((1000 * seed) + (100 * i), Agents, row.Every == 0 ? null : grains, name, options, log));
-                if (servers[i].Client is { } joining) await joining.SettleAsync(cancel);   // one after the other: the first one's brain is version 1
+                servers.Add(new PoleServer((1000 * seed) + (100 * i), Agents, row.Every == 0 ? null : grains, name, options, log, steps));
+                if (servers[i].Client is { } joining) await joining.SettleAsync(cancel);   // in sequence: the first one's brain is version 1
             }
 
             int frame = 0;
@@ -109,7 +111,7 @@ internal sealed class FramesCommand : Command
 
     /// <param name="Servers">Servers.</param>
     /// <param name="Every">Rollouts of a round; 0 for a server alone.</param>
-    /// <param name="MostShare">Of the frames that one server takes.</param>
+    /// <param name="MostShare">The limit, as a share of the frames that one server takes.</param>
     private sealed record Row(int Servers, int Every, double MostShare);
 
     private sealed record Result(int Frames, long Versions, long Steps, double BytesUp, double BytesDown);

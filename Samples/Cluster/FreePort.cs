@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>Ports that nobody listens at, for programs that need no certain one.</summary>
+/// <summary>Unused ports, for programs that need no specific one.</summary>
 internal static class FreePort
 {
     public static int Next()

@@ -12,15 +12,15 @@ using StackExchange.Redis;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>Silos and clients of the sample. With a Redis they find each other there and brains are kept in it; else all is in this process, and in its memory.</summary>
+/// <summary>Silos and clients of the sample. With Redis they find each other there, and brains are stored in it; otherwise everything is in the memory of this process.</summary>
 internal static class Hosts
 {
     private const string ClusterName = "neuralplugin-sample";
 
     /// <summary>A silo.</summary>
     /// <param name="redis">HOST:PORT; null for none.</param>
-    /// <param name="siloPort">Where other silos reach it.</param>
-    /// <param name="gatewayPort">Where servers reach it.</param>
+    /// <param name="siloPort">The port for other silos.</param>
+    /// <param name="gatewayPort">The port for servers.</param>
     /// <param name="configure">The rules of brains.</param>
     public static IHost Silo(string? redis, int siloPort, int gatewayPort, Action<BrainOptions> configure)
     {
@@ -29,7 +29,7 @@ internal static class Hosts
         {
             silo.Configure<ClusterMembershipOptions>(options =>
             {
-                // A silo that is gone is found to be so within some seconds; of three, one may say it.
+                // A silo that is gone is detected within some seconds; of three, one vote is enough.
                 (options.ProbeTimeout, options.NumMissedProbesLimit, options.NumVotesForDeathDeclaration) = (TimeSpan.FromSeconds(1), 2, 1);
                 (options.TableRefreshTimeout, options.DefunctSiloCleanupPeriod) = (TimeSpan.FromSeconds(3), TimeSpan.FromMinutes(10));
             });
@@ -56,8 +56,8 @@ internal static class Hosts
         return builder.Build();
     }
 
-    /// <summary>What connects a game to the silos, and tries again for as long as there are none.</summary>
-    /// <param name="redis">HOST:PORT where they find each other; null for a silo of this machine.</param>
+    /// <summary>The client that connects a game to the silos, and retries as long as there are none.</summary>
+    /// <param name="redis">HOST:PORT at which they find each other; null for a silo on this machine.</param>
     /// <param name="gatewayPort">Of that silo.</param>
     public static IHost Client(string? redis, int gatewayPort)
     {
@@ -89,7 +89,7 @@ internal static class Hosts
         HostApplicationBuilder builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Error).AddSimpleConsole(options => options.SingleLine = true);
-        builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.None);   // says so where a server of this process has gone while it was told of a version
+        builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.None);   // warns if a server of this process has gone while being notified of a version
         return builder;
     }
 

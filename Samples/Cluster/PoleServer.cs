@@ -6,19 +6,20 @@ namespace NeuralPlugin.Cluster;
 /// <summary>A game server whose agents balance poles on carts, on the processor.</summary>
 internal sealed class PoleServer : IAsyncDisposable
 {
-    /// <summary>Decisions of a rollout: 64 of each of 16 agents.</summary>
+    /// <summary>Decisions of a rollout: 64 from each of 16 agents.</summary>
     public const int Rollout = 1024;
 
     private readonly NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = 1 });
     private readonly AgentPopulation agents;
 
-    /// <param name="number">Chooses the worlds of its agents, and what they try.</param>
+    /// <param name="number">The seed of its agents' worlds and exploration.</param>
     /// <param name="agentCount">Agents.</param>
-    /// <param name="grains">Of the cluster; null to learn alone.</param>
+    /// <param name="grains">The cluster's grains; null to learn alone.</param>
     /// <param name="brain">The brain's name.</param>
     /// <param name="options">How it takes part.</param>
-    /// <param name="log">Takes what its episodes come to; null for one of its own.</param>
-    public PoleServer(int number, int agentCount, IGrainFactory? grains, string brain, BrainClientOptions options, TaskLog? log = null)
+    /// <param name="log">Records the results of its episodes; null for a log of its own.</param>
+    /// <param name="steps">Training steps per frame. With 4 a rollout is learned within a fifth of the next one, so that little of the next one precedes the new version.</param>
+    public PoleServer(int number, int agentCount, IGrainFactory? grains, string brain, BrainClientOptions options, TaskLog? log = null, int steps = 4)
     {
         Log = log ?? new TaskLog();
         agents = new AgentPopulation(device, new AgentPopulationOptions
@@ -30,7 +31,7 @@ internal sealed class PoleServer : IAsyncDisposable
             Brains = BrainSharing.Shared,
             Latency = 0,
             Seed = number,
-            FrameBudget = FrameBudget.Steps(4),   // a rollout is learned within an eighth of the next one, so that little of that is from before the version that comes then
+            FrameBudget = FrameBudget.Steps(steps),
             Learning = new ActorCritic { RolloutSize = Rollout },
         });
         for (int i = 0; i < agentCount; i++) agents.Add(new CartPoleAgent(Log, number, i));
@@ -39,7 +40,7 @@ internal sealed class PoleServer : IAsyncDisposable
 
     public TaskLog Log { get; }
 
-    /// <summary>Its part in the cluster; null where it learns alone.</summary>
+    /// <summary>Its cluster client; null if it learns alone.</summary>
     public BrainClient? Client { get; }
 
     public AgentProgress Progress => agents.Progress;

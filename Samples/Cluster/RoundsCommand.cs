@@ -9,7 +9,7 @@ using static System.FormattableString;
 namespace NeuralPlugin.Cluster;
 
 /// <summary>
-/// Rounds a second of one grain: simulated servers send a difference each, and get the next version each, over TCP on loopback. Silo, servers and storage (memory) share this machine.
+/// Rounds per second of one grain: each simulated server sends a difference and gets the next version, over TCP on loopback. Silo, servers and storage (memory) share this machine.
 /// </summary>
 internal sealed class RoundsCommand : Command
 {
@@ -59,7 +59,7 @@ internal sealed class RoundsCommand : Command
         Stopwatch watch = new();
         do
         {
-            if (rounds == 1) watch.Restart();   // the first one runs warm
+            if (rounds == 1) watch.Restart();   // the first one warms up
             long current = version;
             await Parallel.ForEachAsync(Enumerable.Range(0, servers), new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = cancel }, async (server, _) =>
                 await brain.Submit(new BrainDifference($"server {server}", current, current, difference)));

@@ -8,7 +8,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>A game server: its agents learn in its frames, and it takes part in a brain.</summary>
+/// <summary>A game server: its agents learn in its frames, together with those of other servers.</summary>
 internal sealed class ServerCommand : Command
 {
     public ServerCommand() : base("server", "Runs a game server, whose agents balance poles and learn one brain together with those of other servers.")

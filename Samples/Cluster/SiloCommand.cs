@@ -4,7 +4,7 @@ using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Cluster;
 
-/// <summary>A silo, until it is told to end.</summary>
+/// <summary>Runs a silo until the process is asked to end.</summary>
 internal sealed class SiloCommand : Command
 {
     public SiloCommand() : base("silo", "Runs a silo, which keeps brains.")

@@ -12,11 +12,11 @@ public abstract partial class NeuralAgent : Node2D
     private NeuralBrain? brain;
     private Script? script;
 
-    /// <summary>Actions after which an episode runs out of time; 0 for never.</summary>
+    /// <summary>Actions after which the time of an episode is up; 0 for no limit.</summary>
     [Export]
     public int MaxStep { get; set; } = 500;
 
-    /// <summary>Frames from one decision to the next.</summary>
+    /// <summary>Frames per decision.</summary>
     [Export]
     public int DecisionPeriod { get; set; } = 5;
 
@@ -45,15 +45,15 @@ public abstract partial class NeuralAgent : Node2D
     /// <summary>Adds the same number of values each time, in the same order.</summary>
     protected abstract void CollectObservations(VectorSensor sensor);
 
-    /// <summary>Does what an action means, and rewards it.</summary>
+    /// <summary>Carries out an action, and rewards it.</summary>
     protected abstract void OnActionReceived(int action);
 
-    /// <summary>Puts the agent where an episode begins.</summary>
+    /// <summary>Puts the agent at the start of an episode.</summary>
     protected virtual void OnEpisodeBegin()
     {
     }
 
-    /// <summary>Hands over what the population asks for.</summary>
+    /// <summary>Forwards the population's calls to the node.</summary>
     private sealed class Script(NeuralAgent node) : Agent
     {
         public override void CollectObservations(VectorSensor sensor) => node.CollectObservations(sensor);

@@ -4,8 +4,8 @@ using Godot;
 namespace NeuralPlugin.Samples;
 
 /// <summary>
-/// The brains of the agents that stand below it in the scene tree. They live on a device with a thread of its own, so that the game's thread only collects
-/// observations and hands out actions; an answer comes a frame or two after its question.
+/// The brains of the agents below it in the scene tree. They live on a device with a thread of its own, so that the game's thread only collects
+/// observations and carries out actions; an answer arrives a frame or two after its question.
 /// </summary>
 public partial class NeuralBrain : Node
 {
@@ -19,11 +19,11 @@ public partial class NeuralBrain : Node
     [Export]
     public int Actions { get; set; } = 5;
 
-    /// <summary>Most agents at a time.</summary>
+    /// <summary>Maximum number of agents at a time.</summary>
     [Export]
     public int Capacity { get; set; } = 64;
 
-    /// <summary>Whether all agents have one brain, and learn together.</summary>
+    /// <summary>Whether all agents share one brain, and learn together.</summary>
     [Export]
     public bool Shared { get; set; } = true;
 
@@ -31,7 +31,7 @@ public partial class NeuralBrain : Node
     [Export]
     public bool OnGraphicsCard { get; set; }
 
-    /// <summary>A file of brains that have learned; empty for new ones.</summary>
+    /// <summary>A file of trained brains; empty for new ones.</summary>
     [Export]
     public string StartFrom { get; set; } = "";
 

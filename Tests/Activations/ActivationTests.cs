@@ -3,13 +3,13 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What every activation keeps, whatever its function. A fixture for each of them says which it is and has its twin.</summary>
+/// <summary>Properties of every activation, whatever its function. A fixture for each activation names it and provides its twin.</summary>
 [Category(Categories.EveryFamily)]
 internal abstract class ActivationTests
 {
     /// <summary>
     /// Inputs, then layers: a number is a dense layer's units, A the activation of the fixture, R, T and L are ReLU, Tanh and LeakyReLU. First, last
-    /// and several in a row; among others; before and after layers of all widths that fusing tells apart.
+    /// and several in a row; among others; before and after layers of all widths that fusion distinguishes.
     /// </summary>
     private static readonly string[] Stacks =
     [
@@ -23,7 +23,7 @@ internal abstract class ActivationTests
 
     protected abstract LayerTwin MakeTwin();
 
-    /// <summary>The fan that a dense layer before it starts by.</summary>
+    /// <summary>The fan that determines the initial weights of a dense layer before it.</summary>
     protected abstract double FanOf(int inputs, int outputs);
 
     // ---- its kernels ----
@@ -36,7 +36,7 @@ internal abstract class ActivationTests
         AssertAgreesWithTheTwin(x, dy, shape.Rows, shape.Columns);
     }
 
-    /// <summary>At zero, where functions have kinks, close to it, where a difference of exponentials would be all rounding, and far away.</summary>
+    /// <summary>At zero, where functions have kinks; close to it, where a difference of exponentials would be nothing but rounding errors; and far away.</summary>
     [Test]
     public void ItIsRightEverywhere()
     {
@@ -54,7 +54,7 @@ internal abstract class ActivationTests
         Assert.That(TwinArrays.ToDouble(output.Read()), Is.EqualTo(MakeTwin().Forward([double.PositiveInfinity, double.NegativeInfinity], 1)).Within(1e-7));
     }
 
-    /// <summary>Otherwise a loss that is not finite would go unnoticed, and what it spoils be learned.</summary>
+    /// <summary>Otherwise a non-finite loss would go unnoticed, and its effects would be learned.</summary>
     [Test]
     public void WhatIsNoNumberStaysNone()
     {
@@ -83,7 +83,7 @@ internal abstract class ActivationTests
 
     // ---- in networks ----
 
-    /// <summary>What it gives, and all gradients, those of the features too.</summary>
+    /// <summary>The outputs and all gradients, including those of the features.</summary>
     [Test]
     public void NetworksAgreeWithTheTwin([ValueSource(nameof(Stacks))] string stack)
     {
@@ -129,7 +129,7 @@ internal abstract class ActivationTests
     [Test]
     public void AFusedStepOfBytesHasTheBitsOfThePlainOne([Values("13-A-7", "16-32-A-4", "21-130-A-10")] string stack) => AssertFusedIsPlain(stack, bytes: true);
 
-    /// <summary>Steps and predictions take the kernels that they take with ReLU in its place, and cost the same.</summary>
+    /// <summary>Steps and predictions use the same kernels as with ReLU, and cost the same.</summary>
     [Test]
     public void ItIsFusedWhereReluIs([ValueSource(nameof(Stacks))] string stack, [Values(8, 70)] int rows)
     {
@@ -141,7 +141,8 @@ internal abstract class ActivationTests
             string[] Steps(Network of) => FilesOf(StepWorkspace.KernelsFor(of, rows, new SoftmaxCrossEntropy(), optimizer));
         }
 
-        Assert.That(FilesOf(PredictionWorkspace.KernelsFor(network, rows, softmax: true)), Is.EqualTo(FilesOf(PredictionWorkspace.KernelsFor(rectified, rows, softmax: true))));
+        string[] Predictions(Network of) => FilesOf(PredictionWorkspace.KernelsFor(of.Stack, of.Kernels, rows, softmax: true));
+        Assert.That(Predictions(network), Is.EqualTo(Predictions(rectified)));
         static string[] FilesOf(IEnumerable<Dispatch> dispatches) => [.. dispatches.Select(dispatch => dispatch.Source.FileName)];
     }
 
@@ -167,11 +168,11 @@ internal abstract class ActivationTests
         }
     }
 
-    /// <summary>A hidden layer that overflows on both sides at once: its sum is no number, and the step is not committed.</summary>
+    /// <summary>A hidden layer that overflows on both sides at once: its sum is NaN, and the step is not committed.</summary>
     [Test]
     public void ALossThatIsNotFiniteIsNoticed([Values("2-3-A-2", "2-130-A-2", "2-300-A-2", "2-3-A-40")] string stack, [Values] bool fused)
     {
-        TestDevice.RequireOpenGL();   // a multiply-add that is rounded once adds what is too large for a number, and stays on one side
+        TestDevice.RequireOpenGL();   // a multiply-add that rounds once adds products beyond the range of a float, and stays on one side
         foreach (Optimizer optimizer in new Optimizer[] { new Sgd(0.1f), new Adam() })
         {
             using Network network = Build(stack, Make(), seed: 4);
@@ -233,7 +234,7 @@ internal abstract class ActivationTests
         Assert.That(results[1][0], Is.Unique, "it moves");
     }
 
-    /// <summary>The smallest |x| that a layer with a kink is given, but zeros, which a rectifier before it gives and the kernels agree on.</summary>
+    /// <summary>The smallest |x| given to a layer with a kink, except zeros, which a preceding rectifier produces and on which the kernels agree.</summary>
     private static double DistanceFromKink(NetworkTwin twin, double[] features, int rows)
     {
         IReadOnlyList<double[]> activations = twin.Activations(features, rows);
@@ -241,7 +242,7 @@ internal abstract class ActivationTests
             .Where(x => x != 0).Select(Math.Abs).DefaultIfEmpty(double.PositiveInfinity).Min();
     }
 
-    /// <summary>Its kernels, alone: the values, the gradients, and zeros in the padding.</summary>
+    /// <summary>Its kernels in isolation: the values, the gradients, and zeros in the padding.</summary>
     private void AssertAgreesWithTheTwin(float[] x, float[] dy, int rows, int columns)
     {
         NeuralDevice device = TestDevice.Plain;

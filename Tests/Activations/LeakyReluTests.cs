@@ -30,7 +30,7 @@ internal sealed class LeakyReluTests : ActivationTests
         Assert.That(exception.Message, Does.Contain("finite number above 0").And.Contain("use Relu").And.Contain("Actual value was"));
     }
 
-    /// <summary>So small that the product is taken for zero, above one, and almost beyond numbers.</summary>
+    /// <summary>So small that the product is flushed to zero; above one; and almost beyond the range of a float.</summary>
     [Test]
     public void EverySlopeAboveZeroHasItsDerivative([Values(float.Epsilon, 1e-38f, 1e-3f, 1, 7, float.MaxValue)] float slope)
     {

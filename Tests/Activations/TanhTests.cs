@@ -12,7 +12,7 @@ internal sealed class TanhTests : ActivationTests
 
     protected override double FanOf(int inputs, int outputs) => inputs + outputs;
 
-    /// <summary>No step at 0.6, where the formula changes, larger than a step of the numbers there; and never beyond one.</summary>
+    /// <summary>At 0.6, where the formula changes, there is no jump larger than one unit in the last place; and no value exceeds one.</summary>
     [Test]
     public void ItGrowsWithItsInputAndStaysWithinOne()
     {
@@ -26,7 +26,7 @@ internal sealed class TanhTests : ActivationTests
     }
 }
 
-/// <summary>y = tanh(x); y' = 1 / cosh²(x), which is 0 where cosh is beyond every number.</summary>
+/// <summary>y = tanh(x); y' = 1 / cosh²(x), which is 0 where cosh overflows.</summary>
 public sealed class TanhTwin : ActivationTwin
 {
     protected override double Apply(double x) => Math.Tanh(x);

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Learning by an actor-critic: what an end of an episode means, where there is something to learn, budgets, replay.</summary>
+/// <summary>Learning by an actor-critic: the ends of episodes, tasks that can be learned, budgets, replay.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class ActorCriticTests
@@ -34,7 +34,7 @@ internal sealed class ActorCriticTests
         Assert.That(() => Make(1, 2, new ActorCritic { Optimizer = new Sgd(0.1f) }), Throws.ArgumentException.With.Message.Contains("MostLearningRate (0.003), but got 0.1"));
     }
 
-    /// <summary>All actions are about as likely at first, whatever is observed, and a value is an output more.</summary>
+    /// <summary>All actions are about equally likely at first, whatever the observations, and the value is one more output.</summary>
     [Test]
     public void ABrainBeginsUndecided()
     {
@@ -48,7 +48,7 @@ internal sealed class ActorCriticTests
 
     // ---- brains of their own ----
 
-    /// <summary>Each learns what its own agent is paid for, with Adam, and values of its own scale; places without an agent, and agents that come later, do not disturb.</summary>
+    /// <summary>Each learns what its own agent is rewarded for, with Adam and with values of its own scale; empty places and agents added later do not interfere.</summary>
     [Test]
     public void BrainsOfTheirOwnLearnEachForItself([Values(null, 0, 2)] int? latency)
     {
@@ -132,7 +132,7 @@ internal sealed class ActorCriticTests
     // ---- the end of an episode ----
 
     /// <summary>
-    /// A reward of 1 an action, and a limit of four: what an agent that is interrupted there expects comes near to 1 / (1 − 0.9) = 10, and one that dies there expects
+    /// A reward of 1 per action, and a limit of four: the value of an agent that is interrupted there approaches 1 / (1 − 0.9) = 10, and that of one that dies there
     /// (1 + 1.9 + 2.71 + 3.439) / 4.
     /// </summary>
     [Test]
@@ -160,7 +160,7 @@ internal sealed class ActorCriticTests
         Assert.That(agents.Progress.SkippedDecisions, Is.Zero);
     }
 
-    /// <summary>What is observed behind the last action is what is asked about, and it is asked before the next episode begins.</summary>
+    /// <summary>The value is requested for the observations after the last action, before the next episode begins.</summary>
     [Test]
     public void AnInterruptedAgentIsAskedOnceMore([Values(null, 0, 2)] int? latency)
     {
@@ -207,7 +207,7 @@ internal sealed class ActorCriticTests
         Assert.That(players.Count(player => player.Action == 1), Is.GreaterThanOrEqualTo(38));
     }
 
-    /// <summary>The short form of <c>Samples/Benchmarks learn</c>: the reward comes at the end of a corridor alone.</summary>
+    /// <summary>The short form of <c>Samples/Benchmarks learn</c>: the reward comes only at the end of a corridor.</summary>
     [Test]
     public void ACorridorIsLearnedFromRewardAtItsEndAlone()
     {
@@ -244,7 +244,7 @@ internal sealed class ActorCriticTests
 
     // ---- budgets ----
 
-    /// <summary>Where the budget is too small for all epochs, each decision is learned from all the same; that is said once.</summary>
+    /// <summary>If the budget is too small for all epochs, each decision is still learned from; a message says so once.</summary>
     [Test]
     public void EpochsThatDoNotFitAreGivenUp()
     {
@@ -255,7 +255,7 @@ internal sealed class ActorCriticTests
         Assert.That(warnings[0], Does.Contain("FrameBudget"));
     }
 
-    /// <summary>Where it is too small for one epoch, what is never learned from is counted.</summary>
+    /// <summary>If it is too small for one epoch, the decisions that are never learned from are counted.</summary>
     [Test]
     public void DecisionsThatCannotBeLearnedFromAreCounted()
     {
@@ -265,7 +265,7 @@ internal sealed class ActorCriticTests
         Assert.That(warnings, Has.Length.EqualTo(1));
     }
 
-    /// <summary>An infinite sum of rewards reaches nothing, and learning goes on.</summary>
+    /// <summary>An infinite sum of rewards has no effect, and learning continues.</summary>
     [Test]
     public void ARewardThatIsTooLargeIsNotLearnedFrom()
     {

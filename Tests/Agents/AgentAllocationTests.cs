@@ -3,8 +3,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// What a frame of the agents takes from the memory of a running game: nothing, once all have acted and learned. Tests/run names this fixture for the devices with a
-/// thread of their own too.
+/// A frame of the agents allocates nothing, once all have acted and learned. Tests/run also runs this fixture for the devices with a
+/// thread of their own.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -13,7 +13,7 @@ internal sealed class AgentAllocationTests
 {
     private const int MostFrames = 20_000;
 
-    private readonly bool answersLater = TestDevice.IsInBackground;   // which allocates where it is asked
+    private readonly bool answersLater = TestDevice.IsInBackground;   // which allocates in the call
 
     [Test]
     public void AFrameOfAThousandAgentsAllocatesNothing([Values] BrainSharing sharing, [Values(null, 1)] int? latency, [Values] bool clones)
@@ -22,6 +22,7 @@ internal sealed class AgentAllocationTests
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = 16,
+            NumStackedVectorObservations = clones ? 2 : 1,
             Actions = 4,
             HiddenUnits = 32,
             Capacity = Count,
@@ -47,6 +48,7 @@ internal sealed class AgentAllocationTests
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = 16,
+            NumStackedVectorObservations = latency == 2 ? 3 : 1,
             Actions = 4,
             HiddenUnits = 32,
             Capacity = 100,
@@ -63,14 +65,14 @@ internal sealed class AgentAllocationTests
         Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps + 100));
     }
 
-    /// <summary>So many frames and, on a device with a thread of its own, as many more as it takes to train and end an episode: its answers come later.</summary>
+    /// <summary>This many frames and, on a device with a thread of its own, as many more as it takes to train and to end an episode, since its answers come later.</summary>
     private void RunFrames(AgentPopulation agents, int frames, int steps)
     {
         AgentProgress before = agents.Progress;
         for (int frame = 0; frame < frames || (answersLater && frame < MostFrames && !HasGoneOn()); frame++)
         {
             agents.Update();
-            if (answersLater) agents.Device.Finish();   // else uploads pile up: those for which the queue has no room are copied
+            if (answersLater) agents.Device.Finish();   // otherwise uploads accumulate, and those that do not fit into the queue are copied
         }
 
         bool HasGoneOn() => agents.Progress.TrainingSteps >= before.TrainingSteps + steps && agents.Progress.Episodes > before.Episodes;

@@ -8,7 +8,7 @@ namespace NeuralPlugin.Tests;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class AgentBudgetTests : IDisposable
 {
-    private const double Budget = 200_000_000;   // far above what the calls take by their own clock
+    private const double Budget = 200_000_000;   // far above the time of the calls by their own clock
 
     private readonly TestGl gl = TestGls.Create();
     private readonly ManualTime time = new() { NanosecondsPerLook = 10_000 };
@@ -47,7 +47,7 @@ internal sealed class AgentBudgetTests : IDisposable
         Assert.That(agents.Progress.TrainingTime, Is.EqualTo(TimeSpan.Zero));
     }
 
-    /// <summary>It is not cut, and not given up either.</summary>
+    /// <summary>It is neither split nor abandoned.</summary>
     [Test]
     public void AStepThatIsLongerThanTheBudgetRunsInEveryFewFrames()
     {
@@ -59,6 +59,24 @@ internal sealed class AgentBudgetTests : IDisposable
         double mean = Frames(agents, Count).Average();
         Assert.That(agents.Progress.TrainingSteps - before, Is.InRange(Count / 8, Count / 3));
         Assert.That(mean, Is.AtMost(1.15 * Budget));
+    }
+
+    /// <summary>A step in every second frame of a fiftieth of a second.</summary>
+    [Test]
+    public void TheyKeepToARateOfSteps([Values] BrainSharing brains)
+    {
+        using AgentPopulation agents = Cloning(brains, FrameBudget.StepsPerSecond(25));
+        time.NanosecondsPerLook = 0;
+        Frames(agents, 10);
+        long before = agents.Progress.TrainingSteps;
+        for (int frame = 0; frame < 20; frame++)
+        {
+            time.Nanoseconds += 20_000_000;
+            Frames(agents, 1);
+            Assert.That(agents.Progress.StepsThisFrame, Is.AtMost(1));
+        }
+
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(before + 10).Within(1));
     }
 
     [Test]
@@ -81,7 +99,7 @@ internal sealed class AgentBudgetTests : IDisposable
         Assert.That(others.Progress.TrainingSteps, Is.EqualTo(agents.Progress.TrainingSteps).Within(50).Percent);
     }
 
-    /// <summary>All that a frame enqueued, questions included, some frames later; frames without a step tell what they took, too.</summary>
+    /// <summary>Everything that a frame enqueued, including questions, reported some frames later; frames without a step report their time, too.</summary>
     [Test]
     public void TheGpuTimeIsThatOfAFrameBefore([Values] BrainSharing brains, [Values(0, 3, 40)] int delayFrames)
     {
@@ -103,7 +121,7 @@ internal sealed class AgentBudgetTests : IDisposable
         else Assert.That(told.Distinct(), Is.SubsetOf(times.Append(0)).And.Some.Positive, "of the frames that found a query");
     }
 
-    /// <summary>A step is of as many workgroups as the kernel family makes it.</summary>
+    /// <summary>The kernel family determines the number of workgroups of a step.</summary>
     private void SetCostOfAStep(BrainSharing brains, long nanoseconds)
     {
         using AgentPopulation agents = Cloning(brains, FrameBudget.Steps(1));

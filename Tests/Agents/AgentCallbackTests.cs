@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What scripts may do to their population within its calls: end an episode, leave, dispose; and what they may not.</summary>
+/// <summary>Calls that scripts may make to their population from within its calls (end an episode, leave, dispose), and those that they may not.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentCallbackTests
@@ -17,7 +17,7 @@ internal sealed class AgentCallbackTests
         Begin,
     }
 
-    /// <summary>Every third call ends the episode: what was asked for then is no decision, and no answer is carried out in another episode.</summary>
+    /// <summary>Every third call ends the episode: the question asked then yields no decision, and no answer is carried out in another episode.</summary>
     [Test]
     public void AnEpisodeMayEndWhileAnAgentIsAsked(
         [Values(Callback.Observe, Callback.Mask, Callback.Demonstrate)] Callback callback, [Values(0, 1, 2, 3)] int latency, [Values] BrainSharing sharing)
@@ -158,7 +158,7 @@ internal sealed class AgentCallbackTests
         TestDevice.Plain.Update();
     }
 
-    /// <summary>Steps are actions, in every latency and by whoever acts; the limit comes after as many.</summary>
+    /// <summary>Steps are actions, with every latency and whoever acts; the limit is reached after that many.</summary>
     [Test]
     public void StepsAreActions([Values(null, 0, 1, 3)] int? latency, [Values] bool byHeuristic, [Values(1, 3)] int period)
     {
@@ -186,7 +186,7 @@ internal sealed class AgentCallbackTests
         Assert.That(() => agent.MaxStep = -1, Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
-    /// <summary>The next episode begins in the Update that asks its first question: the same one where an action has ended it, but with a latency of 0.</summary>
+    /// <summary>The next episode begins in the Update that asks its first question: the same one if an action has ended it, except with a latency of 0.</summary>
     [Test]
     public void AnEpisodeBeginsBeforeItsFirstQuestion([Values(null, 0, 1, 3)] int? latency, [Values] bool isEndedOutside)
     {
@@ -217,7 +217,7 @@ internal sealed class AgentCallbackTests
         Assert.That(agent.Calls[agent.Calls.LastIndexOf("begin") + 1], Is.EqualTo("observe"));
     }
 
-    /// <summary>Two rewards whose sum no float holds are not learned from; the others are, and what is told of them is a number.</summary>
+    /// <summary>Two rewards whose sum exceeds the range of a float are not learned from; the others are, and their statistics are finite.</summary>
     [Test]
     public void RewardsThatAddUpToInfinityAreLeftOut([Values] BrainSharing sharing, [Values] bool sets)
     {

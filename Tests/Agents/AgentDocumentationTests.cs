@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The example of Documentation~/agents.md, which runs as a page does, is short, and stands here too, where the compiler sees it first.</summary>
+/// <summary>The example of Documentation~/agents.md, which runs with its page, is short, and is repeated here, where the compiler checks it first.</summary>
 [TestFixture]
 internal sealed class AgentDocumentationTests
 {

@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What a writer of agent scripts does wrong is told with the agent's name, and does not stop the others.</summary>
+/// <summary>Errors in agent scripts are reported with the agent's name, and do not stop the other agents.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -22,7 +22,7 @@ internal sealed class AgentErrorTests
         });
     }
 
-    /// <summary>The wrong agent stands between two right ones, which must be served, and everything goes on when it is right again.</summary>
+    /// <summary>The faulty agent is between two correct ones, which must be served, and everything continues once it is correct again.</summary>
     private static void FailsAlone(Func<ProbeAgent> makeWrong, params string[] words)
     {
         foreach (BrainSharing brains in Enum.GetValues<BrainSharing>())
@@ -47,7 +47,7 @@ internal sealed class AgentErrorTests
         }
     }
 
-    /// <summary>An open conditional render of the game: no answer is taken for one, the agents go on with what they did.</summary>
+    /// <summary>An open conditional render of the game: no stale answer is used, and the agents repeat their last actions.</summary>
     [Test]
     public void QuestionsThatTheDriverSkipsAreTold([Values] BrainSharing brains, [Values(0, 2)] int delayFrames)
     {
@@ -162,7 +162,7 @@ internal sealed class AgentErrorTests
             "after EndEpisode", "Reward before ending");
     }
 
-    /// <summary>They would be <c>required</c>, if the compilers of every engine knew that.</summary>
+    /// <summary>They would be <c>required</c> if the compilers of all engines supported that.</summary>
     [Test]
     public void OptionsWithoutWhatHasNoDefault()
     {
@@ -172,7 +172,7 @@ internal sealed class AgentErrorTests
             Throws.ArgumentException.With.Message.Contains("new AgentPopulationOptions { Actions = ... }"));
     }
 
-    /// <summary>Errors that are not ours come out as they are.</summary>
+    /// <summary>Other exceptions are passed on unchanged.</summary>
     [Test]
     public void AnExceptionOfTheScriptComesOutAsItIs()
     {
@@ -208,7 +208,7 @@ internal sealed class AgentErrorTests
         Assert.That((agents.Count, others.Count), Is.EqualTo((1, 0)));
     }
 
-    /// <summary>What an error refuses leaves no trace: not in the agent, not in the counts, not in what is learned.</summary>
+    /// <summary>A rejected call leaves no trace: not in the agent, not in the counts, not in the learner.</summary>
     [Test]
     public void WhatIsRefusedChangesNothing()
     {

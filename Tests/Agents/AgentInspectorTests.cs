@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>An inspector shows what an agent observed, and what its brain made of that.</summary>
+/// <summary>An inspector shows an agent's observations and its brain's outputs.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentInspectorTests
@@ -136,7 +136,7 @@ internal sealed class AgentInspectorTests
         agents.Add(agent);
         using AgentInspector inspector = agents.Inspect(agent);
         for (int frame = 0; frame < 5; frame++) agents.Update();
-        agent.EndEpisode();   // what it asked in the last two frames is not carried out
+        agent.EndEpisode();   // the answers to its questions of the last two frames are not carried out
         for (int frame = 0; frame < 5; frame++) agents.Update();
         Assert.That(inspector.Frame, Is.EqualTo(agents.Frame - 2));
         Assert.That(inspector.Observations.ToArray(), Is.EqualTo(observed[inspector.Frame]));
@@ -168,7 +168,7 @@ internal sealed class AgentInspectorTests
         Assert.That(() => agents.Inspect(new ProbeAgent()), Throws.TypeOf<ObjectDisposedException>());
     }
 
-    /// <summary>It observes other numbers in each frame, and writes them down.</summary>
+    /// <summary>It observes different numbers in each frame, and records them.</summary>
     private static ProbeAgent Observer(AgentPopulation agents, Dictionary<long, float[]> observed)
     {
         return new ProbeAgent

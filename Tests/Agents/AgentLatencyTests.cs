@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A driver whose fences come late: actions are handed out in the order of their questions, and nothing waits unless it was told to.</summary>
+/// <summary>A driver whose fences come late: actions are delivered in the order of their questions, and nothing waits unless the options say so.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentLatencyTests : IDisposable
@@ -26,7 +26,7 @@ internal sealed class AgentLatencyTests : IDisposable
         gl?.Dispose();
     }
 
-    /// <summary>Frame f allows action f mod 11 alone, so that each action tells in which frame it was asked for.</summary>
+    /// <summary>Frame f allows only action f mod 11, so that each action shows in which frame its question was asked.</summary>
     [Test]
     public void ActionsComeInOrderWhenTheirFencesDo([Values(0, 1, 3)] int delay, [Values] BrainSharing sharing)
     {
@@ -43,7 +43,7 @@ internal sealed class AgentLatencyTests : IDisposable
         Assert.That(gl.WaitingCalls, Is.Empty);
     }
 
-    /// <summary>More frames late than questions may be under way: agents are asked less often, in order still, without a wait.</summary>
+    /// <summary>Answers are later than the number of questions that may be pending: agents are asked less often, still in order, without waiting.</summary>
     [Test]
     public void ADriverThatIsVeryLateIsAskedLessOften([Values] BrainSharing sharing)
     {
@@ -65,7 +65,7 @@ internal sealed class AgentLatencyTests : IDisposable
         Assert.That(gl.WaitingCalls.Count > 0, Is.EqualTo(latency == 0 || latency < delay));
     }
 
-    /// <summary>With a latency that is given, late fences change nothing of what is done and learned.</summary>
+    /// <summary>With a fixed latency, late fences do not change actions or learning.</summary>
     [Test]
     public void WhatIsLearnedDoesNotDependOnTheFences([Values] BrainSharing sharing)
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// A way to learn is a record and its learner. The one below stands in no file of the library, and learns in a population like those that do.
+/// A learning algorithm is a record and its learner. The one below is not part of the library, and learns in a population like those that are.
 /// </summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
@@ -32,7 +32,7 @@ internal sealed class AgentLearningTests
         Assert.That(IsRight(agents, all), Is.All.True);
     }
 
-    /// <summary>It is shown nothing and learns from no reward: then there is no step, and the brains stay as they are.</summary>
+    /// <summary>Without demonstrations or rewards there is no step, and the brains stay unchanged.</summary>
     [Test]
     public void WithoutExperienceItTakesNoStep([Values] BrainSharing sharing)
     {
@@ -44,7 +44,7 @@ internal sealed class AgentLearningTests
         Assert.That(agents.GetBrain(0).OutputWeights, Is.EqualTo(before.OutputWeights));
     }
 
-    /// <summary>The record chooses the optimizer: by the one that moves nothing the brains stay as they are.</summary>
+    /// <summary>The record chooses the optimizer: with one that moves nothing, the brains stay unchanged.</summary>
     [Test]
     public void ItsOptimizerTrainsTheBrains([Values] BrainSharing sharing)
     {
@@ -57,12 +57,12 @@ internal sealed class AgentLearningTests
         Assert.That(agents.GetBrain(0).OutputBiases, Is.EqualTo(before.OutputBiases));
     }
 
-    /// <summary>As many textures fit as the record says that its learner keeps, besides those of questions.</summary>
+    /// <summary>There is room for as many textures as the record says that its learner keeps, plus those of pending questions.</summary>
     [TestCase(BrainSharing.OneEach, Agents * (1 + Repetition.Kept))]
     [TestCase(BrainSharing.Shared, Agents + Repetition.Kept)]
     public void ItSaysHowManyTexturesAreKept(BrainSharing sharing, int kept)
     {
-        const int Questions = 1;   // of a latency of 0
+        const int Questions = 1;   // with a latency of 0
         TestDevice.RequireOpenGL();
         using AgentPopulation agents = Make(sharing, new Repetition(), new TextureObservations(2, 2));
         Assert.That(agents.Brains.Seen!.Free, Is.EqualTo(kept + (Questions * Agents) + 1));
@@ -83,7 +83,7 @@ internal sealed class AgentLearningTests
             Learning = learning,
         });
 
-    /// <summary>Two sights take turns, and each has an action that is right.</summary>
+    /// <summary>Two observations alternate, each with one right action.</summary>
     private static ProbeAgent[] AddAll(AgentPopulation agents)
     {
         ProbeAgent[] all =
@@ -105,7 +105,7 @@ internal sealed class AgentLearningTests
 
     private static int Right(long step) => step % 2 == 0 ? 2 : 0;
 
-    /// <summary>Whether each agent's most probable actions are right in all of an episode.</summary>
+    /// <summary>Whether each agent's most probable actions are right throughout an episode.</summary>
     private static bool[] IsRight(AgentPopulation agents, ProbeAgent[] all)
     {
         agents.Explores = agents.Learns = false;
@@ -115,7 +115,7 @@ internal sealed class AgentLearningTests
         return [.. all.Select(agent => agent.ActionsReceived.SequenceEqual(Enumerable.Range(0, 10).Select(step => Right(step))))];
     }
 
-    /// <summary>Learning to repeat what paid and what was shown.</summary>
+    /// <summary>Learning to repeat rewarded and demonstrated actions.</summary>
     private sealed record Repetition : AgentLearning
     {
         public const int Kept = 64;
@@ -132,7 +132,7 @@ internal sealed class AgentLearningTests
 
         internal override Optimizer SharedOptimizer => new Sgd(Rate);
 
-        internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy(EntropyBonus: 0.5f);   // else it repeats the first that paid, and tries no other
+        internal override Loss CreateLoss(AgentPopulationOptions population) => new SoftmaxCrossEntropy(EntropyBonus: 0.5f);   // otherwise it repeats the first rewarded action, and tries no other
 
         internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
         {

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Exported brains, run by ONNX Runtime: they make of raw observations what the population makes of them.</summary>
+/// <summary>Exported brains, run by ONNX Runtime: given raw observations, they compute the same as the population.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentOnnxTests
@@ -17,9 +17,11 @@ internal sealed class AgentOnnxTests
     [Test]
     public void TheModelGivesWhatTheBrainGives([ValueSource(nameof(Ways))] AgentLearning? learning, [Values] BrainSharing sharing, [Values] bool normalizes)
     {
+        int stacked = normalizes ? 2 : 1;
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = Observations,
+            NumStackedVectorObservations = stacked,
             Actions = Actions,
             HiddenUnits = 7,
             Capacity = 2,
@@ -38,12 +40,12 @@ internal sealed class AgentOnnxTests
         try
         {
             agents.ExportOnnx(brain, path);
-            float[] raw = [.. Enumerable.Range(0, Rows).SelectMany(_ => Observe())];
+            float[] raw = [.. Enumerable.Range(0, Rows * stacked).SelectMany(_ => Observe())];
             float[] allowed = [.. Enumerable.Range(0, Rows * Actions).Select(i => i % Actions == i / Actions % Actions || random.NextInt32(2) == 0 ? 1f : 0)];
             using InferenceSession session = new(path);
             using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> results = session.Run(
             [
-                NamedOnnxValue.CreateFromTensor("observations", new DenseTensor<float>(raw, [Rows, Observations])),
+                NamedOnnxValue.CreateFromTensor("observations", new DenseTensor<float>(raw, [Rows, stacked * Observations])),
                 NamedOnnxValue.CreateFromTensor("allowed", new DenseTensor<float>(allowed, [Rows, Actions])),
             ]);
             Dictionary<string, float[]> found = results.ToDictionary(result => result.Name, result => result.AsTensor<float>().ToArray());
@@ -66,14 +68,14 @@ internal sealed class AgentOnnxTests
     private static void Compare(AgentPopulation agents, int brain, float[] raw, float[] allowed, Dictionary<string, float[]> found)
     {
         ClassifierParameters parameters = agents.GetBrain(brain);
-        int outputs = parameters.OutputBiases.Length, hidden = parameters.HiddenBiases.Length;
+        int observations = raw.Length / Rows, outputs = parameters.OutputBiases.Length, hidden = parameters.HiddenBiases.Length;
         Assert.That(found.Keys, Is.EquivalentTo(outputs > Actions ? new[] { "logits", "probabilities", "value" } : ["logits", "probabilities"]));
         ValueScale scale = (agents.Learner as ActorCriticLearner)?.ScaleOf(brain) ?? default;
         for (int row = 0; row < Rows; row++)
         {
-            float[] observed = raw[(row * Observations)..((row + 1) * Observations)];
+            float[] observed = raw[(row * observations)..((row + 1) * observations)];
             agents.Normalizer?.Apply(observed);
-            double[] units = [.. Enumerable.Range(0, hidden).Select(j => Math.Max(0, parameters.HiddenBiases[j] + Enumerable.Range(0, Observations).Sum(i => (double)observed[i] * parameters.HiddenWeights[(i * hidden) + j])))];
+            double[] units = [.. Enumerable.Range(0, hidden).Select(j => Math.Max(0, parameters.HiddenBiases[j] + Enumerable.Range(0, observations).Sum(i => (double)observed[i] * parameters.HiddenWeights[(i * hidden) + j])))];
             double[] z = [.. Enumerable.Range(0, outputs).Select(j => parameters.OutputBiases[j] + Enumerable.Range(0, hidden).Sum(i => units[i] * parameters.OutputWeights[(i * outputs) + j]))];
             double[] shares = [.. Enumerable.Range(0, Actions).Select(j => allowed[(row * Actions) + j] * Math.Exp(z[j]))];
             Tolerance.AssertClose(found["logits"].AsSpan(row * Actions, Actions), z.AsSpan(0, Actions), 1e-4, 1e-4, "logits");

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Populations that are saved, loaded, given brains of others, and told to learn in another way.</summary>
+/// <summary>Populations that are saved, loaded, given other brains, and given another learning algorithm.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentStateTests
@@ -37,6 +37,7 @@ internal sealed class AgentStateTests
         new TestCaseData(Critics with { Learning = ((ActorCritic)Critics.Learning!) with { Optimizer = new Sgd(0.05f, Momentum: 0.9f), MostLearningRate = 1 } }).SetArgDisplayNames("actor-critic by momentum"),
         new TestCaseData(Critics with { NormalizeObservations = false }).SetArgDisplayNames("actor-critic, raw"),
         new TestCaseData(Critics with { Brains = BrainSharing.OneEach }).SetArgDisplayNames("actor-critic, own brains"),
+        new TestCaseData(Critics with { NumStackedVectorObservations = 3 }).SetArgDisplayNames("actor-critic, stacked observations"),
         new TestCaseData(Own).SetArgDisplayNames("policy gradient, own brains"),
         new TestCaseData(Common with { Brains = BrainSharing.Shared, Learning = new PolicyGradient { BatchSize = 8, Horizon = 5 } }).SetArgDisplayNames("policy gradient, shared"),
         new TestCaseData(Common with { Learning = new BehaviorCloning { BatchSize = 8, Capacity = 20, BalanceActions = true } }).SetArgDisplayNames("cloning, own brains"),
@@ -50,7 +51,7 @@ internal sealed class AgentStateTests
     [TearDown]
     public void DeleteFolder() => Directory.Delete(folder, recursive: true);
 
-    // ---- going on ----
+    // ---- continuing ----
 
     /// <summary>At every moment: in the middle of a rollout, of the steps on one, and of episodes.</summary>
     [TestCaseSource(nameof(Ways))]
@@ -99,7 +100,7 @@ internal sealed class AgentStateTests
         Assert.That(saved.Progress.MeanEpisodeReward, Is.EqualTo(other.Progress.MeanEpisodeReward));
     }
 
-    /// <summary>What is written is what was there when the call came, though the run has gone on meanwhile.</summary>
+    /// <summary>The file has the state at the time of the call, although the run has continued since.</summary>
     [Test]
     public void SavingInARunningGameWritesTheSame()
     {
@@ -118,7 +119,7 @@ internal sealed class AgentStateTests
         Assert.That(again.IsCompletedSuccessfully, "an older save does not replace a newer one");
     }
 
-    /// <summary>Of another number of agents: what is learned goes on, and what belongs to places is left out.</summary>
+    /// <summary>With another number of agents: learning continues, and state that belongs to individual places is left out.</summary>
     [Test]
     public void AnotherCapacityTakesWhatIsLearned()
     {
@@ -141,7 +142,7 @@ internal sealed class AgentStateTests
 
     // ---- playing ----
 
-    /// <summary>Without a learner, and without options: normalized by what was observed, as in the game that learned, and with the same luck.</summary>
+    /// <summary>Without a learner, and without options: with the normalization and the random streams of the game that learned.</summary>
     [TestCaseSource(nameof(Ways))]
     public void WhatIsLoadedForPlayDoesTheSame(AgentPopulationOptions options)
     {
@@ -179,7 +180,7 @@ internal sealed class AgentStateTests
         Assert.That(() => first.SaveBrain(3, FilePath), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
-    /// <summary>Brains of a critic have an output more. It brings its scale along, so that the values mean what they did.</summary>
+    /// <summary>Brains of a critic have one more output. Its scale is stored too, so that the values keep their meaning.</summary>
     [Test]
     public void BrainsOfACriticArePlayedAndLearnOn()
     {
@@ -198,7 +199,7 @@ internal sealed class AgentStateTests
         Assert.That(policy.OutputWeights, Is.EqualTo(all.OutputWeights.Where((_, i) => i % 4 < 3)));
     }
 
-    // ---- another way to learn ----
+    // ---- another learning algorithm ----
 
     /// <summary>From a player's demonstrations to reward, in the same game: what was cloned is not forgotten, and reward is learned from.</summary>
     [Test]
@@ -225,7 +226,7 @@ internal sealed class AgentStateTests
         population.Learning = critic with { ClipRange = 0.1f };
         Assert.That(population.Progress.TrainingSteps, Is.Positive);
         long steps = population.Learner!.Steps;
-        Assert.That(steps, Is.Positive, "the same way with other settings goes on");
+        Assert.That(steps, Is.Positive, "the same algorithm with other settings continues");
         population.Learning = null;
         Run(population, 5);
         Assert.That(population.GetBrain(0).OutputBiases, Has.Length.EqualTo(3));
@@ -233,7 +234,7 @@ internal sealed class AgentStateTests
         Assert.That(population.Learning, Is.Null);
     }
 
-    /// <summary>Who waits for an answer that the change has taken away is asked again.</summary>
+    /// <summary>An agent whose pending answer is lost by the change is asked again.</summary>
     [Test]
     public void QuestionsUnderWayAreAskedAgain([Values(0, 1)] int period)
     {
@@ -248,7 +249,7 @@ internal sealed class AgentStateTests
         Assert.That(acts, period == 0 ? Is.EqualTo(1) : Is.Positive);
     }
 
-    // ---- what does not fit ----
+    // ---- mismatches ----
 
     [Test]
     public void AFileOfOthersIsRefusedInWords()
@@ -280,14 +281,14 @@ internal sealed class AgentStateTests
         }
     }
 
-    /// <summary>What is wrong with numbers, at which byte; nothing has changed then.</summary>
+    /// <summary>Invalid numbers are reported with their byte, and nothing has changed.</summary>
     [TestCase("experience.collected.allowed", 0, 0, FileDefect.WrongRow, "not one of the allowed ones")]
     [TestCase("experience.collected.action", 1, 3, FileDefect.NumberRange, "a whole number from 0 to 2")]
-    [TestCase("experience.collected.agent", 1, 0.5, FileDefect.NumberRange, "is 0.5, and must be a whole number")]
+    [TestCase("experience.collected.agent", 1, 0.5, FileDefect.NumberRange, "must be a whole number from 0 to 2, but is 0.5")]
     [TestCase("experience.learned.order", 2, 99, FileDefect.WrongRow, "not so many decisions")]
-    [TestCase("observations.squares", 1, -1, FileDefect.NumberRange, "value 1 of observations.squares is -1")]
+    [TestCase("observations.squares", 1, -1, FileDefect.NumberRange, "value 1 of observations.squares must be a number from 0")]
     [TestCase("observations.count", 0, 2.5, FileDefect.NumberRange, "whole number")]
-    [TestCase("learning.optimizer.steps", 0, -1, FileDefect.NumberRange, "learning.optimizer.steps is -1")]
+    [TestCase("learning.optimizer.steps", 0, -1, FileDefect.NumberRange, "but is -1")]
     [TestCase("learning.optimizer.second_moment.output.bias", 3, -1, FileDefect.NegativeMoment, "never negative")]
     [TestCase("run.decisions", 0, double.NaN, FileDefect.NotFinite, "must be finite")]
     public void ANumberThatCannotBeIsNamed(string tensor, int place, double value, FileDefect defect, string says)
@@ -362,7 +363,7 @@ internal sealed class AgentStateTests
         for (int frame = 0; frame < frames; frame++) TestDevice.Frame(population);
     }
 
-    /// <summary>What the agent in the first place, which is free, does about some observations.</summary>
+    /// <summary>The actions of an agent in the first place, which is free, for some observations.</summary>
     private static void Ask(AgentPopulation population, List<int> actions)
     {
         SeededRandom random = new(12);
@@ -387,7 +388,7 @@ internal sealed class AgentStateTests
         Assert.That(actual.OutputBiases, Is.EqualTo(expected.OutputBiases), when);
     }
 
-    /// <summary>Walks about a place far from the origin, for rewards of its own making; some actions are masked at times, and episodes end now and then.</summary>
+    /// <summary>Moves around far from the origin and rewards itself; some actions are masked at times, and episodes end now and then.</summary>
     private sealed class Stroller(SeededRandom world) : Agent
     {
         private float x;

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Each word of the agents' vocabulary does what its documentation says.</summary>
+/// <summary>Each member of the agents' API does what its documentation says.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -168,7 +168,7 @@ internal sealed class AgentTests
         Assert.That(agents.Progress.MeanEpisodeReward, Is.EqualTo(2));
     }
 
-    /// <summary>An answer to what an agent asked in its last life is not carried out in the new one.</summary>
+    /// <summary>An answer to a question from an agent's previous episode is not carried out in the new one.</summary>
     [Test]
     public void AnAnswerToAnEarlierEpisodeIsDropped()
     {
@@ -197,7 +197,7 @@ internal sealed class AgentTests
         agent.SetReward(10);
         agent.AddReward(0.5f);
         Assert.That(agent.CumulativeReward, Is.EqualTo(10.5f));
-        agents.Update();   // another decision: what was before stays
+        agents.Update();   // another decision: earlier state stays
         agent.SetReward(1);
         Assert.That(agent.CumulativeReward, Is.EqualTo(11.5f));
     }
@@ -266,7 +266,7 @@ internal sealed class AgentTests
         Assert.That(agent.ActionsReceived, Is.EqualTo(new[] { 0, 1, 0 }), "without the latency of a brain");
     }
 
-    // ---- coming and going ----
+    // ---- adding and removing ----
 
     [Test]
     public void AnAgentThatIsAddedTakesTheFirstFreePlaceAndItsBrain()
@@ -307,7 +307,7 @@ internal sealed class AgentTests
         Assert.That(child.ActionsReceived, Has.Count.GreaterThan(0));
     }
 
-    /// <summary>No frame compiles: everything is made with the population.</summary>
+    /// <summary>No frame compiles: all kernels are compiled with the population.</summary>
     [Test]
     public void WhatTrainingNeedsIsThereBeforeTheFirstFrame([Values] BrainSharing brains, [Values] bool clones)
     {

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Agents learn what is shown: by their Heuristic, by a player, by a file; and demonstrations are replayed.</summary>
+/// <summary>Agents learn from demonstrations by their Heuristic, by a player and from a file; and demonstrations can be replayed.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -28,7 +28,7 @@ internal sealed class BehaviorCloningTests
 
     private static BehaviorCloning Cloning(BrainSharing sharing) => new() { BatchSize = sharing == BrainSharing.Shared ? 64 : 16 };
 
-    /// <summary>What is to be cloned: a bend that no line separates. Raw numbers of very different sizes.</summary>
+    /// <summary>The rule to be cloned: a curve that no line separates, on raw numbers of very different scales.</summary>
     private static int Rule(float x, float y) => Math.Abs(x) < 50 ? 0 : x * y > 0 ? 1 : 2;
 
     [Test]
@@ -42,7 +42,7 @@ internal sealed class BehaviorCloningTests
         Assert.That(Agreement(agents, all), Is.GreaterThan(0.9));
     }
 
-    /// <summary>Another optimizer than the default, with state and without.</summary>
+    /// <summary>Optimizers other than the default, with and without state.</summary>
     [Test]
     public void AnyOptimizerServes([Values] BrainSharing sharing, [Values] bool adaptive)
     {
@@ -54,7 +54,7 @@ internal sealed class BehaviorCloningTests
         Assert.That(Agreement(agents, all), Is.GreaterThan(0.85));
     }
 
-    /// <summary>The brain acts, and is shown what would have been right where it came to.</summary>
+    /// <summary>The brain acts, and learns the right actions for the states that it reaches.</summary>
     [Test]
     public void WhatTheHeuristicCorrectsIsLearned()
     {
@@ -88,7 +88,7 @@ internal sealed class BehaviorCloningTests
         Assert.That(Agreement(agents, all[1..]), Is.GreaterThan(0.9));
     }
 
-    /// <summary>Two players who do the opposite: brains of their own learn from their own player alone.</summary>
+    /// <summary>Two players who do the opposite: brains of their own learn only from their own player.</summary>
     [Test]
     public void BrainsOfTheirOwnLearnFromTheirOwnPlayer()
     {
@@ -164,7 +164,7 @@ internal sealed class BehaviorCloningTests
         }
     }
 
-    /// <summary>Where one action is shown nine times as often, the brain does it nine times as often, or as often as the other where they are balanced.</summary>
+    /// <summary>If one action is demonstrated nine times as often, the brain chooses it nine times as often or, with balancing, equally often.</summary>
     [Test]
     public void ActionsAreBalancedWhereThatIsAskedFor([Values] bool balances, [Values] bool given)
     {
@@ -179,11 +179,11 @@ internal sealed class BehaviorCloningTests
         using TwoLayerClassifier brain = new(TestDevice.Plain, 2, 16, 2);
         brain.SetParameters(agents.GetBrain(0));
         float[] probabilities = new float[2];
-        brain.Predict([0, 0], probabilities);   // normalized: what never changes is 0
+        brain.Predict([0, 0], probabilities);   // normalized: a constant observation is 0
         Assert.That(probabilities[1], Is.EqualTo(balances ? 0.5 : 0.1).Within(0.08));
     }
 
-    /// <summary>An action that was masked when it was shown takes no part in the softmax, so nothing is learned against it.</summary>
+    /// <summary>An action that was masked in the demonstration takes no part in the softmax, so it is not learned to be less likely.</summary>
     [Test]
     public void MasksAreHeededWhileLearning([Values] BrainSharing sharing)
     {
@@ -199,7 +199,7 @@ internal sealed class BehaviorCloningTests
         for (int unit = 0; unit < 16; unit++) Assert.That(after.OutputWeights[(unit * 3) + 2], Is.EqualTo(before.OutputWeights[(unit * 3) + 2]));
     }
 
-    /// <summary>What is kept is bounded: the oldest goes, and what came last is learned.</summary>
+    /// <summary>The number of stored decisions is bounded: the oldest is dropped, and the latest are learned.</summary>
     [Test]
     public void WhatIsShownLastReplacesTheOldest([Values] BrainSharing sharing)
     {
@@ -256,13 +256,13 @@ internal sealed class BehaviorCloningTests
         return all;
     }
 
-    /// <summary>The share of unseen states in which the brains do what the rule says.</summary>
+    /// <summary>The share of unseen states in which the brains follow the rule.</summary>
     private static double Agreement(AgentPopulation agents, Steerer[] all)
     {
         foreach (Steerer agent in all) agent.ActsByHeuristic = agent.Demonstrates = false;
         agents.Explores = agents.Learns = false;
         int right = 0, asked = 0;
-        for (int frame = 0; frame < 20; frame++) agents.Update();   // what was asked before is through
+        for (int frame = 0; frame < 20; frame++) agents.Update();   // earlier questions are answered
         foreach (Steerer agent in all) agent.IsStill = true;
         for (int frame = 0; frame < 150; frame++)
         {
@@ -284,7 +284,7 @@ internal sealed class BehaviorCloningTests
         return Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes<float>(all)));
     }
 
-    /// <summary>Is somewhere else in every frame.</summary>
+    /// <summary>Its position changes in every frame.</summary>
     private sealed class Steerer(SeededRandom world) : Agent
     {
         public float X { get; private set; }

@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Brains in memory: read out of a population that runs, given to one that learns, as the bytes of a file.</summary>
+/// <summary>Brains in memory: read from a running population, given to a learning one, and converted to the bytes of a file.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class BrainStateTests
@@ -61,11 +61,11 @@ internal sealed class BrainStateTests
         third.SetBrainState(brain, read);
         AssertSame(third.GetBrainState(brain), state);
         for (int frame = 0; frame < 60; frame++) third.Update();
-        Assert.That(third.Progress.TrainingSteps, Is.GreaterThan(steps + 10), "learning goes on");
+        Assert.That(third.Progress.TrainingSteps, Is.GreaterThan(steps + 10), "learning continues");
         Assert.That(third.GetBrain(brain).HiddenWeights, Is.Not.EqualTo(state.Parameters.HiddenWeights));
     }
 
-    /// <summary>It is the brain as it was at Begin, whatever was learned since.</summary>
+    /// <summary>It is the brain as of Begin, whatever was learned since.</summary>
     [Test]
     public void AReaderHasTheBrainAsItWas()
     {
@@ -91,7 +91,7 @@ internal sealed class BrainStateTests
         using AgentPopulation agents = Started(Shared with { Latency = 1 }, 40);
         using BrainReader reader = agents.ReadBrain(0);
         long allocated = 0;
-        for (int round = 0; round < 2; round++)   // the first one runs warm
+        for (int round = 0; round < 2; round++)   // the first one warms up
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             int frames = 0;
@@ -100,7 +100,7 @@ internal sealed class BrainStateTests
                 if (!reader.IsPending) reader.Begin();
                 agents.Update();
                 if (reader.TryTake(out _)) taken++;
-                if (frames % 10 == 0) Thread.Sleep(1);   // a device with a thread of its own has a moment for it
+                if (frames % 10 == 0) Thread.Sleep(1);   // gives a device with a thread of its own time for it
             }
 
             allocated = GC.GetAllocatedBytesForCurrentThread() - before;
@@ -109,7 +109,7 @@ internal sealed class BrainStateTests
         Assert.That(allocated, Is.Zero);
     }
 
-    /// <summary>Another way to learn is another mind, whose brains may have a value.</summary>
+    /// <summary>Another learning algorithm creates another mind, whose brains may have a value.</summary>
     [Test]
     public void AReaderOutlivesAChangeOfLearning()
     {

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Agents whose actions are several discrete branches, continuous actions, or both: what they are told, what they learn, and what files keep of it.</summary>
+/// <summary>Agents whose actions are several discrete branches, continuous actions, or both: the actions they get, what they learn, and what files store.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class ComposedActionTests
@@ -35,7 +35,7 @@ internal sealed class ComposedActionTests
         new TestCaseData(Options with { Learning = new BehaviorCloning { BatchSize = 8, Capacity = 20 } }).SetArgDisplayNames("cloning"),
     ];
 
-    // ---- what an agent is told ----
+    // ---- the actions an agent gets ----
 
     [Test]
     public void ActionsAreWithinWhatWasDeclared()
@@ -55,7 +55,7 @@ internal sealed class ComposedActionTests
         Assert.That(all[0].Action, Is.EqualTo(all[0].StoredActions.DiscreteActions[0]));
     }
 
-    /// <summary>Of outputs that are given, the log probability is that of what was drawn, and the draws have the mean and the deviation.</summary>
+    /// <summary>For given outputs, the log probability is that of the drawn action, and the draws have the given mean and deviation.</summary>
     [Test]
     public void ActionsAreDrawnByThePolicy()
     {
@@ -126,7 +126,7 @@ internal sealed class ComposedActionTests
 
     // ---- what they learn ----
 
-    /// <summary>Each number of an action is rewarded for being right.</summary>
+    /// <summary>Each number of an action is rewarded if it is right.</summary>
     [Test]
     public void EachNumberOfAnActionIsLearned([Values] BrainSharing sharing)
     {
@@ -143,7 +143,7 @@ internal sealed class ComposedActionTests
         Assert.That(all.Average(each => each.Rewards.Average()), Is.GreaterThan(2.4), "of 3");
     }
 
-    /// <summary>What was recorded, saved and loaded is cloned.</summary>
+    /// <summary>A recorded, saved and loaded demonstration is cloned.</summary>
     [Test]
     public void DemonstrationsAreCloned()
     {
@@ -184,7 +184,7 @@ internal sealed class ComposedActionTests
         }
     }
 
-    // ---- what is kept ----
+    // ---- files ----
 
     [TestCaseSource(nameof(Ways))]
     public void WhatIsLoadedGoesOnWithTheSameBits(AgentPopulationOptions options)
@@ -276,7 +276,7 @@ internal sealed class ComposedActionTests
         return all;
     }
 
-    /// <summary>Sees a number x of −1 to 1: the first continuous action is to be x, the first branch 0 below 0 and 1 above, and the second branch 2, of which 1 may be masked.</summary>
+    /// <summary>Observes a number x from −1 to 1: the first continuous action is to be x, the first branch 0 below 0 and 1 above, and the second branch 2, of which 1 may be masked.</summary>
     private sealed class Marksman : Agent
     {
         private static readonly Dictionary<AgentPopulation, List<Marksman>> Known = [];

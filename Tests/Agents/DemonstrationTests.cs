@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Demonstrations: what is added, merged, written and read; and what is refused, without a device.</summary>
+/// <summary>Demonstrations without a device: adding, merging, writing and reading them, and rejected input.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class DemonstrationTests
@@ -11,7 +11,7 @@ internal sealed class DemonstrationTests
     private const int Observations = 3;
     private const int Actions = 4;
 
-    /// <summary>What only a demonstration's file can have wrong; all three are met below.</summary>
+    /// <summary>Defects that only a demonstration's file can have; all three are covered below.</summary>
     public static readonly FileDefect[] Defects = [FileDefect.NotAFlag, FileDefect.NotAnAction, FileDefect.ActionMasked];
 
     public static Demonstration Make(int count, int seed)
@@ -22,6 +22,7 @@ internal sealed class DemonstrationTests
         bool[] allowed = new bool[Actions];
         for (int i = 0; i < count; i++)
         {
+            if (i % 3 == 2) made.BeginEpisode();   // the first two are of no known one
             int action = random.NextInt32(Actions);
             for (int k = 0; k < Actions; k++) allowed[k] = k == action || random.NextInt32(2) == 0;
             made.Add(values.AsSpan(i * Observations, Observations), action, i % 5 == 0 ? default : allowed);
@@ -36,6 +37,7 @@ internal sealed class DemonstrationTests
         {
             Assert.That(actual.Observation(from + i).ToArray(), Is.EqualTo(expected.Observation(i).ToArray()));
             Assert.That(actual.Action(from + i), Is.EqualTo(expected.Action(i)));
+            Assert.That(actual.Episode(from + i) < 0, Is.EqualTo(expected.Episode(i) < 0));
             Assert.That(actual.AllowedActions(from + i).ToArray(), Is.EqualTo(expected.AllowedActions(i).ToArray()));
         }
     }
@@ -102,9 +104,9 @@ internal sealed class DemonstrationTests
         Assert.That(made.Count, Is.EqualTo(2));
     }
 
-    // ---- files that are not what they should be ----
+    // ---- invalid files ----
 
-    /// <summary>Every strict prefix, and every byte of the header spoiled: refused in our own words, or read as something whole.</summary>
+    /// <summary>Every strict prefix, and every single corrupted byte of the header: rejected with our own exception, or read completely.</summary>
     [Test]
     public void ADamagedFileIsRefused()
     {
@@ -153,8 +155,8 @@ internal sealed class DemonstrationTests
     [TestCase(25, FileDefect.NotAnAction, "action 9", 9f)]
     [TestCase(25, FileDefect.NotAnAction, "action 1.5", 1.5f)]
     [TestCase(24, FileDefect.NotAnAction, "action -1", -1f)]
-    [TestCase(20, FileDefect.NotAFlag, "value 0 of allowed_actions is 0.5", 0.5f)]
-    [TestCase(1, FileDefect.NotAFlag, "value 19 of allowed_actions is 2", 2f)]
+    [TestCase(20, FileDefect.NotAFlag, "value 0 of allowed_actions must be 0 or 1, but is 0.5", 0.5f)]
+    [TestCase(1, FileDefect.NotAFlag, "value 19 of allowed_actions must be 0 or 1, but is 2", 2f)]
     [TestCase(20, FileDefect.ActionMasked, "decision 0 chose action 0", 0f)]
     public void WhatIsWrongInTheDataIsSaidWithItsByte(int fromEnd, FileDefect defect, string says, float value)
     {
@@ -167,6 +169,19 @@ internal sealed class DemonstrationTests
         Assert.That(exception.Defect, Is.EqualTo(defect));
         Assert.That(exception.Message, Does.Contain(says));
         Assert.That(exception.Offset, Is.EqualTo(defect == FileDefect.ActionMasked ? file.Length - (25 * sizeof(float)) : offset));
+    }
+
+    /// <summary>The data ends with the episodes, 64 bits each.</summary>
+    [TestCase(-2.0)]
+    [TestCase(0.5)]
+    [TestCase(3e9)]
+    public void AnEpisodeThatIsNoneIsSaidWithItsByte(double value)
+    {
+        byte[] file = Bytes(Make(5, seed: 6));
+        BitConverter.GetBytes(value).CopyTo(file, file.Length - sizeof(double));
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => Read(file))!;
+        Assert.That((exception.Defect, exception.Offset), Is.EqualTo((FileDefect.NumberRange, (long)file.Length - sizeof(double))));
+        Assert.That(exception.Message, Does.Contain("the episode of decision 4 must be"));
     }
 
     [Test]
@@ -198,7 +213,8 @@ internal sealed class DemonstrationTests
             stream,
             [.. Enumerable.Range(0, made.Count).SelectMany(i => made.Observation(i).ToArray())],
             [.. Enumerable.Range(0, made.Count).Select(made.Action)],
-            [.. Enumerable.Range(0, made.Count).SelectMany(i => made.AllowedActions(i).ToArray())]);
+            [.. Enumerable.Range(0, made.Count).SelectMany(i => made.AllowedActions(i).ToArray())],
+            made.EpisodeCount == 0 ? [] : [.. Enumerable.Range(0, made.Count).Select(made.Episode)]);
         return stream.ToArray();
     }
 

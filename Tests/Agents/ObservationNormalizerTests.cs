@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Running means and variances against plain sums in double, and what the brains get to see.</summary>
+/// <summary>Running means and variances against plain sums in double precision, and the observations that brains receive.</summary>
 [TestFixture]
 internal sealed class ObservationNormalizerTests
 {
@@ -23,7 +23,7 @@ internal sealed class ObservationNormalizerTests
         }
     }
 
-    /// <summary>A large mean with a small variance: sums of squares would have lost it.</summary>
+    /// <summary>A large mean with a small variance: plain sums of squares would lose it to rounding.</summary>
     [Test]
     public void ASmallVarianceFarFromZeroIsKept()
     {
@@ -51,7 +51,7 @@ internal sealed class ObservationNormalizerTests
         Tolerance.AssertClose(applied, expected, 1e-5, 1e-5, "normalized");
     }
 
-    /// <summary>An observation that never changes is 0, and one far outside is cut off.</summary>
+    /// <summary>An observation that never changes is 0, and an outlier is clamped.</summary>
     [Test]
     public void ConstantsAreZeroAndOutliersAreCutOff()
     {
@@ -63,7 +63,7 @@ internal sealed class ObservationNormalizerTests
         Assert.That(row, Is.EqualTo(new float[] { 0, ObservationNormalizer.Limit }));
     }
 
-    /// <summary>It changes what it applies at 1, 2, 4, 8 … rows, so that the ground of the network moves ever more seldom.</summary>
+    /// <summary>It updates the statistics in use at 1, 2, 4, 8 … rows, so that the inputs of the network shift less and less often.</summary>
     [Test]
     public void WhatIsAppliedIsRenewedWhenTheRowsHaveDoubled()
     {
@@ -81,7 +81,7 @@ internal sealed class ObservationNormalizerTests
     }
 
     /// <summary>
-    /// Whole frames: an agent hands in raw numbers, and its action is the one that the brain, asked by itself, gives for the normalized ones.
+    /// Complete frames: an agent adds raw numbers, and its action is the one that the brain, queried directly, gives for the normalized ones.
     /// </summary>
     [Test]
     [Category(Categories.EveryFamily)]

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Returns, baselines and advantages against plain sums in double; learning where there is something to learn; replay.</summary>
+/// <summary>Returns, baselines and advantages against plain sums in double precision; tasks that can be learned; replay.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class PolicyGradientTests
@@ -42,7 +42,7 @@ internal sealed class PolicyGradientTests
         Assert.That(baseline.Advantage(2, foretold: 0.5, normalize: false), Is.EqualTo(1.5 - mean).Within(1e-12));
     }
 
-    /// <summary>Later the weights of the returns fall off by (1 − rate) a return.</summary>
+    /// <summary>Later the weights of older returns decrease by the factor (1 − rate) per return.</summary>
     [Test]
     public void ABaselineForgetsAtItsRate()
     {
@@ -72,7 +72,7 @@ internal sealed class PolicyGradientTests
         Assert.That(baseline.Advantage(0.1, foretold: 0, normalize: true), Is.Zero.Within(1e-6));
     }
 
-    /// <summary>Once returns hardly differ, advantages are measured in half the deviation of all returns, not in what is left of it.</summary>
+    /// <summary>Once returns hardly differ, advantages are divided by half the deviation of all returns, not by their own.</summary>
     [Test]
     public void AMasteredTaskIsNotMeasuredInItsNoise()
     {
@@ -126,8 +126,8 @@ internal sealed class PolicyGradientTests
     }
 
     /// <summary>
-    /// A whole step of both kinds of brains: an agent decides, is rewarded by a list, ends its episode; the brain is then that of a
-    /// network that took one step on the same decisions with the advantages of a plain computation.
+    /// A complete step of both kinds of brains: an agent decides, gets rewards from a list, and ends its episode; the brain then equals a
+    /// network that took one step on the same decisions, with advantages from a plain computation.
     /// </summary>
     [Test]
     public void AStepIsOneOfCrossEntropyWeightedByTheAdvantages([Values] BrainSharing sharing, [Values] bool ends, [Values] bool normalizes)
@@ -176,7 +176,7 @@ internal sealed class PolicyGradientTests
         Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(1));
 
         double[] returns = new double[Steps];
-        double behind = ends ? 0 : rewards.Average(reward => (double)reward) / (1 - (double)Discount);   // nothing is known yet: as if it went on like that
+        double behind = ends ? 0 : rewards.Average(reward => (double)reward) / (1 - (double)Discount);   // no return is known yet: as if rewards continued like these
         for (int i = Steps - 1; i >= 0; i--) returns[i] = behind = rewards[i] + ((double)Discount * behind);
         double mean = returns.Average(), deviation = Math.Sqrt(returns.Average(g => (g - mean) * (g - mean)));
         float[] advantages = [.. returns.Select(g => (float)((g - mean) / (normalizes ? deviation : 1)))];
@@ -199,7 +199,7 @@ internal sealed class PolicyGradientTests
         }
     }
 
-    /// <summary>Behind a horizon stands the baseline: at first rewards that go on like those there were, then the mean of the returns so far.</summary>
+    /// <summary>After a horizon the baseline is the estimate: at first the rewards so far, continued; then the mean of the returns so far.</summary>
     [Test]
     public void ACutOffEpisodeIsContinuedByTheBaseline()
     {
@@ -219,11 +219,11 @@ internal sealed class PolicyGradientTests
             agent.AddReward(i % 2 == 0 ? 1 : 3);
         }
 
-        // Behind the first two, 2 a decision for ever: 2 / (1 - 0.5) = 4. Returns: 3 + 0.5·4 = 5 and 1 + 0.5·5 = 3.5; then with b = 4.25 behind: 5.125 and 3.5625.
+        // After the first two, 2 a decision for ever: 2 / (1 - 0.5) = 4. Returns: 3 + 0.5·4 = 5 and 1 + 0.5·5 = 3.5; then with b = 4.25 after them: 5.125 and 3.5625.
         Assert.That(((PolicyGradientLearner)agents.Learner!).BaselineOf(0).Mean, Is.EqualTo((5 + 3.5 + 5.125 + 3.5625) / 4).Within(1e-12));
     }
 
-    /// <summary>Where the baseline depends on what is observed, what is behind a horizon is the baseline of the next observations.</summary>
+    /// <summary>Where the baseline depends on the observations, the estimate after a horizon is the baseline of the next observations.</summary>
     [Test]
     public void WhatIsBehindAHorizonIsForetoldFromTheNextObservations()
     {
@@ -247,7 +247,7 @@ internal sealed class PolicyGradientTests
             agent.AddReward(rewards[i]);
         }
 
-        // Three returns are known: the fourth decision's is still to come.
+        // Three returns are known; that of the fourth decision is not known yet.
         double mean = 0, weight = 0;
         for (int i = 0; i < 3; i++)
         {
@@ -420,7 +420,7 @@ internal sealed class PolicyGradientTests
         Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before));
     }
 
-    /// <summary>Where decisions come faster than the steps of a frame take them in, the oldest go, and are counted.</summary>
+    /// <summary>If decisions arrive faster than the steps of a frame use them, the oldest are dropped and counted.</summary>
     [Test]
     public void DecisionsThatCannotBeLearnedFromAreCounted()
     {
@@ -467,7 +467,7 @@ internal sealed class PolicyGradientTests
         Assert.That((Steps(1), Steps(3)), Is.EqualTo((4L, 12L)));
     }
 
-    /// <summary>A loss that is not finite reaches no weight of a shared brain, and learning goes on.</summary>
+    /// <summary>A non-finite loss affects no weight of a shared brain, and learning continues.</summary>
     [Test]
     public void ASharedBrainSurvivesALossThatIsNotFinite()
     {

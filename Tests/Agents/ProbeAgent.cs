@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Tests;
 
-/// <summary>An agent that does what a test says, and writes down what is asked of it.</summary>
+/// <summary>An agent that does what a test says, and records the calls that it gets.</summary>
 internal sealed class ProbeAgent : Agent
 {
     public Func<ProbeAgent, float[]> Observations { get; init; } = _ => [0];
@@ -15,7 +15,7 @@ internal sealed class ProbeAgent : Agent
 
     public Action<ActionMask> Mask { get; init; } = _ => { };
 
-    /// <summary>For its functions to look at: whether they are to do what they may not.</summary>
+    /// <summary>Read by its functions: whether they are to break the rules.</summary>
     public bool IsWrong { get; set; }
 
     public List<string> Calls { get; } = [];

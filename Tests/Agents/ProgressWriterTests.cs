@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The progress of a population in tables and in files of TensorBoard.</summary>
+/// <summary>The progress of a population in tables and in TensorBoard files.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class ProgressWriterTests
@@ -147,7 +147,7 @@ internal sealed class ProgressWriterTests
         foreach (string file in Directory.GetFiles(folder)) Assert.That(Read(file).Skip(1).Select(entry => entry.Scalars["a"]), Is.EqualTo(new[] { 1f, 2f }));
     }
 
-    // ---- what goes wrong ----
+    // ---- errors ----
 
     [Test]
     public void AWriterThatCannotWriteIsSaidOnceAndGivenUp()
@@ -200,7 +200,7 @@ internal sealed class ProgressWriterTests
         return population;
     }
 
-    // ---- a reader that knows the format and nothing of the writer ----
+    // ---- a reader of the format, independent of the writer ----
 
     private static List<Event> Read(string path)
     {

@@ -120,7 +120,7 @@ internal sealed class ReferenceTests
         AgentPopulationOptions options = Options("3", BrainSharing.Shared, seed: 1);
         BrainState shipped = Shipped(options);
         AgentPopulation Make(AgentPopulationOptions of, BrainState reference) => new(TestDevice.Plain, of with { Learning = new ActorCritic { Reference = reference } });
-        Assert.That(() => Make(options with { Observations = 3 }, shipped), Throws.ArgumentException.With.Message.Contains("3 observations").And.Message.Contains("but got one of 2"));
+        Assert.That(() => Make(options with { Observations = 3 }, shipped), Throws.ArgumentException.With.Message.Contains("3 observations, 1 stacked").And.Message.Contains("but got one of 2"));
         Assert.That(() => Make(options with { Actions = 4 }, shipped), Throws.ArgumentException.With.Message.Contains("BrainState.Read"));
         shipped.Parameters.HiddenBiases[0] = float.NaN;
         Assert.That(() => Make(options, shipped), Throws.TypeOf<NonFiniteValueException>());

@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Agents that decide when they ask for it, as games need that take turns.</summary>
+/// <summary>Agents that decide on request, as turn-based games need.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class RequestedDecisionTests
@@ -60,7 +60,7 @@ internal sealed class RequestedDecisionTests
         Assert.That(agent.ActionsReceived, Is.EqualTo(new[] { 1 }));
     }
 
-    /// <summary>Two that take turns on one board, with any latency: who is asked is the only one that may change it, so no move is illegal.</summary>
+    /// <summary>Two agents take turns on one board, with any latency: only the one that is asked may change the board, so no move is illegal.</summary>
     [Test]
     public void NoMoveOfAGameThatTakesTurnsIsIllegal([Values(null, 0, 2)] int? latency, [Values] bool haveBrainsOfTheirOwn)
     {
@@ -93,7 +93,7 @@ internal sealed class RequestedDecisionTests
     private static AgentPopulationOptions Options(int? latency) =>
         new() { Observations = 1, Actions = 3, HiddenUnits = 4, Capacity = 2, Brains = BrainSharing.Shared, Latency = latency };
 
-    /// <summary>Nine fields, taken by turns until all are.</summary>
+    /// <summary>Nine fields, taken in turns until none is free.</summary>
     private sealed class Board
     {
         public int[] Fields { get; } = new int[9];

@@ -13,7 +13,7 @@ internal sealed class RolloutTests
     private static readonly AgentPopulationOptions Options =
         new() { Observations = Observations, Actions = Actions, Capacity = Agents, Brains = BrainSharing.Shared, Latency = 3 };
 
-    /// <summary>Agents decide in turns that are drawn; episodes end, are interrupted and cut off; and what is not known at the end of a rollout is in the next.</summary>
+    /// <summary>Agents decide in random order; episodes end, are interrupted and cut off; and decisions whose outcome is unknown at the end of a rollout go into the next.</summary>
     [Test]
     public void AdvantagesAreDiscountedSumsOfErrors([Range(1, 20)] int seed)
     {
@@ -70,7 +70,7 @@ internal sealed class RolloutTests
         Assert.That(learned, Is.GreaterThan(200));
     }
 
-    /// <summary>A reward that no float holds is not learned from, and what came before it is worth what was expected.</summary>
+    /// <summary>A reward beyond the range of a float is not learned from, and earlier decisions get the expected value.</summary>
     [Test]
     public void ARewardThatIsTooLargeIsLeftOut()
     {
@@ -107,7 +107,7 @@ internal sealed class RolloutTests
         return rollout.Complete.Length;
     }
 
-    /// <summary>Σ (Discount·Lambda)ᵏ δₜ₊ₖ as far as the episode goes and the rollout knows.</summary>
+    /// <summary>Σ (Discount·Lambda)ᵏ δₜ₊ₖ to the end of the episode, or as far as the rollout reaches.</summary>
     private static double Advantage(Made decision, List<Made> made, HashSet<int> within)
     {
         double sum = 0, factor = 1;
@@ -133,7 +133,7 @@ internal sealed class RolloutTests
 
         public float Value => value;
 
-        /// <summary>How its episode ended with it; -1 where it went on.</summary>
+        /// <summary>How its episode ended with it; -1 if it continued.</summary>
         public int Kind { get; set; } = -1;
 
         public float Behind { get; set; }

@@ -4,7 +4,7 @@ using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Agents that see a texture: what reaches the network, that they learn from it, and that no pixel comes back.</summary>
+/// <summary>Agents that see a texture: the network gets its features, they learn from it, and no pixel is read back.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -21,6 +21,7 @@ internal sealed class TextureSensorTests
         [Values(1, 3, 7, 785)] int observations, [Values] TextureChannels channels, [Values] bool isPart, [Values] BrainSharing brains)
     {
         const int Count = 11;
+        int stacked = observations == 3 ? 2 : 1;   // numbers are, textures are not
         (int width, int height) = isPart ? (3, 1) : (7, 3);
         (int x, int y, int partWide, int partHigh) = isPart ? (2, 1, 5, 3) : (0, 0, Wide, High);
         NeuralDevice device = TestDevice.Plain;
@@ -31,6 +32,7 @@ internal sealed class TextureSensorTests
         using AgentPopulation agents = new(device, new AgentPopulationOptions
         {
             Observations = observations,
+            NumStackedVectorObservations = stacked,
             Actions = 3,
             HiddenUnits = 5,
             Capacity = Count,
@@ -54,19 +56,19 @@ internal sealed class TextureSensorTests
         }
 
         agents.Update();
-        int values = width * height * (int)channels, inputs = observations + values;
+        int values = width * height * (int)channels, inputs = (observations * stacked) + values;
         float[] features = new float[Count * inputs];
         agents.Brains.Features.Read(features);
         for (int i = 0; i < Count; i++)
         {
             float[] part = [.. Enumerable.Range(y, partHigh).SelectMany(row => pictures[i].AsSpan(((row * Wide) + x) * 4, partWide * 4).ToArray())];
             double[] means = TextureFeaturesTwin.Box(part, partWide, partHigh, width, height, (int)channels, hasGreen: true);
-            double[] expected = [.. TwinArrays.ToDouble(numbers[i]), .. means.Select(mean => Math.Clamp((2 * mean) - 1, -5, 5))];
+            double[] expected = [.. new double[observations * (stacked - 1)], .. TwinArrays.ToDouble(numbers[i]), .. means.Select(mean => Math.Clamp((2 * mean) - 1, -5, 5))];
             Tolerance.AssertClose(features.AsSpan(i * inputs, inputs), expected, 1e-5, 1e-5, $"agent {i}");
         }
     }
 
-    /// <summary>Each brain's features stand in its own rows: one of a prediction, and those of its batch.</summary>
+    /// <summary>Each brain's features are in its own rows: one for a prediction, and those of its batch.</summary>
     [Test]
     public void EachOfManyBrainsSeesItsTexture(
         [Values(1, 3, 9)] int count, [Values(1, 3, 5)] int observations, [Values] TextureChannels channels)
@@ -111,7 +113,7 @@ internal sealed class TextureSensorTests
         }
     }
 
-    /// <summary>Observations and looks of any number are joined, and one that saw nothing has zeros, whatever the rows of textures hold.</summary>
+    /// <summary>Any number of observations and textures are joined, and an agent that saw no texture gets zeros, whatever the rows of textures contain.</summary>
     [Test]
     public void WhoSawNothingHasZeros([Values(0, 1, 3, 5)] int observations, [Values(1, 3, 9)] int rows, [Values(1, 7)] int values)
     {
@@ -119,7 +121,7 @@ internal sealed class TextureSensorTests
         NeuralDevice device = TestDevice.Plain;
         using SeenTextures seen = new(device, values, 1, TextureChannels.Luminance, Looks);
         float[] shown = TwinArrays.UniformFloats(1, Looks * values, -4, 5), numbers = TwinArrays.UniformFloats(2, rows * observations, -2, 2);
-        Array.Fill(shown, float.NaN, 0, values);   // of what nobody keeps
+        Array.Fill(shown, float.NaN, 0, values);   // rows that are not in use
         seen.Rows.Upload<float>(shown);
         int columns = observations + values;
         using MatrixTexture features = new(device, device.Shape(rows, columns, "features"));
@@ -138,8 +140,8 @@ internal sealed class TextureSensorTests
     }
 
     /// <summary>
-    /// Rows of textures are kept, given up and used anew while decisions wait for their returns: an agent that is told the same features as
-    /// numbers does and learns the same, to the bit.
+    /// Rows of textures are kept, released and reused while decisions wait for their returns: an agent that gets the same features as
+    /// numbers acts and learns identically, to the bit.
     /// </summary>
     [Test]
     public void WhatIsLearnedIsThatOfTheSameNumbers([Values] bool clones, [Values] bool normalizes, [Values] BrainSharing brains)
@@ -175,7 +177,7 @@ internal sealed class TextureSensorTests
         };
 
         using AgentPopulation seeing = new(device, options with { TextureObservations = new TextureObservations(2, 3) });
-        for (int i = 0; i < Count; i++) seeing.Add(Make(_ => [0]));   // stays 0 when it is normalized
+        for (int i = 0; i < Count; i++) seeing.Add(Make(_ => [0]));   // stays 0 after normalization
         for (int frame = 0; frame < Frames; frame++)
         {
             seeing.Update();
@@ -251,7 +253,7 @@ internal sealed class TextureSensorTests
         }
 
         gl.ClearRecords();
-        for (int frame = 0; frame < (areOwn ? 900 : 300); frame++)   // each learns from what it alone has seen
+        for (int frame = 0; frame < (areOwn ? 900 : 300); frame++)   // each learns only from what it has seen itself
         {
             agents.Update();
             gl.NextFrame();
@@ -266,7 +268,7 @@ internal sealed class TextureSensorTests
         Assert.That(right, Is.GreaterThanOrEqualTo(Count * 20 * 0.95), "of 160 decisions");
     }
 
-    /// <summary>Probabilities and the record of steps come back, as they do for agents without textures, and nothing else.</summary>
+    /// <summary>Only probabilities and the log of steps are read back, as for agents without textures.</summary>
     [Test]
     public void NoPixelComesBack([Values] bool clones, [Values] BrainSharing brains)
     {
@@ -283,7 +285,7 @@ internal sealed class TextureSensorTests
             for (int frame = 0; frame < 40; frame++) Next(agents);
             Assert.That(agents.Progress.TrainingSteps, Is.GreaterThanOrEqualTo(5));
             string[] ofImages = ["glReadPixels", "glGetTexImage", "glGetTextureImage", "glGetTextureSubImage", "glGetBufferSubData"];
-            return (gl.Calls("glMapBufferRange"), ofImages.Sum(gl.Calls), gl.WaitingCalls.Count);
+            return (gl.Calls("glCopyBufferSubData"), ofImages.Sum(gl.Calls), gl.WaitingCalls.Count);
         }
 
         void Next(AgentPopulation agents)
@@ -313,7 +315,7 @@ internal sealed class TextureSensorTests
         Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps));
     }
 
-    /// <summary>Rows are given up with the decisions that they were kept for, those of agents that leave or fail too.</summary>
+    /// <summary>Rows are released with the decisions for which they were kept, including those of agents that leave or fail.</summary>
     [Test]
     public void RowsAreGivenUp([Values] bool demonstrates, [Values] BrainSharing brains)
     {
@@ -498,7 +500,7 @@ internal sealed class TextureSensorTests
         public override int Heuristic() => Index % 4;
     }
 
-    /// <summary>A game that draws a bright half into a place of one texture.</summary>
+    /// <summary>A game that draws a bright half into one region of a texture.</summary>
     private sealed class Renderer : IDisposable
     {
         public const int Size = 8;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -7,7 +8,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Games that learn one brain: what they send and adopt, and that nothing of it reaches a frame.</summary>
+/// <summary>Games that learn one brain: what they send and adopt, without any effect on their frames.</summary>
 [TestFixture]
 internal sealed class BrainClientTests
 {
@@ -26,7 +27,7 @@ internal sealed class BrainClientTests
         Assert.That(report.Senders.Keys, Is.EquivalentTo(new[] { "game 1", "game 2" }));
         Assert.That(report.Total.Refused, Is.Zero);
 
-        // When nobody learns any more, all have what the cluster has.
+        // When nobody learns any more, all have the cluster's brain.
         first.Agents.Learns = second.Agents.Learns = false;
         long version = (await silos.Brain().GetVersion(0))!.Version;
         await first.UntilAsync(Both(() => first.Status.Version > version + 3 && second.Status.Version == first.Status.Version && first.Status.Version == Newest()), "they agree");
@@ -42,7 +43,7 @@ internal sealed class BrainClientTests
         long Newest() => silos.Brain().GetVersion(0).GetAwaiter().GetResult()!.Version;
     }
 
-    /// <summary>One game alone: each version is what it has sent, so that nothing of what it learned meanwhile may be lost when it adopts it.</summary>
+    /// <summary>A single game: each version is the one that it sent, so nothing that it learned in the meantime may be lost when it adopts it.</summary>
     [Test]
     public async Task WhatWasLearnedSinceIsKeptWhenAVersionComes()
     {
@@ -77,6 +78,24 @@ internal sealed class BrainClientTests
             [.. brain.Parameters.OutputWeights.Where((_, i) => i % 3 == 2).Select(weight => weight * (brain.ValueDeviation > 0 ? brain.ValueDeviation : 1.0))];
     }
 
+    /// <summary>A game says which scale of values its weights are differences in: that of the version, or its own where the version has none.</summary>
+    [Test]
+    public async Task ADifferenceTellsTheScaleOfItsValues()
+    {
+        SentAndPublished seen = new();
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1, more: silo => silo.AddIncomingGrainCallFilter(seen));
+        await using Game game = new(silos.Client);
+        await game.UntilAsync(() => game.Status.Version >= 5, "versions come");
+        await game.DisposeAsync();
+        Assert.That(seen.Differences, Has.Count.GreaterThanOrEqualTo(4));
+        foreach (BrainDifference difference in seen.Differences)
+        {
+            float own = BrainState.Read(difference.Difference, "it").ValueDeviation;
+            float? version = seen.Versions.TryGetValue(difference.BaseVersion, out byte[]? brain) ? BrainState.Read(brain, "it").ValueDeviation : null;
+            Assert.That(difference.ValueScale, Is.Positive.And.EqualTo(difference.BaseVersion == 1 ? own : version));
+        }
+    }
+
     [Test]
     public async Task AFrameAllocatesNothingAndTakesNoTimeWhereNothingIsAdopted()
     {
@@ -101,7 +120,7 @@ internal sealed class BrainClientTests
         Assert.That(ticks * 1e3 / Stopwatch.Frequency / frames, Is.LessThan(0.05), "milliseconds, on average");
     }
 
-    // ---- the cluster is away ----
+    // ---- the cluster is unavailable ----
 
     [Test]
     public async Task AClusterThatIsNotThereChangesNoBit()
@@ -138,7 +157,7 @@ internal sealed class BrainClientTests
         Assert.That(game.Status.Failures, Is.Zero);
     }
 
-    /// <summary>As silos that kept it in their memory, and began again.</summary>
+    /// <summary>Like silos that kept it in memory and restarted.</summary>
     [Test]
     public async Task AClusterThatHasLostTheBrainGetsItBack()
     {
@@ -152,10 +171,10 @@ internal sealed class BrainClientTests
         await silos.Client.GetGrain<global::Orleans.Runtime.IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
         await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
         FaultyStorage.Damage = null;
-        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it goes on");
+        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it continues");
     }
 
-    /// <summary>Half of them do not reach the grain, and of the other half the answer is lost.</summary>
+    /// <summary>Half of them do not reach the grain; for the other half the answer is lost.</summary>
     [Test]
     public async Task FiveOfAHundredCallsFail()
     {
@@ -169,7 +188,7 @@ internal sealed class BrainClientTests
             return first.Status.Version >= 40 && faulty.Failed >= 5;
         }, "versions come");
         Assert.That(second.Status.Version, Is.GreaterThan(30));
-        faulty.Share = 0;   // and no frame that sends anything: what is under way comes to its end
+        faulty.Share = 0;   // and no frame sends anything: pending calls complete
         BrainReport? report = null;
         await TestSilos.UntilAsync(async () =>
         {
@@ -186,7 +205,7 @@ internal sealed class BrainClientTests
         Assert.That(report!.Total.Refused, Is.Zero);
     }
 
-    /// <summary>Its difference is in the round, and it is gone: the round closes in its time, and the others go on.</summary>
+    /// <summary>It has gone after sending its difference for the round: the round closes on time, and the others continue.</summary>
     [Test]
     public async Task AServerIsGoneInTheMiddleOfARound()
     {
@@ -202,7 +221,7 @@ internal sealed class BrainClientTests
         Assert.That((await silos.Brain().GetReport()).Senders["game 2"].Counted, Is.EqualTo(1));
     }
 
-    /// <summary>Where no version but the current one will do, some of what two games send comes too late: it is dropped, and they begin again at the version.</summary>
+    /// <summary>If only the current version is accepted, some differences of two games arrive too late: they are dropped, and the games restart from the current version.</summary>
     [Test]
     public async Task WhatComesTooLateIsDroppedAndTheGameGoesOnFromTheVersion()
     {
@@ -222,7 +241,7 @@ internal sealed class BrainClientTests
         }, "they go on");
     }
 
-    // ---- what is refused ----
+    // ---- refusals ----
 
     [Test]
     public async Task WhatIsRefusedLetsAGameBeginAgainAtTheVersion()
@@ -235,7 +254,7 @@ internal sealed class BrainClientTests
         await game.UntilAsync(() => game.Status.Refused >= 2 && game.Status.Adopted >= 2, "it is refused, and begins again");
         Assert.That(game.Status.State, Is.EqualTo(BrainClientState.Connected));
         Assert.That(game.Status.LastError, Does.Contain("MostNorm"));
-        byte[] now = (await silos.Brain().GetVersion(0))!.Brain;   // of nothing but differences without a step
+        byte[] now = (await silos.Brain().GetVersion(0))!.Brain;   // only from differences without a step
         Assert.That(TestBrains.All(BrainState.Read(now, "now")), Is.EqualTo(TestBrains.All(BrainState.Read(first, "first"))).Within(1e-8f));
     }
 
@@ -252,7 +271,7 @@ internal sealed class BrainClientTests
         await Assert.ThrowsAsync<BrainShapeException>(() => game.Client!.SettleAsync().WaitAsync(TimeSpan.FromSeconds(10)));
     }
 
-    /// <summary>The answer to a difference that closes its round is lost, each time: it is sent again, and is in one version.</summary>
+    /// <summary>The answer to each difference that closes a round is lost: it is sent again, and counts in one version only.</summary>
     [Test]
     public async Task TheAnswerToWhatClosesARoundIsLost()
     {
@@ -263,7 +282,7 @@ internal sealed class BrainClientTests
         await TestSilos.UntilAsync(() => Task.FromResult(game.Status.Failures == 0), "all is sent");
         BrainReport report = await silos.Brain().GetReport();
         Assert.That((lost.Lost, report.Total.Counted, report.Version), Is.EqualTo((1, 1L, 2L)));
-        await game.UntilAsync(() => game.Status.Sent >= 5, "it goes on");
+        await game.UntilAsync(() => game.Status.Sent >= 5, "it continues");
         await TestSilos.UntilAsync(async () => (await silos.Brain().GetReport()).Total.Counted == game.Status.Sent, "each counts once", seconds: 10);
         Assert.That(lost.Lost, Is.GreaterThanOrEqualTo(5));
     }
@@ -284,7 +303,7 @@ internal sealed class BrainClientTests
 
     // ---- islands ----
 
-    /// <summary>An island that knows nothing gets the best brain of another one for its worst.</summary>
+    /// <summary>An untrained island gets the best brain of another one in place of its worst.</summary>
     [Test]
     public async Task IslandsExchangeTheirBest()
     {
@@ -313,6 +332,22 @@ internal sealed class BrainClientTests
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Client.GetGrain<IIslandGrain>("islanders").Exchange(champions[0] with { Score = double.NaN }, 0));
     }
 
+    /// <summary>Notes the differences that reach a brain, and the versions that it hands out.</summary>
+    private sealed class SentAndPublished : IIncomingGrainCallFilter
+    {
+        public List<BrainDifference> Differences { get; } = [];
+
+        public ConcurrentDictionary<long, byte[]> Versions { get; } = [];
+
+        public async Task Invoke(IIncomingGrainCallContext context)
+        {
+            await context.Invoke();
+            if (context.Grain is not BrainGrain) return;
+            if (context.Request.GetArgumentCount() == 1 && context.Request.GetArgument(0) is BrainDifference difference) Differences.Add(difference);
+            if (context.Result is BrainVersion version) Versions[version.Version] = version.Brain;
+        }
+    }
+
     /// <summary>Loses the answer to each difference, the first time.</summary>
     private sealed class LostAnswers : IIncomingGrainCallFilter
     {
@@ -330,6 +365,6 @@ internal sealed class BrainClientTests
         }
     }
 
-    /// <summary>What a game has while its cluster is not there.</summary>
+    /// <summary>The cluster client of a game whose cluster is unavailable.</summary>
     private static IHost Unconnected() => Host.CreateDefaultBuilder().UseOrleansClient(client => client.UseLocalhostClustering(gatewayPort: 1)).ConfigureLogging(logging => logging.ClearProviders()).Build();
 }

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Rounds and versions of a brain's grain, what it refuses, and what it survives.</summary>
+/// <summary>Rounds and versions of a brain's grain, its refusals, and the faults that it survives.</summary>
 [TestFixture]
 internal sealed class BrainGrainTests
 {
@@ -108,7 +108,7 @@ internal sealed class BrainGrainTests
         Assert.That(runs[0].Distinct().Count(), Is.GreaterThan(3));
     }
 
-    /// <summary>A difference closes its round and the answer is lost: sent again, it is known, whichever version there is, and after the grain has come to life again.</summary>
+    /// <summary>A difference closes its round and the answer is lost: sent again, it is recognized, whatever the version, and also after the grain was reactivated.</summary>
     [Test]
     public async Task WhatClosedARoundAndIsSentAgainCountsOnce()
     {
@@ -163,7 +163,7 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(first.Brain));
     }
 
-    /// <summary>Statistics and scales that no sum of could be written, or read again: they are refused, and the round that is open closes.</summary>
+    /// <summary>Statistics and scales whose sum could not be written or read again are refused, and the open round closes.</summary>
     [Test]
     public async Task StatisticsAndScalesAreBounded()
     {
@@ -187,13 +187,19 @@ internal sealed class BrainGrainTests
             Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("liar", 1, poison))))!.Reason, Is.EqualTo(reason));
         }
 
+        foreach (float scale in (float[])[float.NaN, -1, 1e-13f, 1e13f, 1e4f])   // the last one is allowed, but makes the weights of the value too large
+        {
+            BrainDifference scaled = TestBrains.Sent("liar", 1, TestBrains.Difference(3, 100), valueScale: scale);
+            Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(scaled)))!.Reason, Is.EqualTo(RefusalReason.TooLarge));
+        }
+
         await brain.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 100, valueMean: (float)1e12, valueDeviation: (float)1e12)));
         BrainVersion second = (await brain.GetVersion(1))!;
         Assert.That(second.Version, Is.EqualTo(2));
         Assert.That(() => BrainState.Read(second.Brain, "it"), Throws.Nothing);
     }
 
-    /// <summary>A rule makes of good differences what no file can hold: the round is dropped, and the next one closes.</summary>
+    /// <summary>A rule turns valid differences into values that no file can store: the round is dropped, and the next one closes.</summary>
     [Test]
     public async Task ARoundThatComesToNoBrainIsDropped()
     {
@@ -212,7 +218,7 @@ internal sealed class BrainGrainTests
     public async Task RegionsHaveABoundOfDecisionsOfTheirOwn()
     {
         await using TestSilos silos = await TestSilos.StartAsync(
-            configure: options => (options.RoundDecisions, options.RegionDecisions, options.MostDecisions, options.MostRegionDecisions) = (600, 600, 200, 1000));
+            configure: options => (options.RoundDecisions, options.RegionDecisions, options.MostDecisions, options.MostRegionDecisions) = (600, 600, 200, 700));
         IBrainGrain brain = silos.Brain();
         await brain.Offer(First);
         IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
@@ -221,8 +227,31 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetReport()).Total.Decisions, Is.EqualTo(600));
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("server 1", 2, TestBrains.Difference(2, 201))));
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => region.Submit(TestBrains.Sent("server 1", 2, TestBrains.Difference(2, 201), 2)));
-        DifferenceRefusedException refused = (await Assert.ThrowsAsync<DifferenceRefusedException>(() => brain.Submit(TestBrains.Sent("walkers/east", 2, TestBrains.Difference(2, 1001)))))!;
-        Assert.That(refused.Message, Does.Contain("MostRegionDecisions"));
+        for (int i = 0; i < 4; i++) await region.Submit(TestBrains.Sent($"server {i}", 2, TestBrains.Difference(i + 2, i < 3 ? 199 : 200), 3));
+        SenderCounters east = (await brain.GetReport()).Senders["walkers/east"];
+        Assert.That((east.Counted, east.Refused, east.LastRefusal), Is.EqualTo((1L, 1L, (RefusalReason?)RefusalReason.Decisions)), "797 decisions are too many for a region too");
+    }
+
+    /// <summary>What a client says under the name of a region is refused by the brain and by the region: regions have other bounds.</summary>
+    [Test]
+    public async Task AClientDoesNotPassForARegion()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RegionDecisions, options.RoundDecisions) = (1, 1));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        BrainDifference claimed = TestBrains.Sent("walkers/east", 1, TestBrains.Difference(2, 100));
+        foreach (IBrainSource source in (IBrainSource[])[brain, region])
+        {
+            DifferenceRefusedException refused = (await Assert.ThrowsAsync<DifferenceRefusedException>(() => source.Submit(claimed)))!;
+            Assert.That((refused.Reason, refused.Sender), Is.EqualTo((RefusalReason.Sender, "walkers/east")));
+            Assert.That((await source.GetReport()).Senders["walkers/east"].Refused, Is.EqualTo(1));
+        }
+
+        await Assert.ThrowsAsync<UnauthorizedAccessException>(() => brain.SubscribeRegion("walkers/east"));
+        await Assert.ThrowsAsync<UnauthorizedAccessException>(() => brain.SubscribeRegion("east"));
+        await region.Submit(TestBrains.Sent("server", 1, TestBrains.Difference(2, 100)));
+        await TestSilos.UntilAsync(async () => (await brain.GetReport()).Senders["walkers/east"].Counted == 1, "the region itself is heard");
     }
 
     [Test]
@@ -249,6 +278,10 @@ internal sealed class BrainGrainTests
         BrainShapeException shape = (await Assert.ThrowsAsync<BrainShapeException>(() => silos.Brain().Offer(TestBrains.OfPopulation(TestBrains.Options(observations: 5)).ToBytes())))!;
         Assert.That(shape.Message, Does.Contain("5 normalized observations").And.Contain("4 normalized observations"));
         await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Brain("third").Offer([7]));
+        BrainState counted = TestBrains.Brain(), scaled = TestBrains.Brain(1, 1, 3e38f, 1);
+        counted.Decisions = 1L << 50;   // so many that no round could add to it
+        foreach (BrainState poison in (BrainState[])[counted, scaled])
+            Assert.That((await Assert.ThrowsAsync<DifferenceRefusedException>(() => silos.Brain("third").Offer(poison.ToBytes())))!.Reason, Is.EqualTo(RefusalReason.TooLarge));
         Assert.That((await silos.Brain().GetVersion(0))!.Version, Is.EqualTo(1));
     }
 
@@ -292,6 +325,26 @@ internal sealed class BrainGrainTests
         Assert.That((third.Version, TestBrains.All(BrainState.Read(third.Brain, "it"))), Is.EqualTo((3L, TestBrains.All(BrainState.Read(first.Brain, "it")))));
     }
 
+    /// <summary>The moments of a rule go into every later version: they are checked as the brain is.</summary>
+    [Test]
+    public async Task MomentsThatAreDamagedAreATypedError()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.Rule) = (1, ServerRule.Momentum));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        await brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: 2 } stored) stored.FirstMoment[3] = float.NaN;
+        };
+        await ForgetAsync(silos);
+        Assert.That((await Assert.ThrowsAsync<StoredBrainException>(() => brain.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(3, 100), 2))))!.Message, Does.Contain("moments"));
+        Assert.That(await brain.Recover(), Is.EqualTo(3));
+        FaultyStorage.Damage = null;
+        await brain.Submit(TestBrains.Sent("a", 3, TestBrains.Difference(3, 100), 2));
+        Assert.That((await brain.GetVersion(0))!.Version, Is.EqualTo(4), "rounds close again");
+    }
+
     [Test]
     public async Task AStorageThatIsAwayForTenSecondsDelaysAVersionAndLosesNone()
     {
@@ -318,7 +371,7 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetVersion(0))!.Brain, Is.Not.EqualTo(First));
     }
 
-    /// <summary>The write lands, and the grain is told that it has failed: then the version that is there counts, once.</summary>
+    /// <summary>The write succeeds, but the grain gets an error: then the stored version counts, once.</summary>
     [Test]
     public async Task AWriteWhoseAnswerIsLostIsNotDoneTwice()
     {
@@ -335,7 +388,7 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetReport()).Version, Is.EqualTo(2));
     }
 
-    /// <summary>The same, and before the grain finds out another server's difference is acknowledged: it is in the version after.</summary>
+    /// <summary>The same, but before the grain notices, another server's difference is acknowledged: it is in the next version.</summary>
     [Test]
     public async Task WhatComesWhileAWriteIsInDoubtGoesIntoTheNextVersion()
     {
@@ -397,7 +450,7 @@ internal sealed class BrainGrainTests
 
     // ---- faults ----
 
-    /// <summary>A silo of three dies, the one that has the brain, while servers send on: no version that anybody saw is lost or goes back, and rounds close.</summary>
+    /// <summary>The one of three silos that has the brain dies while servers keep sending: no published version is lost or goes back, and rounds close.</summary>
     [Test]
     public async Task ASiloOfThreeIsKilledWhileRoundsClose()
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Differences, their means and what a server's rule makes of them, held against plain loops in double precision.</summary>
+/// <summary>Differences, their means and a server's rule, compared with plain loops in double precision.</summary>
 [TestFixture]
 internal sealed class BrainMathTests
 {
@@ -25,7 +25,7 @@ internal sealed class BrainMathTests
         }
     }
 
-    /// <summary>A thousand million rows of everybody, and a rollout of one's own.</summary>
+    /// <summary>A billion shared rows, and one rollout of a server's own.</summary>
     [Test]
     public void AFewRowsComeOutOfVeryMany()
     {
@@ -49,7 +49,7 @@ internal sealed class BrainMathTests
         AssertClose(Statistics.Of(there), Statistics.Of(to), 1e-12);
     }
 
-    /// <summary>Servers whose returns have other scales: the value that the mean brain gives is the mean of theirs.</summary>
+    /// <summary>Servers whose returns have different scales: the value of the mean brain is the mean of their values.</summary>
     [Test]
     public void TheValueOfTheMeanIsTheMeanOfTheValues()
     {
@@ -67,6 +67,25 @@ internal sealed class BrainMathTests
         Assert.That(next.ValueMean, Is.EqualTo((20 + (3 * -5f)) / 4).Within(1e-6));
         double[] hidden = [.. Enumerable.Range(0, 8).Select(i => 0.3 * i)];
         Assert.That(ValueOf(next, hidden), Is.EqualTo((ValueOf(first, hidden) + (3 * ValueOf(second, hidden))) / 4).Within(1e-4));
+    }
+
+    /// <summary>
+    /// The scale of values has moved since the version that a difference starts from, before its arrival or while its round waited for the storage: the difference changes values, in rewards, by the same amount as on its server.
+    /// </summary>
+    [Test]
+    public void WhatBeginsAtAnotherScaleChangesValuesByAsMuch([Values(0, 0.25)] double trimmed, [Values] bool hasWaited)
+    {
+        BrainState before = TestBrains.Brain(1, 1, -4, 3), current = TestBrains.Brain(3, 1, 10, 6), difference = TestBrains.Difference(2, 100, valueMean: 4, valueDeviation: 2);
+        BrainState Read(BrainState version) =>
+            DifferenceCheck.Read("walkers", TestBrains.Sent("late", 1, difference, valueScale: 3), version, 2, new BrainOptions(), isOfRegion: false);
+        BrainRound round = new(hasWaited ? before : current, trimmed);
+        round.Add("late", 1, Read(hasWaited ? before : current));
+        round.GoOnFrom(current);
+        round.Add("later", 1, Read(current));
+        double[] hidden = [.. Enumerable.Range(0, 8).Select(i => 0.3 * i)];
+        double expected = ValueOf(current, hidden) + (3 * OutputOf(difference, hidden));
+        Assert.That(ValueOf(round.Close(ServerMemory.None, new BrainOptions()).Next, hidden), Is.EqualTo(expected).Within(1e-4));
+        if (!hasWaited) Assert.That(TestBrains.All(Read(current)).Where((_, i) => i < 40), Is.EqualTo(TestBrains.All(difference).Where((_, i) => i < 40)), "the hidden layer stays as it is");
     }
 
     [Test]
@@ -159,11 +178,12 @@ internal sealed class BrainMathTests
         return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, 4).Select(i => (double)(random.NextSingle() * scale) + i).ToArray())];
     }
 
-    private static double ValueOf(BrainState brain, double[] hidden)
+    private static double ValueOf(BrainState brain, double[] hidden) => brain.ValueMean + (brain.ValueDeviation * OutputOf(brain, hidden));
+
+    private static double OutputOf(BrainState brain, double[] hidden)
     {
         int outputs = brain.Outputs;
-        double output = brain.Parameters.OutputBiases[^1] + hidden.Select((unit, i) => unit * brain.Parameters.OutputWeights[(i * outputs) + outputs - 1]).Sum();
-        return brain.ValueMean + (brain.ValueDeviation * output);
+        return brain.Parameters.OutputBiases[^1] + hidden.Select((unit, i) => unit * brain.Parameters.OutputWeights[(i * outputs) + outputs - 1]).Sum();
     }
 
     private static double[] HiddenOf(BrainState brain, double[] observed)

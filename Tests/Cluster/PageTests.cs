@@ -24,6 +24,17 @@ internal sealed partial class PageTests
         Assert.That(file.Split('\n').Count(line => line.Trim() is { Length: > 1 } text && !text.StartsWith("//", StringComparison.Ordinal)), Is.AtMost(40));
     }
 
+    /// <summary>What else the page has in C# is compiled, in Deployment.cs; TlsTests runs the part about certificates.</summary>
+    [Test]
+    public void TheLinesOnDeploymentAreCompiled()
+    {
+        string page = File.ReadAllText(Repository.PathOf("Documentation~/cluster.md")), file = Trimmed(File.ReadAllText(Repository.PathOf("Tests/Cluster/Deployment.cs")));
+        string[] pieces = [.. Block().Matches(page).Skip(1).SelectMany(block => Trimmed(block.Groups["code"].Value).Split("\n\n")).Select(piece => piece.Trim('\n'))];
+        Assert.That(pieces, Has.Length.EqualTo(4));
+        foreach (string piece in pieces) Assert.That(file, Does.Contain(piece));
+        static string Trimmed(string code) => string.Join('\n', code.Split('\n').Select(line => line.Trim()));
+    }
+
     [Test]
     public async Task TheFortyLinesLearnTogether()
     {

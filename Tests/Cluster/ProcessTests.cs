@@ -6,13 +6,13 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Silos and servers as processes of their own on loopback, with a Redis between them, and what happens when some of them are gone.</summary>
+/// <summary>Silos and servers as separate processes on loopback, with Redis as their storage, and the effects of losing some of them.</summary>
 [TestFixture]
 internal sealed class ProcessTests
 {
     /// <summary>
-    /// Three silos and three servers. A server is killed in the middle of a round, and then two silos, one after the other. Rounds close, and the version that silos hand out does not go back: a server would
-    /// not notice, because it ignores lower numbers, so that the grain is asked by a client that knows none.
+    /// Three silos and three servers. A server is killed in the middle of a round, and then two silos, one after the other. Rounds close, and the version that silos publish does not go back. A server would
+    /// not notice, because it ignores lower numbers, so a client without a version asks the grain.
     /// </summary>
     [Test]
     public async Task SilosAndAServerAreKilledWhileRoundsClose()
@@ -45,7 +45,7 @@ internal sealed class ProcessTests
         }
     }
 
-    /// <summary>Nobody can write a version for ten seconds: games go on, and the round closes when the storage is back.</summary>
+    /// <summary>No version can be written for ten seconds: games continue, and the round closes when the storage is back.</summary>
     [Test]
     [Category(Categories.Nightly)]
     public async Task TheStorageIsAwayForTenSeconds()
@@ -59,7 +59,7 @@ internal sealed class ProcessTests
         await Redis.PauseAsync(redis, TimeSpan.FromSeconds(10));
         long before = FramesOf(first), version = first.Versions[^1];
         await Task.Delay(9000);
-        Assert.That(FramesOf(first), Is.GreaterThan(before + 60), "the game goes on");
+        Assert.That(FramesOf(first), Is.GreaterThan(before + 60), "the game continues");
         await UntilAllAsync(servers, version + 3, "rounds close again");
         Assert.That((await PublishedAsync(redis)).Version, Is.GreaterThanOrEqualTo(version + 3));
     }
@@ -72,7 +72,7 @@ internal sealed class ProcessTests
         Assert.That(all.Output, Does.Match("frame 500: version [1-9]").And.Contain("Not solved after 601 frames of 2 servers").Or.Contain("Not solved after 600 frames of 2 servers"));
     }
 
-    /// <summary>The figures of Documentation~/cluster.md: the program says whether they hold.</summary>
+    /// <summary>The figures of Documentation~/cluster.md: the program checks whether they hold.</summary>
     [TestCase("frames")]
     [TestCase("frame-cost")]
     [Category(Categories.Nightly)]
@@ -83,7 +83,7 @@ internal sealed class ProcessTests
         Assert.That(figures.ExitCode, Is.Zero, figures.Output);
     }
 
-    /// <summary>The version that the silos hand out, asked for by a client of its own, whose bytes can be read.</summary>
+    /// <summary>The version that the silos publish, requested by a separate client; its bytes must be readable.</summary>
     private static async Task<BrainVersion> PublishedAsync(string redis)
     {
         using IHost host = Hosts.Client(redis, 0);

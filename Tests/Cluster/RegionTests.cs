@@ -8,7 +8,7 @@ namespace NeuralPlugin.Cluster.Tests;
 [TestFixture]
 internal sealed class RegionTests
 {
-    /// <summary>Six servers in two regions give what they would give in one round, but for the rounding of the averages.</summary>
+    /// <summary>Six servers in two regions give the same result as in one round, except for the rounding of the averages.</summary>
     [Test]
     public async Task TheMeanOfTheRegionsMeansIsTheMeanOfAll()
     {
@@ -59,7 +59,7 @@ internal sealed class RegionTests
         }
     }
 
-    /// <summary>The brain does not take averages for a while, and versions come: each average is kept, goes into a version once the brain takes them again, and tells how old it is.</summary>
+    /// <summary>The brain rejects averages for a while, during which new versions appear: each average is kept, goes into a version once the brain accepts them again, and records the version that it started from.</summary>
     [Test]
     public async Task AveragesThatWaitAreKept()
     {
@@ -91,7 +91,7 @@ internal sealed class RegionTests
         }
     }
 
-    /// <summary>As silos that kept it in their memory, and began again, while the region's silo lived on.</summary>
+    /// <summary>Like silos that kept it in memory and restarted, while the region's silo kept running.</summary>
     [Test]
     public async Task ARegionWhoseBrainIsLostGetsItBackFromItsServers()
     {
@@ -105,7 +105,7 @@ internal sealed class RegionTests
         await silos.Brain().AsReference<IGrainManagementExtension>().DeactivateOnIdle();
         await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
         FaultyStorage.Damage = null;
-        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it goes on");
+        await game.UntilAsync(() => game.Status is { State: BrainClientState.Connected, Version: >= 5 }, "it continues");
     }
 
     [Test]
@@ -119,7 +119,7 @@ internal sealed class RegionTests
         await TestSilos.UntilAsync(async () => (await silos.Brain().GetReport()).Total.Decisions == 100, "it is handed on");
     }
 
-    /// <summary>What closes a round of a region and is sent again counts once.</summary>
+    /// <summary>A difference that closes a round of a region and is sent again counts once.</summary>
     [Test]
     public async Task WhatIsSentToARegionAgainCountsOnce()
     {
@@ -146,7 +146,7 @@ internal sealed class RegionTests
         await Assert.ThrowsAsync<BrainShapeException>(() => region.Offer(TestBrains.OfPopulation(TestBrains.Options(hidden: 9)).ToBytes()));
     }
 
-    /// <summary>Keeps averages of regions from the brain, and notes what they begin at when they reach it.</summary>
+    /// <summary>Holds averages of regions back from the brain, and records the versions that they start from when they reach it.</summary>
     private sealed class AveragesOfRegions : IIncomingGrainCallFilter
     {
         private readonly SortedDictionary<long, long> bases = [];

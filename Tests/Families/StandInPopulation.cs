@@ -1,19 +1,19 @@
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// The populations of <see cref="StandInFamily"/>: a workgroup is a network, and its invocations exchange what they find in shared memory. The parameters
-/// of a network are a row of their matrix, its two layers one behind the other: Tests/Shaders/stand_in_population.glsl.
+/// The populations of <see cref="StandInFamily"/>: a workgroup is a network, and its invocations exchange results in shared memory. The parameters
+/// of a network are a row of their matrix, with its two layers in sequence: Tests/Shaders/stand_in_population.glsl.
 /// </summary>
 internal sealed class StandInPopulation : PopulationKernels
 {
     private const int GroupSize = 16;
 
-    /// <summary>Rows of each member's batch that one dispatch takes.</summary>
+    /// <summary>Rows of each member's batch per dispatch.</summary>
     private const int Rows = 4;
 
     private readonly DeviceLimits limits;
 
-    /// <exception cref="DeviceLimitException">A workgroup has no room for one of the networks, or there are more than workgroups.</exception>
+    /// <exception cref="DeviceLimitException">A workgroup has no room for one of the networks, or there are more networks than workgroups.</exception>
     public StandInPopulation(PopulationShape shape, DeviceLimits limits) : base(shape)
     {
         this.limits = limits;

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Classifiers that are saved, loaded and resumed: the same bits, and nothing changed where a file is bad.</summary>
+/// <summary>Classifiers that are saved, loaded and resumed: the same bits, and no change if a file is invalid.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class ClassifierFileTests
@@ -207,7 +207,7 @@ internal sealed class ClassifierFileTests
         File.SetAttributes(Target, FileAttributes.Normal);
     }
 
-    /// <summary>Weights that no file could give back are not written over those of yesterday.</summary>
+    /// <summary>Weights that no file could restore do not overwrite the previous ones.</summary>
     [Test]
     public void WeightsThatAreNotFiniteAreNotSaved()
     {
@@ -224,7 +224,7 @@ internal sealed class ClassifierFileTests
 
     private static TwoLayerClassifier Make() => new(TestDevice.Plain, Inputs, Hidden, Classes, seed: 3);
 
-    /// <summary>Steps on batches of which each has its own number, so that a resumed training gets the right ones.</summary>
+    /// <summary>Steps on numbered batches, so that a resumed training gets the right ones.</summary>
     private static void Train(BatchTrainer trainer, int first, int steps)
     {
         for (int step = first; step < first + steps; step++)

@@ -3,7 +3,7 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Spoiled files by the thousand, and every rejection met. A million: dotnet run -c Release --project Tests -- fuzz 1000000.
+/// Thousands of corrupted files, which produce every rejection. A million: dotnet run -c Release --project Tests -- fuzz 1000000.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -26,7 +26,7 @@ internal sealed class FuzzTests
         Assert.That(Task.Run(() => fuzzing.Run(Inputs)).Wait(Patience), "no reader hangs");
         Assert.That(fuzzing.Findings, Is.Empty);
         Assert.That(fuzzing.Accepted, Is.GreaterThan(Inputs / 100), "some are still right");
-        FileDefect[] others = [.. DemonstrationTests.Defects, FileDefect.WrongRow];   // tests of their own meet those
+        FileDefect[] others = [.. DemonstrationTests.Defects, FileDefect.WrongRow];   // these have tests of their own
         Assert.That(fuzzing.Defects.Keys.Except(others), Is.EquivalentTo(Enum.GetValues<FileDefect>().Except(others)), "every rejection is met");
         foreach (string problem in IdxProblems) Assert.That(fuzzing.IdxProblems.Keys, Has.Some.Contains(problem));
         Assert.That(fuzzing.IdxProblems.Keys.Where(met => !IdxProblems.Any(met.Contains)), Is.Empty, "no message that is not listed");

@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Tests;
 
-/// <summary>Small populations whose files are spoiled, and then act and learn on what was accepted.</summary>
+/// <summary>Small populations whose files are corrupted; if a file is accepted, the population must act and learn.</summary>
 internal static class FuzzedAgents
 {
     private const int Frames = 25;
@@ -18,7 +18,7 @@ internal static class FuzzedAgents
     public static IReadOnlyList<AgentPopulationOptions> Ways { get; } =
     [
         Common with { Brains = BrainSharing.Shared, Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 } },
-        Common with { Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
+        Common with { NumStackedVectorObservations = 2, Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
         Common with { Brains = BrainSharing.Shared, Learning = new BehaviorCloning { BatchSize = 4, Capacity = 6 } },
     ];
 
@@ -34,7 +34,7 @@ internal static class FuzzedAgents
         return (stream.ToArray(), population);
     }
 
-    /// <summary>Some frames. Brains whose weights are as large as a file may say have no finite outputs, and say so.</summary>
+    /// <summary>Runs some frames. Brains with the largest weights that a file may have produce no finite outputs, and report that.</summary>
     public static void Run(AgentPopulation population)
     {
         for (int frame = 0; frame < 3; frame++)

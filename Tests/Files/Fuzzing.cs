@@ -8,8 +8,8 @@ using NeuralPlugin.Samples;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Hands spoiled files to every reader: right ones with their parts exchanged, and right ones with their bytes. A reader may
-/// give a whole content or its own typed exception, soon and without much memory; whatever else it does is a finding.
+/// Passes corrupted files to every reader: valid ones with their parts exchanged, and valid ones with changed bytes. A reader may
+/// return complete content or throw its own typed exception, quickly and without much memory; anything else is a finding.
 /// </summary>
 internal sealed partial class Fuzzing : IDisposable
 {
@@ -59,15 +59,15 @@ internal sealed partial class Fuzzing : IDisposable
         idxFiles = [(images, true), (labels, false), (Gzip(images), true), (Gzip(labels), false)];
     }
 
-    /// <summary>How often each rejection of the model files was met.</summary>
+    /// <summary>How often each rejection of model files occurred.</summary>
     public SortedDictionary<FileDefect, int> Defects { get; } = [];
 
-    /// <summary>How often each message of the IDX files was met, without its numbers.</summary>
+    /// <summary>How often each message about IDX files occurred, without its numbers.</summary>
     public SortedDictionary<string, int> IdxProblems { get; } = new(StringComparer.Ordinal);
 
     public int Accepted { get; private set; }
 
-    /// <summary>Inputs that a reader met in another way than it may, each with how it did.</summary>
+    /// <summary>Inputs that a reader did not handle as it must, each with its behavior.</summary>
     public List<string> Findings { get; } = [];
 
     public void Run(int inputs)
@@ -127,7 +127,7 @@ internal sealed partial class Fuzzing : IDisposable
         });
     }
 
-    /// <summary>What is accepted is acted and learned on.</summary>
+    /// <summary>If the file is accepted, the population acts and learns.</summary>
     private void TryAgents()
     {
         (byte[] file, AgentPopulation population) = Pick(populations);
@@ -162,7 +162,7 @@ internal sealed partial class Fuzzing : IDisposable
     private void Watch(byte[] input, long mostBytes, Action read)
     {
         long allocated = GC.GetAllocatedBytesForCurrentThread();
-        TimeSpan start = ProcessorTime;   // not the clock: a busy machine is no finding
+        TimeSpan start = ProcessorTime;   // not wall-clock time: a busy machine is not a finding
         string? finding = null;
         try
         {
@@ -189,14 +189,14 @@ internal sealed partial class Fuzzing : IDisposable
             model.Parameters.Concat(model.Training?.Moments.SelectMany(state => state) ?? []).All(values => values.All(float.IsFinite));
     }
 
-    // ---- spoiling ----
+    // ---- corrupting ----
 
     private byte[] SpoilParts(byte[] file)
     {
         SafetensorsParts parts = new(file);
         for (int times = 1 + random.NextInt32(2); times > 0; times--) SpoilPart(parts);
         byte[] spoiled = parts.Join();
-        if (random.NextInt32(40) == 0) spoiled[9 + random.NextInt32(spoiled.Length - 9)] = 0xff;   // no UTF-8, or a number that is none
+        if (random.NextInt32(40) == 0) spoiled[9 + random.NextInt32(spoiled.Length - 9)] = 0xff;   // invalid UTF-8, or an invalid number
         return spoiled;
     }
 
@@ -238,7 +238,7 @@ internal sealed partial class Fuzzing : IDisposable
                 int shift = random.NextInt32(2) == 0 ? 4 : -4;
                 fields[f] = (name, Numbers().Replace(json, number => $"{Whole(number) + shift}"));
                 break;
-            case 6 when fields.Count == 3:   // in agreement with each other, and too large
+            case 6 when fields.Count == 3:   // consistent, but too large
                 fields[1] = (Safetensors.Shape, "[65536,32768]");
                 fields[2] = (Safetensors.Offsets, "[0,8589934592]");
                 break;
@@ -259,7 +259,7 @@ internal sealed partial class Fuzzing : IDisposable
         }
     }
 
-    /// <summary>Of a tensor that is drawn, so that small ones are met as often as large ones; else anywhere.</summary>
+    /// <summary>In a random tensor, so that small ones are hit as often as large ones; otherwise anywhere.</summary>
     private int PlaceOfAValue(SafetensorsParts parts, int values)
     {
         string? offsets = Pick(parts.Members).Fields.Find(field => field.Name == Safetensors.Offsets).Json;
@@ -268,7 +268,7 @@ internal sealed partial class Fuzzing : IDisposable
         return isThere ? (int)(places[0] / sizeof(float)) + random.NextInt32((int)((places[1] - places[0]) / sizeof(float))) : random.NextInt32(values);
     }
 
-    /// <summary>The same JSON with one of its numbers a little or a lot off; the metadata's numbers are texts.</summary>
+    /// <summary>The same JSON with one of its numbers changed by a little or a lot; numbers in the metadata are strings.</summary>
     private string NudgeNumber(string json)
     {
         Match[] numbers = Numbers().Matches(json).ToArray();
@@ -314,7 +314,7 @@ internal sealed partial class Fuzzing : IDisposable
         return [.. bytes];
     }
 
-    /// <summary>Sizes that are wrong by little or by much, compressed again where the file was.</summary>
+    /// <summary>Sizes that are wrong by a little or a lot, compressed again if the file was.</summary>
     private byte[] SpoilIdxHeader(byte[] file)
     {
         bool compressed = file[0] == 0x1f;
@@ -330,7 +330,7 @@ internal sealed partial class Fuzzing : IDisposable
         return compressed ? Gzip(plain) : plain;
     }
 
-    /// <summary>Most are what they look like; some cannot seek, and some end sooner than they said.</summary>
+    /// <summary>Most are as they appear; some cannot seek, and some end earlier than their length says.</summary>
     private Stream StreamOf(byte[] content, bool mayEndSooner) => random.NextInt32(32) switch
     {
         0 => new OddStream(content, canSeek: false, length: content.Length),
@@ -362,7 +362,7 @@ internal sealed partial class Fuzzing : IDisposable
     private static partial Regex Numbers();
 }
 
-/// <summary>A stream that is a pipe, or that is shorter than it says, as a file that another program cuts off.</summary>
+/// <summary>A stream that is a pipe, or is shorter than its length says, like a file that another program truncates.</summary>
 internal sealed class OddStream(byte[] content, bool canSeek, long length) : MemoryStream(content)
 {
     public override bool CanSeek => canSeek;

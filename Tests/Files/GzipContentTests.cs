@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>IDX files in gzip, as any writer makes them (RFC 1952): of one member or several, with zeros after them; and what is no whole one.</summary>
+/// <summary>IDX files in gzip, as written by any program (RFC 1952): with one or several members, with zeros after them; and incomplete files.</summary>
 [TestFixture]
 internal sealed class GzipContentTests
 {
@@ -45,7 +45,7 @@ internal sealed class GzipContentTests
     {
         Refuse([.. Gzip(Labels), .. more], "right after it");
         Refuse([.. Gzip(Labels), .. new byte[6_000], .. more], "behind zeros");
-        Refuse([.. Gzip(Labels), .. new byte[6_000], .. Gzip(Labels)], "a member behind zeros");
+        Refuse([.. Gzip(Labels), .. new byte[6_000], .. Gzip(Labels)], "a member after zeros");
     }
 
     [Test]

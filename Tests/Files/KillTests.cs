@@ -3,12 +3,12 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A process that saves and saves is killed at random moments: the file is always a whole one.</summary>
+/// <summary>A process that saves repeatedly is killed at random moments: the file is always complete.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class KillTests
 {
-    /// <summary>What the child says when the first file is there.</summary>
+    /// <summary>The child's message when the first file exists.</summary>
     public const string Saving = "saving";
 
     private const int AtOnce = 4;
@@ -25,7 +25,7 @@ internal sealed class KillTests
     [TearDown]
     public void RemoveIt() => Directory.Delete(folder, recursive: true);
 
-    /// <summary>A model of which every value says which it is, so that two mixed ones are seen.</summary>
+    /// <summary>A model in which every value identifies the model, so that a mixture of two is detected.</summary>
     public static ModelContent Version(int version)
     {
         return new ModelContent(Sizes, [.. new[] { 9_000, 90, 900, 10 }.Select(length => Enumerable.Repeat((float)version, length).ToArray())]);
@@ -51,7 +51,7 @@ internal sealed class KillTests
                 {
                     Assert.That(child.StandardOutput.ReadLine(), Is.EqualTo(Saving));
                     Thread.Sleep(random.NextInt32(MostMilliseconds));
-                    child.Kill();   // SIGKILL: nothing in the process learns of it
+                    child.Kill();   // SIGKILL: the process is not notified
                     child.WaitForExit();
                 }
 

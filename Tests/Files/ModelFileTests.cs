@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>The files of weights and the checkpoints, without a device: what is written, what is read, what is refused and where.</summary>
+/// <summary>Files of weights and checkpoints, without a device: their content, and what is rejected at which byte.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class ModelFileTests
@@ -34,7 +34,7 @@ internal sealed class ModelFileTests
         foreach ((float[][] a, float[][] b) in training.Moments.Zip(original.Moments)) AssertSameBits(a, b);
     }
 
-    /// <summary>Random shapes: the identity again.</summary>
+    /// <summary>Random shapes: writing and reading is the identity.</summary>
     [Test]
     public void AnyShapeComesBack()
     {
@@ -73,7 +73,7 @@ internal sealed class ModelFileTests
         }
     }
 
-    /// <summary>The bytes themselves: the format is the public one, not what our reader happens to take.</summary>
+    /// <summary>The bytes themselves: the format is the public one, not one that only our reader accepts.</summary>
     [Test]
     public void TheFileIsThePublicFormat()
     {
@@ -121,7 +121,7 @@ internal sealed class ModelFileTests
         Assert.That(ModelFiles.Read(ModelFiles.Write(model), ModelFiles.Linear).Parameters, Is.EqualTo(model.Parameters));
     }
 
-    /// <summary>Of one output, too; a loss without hyperparameters, and one with.</summary>
+    /// <summary>Also with one output; with a loss without hyperparameters, and one with them.</summary>
     [Test]
     public void ARegressorsCheckpointComesBack([Values(1, 3)] int outputs)
     {
@@ -148,7 +148,7 @@ internal sealed class ModelFileTests
         Assert.That(ModelFiles.Read(file, ModelFiles.Regressor).Sizes, Is.EqualTo(ModelFiles.Read(file, ModelFiles.TwoLayers).Sizes));
     }
 
-    // ---- what is wrong, at which byte ----
+    // ---- defects, and their bytes ----
 
     [Test]
     public void TheByteOfAValueThatIsNotFiniteIsNamed([Values(0, 1, 34, 35, 36)] int place, [Values(float.NaN, float.NegativeInfinity)] float value)
@@ -185,7 +185,7 @@ internal sealed class ModelFileTests
         Assert.That(exception.Offset, Is.InRange(offset - 80, offset + 80), "near what was changed");
     }
 
-    /// <summary>Also of an entry that nobody asks for, and whichever way its name is spelled.</summary>
+    /// <summary>Also for an entry that is not used, and however its name is escaped.</summary>
     [TestCase("\"format\":\"pt\",\"format\":\"pt\"", "format appears twice")]
     [TestCase("\"format\":\"pt\",\"other\":\"\",\"f\\u006frmat\":\"tf\"", "format appears twice")]
     [TestCase("\"layout\":\"row-major [inputs, units]\",\"layout\":\"row-major [inputs, units]\"", "layout appears twice")]
@@ -200,7 +200,7 @@ internal sealed class ModelFileTests
         if (says is not null) Assert.That(exception.Message, Does.Contain(says));
     }
 
-    /// <summary>A header that asks for much gets nothing: memory is taken for what the file holds.</summary>
+    /// <summary>A header that claims large tensors allocates nothing: memory is allocated only for the content of the file.</summary>
     [TestCase(99_000_000ul)]
     [TestCase(ulong.MaxValue)]
     [TestCase((ulong)long.MaxValue)]

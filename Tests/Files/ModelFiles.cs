@@ -16,14 +16,16 @@ internal static class ModelFiles
         .. Optimizer.Formats.Select(format => format.Make(0.02f, _ => 0.25f)),
     ];
 
+    private static readonly KernelTuning Tuning = KernelTuning.Parse("register-tiled forward 64x128: a tile of \"3\"\nregister-tiled weights 64x128: another");
+
     public static ModelFormat FormatOf(int[] sizes) => sizes.Length == 2 ? Linear : TwoLayers;
 
-    /// <summary>A model of these sizes with values from a seed; a checkpoint where it has an optimizer.</summary>
+    /// <summary>A model of these sizes with values from a seed; a checkpoint if it has an optimizer.</summary>
     public static ModelContent Make(int seed, int[] sizes, Optimizer? optimizer = null, Loss? loss = null)
     {
         int[] lengths = [.. Enumerable.Range(1, sizes.Length - 1).SelectMany(i => new[] { sizes[i - 1] * sizes[i], sizes[i] })];
         TrainingState? training = optimizer is null ? null : new TrainingState(
-            optimizer, loss ?? new SoftmaxCrossEntropy(0.25f), 0.0123456789f, 1_234_567, KernelFamily.RegisterTiled,
+            optimizer, loss ?? new SoftmaxCrossEntropy(0.25f), 0.0123456789f, 1_234_567, KernelFamily.RegisterTiled, seed % 2 == 0 ? KernelTuning.Default : Tuning,
             [.. Enumerable.Range(1, optimizer.State.Count).Select(state => Values(seed + state, least: 0))]);
         return new ModelContent(sizes, Values(seed, least: -1), training);
 

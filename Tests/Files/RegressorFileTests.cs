@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A regressor that is saved, loaded and resumed as a classifier is; neither takes the other's files.</summary>
+/// <summary>A regressor is saved, loaded and resumed like a classifier; neither accepts the other's files.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 internal sealed class RegressorFileTests

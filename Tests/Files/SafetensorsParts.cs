@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A safetensors file taken apart, so that a test can put it together wrongly.</summary>
+/// <summary>A safetensors file in parts, so that a test can assemble an invalid one.</summary>
 internal sealed class SafetensorsParts
 {
     public SafetensorsParts(byte[] file)
@@ -21,12 +21,12 @@ internal sealed class SafetensorsParts
 
     public byte[] Data { get; set; }
 
-    /// <summary>What stands around the JSON object of the header.</summary>
+    /// <summary>The text around the JSON object of the header.</summary>
     public string Before { get; set; } = "";
 
     public string After { get; set; } = "";
 
-    /// <summary>What the length field says; null for the truth.</summary>
+    /// <summary>The content of the length field; null for the true length.</summary>
     public ulong? HeaderLength { get; set; }
 
     public byte[] Join()
@@ -37,7 +37,7 @@ internal sealed class SafetensorsParts
         return [.. length, .. header, .. Data];
     }
 
-    /// <summary>A member of the header: its fields, whose values are JSON, or JSON in the place of them. Names are written as they are.</summary>
+    /// <summary>A member of the header: its fields, whose values are JSON, or JSON in their place. Names are written unescaped.</summary>
     public sealed record Member(string Name, List<(string Name, string Json)> Fields, string? Json = null)
     {
         public override string ToString()

@@ -7,7 +7,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Saves from a running game, on a context whose fences are signalled when the test says so: a software driver alone is never
+/// Saves from a running game, on a context whose fences are signaled when the test says so: a software driver is never
 /// late, and a test of waiting could not fail on it.
 /// </summary>
 [TestFixture]
@@ -44,6 +44,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
         host = new HostContext();
         mapBufferRange = (delegate* unmanaged<uint, nint, nint, uint, void*>)host.GetProcAddress("glMapBufferRange");
         clientWaitSync = (delegate* unmanaged<nint, uint, ulong, uint>)host.GetProcAddress("glClientWaitSync");
+        host.Replaced["glBufferStorage"] = 0;   // so that each reading maps its buffer, where this sees it
         host.Replaced["glMapBufferRange"] = (nint)(delegate* unmanaged<uint, nint, nint, uint, void*>)&MapBufferRange;
         host.Replaced["glClientWaitSync"] = (nint)(delegate* unmanaged<nint, uint, ulong, uint>)&ClientWaitSync;
         (fenceStatus, longestWait, mapped) = (GLEnum.TimeoutExpired, 0, 0);
@@ -193,7 +194,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
         Assert.That(File.Exists(Target), Is.False);
     }
 
-    /// <summary>The copy that a frame trainer will start again and again takes no memory for it.</summary>
+    /// <summary>Repeated copies, as a trainer in the frame makes them, allocate no memory.</summary>
     [Test]
     public void AReadbackIsStartedAgainAndAgainWithoutAnAllocation()
     {
@@ -225,7 +226,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => readback.Start(textures));
     }
 
-    /// <summary>The GPU is done: frames go by until the worker is.</summary>
+    /// <summary>The GPU is done: runs frames until the worker is done, too.</summary>
     private void Signal(Task task)
     {
         fenceStatus = GLEnum.AlreadySignaled;
@@ -249,7 +250,7 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
     private static uint ClientWaitSync(nint fence, uint flags, ulong timeout)
     {
         longestWait = Math.Max(longestWait, timeout);
-        if (fenceStatus != GLEnum.TimeoutExpired) clientWaitSync(fence, flags, ulong.MaxValue);   // what is said to be done is done
+        if (fenceStatus != GLEnum.TimeoutExpired) clientWaitSync(fence, flags, ulong.MaxValue);   // work that is reported as done must be done
         return (uint)fenceStatus;
     }
 

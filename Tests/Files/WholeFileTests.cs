@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A file is written whole or not at all, and what hinders is said; what was there before stays.</summary>
+/// <summary>A file is written completely or not at all; the exception names the obstacle, and the previous file stays.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class WholeFileTests
@@ -70,7 +70,7 @@ internal sealed class WholeFileTests
         Assert.That(File.ReadAllBytes(Target), Is.EqualTo(New));
     }
 
-    /// <summary>The stream fails after so many bytes, as a full disk does.</summary>
+    /// <summary>The stream fails after this many bytes, like a full disk.</summary>
     [Test]
     public void AFailureAtAnyByteKeepsTheOldFile([Values(0, 1, 4_095, 4_096, 4_097, 29_999, 30_000)] int failAt)
     {

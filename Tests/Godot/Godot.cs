@@ -4,7 +4,7 @@ using System.Collections.Generic;
 
 namespace Godot;
 
-/// <summary>What Samples/Godot uses of Godot, by Godot's names, for a test to compile it against; nothing here is Godot's.</summary>
+/// <summary>The parts of Godot that Samples/Godot uses, under Godot's names, so that a test can compile it; none of this code is Godot's.</summary>
 public class Node
 {
     private readonly List<Node> children = [];

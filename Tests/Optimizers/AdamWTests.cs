@@ -30,7 +30,7 @@ internal sealed class AdamWTests : SavedOptimizerTests
         Assert.That(weights[0], Is.EqualTo(0.933827858072617).Within(2e-15));
     }
 
-    /// <summary>Where Adam's L2 penalty goes through the moments, this decay is the same share of every weight.</summary>
+    /// <summary>Unlike Adam's L2 penalty, which goes through the moments, this decay is the same share of every weight.</summary>
     [Test]
     public void AWeightWithoutAGradientDecaysByItsShare()
     {

@@ -3,20 +3,20 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What every optimizer keeps, whatever its rule. A fixture for each of them says which it is and has its twin.</summary>
+/// <summary>Properties of every optimizer, whatever its rule. A fixture for each optimizer names it and provides its twin.</summary>
 [Category(Categories.EveryFamily)]
 internal abstract class OptimizerTests
 {
     private const int Inputs = 16;
     private const int Classes = 4;
 
-    /// <summary>It, with hyperparameters that each show in the weights.</summary>
+    /// <summary>The optimizer, with hyperparameters that all affect the weights.</summary>
     protected abstract Optimizer Optimizer { get; }
 
     /// <summary>The same rule in double precision, before its first step.</summary>
     protected abstract OptimizerTwin MakeTwin();
 
-    /// <summary>The rate changes on the way; batches change in size.</summary>
+    /// <summary>The learning rate changes between steps, and so does the size of batches.</summary>
     [Test]
     public void StepsFollowTheTwin([Values("19-5", "16-32-4", "19-26-5")] string stack)
     {
@@ -77,7 +77,7 @@ internal abstract class OptimizerTests
         Assert.That(results[1], Is.EqualTo(results[0]));
     }
 
-    /// <summary>What is fused depends on how much state there is, and on nothing else of an optimizer.</summary>
+    /// <summary>Fusion depends on the amount of an optimizer's state, and on nothing else of it.</summary>
     [Test]
     public void ItIsFusedAsAnyOtherOneWithAsMuchState([Values("21-5", "16-32-4", "21-130-10")] string stack)
     {
@@ -209,7 +209,7 @@ internal abstract class OptimizerTests
     }
 }
 
-/// <summary>What an optimizer that files can name keeps besides.</summary>
+/// <summary>Further properties of optimizers that files can name.</summary>
 internal abstract class SavedOptimizerTests : OptimizerTests
 {
     private const int Inputs = 9;
@@ -240,7 +240,7 @@ internal abstract class SavedOptimizerTests : OptimizerTests
         Assert.That(resumed.ReadState().Moments, Is.EqualTo(steadyTrainer.ReadState().Moments));
     }
 
-    /// <summary>What files hold of it is what they are read by.</summary>
+    /// <summary>The data that files store of it are sufficient to read it back.</summary>
     [Test]
     public void ItsFormatNamesWhatItWrites()
     {
@@ -260,7 +260,7 @@ internal abstract class SavedOptimizerTests : OptimizerTests
         Assert.That(exception.Offset, Is.EqualTo(file.Length - sizeof(float)));
     }
 
-    /// <summary>An ONNX model is the weights: it does not tell by what they were learned.</summary>
+    /// <summary>An ONNX model is the weights: it does not say how they were trained.</summary>
     [Test]
     public void AnOnnxModelKnowsNothingOfIt()
     {

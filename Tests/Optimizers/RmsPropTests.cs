@@ -28,7 +28,7 @@ internal sealed class RmsPropTests : SavedOptimizerTests
         Assert.That(weights[0], Is.EqualTo(0.9 + (0.2 / 1.589724735885168)).Within(1e-15));
     }
 
-    /// <summary>A gradient that does not change makes steps that near the learning rate, whatever its size.</summary>
+    /// <summary>A constant gradient makes steps that approach the learning rate, whatever its size.</summary>
     [Test]
     public void ASteadyGradientMakesStepsOfTheRate()
     {
@@ -71,7 +71,7 @@ internal sealed class RmsPropTests : SavedOptimizerTests
         {
             for (int i = 0; i < weights.Length; i++)
             {
-                firstState[i] = (rho * firstState[i]) + (gradients[i] * gradients[i]);   // the sum alone
+                firstState[i] = (rho * firstState[i]) + (gradients[i] * gradients[i]);   // only the sum
                 weights[i] -= LearningRate * gradients[i] / (Math.Sqrt((1 - rho) * firstState[i]) + epsilon);
             }
         }

@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// w' = w − LearningRate · g / (|g| + Softness): an optimizer that only the tests have, whose include lies in this assembly. It keeps no
-/// state, as plain SGD, and its steps are nearly as long whatever the gradient. Not the sign itself, which rounding decides close to zero.
+/// w' = w − LearningRate · g / (|g| + Softness): an optimizer of the tests, whose include is in this assembly. Like plain SGD it has no
+/// state, and its steps have nearly the same length whatever the gradient. It does not use the sign itself, which depends on rounding close to zero.
 /// </summary>
 internal sealed record SoftSignDescent(float LearningRate, float Softness = 0.01f) : Optimizer(LearningRate)
 {

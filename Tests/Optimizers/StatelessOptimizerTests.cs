@@ -14,7 +14,7 @@ internal sealed class StatelessOptimizerTests : OptimizerTests
 
     protected override OptimizerTwin MakeTwin() => new SoftSignDescentTwin(0.01f, 0.01f);
 
-    /// <summary>One dispatch, as plain SGD's step of this network: the weights after it are its own and not SGD's.</summary>
+    /// <summary>One dispatch, like a step of plain SGD on this network: the resulting weights follow its own rule, not SGD's.</summary>
     [Test]
     public void ASmallStepTrainsAsItselfAndNotAsSgd([Values] bool fused)
     {
@@ -45,7 +45,7 @@ internal sealed class StatelessOptimizerTests : OptimizerTests
         Assert.That(step[0].Includes, Does.Contain((KernelSlot.Optimizer, Optimizer.Include)));
     }
 
-    /// <summary>What only tests have makes no other kernels of Runtime's, so the choice of a kernel family that is remembered still counts.</summary>
+    /// <summary>Shaders of the tests do not change Runtime's kernels, so the stored choice of a kernel family stays valid.</summary>
     [Test]
     public void ShadersOfAnotherAssemblyAreFoundAndChangeNoFingerprint()
     {

@@ -3,13 +3,13 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the arena promises: from reward alone, creatures come nine tenths of the way from chance to a hand-written policy. Without a picture.</summary>
+/// <summary>The promise of the arena: from reward alone, creatures get nine tenths of the way from a random policy to a hand-written one. Without pictures.</summary>
 [TestFixture]
 [Category(Categories.OnProcessor)]
 internal sealed class ArenaTests
 {
     /// <summary>
-    /// The short form, a third of the creatures for a third of the time: 56 to 68 % of the way with the seeds from 1 to 5.
+    /// The short form, a third of the creatures for a third of the time: 56 to 68 % of the way with seeds 1 to 5.
     /// </summary>
     [Test]
     [Category(Categories.Once)]
@@ -21,7 +21,7 @@ internal sealed class ArenaTests
         Assert.That(trial.GapClosed, Is.GreaterThanOrEqualTo(0.5));
     }
 
-    /// <summary>What the arena promises, as it is shown: 93 to 99 % with the seeds from 1 to 5.</summary>
+    /// <summary>The promise in full, with the settings of the scene: 93 to 99 % with seeds 1 to 5.</summary>
     [Test]
     [Category(Categories.Nightly)]
     public void NineTenthsOfTheGapAreClosed([Values(1, 2, 3)] int seed)

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the race promises: the ghost drives as it was shown, alone, and can be kept. Without a picture.</summary>
+/// <summary>The promise of the race: the ghost drives alone as the player did, and can be saved. Without pictures.</summary>
 [TestFixture]
 [Category(Categories.OnProcessor)]
 internal sealed class PlayTests
@@ -30,7 +30,7 @@ internal sealed class PlayTests
         Assert.That(trial.Progress.TrainingSteps, Is.EqualTo(learned), "the ghost alone learns nothing");
     }
 
-    /// <summary>What it does, it has learned.</summary>
+    /// <summary>Its behavior is learned.</summary>
     [Test]
     public void WithoutTrainingTheGhostLeavesTheRoad()
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the pursuit promises: the brain steers as the player does, where neither has been. Without a picture.</summary>
+/// <summary>The promise of the pursuit: the brain steers like the player in states that neither has seen. Without pictures.</summary>
 [TestFixture]
 [Category(Categories.OnProcessor)]
 internal sealed class PursuitTests
@@ -20,7 +20,7 @@ internal sealed class PursuitTests
         Assert.That(trial.Progress.TrainingSteps, Is.EqualTo(2400));
     }
 
-    /// <summary>What it knows, it has learned: a brain that does not learn is right by chance.</summary>
+    /// <summary>Its knowledge is learned: a brain that does not learn is right only by chance.</summary>
     [Test]
     public void WithoutTrainingTheBrainKnowsNothing()
     {
@@ -40,7 +40,7 @@ internal sealed class PursuitTests
         Assert.That(other.World.Pursuers.ToArray(), Is.Not.EqualTo(first.World.Pursuers.ToArray()));
     }
 
-    /// <summary>The four rules of the script, each in the middle of where it holds. What is seen: ahead, to the right, distance, speed.</summary>
+    /// <summary>The four rules of the script, each in the middle of its range. The observations: ahead, to the right, distance, speed.</summary>
     [TestCase(new[] { -0.8f, 0.6f, 0.9f, 0.9f }, PursuitWorld.Brake, TestName = "Fast, and the quarry is behind")]
     [TestCase(new[] { -0.8f, 0.6f, 0.9f, 0.2f }, PursuitWorld.Right, TestName = "Slow, and the quarry is behind to the right")]
     [TestCase(new[] { 0.8f, -0.6f, 0.9f, 0.9f }, PursuitWorld.Left, TestName = "The quarry is to the left")]

@@ -2,7 +2,7 @@
 // share out the texels of each result and exchange them in shared memory.
 //
 // The parameters of a network are a row of their matrix [members x 4 * PARAMETER_TEXELS]: W1 and below it b1 [inputs + 1 x hidden], then W2 and
-// below it b2 [hidden + 1 x outputs], each as it would lie in a matrix of its own. StandInPopulation is the same in C#.
+// below it b2 [hidden + 1 x outputs], each as in a matrix of its own. StandInPopulation is the same in C#.
 #include "stand_in_sums.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;

@@ -23,7 +23,7 @@ shared vec4 hiddenGradients[ROWS * HIDDEN_TEXELS];
 shared SUMS lossesOfRows[ROWS];
 shared MemberLoss ofMember;
 
-// L and dZ of a row; what is not in use counts as nothing.
+// L and dZ of a row; unused parts count as zero.
 void computeLoss(int member, int row)
 {
     bool inUse = firstRow + row < rows;

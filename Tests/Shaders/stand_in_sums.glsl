@@ -3,7 +3,7 @@
 // than 65,535 times.
 //   SUM_OF_INPUTS     one texel of X . W:              loadInput(k) is a texel of a row of X
 //   SUM_OF_OUTPUTS    one texel of dY . transpose(W):  loadGradient(n) is a texel of a row of dY
-// W [inputs x outputs] lies in `parameters` from the texel `origin` on, with the biases as its last row.
+// W [inputs x outputs] is in `parameters`, starting at the texel `origin`, with the biases as its last row.
 #include "matrix.glsl"
 
 // The texel of the output column `texel`. The padding of X is zero.

@@ -20,15 +20,21 @@ internal static class BuildTools
     /// <returns>What it said.</returns>
     public static string Dotnet(string folder, params string[] arguments) => Build("dotnet", folder, arguments);
 
+    /// <summary>The same with environment variables of its own.</summary>
+    public static string DotnetWith((string Name, string Value)[] environment, string folder, params string[] arguments) => Build("dotnet", folder, environment, arguments);
+
     /// <summary>The same of a program that starts the SDK's.</summary>
-    public static string Build(string program, string folder, params string[] arguments)
+    public static string Build(string program, string folder, params string[] arguments) => Build(program, folder, [], arguments);
+
+    private static string Build(string program, string folder, (string Name, string Value)[] environment, string[] arguments)
     {
         ProcessStartInfo start = new(program, arguments) { WorkingDirectory = folder };
-        // What runs these tests tells its children where its own build tools are; and servers that stay keep the output open.
+        // The runner of these tests passes the location of its build tools to its children; and servers that stay running keep the output open.
         foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
             start.Environment.Remove(name);
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["UseSharedCompilation"] = "false";
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
         return Succeed(start);
     }
 

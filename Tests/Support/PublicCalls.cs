@@ -51,12 +51,12 @@ internal sealed class PublicCalls : IDisposable
     private readonly Regressor regressor;
     private readonly NetworkPopulation population;
     private readonly TrainingSet samples;
-    private readonly StandInTexture picture;
+    private readonly StandInTexture? picture;   // null on a device that shares no textures with a game
     private readonly InFrameTrainer frameTrainer;
     private readonly InFrameTrainer timedTrainer;
     private readonly AgentPopulation agents;
     private readonly AgentPopulation sharingAgents;
-    private readonly AgentPopulation seeingAgents;
+    private readonly AgentPopulation? seeingAgents;
     private readonly ClassifierParameters parameters;
     private readonly ClassifierParameters memberParameters;
     private readonly BrainState brainState;
@@ -72,12 +72,12 @@ internal sealed class PublicCalls : IDisposable
         regressor = new Regressor(device, Inputs, Hidden, Classes);
         population = new NetworkPopulation(device, Members, Inputs, Hidden, Classes);
         samples = new TrainingSet(device, Inputs, Classes, capacity: Rows);
-        picture = new StandInTexture(device, new OperandKind(TexelFormat.Float, IsOfHost: true, IsWidthPowerOfTwo: true, IsHeightPowerOfTwo: false));
+        if (device.Backend.HostTextures is not null) picture = new StandInTexture(device, new OperandKind(TexelFormat.Float, IsOfHost: true, IsWidthPowerOfTwo: true, IsHeightPowerOfTwo: false));
         frameTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(2) });
         timedTrainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, Optimizer = new Adam() });
         agents = MakeAgents(BrainSharing.OneEach);
         sharingAgents = MakeAgents(BrainSharing.Shared);
-        seeingAgents = MakeAgents(BrainSharing.Shared, new TextureObservations(3, 1));
+        if (picture is not null) seeingAgents = MakeAgents(BrainSharing.Shared, new TextureObservations(3, 1));
         parameters = classifier.GetParameters();
         memberParameters = population.GetParameters(1);
         agents.SetBrain(1, memberParameters);
@@ -153,7 +153,7 @@ internal sealed class PublicCalls : IDisposable
             frameTrainer.Tick();
         }
         );
-        yield return ("TrainingSet.AddTexture", () => samples.AddTexture(picture.TextureName, Inputs, 1, TextureChannels.Luminance, label: 1));
+        yield return ("TrainingSet.AddTexture", () => samples.AddTexture(picture?.TextureName ?? 1, Inputs, 1, TextureChannels.Luminance, label: 1));
         yield return ("InFrameTrainer.Tick that takes textures", () => frameTrainer.Tick());
         yield return ("InFrameTrainer.Tick within a time", () => timedTrainer.Tick());
         yield return ("InFrameTrainer.Pause", timedTrainer.Pause);
@@ -165,7 +165,7 @@ internal sealed class PublicCalls : IDisposable
         yield return ("new AgentPopulation", () => MakeAgents(BrainSharing.Shared).Dispose());
         yield return ("AgentPopulation.Update", agents.Update);
         yield return ("AgentPopulation.Update with one brain", sharingAgents.Update);
-        yield return ("AgentPopulation.Update with textures", seeingAgents.Update);
+        if (seeingAgents is not null) yield return ("AgentPopulation.Update with textures", seeingAgents.Update);
         yield return ("AgentPopulation.GetBrain", () => agents.GetBrain(1));
         yield return ("AgentPopulation.SetBrain", () => agents.SetBrain(1, memberParameters));
         yield return ("AgentPopulation.GetBrainState", () => agents.GetBrainState(1));
@@ -231,7 +231,7 @@ internal sealed class PublicCalls : IDisposable
         List<string> told = [];
         for (int frame = 0; frame < 4; frame++)
         {
-            foreach (Action call in (Action[])[device.Update, () => frameTrainer.Tick(), () => timedTrainer.Tick(), agents.Update, sharingAgents.Update, seeingAgents.Update])
+            foreach (Action call in (Action[])[device.Update, () => frameTrainer.Tick(), () => timedTrainer.Tick(), agents.Update, sharingAgents.Update, () => seeingAgents?.Update()])
             {
                 try
                 {
@@ -260,12 +260,12 @@ internal sealed class PublicCalls : IDisposable
     {
         agents.Dispose();
         sharingAgents.Dispose();
-        seeingAgents.Dispose();
+        seeingAgents?.Dispose();
         trainer.Dispose();
         frameTrainer.Dispose();
         timedTrainer.Dispose();
         samples.Dispose();
-        picture.Dispose();
+        picture?.Dispose();
         classifier.Dispose();
         regressor.Dispose();
         population.Dispose();
@@ -293,7 +293,7 @@ internal sealed class PublicCalls : IDisposable
                 Act = (self, action) => self.AddReward(action),
                 Look = (_, sensor) =>
                 {
-                    if (textures is not null) sensor.SetTexture(picture.TextureName);
+                    if (textures is not null) sensor.SetTexture(picture!.TextureName);
                 },
             });
         }

@@ -12,6 +12,7 @@ namespace NeuralPlugin.Tests;
 /// <item>signals fences, returns queries and finishes programs some frames late; the test advances the frames;</item>
 /// <item>keeps the GPU's clock itself: a dispatch takes the nanoseconds that the test sets, or those of a <see cref="GpuModel"/>;</item>
 /// <item>reports every call that would wait for the GPU;</item>
+/// <item>makes copies into buffers that stay mapped when it reports them as done, and not before;</item>
 /// <item>reports a reset, and drops dispatches.</item>
 /// </list>
 /// Make the device with <c>NeuralDevice.Attach(gl.Api)</c>; the test's own calls on <c>gl.Host</c> are not recorded.
@@ -23,9 +24,12 @@ internal sealed class TestGl : IGLContext
     [
         "glBindTexture", "glBindSampler", "glBindImageTexture", "glBindBuffer", "glBindBufferBase", "glBindBufferRange",
         "glBindFramebuffer", "glFramebufferTexture2D", "glPixelStorei", "glClampColor", "glEnable", "glDisable", "glBeginQuery", "glEndQuery",
-        "glMapBufferRange", "glUnmapBuffer", "glBufferData", "glBufferSubData", "glTexSubImage2D", "glTexStorage2D",
+        "glMapBufferRange", "glUnmapBuffer", "glBufferData", "glBufferStorage", "glBufferSubData", "glTexSubImage2D", "glTexStorage2D",
         "glTexParameteri", "glGetTexLevelParameteriv", "glGetBufferParameteri64v",
     ];
+
+    /// <summary>More than there ever are, so that no test sees the list allocate.</summary>
+    private const int MostKeptCopies = 1_000;
 
     // Entry points do not depend on the context, so one recorder of each serves all.
     private static readonly Dictionary<string, EntryPoint> EntryPoints = [];
@@ -42,6 +46,8 @@ internal sealed class TestGl : IGLContext
     private readonly Dictionary<uint, long> lastUse = [];
     private readonly Dictionary<uint, long> lastWrite = [];
     private readonly uint[] storageBuffers = new uint[16];
+    private readonly HashSet<uint> mapped = [];
+    private readonly List<(long Command, KeptCopy Copy)> kept = new(MostKeptCopies);
     private readonly Lock otherThreads = new();
     private readonly int thread = Environment.CurrentManagedThreadId;
     private long commands;
@@ -62,7 +68,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>The one whose context was last made current.</summary>
     public static TestGl? Current { get; private set; }
 
-    /// <summary>The context behind it, for the game's own calls.</summary>
+    /// <summary>The wrapped context, for the game's own calls.</summary>
     public HostContext Host { get; }
 
     /// <summary>The binding to attach a device to.</summary>
@@ -246,7 +252,7 @@ internal sealed class TestGl : IGLContext
     {
         if (IsLost || !fences.TryGetValue(sync, out Work work)) return true;
         if (!HasCome(work.Frame, work.Nanoseconds) || work.Number > fencesFlushed) return false;
-        completedCommands = Math.Max(completedCommands, work.Commands);
+        Completed(work.Commands);
         return true;
     }
 
@@ -254,7 +260,7 @@ internal sealed class TestGl : IGLContext
     {
         if (!fences.TryGetValue(sync, out Work work)) return;
         fences[sync] = work with { Frame = Frame - DelayFrames, Nanoseconds = frameStart, Number = 0 };
-        completedCommands = Math.Max(completedCommands, work.Commands);
+        Completed(work.Commands);
     }
 
     internal void Flush() => fencesFlushed = fencesMade;
@@ -263,7 +269,7 @@ internal sealed class TestGl : IGLContext
     {
         Flush();
         frameStart = Math.Max(frameStart, Nanoseconds);
-        completedCommands = commands;
+        Completed(commands);
         foreach (nint sync in fences.Keys.ToArray()) WaitedForFence(sync);
     }
 
@@ -281,8 +287,22 @@ internal sealed class TestGl : IGLContext
         return last > completedCommands;
     }
 
+    internal void StaysMapped(uint buffer) => mapped.Add(buffer);
+
+    internal bool IsMapped(uint buffer) => mapped.Contains(buffer);
+
+    internal void Keeps(KeptCopy copy) => kept.Add((commands, copy));
+
     internal void BufferDeleted(uint buffer)
     {
+        mapped.Remove(buffer);
+        for (int i = kept.Count - 1; i >= 0; i--)
+        {
+            if (kept[i].Copy.Destination != buffer) continue;
+            TestGlFunctions.DropCopy(kept[i].Copy);
+            kept.RemoveAt(i);
+        }
+
         lastUse.Remove(buffer);
         lastWrite.Remove(buffer);
         storageBuffers.AsSpan().Replace(buffer, 0u);
@@ -323,6 +343,17 @@ internal sealed class TestGl : IGLContext
         }
 
         return true;
+    }
+
+    /// <summary>The GPU has come as far as these commands.</summary>
+    private void Completed(long upTo)
+    {
+        completedCommands = Math.Max(completedCommands, upTo);
+        while (kept.Count > 0 && kept[0].Command <= completedCommands)
+        {
+            TestGlFunctions.MakeCopy(kept[0].Copy);
+            kept.RemoveAt(0);
+        }
     }
 
     /// <summary>Whether the CPU knows by now that the GPU has reached a time.</summary>

@@ -70,6 +70,8 @@ internal static unsafe class TestGlFunctions
     private static delegate* unmanaged<uint, nint, nint, void*, void> getBufferSubData;
     private static delegate* unmanaged<uint, uint, nint, nint, nint, void> copyBufferSubData;
     private static delegate* unmanaged<uint, uint, void> bindBuffer;
+    private static delegate* unmanaged<uint, uint*, void> genBuffers;
+    private static delegate* unmanaged<uint, nint, void*, uint, void> bufferData;
     private static delegate* unmanaged<uint, uint, uint, void> bindBufferBase;
     private static delegate* unmanaged<uint, uint, uint, nint, nint, void> bindBufferRange;
     private static delegate* unmanaged<uint, uint*, void> deleteBuffers;
@@ -107,6 +109,8 @@ internal static unsafe class TestGlFunctions
         mapBuffer = (delegate* unmanaged<uint, uint, void*>)host.GetProcAddress("glMapBuffer");
         getBufferSubData = (delegate* unmanaged<uint, nint, nint, void*, void>)host.GetProcAddress("glGetBufferSubData");
         copyBufferSubData = (delegate* unmanaged<uint, uint, nint, nint, nint, void>)host.GetProcAddress("glCopyBufferSubData");
+        genBuffers = (delegate* unmanaged<uint, uint*, void>)host.GetProcAddress("glGenBuffers");
+        bufferData = (delegate* unmanaged<uint, nint, void*, uint, void>)host.GetProcAddress("glBufferData");
         bindBuffer = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glBindBuffer");
         bindBufferBase = (delegate* unmanaged<uint, uint, uint, void>)host.GetProcAddress("glBindBufferBase");
         bindBufferRange = (delegate* unmanaged<uint, uint, uint, nint, nint, void>)host.GetProcAddress("glBindBufferRange");
@@ -230,6 +234,7 @@ internal static unsafe class TestGlFunctions
     {
         const uint NoWait = (uint)(MapBufferAccessMask.UnsynchronizedBit | MapBufferAccessMask.InvalidateBufferBit);
         bool writes = (access & (uint)MapBufferAccessMask.WriteBit) != 0;
+        if ((access & (uint)MapBufferAccessMask.PersistentBit) != 0) Gl.StaysMapped(BoundBuffers.GetValueOrDefault(target));
         if ((access & NoWait) == 0) Touches("glMapBufferRange", target, writes);
         return mapBufferRange(target, offset, length, access);
     }
@@ -256,9 +261,42 @@ internal static unsafe class TestGlFunctions
     [UnmanagedCallersOnly]
     private static void CopyBufferSubData(uint readTarget, uint writeTarget, nint readOffset, nint writeOffset, nint size)
     {
+        uint written = BoundBuffers.GetValueOrDefault(writeTarget);
         Gl.Uses(BoundBuffers.GetValueOrDefault(readTarget));
-        Gl.Writes(BoundBuffers.GetValueOrDefault(writeTarget));
-        copyBufferSubData(readTarget, writeTarget, readOffset, writeOffset, size);
+        Gl.Writes(written);
+        if (!Gl.IsMapped(written))
+        {
+            copyBufferSubData(readTarget, writeTarget, readOffset, writeOffset, size);
+            return;
+        }
+
+        // What the processor sees all the time must not change before the GPU has come to the copy: its source is kept elsewhere until then.
+        uint kept;
+        genBuffers(1, &kept);
+        bindBuffer(writeTarget, kept);
+        bufferData(writeTarget, size, null, (uint)GLEnum.StreamCopy);
+        copyBufferSubData(readTarget, writeTarget, readOffset, 0, size);
+        bindBuffer(writeTarget, written);
+        Gl.Keeps(new KeptCopy(kept, written, writeOffset, size));
+    }
+
+    /// <summary>The GPU has come to a copy into a buffer that stays mapped.</summary>
+    public static void MakeCopy(KeptCopy copy)
+    {
+        uint source = copy.Source, from = (uint)GLEnum.CopyReadBuffer, to = (uint)GLEnum.CopyWriteBuffer;
+        bindBuffer(from, source);
+        bindBuffer(to, copy.Destination);
+        copyBufferSubData(from, to, 0, copy.Offset, copy.Bytes);
+        bindBuffer(from, BoundBuffers.GetValueOrDefault(from));
+        bindBuffer(to, BoundBuffers.GetValueOrDefault(to));
+        finish();
+        deleteBuffers(1, &source);
+    }
+
+    public static void DropCopy(KeptCopy copy)
+    {
+        uint source = copy.Source;
+        deleteBuffers(1, &source);
     }
 
     [UnmanagedCallersOnly]
@@ -436,3 +474,6 @@ internal static unsafe class TestGlFunctions
     [UnmanagedCallersOnly]
     private static uint GetResetStatus() => (uint)Gl.ResetStatus;
 }
+
+/// <summary>A copy that the GPU has not come to, with what it copies.</summary>
+internal readonly record struct KeptCopy(uint Source, uint Destination, nint Offset, nint Bytes);

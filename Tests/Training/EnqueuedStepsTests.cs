@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Steps of a trainer that does not wait, as a shared brain takes them, on a driver that is late and skips work.</summary>
+/// <summary>Steps of a trainer that does not wait, as for a shared brain, on a driver that is late and skips work.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -36,7 +36,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         gl.Dispose();
     }
 
-    /// <summary>Nothing came behind them: the weights are what they were, the steps too, and training goes on as if they had never been.</summary>
+    /// <summary>No step followed them: the weights and the step count are unchanged, and training continues as if they had never been enqueued.</summary>
     [Test]
     public void SkippedStepsChangeNothing([Values(1, 2, 3, 70)] int count, [Values(0, 2)] int delayFrames)
     {
@@ -54,7 +54,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         gl.DropDispatches = false;
         List<long> told = Wait(trainer);
         Assert.That(told[^1], Is.EqualTo(5 + count));
-        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is told again");
+        Assert.That(told, Has.Count.AtMost(2).And.Unique, "none is reported twice");
         Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo((5L, (long)count)));
         AssertSameWeights("what they were");
         for (int step = 5; step < 8; step++)
@@ -70,7 +70,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
     }
 
     /// <summary>
-    /// Others ran before it was known. Behind an odd number of skipped steps they went on from the weights before the last good step, which is lost as well.
+    /// Others ran before this was known. After an odd number of skipped steps they continued from the weights before the last good step, which is lost as well.
     /// </summary>
     [TestCase(1, 4, 7)]
     [TestCase(2, 5, 8)]
@@ -91,7 +91,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo(((long)after, 8L + count - after)));
     }
 
-    /// <summary>More steps than the record has rows, in one frame and between two looks.</summary>
+    /// <summary>More steps than the log has rows, in one frame and between two readbacks.</summary>
     [Test]
     public void MoreStepsThanTheRecordKeepsAreCounted()
     {
@@ -107,7 +107,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         AssertSameWeights("all of them");
     }
 
-    /// <summary>Weights that were set meanwhile stay.</summary>
+    /// <summary>Weights that were set in the meantime stay.</summary>
     [Test]
     public void WeightsThatWereSetBehindASkippedStepStay()
     {
@@ -121,7 +121,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(twin.Parameters[0].GetValues()));
     }
 
-    /// <summary>Another trainer has gone on from the weights that were there.</summary>
+    /// <summary>Another trainer has continued from the existing weights.</summary>
     [Test]
     public void AStepOfAnotherTrainerBehindASkippedOneStays()
     {
@@ -136,7 +136,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That(network.Parameters[0].GetValues(), Is.EqualTo(trained));
     }
 
-    /// <summary>The step after it is dropped: none but itself is lost, since both sides were the same before it.</summary>
+    /// <summary>The step after it is dropped: only that step is lost, since both sides were the same before it.</summary>
     [Test]
     public void WeightsThatWereSetBeforeADroppedStepStay()
     {
@@ -165,10 +165,10 @@ internal sealed class EnqueuedStepsTests : IDisposable
         AssertSameWeights("those before the step before the dropped one");
         Enqueue(trainer, 7);
         Enqueue(steady, 7);
-        AssertSameWeights("it goes on from there");
+        AssertSameWeights("it continues from there");
     }
 
-    /// <summary>The agents are told as they are of skipped questions, and go on.</summary>
+    /// <summary>The population reports it like skipped questions, and continues.</summary>
     [Test]
     public void AgentsAreTold([Values(0, 2)] int delayFrames)
     {
@@ -217,7 +217,7 @@ internal sealed class EnqueuedStepsTests : IDisposable
         device.Update();
     }
 
-    /// <summary>Until all that was enqueued is known; what is told meanwhile.</summary>
+    /// <summary>Waits until the outcome of everything enqueued is known; the result is what was reported meanwhile.</summary>
     private List<long> Wait(BatchTrainer trainer)
     {
         List<long> told = [];

@@ -17,6 +17,25 @@ internal sealed class FrameBudgetTests
         Assert.That($"{FrameBudget.Steps(4)}", Is.EqualTo("4 steps a frame"));
     }
 
+    [Test]
+    public void ARateAndAFractionAreKindsOfTheirOwn()
+    {
+        FrameBudget rate = FrameBudget.StepsPerSecond(0.5), fraction = FrameBudget.FractionOfTime(0.25);
+        Assert.That((rate.StepRate, rate.TimeFraction, rate.StepsPerFrame, rate.Time), Is.EqualTo((0.5, 0, 0, TimeSpan.Zero)));
+        Assert.That((fraction.StepRate, fraction.TimeFraction, fraction.StepsPerFrame, fraction.Time), Is.EqualTo((0, 0.25, 0, TimeSpan.Zero)));
+        Assert.That(FormattableString.Invariant($"{rate}, {fraction}"), Is.EqualTo("0.5 steps a second, 25 % of the time"));
+    }
+
+    [TestCase(0)]
+    [TestCase(-1)]
+    [TestCase(double.NaN)]
+    [TestCase(double.PositiveInfinity)]
+    public void AWrongRateOrFractionIsNamed(double value)
+    {
+        Assert.That(() => FrameBudget.StepsPerSecond(value), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contain("a million").And.Message.Contain("Pause"));
+        Assert.That(() => FrameBudget.FractionOfTime(value), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contain("at most 1").And.Message.Contain("Pause"));
+    }
+
     [TestCase(0)]
     [TestCase(-1)]
     [TestCase(double.NaN)]
@@ -39,7 +58,7 @@ internal sealed class FrameBudgetTests
         Assert.That(() => new TrainerOptions { Loss = null! }, Throws.TypeOf<ArgumentNullException>());
     }
 
-    /// <summary>The first frame does not know yet how many there are; from the second on they get even parts of what is left.</summary>
+    /// <summary>The first frame does not know the number of trainers; from the second on they get equal parts of the remaining time.</summary>
     [Test]
     public void TrainersShareABudgetEvenly()
     {

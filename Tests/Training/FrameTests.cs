@@ -63,7 +63,7 @@ internal sealed class FrameTests : IDisposable
         Assert.That(trainer.Progress.GpuTime, Is.GreaterThan(TimeSpan.Zero));
     }
 
-    /// <summary>Late fences change when results are told, and nothing else.</summary>
+    /// <summary>Late fences delay the reports of results, and change nothing else.</summary>
     [Test]
     public void LateFencesChangeNoBit()
     {
@@ -86,8 +86,8 @@ internal sealed class FrameTests : IDisposable
     }
 
     /// <summary>
-    /// What dispatches cost jumps by four, up and down, whole dispatches and parts of them. The clock is the GPU's; what the
-    /// calls take by a clock of their own is far below the budget, and the machine's is not looked at, however busy it is.
+    /// The cost of dispatches jumps by a factor of four, up and down, for whole dispatches and parts. The clock is the GPU's; the time of the
+    /// calls, by a clock of their own, is far below the budget, and the machine's clock is not used, however busy it is.
     /// </summary>
     [Test]
     [Category(Categories.Once)]
@@ -122,8 +122,8 @@ internal sealed class FrameTests : IDisposable
     }
 
     /// <summary>
-    /// A driver that does the work inside the calls: the clock of the calls is the one that holds the frame, at once, where the GPU's comes late.
-    /// What costs twice as much from one dispatch to the next stays within the bound, in the first frame, too.
+    /// A driver that does the work inside the calls: the clock of the calls limits the frame at once, because the GPU's times arrive late.
+    /// If the cost doubles from one dispatch to the next, the frame stays within the bound, even the first one.
     /// </summary>
     [Test]
     public void TheBudgetIsHeldInsideTheCalls([Values(0, 2)] int delayFrames, [Values(2_000_000, 15_000_000)] int nanosecondsPerGroup)
@@ -149,7 +149,7 @@ internal sealed class FrameTests : IDisposable
         }
 
         Assert.That(times, Has.All.AtMost(1.15 * Budget));
-        Assert.That(times.Order().ElementAt(times.Count / 2), Is.AtLeast(0.7 * Budget), "what is left may be less than a row of workgroups");
+        Assert.That(times.Order().ElementAt(times.Count / 2), Is.AtLeast(0.7 * Budget), "the rest may be less than a row of workgroups");
     }
 
     [Test]
@@ -202,7 +202,7 @@ internal sealed class FrameTests : IDisposable
         {
             try
             {
-                Frame();   // what was enqueued before is still on its way
+                Frame();   // earlier work is still pending
             }
             catch (DispatchesSkippedException)
             {
@@ -211,7 +211,7 @@ internal sealed class FrameTests : IDisposable
 
         for (int frame = 0; frame < 50; frame++) Frame();
         Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
-        Assert.That(trainer.Progress.Loss, Is.LessThan(0.9f * loss), "it goes on learning");
+        Assert.That(trainer.Progress.Loss, Is.LessThan(0.9f * loss), "it continues to learn");
 
         void Frame()
         {
@@ -220,7 +220,7 @@ internal sealed class FrameTests : IDisposable
         }
     }
 
-    /// <summary>What was skipped changes nothing: the weights are those before, and only steps that ran are counted.</summary>
+    /// <summary>Skipped work changes nothing: the weights are the earlier ones, and only steps that ran are counted.</summary>
     [Test]
     public void StepsThatVanishDoNotCount([Values(1, 2, 3)] int steps)
     {
@@ -302,7 +302,7 @@ internal sealed class FrameTests : IDisposable
             samples, new TrainerOptions { BatchSize = 16, FrameBudget = budget, Optimizer = optimizer, TimeProvider = clock ?? TimeProvider.System });
     }
 
-    /// <summary>One in the register-tiled family, whose kernel for small networks this is; others cut it into more.</summary>
+    /// <summary>One in the register-tiled family, which has a kernel for small networks; other families use more.</summary>
     private long GroupsOfAStep(Optimizer optimizer)
     {
         using InFrameTrainer trainer = Trainer(FrameBudget.Steps(1), optimizer, time);

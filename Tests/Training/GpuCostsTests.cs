@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the spender believes of a GPU, whose time is a launch and some waves, without one.</summary>
+/// <summary>The spender's cost model of a GPU, whose time is a launch and some waves, without a GPU.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class GpuCostsTests
@@ -40,7 +40,7 @@ internal sealed class GpuCostsTests
         Assert.That(costs.Of(0, Lines), Is.EqualTo(42_000));
     }
 
-    /// <summary>What fits into the chip at once takes as long whole as in parts, and is not cut.</summary>
+    /// <summary>Work that fits into the chip at once takes as long whole as in parts, and is not split.</summary>
     [Test]
     public void ADispatchOfOneWaveIsNotCut()
     {
@@ -49,7 +49,7 @@ internal sealed class GpuCostsTests
         Assert.That(costs.IsWasteful(0, Lines / 4));
     }
 
-    /// <summary>A part takes what was seen of parts of that size, and of others a guess that does not take too little.</summary>
+    /// <summary>The time of a part is that measured for parts of its size, or for other sizes an estimate that is not too low.</summary>
     [Test]
     public void APartTakesWhatPartsOfItsSizeTook()
     {
@@ -63,7 +63,7 @@ internal sealed class GpuCostsTests
         Assert.That(costs.IsWasteful(0, 30), Is.False);
     }
 
-    /// <summary>All parts follow a clock that becomes slower at once, those that did not run, too.</summary>
+    /// <summary>The estimates of all parts follow a slower clock at once, including those of parts that did not run.</summary>
     [Test]
     public void ASlowerClockIsFollowedAtOnce()
     {
@@ -75,7 +75,7 @@ internal sealed class GpuCostsTests
         Assert.That(costs.Of(1, Lines), Is.EqualTo(5.74 * TimeOf(Lines)));
     }
 
-    /// <summary>What was fast for a moment must not fill the next one.</summary>
+    /// <summary>A brief speedup must not overfill the next frame.</summary>
     [Test]
     public void AFasterClockIsFollowedByHalf()
     {

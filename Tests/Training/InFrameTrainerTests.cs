@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Training in the frame, on the driver that is here: bits, states, and what happens in between.</summary>
+/// <summary>Training in the frame, on this machine's driver: bits, states, and events between frames.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -12,17 +12,17 @@ internal sealed class InFrameTrainerTests
     private const int Inputs = 9;
     private const int Classes = 3;
 
-    /// <summary>More than any step takes in the tiny budget.</summary>
+    /// <summary>More frames than any step needs with the tiny budget.</summary>
     private const int MostFrames = 100_000;
 
-    /// <summary>Less than the smallest part of a dispatch takes, so that each runs alone.</summary>
+    /// <summary>Less than the time of the smallest part of a dispatch, so that each part runs alone.</summary>
     private static readonly FrameBudget TinyBudget = TimeSpan.FromMicroseconds(5);
 
     private static readonly Optimizer[] Optimizers = [new Sgd(0.1f), new Sgd(0.1f, Momentum: 0.9f, WeightDecay: 0.01f), new Adam(0.01f)];
 
     private static NeuralDevice Device => TestDevice.Plain;
 
-    /// <summary>A drawn batch gives the bits of the same batch handed over.</summary>
+    /// <summary>A drawn batch gives the bits of the same batch when uploaded.</summary>
     [Test]
     public void ItTrainsAsBatchesThatAreHandedOver([ValueSource(nameof(Optimizers))] Optimizer optimizer, [Values(5, 40)] int hidden, [Values(1, 7, 64)] int batch)
     {
@@ -51,7 +51,7 @@ internal sealed class InFrameTrainerTests
         Assert.That(trainer.Progress.Epochs, Is.EqualTo(epoch + ((double)position / Count)).Within(1e-9));
     }
 
-    /// <summary>Cut as small as it goes, a line of workgroups a frame, a step has the bits of a whole one.</summary>
+    /// <summary>Split as finely as possible, into one line of workgroups per frame, a step has the bits of a whole one.</summary>
     [Test]
     public void ACutStepHasTheBitsOfAWholeOne([ValueSource(nameof(Optimizers))] Optimizer optimizer)
     {
@@ -75,13 +75,13 @@ internal sealed class InFrameTrainerTests
                 TestDevice.EndFrame();
             }
 
-            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // one that is behind is given more at once when it is not
+            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // a device that was behind gets more work at once when it has caught up
             large.Tick();
             AssertSameWeights(cut, whole, $"after step {step}");
         }
     }
 
-    /// <summary>A step of seven billion operations, some milliseconds' worth of it a frame.</summary>
+    /// <summary>A step of seven billion operations, some milliseconds of it per frame.</summary>
     [Test]
     [Category(Categories.Once)]
     public void AStepOfHalfASecondUnderTwoMillisecondsAFrameHasTheBitsOfAWholeOne()
@@ -129,7 +129,7 @@ internal sealed class InFrameTrainerTests
         Assert.That(trainer.Progress.Accuracy, Is.EqualTo(right / 20f).Within(1e-6));
     }
 
-    /// <summary>The weights are those before the step that broke them, and go on from there.</summary>
+    /// <summary>The weights are those from before the step that broke them, and training continues from there.</summary>
     [TestCase(6)]
     [TestCase(70)]
     public void ALossThatIsNotFiniteStopsItAndKeepsTheLastGoodWeights(int hidden)
@@ -173,7 +173,7 @@ internal sealed class InFrameTrainerTests
         Assert.That(classifier.GetParameters().HiddenWeights, Has.All.Matches<float>(float.IsFinite));
     }
 
-    /// <summary>A step that is cut between its loss and its end is whole before the drop is known.</summary>
+    /// <summary>A step that is split between its loss and its end completes before the drop is known.</summary>
     [Test]
     public void ALossThatIsNotFiniteInACutStepKeepsTheLastGoodWeights()
     {
@@ -185,7 +185,7 @@ internal sealed class InFrameTrainerTests
         using InFrameTrainer good = twin.TrainOn(samples, Options(150, FrameBudget.Steps(1), new Sgd(0.1f)));
         while (trainer.Tick().StepsThisFrame == 0) ;
         good.Tick();
-        trainer.Pause();   // the next step may have begun, with the learning rate of before
+        trainer.Pause();   // the next step may have begun, with the previous learning rate
         trainer.LearningRate = 1e38f;
         trainer.Resume();
         int frames = 0;
@@ -200,7 +200,7 @@ internal sealed class InFrameTrainerTests
         AssertSameWeights(classifier, twin, "the last good weights");
     }
 
-    /// <summary>In the first step there is nothing before; the weights that it began with stay.</summary>
+    /// <summary>The first step has no predecessor; the weights that it began with stay.</summary>
     [Test]
     public void ALossThatIsNotFiniteInTheFirstStepKeepsTheWeightsThatWereSet()
     {

@@ -4,8 +4,8 @@ using NUnit.Framework;
 namespace NeuralPlugin.Tests;
 
 /// <summary>
-/// Training in the frames of a game on a modelled card: a dispatch takes a launch and some waves, whatever comes of it is known one to three frames
-/// later, and the clock jumps. The calls take a microsecond each by a clock of their own, and nothing here looks at the machine's.
+/// Training in the frames of a game on a modelled card: a dispatch takes a launch and some waves, its results arrive one to three frames
+/// later, and the clock jumps. The calls take a microsecond each by a clock of their own, and no test uses the machine's clock.
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
@@ -59,7 +59,7 @@ internal sealed class ModelledGpuTests : IDisposable
         RequireTheBudget(Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, milliseconds), milliseconds);
     }
 
-    /// <summary>Steps that are cut at the slow clock and, in small budgets, at the fast one.</summary>
+    /// <summary>Steps that are split at the slow clock and, with small budgets, at the fast one.</summary>
     [TestCase(0.25)]
     [TestCase(0.5, Category = Categories.Nightly)]
     [TestCase(1)]
@@ -71,7 +71,7 @@ internal sealed class ModelledGpuTests : IDisposable
         RequireTheBudget(Trainer(inputs: 8, hidden: 48, classes: 4, batch: 4_096, milliseconds), milliseconds);
     }
 
-    /// <summary>Where each dispatch is one wave, a part of it takes as long as the whole: nothing is cut, and the steps are those that fit.</summary>
+    /// <summary>If each dispatch is one wave, a part takes as long as the whole: nothing is split, and only steps that fit run.</summary>
     [TestCase(0.25, Category = Categories.Nightly)]
     [TestCase(1)]
     [TestCase(4, Category = Categories.Nightly)]
@@ -82,6 +82,24 @@ internal sealed class ModelledGpuTests : IDisposable
         RequireTheBudget(trainer, milliseconds);
         double dispatchesPerStep = (double)gl.Dispatches / trainer.Progress.Steps;
         Assert.That(dispatchesPerStep, Is.LessThan(trainer.Kernels.Runs.Count - 0.5), "without that of the order; cut while nothing is known of them, and no more");
+    }
+
+    /// <summary>A fraction of the frames is held like a time in each of them.</summary>
+    [Test]
+    public void AFractionOfTheTimeIsHeld()
+    {
+        const double Milliseconds = 2, Fraction = 0.125;
+        gl.Gpu = Gpu(nanosecondsPerWave: 3_000, Milliseconds);
+        InFrameTrainer trainer = Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, Milliseconds);
+        trainer.FrameBudget = FrameBudget.FractionOfTime(Fraction);
+        long next = time.Nanoseconds;
+        RequireTheBudget(
+            () =>
+            {
+                time.Nanoseconds = next += (long)(Milliseconds / Fraction * 1_000_000);
+                trainer.Tick();
+            },
+            () => trainer.Progress.Steps, Milliseconds);
     }
 
     /// <summary>Agents spend it on whole steps.</summary>
@@ -106,7 +124,7 @@ internal sealed class ModelledGpuTests : IDisposable
         RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
     }
 
-    /// <summary>One whose waves take longer where the budget is larger, so that the arithmetic of a frame, which runs here, does not take seconds.</summary>
+    /// <summary>A GPU whose waves take longer if the budget is larger, so that the arithmetic of a frame, which runs on this machine, does not take seconds.</summary>
     private static GpuModel Gpu(int nanosecondsPerWave, double milliseconds) =>
         new() { NanosecondsPerWave = (int)(nanosecondsPerWave * Math.Max(1, 2 * milliseconds)) };
 

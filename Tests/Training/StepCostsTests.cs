@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What the controller believes, without a GPU.</summary>
+/// <summary>The cost model of the controller, without a GPU.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class StepCostsTests
@@ -20,13 +20,13 @@ internal sealed class StepCostsTests
         double before = costs.Of(0, Lines);
         costs.Observe(0, Lines, 1e9);   // a driver that compiles
         Assert.That(costs.Of(0, Lines), Is.EqualTo(before));
-        costs.Observe(0, Lines, before * 50);   // a machine that does something else
+        costs.Observe(0, Lines, before * 50);   // a machine that is busy with other work
         Assert.That(costs.Of(0, Lines), Is.EqualTo(before).Within(Tolerance * before));
         costs.Observe(0, Lines, before * 2);
         Assert.That(costs.Of(0, Lines), Is.EqualTo(before * 2).Within(Tolerance * before));
     }
 
-    /// <summary>What was faster for a moment must not fill the next one.</summary>
+    /// <summary>A brief speedup must not overfill the next frame.</summary>
     [Test]
     public void AJumpUpIsFollowedAtOnceOneDownByHalfAndNoiseAtLeisure()
     {
@@ -44,7 +44,7 @@ internal sealed class StepCostsTests
         Assert.That(costs.Of(0, Lines), Is.LessThan(cost * 10), "a moment in which the machine did something else");
     }
 
-    /// <summary>A dispatch that did not run in the frame of a jump has jumped too; where there was none, it stays.</summary>
+    /// <summary>The estimate of a dispatch that did not run in the frame of a jump jumps too; without a jump, it stays.</summary>
     [Test]
     public void AJumpIsOneOfAllDispatches()
     {
@@ -62,7 +62,7 @@ internal sealed class StepCostsTests
         Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(followed).Within(0.02 * line));
     }
 
-    /// <summary>What takes long however small it is was late by itself: else the costs of all others would rise with every late worker.</summary>
+    /// <summary>A dispatch that takes long however small it is was delayed individually: otherwise the costs of all others would rise with every late worker.</summary>
     [Test]
     public void ASmallPartTellsNothingOfTheOthers()
     {
@@ -74,7 +74,7 @@ internal sealed class StepCostsTests
         Assert.That(costs.Of(1, 3) - costs.Of(1, 2), Is.EqualTo(line).Within(1e-9 * line));
     }
 
-    /// <summary>The least that any dispatch takes is what it takes to run one.</summary>
+    /// <summary>The minimum time of a dispatch is the overhead of running one.</summary>
     [Test]
     public void TheOverheadIsThatOfTheSmallestDispatch()
     {
@@ -96,14 +96,14 @@ internal sealed class StepCostsTests
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1));
         Assert.That(costs.LinesWithin(costs.Of(0, 1) - 1, 0, Lines), Is.Zero);
         costs.Observe(0, 1, costs.Of(0, 1));
-        Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the first time tells nothing");
+        Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the first time says nothing");
         costs.Observe(0, 1, costs.Of(0, 1));
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(1), "the second may be anything");
         costs.Observe(0, 1, costs.Of(0, 1));
         Assert.That(costs.LinesWithin(1e9, 0, Lines), Is.EqualTo(Lines));
     }
 
-    /// <summary>Drivers have been seen to give timestamps in the wrong order.</summary>
+    /// <summary>Some drivers have returned timestamps in the wrong order.</summary>
     [Test]
     public void ATimeBelowZeroIsNoCost([Values] bool isFirst)
     {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>What lies in a training set: the newest samples, whole, and never another one under an open step.</summary>
+/// <summary>The content of a training set: the newest samples, complete, and never replaced during an open step.</summary>
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
@@ -12,10 +12,10 @@ internal sealed class TrainingSetTests
     private const int Inputs = 5;
     private const int Classes = 3;
 
-    /// <summary>More than any step takes in the tiny budget.</summary>
+    /// <summary>More frames than any step needs with the tiny budget.</summary>
     private const int MostFrames = 100_000;
 
-    /// <summary>Less than the smallest part of a dispatch takes, so that each runs alone.</summary>
+    /// <summary>Less than the time of the smallest part of a dispatch, so that each part runs alone.</summary>
     private static readonly FrameBudget TinyBudget = TimeSpan.FromMicroseconds(5);
 
     private static NeuralDevice Device => TestDevice.Plain;
@@ -38,7 +38,7 @@ internal sealed class TrainingSetTests
             samples.AddRange(FeaturesOf(more), [.. more.Select(LabelOf)], [.. more.Select(sample => (float)sample)], [.. more.SelectMany(AllowedOf)]);
             waiting.AddRange(more);
             Assert.That(samples.Count, Is.EqualTo(Math.Min(capacity, number)));
-            if (round % 4 == 1) continue;   // more come before the upload
+            if (round % 4 == 1) continue;   // more are added before the upload
             samples.Upload();
             foreach (int sample in waiting.TakeLast(capacity))
             {
@@ -54,13 +54,13 @@ internal sealed class TrainingSetTests
         Assert.That(rows.Order(), Is.EqualTo(Enumerable.Range(number - capacity + 1, capacity)), "the newest");
     }
 
-    /// <summary>Values lie as the loss reads them: the weight in the first texel, the values from the second on, the rest zero.</summary>
+    /// <summary>Values are laid out as the loss reads them: the weight in the first texel, the values from the second on, the rest zero.</summary>
     [Test]
     public void ValuesLieBesideTheirFeatures([Values(1, 3, 4, 9)] int outputs, [Values] SampleFormat format)
     {
         using TrainingSet samples = TrainingSet.ForValues(Device, Inputs, outputs, capacity: 3, format);
         Assert.That((samples.Inputs, samples.Outputs, samples.Capacity, samples.Format), Is.EqualTo((Inputs, outputs, 3, format)));
-        for (int number = 1; number <= 4; number++)   // the first one goes
+        for (int number = 1; number <= 4; number++)   // the first one is replaced
         {
             if (format == SampleFormat.Bytes) samples.Add(BytesOf(number), ValuesOf(number), number);
             else samples.Add(FeaturesOf(number), ValuesOf(number), number);
@@ -136,8 +136,8 @@ internal sealed class TrainingSetTests
     // ---- open steps ----
 
     /// <summary>
-    /// More than a whole set comes while a step is open over frames: the step has the bits of one that nothing was added to, and
-    /// then what came is there.
+    /// More samples than the set has room for are added while a step is open across frames: the step has the bits of one without additions, and
+    /// afterwards the new samples are in the set.
     /// </summary>
     [Test]
     public void AnOpenStepKeepsItsSamples([Values] bool isCleared, [Values(150, 40)] int batch)
@@ -331,7 +331,7 @@ internal sealed class TrainingSetTests
         }
     }
 
-    /// <summary>A byte is its value / 255, whichever way it comes to the network.</summary>
+    /// <summary>A byte is its value / 255, however it reaches the network.</summary>
     [Test]
     public void BytesTrainAsFloatsDo([Values(7, 40)] int hidden)
     {
@@ -374,7 +374,7 @@ internal sealed class TrainingSetTests
         else samples.AddRange(new byte[numbers.Length * Inputs], [.. numbers.Select(LabelOf)], [.. numbers.Select(sample => (float)sample)]);
     }
 
-    /// <summary>Of the samples with these numbers, which their weights tell.</summary>
+    /// <summary>Of the samples with these numbers, which are stored as their weights.</summary>
     private static float[] FeaturesOf(params int[] numbers) => [.. numbers.SelectMany(number => TwinArrays.UniformFloats(number, Inputs, -1, 1))];
 
     private static int LabelOf(int number) => number % Classes;

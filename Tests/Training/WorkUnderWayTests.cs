@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>A GPU that does less than it is given: what waits in its queue stays bounded, nobody waits for it, and all goes on when it has caught up.</summary>
+/// <summary>A GPU that is slower than its input: its queue stays bounded, nobody waits for it, and everything continues when it has caught up.</summary>
 [TestFixture]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class WorkUnderWayTests : IDisposable
@@ -13,7 +13,7 @@ internal sealed class WorkUnderWayTests : IDisposable
     private const int Samples = 64;
     private const int Frames = 120;
 
-    /// <summary>At which a step takes longer than a frame of the game.</summary>
+    /// <summary>A clock at which a step takes longer than a frame of the game.</summary>
     private const int SlowMegahertz = 2;
 
     private static readonly double Most = 2.5 * WorkUnderWay.MostNanoseconds;
@@ -61,7 +61,7 @@ internal sealed class WorkUnderWayTests : IDisposable
         }
 
         Assert.That(states, Has.Some.EqualTo(TrainerState.WaitingForGpu).And.Some.EqualTo(TrainerState.Training));
-        Assert.That(trainer.Progress.Steps, Is.GreaterThan(before), "it goes on as fast as the GPU does");
+        Assert.That(trainer.Progress.Steps, Is.GreaterThan(before), "it continues as fast as the GPU");
         Assert.That(deepest, Is.AtMost(Most));
 
         gl.Gpu.Megahertz = GpuModel.FullMegahertz;
@@ -89,7 +89,7 @@ internal sealed class WorkUnderWayTests : IDisposable
         }
     }
 
-    /// <summary>Whatever it takes: a GPU from which nothing comes is given so many frames' work and no more, and no bit is lost.</summary>
+    /// <summary>Whatever the cost of steps: an unresponsive GPU gets the work of a limited number of frames and no more, and no bit is lost.</summary>
     [Test]
     public void AGpuThatDoesNotAnswerIsNotGivenMore()
     {
@@ -145,7 +145,7 @@ internal sealed class WorkUnderWayTests : IDisposable
         Assert.That(gl.WaitingCalls, Is.Empty);
     }
 
-    /// <summary>A run that is to come again bit for bit does the same in each frame, however late the GPU is, and so has to wait for it.</summary>
+    /// <summary>A run that must be repeatable bit for bit does the same in each frame, however late the GPU is, and therefore has to wait for it.</summary>
     [Test]
     public void AgentsWhoseRunIsToBeRepeatedWaitInstead()
     {
@@ -162,7 +162,7 @@ internal sealed class WorkUnderWayTests : IDisposable
         Assert.That(gl.WaitingCalls, Is.Not.Empty);
     }
 
-    /// <summary>A clock at which two steps take longer than a frame: of one brain, some dispatches each, or of all, one dispatch.</summary>
+    /// <summary>A clock at which two steps take longer than a frame: steps of one brain, with several dispatches each, or of all brains, with one dispatch.</summary>
     private static int SlowFor(BrainSharing brains) => brains == BrainSharing.Shared ? 10 : 3;
 
     /// <summary>Steps without losses wait for nothing as long as the GPU keeps up, and for everything when it is far behind.</summary>

@@ -74,7 +74,7 @@ public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double E
         return Enumerable.Range(0, decisions.Weights.Length).Average(row => rows[row * 4]);
     }
 
-    /// <summary>The gradient of <see cref="Loss"/> by the outputs.</summary>
+    /// <summary>The gradient of <see cref="Loss"/> with respect to the outputs.</summary>
     public double[] Backward(ReadOnlySpan<double> outputs, ComposedPolicyTwinDecisions decisions)
     {
         int rows = decisions.Weights.Length;
@@ -191,7 +191,7 @@ public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double E
     }
 }
 
-/// <summary>Decisions, one a row.</summary>
+/// <summary>Decisions, one per row.</summary>
 /// <param name="Taken">[rows × numbers of an action].</param>
 /// <param name="Weights">A, or w.</param>
 /// <param name="LogProbabilities">log p when it was chosen.</param>
@@ -216,7 +216,7 @@ public sealed record ComposedPolicyTwinDecisions(double[] Taken, double[] Weight
         return this with { RowWeights = [.. weights.Select((weight, row) => row % 3 == 2 ? -weight : (double)weight)], Reference = reference };
     }
 
-    /// <summary>Some that the policy of the outputs may have made, when it was as far as this from what it is.</summary>
+    /// <summary>Decisions that the policy of the outputs may have made when its log-probabilities differed from the current ones by up to the distance.</summary>
     public static ComposedPolicyTwinDecisions Make(int seed, ComposedPolicyTwin twin, ReadOnlySpan<float> outputs, int rows, bool isMasked, double distance = 0.5)
     {
         double[] taken = new double[rows * twin.Numbers];

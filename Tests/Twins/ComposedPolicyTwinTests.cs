@@ -45,7 +45,7 @@ public sealed class ComposedPolicyTwinTests
         Assert.That(twin.Drift([Math.Log(3), 0, 1, 0, 0], decisions, 0), Is.EqualTo(expected).Within(1e-12));
     }
 
-    /// <summary>A branch alone is what <see cref="ProximalPolicyTwin"/> has.</summary>
+    /// <summary>A single branch matches <see cref="ProximalPolicyTwin"/>.</summary>
     [Test]
     public void OneBranchIsTheKnownLoss()
     {

@@ -1,8 +1,8 @@
 using System;
 using System.Reflection;
 
-// Of Unity's types those that Samples/Unity uses, as far as it does, so that the sample is compiled and runs without Unity: names and signatures are
-// Unity's, and what they do here is the least that a test needs.
+// The parts of Unity's types that Samples/Unity uses, so that the sample compiles and runs without Unity: names and signatures are
+// Unity's; the implementations are the minimum that a test needs.
 namespace UnityEngine
 {
     [AttributeUsage(AttributeTargets.Field)]
@@ -70,7 +70,7 @@ namespace UnityEngine
 
         public Transform transform { get; } = new Transform();
 
-        /// <summary>Not Unity's: what stands above it in the scene.</summary>
+        /// <summary>Not Unity's: its parent in the scene.</summary>
         public MonoBehaviour Parent { get; set; }
 
         public T GetComponentInParent<T>() where T : class
@@ -83,7 +83,7 @@ namespace UnityEngine
             return null;
         }
 
-        /// <summary>Not Unity's: calls what the engine would, where the component has it.</summary>
+        /// <summary>Not Unity's: calls the method that the engine would call, if the component has it.</summary>
         public void Send(string message)
         {
             for (Type type = GetType(); type != null; type = type.BaseType)

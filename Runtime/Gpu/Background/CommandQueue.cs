@@ -146,7 +146,7 @@ internal sealed class CommandQueue : IDisposable
 
     /// <summary>
     /// Ends the thread after its current command, and waits for it; pending commands are dropped. The wait for a thread that hangs is no longer
-    /// than <see cref="MostTimeToStop"/>; it ends by itself if it comes back.
+    /// than <see cref="MostTimeToStop"/>; it ends without help if the call returns.
     /// </summary>
     /// <param name="last">What the thread does last; null for nothing. An exception from it is thrown here.</param>
     public void Stop(Action? last = null)

@@ -112,7 +112,7 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     public BackendResource CreateReadBuffer(long bytes) => buffers.CreateReadBuffer(bytes);
 
-    public void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset) => buffers.Copy(BufferOf(matrix), 0, NameOf(buffer), offset, bytes);
+    public void CopyToBuffer(MatrixStorage matrix, nint bytes, BackendResource buffer, nint offset) => buffers.Copy(BufferOf(matrix), 0, ((OpenGLReadBuffer)buffer).Name, offset, bytes);
 
     public nint InsertFence() => fences.Insert();
 
@@ -120,7 +120,7 @@ internal sealed class OpenGLBackend : IComputeBackend
 
     public bool TryPass(nint fence) => fences.TryPass(fence);
 
-    public void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes) => buffers.CopyOut(NameOf(buffer), offset, bytes);
+    public void ReadBuffer(BackendResource buffer, nint offset, Span<byte> bytes) => buffers.CopyOut((OpenGLReadBuffer)buffer, offset, bytes);
 
     public BackendResource CreateTimestamp() => clock.CreateQuery();
 

@@ -22,7 +22,7 @@ internal static class OpenGLLimits
             MostStorageBytes = Limit(gl, GLEnum.MaxShaderStorageBlockSize),
             MostWorkgroups = Workgroups(gl),
             MostInvocations = InInt(gl, GLEnum.MaxComputeWorkGroupInvocations),
-            SharedMemoryBytes = InInt(gl, GLEnum.MaxComputeSharedMemorySize),
+            SharedMemoryBytes = options.SharedMemoryBytes ?? InInt(gl, GLEnum.MaxComputeSharedMemorySize),
             IsSoftware = SoftwareNames.Any(name => renderer.Contains(name, StringComparison.OrdinalIgnoreCase)),
             StoresWideTexels = options.StoresWideTexels ?? isLlvmpipe,
         };

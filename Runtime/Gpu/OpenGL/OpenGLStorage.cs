@@ -29,3 +29,15 @@ internal sealed class OpenGLTexture(GpuResource? own = null) : MatrixStorage
 
     public override void Retire() => own?.Retire();
 }
+
+/// <summary>A buffer that matrices are copied into and the processor reads.</summary>
+/// <param name="buffer">The buffer.</param>
+/// <param name="mapped">Where it is mapped for as long as it lives; 0 if each reading maps it.</param>
+internal sealed class OpenGLReadBuffer(GpuResource buffer, nint mapped) : BackendResource
+{
+    public uint Name => buffer.Name;
+
+    public nint Mapped => mapped;
+
+    public override void Retire() => buffer.Retire();
+}

@@ -108,7 +108,7 @@ internal sealed class ProgramBinaries
     {
         if (hasMadeRoom) return;
         hasMadeRoom = true;
-        foreach (FileInfo old in new DirectoryInfo(folder).EnumerateFiles().OrderByDescending(file => file.LastWriteTimeUtc).Skip(Kept - 1)) old.Delete();
+        foreach (FileInfo old in new DirectoryInfo(folder).EnumerateFiles().Where(file => file.Extension != ".json").OrderByDescending(file => file.LastWriteTimeUtc).Skip(Kept - 1)) old.Delete();
     }
 
     private string PathOf(string folder, string text) =>

@@ -162,6 +162,7 @@ internal sealed class ProcessorBackend : IComputeBackend
     public void Dispose()
     {
         if (disposed) return;
+        calls.Begin();   // refused while another thread computes, whose memory this frees
         disposed = true;
         calls.ForgetFrames();
         workers.Dispose();

@@ -6,8 +6,9 @@ namespace NeuralPlugin;
 /// threads at once; the order of its sums is its own, whatever the range.
 /// </summary>
 /// <remarks>
-/// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, which
-/// touches nothing.
+/// Sizes come from the dispatch alone, not from the shapes of its matrices: a warm-up runs kernels on small matrices with all sizes zero, so that
+/// they do not access locations that depend on a size. A kernel with a place that follows from its constants alone requires at construction that the matrix has it
+/// (<see cref="MatrixAddress.RequireTexels"/>), since nothing checks an address later.
 /// </remarks>
 internal abstract unsafe class ProcessorKernel : CompiledKernel
 {
@@ -82,6 +83,13 @@ internal sealed unsafe class MatrixAddress(string name, Operand operand)
     public uint* Words => (uint*)Floats;
 
     public byte* Bytes => (byte*)Floats;
+
+    /// <exception cref="ArgumentException">The matrix is smaller than that.</exception>
+    public void RequireTexels(int least)
+    {
+        long texels = (long)operand.Shape.Rows * operand.Shape.TexelsPerRow;
+        if (texels < least) throw new ArgumentException($"The kernel touches {least} texels of the matrix '{name}', but it has {texels}.", nameof(least));
+    }
 
     public void Locate() => Floats = ((ProcessorMatrix)operand.Storage).Floats;
 }

@@ -71,6 +71,7 @@ internal sealed unsafe class ProcessorWorkers : IDisposable
         if (count <= 1 || threads.Length == 0 || next.WorkOf(rowsInUse) < WorkWorthSharing)
         {
             if (count > 0) next.Run(rowsInUse, first, count, scratch[0]);
+            GC.KeepAlive(this);   // its finalizer frees the scratch memory
             return;
         }
 

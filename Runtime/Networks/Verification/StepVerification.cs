@@ -4,12 +4,15 @@ namespace NeuralPlugin;
 /// Steps and predictions of small networks whose shapes reach every kernel of a family, dispatch by dispatch. Each is judged on
 /// the inputs it received, so that a wrong one does not spoil those after it.
 /// </summary>
-internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernels)
+internal sealed class StepVerification(NeuralDevice device, FamilyKernels family)
 {
+    /// <summary>The step of the log that a logged case is: its row is not the first.</summary>
+    private const int LoggedStep = 5;
+
     private readonly SeededRandom random = new(seed: 1);
 
     /// <summary>Sizes are odd, to exercise padding and guards.</summary>
-    private static IReadOnlyList<Case> Cases =>
+    private static IReadOnlyList<VerifiedCase> Cases =>
     [
         new("a step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false),
         new("a small step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true),
@@ -19,19 +22,40 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernel
         new("a prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: false),
         new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true),
         new("a wide prediction", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, Optimizer: null, IsFused: true),
+        new("a drawn step of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false) { IsDrawn = true, IsOfBytes = true, IsLogged = true },
+        new("a small step of bytes", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsOfBytes = true },
+        new("a small, drawn step with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
+        new("a narrow, drawn step of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsOfBytes = true, IsLogged = true },
+        new("a wide, drawn step with a log", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
     ];
 
     public IEnumerable<KernelCheck> Run() => Cases.SelectMany(Run);
 
-    private List<KernelCheck> Run(Case verified)
+    /// <summary>As the family offers it first, and then in every other configuration that it was asked for: a user's card may choose any.</summary>
+    private IEnumerable<KernelCheck> Run(VerifiedCase verified)
+    {
+        TuningQuestions asked = new();
+        List<KernelCheck> checks = Run(verified, family.With(KernelTuning.Default, asked), configuration: "");
+        foreach ((string sizes, string[] offered, string chosen) in asked.Asked)
+        {
+            foreach (string other in offered.Where(other => other != chosen))
+                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(sizes, other)), $", {sizes}: {other}"));
+        }
+
+        return checks;
+    }
+
+    private List<KernelCheck> Run(VerifiedCase verified, FamilyKernels kernels, string configuration)
     {
         Stack stack = new(verified.Inputs, [new Dense(verified.Hidden), new Relu(), new Dense(verified.Outputs)]);
-        int[] labels = [.. Enumerable.Range(0, verified.Rows).Select(_ => random.NextInt32(verified.Outputs))];
-        ComputationGraph graph = verified.Optimizer is null ? PredictionOf(stack, verified.Rows)
-            : ComputationGraph.OfStep(stack, verified.Rows, new SoftmaxCrossEntropy(), verified.Optimizer, kernels, matrices: []);
+        using VerifiedBatch batch = new(verified, random);
+        using StepLog? log = verified.IsLogged ? new StepLog(device) : null;
+        log?.BeginStep(LoggedStep);
+        ComputationGraph graph = verified.Optimizer is null ? PredictionOf(stack, verified.Rows, kernels) : ComputationGraph.OfStep(
+            stack, verified.Rows, new SoftmaxCrossEntropy(), verified.Optimizer, kernels, matrices: [], batch.Format, batch.Source, log?.Results);
         Operand[] wanted = graph.Probabilities is { } probabilities ? [probabilities] : [graph.BatchLoss!];
         Computation[] computations = [.. (verified.IsFused ? Fusion.Fuse(graph, wanted) : graph.Computations).Select(planned => planned.Computation)];
-        Dispatch[] dispatches = [.. computations.Select(computation => graph.ToDispatch(computation))];
+        Dispatch[] dispatches = [.. computations.Select(computation => graph.ToDispatch(computation, log))];
         PlannedMatrix[] matrices = [.. dispatches.SelectMany(dispatch => dispatch.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct()];
         try
         {
@@ -40,11 +64,12 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernel
             Operand[] nonNegative = [.. updates.SelectMany(NonNegativeStateOf)];
             foreach (PlannedMatrix matrix in matrices.Where(matrix => matrix.Format == TexelFormat.Float))
                 matrix.Texture.Upload<float>(MatrixContent.Random(random, matrix.Shape, least: nonNegative.Contains(matrix) ? 0 : -0.5f));
-            if (graph.Targets is PlannedMatrix { IsRealized: true } targets)
-                new TargetStaging(new LabelTargets(verified.Outputs)).Upload(BatchTargets.OfLabels(labels), verified.Rows, targets.Texture);
+            batch.Upload(device, graph);
             foreach (ParameterUpdate update in updates)
                 update.Optimizer.WriteScalars(update.OptimizerScalars, update.Optimizer.LearningRate, step: 1);
-            return [.. computations.Zip(dispatches, (computation, dispatch) => Check(verified, labels, computation, dispatch))];
+            List<KernelCheck> checks = [.. computations.Zip(dispatches, (computation, dispatch) => Check($"{verified}{configuration}", batch, graph, log, computation, dispatch))];
+            if (log is not null && !verified.IsOfBytes) checks.Add(CheckGuard(verified, batch, graph, log, updates, dispatches));
+            return checks;
         }
         finally
         {
@@ -52,7 +77,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernel
         }
     }
 
-    private ComputationGraph PredictionOf(Stack stack, int rows)
+    private static ComputationGraph PredictionOf(Stack stack, int rows, FamilyKernels kernels)
     {
         PlannedMatrix[][] parameters =
         [
@@ -63,24 +88,41 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels kernel
         return graph;
     }
 
-    private KernelCheck Check(Case verified, int[] labels, Computation computation, Dispatch dispatch)
+    private KernelCheck Check(string name, VerifiedBatch batch, ComputationGraph graph, StepLog? log, Computation computation, Dispatch dispatch)
     {
-        ComputationTwin twin = new(verified.Rows, labels);
-        foreach (Operand read in computation.Reads.Where(matrix => matrix.Format == TexelFormat.Float))
-            twin.Set(read, MatrixContent.Read((PlannedMatrix)read).Select(value => (double)value));
+        ComputationTwin twin = new(batch.Labels.Length, batch.Labels);
+        foreach (Operand read in computation.Reads.Where(matrix => matrix == graph.Input || matrix.Format == TexelFormat.Float))
+            twin.Set(read, read == graph.Input ? batch.Inputs : MatrixContent.Read((PlannedMatrix)read).Select(value => (double)value));
         IReadOnlyDictionary<Operand, double[]> given = twin.Content;
         twin.Run(computation);
-        new Plan(device, [dispatch]).Run(verified.Rows);
+        new Plan(device, [dispatch]).Run(batch.Labels.Length);
         double error = computation.Writes.Where(matrix => twin.Of(matrix) != given.GetValueOrDefault(matrix))   // excludes scratch matrices
-            .Max(written => MatrixContent.ErrorOf(MatrixContent.Read((PlannedMatrix)written), twin.Of(written)!));
-        return new KernelCheck(kernels.Family.Name, dispatch.Source.FileName, verified.ToString(), error);
+            .Max(written => written == log?.Results ? ErrorOfRow(log, twin.Of(written)!, batch.Labels.Length) : MatrixContent.ErrorOf(MatrixContent.Read((PlannedMatrix)written), twin.Of(written)!));
+        return new KernelCheck(family.Family.Name, dispatch.Source.FileName, name, error);
+    }
+
+    /// <summary>The row of the log, which also has the rows and the number of the step.</summary>
+    private static double ErrorOfRow(StepLog log, double[] loss, int rows)
+    {
+        float[] found = new float[MatrixShape.ColumnsPerTexel];
+        log.Texture.Read(found, StepLog.SlotOf(LoggedStep));
+        return MatrixContent.ErrorOf(found, [loss[0], loss[1], rows, StepLog.NumberOf(LoggedStep)]);
+    }
+
+    /// <summary>A step whose loss is not a number is noted in the log and changes no parameter: compilers have turned such guards round.</summary>
+    private KernelCheck CheckGuard(VerifiedCase verified, VerifiedBatch batch, ComputationGraph graph, StepLog log, ParameterUpdate[] updates, Dispatch[] dispatches)
+    {
+        PlannedMatrix[] pending = [.. updates.Select(update => (PlannedMatrix)update.Weights.Pending)];
+        float[][] before = [.. pending.Select(MatrixContent.Read)];
+        batch.Spoil(graph);
+        new Plan(device, dispatches).Run(verified.Rows);
+        float[] noted = new float[MatrixShape.ColumnsPerTexel];
+        log.Texture.Read(noted, StepLog.Slots);
+        double error = pending.Zip(before, (matrix, values) => MatrixContent.ErrorOf(MatrixContent.Read(matrix), [.. values.Select(value => (double)value)])).Max();
+        if (noted[0] != StepLog.NumberOf(LoggedStep)) error = double.PositiveInfinity;
+        return new KernelCheck(family.Family.Name, dispatches[^1].Source.FileName, $"{verified}, whose loss is not a number", error);
     }
 
     private static IEnumerable<Operand> NonNegativeStateOf(ParameterUpdate update) =>
         update.State.Where((_, i) => update.Optimizer.State[i].IsNonNegative).Select(state => state.Committed);
-
-    private sealed record Case(string Name, int Rows, int Inputs, int Hidden, int Outputs, Optimizer? Optimizer, bool IsFused)
-    {
-        public override string ToString() => $"{Name}, {Rows} × {Inputs}-{Hidden}-{Outputs}";
-    }
 }

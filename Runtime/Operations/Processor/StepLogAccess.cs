@@ -29,6 +29,9 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
         return (int)log.Floats[Drop] == Number ? UpdateKind.None : UpdateKind.Copy;
     }
 
+    /// <summary>The texels of the log.</summary>
+    public int Texels(bool isGuided) => slots + 1 + (isGuided ? slots : 0);
+
     /// <summary>The position in the log of the learning rate of the step that follows this one by the given number of steps.</summary>
     public int LogOfRate(int after = 0) => (slots + 1 + ((Number + after) % slots)) * MatrixShape.ColumnsPerTexel;
 
@@ -82,10 +85,16 @@ internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments
 /// <summary>A kernel of a step, which may keep a log.</summary>
 internal abstract class LoggedKernel : ProcessorKernel
 {
+    /// <summary>The names under which kernels are given the log.</summary>
+    private static readonly string[] LogNames = ["batchLoss", "stepLog", "droppedSteps"];
+
     protected LoggedKernel(Dispatch dispatch) : base(dispatch)
     {
         Log = new StepLogAccess(Constant("LOG_SLOTS"), FindSizes("stepNumber"));
-        if (Constant("GUIDED_RATE") != 0 && FindMatrix("droppedSteps") is { } log) GuidedRate = new GuidedRateAccess(log, ScalarsWith("firstRate"), Log);
+        bool isGuided = Constant("GUIDED_RATE") != 0;
+        if (isGuided && FindMatrix("droppedSteps") is { } log) GuidedRate = new GuidedRateAccess(log, ScalarsWith("firstRate"), Log);
+        if (Constant("LOG_SLOTS") is 0) return;
+        foreach (string name in LogNames) FindMatrix(name)?.RequireTexels(Log.Texels(isGuided));
     }
 
     protected StepLogAccess Log { get; }

@@ -51,7 +51,7 @@ internal sealed class BackgroundCommand : Command
 
     /// <summary>
     /// A sample, a step and a question in each frame; then how long an answer takes that is looked for all the time. Frames that follow each other at once, when the
-    /// device is done, are the calls themselves; behind a rest, in which others have the processor's caches, each instruction is fetched anew.
+    /// device is done, are the calls themselves; after a pause, in which others use the processor's caches, each instruction is fetched again.
     /// </summary>
     private static void TimeClassifier(NeuralDevice device, int frameCount, bool rests)
     {
@@ -105,7 +105,7 @@ internal sealed class BackgroundCommand : Command
             Rest();
         }
 
-        Print("an answer, behind a step", delays);
+        Print("an answer after a step", delays);
         Console.WriteLine(Invariant($"{100.0 * right / answers:F1} % of {answers} answers right (chance 25), {collections} collections, {(double)bytes / frameCount:F1} managed bytes per frame"));
         if (right < LeastRight * answers) throw new WrongResultException("The classifier has not learned.");
 

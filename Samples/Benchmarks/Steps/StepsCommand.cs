@@ -59,7 +59,7 @@ internal sealed class StepsCommand : Command
         return ExitCode.Success;
     }
 
-    /// <summary>Handing over such a dispatch takes longer than running it. Both times are reported; the inline one counts.</summary>
+    /// <summary>Passing such a dispatch to a worker takes longer than running it. Both times are reported; the inline one counts.</summary>
     private static void RunInline(ClassifierCase shape, NeuralDevice device, StepTimings timings, NeuralDevice inline, double seconds)
     {
         foreach (Measurement measured in timings.Both(shape)) Console.WriteLine($"# with the driver's workers: {measured}");

@@ -14,14 +14,14 @@ public sealed class BrainClient : IAsyncDisposable
     private readonly BrainReader reader;
     private readonly BrainState snapshot;
     private readonly BrainExchange exchange;
-    private Purpose purpose;              // of what is being read
+    private Purpose purpose;              // of the current read
     private long sentAt;                  // decisions of the population when it was last read to be sent
-    private long adoptableSince = -1;     // decisions when a version came
-    private bool wasTraining;             // in the frame before
+    private long adoptableSince = -1;     // decisions when a version arrived
+    private bool wasTraining;             // in the previous frame
     private bool isLearned;               // since then there were steps, and now there are none
 
     /// <summary>
-    /// Starts to take part. Allocates and waits for the device, but not for the cluster. Do not change the population's way to learn while the client lives: its brain must keep its shape.
+    /// Starts to take part. Allocates and waits for the device, but not for the cluster. Do not change the population's learning algorithm while the client exists: its brain must keep its shape.
     /// </summary>
     /// <param name="agents">A population that shares one brain.</param>
     /// <param name="grains">From an Orleans client, which may still be connecting, or from a silo.</param>
@@ -65,7 +65,7 @@ public sealed class BrainClient : IAsyncDisposable
         wasTraining = isTraining;
         if (purpose != Purpose.None)
         {
-            bool isOver = exchange.IsFree && (purpose == Purpose.Sending || !exchange.IsBusy);   // asked first: what it came to is there by then
+            bool isOver = exchange.IsFree && (purpose == Purpose.Sending || !exchange.IsBusy);   // checked first: the result is available by then
             if (exchange.TakeTarget() is { } target)
             {
                 agents.SetBrainState(0, target);
@@ -104,11 +104,11 @@ public sealed class BrainClient : IAsyncDisposable
     /// <summary>Whether a brain that was read is still being sent or merged with a version.</summary>
     public bool IsExchanging => exchange.IsBusy;
 
-    /// <summary>Completes when nothing is under way with the cluster and the newest version is known; fails if the brain has another shape. For tests and tools; games do not need it.</summary>
+    /// <summary>Completes when no exchange with the cluster is pending and the newest version is known; fails if the brain has another shape. For tests and tools; games do not need it.</summary>
     /// <param name="cancel">Cancels the wait.</param>
     public Task SettleAsync(CancellationToken cancel = default) => exchange.SettleAsync(cancel);
 
-    /// <summary>Stops taking part, without sending what is left; the population stays as it is. Call it on the device's thread. The task completes when the client's worker has ended.</summary>
+    /// <summary>Stops taking part, without sending the remaining progress; the population stays unchanged. Call it on the device's thread. The task completes when the client's worker has ended.</summary>
     public async ValueTask DisposeAsync()
     {
         reader.Dispose();

@@ -6,7 +6,7 @@ public sealed record BrainClientOptions
     /// <summary>The server's name, 1 to 128 characters and different on each server; the cluster counts differences by it. Random by default.</summary>
     public string Server { get; init; } = $"{Environment.MachineName}-{Guid.NewGuid():N}";
 
-    /// <summary>The region to go through, a grain that averages for a part of the servers; null for the brain's own grain.</summary>
+    /// <summary>The region to use, a grain that averages for a part of the servers; null for the brain's own grain.</summary>
     public string? Region { get; init; }
 
     /// <summary>The number of decisions between two differences. 2048 is a rollout with the default settings of <see cref="ActorCritic"/>.</summary>
@@ -56,8 +56,8 @@ public enum BrainClientState
 /// <param name="Refused">Differences that were refused.</param>
 /// <param name="Adopted">Versions that were adopted.</param>
 /// <param name="Failures">Consecutive failed calls.</param>
-/// <param name="BytesSent">Of differences.</param>
-/// <param name="BytesReceived">Of versions.</param>
+/// <param name="BytesSent">Bytes of differences that were sent.</param>
+/// <param name="BytesReceived">Bytes of versions that were received.</param>
 /// <param name="LastError">The last error; null for none.</param>
 public readonly record struct BrainClientStatus(
     BrainClientState State, long Version, long Sent, long Dropped, long Refused, long Adopted, int Failures, long BytesSent, long BytesReceived, string? LastError);

@@ -11,10 +11,14 @@ public sealed record BrainVersion(long Version, byte[] Brain);
 /// <param name="Sequence">The sender's number for it: a difference that is sent again counts once.</param>
 /// <param name="BaseVersion">The version that it starts from.</param>
 /// <param name="Difference">
-/// The bytes of a brain's file, whose weights are differences, whose statistics are those of the observations since, whose scale of values is that of the server, and whose decisions are those behind it.
+/// The bytes of a brain's file, whose weights are differences, whose statistics cover the observations since then, whose scale of values is the server's, and whose decisions are those that led to it.
+/// </param>
+/// <param name="ValueScale">
+/// The deviation of values that the weights of the value output are differences in: that of <paramref name="BaseVersion"/> or, where it has none yet, the server's. The scale may have moved by the time that the
+/// difference arrives. 0 for that of the current version.
 /// </param>
 [GenerateSerializer, Immutable, Alias("NeuralPlugin.BrainDifference")]
-public sealed record BrainDifference(string Sender, long Sequence, long BaseVersion, byte[] Difference);
+public sealed record BrainDifference(string Sender, long Sequence, long BaseVersion, byte[] Difference, float ValueScale = 0);
 
 /// <summary>The outcome of a difference that was not refused.</summary>
 public enum DifferenceOutcome
@@ -22,7 +26,7 @@ public enum DifferenceOutcome
     /// <summary>It is in the round.</summary>
     Counted,
 
-    /// <summary>It, or a later one, is in a version; or the round already has a difference of this sender, and takes one of each.</summary>
+    /// <summary>It, or a later one, is in a version; or the round already has a difference from this sender, and accepts only one.</summary>
     AlreadyCounted,
 
     /// <summary>The version that it starts from is too old. The difference was dropped.</summary>
@@ -42,11 +46,11 @@ public sealed record DifferenceReceipt(DifferenceOutcome Outcome, long Sequence,
 [GenerateSerializer, Alias("NeuralPlugin.SenderCounters")]
 public sealed class SenderCounters
 {
-    /// <summary>Differences that are in versions, or in the round that is open.</summary>
+    /// <summary>Differences in versions or in the open round.</summary>
     [Id(0)]
     public long Counted { get; set; }
 
-    /// <summary>Decisions behind them.</summary>
+    /// <summary>Decisions that led to them.</summary>
     [Id(1)]
     public long Decisions { get; set; }
 
@@ -62,7 +66,7 @@ public sealed class SenderCounters
     [Id(4)]
     public RefusalReason? LastRefusal { get; set; }
 
-    /// <summary>The number of the last difference that was counted: a copy of it, or of an earlier one, is not counted again. 0 for "(others)", whose numbers have nothing to do with each other.</summary>
+    /// <summary>The number of the last difference that was counted: a copy of it, or of an earlier one, is not counted again. 0 for "(others)", whose numbers are unrelated.</summary>
     [Id(5)]
     public long LastSequence { get; set; }
 
@@ -72,7 +76,7 @@ public sealed class SenderCounters
 
     internal SenderCounters Copy() => (SenderCounters)MemberwiseClone();
 
-    /// <summary>Counts what a check refuses.</summary>
+    /// <summary>Counts differences that a check refuses.</summary>
     internal BrainState Check(Func<BrainState> check)
     {
         try
@@ -91,7 +95,7 @@ public sealed class SenderCounters
 /// <summary>The status of a brain.</summary>
 /// <param name="Version">Its current version.</param>
 /// <param name="RoundSenders">Senders in the open round.</param>
-/// <param name="RoundDecisions">Decisions behind their differences.</param>
+/// <param name="RoundDecisions">Decisions that led to their differences.</param>
 /// <param name="IsWaitingForStorage">Whether a round is complete but the storage does not accept it.</param>
 /// <param name="Total">The sums of all senders.</param>
 /// <param name="Senders">Each sender; those beyond <see cref="BrainOptions.MostNamedSenders"/> under "(others)".</param>

@@ -61,7 +61,7 @@ public enum RefusalReason
     /// <summary>It starts from a version that was never published.</summary>
     UnknownVersion,
 
-    /// <summary>The sender's name is empty or too long.</summary>
+    /// <summary>The sender's name is empty, too long, or that of a region whose grain is not the caller.</summary>
     Sender,
 }
 

@@ -3,12 +3,12 @@ using System.Diagnostics;
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A game's dealings with the cluster, away from the game's thread: it joins, sends differences, learns of versions and works out what the brain is to become. The game's thread hands brains over and takes
-/// them, and never waits.
+/// A game's communication with the cluster, away from the game's thread: it joins, sends differences, receives versions and computes the brain to adopt. The game's thread passes brains in and takes
+/// them out, and never waits.
 /// </summary>
 internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
 {
-    /// <summary>How often it looks whether the game has handed something over: to wake it would allocate on the game's thread.</summary>
+    /// <summary>How often it polls for a brain from the game: waking it would allocate on the game's thread.</summary>
     private static readonly TimeSpan HandOverTime = TimeSpan.FromMilliseconds(5);
 
     private readonly IGrainFactory grains;
@@ -20,37 +20,38 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     private readonly Random random = new();
     private readonly Lock guard = new();
 
-    // Handed from thread to thread; the one that has it writes it.
-    private volatile BrainState? given;      // what the game has read
-    private volatile bool isToAdopt;         // what for
-    private volatile BrainState? target;     // what the game is to become
+    // Passed between the threads; only the thread that has it writes it.
+    private volatile BrainState? given;      // the brain that the game has read
+    private volatile bool isToAdopt;         // and its purpose
+    private volatile BrainState? target;     // the brain that the game is to adopt
     private volatile bool hasVersion;
     private volatile bool takesDifferences;
     private volatile TaskCompletionSource? settled;
-    private volatile Exception? refusal;     // the end of it all
-    private long gave;                       // how often the game has handed something over
-    private long finished;                   // how much of that has come to its end
-    private long published;                  // the newest version that anybody told of
+    private volatile Exception? refusal;     // the final error
+    private long gave;                       // how many brains the game has passed in
+    private long finished;                   // how many of these are finished
+    private long published;                  // the newest version that was announced
 
     // The worker's own.
-    private BrainState start;                // the version that differences begin at
+    private BrainState start;                // the version that differences start from
     private long startVersion;
-    private long startDecisions;             // those of the population that it stands for
-    private BrainState? sent;                // what the brain was in the difference that is in the round
+    private long startDecisions;             // the decisions of the population up to it
+    private BrainState? sent;                // the brain of the difference that is in the round
     private long closesAs;
-    private long sentUntil;                  // a timestamp: then the round is lost, and differences are sent again
-    private BrainState? sending;             // what it was in the one that is under way
+    private long sentUntil;                  // a timestamp after which the round counts as lost, and differences are sent again
+    private BrainState? sending;             // the brain of the pending difference
     private BrainDifference? difference;
     private BrainState? version;             // the newest one
     private long versionNumber;
-    private bool startsAnew;                 // the next version is adopted as it is, and what was learned is dropped
+    private bool startsAnew;                 // the next version is adopted unchanged, and progress is dropped
     private long sequence;
     private bool hasJoined;
     private long nextPoll;
-    private long taken;                      // how much of what the game gave was taken
+    private long taken;                      // how many of the game's brains were taken
     private IBrainObserver? reference;
+    private Task? disposing;
 
-    /// <summary>Asked for each time: a client that is still connecting may not have it.</summary>
+    /// <summary>Requested each time, because a client that is still connecting may not have it.</summary>
     private IBrainSource Source => options.Region is null ? grains.GetGrain<IBrainGrain>(brain) : grains.GetGrain<IRegionGrain>($"{brain}/{options.Region}");
 
     private BrainClientStatus status = new(BrainClientState.Joining, 0, 0, 0, 0, 0, 0, 0, 0, null);
@@ -62,7 +63,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         this.options = options;
         start = first;
         startDecisions = first.Decisions;
-        sequence = DateTime.UtcNow.Ticks;   // a server that begins again is not taken for what it had sent before
+        sequence = DateTime.UtcNow.Ticks;   // differences of a restarted server are not mistaken for those sent before
         running = Task.Run(RunAsync);
     }
 
@@ -74,10 +75,10 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         }
     }
 
-    /// <summary>Whether it can be given a brain.</summary>
+    /// <summary>Whether it can take a brain.</summary>
     public bool IsFree => given is null;
 
-    /// <summary>Whether something that it was given has not come to its end.</summary>
+    /// <summary>Whether a brain that it took is not finished.</summary>
     public bool IsBusy => Interlocked.Read(ref gave) != Interlocked.Read(ref finished);
 
     /// <summary>Whether there is a version to adopt.</summary>
@@ -86,7 +87,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
     /// <summary>Whether a difference would be sent.</summary>
     public bool TakesDifferences => takesDifferences;
 
-    /// <summary>Takes what the game has read; it is not touched again until <see cref="IsFree"/>.</summary>
+    /// <summary>Takes the brain that the game has read; the game must not change it until <see cref="IsFree"/>.</summary>
     public void Give(BrainState read, bool adopts)
     {
         isToAdopt = adopts;
@@ -94,7 +95,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         given = read;
     }
 
-    /// <summary>What the game's brain is to become, once.</summary>
+    /// <summary>Returns the brain that the game is to adopt, once.</summary>
     public BrainState? TakeTarget()
     {
         BrainState? taken = target;
@@ -122,7 +123,9 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => new(disposing ??= EndAsync());
+
+    private async Task EndAsync()
     {
         await stop.CancelAsync();
         await running;
@@ -132,7 +135,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         stop.Dispose();
     }
 
-    /// <summary>As far as anybody is there to be told.</summary>
+    /// <summary>If the observer still exists.</summary>
     private async Task LeaveAsync(IBrainObserver observer)
     {
         try
@@ -172,7 +175,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
             catch (Exception exception)
             {
                 failures++;
-                nextPoll = 0;   // who had the subscription may be gone
+                nextPoll = 0;   // the owner of the subscription may be gone
                 if (exception is UnknownBrainException) OfferAgain();
                 Change(now => now with { State = hasJoined ? BrainClientState.Away : BrainClientState.Joining, Failures = failures, LastError = exception.Message });
                 await Task.Delay(Wait(failures), stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -180,7 +183,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         }
     }
 
-    /// <summary>The cluster has no such brain, or has it no more, as silos that kept it in their memory and are gone: the version that this one goes on from becomes the first.</summary>
+    /// <summary>The cluster has no such brain, or has lost it with silos that kept it in memory: the version that this server continues from becomes the first.</summary>
     private void OfferAgain()
     {
         (hasJoined, hasVersion, startsAnew, version, sent, difference) = (false, false, false, null, null, null);
@@ -189,14 +192,14 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         Show();
     }
 
-    /// <summary>Double the wait with each failure, a quarter more or less.</summary>
+    /// <summary>Doubles the wait with each failure, with a quarter of jitter.</summary>
     private TimeSpan Wait(int failures)
     {
         TimeSpan wait = options.FirstRetry * Math.Pow(2, Math.Min(failures - 1, 20));
         return (wait < options.LastRetry ? wait : options.LastRetry) * (0.75 + (0.5 * random.NextDouble()));
     }
 
-    /// <summary>Does what there is to do; where there is nothing, waits for it.</summary>
+    /// <summary>Does the next piece of work, or waits for one.</summary>
     private async Task StepAsync()
     {
         if (!hasJoined) await JoinAsync();
@@ -224,7 +227,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         Show();
     }
 
-    /// <summary>Tells the game's thread what it may do.</summary>
+    /// <summary>Publishes to the game's thread what it may do.</summary>
     private void Show()
     {
         takesDifferences = hasJoined && !hasVersion && !startsAnew && difference is null && (sent is null || Stopwatch.GetTimestamp() >= sentUntil);
@@ -262,12 +265,12 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         if (Stopwatch.GetTimestamp() >= nextPoll || reference is null) await SubscribeAsync();
         if (await Source.GetVersion(versionNumber).WaitAsync(stop.Token) is not { } newer || newer.Version <= versionNumber)
         {
-            Interlocked.Exchange(ref published, versionNumber);   // who told of a newer one was early: the next one tells again
+            Interlocked.Exchange(ref published, versionNumber);   // an announcement of a newer one was early, and will be repeated
             return;
         }
 
         Received(newer);
-        if (sent is not null && newer.Version < closesAs) version = null;   // what was sent is in a later one
+        if (sent is not null && newer.Version < closesAs) version = null;   // the sent difference is in a later one
         else hasVersion = true;
     }
 
@@ -294,7 +297,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         }
     }
 
-    /// <summary>Works out what the brain is to become.</summary>
+    /// <summary>Computes the brain to adopt.</summary>
     private void Adopt(BrainState read, BrainState next)
     {
         if (startsAnew)
@@ -320,7 +323,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         learned.Decisions = Math.Max(0, read.Decisions - startDecisions);
         if (learned.Decisions == 0) return;
         sending = read.Copy();
-        difference = new BrainDifference(options.Server, ++sequence, startVersion, learned.ToBytes());
+        difference = new BrainDifference(options.Server, ++sequence, startVersion, learned.ToBytes(), BrainMath.ScaleOfDifference(start, read));
     }
 
     private async Task SendAsync()
@@ -342,7 +345,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
                 Change(status => status with { Sent = status.Sent + 1 });
             }
 
-            sequence = Math.Max(sequence, receipt.Sequence);   // after a clock that went back, too
+            sequence = Math.Max(sequence, receipt.Sequence);   // also after the clock was set back
             closesAs = receipt.ClosesAs;
             sentUntil = After((2 * receipt.ClosesWithin) + options.FirstRetry);
         }
@@ -355,7 +358,7 @@ internal sealed class BrainExchange : IBrainObserver, IAsyncDisposable
         (difference, sending) = (null, null);
     }
 
-    /// <summary>What was learned since the version is of no use to the others: the brain begins again at what they have, be it the same version.</summary>
+    /// <summary>Progress since the version is of no use to the others: the brain restarts from their version, even if it is the same.</summary>
     private void StartAnew() => (sent, startsAnew, versionNumber, nextPoll) = (null, true, 0, 0);
 
     private void NotePublished(long number)

@@ -7,10 +7,10 @@ using Orleans.Utilities;
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A brain: its current version, and the round that is open. A version is written before anybody learns of it, and under the provider's entity tag, so that none that was published is lost or
-/// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers go on with the next.
+/// A brain: its current version, and the open round. A version is written before it is announced, and under the provider's entity tag, so that no published version is lost or
+/// goes back, whichever silo dies; the round in memory is lost with its silo, and the servers continue with the next.
 /// </summary>
-internal sealed partial class BrainGrain : Grain, IBrainGrain
+internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCallFilter
 {
     private const int MostRetryFactor = 16;
 
@@ -27,11 +27,12 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     private BrainVersion? current;
     private BrainState? state;   // of the current version
     private BrainRound? round;
-    private BrainRecord? closing;   // the version that the round has become, until the storage has it
-    private BrainRound? later;      // takes the differences that come meanwhile
+    private BrainRecord? closing;   // the round's version, until the storage has it
+    private BrainRound? later;      // takes differences that arrive meanwhile
     private long roundTimestamp;
-    private int failures;        // of the storage, since it took something
-    private bool isEnding;       // the grain is put to sleep
+    private int failures;        // of the storage, since the last success
+    private bool isEnding;       // the grain is being deactivated
+    private GrainId? caller;     // of the call that starts
 
     public BrainGrain(
         IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<BrainGrain> logger, TimeProvider time)
@@ -45,7 +46,14 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
     }
 
-    /// <summary>A silo that ends in good order publishes what its open rounds have.</summary>
+    /// <summary>Remembers the caller. Nothing else runs in the grain between this and the start of the method, which must read it before it awaits anything.</summary>
+    public Task Invoke(IIncomingGrainCallContext context)
+    {
+        caller = context.SourceId;
+        return context.Invoke();
+    }
+
+    /// <summary>A silo that shuts down in an orderly way publishes its open rounds.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         isEnding = true;
@@ -63,6 +71,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
         if (DifferenceCheck.FindFaultOfName(name) is { } fault) throw new UnknownBrainException(name, fault);
         if (!options.AllowsNewBrains) throw new UnknownBrainException(name, "BrainOptions.AllowsNewBrains is false. Offer its first version to a silo on which it is true.");
+        DifferenceCheck.RequireFirst(name, offered);
         await WriteAsync(RecordOf(1, offered.ToBytes(), ServerMemory.None));
         Begin();
         return current!;
@@ -77,10 +86,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     public async Task<DifferenceReceipt> Submit(BrainDifference difference)
     {
+        bool isOfRegion = DifferenceCheck.IsOfRegion(name, difference.Sender) && IsCalledBy(difference.Sender);
         await ReadAsync();
         if (current is null) throw Unknown();
         SenderCounters sender = senders.Of(difference.Sender);
-        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         long closesAs = current.Version + 1;
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted, closesAs);
@@ -115,6 +125,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
 
     public async Task<long> SubscribeRegion(string region)
     {
+        if (!DifferenceCheck.IsOfRegion(name, region) || !IsCalledBy(region)) throw new UnauthorizedAccessException($"'{region}' is no region of the brain '{name}', or did not call itself.");
         await ReadAsync();
         regions[region] = time.GetUtcNow() + options.SubscriptionTime;
         return current?.Version ?? 0;
@@ -148,6 +159,9 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         }
     }
 
+    /// <summary>Whether the call comes from the region of this name. Orleans tells who called; a client of its library cannot pass for a grain.</summary>
+    private bool IsCalledBy(string region) => caller == GrainFactory.GetGrain<IRegionGrain>(region).GetGrainId();
+
     private UnknownBrainException Unknown() =>
         new(name, DifferenceCheck.FindFaultOfName(name) ?? "no server has offered one under this name. Make a BrainClient, or call Offer.");
 
@@ -157,7 +171,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         return new DifferenceReceipt(outcome, sequence, closesAs, left > TimeSpan.Zero ? left : TimeSpan.Zero, current!.Version);
     }
 
-    /// <summary>Reads what the storage has, once; after a failure again. Calls that come meanwhile wait for the same reading.</summary>
+    /// <summary>Reads the stored record once, and again after a failure. Calls that arrive meanwhile wait for the same read.</summary>
     private Task ReadAsync()
     {
         if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = ReadStoredAsync();
@@ -181,11 +195,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         Begin();
     }
 
-    /// <summary>Goes on from what is stored, with a new round, or the one that was begun while the storage did not answer.</summary>
+    /// <summary>Continues from the stored record, with a new round, or with the one that was begun while the storage did not answer.</summary>
     private void Begin()
     {
         BrainRecord record = store.Record;
-        if (current?.Version != record.Version) state = BrainStorage.Read(name, record.Brain, record.Checksum);
+        if (current?.Version != record.Version) state = BrainStorage.Read(name, record);
         current = new BrainVersion(record.Version, record.Brain);
         round = later ?? new BrainRound(state!, options.TrimmedShare);
         round.GoOnFrom(state!);
@@ -207,7 +221,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         timer = this.RegisterGrainTimer(CloseAsync, new GrainTimerCreationOptions(due, Timeout.InfiniteTimeSpan) { KeepAlive = true });
     }
 
-    /// <summary>Closes the round that is open, and the next one too if that has enough already or the grain ends.</summary>
+    /// <summary>Closes the open round, and the next one too if that already has enough or the grain is being deactivated.</summary>
     private async Task CloseAsync()
     {
         while (await CloseRoundAsync() && round!.Senders > 0 && (isEnding || round.Decisions >= options.RoundDecisions))
@@ -216,8 +230,8 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     }
 
     /// <summary>
-    /// Writes the next version, and then publishes it. Where the storage does not take it, the same bytes are written again later: a write that was given up may have landed, and what it wrote must be what
-    /// this grain goes on from. Differences that come until then belong to the version after it.
+    /// Writes the next version, and then publishes it. If the storage does not accept it, the same bytes are written again later, because an abandoned write may have succeeded, and this grain must continue
+    /// from what it wrote. Differences that arrive until then belong to the version after it.
     /// </summary>
     /// <returns>Whether there is a new version.</returns>
     private async Task<bool> CloseRoundAsync()
@@ -229,7 +243,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         }
         catch (Exception exception)
         {
-            LogDropped(exception, name, current!.Version);   // each difference was as it must be, and what the rule makes of them is not
+            LogDropped(exception, name, current!.Version);   // each difference was valid, but the rule's result is not
             Begin();
             return false;
         }
@@ -253,7 +267,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
     }
 
     /// <summary>Makes a version of a round.</summary>
-    /// <exception cref="Exception">What it would be could not be read again.</exception>
+    /// <exception cref="Exception">The result could not be read again.</exception>
     private BrainRecord Close(BrainRound closed)
     {
         (BrainState next, ServerMemory memory) = closed.Close(new ServerMemory(store.Record.FirstMoment, store.Record.SecondMoment), options);
@@ -263,7 +277,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         return RecordOf(current!.Version + 1, brain, memory);
     }
 
-    /// <summary>Writes a version. Where the storage has another record than this grain knew, the newer of both counts.</summary>
+    /// <summary>Writes a version. If the storage has another record than this grain knew, the newer one counts.</summary>
     private async Task WriteAsync(BrainRecord record)
     {
         try
@@ -272,14 +286,14 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
         }
         catch (InconsistentStateException)
         {
-            await store.ReadAsync();   // another activation has closed this round, or a write that was given up has landed
+            await store.ReadAsync();   // another activation has closed this round, or an abandoned write has succeeded
             if (store.Record.Version < record.Version)
             {
                 await store.WriteAsync(record);
             }
             else if (store.Record.Version > record.Version || !store.Record.Checksum.AsSpan().SequenceEqual(record.Checksum))
             {
-                senders.Load(store.Record.Senders);   // what this activation has counted is in no version
+                senders.Load(store.Record.Senders);   // the counts of this activation are in no version
                 later = null;
             }
         }
@@ -300,6 +314,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain
             PreviousChecksum = keepsPrevious ? before.Checksum : BrainStorage.ChecksumOf(brain),
             FirstMoment = memory.First,
             SecondMoment = memory.Second,
+            MomentsChecksum = BrainStorage.ChecksumOf(memory.First, memory.Second),
             Senders = senders.Copy(),
         };
     }

@@ -2,7 +2,7 @@ using Orleans.Concurrency;
 
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What a server exchanges versions and differences with: an <see cref="IBrainGrain"/>, or an <see cref="IRegionGrain"/> in front of it.</summary>
+/// <summary>The grain with which a server exchanges versions and differences: an <see cref="IBrainGrain"/>, or an <see cref="IRegionGrain"/> in front of it.</summary>
 public interface IBrainSource : IGrainWithStringKey
 {
     /// <summary>Offers a brain, which becomes version 1 if there is none under this name.</summary>
@@ -10,7 +10,7 @@ public interface IBrainSource : IGrainWithStringKey
     /// <returns>The current version.</returns>
     /// <exception cref="BrainShapeException">The brain under this name has another shape.</exception>
     /// <exception cref="UnknownBrainException">There is none under this name and new ones are not allowed, or the name is not valid.</exception>
-    /// <exception cref="DifferenceRefusedException">The bytes are not those of a brain.</exception>
+    /// <exception cref="DifferenceRefusedException">The bytes are not those of a brain, or its counts or its scale of values are too large for a first version.</exception>
     /// <exception cref="StoredBrainException">The stored record is damaged.</exception>
     [Alias("Offer")]
     Task<BrainVersion> Offer(byte[] brain);
@@ -59,7 +59,8 @@ public interface IBrainGrain : IBrainSource
     [Alias("Recover")]
     Task<long> Recover();
 
-    /// <summary>Notifies a region of each new version, like <see cref="IBrainSource.Subscribe"/>.</summary>
+    /// <summary>Notifies a region of each new version, like <see cref="IBrainSource.Subscribe"/>. Only the region itself may ask.</summary>
+    /// <exception cref="UnauthorizedAccessException">The caller is not the grain of this region.</exception>
     [AlwaysInterleave]
     [Alias("SubscribeRegion")]
     Task<long> SubscribeRegion(string region);

@@ -8,7 +8,7 @@ namespace NeuralPlugin.Orleans;
 public static class BrainHosting
 {
     /// <summary>
-    /// Adds what the grains of brains need. They are kept by the grain storage that is named <see cref="BrainStorage.Name"/>; where none is configured before this call, in the memory of the silos.
+    /// Adds the services of the brains' grains. Brains are kept in the grain storage named <see cref="BrainStorage.Name"/>; if none is configured before this call, in the memory of the silos.
     /// </summary>
     /// <param name="silo">The silo.</param>
     /// <param name="configure">Rules for all brains; null for the defaults. For one brain: <c>services.Configure&lt;BrainOptions&gt;(name, ...)</c>.</param>

@@ -1,12 +1,12 @@
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// Differences of brains. The weights of the value output mean nothing without the scale of the values, which moves with the rewards: their difference is in the scale of the brain that it begins at, so
-/// that differences of servers with other scales can be averaged, and the mean of values is the value of the mean.
+/// Differences of brains. The weights of the value output mean nothing without the scale of the values, which moves with the rewards. Their difference is in the scale of the brain that it starts from, so
+/// that differences of servers with different scales can be averaged, and the mean of values is the value of the mean.
 /// </summary>
 internal static class BrainMath
 {
-    /// <summary>What leads from one brain to another.</summary>
+    /// <summary>The difference between two brains.</summary>
     /// <returns>Weights: differences. Statistics: of the observations since. Scale of values: that of the later brain. Decisions: those since.</returns>
     public static BrainState Difference(BrainState from, BrainState to)
     {
@@ -25,10 +25,10 @@ internal static class BrainMath
         return difference;
     }
 
-    /// <summary>Adds what leads from one brain to another to a third: to what others have made of the first.</summary>
+    /// <summary>Adds the difference between two brains to a third, which others have derived from the first.</summary>
     /// <param name="onto">The third.</param>
-    /// <param name="difference">Of <see cref="Difference"/>.</param>
-    /// <param name="from">The brain that the difference begins at.</param>
+    /// <param name="difference">The result of <see cref="Difference"/>.</param>
+    /// <param name="from">The brain that the difference starts from.</param>
     public static BrainState Add(BrainState onto, BrainState difference, BrainState from)
     {
         BrainState sum = onto.Copy();
@@ -46,7 +46,7 @@ internal static class BrainMath
         return sum;
     }
 
-    /// <summary>Puts the value output on another scale, so that each value stays what it is. A brain whose scale is not known takes it as its own.</summary>
+    /// <summary>Converts the value output to another scale without changing any value. A brain whose scale is unknown adopts this one.</summary>
     public static void Scale(BrainState brain, (float Mean, float Deviation) scale)
     {
         if (!brain.EstimatesValues || scale.Deviation <= 0) return;
@@ -62,20 +62,34 @@ internal static class BrainMath
         (brain.ValueMean, brain.ValueDeviation) = scale;
     }
 
+    /// <summary>The deviation of values that <see cref="Difference"/> expresses the weights of the value output in; 0 for none.</summary>
+    public static float ScaleOfDifference(BrainState from, BrainState to) => ScaleOf(from, to).Deviation;
+
+    /// <summary>Puts a difference on another scale: its value output is multiplied by a factor, and nothing is added, since the mean of values is not part of a difference.</summary>
+    public static void ScaleDifference(BrainState difference, double factor)
+    {
+        if (factor == 1 || !difference.EstimatesValues) return;
+        float[][] arrays = Arrays(difference);
+        for (int i = 2; i < arrays.Length; i++)
+        {
+            for (int j = difference.Outputs - 1; j < arrays[i].Length; j += difference.Outputs) arrays[i][j] = (float)(factor * arrays[i][j]);
+        }
+    }
+
     /// <summary>
-    /// Makes a brain that knows observations normalized in one way the same for another: W·((x − o)·s) + b is W'·((x − o')·s') + b' with W' = W·s/s' and b' = b + Σ W·s·(o' − o). But for what is cut off.
+    /// Converts a brain from one normalization of observations to another: W·((x − o)·s) + b is W'·((x − o')·s') + b' with W' = W·s/s' and b' = b + Σ W·s·(o' − o). This is exact except for clamped observations.
     /// </summary>
-    /// <param name="brain">It is changed.</param>
-    /// <param name="like">Has the statistics that observations will be normalized by.</param>
+    /// <param name="brain">The brain, which is changed.</param>
+    /// <param name="like">Has the statistics of the new normalization.</param>
     public static void Renormalize(BrainState brain, BrainState like)
     {
         if (!brain.NormalizesObservations) return;
         Statistics ours = Statistics.Of(brain), theirs = Statistics.Of(like);
         (float[] weights, float[] biases) = (brain.Parameters.HiddenWeights, brain.Parameters.HiddenBiases);
-        for (int i = 0; i < brain.Observations; i++)
+        for (int i = 0; i < brain.Observations * brain.NumStackedVectorObservations; i++)
         {
-            (double offset, double scale) = ours.AppliedTo(i);
-            (double wantedOffset, double wantedScale) = theirs.AppliedTo(i);
+            (double offset, double scale) = ours.AppliedTo(i % brain.Observations);
+            (double wantedOffset, double wantedScale) = theirs.AppliedTo(i % brain.Observations);
             for (int unit = 0; unit < biases.Length; unit++)
             {
                 ref float weight = ref weights[(i * biases.Length) + unit];

@@ -54,10 +54,10 @@ public sealed class BrainOptions
     /// <summary>Differences that claim more decisions are refused, so that no sender outweighs all others.</summary>
     public long MostDecisions { get; set; } = 1_000_000;
 
-    /// <summary>The same for the averages of regions, which stand for all decisions of their servers. A sender is taken for a region if its name begins with that of the brain and a slash.</summary>
+    /// <summary>The same for the averages of regions, which represent all decisions of their servers.</summary>
     public long MostRegionDecisions { get; set; } = 100_000_000;
 
-    /// <summary>The number of senders that are counted by name. Further ones are counted together, so that invented names take no memory.</summary>
+    /// <summary>The number of senders that are counted by name. Further ones are counted together, so that invented names use no memory.</summary>
     public int MostNamedSenders { get; set; } = 4096;
 
     /// <summary>Whether the first brain that a server offers under this name becomes version 1. To restrict that to an operator, set it to true only while the operator offers the brain.</summary>

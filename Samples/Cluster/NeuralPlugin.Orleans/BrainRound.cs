@@ -1,7 +1,7 @@
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A round: the differences of some servers from the current version, and what they come to. Every sum runs in the order in which differences came, in double precision, so that the same differences in the
+/// A round: the differences of some servers from the current version, and their sum. Every sum runs in the order of arrival, in double precision, so that the same differences in the
 /// same order give the same bits.
 /// </summary>
 internal sealed class BrainRound
@@ -9,13 +9,13 @@ internal sealed class BrainRound
     private BrainState current;
     private readonly double trimmedShare;
     private readonly Dictionary<string, long> sequences = [];
-    private readonly List<Contribution> kept = [];   // where the mean is a trimmed one
-    private readonly double[] sums;                  // of all weights, times decisions
+    private readonly List<Contribution> kept = [];   // if the mean is trimmed
+    private readonly double[] sums;                  // of all weights, weighted by decisions
     private double meanSum, deviationSum, scaleDecisions;
     private Statistics observed;
 
-    /// <param name="current">The version that differences begin at.</param>
-    /// <param name="trimmedShare">What is left out at either end.</param>
+    /// <param name="current">The version that differences start from.</param>
+    /// <param name="trimmedShare">The share that is ignored at either end.</param>
     public BrainRound(BrainState current, double trimmedShare)
     {
         this.current = current;
@@ -27,16 +27,31 @@ internal sealed class BrainRound
     /// <summary>Senders in it.</summary>
     public int Senders => sequences.Count;
 
-    /// <summary>Decisions behind them.</summary>
+    /// <summary>Decisions that led to their differences.</summary>
     public long Decisions { get; private set; }
 
-    /// <summary>Lets it become the version after this one; what it has already is one version late then.</summary>
-    public void GoOnFrom(BrainState version) => current = version;
+    /// <summary>Makes it the round after this version; its existing differences are then one version late, and are converted to the new version's scale of values.</summary>
+    public void GoOnFrom(BrainState version)
+    {
+        double factor = current.ValueDeviation > 0 && version.ValueDeviation > 0 ? current.ValueDeviation / (double)version.ValueDeviation : 1;
+        current = version;
+        if (factor == 1 || Senders == 0) return;
+        int at = 0;
+        foreach ((int array, float[] values) in BrainMath.Arrays(version).Index())
+        {
+            for (int i = 0; i < values.Length; i++, at++)
+            {
+                if (!BrainMath.IsOfValue(version, array, i)) continue;
+                sums[at] *= factor;
+                foreach (Contribution one in kept) one.Values[at] = (float)(factor * one.Values[at]);
+            }
+        }
+    }
 
     /// <summary>The number of a sender's difference that is in it; 0 for none.</summary>
     public long SequenceOf(string sender) => sequences.GetValueOrDefault(sender);
 
-    /// <summary>Takes a difference in, of a sender that is not in it yet.</summary>
+    /// <summary>Adds a difference from a sender that is not in it yet. Its value weights are in the scale of the current version or, where that has none yet, in that of its server.</summary>
     public void Add(string sender, long sequence, BrainState difference)
     {
         sequences.Add(sender, sequence);
@@ -60,7 +75,7 @@ internal sealed class BrainRound
         scaleDecisions += difference.Decisions;
     }
 
-    /// <summary>The mean of all differences, as one that stands for all of them.</summary>
+    /// <summary>The mean of all differences, as one that represents them all.</summary>
     public BrainState Mean()
     {
         BrainState mean = current.Copy();
@@ -78,7 +93,7 @@ internal sealed class BrainRound
         return mean;
     }
 
-    /// <summary>The next version, and what the server's rule remembers of it.</summary>
+    /// <summary>The next version, and the new state of the server's rule.</summary>
     public (BrainState Next, ServerMemory Memory) Close(ServerMemory memory, BrainOptions options)
     {
         BrainState mean = Mean();
@@ -103,7 +118,7 @@ internal sealed class BrainRound
         return means;
     }
 
-    /// <summary>The same of means and variances; of the rows each sender counts as the median does, so that nobody can claim all of them.</summary>
+    /// <summary>The same for means and variances; each sender counts with the median number of rows, so that none can claim all of them.</summary>
     private (Statistics Seen, (float Mean, float Deviation) Scale) TrimmedStatistics()
     {
         double[] counts = [.. kept.Select(one => (double)one.Difference.ObservationCount)];
@@ -135,20 +150,20 @@ internal sealed class BrainRound
     private sealed record Contribution(float[] Values, BrainState Difference);
 }
 
-/// <summary>What the server's rule remembers from round to round: nothing, the momentum, or both moments, in the order of the weights.</summary>
+/// <summary>The state of the server's rule between rounds: nothing, the momentum, or both moments, in the order of the weights.</summary>
 /// <param name="First">The first moment; empty before the first round.</param>
-/// <param name="Second">The second; empty where the rule has none.</param>
+/// <param name="Second">The second; empty if the rule has none.</param>
 internal sealed record ServerMemory(float[] First, float[] Second)
 {
     public static ServerMemory None { get; } = new([], []);
 
-    /// <summary>Whether all numbers are.</summary>
+    /// <summary>Whether all numbers are finite.</summary>
     public bool IsFinite => First.All(float.IsFinite) && Second.All(float.IsFinite);
 
-    /// <summary>Remembers the mean of a round.</summary>
-    /// <param name="mean">Of the differences.</param>
+    /// <summary>Updates the moments with the mean of a round.</summary>
+    /// <param name="mean">The mean of the differences.</param>
     /// <param name="options">The rule.</param>
-    /// <param name="step">What is to be added to the current version.</param>
+    /// <param name="step">Receives the change of the current version.</param>
     public ServerMemory Move(BrainState mean, BrainOptions options, out BrainState step)
     {
         step = mean.Copy();
@@ -181,7 +196,7 @@ internal sealed record ServerMemory(float[] First, float[] Second)
         }
     }
 
-    /// <summary>The value output is on another scale from now on: its moments too.</summary>
+    /// <summary>Converts the moments of the value output to another scale.</summary>
     public void Rescale(BrainState brain, double factor)
     {
         if (factor == 1 || First.Length == 0) return;

@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Orleans.Storage;
 
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What the storage holds of a brain.</summary>
+/// <summary>The stored record of a brain.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.BrainRecord")]
 public sealed class BrainRecord
 {
@@ -19,7 +20,7 @@ public sealed class BrainRecord
     [Id(2)]
     public byte[] Checksum { get; set; } = [];
 
-    /// <summary>The bytes of the version before; empty for none.</summary>
+    /// <summary>The bytes of the previous version; empty for none.</summary>
     [Id(3)]
     public byte[] Previous { get; set; } = [];
 
@@ -27,7 +28,7 @@ public sealed class BrainRecord
     [Id(4)]
     public byte[] PreviousChecksum { get; set; } = [];
 
-    /// <summary>What the server's rule remembers: the first moment.</summary>
+    /// <summary>The state of the server's rule: the first moment.</summary>
     [Id(5)]
     public float[] FirstMoment { get; set; } = [];
 
@@ -35,27 +36,31 @@ public sealed class BrainRecord
     [Id(6)]
     public float[] SecondMoment { get; set; } = [];
 
-    /// <summary>What came of each sender.</summary>
+    /// <summary>The counts of each sender.</summary>
     [Id(7)]
     public Dictionary<string, SenderCounters> Senders { get; set; } = [];
+
+    /// <summary>The SHA-256 of both moments.</summary>
+    [Id(8)]
+    public byte[] MomentsChecksum { get; set; } = [];
 }
 
 /// <summary>
-/// A grain's record in the storage, whichever provider that is. It is read when it is first needed, and what is wrong with it is an error of the call that needs it; a write is not waited for without an end.
+/// A grain's record in the storage, whichever provider that is. It is read when first needed, and defects are errors of the call that needs it; waiting for a write has a limit.
 /// </summary>
 /// <param name="storage">The provider.</param>
-/// <param name="name">What the storage calls this kind of record.</param>
-/// <param name="grain">Whose it is.</param>
-/// <param name="timeout">How long it is waited for.</param>
+/// <param name="name">The storage's name for this kind of record.</param>
+/// <param name="grain">The grain that owns the record.</param>
+/// <param name="timeout">The limit for waiting.</param>
 internal sealed class BrainStore<T>(IGrainStorage storage, string name, GrainId grain, TimeSpan timeout)
     where T : class, new()
 {
     private GrainState<T> kept = new(new T());
 
-    /// <summary>What was read or written last.</summary>
+    /// <summary>The record as last read or written.</summary>
     public T Record => kept.State!;
 
-    /// <summary>Reads it anew.</summary>
+    /// <summary>Reads it again.</summary>
     public async Task ReadAsync()
     {
         GrainState<T> read = new(new T());
@@ -64,8 +69,8 @@ internal sealed class BrainStore<T>(IGrainStorage storage, string name, GrainId 
         kept = read;
     }
 
-    /// <summary>Writes a record; where that fails, the old one stays.</summary>
-    /// <exception cref="InconsistentStateException">Somebody else has written meanwhile, or a write that was given up has landed.</exception>
+    /// <summary>Writes a record; if that fails, the old one stays.</summary>
+    /// <exception cref="InconsistentStateException">Another activation has written meanwhile, or an abandoned write has succeeded.</exception>
     public async Task WriteAsync(T record)
     {
         GrainState<T> written = new(record, kept.ETag) { RecordExists = kept.RecordExists };
@@ -74,15 +79,29 @@ internal sealed class BrainStore<T>(IGrainStorage storage, string name, GrainId 
     }
 }
 
-/// <summary>Names of the storage, and checks of what it holds.</summary>
+/// <summary>Names in the storage, and checks of its content.</summary>
 public static class BrainStorage
 {
-    /// <summary>The name of the grain storage that brains are kept in: that of the provider to configure.</summary>
+    /// <summary>The name of the grain storage for brains: configure a provider under this name.</summary>
     public const string Name = "brains";
 
     internal static byte[] ChecksumOf(byte[] bytes) => SHA256.HashData(bytes);
 
-    /// <summary>Reads a brain of the storage.</summary>
+    internal static byte[] ChecksumOf(float[] first, float[] second)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes<float>(first));
+        hash.AppendData(MemoryMarshal.AsBytes<float>(second));
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>Reads the current version from a record, and checks the moments too: damaged ones would spoil every later version.</summary>
+    /// <exception cref="StoredBrainException">It is damaged.</exception>
+    internal static BrainState Read(string brain, BrainRecord record) =>
+        ChecksumOf(record.FirstMoment, record.SecondMoment).AsSpan().SequenceEqual(record.MomentsChecksum) ? Read(brain, record.Brain, record.Checksum)
+            : throw new StoredBrainException(brain, "the moments of the server's rule do not match their checksum.");
+
+    /// <summary>Reads a brain from its stored bytes.</summary>
     /// <exception cref="StoredBrainException">It is damaged.</exception>
     internal static BrainState Read(string brain, byte[] bytes, byte[] checksum)
     {

@@ -1,28 +1,34 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What is asked of a difference before it is looked at further.</summary>
+/// <summary>The checks of a difference before it is used.</summary>
 internal static class DifferenceCheck
 {
     public const int MostSenderLength = 128;
 
     /// <summary>
-    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. What sums and products of such numbers come to fits in a file, with room for all
+    /// Bounds observations' means, their deviations and the scale of values, whose deviation is not below its inverse either. Sums and products of such numbers fit into a file, with room for all
     /// rounds of a brain's life.
     /// </summary>
     public const double MostMagnitude = 1e12;
 
-    /// <summary>Reads a difference.</summary>
-    /// <exception cref="DifferenceRefusedException">It is not as it must be.</exception>
-    public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options)
+    /// <summary>Reads a difference, and converts its value output to the scale of the current version, which may have moved since the version that the difference starts from.</summary>
+    /// <exception cref="DifferenceRefusedException">It is invalid.</exception>
+    /// <param name="brain">The brain's name.</param>
+    /// <param name="difference">The difference.</param>
+    /// <param name="current">The current version.</param>
+    /// <param name="version">Its number.</param>
+    /// <param name="options">The bounds.</param>
+    /// <param name="isOfRegion">Whether it comes from the grain of the region that the sender's name belongs to.</param>
+    public static BrainState Read(string brain, BrainDifference difference, BrainState current, long version, BrainOptions options, bool isOfRegion)
     {
         string sender = difference.Sender ?? "";
         DifferenceRefusedException Refused(RefusalReason reason, string problem) => new(brain, sender, reason, problem);
         if (sender.Length is 0 or > MostSenderLength) throw Refused(RefusalReason.Sender, $"the sender's name must have 1 to {MostSenderLength} characters, but got {sender.Length}.");
+        if (!isOfRegion && IsOfRegion(brain, sender)) throw Refused(RefusalReason.Sender, "a name that begins with that of the brain and a slash is a region's, and its grain did not send this. Choose another name (BrainClientOptions.Server).");
         if (difference.BaseVersion > version || difference.BaseVersion < 1)
             throw Refused(RefusalReason.UnknownVersion, $"it must start from a version from 1 to {version}, but got {difference.BaseVersion}.");
         BrainState read = ReadBrain(brain, sender, difference.Difference);
         if (!read.HasShapeOf(current)) throw Refused(RefusalReason.WrongShape, $"the brain has {current.Shape}, but got {read.Shape}.");
-        bool isOfRegion = sender.StartsWith($"{brain}/", StringComparison.Ordinal);
         long most = isOfRegion ? options.MostRegionDecisions : options.MostDecisions;
         string option = isOfRegion ? nameof(BrainOptions.MostRegionDecisions) : nameof(BrainOptions.MostDecisions);
         if (read.Decisions < 1 || read.Decisions > most)
@@ -30,12 +36,27 @@ internal static class DifferenceCheck
         if (read.ObservationCount / 2 > most)
             throw Refused(RefusalReason.Decisions, $"it must have at most twice {most} rows of observations (BrainOptions.{option}), but got {read.ObservationCount}.");
         if (FindExcess(read) is { } excess) throw Refused(RefusalReason.TooLarge, excess);
+        if (difference.ValueScale != 0 && !IsDeviation(difference.ValueScale))
+            throw Refused(RefusalReason.TooLarge, $"the scale of its values must be 0 or from {1 / MostMagnitude} to {MostMagnitude}, but got {difference.ValueScale}.");
+        if (difference.ValueScale != 0 && current.ValueDeviation > 0) BrainMath.ScaleDifference(read, difference.ValueScale / (double)current.ValueDeviation);
         double norm = BrainMath.Norm(read);
         if (!(norm <= options.MostNorm)) throw Refused(RefusalReason.TooLarge, $"its norm must be at most {options.MostNorm} (BrainOptions.MostNorm), but got {norm}.");
         return read;
     }
 
-    /// <summary>What of the statistics or the scale of values is out of bounds; null for nothing.</summary>
+    /// <summary>Checks that a brain can be the first version: a file must hold it after all that rounds add.</summary>
+    /// <exception cref="DifferenceRefusedException">Its counts or its scales are too large.</exception>
+    public static void RequireFirst(string brain, BrainState offered)
+    {
+        string? excess = offered.Decisions > MostMagnitude || offered.ObservationCount > MostMagnitude
+            ? $"a brain must have at most {MostMagnitude} decisions and rows of observations, but got {offered.Decisions} and {offered.ObservationCount}." : FindExcess(offered);
+        if (excess is not null) throw new DifferenceRefusedException(brain, "", RefusalReason.TooLarge, excess);
+    }
+
+    /// <summary>Whether a name is a region's.</summary>
+    public static bool IsOfRegion(string brain, string? sender) => sender is not null && sender.StartsWith($"{brain}/", StringComparison.Ordinal);
+
+    /// <summary>Says which of the statistics or the scale of values is out of bounds; null if none is.</summary>
     private static string? FindExcess(BrainState read)
     {
         for (int i = 0; i < read.ObservationMeans.Length; i++)
@@ -46,12 +67,14 @@ internal static class DifferenceCheck
         }
 
         bool hasScale = read.ValueDeviation != 0;
-        return !hasScale || (Math.Abs(read.ValueMean) <= MostMagnitude && read.ValueDeviation is >= (float)(1 / MostMagnitude) and <= (float)MostMagnitude) ? null
+        return !hasScale || (Math.Abs(read.ValueMean) <= MostMagnitude && IsDeviation(read.ValueDeviation)) ? null
             : $"the scale of values must have a mean of at most {MostMagnitude} and a deviation from {1 / MostMagnitude} to {MostMagnitude}, but got {read.ValueMean} and {read.ValueDeviation}.";
     }
 
+    private static bool IsDeviation(float deviation) => deviation is >= (float)(1 / MostMagnitude) and <= (float)MostMagnitude;
+
     /// <summary>Reads the bytes of a brain that a server sent.</summary>
-    /// <exception cref="DifferenceRefusedException">They are those of no brain.</exception>
+    /// <exception cref="DifferenceRefusedException">They are not those of a brain.</exception>
     public static BrainState ReadBrain(string brain, string sender, byte[]? bytes)
     {
         try
@@ -64,7 +87,7 @@ internal static class DifferenceCheck
         }
     }
 
-    /// <summary>What keeps a text from being the name of a brain; null for nothing.</summary>
+    /// <summary>Says why a text is not a valid name for a brain; null if it is.</summary>
     public static string? FindFaultOfName(string name)
     {
         const int MostLength = 100;

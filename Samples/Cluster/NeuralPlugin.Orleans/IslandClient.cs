@@ -67,7 +67,7 @@ public sealed class IslandClient : IAsyncDisposable
     /// <summary>The last error; null for none.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Whether an exchange is under way.</summary>
+    /// <summary>Whether an exchange is pending.</summary>
     public bool IsExchanging => exchanging is { IsCompleted: false };
 
     /// <summary>Runs one frame; call it after <see cref="AgentPopulation.Update"/>.</summary>

@@ -4,7 +4,7 @@ using Orleans.Storage;
 
 namespace NeuralPlugin.Orleans;
 
-/// <summary>What the storage holds of the best brains of islands.</summary>
+/// <summary>The stored record of the islands' best brains.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.IslandRecord")]
 public sealed class IslandRecord
 {
@@ -20,7 +20,7 @@ public sealed class IslandRecord
     [Id(2)]
     public List<double> Scores { get; set; } = [];
 
-    /// <summary>Whose each is.</summary>
+    /// <summary>The island of each.</summary>
     [Id(3)]
     public List<string> Senders { get; set; } = [];
 }
@@ -94,7 +94,7 @@ internal sealed class IslandGrain : Grain, IIslandGrain
         }
         catch (InconsistentStateException)
         {
-            champions = null;   // another activation has written: what it has is read with the next call
+            champions = null;   // another activation has written: the next call reads its record
             await ReadAsync();
         }
     }

@@ -5,8 +5,8 @@ using Orleans.Utilities;
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A region: averages what its servers have learned, hands the average on to the brain once a version, and hands versions out. It keeps nothing in the storage: what a dead silo had of a round is learned
-/// again, and a silo that ends in good order hands on what its open rounds have.
+/// A region: averages its servers' differences, forwards the average to the brain once per version, and distributes versions. It stores nothing: the progress in a round of a silo that dies is learned
+/// again, and a silo that shuts down in an orderly way forwards its open rounds.
 /// </summary>
 internal sealed partial class RegionGrain : Grain, IRegionGrain
 {
@@ -20,10 +20,10 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private BrainVersion? current;
     private BrainState? state;
     private BrainRound? round;
-    private readonly Queue<BrainDifference> ready = [];   // of rounds that are complete, until the brain has them
+    private readonly Queue<BrainDifference> ready = [];   // averages of complete rounds, until the brain has them
     private long oldestBase;          // of the differences in the round
-    private bool isEnding;            // the grain is put to sleep
-    private long handedOnFor;         // the version whose round the last one went into
+    private bool isEnding;            // the grain is being deactivated
+    private long handedOnFor;         // the version whose round the last average went into
     private long sequence;
     private IGrainTimer? timer;
     private DateTimeOffset subscribedUntil;
@@ -38,12 +38,12 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         this.time = time;
         senders = new SenderBook(this.options.MostNamedSenders);
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
-        sequence = time.GetUtcNow().Ticks;   // a region that comes to life again is not taken for what it had sent before
+        sequence = time.GetUtcNow().Ticks;   // averages of a reactivated region are not mistaken for those sent before
     }
 
     private IBrainGrain Brain => GrainFactory.GetGrain<IBrainGrain>(name);
 
-    /// <summary>A silo that ends in good order hands on what its open rounds have.</summary>
+    /// <summary>A silo that shuts down in an orderly way forwards its open rounds.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         isEnding = true;
@@ -73,7 +73,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         if (difference.BaseVersion > current!.Version) await FetchAsync();
         long closesAs = current.Version + 1;
         SenderCounters sender = senders.Of(difference.Sender);
-        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options));
+        BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion: false));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         if (current.Version - difference.BaseVersion > options.MostStaleness)
         {
@@ -118,7 +118,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private DifferenceReceipt Receipt(DifferenceOutcome outcome, long number, long closesAs) =>
         new(outcome, number, closesAs, options.RoundTime + options.RegionTime, current!.Version);
 
-    /// <summary>The brain is there no more, or has begun again, as one does whose silos kept it in their memory: what the region has of it is forgotten, and the servers offer it again.</summary>
+    /// <summary>The brain is gone, or has restarted because silos kept it in memory: the region forgets its state of it, and the servers offer it again.</summary>
     private UnknownBrainException Lost()
     {
         (current, state, round, fetching, handedOnFor) = (null, null, null, null, 0);
@@ -154,7 +154,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         }
     }
 
-    /// <summary>Gets the brain's version; calls that come meanwhile wait for the same one.</summary>
+    /// <summary>Gets the brain's version; calls that arrive meanwhile wait for the same one.</summary>
     private Task FetchAsync()
     {
         if (fetching is null || fetching.IsCompleted) fetching = FetchOnceAsync();
@@ -180,7 +180,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         await observers.Notify(observer => observer.Published(version.Version));
     }
 
-    /// <summary>Goes on with a version. What the round has of the one before is handed on as it is, one version late, after what waits already.</summary>
+    /// <summary>Continues with a new version. The round's differences from the previous one are forwarded unchanged, one version late, after those that already wait.</summary>
     private void Take(BrainVersion version)
     {
         if (current is not null && version.Version <= current.Version) return;
@@ -198,14 +198,15 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         timer = this.RegisterGrainTimer(HandOnAsync, new GrainTimerCreationOptions(due, Timeout.InfiniteTimeSpan) { KeepAlive = true });
     }
 
-    /// <summary>Averages the round. The average is as old as the oldest difference in it: the brain may then say what is too old.</summary>
+    /// <summary>Averages the round. The average counts as as old as the oldest difference in it, so that the brain can decide what is too old.</summary>
     private void Complete()
     {
-        ready.Enqueue(new BrainDifference(key, ++sequence, oldestBase, round!.Mean().ToBytes()));
+        BrainState mean = round!.Mean();
+        ready.Enqueue(new BrainDifference(key, ++sequence, oldestBase, mean.ToBytes(), BrainMath.ScaleOfDifference(state!, mean)));
         round = new BrainRound(state!, options.TrimmedShare);
     }
 
-    /// <summary>Hands the oldest average on, where the brain's round does not have one of this region yet.</summary>
+    /// <summary>Forwards the oldest average, if the brain's round has none from this region yet.</summary>
     private async Task HandOnAsync()
     {
         if (ready.Count == 0 && round is { Senders: > 0 } && (isEnding || handedOnFor != current!.Version)) Complete();
@@ -229,7 +230,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         {
             LogRefused(exception, key);
             Remove(oldest);
-            subscribedUntil = default;   // a brain that has begun again does not know the version: the next call finds out
+            subscribedUntil = default;   // a restarted brain does not know the version: the next call finds out
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -238,13 +239,13 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         }
     }
 
-    /// <summary>Takes an average away that the brain has, or does not want; meanwhile all may have been forgotten.</summary>
+    /// <summary>Removes an average that the brain has accepted or rejected; all may have been forgotten in the meantime.</summary>
     private void Remove(BrainDifference done)
     {
         if (ready.TryPeek(out BrainDifference? oldest) && oldest == done) ready.Dequeue();
     }
 
-    /// <summary>An earlier life of this region has sent larger numbers: the clock was ahead there.</summary>
+    /// <summary>An earlier activation of this region sent larger numbers, because its clock was ahead.</summary>
     private void Renumber(long last)
     {
         sequence = Math.Max(sequence, last);

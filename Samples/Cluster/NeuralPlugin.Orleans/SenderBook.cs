@@ -1,14 +1,14 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>Counts what came of whom.</summary>
-/// <param name="mostNames">Names that are kept.</param>
+/// <summary>Counts the differences of each sender.</summary>
+/// <param name="mostNames">The maximum number of names.</param>
 internal sealed class SenderBook(int mostNames)
 {
     private const string Others = "(others)";
 
     private readonly Dictionary<string, SenderCounters> senders = [];
 
-    /// <summary>Goes on from counts that were kept.</summary>
+    /// <summary>Continues from stored counts.</summary>
     public void Load(IReadOnlyDictionary<string, SenderCounters> kept)
     {
         senders.Clear();
@@ -26,9 +26,9 @@ internal sealed class SenderBook(int mostNames)
     }
 
     /// <summary>Counts a difference, and remembers it so that a copy is recognized after its round has closed.</summary>
-    /// <param name="sender">Whose it is.</param>
+    /// <param name="sender">Its sender.</param>
     /// <param name="sequence">The sender's number for it.</param>
-    /// <param name="decisions">Those behind it.</param>
+    /// <param name="decisions">The decisions that led to it.</param>
     /// <param name="version">The version that it goes into.</param>
     public void Count(string sender, long sequence, long decisions, long version)
     {
@@ -41,7 +41,7 @@ internal sealed class SenderBook(int mostNames)
     /// <summary>A copy of all counts.</summary>
     public Dictionary<string, SenderCounters> Copy() => senders.ToDictionary(one => one.Key, one => one.Value.Copy());
 
-    /// <summary>The sums of all.</summary>
+    /// <summary>The sums over all senders.</summary>
     public SenderCounters Total() => new()
     {
         Counted = senders.Values.Sum(one => one.Counted),

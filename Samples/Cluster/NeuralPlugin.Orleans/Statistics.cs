@@ -1,8 +1,8 @@
 namespace NeuralPlugin.Orleans;
 
-/// <summary>How many rows of observations there were, the mean of each observation, and the sum of its squared differences from that.</summary>
+/// <summary>The number of rows of observations, the mean of each observation, and the sum of its squared differences from the mean.</summary>
 /// <remarks>
-/// Two of them merge exactly into that of all their rows, and one taken out of it leaves the other (Chan, Golub and LeVeque, 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
+/// Two of them merge exactly into those of all their rows, and subtracting one leaves the other (Chan, Golub and LeVeque, 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
 /// </remarks>
 internal sealed class Statistics(long count, double[] means, double[] squares)
 {
@@ -14,10 +14,10 @@ internal sealed class Statistics(long count, double[] means, double[] squares)
 
     public static Statistics Of(BrainState brain) => new(brain.ObservationCount, brain.ObservationMeans.ToArray(), brain.ObservationSquares.ToArray());
 
-    /// <summary>Of the observations between two states of one brain.</summary>
+    /// <summary>The statistics of the observations between two states of one brain.</summary>
     public static Statistics Since(BrainState from, BrainState to) => Of(to).Without(Of(from));
 
-    /// <summary>That of these rows and the others.</summary>
+    /// <summary>The statistics of these rows and the others.</summary>
     public Statistics With(Statistics other)
     {
         if (count == 0) return other;
@@ -34,7 +34,7 @@ internal sealed class Statistics(long count, double[] means, double[] squares)
         return new Statistics(all, mergedMeans, mergedSquares);
     }
 
-    /// <summary>That of these rows but for the others, which are among them.</summary>
+    /// <summary>The statistics of these rows without the others, which are among them.</summary>
     public Statistics Without(Statistics other)
     {
         if (other.Count == 0) return this;
@@ -50,7 +50,7 @@ internal sealed class Statistics(long count, double[] means, double[] squares)
         return new Statistics(Math.Max(0, left), leftMeans, leftSquares);
     }
 
-    /// <summary>By what an observation is normalized: y = (x − offset)·scale.</summary>
+    /// <summary>The normalization of an observation: y = (x − offset)·scale.</summary>
     public (double Offset, double Scale) AppliedTo(int observation)
     {
         const double LeastVariance = 1e-8;

@@ -14,6 +14,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
     private static readonly float[] Directions = [-MathF.PI / 2, 0, MathF.PI / 2, MathF.PI];
 
     private readonly LineChart rewards = new("reward", "", 0, 24);
+    private readonly AgentCurves curves = new();
     private SceneContext? context;
     private Screen? screen;
     private ArenaTrial? trial;
@@ -41,7 +42,9 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         screen = new Screen(context.Gl);
         discs = new DiscBatch(context.Gl);
         trial = new ArenaTrial(context.Device, creatureCount, context.Seed, context.Budget);
-        view = new CreatureView(trial.Population, creature => creature.Index, new NetworkPanel(ArenaWorld.ObservationNames, ArenaWorld.ActionNames));
+        view = new CreatureView(
+            trial.Population, trial.Agents, Plane, creature => OnScreen(trial.Learning.Creatures[creature]), creature => creature.Index,
+            new NetworkPanel(ArenaWorld.ObservationNames, ArenaWorld.ActionNames));
         ceiling = rewards.Add("hand-written", Palette.Orange);
         learned = rewards.Add("learning", Palette.Blue);
         floor = rewards.Add("random", Palette.FaintInk);
@@ -49,10 +52,11 @@ internal sealed class ArenaScene(int creatureCount) : IScene
 
     public void Update()
     {
-        if (context!.Click is { } click) view!.Select(CreatureAt(click));
+        if (context!.Click is { } click) view!.Select(click);
         trial!.Step();
         view!.Step();
         context.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
+        curves.Add(trial.Progress, trial.Entropy);
         learned!.Add((float)trial.Learned.Value);
         floor!.Add((float)trial.Floor.Value);
         ceiling!.Add((float)trial.Ceiling.Value);
@@ -69,8 +73,9 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         var times = trial.Times;
         var agents = Invariant($"all agents, a frame: processor {times.ProcessorMilliseconds:F1} ms, GPU {times.GpuMilliseconds:F2} ms, {times.Bytes:N0} bytes");
         sheet.Text(agents, Plane.Right, Plane.Bottom + 26, 14, Palette.FaintInk, SKTextAlign.Right);
-        if (view!.Selected is { } selected) view.Draw(sheet, Plane, OnScreen(trial.Learning.Creatures[selected.Index]));
+        view!.Draw(sheet);
         DrawFigures(sheet);
+        curves.Draw(sheet, SceneFrame.BelowWorld(Plane));
         SceneFrame.Draw(
             sheet, context!, Title,
             "Each creature has a network of its own, sees food and hunters in eight directions, and learns from what it eats (+1) and from being eaten (-2). Click one to see it think.");
@@ -94,18 +99,6 @@ internal sealed class ArenaScene(int creatureCount) : IScene
     }
 
     private static SKPoint OnScreen(ArenaWorld.Position place) => new(Plane.Left + place.X * Scale, Plane.Top + place.Y * Scale);
-
-    private Agent? CreatureAt(SKPoint click)
-    {
-        var creatures = trial!.Learning.Creatures;
-        var nearest = 0;
-        for (var i = 1; i < creatures.Length; i++)
-        {
-            if (SKPoint.Distance(OnScreen(creatures[i]), click) < SKPoint.Distance(OnScreen(creatures[nearest]), click)) nearest = i;
-        }
-
-        return Plane.Contains(click) ? trial.Agents[nearest] : null;
-    }
 
     private void Add(ArenaWorld.Position place, float radius, SKColor color, float direction) =>
         discs!.Add(Plane.Left + place.X * Scale, Plane.Top + place.Y * Scale, radius * Scale, color, direction);

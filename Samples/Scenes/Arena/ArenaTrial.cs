@@ -16,11 +16,18 @@ internal sealed class ArenaTrial : IDisposable
     /// <summary>The number of frames that the means cover.</summary>
     public const int Window = 300;
 
+    /// <summary>Creatures whose decisions are inspected for the entropy.</summary>
+    private const int Inspected = 16;
+
+    /// <summary>A decision that is older is not of a creature's current brain: another inspection of it has begun.</summary>
+    private const int FramesOfADecision = 10;
+
     private const ulong WorldStream = 1;
     private const ulong RandomStream = 2;
 
     private readonly AgentPopulation population;
     private readonly ArenaCreature[] creatures;
+    private readonly AgentInspector[] inspectors;
     private readonly SeededRandom random;
     private readonly float[] seen = new float[ArenaWorld.Observations];
     private readonly int[] scripted;   // decided for all before any moves, as the learning creatures decide
@@ -48,6 +55,7 @@ internal sealed class ArenaTrial : IDisposable
         scripted = new int[creatureCount];
         creatures = [.. Enumerable.Range(0, creatureCount).Select(i => new ArenaCreature(Learning, i) { Name = $"creature {i}" })];
         foreach (var creature in creatures) population.Add(creature);
+        inspectors = [.. creatures.Take(Inspected).Select(population.Inspect)];
 
         ArenaWorld World() => new(creatureCount, seed, WorldStream);
     }
@@ -61,6 +69,23 @@ internal sealed class ArenaTrial : IDisposable
     public AgentProgress Progress => population.Progress;
 
     public AgentPopulation Population => population;
+
+    /// <summary>The mean entropy of the policies of some creatures, in nats, in their last decisions; NaN before the first.</summary>
+    public double Entropy
+    {
+        get
+        {
+            var (sum, count) = (0.0, 0);
+            foreach (var inspector in inspectors)
+            {
+                if (inspector.Decisions == 0 || population.Frame - inspector.Frame > FramesOfADecision) continue;
+                foreach (var p in inspector.Probabilities) sum -= p > 0 ? p * Math.Log(p) : 0;
+                count++;
+            }
+
+            return sum / count;
+        }
+    }
 
     /// <summary>The agents, by the numbers of the creatures that learn.</summary>
     public IReadOnlyList<Agent> Agents => creatures;

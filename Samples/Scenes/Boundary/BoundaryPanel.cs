@@ -84,6 +84,19 @@ internal sealed class BoundaryPanel : IDisposable
         layeredAccuracy.Add(100 * Layered.Accuracy);
     }
 
+    /// <summary>The point of one of its planes at a place on the screen; null for none.</summary>
+    public SelectedSample? PointAt(SKPoint place)
+    {
+        const float HalfMark = 7;
+        var isLinear = linearPlane.Contains(place);
+        var plane = isLinear ? linearPlane : layeredPlane;
+        if (!plane.Contains(place)) return null;
+        var (x1, x2) = (2 * (place.X - plane.MidX) / plane.Width, 2 * (plane.MidY - place.Y) / plane.Height);
+        var mark = SKRect.Create(place.X - HalfMark, place.Y - HalfMark, 2 * HalfMark, 2 * HalfMark);
+        var (learner, name) = isLinear ? (Linear, "linear") : (Layered, "two layers");
+        return new SelectedSample(learner.Classifier, [x1, x2], mark, name, Invariant($"at {x1:F2}, {x2:F2}"));
+    }
+
     public void Draw(Screen screen)
     {
         screen.Draw(Linear.Plane, linearPlane);

@@ -8,7 +8,10 @@ namespace NeuralPlugin.Samples;
 /// </summary>
 internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) : IScene
 {
+    private static readonly SKRect World = new(SceneFrame.Margin, SceneFrame.Top, Screen.Width - SceneFrame.Margin, SceneFrame.Bottom);
+
     private readonly List<BoundaryPanel> panels = [];
+    private readonly SampleView view = new(World, new NetworkPanel(["x1", "x2"], ["blue", "red"]));
     private SceneContext? context;
     private Screen? screen;
     private SceneTraining? training;
@@ -36,21 +39,23 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
 
     public void Update()
     {
+        if (context!.Click is { } click) view.Select(panels.Select(panel => panel.PointAt(click)).FirstOrDefault(point => point is not null));
         training!.Tick();
+        view.Step();
         foreach (var panel in panels) panel.RecordLosses();
 
         // One panel per frame: the picture is at most as many frames old as there are panels.
-        panels[context!.Frame % panels.Count].Ask();
+        panels[context.Frame % panels.Count].Ask();
     }
 
     public void Render()
     {
         screen!.Begin();
         foreach (var panel in panels) panel.Draw(screen);
+        view.Draw(screen.Sheet);
         SceneFrame.Draw(
             screen.Sheet, context!, Title,
-            "Dots: points to learn, of two classes. Background: the class each network gives to a point, the stronger the surer. "
-                + "No line parts the last three.");
+            "Dots: points to learn, of two classes. Background: the class each network gives to a point, the stronger the surer. Click anywhere to see a network at work.");
         screen.End();
     }
 
@@ -64,9 +69,8 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
     private SKRect[] Places()
     {
         const float Gap = 34;
-        var whole = new SKRect(SceneFrame.Margin, SceneFrame.Top, Screen.Width - SceneFrame.Margin, SceneFrame.Bottom);
-        if (rules.Count == 1) return [whole];
-        var (width, height) = ((whole.Width - Gap) / 2, whole.Height / 2);
-        return [.. rules.Select((_, i) => SKRect.Create(whole.Left + i % 2 * (width + Gap), whole.Top + i / 2 * height, width, height - 6))];
+        if (rules.Count == 1) return [World];
+        var (width, height) = ((World.Width - Gap) / 2, World.Height / 2);
+        return [.. rules.Select((_, i) => SKRect.Create(World.Left + i % 2 * (width + Gap), World.Top + i / 2 * height, width, height - 6))];
     }
 }

@@ -31,6 +31,8 @@ internal sealed class PlaneLearner : IDisposable
         texture = new PixelTexture(context.Gl, GridSize, GridSize, smooth: true);
     }
 
+    public Classifier Classifier => classifier;
+
     /// <summary>Mean cross-entropy of the last steps whose results have arrived; NaN before the first.</summary>
     public float Loss => trainer.Progress.Loss;
 

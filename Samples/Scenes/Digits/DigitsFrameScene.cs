@@ -14,6 +14,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
     private const float ChartsLeft = 830;
 
     private static readonly SKPoint Corner = new(SceneFrame.Margin, SceneFrame.Top + 30);
+    private static readonly SKRect World = SKRect.Create(Corner.X, Corner.Y, Columns * CellWidth, Rows * CellHeight);
 
     private readonly LineChart accuracies = new("accuracy on digits that it never learns", " %", 0, 100);
     private readonly LineChart losses = new("loss (mean cross-entropy of the last steps)", "", 0, 2.5f);
@@ -25,6 +26,7 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
     private PixelTexture? digits;
     private History? accuracy;
     private History? loss;
+    private SampleView? view;
 
     public string Title => "Learning to read digits";
 
@@ -48,12 +50,16 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
         loss = losses.Add("", Palette.Orange);
         digits = new PixelTexture(context.Gl, Columns * CellWidth, Rows * CellHeight, smooth: false);
         digits.Upload(DrawDigits(data));
+        view = new SampleView(
+            World, new NetworkPanel(new ImageInputs(data.Test.Images.Rows, data.Test.Images.Columns), [.. Enumerable.Range(0, data.Classes).Select(digit => Invariant($"{digit}"))]));
         learner.Ask();
     }
 
     public void Update()
     {
+        if (context!.Click is { } click) view!.Select(DigitAt(click));
         training!.Tick();
+        view!.Step();
         learner!.Ask();
         accuracy!.Add(100 * learner.Accuracy);
         loss!.Add(float.IsNaN(learner.Loss) ? MathF.Log(data!.Classes) : learner.Loss);
@@ -62,15 +68,16 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
     public void Render()
     {
         screen!.Begin();
-        screen.Draw(digits!, SKRect.Create(Corner.X, Corner.Y, digits!.Width, digits.Height));
+        screen.Draw(digits!, World);
         var sheet = screen.Sheet;
         sheet.Text(
             Invariant($"{Shown} digits that it never learns, and what it takes them for"), Corner.X, Corner.Y - 10, 16, Palette.Ink, isBold: true);
         for (var i = 0; i < Shown; i++) DrawPrediction(sheet, i);
         DrawCharts(sheet);
+        view!.Draw(sheet);
         SceneFrame.Draw(
             sheet, context!, Title,
-            "Under each digit: what the network takes it for, green if right, orange with the true digit if wrong; the bar is how sure it is.");
+            "Under each digit: what the network takes it for, green if right, orange with the true digit if wrong; the bar is how sure it is. Click one to see the network at work.");
         screen.End();
     }
 
@@ -105,9 +112,20 @@ internal sealed class DigitsFrameScene(Func<ImageData> load, int hidden, float l
         return pixels;
     }
 
+    private static SKPoint PlaceOf(int image) => new(Corner.X + image % Columns * CellWidth, Corner.Y + image / Columns * CellHeight);
+
+    private SelectedSample? DigitAt(SKPoint place)
+    {
+        if (!World.Contains(place)) return null;
+        var image = (int)((place.Y - Corner.Y) / CellHeight) * Columns + (int)((place.X - Corner.X) / CellWidth);
+        var corner = PlaceOf(image);
+        return new SelectedSample(
+            learner!.Classifier, learner.FeaturesOf(image), SKRect.Create(corner.X, corner.Y, TileSize, TileSize), Invariant($"a {data!.Test.Labels[image]}"), "never learned");
+    }
+
     private void DrawPrediction(SceneSheet sheet, int image)
     {
-        var (left, top) = (Corner.X + image % Columns * CellWidth, Corner.Y + image / Columns * CellHeight);
+        var (left, top) = (PlaceOf(image).X, PlaceOf(image).Y);
         var (digit, probability) = learner!.PredictionOf(image);
         var truth = data!.Test.Labels[image];
         var color = digit == truth ? Palette.Green : Palette.Orange;

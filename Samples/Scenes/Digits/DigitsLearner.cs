@@ -37,6 +37,8 @@ internal sealed class DigitsLearner : IDisposable
         for (var i = 0; i < shown; i++) SetAsked(i, i);
     }
 
+    public Classifier Classifier => classifier;
+
     /// <summary>Mean cross-entropy of the last steps whose results have arrived; NaN before the first.</summary>
     public float Loss => trainer.Progress.Loss;
 
@@ -51,6 +53,9 @@ internal sealed class DigitsLearner : IDisposable
         for (var i = 0; i < AskedPerFrame; i++) Count((nextAsked + i) % data.Test.Count, PredictionOf(shown + i).Digit);
         nextAsked = (nextAsked + AskedPerFrame) % data.Test.Count;
     }
+
+    /// <summary>The features of a shown image.</summary>
+    public float[] FeaturesOf(int image) => asked.AsSpan(image * data.Inputs, data.Inputs).ToArray();
 
     /// <summary>The prediction for a shown image, and its probability.</summary>
     public (int Digit, float Probability) PredictionOf(int image)

@@ -3,54 +3,47 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>The network of a selected creature at work, in a box over the world.</summary>
+/// <summary>Selects a creature by a click, and shows its network at work.</summary>
 /// <param name="population">The creatures' population.</param>
+/// <param name="creatures">The creatures.</param>
+/// <param name="world">The world on the screen.</param>
+/// <param name="placeOf">The place of a creature on the screen, by its number.</param>
 /// <param name="brainOf">The brain of a creature: its index, or 0 where they share one.</param>
 /// <param name="network">Draws the network.</param>
-internal sealed class CreatureView(AgentPopulation population, Func<Agent, int> brainOf, NetworkPanel network) : IDisposable
+internal sealed class CreatureView(
+    AgentPopulation population, IReadOnlyList<Agent> creatures, SKRect world, Func<int, SKPoint> placeOf, Func<Agent, int> brainOf, NetworkPanel network) : IDisposable
 {
-    private const float Width = 250;
-    private const float Border = 12;
-    private const int FramesBetweenBrains = 10;
+    private const float HalfMark = 13;
 
-    private static readonly SKColor Paper = new(0xff, 0xff, 0xff, 0xec);
-
+    private readonly NetworkBox box = new(network);
     private AgentInspector? inspector;
-    private ClassifierParameters? brain;
-    private int frames;
+    private int selected;
 
-    /// <summary>The selected creature; null for none.</summary>
-    public Agent? Selected => inspector?.Agent;
-
-    /// <summary>Selects a creature, or none.</summary>
-    public void Select(Agent? creature)
+    /// <summary>Selects the creature nearest to a click; none for a click outside the world.</summary>
+    public void Select(SKPoint click)
     {
         inspector?.Dispose();
-        inspector = creature is null ? null : population.Inspect(creature);
-        (brain, frames) = (null, 0);
+        inspector = null;
+        box.Restart();
+        if (!world.Contains(click)) return;
+        selected = Enumerable.Range(0, creatures.Count).MinBy(i => SKPoint.DistanceSquared(placeOf(i), click));
+        inspector = population.Inspect(creatures[selected]);
     }
 
-    /// <summary>Call it after each update of the population: every few frames the weights are read, which waits.</summary>
+    /// <summary>Call it after each update of the population.</summary>
     public void Step()
     {
-        if (inspector is not null && frames++ % FramesBetweenBrains == 0) brain = population.GetBrain(brainOf(inspector.Agent));
+        if (inspector is not null) box.Step(() => population.GetBrain(brainOf(inspector.Agent)));
     }
 
-    /// <summary>Draws the network beside the world's edge that is farther from the creature, and a frame around the creature.</summary>
-    public void Draw(SceneSheet sheet, SKRect world, SKPoint creature)
+    /// <summary>Draws the network of the selected creature, if there is one, over the world.</summary>
+    public void Draw(SceneSheet sheet)
     {
-        if (inspector is null || brain is null || inspector.Decisions == 0) return;
-        const float HalfMark = 13;
-        sheet.Frame(SKRect.Create(creature.X - HalfMark, creature.Y - HalfMark, 2 * HalfMark, 2 * HalfMark), Palette.Ink, 2);
-        var left = creature.X < world.MidX ? world.Right - Width - Border : world.Left + Border;
-        var box = SKRect.Create(left, world.Top + Border, Width, network.Height + 40);
-        sheet.Fill(box, Paper);
-        sheet.Frame(box, Palette.FaintInk);
-        var value = float.IsNaN(inspector.Value) ? "" : Invariant($"expects {inspector.Value:F2}");
-        sheet.Text(inspector.Agent.Name, box.Left + Border, box.Top + 22, 14, Palette.Ink, isBold: true);
-        sheet.Text(value, box.Right - Border, box.Top + 22, 14, Palette.FaintInk, SKTextAlign.Right);
-        var place = new SKRect(box.Left + Border, box.Top + 32, box.Right - Border, box.Bottom);
-        network.Draw(sheet, place, inspector.NormalizedObservations, brain, inspector.Agent.Action);
+        if (inspector is null || inspector.Decisions == 0) return;
+        var place = placeOf(selected);
+        var mark = SKRect.Create(place.X - HalfMark, place.Y - HalfMark, 2 * HalfMark, 2 * HalfMark);
+        var expected = float.IsNaN(inspector.Value) ? "" : Invariant($"expects {inspector.Value:F2}");
+        box.Draw(sheet, world, mark, inspector.Agent.Name, expected, inspector.NormalizedObservations, inspector.Agent.Action);
     }
 
     public void Dispose() => inspector?.Dispose();

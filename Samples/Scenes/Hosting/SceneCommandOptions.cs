@@ -35,7 +35,7 @@ internal sealed class SceneCommandOptions
         Frames = NumberOption.Create<int>("--frames", $"Frames to run {frames}", 1, 10_000_000);
         BudgetMilliseconds = NumberOption.Create<double>("--budget-ms", $"Milliseconds of training per frame [default: {defaultBudget}]", 0, 1000);
         BudgetSteps = NumberOption.Create<int>("--budget-steps", "Training steps per frame instead; 0 for no training", 0, 100_000);
-        Click = new Option<SKPoint?>("--click") { Description = "Clicks at these pixels of 1280 x 720 in the first frame, which selects a creature", HelpName = "X,Y", CustomParser = ReadPoint };
+        Click = new Option<SKPoint?>("--click") { Description = "Clicks at these pixels of 1280 x 720 in the first frame, which selects a creature, a point or a digit", HelpName = "X,Y", CustomParser = ReadPoint };
         Every = NumberOption.Create<int>("--every", "Frames between two pictures [default: about sixty pictures in all]", 1, 10_000_000);
     }
 

@@ -10,6 +10,9 @@ internal static class SceneFrame
     public const float Bottom = Screen.Height - 34;
     public const float Margin = 24;
 
+    /// <summary>The place for curves below a world and its legend.</summary>
+    public static SKRect BelowWorld(SKRect world) => new(Margin, world.Bottom + 40, Screen.Width - Margin, Bottom - 10);
+
     public static void Draw(SceneSheet sheet, SceneContext context, string title, string caption)
     {
         var statistics = context.Statistics;

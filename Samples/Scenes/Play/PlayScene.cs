@@ -223,6 +223,6 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
         sheet.Text(first, left, top + 68, 14, Palette.Ink);
         sheet.Text(second, left, top + 86, 14, Palette.Ink);
         curves.Draw(sheet, new SKRect(left, top + 104, right, top + 246));
-        if (brain is not null) network.Draw(sheet, new SKRect(left, top + 262, right, top + 262 + network.Height), trial.GhostSees, brain, trial.GhostAction);
+        if (brain is not null) network.Draw(sheet, new SKRect(left, top + 262, right, top + 262 + network.HeightOf(hasHidden: true)), trial.GhostSees, brain, trial.GhostAction);
     }
 }

@@ -40,6 +40,12 @@ internal sealed class PursuitExam : IDisposable
     /// <summary>The mean of the recalls, so that a common action counts no more than others; a quarter for random actions.</summary>
     public double BalancedAccuracy { get; private set; }
 
+    /// <summary>The mean cross-entropy of the script's actions.</summary>
+    public double Loss { get; private set; }
+
+    /// <summary>The mean entropy of the brain's policy, in nats.</summary>
+    public double Entropy { get; private set; }
+
     /// <summary>The share of the states in which the script takes its most common action.</summary>
     public double LargestShare => (double)asked.Max() / Count;
 
@@ -49,13 +55,17 @@ internal sealed class PursuitExam : IDisposable
         brain.SetParameters(parameters);
         brain.Predict(states, probabilities);
         Array.Clear(recalls);
+        var (loss, entropy) = (0.0, 0.0);
         for (var i = 0; i < Count; i++)
         {
             var row = probabilities.AsSpan(i * PursuitWorld.Actions, PursuitWorld.Actions);
             if (Likeliest(row) == answers[i]) recalls[answers[i]] += 1.0 / asked[answers[i]];
+            loss -= Math.Log(Math.Max(row[answers[i]], float.Epsilon));
+            foreach (var p in row) entropy -= p > 0 ? p * Math.Log(p) : 0;
         }
 
         BalancedAccuracy = recalls.Average();
+        (Loss, Entropy) = (loss / Count, entropy / Count);
     }
 
     public void Dispose() => brain.Dispose();

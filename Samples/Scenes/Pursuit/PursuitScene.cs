@@ -12,12 +12,16 @@ internal sealed class PursuitScene : IScene
     private static readonly SKRect Plane =
         SKRect.Create(SceneFrame.Margin, SceneFrame.Top + 6, PursuitWorld.Width * Scale, PursuitWorld.Height * Scale);
 
+    private readonly CurveRow curves = new();
     private readonly LineChart accuracies = new("balanced accuracy", " %", 0, 100);
     private SceneContext? context;
     private Screen? screen;
     private PursuitTrial? trial;
     private DiscBatch? discs;
     private History? accuracy;
+    private CurveRow.Curve? catches;
+    private CurveRow.Curve? loss;
+    private CurveRow.Curve? entropy;
     private CreatureView? view;
 
     public string Title => "Do as I do";
@@ -37,18 +41,26 @@ internal sealed class PursuitScene : IScene
         screen = new Screen(context.Gl);
         discs = new DiscBatch(context.Gl);
         trial = new PursuitTrial(context.Device, context.Seed, context.Budget);
-        view = new CreatureView(trial.Population, _ => 0, new NetworkPanel(PursuitWorld.ObservationNames, PursuitWorld.ActionNames));
+        view = new CreatureView(
+            trial.Population, trial.Agents, Plane, pursuer => OnScreen(trial.World.Pursuers[pursuer].Place), _ => 0,
+            new NetworkPanel(PursuitWorld.ObservationNames, PursuitWorld.ActionNames));
+        catches = curves.Add("caught by a follower in 100 frames", "F1");
+        loss = curves.Add("loss on unseen states", "F2");
+        entropy = curves.Add("entropy there, in nats", "F2");
         accuracies.Levels.Add((25, "", Palette.FaintInk));
         accuracy = accuracies.Add("", Palette.Blue);
     }
 
     public void Update()
     {
-        if (context!.Click is { } click) view!.Select(PursuerAt(click));
+        if (context!.Click is { } click) view!.Select(click);
         trial!.Step();
         view!.Step();
         context.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
         accuracy!.Add((float)(100 * trial.BalancedAccuracy));
+        catches!.Add(trial.FollowerCatches.Value);
+        loss!.Add(trial.UnseenLoss);
+        entropy!.Add(trial.UnseenEntropy);
     }
 
     public void Render()
@@ -59,8 +71,9 @@ internal sealed class PursuitScene : IScene
         var sheet = screen.Sheet;
         sheet.Frame(Plane, Palette.FaintInk);
         DrawLegend(sheet);
-        if (view!.Selected is { } selected) view.Draw(sheet, Plane, OnScreen(trial.World.Pursuers[selected.Index].Place));
+        view!.Draw(sheet);
         DrawFigures(sheet);
+        curves.Draw(sheet, SceneFrame.BelowWorld(Plane));
         SceneFrame.Draw(
             sheet, context!, Title,
             "The player goes for the nearest quarry, and must be slow to catch it. The followers share a network that learns from the player alone. Click one to see it think.");
@@ -85,18 +98,6 @@ internal sealed class PursuitScene : IScene
     }
 
     private static SKPoint OnScreen(Vector2 place) => new(Plane.Left + place.X * Scale, Plane.Top + place.Y * Scale);
-
-    private Agent? PursuerAt(SKPoint click)
-    {
-        var pursuers = trial!.World.Pursuers;
-        var nearest = 0;
-        for (var i = 1; i < pursuers.Length; i++)
-        {
-            if (SKPoint.Distance(OnScreen(pursuers[i].Place), click) < SKPoint.Distance(OnScreen(pursuers[nearest].Place), click)) nearest = i;
-        }
-
-        return Plane.Contains(click) ? trial.Agents[nearest] : null;
-    }
 
     private void Add(Vector2 place, float radius, SKColor color, float direction) =>
         discs!.Add(Plane.Left + place.X * Scale, Plane.Top + place.Y * Scale, radius * Scale, color, direction);

@@ -66,6 +66,12 @@ internal sealed class PursuitTrial : IDisposable
     /// <summary>From the last exam: the mean, over the actions, of the share of unseen states in which the brain acts like the script.</summary>
     public double BalancedAccuracy => exam.BalancedAccuracy;
 
+    /// <summary>From the last exam: the mean cross-entropy of the script's actions.</summary>
+    public double UnseenLoss => exam.Loss;
+
+    /// <summary>From the last exam: the mean entropy of the policy, in nats.</summary>
+    public double UnseenEntropy => exam.Entropy;
+
     /// <summary>[actions]: that share for each action.</summary>
     public IReadOnlyList<double> Recalls => exam.Recalls;
 

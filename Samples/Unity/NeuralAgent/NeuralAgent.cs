@@ -26,20 +26,20 @@ namespace NeuralPlugin.Samples
         /// <summary>Adds the same number of values each time, in the same order.</summary>
         protected abstract void CollectObservations(VectorSensor sensor);
 
-        /// <summary>Does what an action means, and rewards it.</summary>
+        /// <summary>Carries out an action, and rewards it.</summary>
         protected abstract void OnActionReceived(int action);
 
-        /// <summary>Puts the agent where an episode begins.</summary>
+        /// <summary>Puts the agent at the start of an episode.</summary>
         protected virtual void OnEpisodeBegin()
         {
         }
 
-        /// <summary>Says which actions may not be taken.</summary>
+        /// <summary>Disables the actions that are not allowed.</summary>
         protected virtual void WriteDiscreteActionMask(ActionMask mask)
         {
         }
 
-        /// <summary>What a player or a script would do, for agents that demonstrate.</summary>
+        /// <summary>The action that a player or a script would take, for agents that demonstrate.</summary>
         protected virtual int Heuristic()
         {
             return 0;

@@ -3,8 +3,8 @@ using UnityEngine;
 namespace NeuralPlugin.Samples
 {
     /// <summary>
-    /// The brains of the agents that stand below it in the scene. They live on a device with a thread of its own, so that the game's thread only collects
-    /// observations and hands out actions; an answer comes a frame or two after its question.
+    /// The brains of the agents below it in the scene. They live on a device with a thread of its own, so that the game's thread only collects
+    /// observations and carries out actions; an answer arrives a frame or two after its question.
     /// </summary>
     [DefaultExecutionOrder(-100)]   // agents are added to it when they awake
     public sealed class NeuralBrain : MonoBehaviour
@@ -29,10 +29,10 @@ namespace NeuralPlugin.Samples
 
         private NeuralDevice device;
 
-        /// <summary>What the agents are in; null once this component is gone.</summary>
+        /// <summary>The population of the agents; null once this component is gone.</summary>
         public AgentPopulation Population { get; private set; }
 
-        /// <summary>Writes what was learned, beside the game: done some frames later.</summary>
+        /// <summary>Saves what was learned while the game runs; completes some frames later.</summary>
         public System.Threading.Tasks.Task Save(string path)
         {
             return Population.SaveAsync(path);

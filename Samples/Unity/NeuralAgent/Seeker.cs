@@ -2,7 +2,7 @@ using UnityEngine;
 
 namespace NeuralPlugin.Samples
 {
-    /// <summary>Learns to walk to a place on the ground, which is another one in each episode. The brain needs 2 observations and 5 actions.</summary>
+    /// <summary>Learns to walk to a place on the ground, which changes in each episode. The brain needs 2 observations and 5 actions.</summary>
     public sealed class Seeker : NeuralAgent
     {
         private const float Range = 5, Step = 0.25f, Near = 0.5f;

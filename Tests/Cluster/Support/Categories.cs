@@ -1,6 +1,6 @@
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>What Tests/run chooses tests of the cluster by.</summary>
+/// <summary>The categories by which Tests/run chooses tests of the cluster.</summary>
 internal static class Categories
 {
     /// <summary>The long form of a test, which <c>Tests/run --nightly</c> runs too.</summary>

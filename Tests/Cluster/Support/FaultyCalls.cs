@@ -2,7 +2,7 @@ using NeuralPlugin.Orleans;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Lets calls of brains fail: some before they reach their grain, and some behind it, so that the answer is lost.</summary>
+/// <summary>Makes calls to brains fail: some before they reach their grain, and some after it, so that the answer is lost.</summary>
 internal sealed class FaultyCalls(double share, int seed) : IIncomingGrainCallFilter
 {
     private readonly Random random = new(seed);

@@ -6,7 +6,7 @@ using Orleans.Storage;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>A storage beside the silos, as a database is, that fails where a test wants it to, and whose records a test can damage.</summary>
+/// <summary>A storage beside the silos, like a database, that fails on request, and whose records a test can damage.</summary>
 internal sealed class FaultyStorage : IGrainStorage
 {
     private readonly ConcurrentDictionary<string, (string Tag, byte[] Bytes)> records = [];
@@ -16,13 +16,13 @@ internal sealed class FaultyStorage : IGrainStorage
     /// <summary>Whether each call fails.</summary>
     public static bool Fails { get; set; }
 
-    /// <summary>Whether a write lands, and its caller is told that it has failed.</summary>
+    /// <summary>Whether a write succeeds but reports failure to its caller.</summary>
     public static bool LosesAnswers { get; set; }
 
-    /// <summary>Writes that have landed.</summary>
+    /// <summary>Successful writes.</summary>
     public static int Writes { get; private set; }
 
-    /// <summary>What is done with each record that is read, before anybody sees it.</summary>
+    /// <summary>Changes each record that is read, before the caller sees it.</summary>
     public static Action<object>? Damage { get; set; }
 
     public static void Reset() => (Fails, LosesAnswers, Damage, Writes) = (false, false, null, 0);

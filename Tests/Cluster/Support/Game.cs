@@ -3,7 +3,7 @@ using NeuralPlugin.Orleans;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>A game with some agents that balance poles, on the processor.</summary>
+/// <summary>A game with agents that balance poles, on the processor.</summary>
 internal sealed class Game : IAsyncDisposable
 {
     private readonly NeuralDevice device = NeuralDevice.CreateOnProcessor();
@@ -23,7 +23,7 @@ internal sealed class Game : IAsyncDisposable
 
     public BrainClientStatus Status => Client!.Status;
 
-    /// <summary>Options for tests, which do not wait long.</summary>
+    /// <summary>Options for tests, with short waits.</summary>
     public static BrainClientOptions Quick(string server) => new()
     {
         Server = server,
@@ -39,7 +39,7 @@ internal sealed class Game : IAsyncDisposable
         Client?.Update();
     }
 
-    /// <summary>Runs frames, as a game does, until something is so.</summary>
+    /// <summary>Runs frames, as a game does, until a condition holds.</summary>
     public async Task UntilAsync(Func<bool> isSo, string what, int seconds = 30)
     {
         long start = Environment.TickCount64;

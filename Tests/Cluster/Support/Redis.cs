@@ -8,7 +8,7 @@ internal static class Redis
 {
     private const string Variable = "NEURALPLUGIN_TEST_REDIS";
 
-    /// <summary>HOST:PORT; where there is none, the test says so. The silos that tests before have left there are gone.</summary>
+    /// <summary>HOST:PORT; inconclusive without one. Deletes entries of silos that earlier tests left there.</summary>
     public static async Task<string> RequireAsync()
     {
         string? address = Environment.GetEnvironmentVariable(Variable);
@@ -18,7 +18,7 @@ internal static class Redis
         return address!;
     }
 
-    /// <summary>Lets it answer nobody for some time.</summary>
+    /// <summary>Stops it from answering for some time.</summary>
     public static async Task PauseAsync(string address, TimeSpan time)
     {
         await using ConnectionMultiplexer connection = await ConnectAsync(address);

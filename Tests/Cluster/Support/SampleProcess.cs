@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>A role of the sample, as a process of its own.</summary>
+/// <summary>A role of the sample as a separate process.</summary>
 internal sealed partial class SampleProcess : IDisposable
 {
     private readonly Process process;
@@ -22,7 +22,7 @@ internal sealed partial class SampleProcess : IDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>What it has written.</summary>
+    /// <summary>Its output so far.</summary>
     public string Output
     {
         get
@@ -31,7 +31,7 @@ internal sealed partial class SampleProcess : IDisposable
         }
     }
 
-    /// <summary>The versions that a server has had, in their order.</summary>
+    /// <summary>The versions that a server has had, in order.</summary>
     public long[] Versions
     {
         get
@@ -42,10 +42,10 @@ internal sealed partial class SampleProcess : IDisposable
 
     public bool IsRunning => !process.HasExited;
 
-    /// <summary>What it has told the shell.</summary>
+    /// <summary>Its exit code; it must have ended.</summary>
     public int ExitCode => process.ExitCode;
 
-    /// <summary>Ends it as a machine that loses its power does: SIGKILL.</summary>
+    /// <summary>Ends it like a loss of power: SIGKILL.</summary>
     public void Kill()
     {
         process.Kill();

@@ -2,7 +2,7 @@ using NeuralPlugin.Orleans;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Brains for tests, of numbers that a seed chooses.</summary>
+/// <summary>Brains for tests, with random numbers from a seed.</summary>
 internal static class TestBrains
 {
     private static readonly Lazy<BrainState> Plain = new(() => OfPopulation(Options()));
@@ -40,7 +40,7 @@ internal static class TestBrains
         return brain;
     }
 
-    /// <summary>A difference with decisions and observations behind it.</summary>
+    /// <summary>A difference from a number of decisions and observations.</summary>
     public static BrainState Difference(int seed, long decisions, float scale = 0.1f, float valueMean = 0, float valueDeviation = 0)
     {
         BrainState difference = Brain(seed, scale, valueMean, valueDeviation);
@@ -51,14 +51,15 @@ internal static class TestBrains
         return difference;
     }
 
-    /// <summary>Gives a brain the statistics of rows, computed as they are defined.</summary>
+    /// <summary>Gives a brain the statistics of rows, computed by their definition.</summary>
     public static void Set(BrainState brain, double[][] rows)
     {
         double[] means = [.. Enumerable.Range(0, 4).Select(i => rows.Average(row => row[i]))];
         brain.SetObservations(rows.Length, means, [.. means.Select((mean, i) => rows.Sum(row => (row[i] - mean) * (row[i] - mean)))]);
     }
 
-    public static BrainDifference Sent(string sender, long baseVersion, BrainState difference, long sequence = 1) => new(sender, sequence, baseVersion, difference.ToBytes());
+    public static BrainDifference Sent(string sender, long baseVersion, BrainState difference, long sequence = 1, float valueScale = 0) =>
+        new(sender, sequence, baseVersion, difference.ToBytes(), valueScale);
 
     public static float[] All(BrainState brain) => [.. BrainMath.Arrays(brain).SelectMany(array => array)];
 }

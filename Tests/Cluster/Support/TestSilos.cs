@@ -7,7 +7,7 @@ using Orleans.TestingHost;
 
 namespace NeuralPlugin.Cluster.Tests;
 
-/// <summary>Silos in this process, with one storage for all of them that outlives them.</summary>
+/// <summary>Silos in this process, with a common storage that outlives them.</summary>
 internal sealed class TestSilos : IAsyncDisposable
 {
     private TestSilos(InProcessTestCluster cluster) => Cluster = cluster;
@@ -50,10 +50,10 @@ internal sealed class TestSilos : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await Cluster.DisposeAsync();
 
-    /// <summary>Waits for something that comes by itself.</summary>
+    /// <summary>Waits for a condition.</summary>
     public static Task UntilAsync(Func<Task<bool>> isSo, string what, int seconds = 30) => UntilAsync(isSo, () => what, seconds);
 
-    /// <summary>The same, with a message that is made when it does not come.</summary>
+    /// <summary>The same, with a message that is created if the condition never holds.</summary>
     public static async Task UntilAsync(Func<Task<bool>> isSo, Func<string> what, int seconds = 30)
     {
         long start = Environment.TickCount64;

@@ -1,0 +1,48 @@
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// A family with a choice: its products are the stand-in's, those with twice the workgroups, or the register-tiled ones, whose sums have another order and which need fewer workgroups
+/// than either. It fuses nothing.
+/// </summary>
+internal sealed class TunedFamily : KernelFamily
+{
+    /// <summary>The first is the one without a tuning.</summary>
+    public const string StandIn = "stand-in", Twice = "twice as many workgroups", RegisterTiledProducts = "register-tiled";
+
+    private TunedFamily() : base("tuned")
+    {
+    }
+
+    public static TunedFamily Instance { get; } = new();
+
+    internal override FamilyKernels For(DeviceLimits limits) => new TunedKernels(this, limits);
+}
+
+/// <summary>The kernels of <see cref="TunedFamily"/>.</summary>
+internal sealed class TunedKernels(KernelFamily family, DeviceLimits limits) : FamilyKernels(family, limits)
+{
+    private static readonly string[] Offered = [TunedFamily.StandIn, TunedFamily.Twice, TunedFamily.RegisterTiledProducts];
+
+    private readonly FamilyKernels standIn = StandInFamily.Instance.For(limits), registerTiled = KernelFamily.RegisterTiled.For(limits);
+
+    public override KernelChoice Forward(DenseForward computation) =>
+        Chosen("forward", computation.Input.Shape.Columns, computation.Output.Shape.Columns, kernels => kernels.Forward(computation));
+
+    public override KernelChoice BackwardInput(DenseBackwardInput computation) => standIn.BackwardInput(computation);
+
+    /// <summary>Without the sum of the losses in a row of workgroups of its own, which must stay the last.</summary>
+    public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
+    {
+        return computation.Sum is not null ? standIn.BackwardWeights(computation)
+            : Chosen("weights", computation.Input.Shape.Columns, computation.OutputGradients.Shape.Columns, kernels => kernels.BackwardWeights(computation));
+    }
+
+    public override PopulationKernels Population(PopulationShape shape) => standIn.Population(shape);
+
+    private KernelChoice Chosen(string product, int inputs, int outputs, Func<FamilyKernels, KernelChoice> of)
+    {
+        string chosen = Choose(ShapeClass.Of(product, inputs, outputs), Offered);
+        KernelChoice choice = of(chosen == TunedFamily.RegisterTiledProducts ? registerTiled : standIn);
+        return chosen == TunedFamily.Twice ? choice with { Grid = choice.Grid with { X = 2 * choice.Grid.X } } : choice;
+    }
+}

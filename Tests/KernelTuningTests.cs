@@ -1,0 +1,266 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// The configurations of a family's kernels are chosen by time on the user's device, within a budget and without a wait, remembered, forced, and stored with checkpoints. On
+/// the test GL's clock a workgroup takes as long as the test says, and the family of the tests (<see cref="TunedFamily"/>) offers products of more and fewer of them.
+/// </summary>
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class KernelTuningTests : IDisposable
+{
+    private const int Inputs = 20, Hidden = 70, Classes = 3, Rows = 64;
+    private const string Forward = "tuned forward 32x128", Weights = "tuned weights 32x128";
+    private const int MostFrames = 500;
+
+    private static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
+    private static readonly int[] Labels = TwinArrays.Labels(2, Rows, Classes);
+
+    private readonly TestGl gl;
+    private readonly string folder;
+    private readonly List<NeuralDevice> devices = [];
+
+    public KernelTuningTests()
+    {
+        gl = TestGls.Create();
+        folder = Directory.CreateTempSubdirectory("neuralplugin-tuning-").FullName;
+    }
+
+    public void Dispose()
+    {
+        foreach (NeuralDevice device in devices) device.Dispose();
+        gl.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Test]
+    public void AWarmUpChoosesWhatIsFasterHereWithoutAWait([Values(0, 2)] int delay)
+    {
+        gl.DelayFrames = delay;
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        KernelSet kernels = classifier.KernelsFor(Rows);
+        (long mostInAFrame, _) = WarmUp(device, kernels);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+        Assert.That(mostInAFrame, Is.LessThan(4_000_000), "spread over frames");
+        KernelTuning tuning = KernelTuning.Of(device);
+        Assert.That(tuning.Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
+        Assert.That(tuning.Find(Weights), Is.Not.Null.And.Not.EqualTo(TunedFamily.Twice));
+        Assert.That(kernels.Runs.Select(run => run.Source.FileName), Has.Some.EqualTo("dense_forward.comp"), "the kernels that are warm are those that were chosen");
+
+        long programs = gl.Calls("glLinkProgram");
+        classifier.TrainBatch(Features, Labels, 0.1f);
+        classifier.Predict(Features, new float[Rows * Classes]);
+        Assert.That(gl.Calls("glLinkProgram"), Is.EqualTo(programs));
+        Assert.That(classifier.Network.KernelsInUse.Used.Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
+    }
+
+    /// <summary>Its clock changes from frame to frame, as that of a GPU does between idle and busy.</summary>
+    [Test]
+    public void AClockThatJumpsDecidesNothing()
+    {
+        gl.DelayFrames = 1;
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        _ = WarmUp(device, classifier.KernelsFor(Rows), frame => gl.NanosecondsPerGroup = frame % 3 == 0 ? 5_740 : 1_000);
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
+    }
+
+    /// <summary>What is faster by less than noise must not decide bits.</summary>
+    [Test]
+    public void WithoutAGainTheFirstOneStays()
+    {
+        gl.NanosecondsPerDispatch = 20_000;
+        gl.NanosecondsPerGroup = 1;
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        _ = WarmUp(device, classifier.KernelsFor(Rows));
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.StandIn));
+    }
+
+    [Test]
+    public void WhatWasFoundIsRememberedForThisDriverAndTheseKernels()
+    {
+        using TwoLayerClassifier classifier = Classifier(Device());
+        _ = WarmUp(devices[0], classifier.KernelsFor(Rows));
+        KernelTuning found = KernelTuning.Of(devices[0]);
+        NeuralDevice second = Device();
+        Assert.That(KernelTuning.Of(second), Is.EqualTo(found));
+        using TwoLayerClassifier again = Classifier(second);
+        Assert.That(again.KernelsFor(Rows).Tuner, Is.Null);
+
+        string file = Path.Combine(folder, "kernel-tunings.json"), text = File.ReadAllText(file);
+        foreach (string other in new[] { text.Replace(ShaderLibrary.Fingerprint, new string('0', 64), StringComparison.Ordinal), "{", text.Replace(": register", "; register", StringComparison.Ordinal) })
+        {
+            File.WriteAllText(file, other);
+            Assert.That(KernelTuning.Of(Device()), Is.EqualTo(KernelTuning.Default), "measured again");
+        }
+    }
+
+    /// <summary>What the budget has no turn for keeps its first configuration, is not remembered, and is tuned at the next start.</summary>
+    [Test]
+    public void TheBudgetIsKept()
+    {
+        gl.NanosecondsPerGroup = 1_000_000;
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        (_, long total) = WarmUp(device, classifier.KernelsFor(Rows));
+        Assert.That(total, Is.InRange(StepTuning.BudgetNanoseconds, 1.5 * StepTuning.BudgetNanoseconds), "with the candidate that was under way, and the kernels that are warmed up");
+        Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default), "one turn, which does not count");
+        Assert.That(Directory.EnumerateFiles(folder, "*.json"), Is.Empty);
+        using TwoLayerClassifier other = Classifier(device);
+        Assert.That(other.KernelsFor(Rows).Tuner, Is.Not.Null);
+    }
+
+    /// <summary>The calls go on meanwhile. What is faster, nobody knows here.</summary>
+    [Test]
+    public void ADeviceWithAThreadOfItsOwnIsTunedToo()
+    {
+        NeuralDevice device = NeuralDevice.CreateInBackground();
+        devices.Add(device);
+        device.KernelCacheFolder = folder;
+        KernelFamily.Force(device, TunedFamily.Instance);
+        using TwoLayerClassifier classifier = Classifier(device);
+        WarmUpProgress progress = device.WarmUp(classifier.KernelsFor(Rows));
+        for (int frame = 0; frame < 10_000 && !progress.IsDone; frame++)
+        {
+            device.Update();
+            Thread.Sleep(2);
+        }
+
+        Assert.That(progress.IsDone);
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.Not.Null);
+        Assert.That(Trained(classifier), Has.All.Matches<float>(float.IsFinite));
+    }
+
+    [Test]
+    public void AForcedTuningIsThatOfAllBitsAndNothingIsTimed()
+    {
+        KernelTuning[] tunings = [KernelTuning.Default, KernelTuning.Parse($"{Forward}: {TunedFamily.RegisterTiledProducts}"), KernelTuning.Parse($"{Forward}: {TunedFamily.Twice}")];
+        List<float[]> weights = [];
+        foreach (KernelTuning tuning in tunings)
+        {
+            NeuralDevice device = Device();
+            KernelTuning.Force(device, tuning);
+            using TwoLayerClassifier classifier = Classifier(device);
+            Assert.That(classifier.KernelsFor(Rows).Tuner, Is.Null);
+            weights.Add(Trained(classifier));
+        }
+
+        Assert.That(weights[1], Is.Not.EqualTo(weights[0]), "sums of another order");
+        Assert.That(weights[2], Is.EqualTo(weights[0]), "the same order, in other workgroups");
+    }
+
+    /// <summary>Steps and predictions of one network have one order of sums, whatever is found later.</summary>
+    [Test]
+    public void ANetworkThatHasComputedKeepsItsKernels()
+    {
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device), other = Classifier(device);
+        classifier.Predict(Features, new float[Rows * Classes]);
+        KernelTuning.Force(device, KernelTuning.Parse($"{Forward}: {TunedFamily.RegisterTiledProducts}"));
+        using TwoLayerClassifier tuned = Classifier(device);
+        float[] expected = Trained(tuned);
+        Assert.That(Trained(other), Is.EqualTo(expected), "it had not computed anything");
+        Assert.That(Trained(classifier), Is.Not.EqualTo(expected));
+    }
+
+    [Test]
+    public void AnUnknownConfigurationIsNamed()
+    {
+        NeuralDevice device = Device();
+        KernelTuning.Force(device, KernelTuning.Parse($"{Forward}: a tile of 3"));
+        using TwoLayerClassifier classifier = Classifier(device);
+        string message = Assert.Throws<InvalidOperationException>(() => classifier.Predict(Features, new float[Rows * Classes]))!.Message;
+        Assert.That(message, Does.Contain("a tile of 3").And.Contain(Forward).And.Contain(TunedFamily.Twice));
+    }
+
+    [Test]
+    public void ATuningIsText()
+    {
+        string text = $"{Forward}: {TunedFamily.Twice}\n{Weights}: a: b, c";
+        KernelTuning tuning = KernelTuning.Parse(text);
+        Assert.That(tuning.ToString(), Is.EqualTo(text));
+        Assert.That(tuning, Is.EqualTo(KernelTuning.Parse(text)).And.Not.EqualTo(KernelTuning.Default));
+        Assert.That(KernelTuning.Parse(""), Is.EqualTo(KernelTuning.Default));
+        foreach (string wrong in new[] { "forward", "forward:tile", ": tile", "forward: " })
+            Assert.That(() => KernelTuning.Parse(wrong), Throws.TypeOf<FormatException>().With.Message.Contains(wrong));
+        Assert.That(ShapeClass.Of("a product", 64, 784, 129, 1).ToString(), Is.EqualTo("a product 64x1024x256x1"));
+    }
+
+    /// <summary>In the runs where the family has a name that files can be read with.</summary>
+    [Test]
+    [Category(Categories.EveryFamily)]
+    public void ACheckpointRestoresItsTuning()
+    {
+        if (!KernelFamily.All.Contains(TunedFamily.Instance)) Assert.Ignore("The tests' families are not known by name in this run.");
+        string path = Path.Combine(folder, "checkpoint.safetensors");
+        NeuralDevice device = Device();
+        KernelTuning.Force(device, KernelTuning.Parse($"{Forward}: {TunedFamily.RegisterTiledProducts}"));
+        using TwoLayerClassifier classifier = Classifier(device);
+        using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f, 0.9f));
+        trainer.TrainBatch(Features, Labels);
+        classifier.SaveCheckpoint(path, trainer);
+        trainer.TrainBatch(Features, Labels);
+        float[] expected = classifier.GetParameters().HiddenWeights;
+
+        NeuralDevice plain = Device();
+        using TwoLayerClassifier resumed = Classifier(plain);
+        using BatchTrainer resumedTrainer = resumed.ResumeFrom(path);
+        resumedTrainer.TrainBatch(Features, Labels);
+        Assert.That(resumed.GetParameters().HiddenWeights, Is.EqualTo(expected));
+
+        using TwoLayerClassifier used = Classifier(plain);
+        used.Predict(Features, new float[Rows * Classes]);
+        float[] before = used.GetParameters().HiddenWeights;
+        Assert.That(() => used.ResumeFrom(path), Throws.ArgumentException.With.Message.Contains("configurations"));
+        Assert.That(used.GetParameters().HiddenWeights, Is.EqualTo(before));
+
+        byte[] content = File.ReadAllBytes(path), wrong = System.Text.Encoding.UTF8.GetBytes($"{Forward}; {TunedFamily.RegisterTiledProducts}");
+        int place = content.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes($"{Forward}: {TunedFamily.RegisterTiledProducts}"));
+        wrong.CopyTo(content.AsSpan(place));
+        File.WriteAllBytes(path, content);
+        using TwoLayerClassifier another = Classifier(plain);
+        Assert.That(() => another.ResumeFrom(path), Throws.TypeOf<ModelFileException>().With.Message.Contains("configurations"));
+    }
+
+    private static float[] Trained(TwoLayerClassifier classifier)
+    {
+        for (int step = 0; step < 3; step++) classifier.TrainBatch(Features, Labels, 0.1f);
+        return classifier.GetParameters().HiddenWeights;
+    }
+
+    private static TwoLayerClassifier Classifier(NeuralDevice device) => new(device, Inputs, Hidden, Classes, seed: 3);
+
+    private NeuralDevice Device()
+    {
+        NeuralDevice device = NeuralDevice.Attach(gl.Api);
+        devices.Add(device);
+        device.KernelCacheFolder = folder;
+        KernelFamily.Force(device, TunedFamily.Instance);
+        return device;
+    }
+
+    /// <summary>Frames until all is warm.</summary>
+    /// <returns>The longest time that a frame took on the GPU, and that of all.</returns>
+    private (long Most, long Total) WarmUp(NeuralDevice device, KernelSet kernels, Action<int>? beforeFrame = null)
+    {
+        WarmUpProgress progress = device.WarmUp(kernels);
+        Assert.That(progress.IsDone, Is.False);
+        long most = 0, total = 0;
+        for (int frame = 0; !progress.IsDone; frame++)
+        {
+            Assert.That(frame, Is.LessThan(MostFrames));
+            beforeFrame?.Invoke(frame);
+            long before = gl.Nanoseconds;
+            device.Update();
+            most = Math.Max(most, gl.Nanoseconds - before);
+            total += gl.Nanoseconds - before;
+            gl.NextFrame();
+        }
+
+        return (most, total);
+    }
+}
