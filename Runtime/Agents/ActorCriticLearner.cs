@@ -27,6 +27,8 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     private long learnedDecisions;
     private float explainedVariance = float.NaN;
     private float drift = float.NaN;
+    private float entropy = float.NaN;     // of the decisions to learn from, as they were made
+    private float valueLoss = float.NaN;
     private bool hasWarned;
 
     public ActorCriticLearner(Brains brains, AgentPopulationOptions population, ActorCritic options, CloningRows? cloning = null)
@@ -51,6 +53,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         {
             GuidedStepResult steps = brains.Guided;
             float policyLoss = brains.MeanLoss + (options.EntropyBonus * steps.Entropy) - (options.ValueWeight * steps.ValueLoss);
+            if (brains.AreOwn) steps = steps with { Entropy = entropy, ValueLoss = valueLoss };
             return new LearningStatistics(learnedDecisions, explainedVariance, steps, policyLoss) { Drift = drift };
         }
     }
@@ -227,6 +230,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
 
         if (learned.Complete.IsEmpty) return;
         drift = learned.MeanDrift;
+        ObserveDecisions();
         explainedVariance = variance > 0 ? (float)(1 - (unexplained / variance)) : float.NaN;
         if (rescales.AsSpan().ContainsAnyExcept(1, 0)) brains.RescaleValues(rescales);
     }
@@ -250,6 +254,21 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         if (next.Deviation == 0) next = scale with { Mean = next.Mean };
         if (scale.Deviation > 0) (rescales[2 * brain], rescales[(2 * brain) + 1]) = (scale.Deviation / next.Deviation, (scale.Mean - next.Mean) / next.Deviation);
         scales[brain] = next;
+    }
+
+    /// <summary>Means over the decisions of all brains: the mean of −log p estimates the entropy. Steps of brains of their own report neither.</summary>
+    private void ObserveDecisions()
+    {
+        double logs = 0, errors = 0;
+        foreach (int at in learned.Complete)
+        {
+            ValueScale scale = ScaleOf(learned.Owners[at]);
+            double error = (learned.Returns[at] - learned.Values[at]) / (scale.Deviation > 0 ? scale.Deviation : 1);
+            logs -= learned.LogProbabilities[at];
+            errors += 0.5 * error * error;
+        }
+
+        (entropy, valueLoss) = ((float)(logs / learned.Complete.Length), (float)(errors / learned.Complete.Length));
     }
 
     private void Warn()
