@@ -177,6 +177,57 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(message, Does.Contain("a tile of 3").And.Contain(Forward).And.Contain(TunedFamily.Twice));
     }
 
+    /// <summary>One that decides no bits is not in checkpoints, and another device need not offer it.</summary>
+    [Test]
+    public void AConfigurationThatWasOnlyFasterElsewhereIsNotNeeded()
+    {
+        NeuralDevice device = Device();
+        KernelTuning.Force(device, KernelTuning.Parse($"tuned input 128: a tile of 3\n{Forward}: {TunedFamily.Twice}"));
+        using TwoLayerClassifier classifier = Classifier(device);
+        Assert.That(Trained(classifier), Has.All.Matches<float>(float.IsFinite));
+        KernelTuning used = classifier.Network.KernelsInUse.Used;
+        Assert.That(used.ToString(), Does.Not.Contain("input").And.Contain($"{Forward}: {TunedFamily.Twice}").And.Contain($"{Weights}: {TunedFamily.StandIn}"));
+    }
+
+    /// <summary>The family for cards: its parts decide bits, its tiles do not. Software drivers have neither choice.</summary>
+    [Test]
+    public void TheFamilyForCardsOffersPartsAndTiles()
+    {
+        const int ManyInputs = 140;
+        float[] features = TwinArrays.UniformFloats(3, Rows * ManyInputs, -1, 1);
+        KernelFamily onCards = new WorkgroupTiledFamily(WorkgroupTiling.ByRule);
+        KernelTuning[] tunings =
+        [
+            KernelTuning.Default, KernelTuning.Parse("workgroup-tiled forward parts 128x256: Double"),
+            KernelTuning.Parse($"workgroup-tiled Forward tiles 64x128x256: {TileShape.Medium}"),
+        ];
+        List<float[]> outputs = [];
+        foreach (KernelTuning tuning in tunings)
+        {
+            NeuralDevice device = Device();
+            KernelFamily.Force(device, onCards);
+            KernelTuning.Force(device, tuning);
+            using Network network = new(device, ManyInputs, new Dense(Hidden));
+            float[] found = new float[Rows * Hidden];
+            network.ComputeOutputs(features, found);
+            outputs.Add(found);
+            TuningQuestions asked = new();
+            foreach (Dispatch _ in StepWorkspace.KernelsFor(network.Stack, onCards.For(device.Limits).With(tuning, asked), Rows, new MeanSquaredError(), new Sgd(0.1f)))
+            {
+                // making them asks
+            }
+
+            Assert.That(asked.Asked.Select(question => (question.Offered.Length, question.DecidesBits)), Has.Some.EqualTo((3, true)).And.Some.EqualTo((3, false)));
+            Assert.That(network.KernelsInUse.Used.ToString(), Does.StartWith("workgroup-tiled forward parts 128x256: ").And.Not.Contain("tiles"));
+            KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+            using Network onSoftware = new(device, ManyInputs, new Dense(Hidden));
+            if (device.Limits.IsSoftware) Assert.That(onSoftware.KernelsFor(Rows, new Sgd(0.1f), new MeanSquaredError()).Tuner, Is.Null);
+        }
+
+        Assert.That(outputs[1], Is.Not.EqualTo(outputs[0]), "other parts");
+        Assert.That(outputs[2], Is.EqualTo(outputs[0]), "other tiles");
+    }
+
     [Test]
     public void ATuningIsText()
     {

@@ -86,14 +86,18 @@ internal sealed class ProcessorDeviceTests
     [TestCase(1024, 784, 128)]
     [TestCase(512, 64, 512)]
     [TestCase(64, 4096, 512)]
-    public void NoPieceOfAStepTakesLong(int batch, int inputs, int hidden)
+    [TestCase(2048, 64, 512)]
+    [TestCase(2048, 784, 128, true)]
+    public void NoPieceOfAStepTakesLong(int batch, int inputs, int hidden, bool bytes = false)
     {
         const double MostMilliseconds = MatrixProduct.MostMilliseconds;
         using NeuralDevice device = Create(1);
         using Network network = new(device, inputs, new Dense(hidden), new Relu(), new Dense(10));
         using BatchTrainer trainer = new(network, new Sgd(0));
-        float[] features = TwinArrays.UniformFloats(1, batch * inputs, -1, 1);
-        trainer.TrainBatch(features, TwinArrays.Labels(2, batch, 10));
+        float[] features = TwinArrays.UniformFloats(1, batch * inputs, 0, 1);
+        int[] labels = TwinArrays.Labels(2, batch, 10);
+        if (bytes) trainer.TrainBatchOfBytes([.. features.Select(feature => (byte)(255 * feature))], labels);
+        else trainer.TrainBatch(features, labels);
         foreach (Dispatch dispatch in trainer.DispatchesOfLastStep)
         {
             int lines = dispatch.Grid.Lines(batch);

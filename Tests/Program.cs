@@ -48,7 +48,7 @@ internal static class Program
                     return 0;
                 default:
                     Console.Error.WriteLine(
-                        "Run the tests with Tests/run. As a program: tests [CLASS...] | device | workers HELD | train | train-in-background | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
+                        "Run the tests with Tests/run. As a program: tests [CLASS... | PART/PARTS] | device | workers HELD | train | train-in-background | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
                     return 2;
             }
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using NUnit.Framework.Api;
@@ -15,13 +16,17 @@ internal static class StandaloneRun
     /// <summary>Of the tests that run without names: nightly ones take too long, and of the others a card cannot change the outcome.</summary>
     private static readonly string[] LeftOut = [Categories.Nightly, Categories.Once, Categories.OnProcessor];
 
+    private static string NotLeftOut => $"<not><or>{string.Concat(LeftOut.Select(category => $"<cat>{category}</cat>"))}</or></not>";
+
     /// <summary>Runs the classes, or without names all tests that a card can change the outcome of; prints a line for each failed test, and totals.</summary>
-    /// <param name="classes">Names without their namespace.</param>
+    /// <param name="classes">Names without their namespace; or <c>2/4</c>, the second of four parts of all.</param>
     /// <returns>
     /// 0 only if each class has tests and none failed. Named tests that lacked something to run fail too; of all, some need what only a software driver has.
     /// </returns>
-    public static int Run(IReadOnlyCollection<string> classes)
+    public static int Run(IReadOnlyList<string> classes)
     {
+        if (classes is [{ } part] && part.Split('/') is [var number, var parts])
+            return Run(int.Parse(number, CultureInfo.InvariantCulture), int.Parse(parts, CultureInfo.InvariantCulture));
         NUnitTestAssemblyRunner runner = new(new DefaultTestAssemblyBuilder());
         runner.Load(Assembly.GetExecutingAssembly(), new Dictionary<string, object>());
         string[] empty = [.. classes.Where(name => runner.CountTestCases(FilterOf([name])) == 0)];
@@ -31,21 +36,30 @@ internal static class StandaloneRun
             return 2;
         }
 
-        ResultLines lines = new();
-        using PosixSignalRegistration ended = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => Console.WriteLine($"{lines.Totals} before the time was over"));
-        ITestResult result = runner.Run(lines, FilterOf(classes));
-        Console.WriteLine($"{result.PassCount} passed, {result.FailCount} failed, {result.SkipCount} skipped, {result.InconclusiveCount} inconclusive");
-        bool isWhole = classes.Count == 0 || result.InconclusiveCount == 0;
-        return result is { FailCount: 0, PassCount: > 0 } && isWhole ? 0 : 1;
+        return Run(runner, FilterOf(classes), mustBeWhole: classes.Count > 0);
     }
 
-    private static TestFilter FilterOf(IReadOnlyCollection<string> classes)
+    /// <summary>One of several parts of all tests, for as many processes side by side: a card's machine has many cores, and compiling kernels takes one.</summary>
+    private static int Run(int number, int parts)
     {
-        string chosen = classes.Count > 0
-            ? $"<or>{string.Concat(classes.Select(name => $"<class re='1'>[.]{name}$</class>"))}</or>"
-            : $"<not><or>{string.Concat(LeftOut.Select(category => $"<cat>{category}</cat>"))}</or></not>";
-        return TestFilter.FromXml($"<filter>{chosen}</filter>");
+        NUnitTestAssemblyRunner runner = new(new DefaultTestAssemblyBuilder());
+        runner.Load(Assembly.GetExecutingAssembly(), new Dictionary<string, object>());
+        string[] all = [.. Assembly.GetExecutingAssembly().GetTypes().Where(type => type.Name.EndsWith("Tests", StringComparison.Ordinal)).Select(type => type.Name).Order(StringComparer.Ordinal)];
+        return Run(runner, TestFilter.FromXml($"<filter><and>{ClassesOf([.. all.Where((_, i) => i % parts == number - 1)])}{NotLeftOut}</and></filter>"), mustBeWhole: false);
     }
+
+    private static int Run(NUnitTestAssemblyRunner runner, TestFilter filter, bool mustBeWhole)
+    {
+        ResultLines lines = new();
+        using PosixSignalRegistration ended = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => Console.WriteLine($"{lines.Totals} before the time was over"));
+        ITestResult result = runner.Run(lines, filter);
+        Console.WriteLine($"{result.PassCount} passed, {result.FailCount} failed, {result.SkipCount} skipped, {result.InconclusiveCount} inconclusive");
+        return result is { FailCount: 0, PassCount: > 0 } && (result.InconclusiveCount == 0 || !mustBeWhole) ? 0 : 1;
+    }
+
+    private static TestFilter FilterOf(IReadOnlyCollection<string> classes) => TestFilter.FromXml($"<filter>{(classes.Count > 0 ? ClassesOf(classes) : NotLeftOut)}</filter>");
+
+    private static string ClassesOf(IReadOnlyCollection<string> classes) => $"<or>{string.Concat(classes.Select(name => $"<class re='1'>[.]{name}$</class>"))}</or>";
 
     private sealed class ResultLines : ITestListener
     {

@@ -66,6 +66,15 @@ public abstract class Agent
         set => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "The actions of an episode must be 0, for no limit, or more.");
     }
 
+    /// <summary>
+    /// The number of its team in self-play (<see cref="AgentPopulationOptions.SelfPlay"/>): one team learns at a time, and plays against the others. A change
+    /// counts from its next episode on.
+    /// </summary>
+    public int TeamId { get; set; }
+
+    /// <summary>Whether it acts with an earlier snapshot of the brain in this episode, and does not learn. The progress does not count such an episode.</summary>
+    public bool ActsBySnapshot { get; internal set; }
+
     /// <summary>The population it belongs to; null if none.</summary>
     public AgentPopulation? Population { get; internal set; }
 
@@ -299,6 +308,7 @@ public abstract class Agent
     internal void Leave()
     {
         Inspector = null;
+        ActsBySnapshot = false;
         Population = null;
         Index = -1;
         Action = -1;

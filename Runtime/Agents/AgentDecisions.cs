@@ -10,6 +10,8 @@ internal sealed class AgentDecisions : IDisposable
     private readonly AgentTrainer trainer;
     private readonly FrameErrors errors;
     private readonly DecisionRequests requests;
+    private readonly Opponents? opponents;
+    private readonly DecisionRequests? ofOpponents;
     private readonly ObservationCollector collector;
     private readonly ActionChooser chooser;
     private readonly PolicyShape policy;
@@ -20,13 +22,17 @@ internal sealed class AgentDecisions : IDisposable
     /// <param name="brains">The brains that decide.</param>
     /// <param name="trainer">The trainer that learns from the decisions.</param>
     /// <param name="errors">Receives the errors of the agents' scripts.</param>
+    /// <param name="opponents">What opponents act with; null without self-play.</param>
     /// <param name="reference">The policy that the agents must stay near; null for none.</param>
-    public AgentDecisions(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors, ReferencePolicy? reference)
+    public AgentDecisions(
+        NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors, Opponents? opponents, ReferencePolicy? reference)
     {
         this.brains = brains;
         this.trainer = trainer;
         this.errors = errors;
-        requests = new DecisionRequests(device, brains, options, reference);
+        this.opponents = opponents;
+        requests = new DecisionRequests(device, brains, brains.Clock, options, reference);
+        if (opponents is not null) ofOpponents = new DecisionRequests(device, opponents, brains.Clock, options);
         collector = new ObservationCollector(device, options, brains.Seen);
         chooser = new ActionChooser(options);
         policy = options.Policy;
@@ -50,7 +56,13 @@ internal sealed class AgentDecisions : IDisposable
     /// <param name="population">The agents' population.</param>
     public void Deliver(AgentPopulation population)
     {
-        while (requests.TakeAnswered(population.Frame) is { } request)
+        Deliver(population, requests);
+        if (ofOpponents is not null) Deliver(population, ofOpponents);
+    }
+
+    private void Deliver(AgentPopulation population, DecisionRequests asked)
+    {
+        while (asked.TakeAnswered(population.Frame) is { } request)
         {
             if (request.WasSkipped)
             {
@@ -81,8 +93,8 @@ internal sealed class AgentDecisions : IDisposable
     /// <param name="frame">This frame.</param>
     public void Ask(ReadOnlySpan<Agent?> agents, long frame)
     {
-        DecisionRequest? request = requests.Begin();
-        int questions = 0;
+        DecisionRequest? request = requests.Begin(), ofOpponent = ofOpponents?.Begin();
+        (int questions, int opponentQuestions) = (0, 0);
         foreach (Agent? agent in agents)
         {
             if (agent is null || agent.IsEpisodeOver || !agent.IsDue(frame)) continue;
@@ -92,15 +104,25 @@ internal sealed class AgentDecisions : IDisposable
                 {
                     DecideByItself(agent, frame);
                 }
+                else if (agent.ActsBySnapshot)
+                {
+                    if (ofOpponent is not null && Observe(agent, ofOpponent, opponentQuestions, frame, opponents!.Scale)) opponentQuestions++;
+                }
                 else if (request is not null)
                 {
-                    if (Observe(agent, request, brains.AreOwn ? agent.Index : questions, frame)) questions++;
+                    if (Observe(agent, request, brains.AreOwn ? agent.Index : questions, frame, trainer.ScaleOf(agent.Index))) questions++;
                 }
             }
             catch (Exception exception)
             {
                 errors.Add(exception);   // rethrown at the end of the frame
             }
+        }
+
+        if (opponentQuestions > 0)
+        {
+            if (opponents!.Normalizer is { } ofSnapshot) ofOpponent!.Normalize(ofSnapshot, opponentQuestions, learns: false);
+            ofOpponents!.Enqueue(ofOpponent!, frame, opponentQuestions);
         }
 
         if (request is null || questions == 0) return;
@@ -116,7 +138,11 @@ internal sealed class AgentDecisions : IDisposable
         chooser.Describe(form);
     }
 
-    public void Dispose() => requests.Dispose();
+    public void Dispose()
+    {
+        requests.Dispose();
+        ofOpponents?.Dispose();
+    }
 
     /// <summary>Asks again: agents that decide only on request would otherwise wait forever.</summary>
     private static void AskAgain(AgentPopulation population, DecisionRequest request)
@@ -141,17 +167,30 @@ internal sealed class AgentDecisions : IDisposable
         if (policy.IsOneBranch)
         {
             int action = chooser.Choose(agent, request.PolicyOutputs(row), request.Allowed(row), out float logProbability);
-            trainer.Decide(agent, request.Decision(row, action, logProbability));
+            Learn(agent, request.Decision(row, action, logProbability));
             agent.BeginAction(action);
         }
         else
         {
             float logProbability = chooser.ChooseAll(agent, request.PolicyOutputs(row), request.Allowed(row), taken);
-            trainer.Decide(agent, request.Decision(row, action: 0, logProbability) with { Taken = taken });
+            Learn(agent, request.Decision(row, action: 0, logProbability) with { Taken = taken });
             agent.BeginAction(policy, taken);
         }
 
         Count++;
+    }
+
+    /// <summary>Hands a decision to the trainer, unless a snapshot made it.</summary>
+    private void Learn(Agent agent, in Decision decision)
+    {
+        if (agent.ActsBySnapshot)
+        {
+            _ = agent.TakeReward();
+            return;
+        }
+
+        trainer.Decide(agent, decision);
+        if (trainer.IsLearning) opponents?.CountStep();
     }
 
     /// <summary>
@@ -159,7 +198,7 @@ internal sealed class AgentDecisions : IDisposable
     /// episode or removed the agent in the meantime.
     /// </summary>
     /// <returns>Whether the agent asks.</returns>
-    private bool Observe(Agent agent, DecisionRequest request, int row, long frame)
+    private bool Observe(Agent agent, DecisionRequest request, int row, long frame, ValueScale scale)
     {
         AgentPopulation? population = agent.Population;
         int look = collector.Collect(agent);
@@ -169,7 +208,7 @@ internal sealed class AgentDecisions : IDisposable
             int shown = agent.Demonstrates && IsStillThere(agent, population) ? collector.AskHeuristic(agent) : 0;
             if (!IsStillThere(agent, population)) return false;
             if (agent.Demonstrates) Demonstrate(agent, look, shown);
-            request.Set(row, agent, collector, look, trainer.ScaleOf(agent.Index));
+            request.Set(row, agent, collector, look, scale);
             agent.Inspector?.Ask(frame, collector.Observed);
             isTaken = true;
         }

@@ -9,8 +9,10 @@ internal sealed class AgentMind : IDisposable
     /// <param name="device">Where the brains live.</param>
     /// <param name="options">The options that the agents share.</param>
     /// <param name="errors">Receives the errors of the agents' scripts.</param>
-    public AgentMind(NeuralDevice device, AgentPopulationOptions options, FrameErrors errors)
+    /// <param name="opponents">What opponents act with, whose owner is the population; null without self-play.</param>
+    public AgentMind(NeuralDevice device, AgentPopulationOptions options, FrameErrors errors, Opponents? opponents)
     {
+        Opponents = opponents;
         this.device = device;
         Options = options;
         options.RequireNoTexturesWithADemonstration();
@@ -21,13 +23,16 @@ internal sealed class AgentMind : IDisposable
         Brains = Brains.Create(device, options, seen);
         Trainer = new AgentTrainer(device, Brains, options);
         if (options.Learning?.ReferenceBrain is { } brain) reference = new ReferencePolicy(device, brain, options, seen);
-        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors, reference);
+        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors, opponents, reference);
         FinalValues = new FinalValues(device, options, Brains, Trainer);
     }
 
     public AgentPopulationOptions Options { get; }
 
     public Brains Brains { get; }
+
+    /// <summary>What opponents act with; null without self-play.</summary>
+    public Opponents? Opponents { get; }
 
     public AgentTrainer Trainer { get; }
 
@@ -41,6 +46,7 @@ internal sealed class AgentMind : IDisposable
         Trainer.Normalizer?.Describe(form);
         Decisions.Describe(form);
         Trainer.Learner?.Describe(form);
+        Opponents?.Describe(form);
     }
 
     /// <summary>Its own part of the progress.</summary>
@@ -64,6 +70,7 @@ internal sealed class AgentMind : IDisposable
                 PolicyLoss = statistics.PolicyLoss,
                 ExplainedVariance = statistics.ExplainedVariance,
                 Drift = statistics.Drift,
+                Elo = (float)(Opponents?.Rating ?? double.NaN),
                 TrainingTime = Trainer.Time,
                 GpuTime = TimeSpan.FromMicroseconds(Brains.Clock.LastNanoseconds / 1e3),
                 StepsThisFrame = Trainer.StepsThisFrame,
@@ -77,10 +84,13 @@ internal sealed class AgentMind : IDisposable
     public Task<BrainsContent> ReadBrainsAsync()
     {
         using NeuralDevice.Scope scope = device.Enter();
-        IReadOnlyList<MatrixTexture> textures = Brains.StateTextures;
-        Func<Readback, BrainsContent> read = Brains.ReadContent();
+        IReadOnlyList<MatrixTexture> ofBrains = Brains.StateTextures;
+        Func<Readback, BrainsContent> readBrains = Brains.ReadContent();
+        Func<Readback, int, NamedTensor[]>? readSnapshots = Opponents?.Pool.ReadWeights();
+        List<MatrixTexture> textures = [.. ofBrains, .. Opponents?.Pool.Textures ?? []];
+        BrainsContent Read(Readback readback) => readBrains(readback) with { Snapshots = readSnapshots?.Invoke(readback, ofBrains.Count) ?? [] };
         TaskCompletionSource<BrainsContent> content = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Readback(device, textures.Select(texture => texture.Shape), readback => HandOver(readback, read, content)).Start(textures);
+        new Readback(device, textures.Select(texture => texture.Shape), readback => HandOver(readback, Read, content)).Start(textures);
         return content.Task;
     }
 

@@ -17,7 +17,23 @@ public sealed partial class AgentPopulation
         set
         {
             RequireBetweenUpdates(nameof(Learning));
-            if (!Equals(value, Learning)) Replace(new AgentMind(device, mind.Options with { Learning = value }, errors));
+            if (Equals(value, Learning)) return;
+            AgentPopulationOptions next = mind.Options with { Learning = value };
+            Opponents? following = opponents?.For(next);
+            try
+            {
+                Replace(new AgentMind(device, next, errors, following));
+            }
+            catch
+            {
+                if (following != opponents) following?.Dispose();
+                throw;
+            }
+
+            if (following == opponents) return;
+            opponents!.Dispose();
+            opponents = following;
+            opponents!.BeginAnew(mind);
         }
     }
 

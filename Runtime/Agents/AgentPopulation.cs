@@ -20,6 +20,7 @@ public sealed partial class AgentPopulation : IDisposable
     private readonly Agent?[] agents;
     private readonly AgentScripts scripts;
     private AgentMind mind;
+    private Opponents? opponents;
     private bool isUpdating;
     private bool disposed;
 
@@ -34,10 +35,13 @@ public sealed partial class AgentPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
         options.RequireAll(nameof(options));
+        options.RequireSelfPlay(nameof(options));
         device = AgentPlacement.DeviceFor(device, options);
         this.device = device;
         this.options = options;
-        mind = new AgentMind(device, options, errors);
+        if (options.SelfPlay is not null) opponents = new Opponents(device, options);
+        mind = new AgentMind(device, options, errors, opponents);
+        opponents?.BeginAnew(mind);
         FrameBudget = options.FrameBudget;
         reports = new ProgressReports(options.TimeProvider, StatsRecorder, errors);
         rate = new DecisionRate(options.TimeProvider);
@@ -156,6 +160,7 @@ public sealed partial class AgentPopulation : IDisposable
         bool begun = false;
         try
         {
+            opponents?.BeginEpisode(agent);
             agent.BeginEpisode(Frame);
             begun = true;
         }
@@ -173,7 +178,7 @@ public sealed partial class AgentPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it cannot be removed, because it is not in this population.");
         mind.Trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
-        if (agent.IsEpisodeOver) episodes.Add(agent.CumulativeReward, agent.StepCount);
+        if (agent is { IsEpisodeOver: true, ActsBySnapshot: false }) episodes.Add(agent.CumulativeReward, agent.StepCount);
         Forget(agent);
     }
 
@@ -205,7 +210,7 @@ public sealed partial class AgentPopulation : IDisposable
         finally
         {
             isUpdating = false;
-            if (disposed) mind.Dispose();
+            if (disposed) DisposeMind();
         }
 
         errors.Throw();
@@ -222,7 +227,8 @@ public sealed partial class AgentPopulation : IDisposable
         mind.Decisions.Ask(agents, Frame);
         if (waits) scripts.CarryOut(mind);
         if (disposed) return;
-        mind.Trainer.Train(FrameBudget, Count);
+        mind.Trainer.Train(FrameBudget, opponents is null ? Count : Count - Opponents.CountIn(agents));
+        opponents?.EndFrame(mind, agents);
         rate.Note(mind.Decisions.Count);
         if (mind.Brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(StepSides.ExceptionOf(skipped, nameof(Update)));
         reports.Write(this);
@@ -257,7 +263,7 @@ public sealed partial class AgentPopulation : IDisposable
         foreach (Agent? agent in agents) agent?.Leave();
         Array.Clear(agents);
         reports.Dispose();
-        if (!isUpdating) mind.Dispose();   // otherwise at the end of the frame, whose agents are gone
+        if (!isUpdating) DisposeMind();   // otherwise at the end of the frame, whose agents are gone
     }
 
     internal Brains Brains => mind.Brains;
@@ -270,6 +276,12 @@ public sealed partial class AgentPopulation : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called during Update, by an agent's script. Call it between two Updates, from the game's loop.");
+    }
+
+    private void DisposeMind()
+    {
+        mind.Dispose();
+        opponents?.Dispose();
     }
 
     private void Forget(Agent agent)

@@ -83,6 +83,12 @@ public sealed record AgentPopulationOptions
     }
 
     /// <summary>
+    /// Self-play against earlier snapshots of the brain; null for none. The agents must share one brain (<see cref="Brains"/>), have teams
+    /// (<see cref="Agent.TeamId"/>) and see no textures.
+    /// </summary>
+    public SelfPlay? SelfPlay { get; init; }
+
+    /// <summary>
     /// The training budget per frame: a number of training steps, each frame or each second, or a time, each frame or as a fraction of all time. Only complete steps
     /// fit into a time; a step longer than it runs once every few frames. Decisions are not part of the budget.
     /// </summary>
@@ -152,6 +158,21 @@ public sealed record AgentPopulationOptions
         string? missing = Observations == 0 ? nameof(Observations) : ActionSpec is null ? nameof(Actions) : null;
         if (missing is not null)
             throw new ArgumentException($"{missing} of the options was not given, and has no default. Make them with new {nameof(AgentPopulationOptions)} {{ {missing} = ... }}.", name);
+    }
+
+    /// <exception cref="ArgumentException">Self-play is to have brains of their own.</exception>
+    /// <exception cref="NotSupportedException">Agents that see textures are to play against snapshots.</exception>
+    internal void RequireSelfPlay(string name)
+    {
+        if (SelfPlay is null) return;
+        if (Brains != BrainSharing.Shared)
+        {
+            throw new ArgumentException(
+                $"Self-play takes snapshots of one brain, but each agent has its own. Set {nameof(AgentPopulationOptions)}.{nameof(Brains)} to {nameof(BrainSharing)}.{nameof(BrainSharing.Shared)}.", name);
+        }
+
+        if (TextureObservations is not null)
+            throw new NotSupportedException("Agents that see textures cannot play against snapshots. Declare no TextureObservations, or no SelfPlay.");
     }
 
     /// <exception cref="NotSupportedException">Agents that see textures are given a demonstration.</exception>

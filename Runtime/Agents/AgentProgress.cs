@@ -68,6 +68,12 @@ public readonly record struct AgentProgress(
     public float Drift { get; init; }
 
     /// <summary>
+    /// The Elo rating of the brain in self-play (<see cref="AgentPopulationOptions.SelfPlay"/>); NaN without. It rises as long as the brain gets better than
+    /// its snapshots. Compare it within a run; ratings of different runs have no common scale.
+    /// </summary>
+    public float Elo { get; init; }
+
+    /// <summary>
     /// Whether training skipped this frame because the GPU is too far behind (12 frames, or some 50 milliseconds of work). It continues when the GPU
     /// has caught up; nothing is lost. With a <see cref="AgentPopulationOptions.Latency"/>, Update waits for the GPU instead.
     /// </summary>

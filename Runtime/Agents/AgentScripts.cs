@@ -39,7 +39,9 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
             try
             {
                 CloseEpisode(mind, agent);
-                if (agent.Population == population) agent.BeginEpisode(population.Frame);
+                if (agent.Population != population) continue;
+                mind.Opponents?.BeginEpisode(agent);
+                agent.BeginEpisode(population.Frame);
             }
             catch (Exception exception)
             {
@@ -64,8 +66,9 @@ internal sealed class AgentScripts(AgentPopulation population, Agent?[] agents, 
         }
 
         if (agent.Population != population) return;
+        mind.Opponents?.EndEpisode(agent);
         if (isAsked) mind.Trainer.InterruptEpisode(agent, population.Frame);
         else mind.Trainer.EndEpisode(agent, isCutOff: agent.IsInterrupted);
-        episodes.Add(agent.CumulativeReward, agent.StepCount);
+        if (!agent.ActsBySnapshot) episodes.Add(agent.CumulativeReward, agent.StepCount);
     }
 }

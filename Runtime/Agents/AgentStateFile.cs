@@ -32,8 +32,9 @@ internal sealed class AgentStateFile
     private const string ExplorationName = ActionChooser.ExplorationName;
     private const int MostSize = 1 << 24;
 
-    private static readonly string[] Sections = [StateForm.Observations, StateForm.Run, StateForm.Places, StateForm.Learning, StateForm.Experience];
-    private static readonly string[] ParameterNames = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
+    private static readonly string[] Sections = [StateForm.Observations, StateForm.Run, StateForm.Places, StateForm.Learning, StateForm.Experience, StateForm.SelfPlay];
+    /// <summary>The names of a brain's arrays, in the order of <see cref="ClassifierParameters"/>.</summary>
+    public static readonly string[] ParameterNames = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
 
     private static readonly string[] Keys =
     [
@@ -110,6 +111,7 @@ internal sealed class AgentStateFile
     private static IEnumerable<NamedTensor> TensorsOf(AgentStateHeader header, BrainsContent brains)
     {
         foreach ((int i, string name) in ParameterNames.Index()) yield return new NamedTensor(name, ShapeOf(header, i), brains.Parameters[i]);
+        foreach (NamedTensor tensor in brains.Snapshots) yield return tensor;
         if (brains.Standing is not { } standing) yield break;
         yield return new NamedTensor(StepsName, [1], []) { WideValues = [standing.Steps] };
         yield return new NamedTensor(RateName, [header.Brains], []) { WideValues = [.. standing.Rates.Select(rate => (double)rate)] };

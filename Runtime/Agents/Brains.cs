@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>The networks of a population: predictions are enqueued and read back later, and training steps are enqueued.</summary>
-internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDisposable
+internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecidingNetwork, IDisposable
 {
     private const ulong FirstOutputStream = (1UL << 62) + 1;
     private const ulong OutputStreamStep = 4;   // beside streams for other purposes
@@ -380,4 +380,8 @@ internal sealed class SharedBrain : Brains
 /// <summary>The content of brains, and the state of their training.</summary>
 /// <param name="Parameters">The four arrays of <see cref="ClassifierParameters"/>, each for all brains, one after the other.</param>
 /// <param name="Standing">The same for the optimizer's state; null if it is unknown.</param>
-internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Standing);
+internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Standing)
+{
+    /// <summary>The weights of the snapshots of self-play, as files name them; empty without self-play.</summary>
+    public NamedTensor[] Snapshots { get; init; } = [];
+}

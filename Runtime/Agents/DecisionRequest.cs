@@ -4,7 +4,8 @@ namespace NeuralPlugin;
 internal sealed class DecisionRequest : IDisposable
 {
     private readonly NeuralDevice device;
-    private readonly Brains brains;
+    private readonly IDecidingNetwork network;
+    private readonly SpanClock clock;
     private readonly Readback readback;
     private readonly MatrixTexture[] textures;
     private readonly float[] features;      // [rows × observations]
@@ -23,17 +24,18 @@ internal sealed class DecisionRequest : IDisposable
     private readonly int policyOutputs;
     private readonly int outputCount;
 
-    public DecisionRequest(NeuralDevice device, Brains brains, AgentPopulationOptions options, ReferencePolicy? reference)
+    public DecisionRequest(NeuralDevice device, IDecidingNetwork network, SpanClock clock, AgentPopulationOptions options, ReferencePolicy? reference)
     {
         this.reference = reference;
         policy = options.Policy;
         this.device = device;
-        this.brains = brains;
+        this.network = network;
+        this.clock = clock;
         observations = options.StackedObservations;
         actions = options.Actions;
         policyOutputs = options.Policy.Outputs;
         outputCount = options.Outputs;
-        textures = reference is null ? [brains.Outputs] : [brains.Outputs, reference.Outputs];
+        textures = reference is null ? [network.Outputs] : [network.Outputs, reference.Outputs];
         readback = new Readback(device, textures.Select(texture => texture.Shape));
         referenceFeatures = new float[reference is null ? 0 : checked(options.Capacity * observations)];
         referenceOutputs = new float[reference is null ? 0 : checked(options.Capacity * reference.OutputCount)];
@@ -150,11 +152,11 @@ internal sealed class DecisionRequest : IDisposable
         Frame = frame;
         Rows = rows;
         foreach (MatrixTexture texture in textures) SkipMark.Put(device, texture);
-        brains.Clock.BeginSpan();
-        brains.Predict(features.AsSpan(0, rows * observations), Looks);
+        clock.BeginSpan();
+        network.Predict(features.AsSpan(0, rows * observations), Looks);
         reference?.Predict(referenceFeatures.AsSpan(0, rows * observations), Looks);
         readback.Start(textures);
-        brains.Clock.EndSpan();
+        clock.EndSpan();
     }
 
     /// <summary>Reads the answer.</summary>

@@ -24,7 +24,7 @@ internal sealed class FinalValues : IDisposable
         this.trainer = trainer;
         agentCount = options.Capacity;
         collector = new ObservationCollector(device, options, brains.Seen);
-        if (trainer.EstimatesValues) requests = new DecisionRequests(device, brains, options);
+        if (trainer.EstimatesValues) requests = new DecisionRequests(device, brains, brains.Clock, options);
     }
 
     /// <summary>Begins the questions of a frame.</summary>
@@ -82,5 +82,5 @@ internal sealed class FinalValues : IDisposable
 
     public void Dispose() => requests?.Dispose();
 
-    private bool Wants(Agent agent) => requests is not null && agent.IsInterrupted && trainer.IsLearning && !agent.ActsByHeuristic;
+    private bool Wants(Agent agent) => requests is not null && agent.IsInterrupted && trainer.IsLearning && !agent.ActsByHeuristic && !agent.ActsBySnapshot;
 }

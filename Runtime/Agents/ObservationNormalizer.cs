@@ -14,7 +14,7 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
     private const double LeastVariance = 1e-8;
 
     /// <summary>The scale for the largest numbers that a float holds.</summary>
-    private const float LeastScale = 1e-39f;
+    public const float LeastScale = 1e-39f;
 
     private readonly double[] mean = new double[observations];
     private readonly double[] squares = new double[observations];   // Σ (x − mean)²
@@ -88,6 +88,13 @@ internal sealed class ObservationNormalizer(int observations, bool follows = fal
         if (count > 0) return;
         Array.Clear(offset);
         Array.Fill(scale, 1f);
+    }
+
+    /// <summary>Replaces the applied values, and leaves the statistics.</summary>
+    public void SetApplied(ReadOnlySpan<float> offsets, ReadOnlySpan<float> scales)
+    {
+        offsets.CopyTo(offset);
+        scales.CopyTo(scale);
     }
 
     /// <summary>Describes its state for files.</summary>

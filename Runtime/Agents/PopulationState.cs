@@ -51,6 +51,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         Predicate<string> isWanted = name => IsWanted(name, file.Header, learns, brainsAlone);
         AgentState state = file.Read([.. form.Fields.Where(field => isWanted(field.Name))], trains ? mind.Brains.Optimizer : null);
         Apply(form, state, trains, isWanted);
+        mind.Opponents?.EndReading(mind);
     }
 
     /// <summary>Continues from the state of the population's former mind, whose learner's experience is given up. Waits.</summary>
@@ -58,7 +59,8 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
     {
         StateForm form = Describe();
         bool learns = Learns(from, brainsAlone: false), trains = learns && from.Optimizer == header.Optimizer;
-        Predicate<string> isWanted = name => IsWanted(name, from, learns, brainsAlone: false) && !name.StartsWith(StateForm.Experience, StringComparison.Ordinal);
+        Predicate<string> isWanted = name => IsWanted(name, from, learns, brainsAlone: false) && !name.StartsWith(StateForm.Experience, StringComparison.Ordinal)
+            && !name.StartsWith(StateForm.SelfPlay, StringComparison.Ordinal);   // the population keeps its opponents
         Apply(form, new AgentState(from, brains, fields.ToDictionary(field => field.Name, ValuesOf)), trains, isWanted);
     }
 
@@ -76,6 +78,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         if (Is(StateForm.Values)) return learns || (brainsAlone && from.EstimatesValues && header.EstimatesValues);
         if (Is(StateForm.Observations)) return from.NormalizesObservations;
         if (brainsAlone) return false;
+        if (Is(StateForm.SelfPlay)) return from.Outputs == header.Outputs;
         bool hasSamePlaces = from.Capacity == header.Capacity;
         return Is(StateForm.Run) || (Is(StateForm.Places) && hasSamePlaces) || (Is(StateForm.Learning) && learns) || (Is(StateForm.Experience) && learns && hasSamePlaces);
     }
@@ -157,7 +160,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
         });
     }
 
-    private static Ending EndingOf(Agent? agent) => agent is not { IsEpisodeOver: true } ? Ending.None : agent.IsInterrupted ? Ending.Interrupted : Ending.Over;
+    private static Ending EndingOf(Agent? agent) => agent is not { IsEpisodeOver: true, ActsBySnapshot: false } ? Ending.None : agent.IsInterrupted ? Ending.Interrupted : Ending.Over;
 
     /// <summary>The state of an agent's episode.</summary>
     private enum Ending

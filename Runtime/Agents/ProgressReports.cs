@@ -43,6 +43,7 @@ internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder
         ("Policy/Learning Rate", progress.LearningRate), ("Policy/Divergence", progress.Divergence), ("Policy/Explained Variance", progress.ExplainedVariance), ("Policy/Drift", progress.Drift),
         ("Run/Training Steps", progress.TrainingSteps), ("Run/Dropped Steps", progress.DroppedSteps), ("Run/Learned Decisions", progress.LearnedDecisions),
         ("Run/Skipped Decisions", progress.SkippedDecisions), ("Run/Decisions per Second", progress.DecisionsPerSecond),
+        .. float.IsNaN(progress.Elo) ? (ReadOnlySpan<(string, float)>)[] : [("Self-play/ELO", progress.Elo)],
     ];
 
     private sealed record Report(ProgressWriter Writer, long EveryDecisions)

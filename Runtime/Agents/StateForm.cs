@@ -16,6 +16,7 @@ internal sealed class StateForm
     public const string Run = "run.";
     public const string Observations = "observations.";
     public const string Values = "learning.values.";
+    public const string SelfPlay = "self_play.";
 
     /// <summary>Counting never gets to whole numbers beyond this.</summary>
     public const long MostWhole = 1L << 53;
@@ -66,11 +67,11 @@ internal sealed class StateForm
         fields.Add(new StateField(name, StateRows.Exactly(1), 1, _ => get(), (_, value) => set((long)value)) { IsWide = true, IsWhole = true, Least = 0, Most = most });
 
     /// <summary>Adds the state of random streams, 32 bits per number: the higher ones, then the lower.</summary>
-    public void Random(string name, SeededRandom[] streams)
+    public void Random(string name, SeededRandom[] streams, StateRows? rows = null)
     {
         fields.Add(
             new StateField(
-                name, StateRows.Exactly(streams.Length), 2, i => i % 2 == 0 ? streams[i / 2].State >> 32 : (uint)streams[i / 2].State,
+                name, rows ?? StateRows.Exactly(streams.Length), 2, i => i % 2 == 0 ? streams[i / 2].State >> 32 : (uint)streams[i / 2].State,
                 (i, value) => streams[i / 2].State = i % 2 == 0 ? (ulong)value << 32 : streams[i / 2].State | (ulong)value)
             {
                 IsWide = true,
@@ -85,7 +86,7 @@ internal sealed class StateForm
 
     /// <summary>Returns the current fields, to be written.</summary>
     /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the file could not be loaded.</exception>
-    public NamedTensor[] Capture() => [.. fields.Where(field => field.Rows.Count() > 0).Select(field => field.Capture())];
+    public NamedTensor[] Capture() => [.. fields.Where(field => !field.IsOnDevice && field.Rows.Count() > 0).Select(field => field.Capture())];
 
     /// <summary>Returns a sum of rewards as files hold it.</summary>
     public static double Held(double value) => double.IsInfinity(value) ? Math.CopySign(Overflow, value) : value;
@@ -143,6 +144,9 @@ internal sealed class StateField(string name, StateRows rows, int columns, Func<
     public bool IsWide { get; init; }
 
     public bool IsWhole { get; init; }
+
+    /// <summary>Whether its values are read back from the device with the brains, so that there are none to get.</summary>
+    public bool IsOnDevice { get; init; }
 
     public double Least { get; init; } = double.MinValue;
 

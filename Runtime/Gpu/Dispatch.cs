@@ -10,7 +10,8 @@ internal enum MatrixAccess
 
 /// <summary>
 /// A matrix that a dispatch accesses, under the name declared in its kernel. A matrix that is read is at an image unit
-/// (<c>name_IMAGE</c>), and one that is written at a storage-buffer binding (<c>name_BUFFER</c>): Shaders/Include/bindings.glsl.
+/// (<c>name_IMAGE</c>), and one that is written at a storage-buffer binding (<c>name_BUFFER</c>): Shaders/Include/bindings.glsl. A kernel that
+/// <see cref="KernelSource.Fetches"/> has those that it only reads at texture units (<c>name_UNIT</c>).
 /// </summary>
 internal readonly record struct MatrixBinding(string Name, Operand Operand, MatrixAccess Access)
 {
@@ -18,8 +19,11 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
 
     public bool IsWritten => Access != MatrixAccess.Read;
 
+    /// <summary>Whether a kernel that fetches, or one that does not, reads it at a texture unit.</summary>
+    public bool IsFetchedBy(bool fetches) => fetches && Access == MatrixAccess.Read;
+
     /// <summary>The image units and storage buffers that it uses.</summary>
-    public int Count => Access == MatrixAccess.ReadWrite ? 2 : 1;
+    public int CountFor(bool fetches) => IsFetchedBy(fetches) ? 0 : Access == MatrixAccess.ReadWrite ? 2 : 1;
 
     public static MatrixBinding Read(string name, Operand operand) => new(name, operand, MatrixAccess.Read);
 
@@ -73,6 +77,9 @@ internal sealed class Dispatch
     /// <summary>Texture units available to dispatches.</summary>
     public const int MaximumTextures = 2;
 
+    /// <summary>The matrices that a kernel may fetch: the texture units that every driver has in compute shaders, less those of the textures.</summary>
+    public const int MaximumFetches = 16 - MaximumTextures;
+
     /// <summary>The index of its first size among a kernel's numbers; before it are the rows in use and the part that runs.</summary>
     public const int FirstArgument = 3;
 
@@ -89,9 +96,9 @@ internal sealed class Dispatch
         Sizes = [.. sizes];
         Scalars = [.. scalars ?? []];
         Grid = grid;
-        if (!Fits(matrices)) throw new ArgumentException($"A kernel reads at most {MostBindingsOfAKind} matrices and writes at most {MostBindingsOfAKind}.", nameof(matrices));
+        if (!Fits(matrices, source.Fetches)) throw new ArgumentException($"A kernel reads at most {MostBindingsOfAKind} matrices and writes at most {MostBindingsOfAKind}.", nameof(matrices));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Textures.Length, MaximumTextures, nameof(textures));
-        Program = source.With([.. PlacesOf(Matrices, Textures, Sizes, Scalars)]);
+        Program = source.With([.. PlacesOf(Matrices, source.Fetches, Textures, Sizes, Scalars)]);
     }
 
     public KernelSource Source { get; }
@@ -102,7 +109,7 @@ internal sealed class Dispatch
     /// <summary>Matrices that are read have the image units in this order, and those that are written the storage buffers.</summary>
     public MatrixBinding[] Matrices { get; }
 
-    /// <summary>The textures in unit order.</summary>
+    /// <summary>The textures in unit order; the matrices that are fetched follow them.</summary>
     public TextureBinding[] Textures { get; }
 
     public KernelArguments<int>[] Sizes { get; }
@@ -115,7 +122,7 @@ internal sealed class Dispatch
     public long FloatingPointOperations { get; init; }
 
     /// <summary>The image units and storage buffers that it uses in total.</summary>
-    public int BindingCount => Matrices.Sum(matrix => matrix.Count);
+    public int BindingCount => Matrices.Sum(matrix => matrix.CountFor(Source.Fetches));
 
     /// <summary>Set by the plan if an earlier dispatch's writes must be visible to this one.</summary>
     public bool NeedsBarrier { get; set; }
@@ -124,10 +131,11 @@ internal sealed class Dispatch
     public CompiledKernel? Kernel { get; set; }
 
     /// <summary>Whether one dispatch can use these matrices, within a driver's total limit of image units and storage buffers.</summary>
-    public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, int most = int.MaxValue)
+    public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, bool fetches, int most = int.MaxValue)
     {
-        int reads = matrices.Count(matrix => matrix.IsRead), writes = matrices.Count(matrix => matrix.IsWritten);
-        return reads <= MostBindingsOfAKind && writes <= MostBindingsOfAKind && reads + writes <= most;
+        int fetched = matrices.Count(matrix => matrix.IsFetchedBy(fetches));
+        int images = matrices.Count(matrix => matrix.IsRead) - fetched, buffers = matrices.Count(matrix => matrix.IsWritten);
+        return fetched <= MaximumFetches && images <= MostBindingsOfAKind && buffers <= MostBindingsOfAKind && images + buffers <= most;
     }
 
     /// <summary>The same dispatch with other matrices, or additional constants, sizes, scalars or textures.</summary>
@@ -145,12 +153,14 @@ internal sealed class Dispatch
     }
 
     private static IEnumerable<(string Name, int Value)> PlacesOf(
-        MatrixBinding[] matrices, TextureBinding[] textures, KernelArguments<int>[] sizes, KernelArguments<float>[] scalars)
+        MatrixBinding[] matrices, bool fetches, TextureBinding[] textures, KernelArguments<int>[] sizes, KernelArguments<float>[] scalars)
     {
-        int images = 0, buffers = 0, location = FirstArgument;
+        int images = 0, buffers = 0, fetched = textures.Length, location = FirstArgument;
         foreach (MatrixBinding matrix in matrices)
         {
-            if (matrix.IsRead) yield return ($"{matrix.Name}_IMAGE", images++);
+            if (fetches && matrix.IsRead) yield return ($"{matrix.Name}_FETCHED", matrix.IsWritten ? 0 : 1);
+            if (matrix.IsFetchedBy(fetches)) yield return ($"{matrix.Name}_UNIT", fetched++);
+            else if (matrix.IsRead) yield return ($"{matrix.Name}_IMAGE", images++);
             if (matrix.IsWritten) yield return ($"{matrix.Name}_BUFFER", buffers++);
         }
 

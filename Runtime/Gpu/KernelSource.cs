@@ -33,6 +33,12 @@ internal sealed record KernelSource(string FileName, params (string Name, int Va
     public IReadOnlyList<UnrolledMacro> Macros { get; init; } = [];
 
     /// <summary>
+    /// Whether the kernel reads matrices at texture units, by texelFetch, unless it writes them, too. Graphics cards read fastest so; software drivers
+    /// read images faster.
+    /// </summary>
+    public bool Fetches { get; init; }
+
+    /// <summary>
     /// The kernel as a method, for a backend on the processor: makes the kernel of a dispatch. Like the source, it keeps no reference to a
     /// device. Null if there is none.
     /// </summary>
@@ -45,6 +51,6 @@ internal sealed record KernelSource(string FileName, params (string Name, int Va
         ' ', [
             FileName, .. Includes.Select(include => $"{include.Slot}={include.FileName}"),
             .. Constants.Select(constant => string.Create(CultureInfo.InvariantCulture, $"{constant.Name}={constant.Value}")),
-            .. Macros.Select(macro => macro.Key),
+            .. Macros.Select(macro => macro.Key), .. Fetches ? ["FETCHES"] : Array.Empty<string>(),
         ]);
 }

@@ -54,6 +54,7 @@ internal static class ShaderLibrary
         StringBuilder source = new("#version 430 core\n");
         foreach ((string name, int value) in shared.Concat(kernel.Constants))
             source.Append(CultureInfo.InvariantCulture, $"#define {name} {value}\n");
+        if (kernel.Fetches) source.Append("#define FETCHES\n");
         foreach ((string slot, _) in kernel.Includes) source.Append(CultureInfo.InvariantCulture, $"#define {slot}\n");
         foreach (UnrolledMacro macro in kernel.Macros) source.Append(CultureInfo.InvariantCulture, $"#define {macro.Signature} {macro.Text}\n");
         Append(source, kernel, kernel.FileName, [], []);

@@ -4,7 +4,8 @@ namespace NeuralPlugin;
 /// Rewrites the computations of a graph into fewer: an activation into the preceding product, its derivative into the product that
 /// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
 /// update into the gradient of the weights, the sum of the losses into the last layer's, the second-to-last layer into the
-/// last one if it is narrow, and a small network's complete step into one. Layers, losses and optimizers know nothing of it. Where a
+/// last one if it is narrow, the updates of two layers into one, and a small network's complete step into one. A product whose sums the family cuts in parts becomes
+/// two computations, or one and what the last layer does. Layers, losses and optimizers know nothing of it. Where a
 /// kernel family has no kernel or a driver no room, the computations stay unfused. Results keep their bits, and matrices that are no longer used
 /// are never made.
 /// </summary>
@@ -13,6 +14,7 @@ internal sealed class Fusion
     private readonly ComputationGraph graph;
     private readonly List<PlannedComputation> plan;
     private readonly HashSet<Operand> wanted;
+    private PlannedMatrix? partSums;
 
     private Fusion(ComputationGraph graph, IEnumerable<Operand?> wanted)
     {
@@ -34,6 +36,8 @@ internal sealed class Fusion
         fusion.SmallStepIntoOne();
         fusion.ForEach<LossSum>(fusion.SumIntoGradient);
         fusion.ForEach<DenseForward>(fusion.LayerIntoLastLayer);
+        fusion.ForEach<DenseForward>(fusion.LayerIntoParts);
+        fusion.ForEach<DenseBackwardWeights>(fusion.UpdatesOfTwoLayersIntoOne);
         return fusion.plan;
     }
 
@@ -95,8 +99,36 @@ internal sealed class Fusion
     {
         if (wanted.Contains(layer.Output)) return;
         LastLayer? last = Readers(layer.Output).OfType<LastLayer>().FirstOrDefault(candidate => candidate.Hidden == layer.Output);
-        if (last is null || (last is LastLayerLoss { HiddenGradients: not null } loss && loss.Activation != layer.Activation)) return;
+        if (last is null || !CanTake(last, layer)) return;
         Replace([last, layer], last with { Before = layer });
+    }
+
+    /// <summary>Whether a last layer that computes the gradient of its input has the activation of the layer before it.</summary>
+    private static bool CanTake(LastLayer last, DenseForward layer) => last is not LastLayerLoss { HiddenGradients: not null } loss || loss.Activation == layer.Activation;
+
+    /// <summary>A layer whose sums the family cuts in parts, for a small batch: the last layer adds them if it can, otherwise a computation of its own.</summary>
+    private void LayerIntoParts(DenseForward layer)
+    {
+        if (graph.Kernels.PartLengthOf(layer) is not { } partLength) return;
+        PlannedComputation planned = plan.Find(candidate => ReferenceEquals(candidate.Computation, layer))!;
+        int columns = MatrixShape.CeilingDivide(layer.Input.Shape.Columns, partLength) * layer.Output.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
+        if (partSums is null || partSums.Shape.Columns != columns) partSums = graph.Request(planned.Layer, planned.Pass, columns, "The parts of the sums of a layer");
+        PlannedMatrix sums = partSums;   // layers of one size share it, since each is done with it before the next
+        LastLayer? last = Readers(layer.Output).OfType<LastLayer>().FirstOrDefault(candidate => candidate.Hidden == layer.Output);
+        if (last is not null && !wanted.Contains(layer.Output) && CanTake(last, layer)) Replace([last], last with { Before = layer, PartSums = sums });
+        bool isTaken = last is not null && !plan.Exists(candidate => ReferenceEquals(candidate.Computation, last));
+        int place = plan.IndexOf(planned);
+        plan[place] = planned with { Computation = new DenseForwardParts(layer, sums, partLength) };
+        if (!isTaken) plan.Insert(place + 1, planned with { Computation = new DensePartsSum(layer, sums) });
+    }
+
+    /// <summary>Two updates that follow each other in the plan, with nothing between them: the second layer's comes first.</summary>
+    private void UpdatesOfTwoLayersIntoOne(DenseBackwardWeights first)
+    {
+        int place = plan.FindIndex(planned => ReferenceEquals(planned.Computation, first));
+        if (place <= 0 || first is not { Update: not null, Sum: null }) return;
+        if (plan[place - 1].Computation is DenseBackwardWeights { Update: not null } second && second.Writes.All(written => !first.Reads.Contains(written)))
+            Replace([second, first], new TwoLayerUpdate(first, second));
     }
 
     /// <summary>Dense, activation, dense.</summary>
@@ -112,8 +144,7 @@ internal sealed class Fusion
         }
 
         int columns = graph.Kernels.SmallStepScratchTexels(last) * MatrixShape.ColumnsPerTexel;
-        if (columns == 0) return;
-        PlannedMatrix scratch = graph.Request(plan[^1].Layer, plan[^1].Pass, columns, "What the phases of a step exchange");
+        PlannedMatrix? scratch = columns == 0 ? null : graph.Request(plan[^1].Layer, plan[^1].Pass, columns, "What the phases of a step exchange");
         Computation[] parts = [.. plan.Select(planned => planned.Computation).Reverse()];
         Replace(parts, new SmallStep(hidden, last, sum, outputUpdate, hiddenUpdate, scratch));
     }
@@ -125,7 +156,7 @@ internal sealed class Fusion
     private void Replace(Computation[] parts, Computation fused)
     {
         int most = graph.Kernels.Limits.MostBindings - (graph.HasLog ? StepLog.BindingsOf(fused) : 0);
-        if (!Dispatch.Fits(fused.Matrices, most) || fused.KernelOf(graph.Kernels) is null) return;
+        if (fused.KernelOf(graph.Kernels) is not { } kernel || !Dispatch.Fits(fused.Matrices, kernel.Source.Fetches, most)) return;
         int place = plan.FindIndex(planned => ReferenceEquals(planned.Computation, parts[0]));
         plan[place] = plan[place] with { Computation = fused };
         plan.RemoveAll(planned => parts.Skip(1).Any(part => ReferenceEquals(part, planned.Computation)));

@@ -160,7 +160,7 @@ internal sealed class PopulationWorkspace : IDisposable
         ParameterUpdate update = parameters.Update;
         PopulationStep last = StepFrom((rows - 1) / rowsPerStep * rowsPerStep) with { EndsBatch = true, Update = update };
         for (int firstRow = 0; firstRow < last.FirstRow; firstRow += rowsPerStep) yield return StepFrom(firstRow);
-        if (Dispatch.Fits(last.Matrices, family.Limits.MostBindings))
+        if (Dispatch.Fits(last.Matrices, kernels.Step(last).Source.Fetches, family.Limits.MostBindings))
         {
             yield return last;
             yield break;

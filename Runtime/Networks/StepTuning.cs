@@ -56,7 +56,7 @@ internal sealed class StepTuning(
     public void Dispose() => timing?.Dispose();
 
     /// <summary>The first question that has several answers, of which none is known or was tried.</summary>
-    private static (string Sizes, string[] Offered, string Chosen)? OpenQuestion(
+    private static TuningQuestion? OpenQuestion(
         FamilyKernels kernels, Func<FamilyKernels, IEnumerable<Dispatch>> step, HashSet<string> asked)
     {
         TuningQuestions questions = new();
@@ -65,8 +65,7 @@ internal sealed class StepTuning(
             // making them asks
         }
 
-        int open = questions.Asked.ToList().FindIndex(question => question.Offered.Length > 1 && kernels.Tuning.Find(question.Sizes) is null && !asked.Contains(question.Sizes));
-        return open < 0 ? null : questions.Asked[open];
+        return questions.Asked.FirstOrDefault(question => question.Offered.Length > 1 && kernels.Tuning.Find(question.Sizes) is null && !asked.Contains(question.Sizes));
     }
 
     private void Begin(NeuralDevice device)
@@ -74,13 +73,13 @@ internal sealed class StepTuning(
         KernelTuning known = KernelTuning.Of(device);
         if (!known.Equals(chosen.Tuning)) chosen = chosen.With(known);   // others have been tuned meanwhile
         bool isOver = KernelTuning.IsForced(device) || spent >= BudgetNanoseconds;
-        if (isOver || OpenQuestion(chosen, step, asked) is not var (open, offered, _))
+        if (isOver || OpenQuestion(chosen, step, asked) is not { } question)
         {
             IsDone = true;
             return;
         }
 
-        (sizes, names) = (open, offered);
+        (sizes, names) = (question.Sizes, question.Offered);
         asked.Add(sizes);
         timing = new CandidateTimes(device, [.. names.Select(name => step(chosen.With(chosen.Tuning.With(sizes, name))))], rows);
     }

@@ -54,6 +54,18 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>Y = X·W + b.</summary>
     public abstract KernelChoice Forward(DenseForward computation);
 
+    /// <summary>
+    /// The length of the parts in which the sums of Y = X·W + b are computed by <see cref="DenseForwardParts"/> and what reads them; null for sums that stay in one dispatch.
+    /// The bits are the same.
+    /// </summary>
+    public virtual int? PartLengthOf(DenseForward computation) => null;
+
+    /// <summary>The parts of Y = X·W, if <see cref="PartLengthOf"/> has a length.</summary>
+    public virtual KernelChoice? ForwardParts(DenseForwardParts computation) => null;
+
+    /// <summary>Y from its parts.</summary>
+    public virtual KernelChoice? PartsSum(DensePartsSum computation) => null;
+
     /// <summary>dX = dY·Wᵀ.</summary>
     public abstract KernelChoice BackwardInput(DenseBackwardInput computation);
 
@@ -66,7 +78,10 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The last layer with the softmax, fused with the layer before it if given.</summary>
     public virtual KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => null;
 
-    /// <summary>Texels per row of the matrix through which the phases of a small network's step exchange results; 0 if a family has no such kernel.</summary>
+    /// <summary>The updates of two layers in one dispatch.</summary>
+    public virtual KernelChoice? TwoLayerUpdate(TwoLayerUpdate computation) => null;
+
+    /// <summary>Texels per row of the matrix through which the phases of a small network's step exchange results; 0 if they need none.</summary>
     public virtual int SmallStepScratchTexels(LastLayerLoss last) => 0;
 
     /// <summary>A complete step of a small network, with any optimizer; null for a network that the kernel does not suit.</summary>
@@ -77,22 +92,28 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     public abstract PopulationKernels Population(PopulationShape shape);
 
     /// <summary>
-    /// The configuration of a kernel among a handful that a family offers for sizes, each right on this device: the tuned one, else the first. Their texts name them in
-    /// files, so they must differ, have no line breaks and stay.
+    /// The configuration of a kernel among a handful that a family offers for a class of sizes, each correct on this device: the tuned one, otherwise the first. The text of each is its name in
+    /// files, so the names must be distinct, have no line breaks and never change, and all sizes of a class must have the same ones, in whatever order.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The tuning has another one.</exception>
-    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered) where T : notnull
+    /// <param name="shape">The class of sizes.</param>
+    /// <param name="offered">The configurations.</param>
+    /// <param name="decidesBits">
+    /// Whether they differ in the order of sums. Checkpoints then name the one in use, and one that is not offered is an error; otherwise it only was faster elsewhere.
+    /// </param>
+    /// <exception cref="InvalidOperationException">The tuning has a configuration that decides bits and is not offered.</exception>
+    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered, bool decidesBits) where T : notnull
     {
         string sizes = $"{Family.Name} {shape}";
         string[] names = [.. offered.Select(configuration => configuration.ToString()!)];
         int chosen = Tuning.Find(sizes) is { } name ? Array.IndexOf(names, name) : 0;
+        if (chosen < 0 && !decidesBits) chosen = 0;
         if (chosen < 0)
         {
             throw new InvalidOperationException(
                 $"The tuning has the configuration '{Tuning.Find(sizes)}' for {sizes}, and this version offers {string.Join(", ", names)}. Force KernelTuning.Default, or load parameters alone.");
         }
 
-        Asked?.Add(sizes, names, names[chosen]);
+        Asked?.Add(new TuningQuestion(sizes, names, names[chosen], decidesBits));
         return offered[chosen];
     }
 }

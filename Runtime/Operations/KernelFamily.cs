@@ -19,11 +19,17 @@ public abstract class KernelFamily
     /// <summary>Each invocation keeps tiles of the result in registers, without shared memory: for software drivers, and correct everywhere.</summary>
     public static KernelFamily RegisterTiled { get; } = new RegisterTiledFamily();
 
+    /// <summary>
+    /// Workgroups stage tiles of products in shared memory: for graphics cards. Correct everywhere, but slow on software drivers, so it is not chosen there unless it
+    /// is forced or named.
+    /// </summary>
+    public static KernelFamily WorkgroupTiled { get; } = new WorkgroupTiledFamily();
+
     /// <summary>Methods in place of shaders: for a device on the processor, which can run no other family.</summary>
     public static KernelFamily Processor { get; } = new ProcessorFamily();
 
     /// <summary>All families.</summary>
-    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled, Processor];
+    public static IReadOnlyList<KernelFamily> All { get; private set; } = [RegisterTiled, WorkgroupTiled, Processor];
 
     /// <summary>Its name in checkpoints: <c>register-tiled</c>.</summary>
     public string Name { get; }
@@ -42,7 +48,7 @@ public abstract class KernelFamily
         if (Chosen.TryGetValue(device, out KernelFamily? family)) return family;
         KernelFamily? named = Environment.GetEnvironmentVariable(EnvironmentVariable) is { Length: > 0 } name ? Named(name) : null;
         family = named?.RunsOn(device.Limits) ?? false
-            ? named : KernelFamilyProbe.Choose(device, [.. All.Where(candidate => candidate.RunsOn(device.Limits))], KernelFamilyProbe.DefaultCacheFile);
+            ? named : KernelFamilyProbe.Choose(device, [.. All.Where(candidate => candidate.IsCandidateOn(device.Limits))], KernelFamilyProbe.DefaultCacheFile);
         Chosen.AddOrUpdate(device, family);
         return family;
     }
@@ -71,6 +77,9 @@ public abstract class KernelFamily
 
     /// <summary>Whether a device with these limits can run its kernels.</summary>
     internal virtual bool RunsOn(DeviceLimits limits) => !limits.RunsMethods;
+
+    /// <summary>Whether it may be the fastest on a device with these limits, so that it is worth timing there.</summary>
+    internal virtual bool IsCandidateOn(DeviceLimits limits) => RunsOn(limits);
 
     /// <summary>
     /// Adds another assembly's family, whose shaders <see cref="ShaderLibrary.AddAssembly"/> finds, to <see cref="All"/>, so that it can be

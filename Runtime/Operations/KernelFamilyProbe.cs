@@ -39,6 +39,7 @@ internal static class KernelFamilyProbe
         using MatrixTexture input = new(device, device.Shape(Batch, Inputs, "A probe")), inputGradients = new(device, input.Shape);
         using MatrixTexture parameters = new(device, device.Shape(Inputs + 1, Units, "A probe")), parameterGradients = new(device, parameters.Shape);
         using MatrixTexture output = new(device, device.Shape(Batch, Units, "A probe"));
+        using MatrixTexture partSums = new(device, device.Shape(Batch, families.Max(family => PartsOf(family.For(device.Limits))) * Units, "A probe"));
         Dense dense = new(Units);
         Dispatch[] Products(KernelFamily family)
         {
@@ -46,7 +47,7 @@ internal static class KernelFamilyProbe
             FamilyKernels kernels = family.For(device.Limits);
             Computation[] computations =
                 [.. dense.Forward(operands), .. dense.Backward(operands, new GradientOperands(output, inputGradients, [parameterGradients]))];
-            Dispatch[] products = [.. computations.Select(computation => computation.ToDispatch(kernels))];
+            Dispatch[] products = [.. computations.SelectMany(computation => AsInAStep(computation, kernels, partSums)).Select(computation => computation.ToDispatch(kernels))];
             foreach (Dispatch product in products)
             {
                 device.Compile(product);
@@ -74,4 +75,15 @@ internal static class KernelFamilyProbe
 
         return SkipMark.IsIn(device, output) ? null : families[Array.IndexOf(best, best.Min())];
     }
+
+    /// <summary>The parts of the sums of the probe's layer in a family.</summary>
+    private static int PartsOf(FamilyKernels kernels)
+    {
+        PlannedMatrix input = new(new MatrixShape(Batch, Inputs), "A probe"), parameters = new(new MatrixShape(Inputs + 1, Units), "A probe"), output = new(new MatrixShape(Batch, Units), "A probe");
+        return kernels.PartLengthOf(new DenseForward(input, parameters, output)) is { } length ? MatrixShape.CeilingDivide(Inputs, length) : 1;
+    }
+
+    /// <summary>As fused plans have it: a family that cuts sums in parts for a batch of this size is timed with parts.</summary>
+    private static IEnumerable<Computation> AsInAStep(Computation computation, FamilyKernels kernels, Operand partSums) =>
+        computation is DenseForward layer && kernels.PartLengthOf(layer) is { } length ? [new DenseForwardParts(layer, partSums, length), new DensePartsSum(layer, partSums)] : [computation];
 }

@@ -135,18 +135,22 @@ internal readonly record struct ShapeClass(string Name)
     public override string ToString() => Name;
 }
 
-/// <summary>What kernels were asked for, in order: the classes of sizes, the configurations that their family offers, and the one that they have.</summary>
+/// <summary>A choice between configurations: the class of sizes, those that a family offers, the one in use, and whether they differ in the order of sums.</summary>
+internal sealed record TuningQuestion(string Sizes, string[] Offered, string Chosen, bool DecidesBits);
+
+/// <summary>The choices that kernels were asked for, in order.</summary>
 internal sealed class TuningQuestions
 {
-    private readonly List<(string Sizes, string[] Offered, string Chosen)> asked = [];
+    private readonly List<TuningQuestion> asked = [];
 
-    public IReadOnlyList<(string Sizes, string[] Offered, string Chosen)> Asked => asked;
+    public IReadOnlyList<TuningQuestion> Asked => asked;
 
-    /// <summary>The configurations in use, those that a family offers first among them, as a checkpoint names them.</summary>
-    public KernelTuning Used => asked.Aggregate(KernelTuning.Default, static (tuning, question) => tuning.With(question.Sizes, question.Chosen));
+    /// <summary>The configurations in use that decide bits, including those that a family offers first: what a checkpoint names.</summary>
+    public KernelTuning Used =>
+        asked.Where(question => question.DecidesBits).Aggregate(KernelTuning.Default, static (tuning, question) => tuning.With(question.Sizes, question.Chosen));
 
-    public void Add(string sizes, string[] offered, string chosen)
+    public void Add(TuningQuestion question)
     {
-        if (!asked.Exists(question => question.Sizes == sizes)) asked.Add((sizes, offered, chosen));
+        if (!asked.Exists(earlier => earlier.Sizes == question.Sizes)) asked.Add(question);
     }
 }

@@ -9,10 +9,13 @@ namespace NeuralPlugin;
 /// <param name="OutputParameters">W and, below it, b.</param>
 internal abstract record LastLayer(DenseForward? Before, Operand Hidden, Operand OutputParameters) : Computation
 {
+    /// <summary>The parts of the sums of the layer before, if they were computed by <see cref="DenseForwardParts"/>: the rest of that layer is computed here.</summary>
+    public Operand? PartSums { get; init; }
+
     /// <summary>Columns of Z.</summary>
     public int Outputs => OutputParameters.Shape.Columns;
 
-    public override long FloatingPointOperations => (2 * Hidden.Shape.Elements * Outputs) + (Before?.FloatingPointOperations ?? 0);
+    public override long FloatingPointOperations => (2 * Hidden.Shape.Elements * Outputs) + (PartSums is null ? Before?.FloatingPointOperations ?? 0 : 0);
 
     public override IReadOnlyList<(string Name, int Value)> Sizes =>
     [
@@ -25,10 +28,15 @@ internal abstract record LastLayer(DenseForward? Before, Operand Hidden, Operand
     /// <summary>H and the parameters, then a kernel's own bindings, then those that the layer before reads.</summary>
     protected IReadOnlyList<MatrixBinding> MatricesAround(params IEnumerable<MatrixBinding> own) =>
     [
-        new("hidden", Hidden, Before is null ? MatrixAccess.Read : MatrixAccess.ReadWrite), MatrixBinding.Read("outputParameters", OutputParameters),
+        .. HiddenMatrices, MatrixBinding.Read("outputParameters", OutputParameters),
         .. own,
-        .. Before is null ? Array.Empty<MatrixBinding>() : [MatrixBinding.Read("inputs", Before.Input), MatrixBinding.Read("parameters", Before.Parameters)],
+        .. Before is null ? Array.Empty<MatrixBinding>()
+            : [PartSums is null ? MatrixBinding.Read("inputs", Before.Input) : MatrixBinding.Read("partSums", PartSums), MatrixBinding.Read("parameters", Before.Parameters)],
     ];
+
+    /// <summary>H, unless it is made of parts and nobody else reads it.</summary>
+    private protected virtual IEnumerable<MatrixBinding> HiddenMatrices =>
+        [new("hidden", Hidden, Before is null ? MatrixAccess.Read : PartSums is null ? MatrixAccess.ReadWrite : MatrixAccess.Write)];
 }
 
 /// <summary>P = softmax(Z): a prediction.</summary>
@@ -38,6 +46,8 @@ internal sealed record LastLayerSoftmax(DenseForward? Before, Operand Hidden, Op
     public override IReadOnlyList<MatrixBinding> Matrices => MatricesAround(MatrixBinding.Write("probabilities", Probabilities));
 
     public override IReadOnlyList<(string Name, int Value)> Sizes => [.. base.Sizes, ("classes", Outputs)];
+
+    private protected override IEnumerable<MatrixBinding> HiddenMatrices => PartSums is null ? base.HiddenMatrices : [];
 
     public override IReadOnlyList<KernelArguments<float>> Scalars => Before?.Scalars ?? [];
 
@@ -92,17 +102,15 @@ internal sealed record LastLayerLoss(
 /// <param name="Sum">The sum of the losses.</param>
 /// <param name="OutputUpdate">The update of the last layer.</param>
 /// <param name="HiddenUpdate">The update of the first layer.</param>
-/// <param name="Scratch">The results that the phases of the step exchange, one row per sample.</param>
+/// <param name="Scratch">The results that the phases of the step exchange, one row per sample; null for a family whose phases need no such matrix.</param>
 internal sealed record SmallStep(
-    DenseForward Hidden, LastLayerLoss Last, LossSum Sum, ParameterUpdate OutputUpdate, ParameterUpdate HiddenUpdate, Operand Scratch) : Computation
+    DenseForward Hidden, LastLayerLoss Last, LossSum Sum, ParameterUpdate OutputUpdate, ParameterUpdate HiddenUpdate, Operand? Scratch) : Computation
 {
     public override IReadOnlyList<MatrixBinding> Matrices =>
     [
         MatrixBinding.Read("inputs", Hidden.Input), MatrixBinding.Read("targets", Last.Targets),
-        MatrixBinding.Read("hiddenParameters", HiddenUpdate.Weights.Committed), MatrixBinding.Write("pendingHiddenParameters", HiddenUpdate.Weights.Pending),
-        MatrixBinding.Read("outputParameters", OutputUpdate.Weights.Committed), MatrixBinding.Write("pendingOutputParameters", OutputUpdate.Weights.Pending),
-        MatrixBinding.ReadWrite("scratch", Scratch), MatrixBinding.Write("batchLoss", Sum.BatchLoss),
-        .. StateOf(HiddenUpdate, "Hidden"), .. StateOf(OutputUpdate, "Output"),
+        .. TwoLayerUpdate.MatricesOf(HiddenUpdate, OutputUpdate),
+        .. Scratch is null ? Array.Empty<MatrixBinding>() : [MatrixBinding.ReadWrite("scratch", Scratch)], MatrixBinding.Write("batchLoss", Sum.BatchLoss),
     ];
 
     public override IReadOnlyList<(string Name, int Value)> Sizes =>
@@ -127,9 +135,4 @@ internal sealed record SmallStep(
     public override bool Updates => true;
 
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.SmallStep(this);
-
-    private static IEnumerable<MatrixBinding> StateOf(ParameterUpdate update, string layer) => update.State.SelectMany((state, i) => new[]
-    {
-        MatrixBinding.Read($"state{layer}{i}", state.Committed), MatrixBinding.Write($"pendingState{layer}{i}", state.Pending),
-    });
 }

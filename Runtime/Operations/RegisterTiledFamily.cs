@@ -76,7 +76,7 @@ internal sealed class RegisterTiledKernels(KernelFamily family, DeviceLimits lim
     /// <summary>For optimizers without state: with an optimizer's matrices, the kernel needs more bindings than drivers must support.</summary>
     public override KernelChoice? SmallStep(SmallStep computation)
     {
-        bool isSmall = computation.HiddenUpdate.State.Count == 0 && computation.Scratch.Shape.Rows <= Loss.Parts && computation.FloatingPointOperations <= MostOperationsOfOneGroup;
+        bool isSmall = computation.HiddenUpdate.State.Count == 0 && computation.Last.Hidden.Shape.Rows <= Loss.Parts && computation.FloatingPointOperations <= MostOperationsOfOneGroup;
         return isSmall ? new KernelChoice(new KernelSource("dense_activation_dense_step.comp", ("GROUP_SIZE", StepGroupSize)), new DispatchGrid(1)) : null;
     }
 

@@ -14,7 +14,8 @@
 //
 // A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at a separate binding: a software
 // driver's store to a buffer takes half as long as one to an image. A matrix that a kernel both reads and writes is not declared readonly,
-// because that would let a compiler move its loads across the stores.
+// because that would let a compiler move its loads across the stores. With FETCHES a matrix that the kernel only reads is at a texture unit instead
+// (name_UNIT, and name_FETCHED is 1): the fastest way on graphics cards. A texel past the end of a matrix is then undefined, and not zero.
 //
 // A store must lie within its buffer, so values past the end of a matrix are not stored. The value is computed before that condition,
 // not in it: in a branch, a software driver reads each uniform again for every lane.
@@ -25,9 +26,15 @@
 #define LOOK_UP_WORDS(name) layout(binding = name##_UNIT) uniform usamplerBuffer name
 #define GAME_TEXTURE(type, name) layout(binding = name##_UNIT) uniform type name
 
+#ifdef FETCHES
+#define READ(name) layout(binding = name##_UNIT) uniform samplerBuffer name
+#define READ_WORDS(name) layout(binding = name##_UNIT) uniform usamplerBuffer name
+#define READ_BYTES(name) READ_WORDS(name)
+#else
 #define READ(name) layout(binding = name##_IMAGE, rgba32f) readonly uniform imageBuffer name
 #define READ_WORDS(name) layout(binding = name##_IMAGE, rgba32ui) readonly uniform uimageBuffer name
 #define READ_BYTES(name) layout(binding = name##_IMAGE, rgba8ui) readonly uniform uimageBuffer name
+#endif
 #define WRITE(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { TEXEL name##Stored[]; }
 #define WRITE_WORDS(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uvec4 name##Stored[]; }
 #define WRITE_BYTES(name) layout(std430, binding = name##_BUFFER) writeonly buffer name##Buffer { uint name##Stored[]; }
@@ -38,7 +45,15 @@
     layout(binding = name##_IMAGE, rgba32f) coherent uniform imageBuffer name; \
     layout(std430, binding = name##_BUFFER) coherent writeonly buffer name##Buffer { TEXEL name##Stored[]; }
 
+#ifdef FETCHES
+#define LOAD(name, at) LOAD_IN_WAY(name##_FETCHED, name, at)
+#define LOAD_IN_WAY(way, name, at) LOAD_IN_KNOWN_WAY(way, name, at)
+#define LOAD_IN_KNOWN_WAY(way, name, at) LOAD_##way(name, at)
+#define LOAD_0(name, at) imageLoad(name, at)
+#define LOAD_1(name, at) texelFetch(name, at)
+#else
 #define LOAD(name, at) imageLoad(name, at)
+#endif
 #define FETCH(name, at) texelFetch(name, at)
 #define STORE(name, at, values) name##Stored[at] = asTexel(values)
 #define STORE_WORDS(name, at, words) name##Stored[at] = (words)

@@ -65,6 +65,26 @@ internal sealed class AgentAllocationTests
         Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps + 100));
     }
 
+    /// <summary>With snapshots that are saved and drawn, and teams that change.</summary>
+    [Test]
+    public void SelfPlayAllocatesNothing([Values(null, 0, 1)] int? latency)
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, NimTable.OptionsFor(16) with
+        {
+            Latency = latency,
+            Learning = new ActorCritic { RolloutSize = 64, LeastRolloutPerAgent = 4 },
+            SelfPlay = new SelfPlay { SaveSteps = 150, SwapSteps = 50, TeamChange = 400, Window = 3 },
+        });
+        NimTable.Fill(agents, 16);
+        RunFrames(agents, frames: 400, steps: 10);
+        int saved = agents.Mind.Opponents!.Saved;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        RunFrames(agents, frames: 200, steps: 10);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(allocated, Is.Zero);
+        Assert.That(agents.Mind.Opponents.Saved, Is.GreaterThan(saved + 1));
+    }
+
     /// <summary>This many frames and, on a device with a thread of its own, as many more as it takes to train and to end an episode, since its answers come later.</summary>
     private void RunFrames(AgentPopulation agents, int frames, int steps)
     {

@@ -297,6 +297,11 @@ internal sealed class BrainClientTests
         Assert.That(() => new BrainClient(own, grains, "walkers"), Throws.ArgumentException.With.Message.Contains("IslandClient"));
         Assert.That(() => new BrainClient(shared, grains, "a/b"), Throws.ArgumentException);
         Assert.That(() => new IslandClient(shared, grains, "walkers", _ => 0), Throws.ArgumentException.With.Message.Contains("BrainClient"));
+        foreach (string server in (string[])["", new string('a', 129), "walkers/east"])
+            Assert.That(() => new BrainClient(shared, grains, "walkers", new BrainClientOptions { Server = server }), Throws.ArgumentException.With.Message.Contains("Server"));
+        foreach (string region in (string[])["", "north/east", new string('a', 101)])
+            Assert.That(() => new BrainClient(shared, grains, "walkers", new BrainClientOptions { Region = region }), Throws.ArgumentException.With.Message.Contains("region"));
+        Assert.That(() => new BrainClient(shared, grains, new string('w', 64), new BrainClientOptions { Region = new string('e', 64) }), Throws.ArgumentException.With.Message.Contains("128"));
         Assert.That(() => new BrainClientOptions { EveryDecisions = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         await Task.CompletedTask;
     }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using NeuralPlugin.Orleans;
 using NUnit.Framework;
 
@@ -292,6 +294,21 @@ internal sealed class BrainGrainTests
         await Assert.ThrowsAsync<UnknownBrainException>(() => silos.Brain().Offer(First));
     }
 
+    [Test]
+    public async Task OptionsOutOfRangeAreRefusedWhenTheyAreSetAndWhenTheSiloStarts()
+    {
+        Action<BrainOptions>[] wrong =
+        [
+            options => options.RoundDecisions = 0, options => options.RoundTime = TimeSpan.Zero, options => options.MostStaleness = -1, options => options.TrimmedShare = 0.5,
+            options => options.TrimmedShare = double.NaN, options => options.ServerLearningRate = double.PositiveInfinity, options => options.SecondMomentum = 1, options => options.MostNorm = double.NaN,
+        ];
+        foreach (Action<BrainOptions> set in wrong) Assert.That(() => set(new BrainOptions()), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Expected"));
+        using IHost silo = Host.CreateDefaultBuilder().ConfigureLogging(log => log.ClearProviders())
+            .UseOrleans(builder => builder.UseLocalhostClustering(FreePort.Next(), FreePort.Next()).AddBrains(wrong[3])).Build();
+        ArgumentOutOfRangeException refused = (await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => silo.StartAsync()))!;
+        Assert.That(refused.ParamName, Is.EqualTo("TrimmedShare"));
+    }
+
     // ---- the storage ----
 
     [Test]
@@ -449,6 +466,48 @@ internal sealed class BrainGrainTests
     }
 
     // ---- faults ----
+
+    /// <summary>
+    /// Of the writes many fail, land without an answer, or land when they were given up long ago, and some differences are sent again: each that was acknowledged is in one version, and once.
+    /// </summary>
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(3, Category = Categories.Nightly)]
+    public async Task WhatIsAcknowledgedCountsOnceWhateverTheStorageDoes(int seed)
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options =>
+            (options.RoundDecisions, options.RoundTime, options.MostStaleness, options.StorageTimeout, options.StorageRetry) =
+            (300, TimeSpan.FromMilliseconds(300), 3, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(20)));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        Random random = new(seed);
+        FaultyStorage.Chaos = new Random(seed + 100);
+        Dictionary<(string, long), long> acknowledged = [];
+        List<BrainDifference> sent = [];
+        long newest = 1;
+        for (int i = 1; i <= 150; i++)
+        {
+            bool isCopy = sent.Count > 0 && random.Next(4) == 0;
+            long decisions = random.Next(20, 200);
+            BrainVersion version = (await brain.GetVersion(0))!;
+            Assert.That(version.Version, Is.GreaterThanOrEqualTo(newest));
+            newest = version.Version;
+            BrainDifference difference = isCopy ? sent[random.Next(Math.Max(0, sent.Count - 5), sent.Count)]
+                : TestBrains.Sent($"server {random.Next(12)}", Math.Max(1, version.Version - random.Next(3)), TestBrains.Difference(i, decisions, scale: 0.001f), i);
+            DifferenceReceipt receipt = await brain.Submit(difference);
+            if (receipt.Outcome == DifferenceOutcome.Counted)
+                Assert.That(acknowledged.TryAdd((difference.Sender, difference.Sequence), BrainState.Read(difference.Difference, "it").Decisions), "it counts twice");
+            if (!isCopy) sent.Add(difference);
+            if (random.Next(3) == 0) await Task.Delay(random.Next(30));
+        }
+
+        FaultyStorage.Chaos = null;
+        await TestSilos.UntilAsync(async () => await brain.GetReport() is { RoundSenders: 0, IsWaitingForStorage: false }, "all rounds close");
+        BrainState last = BrainState.Read((await brain.GetVersion(0))!.Brain, "the last version");
+        Assert.That(acknowledged, Has.Count.GreaterThan(20));
+        Assert.That(last.Decisions, Is.EqualTo(acknowledged.Values.Sum()));
+        Assert.That((await brain.GetReport()).Total.Counted, Is.EqualTo(acknowledged.Count));
+    }
 
     /// <summary>The one of three silos that has the brain dies while servers keep sending: no published version is lost or goes back, and rounds close.</summary>
     [Test]

@@ -28,7 +28,12 @@ internal sealed class TunedKernels(KernelFamily family, DeviceLimits limits) : F
     public override KernelChoice Forward(DenseForward computation) =>
         Chosen("forward", computation.Input.Shape.Columns, computation.Output.Shape.Columns, kernels => kernels.Forward(computation));
 
-    public override KernelChoice BackwardInput(DenseBackwardInput computation) => standIn.BackwardInput(computation);
+    /// <summary>Both have the same order of sums.</summary>
+    public override KernelChoice BackwardInput(DenseBackwardInput computation)
+    {
+        string chosen = Choose(ShapeClass.Of("input", computation.InputGradients.Shape.Columns), [TunedFamily.StandIn, TunedFamily.Twice], decidesBits: false);
+        return WithGroups(standIn.BackwardInput(computation), chosen);
+    }
 
     /// <summary>Without the sum of the losses in a row of workgroups of its own, which must stay the last.</summary>
     public override KernelChoice BackwardWeights(DenseBackwardWeights computation)
@@ -41,8 +46,11 @@ internal sealed class TunedKernels(KernelFamily family, DeviceLimits limits) : F
 
     private KernelChoice Chosen(string product, int inputs, int outputs, Func<FamilyKernels, KernelChoice> of)
     {
-        string chosen = Choose(ShapeClass.Of(product, inputs, outputs), Offered);
+        string chosen = Choose(ShapeClass.Of(product, inputs, outputs), Offered, decidesBits: true);
         KernelChoice choice = of(chosen == TunedFamily.RegisterTiledProducts ? registerTiled : standIn);
-        return chosen == TunedFamily.Twice ? choice with { Grid = choice.Grid with { X = 2 * choice.Grid.X } } : choice;
+        return WithGroups(choice, chosen);
     }
+
+    private static KernelChoice WithGroups(KernelChoice choice, string chosen) =>
+        chosen == TunedFamily.Twice ? choice with { Grid = choice.Grid with { X = 2 * choice.Grid.X } } : choice;
 }

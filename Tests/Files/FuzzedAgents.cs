@@ -18,6 +18,12 @@ internal static class FuzzedAgents
     public static IReadOnlyList<AgentPopulationOptions> Ways { get; } =
     [
         Common with { Brains = BrainSharing.Shared, Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 } },
+        Common with
+        {
+            Brains = BrainSharing.Shared,
+            Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 },
+            SelfPlay = new SelfPlay { SaveSteps = 6, SwapSteps = 4, TeamChange = 9, Window = 2 },
+        },
         Common with { NumStackedVectorObservations = 2, Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
         Common with { Brains = BrainSharing.Shared, Learning = new BehaviorCloning { BatchSize = 4, Capacity = 6 } },
     ];
@@ -26,7 +32,7 @@ internal static class FuzzedAgents
     public static (byte[] File, AgentPopulation Population) Make(NeuralDevice device, AgentPopulationOptions options)
     {
         AgentPopulation population = new(device, options);
-        for (int i = 0; i < options.Capacity; i++) population.Add(new Stepper { Demonstrates = options.Learning is BehaviorCloning });
+        for (int i = 0; i < options.Capacity; i++) population.Add(new Stepper { TeamId = i, Demonstrates = options.Learning is BehaviorCloning });
         for (int frame = 0; frame < Frames; frame++) population.Update();
         using MemoryStream stream = new();
         BrainsContent brains = population.ReadBrains();

@@ -69,6 +69,7 @@ internal static unsafe class TestGlFunctions
     private static delegate* unmanaged<uint, uint, void*> mapBuffer;
     private static delegate* unmanaged<uint, nint, nint, void*, void> getBufferSubData;
     private static delegate* unmanaged<uint, uint, nint, nint, nint, void> copyBufferSubData;
+    private static delegate* unmanaged<uint, uint, nint, nint, nint, void> copyNamedBufferSubData;
     private static delegate* unmanaged<uint, uint, void> bindBuffer;
     private static delegate* unmanaged<uint, uint*, void> genBuffers;
     private static delegate* unmanaged<uint, nint, void*, uint, void> bufferData;
@@ -109,6 +110,7 @@ internal static unsafe class TestGlFunctions
         mapBuffer = (delegate* unmanaged<uint, uint, void*>)host.GetProcAddress("glMapBuffer");
         getBufferSubData = (delegate* unmanaged<uint, nint, nint, void*, void>)host.GetProcAddress("glGetBufferSubData");
         copyBufferSubData = (delegate* unmanaged<uint, uint, nint, nint, nint, void>)host.GetProcAddress("glCopyBufferSubData");
+        copyNamedBufferSubData = (delegate* unmanaged<uint, uint, nint, nint, nint, void>)host.GetProcAddress("glCopyNamedBufferSubData");   // ARB_direct_state_access
         genBuffers = (delegate* unmanaged<uint, uint*, void>)host.GetProcAddress("glGenBuffers");
         bufferData = (delegate* unmanaged<uint, nint, void*, uint, void>)host.GetProcAddress("glBufferData");
         bindBuffer = (delegate* unmanaged<uint, uint, void>)host.GetProcAddress("glBindBuffer");
@@ -280,15 +282,11 @@ internal static unsafe class TestGlFunctions
         Gl.Keeps(new KeptCopy(kept, written, writeOffset, size));
     }
 
-    /// <summary>The GPU has come to a copy into a buffer that stays mapped.</summary>
+    /// <summary>The GPU has come to a copy into a buffer that stays mapped. By names, since what the host has bound meanwhile is its own.</summary>
     public static void MakeCopy(KeptCopy copy)
     {
-        uint source = copy.Source, from = (uint)GLEnum.CopyReadBuffer, to = (uint)GLEnum.CopyWriteBuffer;
-        bindBuffer(from, source);
-        bindBuffer(to, copy.Destination);
-        copyBufferSubData(from, to, 0, copy.Offset, copy.Bytes);
-        bindBuffer(from, BoundBuffers.GetValueOrDefault(from));
-        bindBuffer(to, BoundBuffers.GetValueOrDefault(to));
+        uint source = copy.Source;
+        copyNamedBufferSubData(source, copy.Destination, 0, copy.Offset, copy.Bytes);
         finish();
         deleteBuffers(1, &source);
     }

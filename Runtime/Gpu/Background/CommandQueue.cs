@@ -7,6 +7,11 @@ namespace NeuralPlugin;
 /// A thread that carries out commands in order, and the queue that another thread fills: one writer, one reader, no lock, no allocation. The
 /// thread sleeps after some microseconds without work.
 /// </summary>
+/// <remarks>
+/// Waking a thread is a system call, and on a busy machine the woken thread may take the caller's processor at once: half of what a frame costs the game, and the
+/// worst of it. So between the frames of a game the thread only naps: it looks for work every millisecond by itself, and is woken only by calls that wait. After a
+/// while without any work it sleeps until it is woken. Windows' timers are too coarse for naps.
+/// </remarks>
 internal sealed class CommandQueue : IDisposable
 {
     /// <summary>Bytes of pending uploads.</summary>
@@ -21,8 +26,15 @@ internal sealed class CommandQueue : IDisposable
     private const int MostStorages = 8 * MostCommands;
     private const int SpinsPerLook = 32;
 
-    /// <summary>How long the thread sleeps while there is something to poll.</summary>
+    /// <summary>How long the thread sleeps while there is something to poll, and how long it naps.</summary>
     private const int MillisecondsBetweenLooks = 1;
+
+    /// <summary>How long it naps for lack of work before it sleeps: longer than a frame.</summary>
+    private const int MillisecondsOfNaps = 100;
+
+    private const int Awake = 0, Asleep = 1, Napping = 2;
+
+    private static readonly long NapTicks = OperatingSystem.IsWindows() ? 0 : MillisecondsOfNaps * Stopwatch.Frequency / 1000;
 
     private readonly QueuedCommand[] commands = new QueuedCommand[MostCommands];
     private readonly ICommandWorker worker;
@@ -31,7 +43,7 @@ internal sealed class CommandQueue : IDisposable
     private readonly long spinTicks;
     private long published;
     private long done;
-    private int isAsleep;
+    private int rest = Awake;
     private volatile bool stops;
     private volatile bool hasEnded;
     private Action? lastAction;
@@ -95,11 +107,11 @@ internal sealed class CommandQueue : IDisposable
         return part;
     }
 
-    /// <summary>Wakes the thread, if it sleeps, to start on the enqueued commands.</summary>
+    /// <summary>Wakes the thread, if it sleeps, to start on the enqueued commands. From a nap it wakes by itself.</summary>
     public void Wake()
     {
         Interlocked.MemoryBarrier();
-        if (!stops && Volatile.Read(ref isAsleep) != 0 && Interlocked.Exchange(ref isAsleep, 0) != 0) wake.Release();
+        if (Volatile.Read(ref rest) == Asleep) WakeNow();
     }
 
     /// <summary>Waits until a command was carried out. If the thread has ended, it no longer writes to anything.</summary>
@@ -107,7 +119,7 @@ internal sealed class CommandQueue : IDisposable
     /// <exception cref="ObjectDisposedException">The thread was stopped.</exception>
     public void WaitFor(long command)
     {
-        Wake();
+        WakeNow();
         SpinWait wait = default;
         while (Done < command)
         {
@@ -122,7 +134,7 @@ internal sealed class CommandQueue : IDisposable
         RequireRunning();
         requestFailure = null;
         request = action;
-        Wake();
+        WakeNow();
         SpinWait wait = default;
         while (request is not null)
         {
@@ -161,6 +173,12 @@ internal sealed class CommandQueue : IDisposable
     public void Dispose()
     {
         if (hasEnded) wake.Dispose();
+    }
+
+    private void WakeNow()
+    {
+        Interlocked.MemoryBarrier();
+        if (!stops && Volatile.Read(ref rest) != Awake && Interlocked.Exchange(ref rest, Awake) != Awake) wake.Release();
     }
 
     private bool HasWork => Volatile.Read(ref published) > done || request is not null;
@@ -241,10 +259,15 @@ internal sealed class CommandQueue : IDisposable
             if (looks && !worker.Look()) return;
         }
 
-        if (stops || HasWork) return;
-        Interlocked.Exchange(ref isAsleep, 1);
-        bool isWoken = !HasWork && !stops && wake.Wait(looks ? MillisecondsBetweenLooks : Timeout.Infinite);
-        if (!isWoken && Interlocked.Exchange(ref isAsleep, 0) == 0) wake.Wait();   // another thread thought it asleep, and woke it
+        do Rest(looks, naps: Stopwatch.GetTimestamp() - idleSince < NapTicks);
+        while (!looks && !stops && !HasWork);
+    }
+
+    private void Rest(bool looks, bool naps)
+    {
+        Interlocked.Exchange(ref rest, naps ? Napping : Asleep);
+        bool isWoken = !HasWork && !stops && wake.Wait(looks || naps ? MillisecondsBetweenLooks : Timeout.Infinite);
+        if (!isWoken && Interlocked.Exchange(ref rest, Awake) == Awake) wake.Wait();   // another thread thought it asleep, and woke it
     }
 }
 

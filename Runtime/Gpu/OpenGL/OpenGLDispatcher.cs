@@ -23,7 +23,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     /// <summary>Runs some lines of one dispatch. If it needs a barrier, the GPU waits for the writes of earlier ones.</summary>
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
-        using OpenGLContext.Scope scope = context.Enter(HostStateParts.Dispatches);
+        using OpenGLContext.Scope scope = context.Enter(dispatch.Source.Fetches ? HostStateParts.Dispatches | HostStateParts.Fetching : HostStateParts.Dispatches);
         OpenGLKernel kernel = (OpenGLKernel)dispatch.Kernel!;
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
@@ -32,7 +32,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
         kernel.SetInteger(gl, OpenGLKernel.FirstGroupXLocation, firstX);
         kernel.SetInteger(gl, OpenGLKernel.FirstGroupYLocation, firstY);
         SetArguments(kernel, dispatch);
-        BindMatrices(dispatch.Matrices);
+        BindMatrices(dispatch);
         BindTextures(dispatch.Textures);
         gl.DispatchCompute((uint)x, (uint)y, 1);
         UnbindSamplers(dispatch.Textures);
@@ -67,13 +67,23 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
         }
     }
 
-    private void BindMatrices(MatrixBinding[] matrices)
+    private void BindMatrices(Dispatch dispatch)
     {
         uint image = 0, buffer = 0;
-        foreach (MatrixBinding binding in matrices)
+        int unit = dispatch.Textures.Length;
+        foreach (MatrixBinding binding in dispatch.Matrices)
         {
             OpenGLMatrix matrix = (OpenGLMatrix)binding.Operand.Storage;
-            if (binding.IsRead) gl.BindImageTexture(image++, matrix.Texture, 0, false, 0, BufferAccessARB.ReadOnly, matrix.Format);
+            if (binding.IsFetchedBy(dispatch.Source.Fetches))
+            {
+                gl.ActiveTexture(TextureUnit.Texture0 + unit++);
+                gl.BindTexture(TextureTarget.TextureBuffer, matrix.Texture);
+            }
+            else if (binding.IsRead)
+            {
+                gl.BindImageTexture(image++, matrix.Texture, 0, false, 0, BufferAccessARB.ReadOnly, matrix.Format);
+            }
+
             if (binding.IsWritten) gl.BindBufferBase(BufferTargetARB.ShaderStorageBuffer, buffer++, matrix.Buffer);
         }
     }

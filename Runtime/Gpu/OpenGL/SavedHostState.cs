@@ -18,6 +18,9 @@ internal enum HostStateParts
     /// <summary>The program, the image units, the storage buffers and the draw framebuffer.</summary>
     Computing = 4,
 
+    /// <summary>The buffer textures of the units from 2 on, at which kernels of some families fetch matrices.</summary>
+    Fetching = 8,
+
     Dispatches = Textures | Computing,
     All = Copying | Dispatches,
 }
@@ -37,6 +40,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
     private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MostBindingsOfAKind];
     private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MostBindingsOfAKind];
     private readonly (int Texture, int BufferTexture, int Sampler)[] textureUnits = new (int, int, int)[Dispatch.MaximumTextures];
+    private readonly int[] fetchUnits = new int[Dispatch.MaximumFetches];
     private HostStateParts taken;
     private bool preserve;
     private int activeTexture;
@@ -62,6 +66,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         if (!preserve) return;
         if (Has(parts, HostStateParts.Copying)) SaveCopying();
         if (Has(parts, HostStateParts.Computing)) SaveComputing();
+        if (Has(parts, HostStateParts.Fetching)) SaveFetching();
     }
 
     /// <summary>Ends the call: restores the saved parts.</summary>
@@ -69,6 +74,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
     {
         if (!preserve) return;
         if (Has(taken, HostStateParts.Computing)) GiveBackComputing();
+        if (Has(taken, HostStateParts.Fetching)) GiveBackFetching();
         if (Has(taken, HostStateParts.Textures)) GiveBackTextures();
         if (Has(taken, HostStateParts.Copying)) GiveBackCopying();
     }
@@ -107,6 +113,27 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         }
 
         gl.ActiveTexture((TextureUnit)activeTexture);
+    }
+
+    /// <summary>Textures were taken before, and with them the active unit. No sampler has an effect on a buffer texture.</summary>
+    private void SaveFetching()
+    {
+        for (int i = 0; i < fetchUnits.Length; i++)
+        {
+            gl.ActiveTexture(UnitOf(textureUnits.Length + i));
+            fetchUnits[i] = gl.GetInteger((GetPName)GLEnum.TextureBindingBuffer);
+        }
+
+        gl.ActiveTexture(TextureUnit.Texture0);
+    }
+
+    private void GiveBackFetching()
+    {
+        for (int i = 0; i < fetchUnits.Length; i++)
+        {
+            gl.ActiveTexture(UnitOf(textureUnits.Length + i));
+            gl.BindTexture(TextureTarget.TextureBuffer, Texture(gl, fetchUnits[i]));
+        }
     }
 
     private void SaveCopying()

@@ -114,7 +114,7 @@ internal sealed class ProcessorBackend : IComputeBackend
         ProcessorKernel kernel = (ProcessorKernel)dispatch.Kernel!;
         kernel.Locate();
         if (firstLine == 0) kernel.Begin(rows);
-        int preparing = Math.Clamp(kernel.PreparingLines - firstLine, 0, lines);
+        int preparing = Math.Clamp(kernel.PreparingLines(rows) - firstLine, 0, lines);
         if (preparing > 0) workers.Run(kernel, rows, firstLine, preparing);
         workers.Run(kernel, rows, firstLine + preparing, lines - preparing);
         GC.KeepAlive(dispatch);   // its matrices, whose addresses are all that the kernel holds while it runs

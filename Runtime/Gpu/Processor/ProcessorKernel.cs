@@ -40,7 +40,7 @@ internal abstract unsafe class ProcessorKernel : CompiledKernel
     /// <summary>
     /// The first lines of the grid, for which all others wait: they compute what the others share, so that this is split across threads like all else.
     /// </summary>
-    public virtual int PreparingLines => 0;
+    public virtual int PreparingLines(int rows) => 0;
 
     /// <summary>Does work that all lines share and that takes next to no time, before the first one.</summary>
     public virtual void Begin(int rows)

@@ -54,6 +54,12 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
             case ParameterUpdate update:
                 Update(update);
                 break;
+            case DenseForwardParts parts:
+                values[parts.PartSums] = Parts(parts);
+                break;
+            case DensePartsSum { Layer.Activation: null } sum:
+                values[sum.Layer.Output] = PartsSum(sum);
+                break;
             default:
                 foreach (Computation part in PartsOf(computation)) Run(part);
                 break;
@@ -77,14 +83,19 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
                 ];
             case DenseBackwardWeights product:
                 return [product with { Update = null, Sum = null }, .. product.Update.OrNone(), .. product.Sum.OrNone()];
+            case DensePartsSum { Layer: { Activation: { } activation } layer } sum:
+                PlannedMatrix y = Between(layer.Output.Shape);
+                return [sum with { Layer = layer with { Output = y, Activation = null } }, new ActivationForward(activation, y, layer.Output)];
+            case TwoLayerUpdate both:
+                return [both.Second, both.First];
             case LastLayerSoftmax last:
                 PlannedMatrix logits = Between(last.Probabilities.Shape);
-                return [.. last.Before.OrNone(), new DenseForward(last.Hidden, last.OutputParameters, logits), new SoftmaxForward(logits, last.Probabilities)];
+                return [.. BeforeOf(last), new DenseForward(last.Hidden, last.OutputParameters, logits), new SoftmaxForward(logits, last.Probabilities)];
             case LastLayerLoss last:
                 PlannedMatrix z = Between(last.OutputGradients.Shape);
                 return
                 [
-                    .. last.Before.OrNone(), new DenseForward(last.Hidden, last.OutputParameters, z), new LossForward(last.Loss, z, last.Targets, last.RowLosses),
+                    .. BeforeOf(last), new DenseForward(last.Hidden, last.OutputParameters, z), new LossForward(last.Loss, z, last.Targets, last.RowLosses),
                     new LossBackward(last.Loss, z, last.Targets, last.OutputGradients),
                     .. last.HiddenGradients is not { } dh ? Array.Empty<Computation>() :
                     [
@@ -102,6 +113,9 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
                 throw new NotSupportedException($"The twin does not support {computation}.");
         }
     }
+
+    private static IEnumerable<Computation> BeforeOf(LastLayer last) =>
+        last is { Before: { } layer, PartSums: { } sums } ? [new DensePartsSum(layer, sums)] : last.Before.OrNone();
 
     private static PlannedMatrix Between(MatrixShape shape) => new(shape, "What stands between fused computations");
 
@@ -122,6 +136,39 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
             (int row, int output) = Math.DivRem(i, outputs);
             y[i] = parameters[(inputs * outputs) + output];
             for (int input = 0; input < inputs; input++) y[i] += x[(row * inputs) + input] * parameters[(input * outputs) + output];
+        }
+
+        return y;
+    }
+
+    /// <summary>Part p of the sums of an output is p times the padded outputs behind the first.</summary>
+    private double[] Parts(DenseForwardParts parts)
+    {
+        double[] x = values[parts.Layer.Input], w = values[parts.Layer.Parameters];
+        (int inputs, int outputs, int columns) = (parts.Layer.Input.Shape.Columns, parts.Layer.Output.Shape.Columns, parts.PartSums.Shape.Columns);
+        int padded = MatrixShape.Texels(outputs) * MatrixShape.ColumnsPerTexel;
+        double[] sums = new double[rows * columns];
+        for (int i = 0; i < rows * outputs * inputs; i++)
+        {
+            (int element, int input) = Math.DivRem(i, inputs);
+            (int row, int output) = Math.DivRem(element, outputs);
+            sums[(row * columns) + (input / parts.PartLength * padded) + output] += x[(row * inputs) + input] * w[(input * outputs) + output];
+        }
+
+        return sums;
+    }
+
+    private double[] PartsSum(DensePartsSum sum)
+    {
+        double[] parts = values[sum.PartSums], parameters = values[sum.Layer.Parameters];
+        (int inputs, int outputs, int columns) = (sum.Layer.Input.Shape.Columns, sum.Layer.Output.Shape.Columns, sum.PartSums.Shape.Columns);
+        int padded = MatrixShape.Texels(outputs) * MatrixShape.ColumnsPerTexel;
+        double[] y = new double[rows * outputs];
+        for (int i = 0; i < y.Length; i++)
+        {
+            (int row, int output) = Math.DivRem(i, outputs);
+            y[i] = parameters[(inputs * outputs) + output];
+            for (int first = 0; first < columns; first += padded) y[i] += parts[(row * columns) + first + output];
         }
 
         return y;

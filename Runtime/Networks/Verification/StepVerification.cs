@@ -10,6 +10,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
     private const int LoggedStep = 5;
 
     private readonly SeededRandom random = new(seed: 1);
+    private readonly HashSet<string> configurations = [];
 
     /// <summary>Sizes are odd, to exercise padding and guards.</summary>
     private static IReadOnlyList<VerifiedCase> Cases =>
@@ -18,9 +19,12 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         new("a small step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true),
         new("a narrow step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: true),
         new("a wide step", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true),
+        new("a step with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, new Adam(0.01f), IsFused: true),
+        new("a step with many inputs and outputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 41, new Adam(0.01f), IsFused: true),
         new("a step with many outputs", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 41, new Adam(0.01f), IsFused: true),
         new("a prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: false),
         new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true),
+        new("a prediction with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true),
         new("a wide prediction", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, Optimizer: null, IsFused: true),
         new("a drawn step of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false) { IsDrawn = true, IsOfBytes = true, IsLogged = true },
         new("a small step of bytes", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsOfBytes = true },
@@ -31,15 +35,19 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
 
     public IEnumerable<KernelCheck> Run() => Cases.SelectMany(Run);
 
-    /// <summary>As the family offers it first, and then in every other configuration that it was asked for: a user's card may choose any.</summary>
+    /// <summary>
+    /// As the family offers it first, and then in the other configurations that it was asked for: a user's card may choose any. Once for each kind of choice, whatever the sizes, since each takes kernels of
+    /// its own to compile.
+    /// </summary>
     private IEnumerable<KernelCheck> Run(VerifiedCase verified)
     {
         TuningQuestions asked = new();
         List<KernelCheck> checks = Run(verified, family.With(KernelTuning.Default, asked), configuration: "");
-        foreach ((string sizes, string[] offered, string chosen) in asked.Asked)
+        foreach (TuningQuestion question in asked.Asked)
         {
-            foreach (string other in offered.Where(other => other != chosen))
-                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(sizes, other)), $", {sizes}: {other}"));
+            string kind = question.Sizes[..question.Sizes.LastIndexOf(' ')];
+            foreach (string other in question.Offered.Where(other => other != question.Chosen && configurations.Add($"{kind}: {other}")))
+                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(question.Sizes, other)), $", {question.Sizes}: {other}"));
         }
 
         return checks;

@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// dense_forward.comp: Y = X · W + b, and the activation that follows. A line is a panel of columns for some rows.
+/// dense_forward.comp: Y = X · W + b, and the activation that follows. A line is a panel of columns for some rows; if X is of bytes, the first lines widen it.
 /// </summary>
 internal sealed unsafe class DenseForwardKernel : BatchKernel
 {
@@ -38,8 +38,8 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
 
     public override int ScratchLength => PointerRows.Length(rowsPerLine) + (inputColumns * MatrixProduct.MostColumns);
 
-    public static DispatchGrid GridFor(int outputTexels, int depth) =>
-        new(MatrixShape.CeilingDivide(outputTexels * MatrixShape.ColumnsPerTexel, MatrixProduct.Columns), RowsPerGroupX: RowsPerLine(depth));
+    public static DispatchGrid GridFor(int outputTexels, int depth, bool hasByteInputs = false) => new(
+        MatrixShape.CeilingDivide(outputTexels * MatrixShape.ColumnsPerTexel, MatrixProduct.Columns) + (hasByteInputs ? 1 : 0), RowsPerGroupX: RowsPerLine(depth));
 
     /// <summary>Rows of a line, in complete tiles, few enough that a line takes no long part of a frame.</summary>
     /// <param name="depth">Terms of each sum.</param>
@@ -51,19 +51,17 @@ internal sealed unsafe class DenseForwardKernel : BatchKernel
 
     public override long WorkOf(int rows) => 2L * rows * inputColumns * outputStride;
 
-    public override void Begin(int rows)
-    {
-        if (HasByteInputs) Widen(inputs, inputStride, 0, rows, widened!.Floats);
-    }
+    public override int PreparingLines(int rows) => HasByteInputs ? MatrixShape.CeilingDivide(rows, rowsPerLine) : 0;
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         if (rows == 0) return;   // a warm-up
-        int panels = MatrixShape.CeilingDivide(outputStride, MatrixProduct.Columns);
+        int panels = MatrixShape.CeilingDivide(outputStride, MatrixProduct.Columns), preparing = PreparingLines(rows);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            int firstRow = line / panels * rowsPerLine;
-            RunPanel(firstRow, Math.Min(rowsPerLine, rows - firstRow), line % panels * MatrixProduct.Columns, scratch);
+            int firstRow = (line < preparing ? line : (line - preparing) / panels) * rowsPerLine, count = Math.Min(rowsPerLine, rows - firstRow);
+            if (line < preparing) Widen(inputs, inputStride, firstRow, count, widened!.Floats + ((nint)firstRow * inputStride));
+            else RunPanel(firstRow, count, (line - preparing) % panels * MatrixProduct.Columns, scratch);
         }
     }
 

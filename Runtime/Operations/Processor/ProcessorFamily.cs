@@ -23,7 +23,7 @@ internal sealed class ProcessorKernels(KernelFamily family, DeviceLimits limits)
         Activation? activation = computation.Activation;
         return new KernelChoice(
             new KernelSource("dense_forward.comp") { Method = dispatch => new DenseForwardKernel(dispatch, activation) },
-            DenseForwardKernel.GridFor(computation.Output.Shape.TexelsPerRow, computation.Input.Shape.Columns));
+            DenseForwardKernel.GridFor(computation.Output.Shape.TexelsPerRow, computation.Input.Shape.Columns, computation.Input.Format == TexelFormat.Byte));
     }
 
     public override KernelChoice BackwardInput(DenseBackwardInput computation)

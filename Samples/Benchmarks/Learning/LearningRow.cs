@@ -30,6 +30,11 @@ internal sealed record LearningRow(
             "tic-tac-toe", "tic-tac-toe against a random opponent, 32 agents, discount 1: greedy wins and draws after 60,000 games, in percent", TicTacToe,
             [LearningLimit.AtLeast("wins and draws", 96), LearningLimit.MedianAtLeast("wins and draws", 98), LearningLimit.AtMost("illegal moves", 0), NothingSkipped]),
         new(
+            "self-play", "tic-tac-toe by self-play, 64 agents, discount 1: greedy wins and draws against a random opponent after 60,000 games, in percent, and what its Elo rating has gained", SelfPlay,
+            [
+                LearningLimit.AtLeast("wins and draws", 95), LearningLimit.MedianAtLeast("wins and draws", 98), LearningLimit.AtLeast("elo", 100), LearningLimit.AtMost("illegal moves", 0), NothingSkipped,
+            ]),
+        new(
             "acrobot", "Acrobot-v1, 16 agents: mean return of 100 episodes after 300,000 steps", Acrobot,
             [LearningLimit.AtLeast("mean return", -100), NothingSkipped]),
         new(
@@ -102,6 +107,36 @@ internal sealed record LearningRow(
         run.UntilEpisodes(60_000);
         double share = run.MeasureGreedy(10_000);
         return [new("wins and draws", 100 * share), new("illegal moves", run.Agents.Cast<TicTacToeAgent>().Sum(agent => agent.IllegalMoves)), Skipped(run)];
+    }
+
+    private static List<LearningFigure> SelfPlay(NeuralDevice device, int seed)
+    {
+        const int Matches = 32;
+        SelfPlay selfPlay = new();
+        ActorCritic learning = new() { Discount = 1 };
+        using AgentPopulation players = new(device, new AgentPopulationOptions
+        {
+            Observations = TicTacToeAgent.Observations,
+            Actions = TicTacToeAgent.Actions,
+            HiddenUnits = 64,
+            Capacity = 2 * Matches,
+            Brains = BrainSharing.Shared,
+            Latency = 0,
+            Seed = seed,
+            Learning = learning,
+            SelfPlay = selfPlay,
+        });
+        TicTacToeMatch[] matches = [.. Enumerable.Range(0, Matches).Select(i => new TicTacToeMatch(seed, i))];
+        foreach (Agent player in matches.SelectMany(match => match.Players)) players.Add(player);
+        while (matches.Sum(match => match.Games) < 60_000) players.Update();
+        using TaskRun exam = new(device, LearningTask.TicTacToe, 32, learning, seed);
+        exam.SetBrain(players.GetBrainState(0));
+        double share = exam.MeasureGreedy(10_000);
+        return
+        [
+            new("wins and draws", 100 * share), new("elo", players.Progress.Elo - selfPlay.InitialElo), new("illegal moves", matches.Sum(match => match.IllegalMoves)),
+            new("skipped", players.Progress.SkippedDecisions),
+        ];
     }
 
     private static List<LearningFigure> Acrobot(NeuralDevice device, int seed)

@@ -35,6 +35,9 @@ internal sealed class TaskRun : IDisposable
 
     public AgentProgress Progress => population.Progress;
 
+    /// <summary>Replaces the brain that they share.</summary>
+    public void SetBrain(BrainState brain) => population.SetBrainState(0, brain);
+
     /// <summary>Runs a frame, in which each agent acts once.</summary>
     public void Frame() => population.Update();
 

@@ -11,7 +11,8 @@ internal sealed class TicTacToeAgent(TaskLog log, int seed, int number) : TaskAg
 
     private const int Fields = 9;
 
-    private static readonly int[][] Lines = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8], [0, 4, 8], [2, 4, 6]];
+    /// <summary>The fields of each line that wins.</summary>
+    public static readonly int[][] Lines = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8], [0, 4, 8], [2, 4, 6]];
 
     private readonly Side[] board = new Side[Fields];
     private bool isLost;

@@ -27,7 +27,7 @@ public sealed class BrainClient : IAsyncDisposable
     /// <param name="grains">From an Orleans client, which may still be connecting, or from a silo.</param>
     /// <param name="brain">The brain's name.</param>
     /// <param name="options">Options; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The agents have brains of their own (see <see cref="IslandClient"/>), or the name is not valid.</exception>
+    /// <exception cref="ArgumentException">The agents have brains of their own (see <see cref="IslandClient"/>), or the name of the brain, the region or the server is not valid.</exception>
     public BrainClient(AgentPopulation agents, IGrainFactory grains, string brain, BrainClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(agents);
@@ -37,6 +37,8 @@ public sealed class BrainClient : IAsyncDisposable
         this.options = options ?? new BrainClientOptions();
         if (agents.BrainCount != 1) throw new ArgumentException($"The agents must share one brain, but got a population of {agents.BrainCount}. Set AgentPopulationOptions.Brains to Shared, or make an IslandClient.", nameof(agents));
         if (DifferenceCheck.FindFaultOfName(brain) is { } fault) throw new ArgumentException($"'{brain}' is not a valid name for a brain: {fault}", nameof(brain));
+        if (this.options.Region is { } region && (DifferenceCheck.FindFaultOfName(region) ?? DifferenceCheck.FindFaultOfSender(brain, $"{brain}/{region}", isOfRegion: true)) is { } wrong) throw new ArgumentException($"'{region}' is no name of a region: {wrong}", nameof(options));
+        if (DifferenceCheck.FindFaultOfSender(brain, this.options.Server) is { } problem) throw new ArgumentException($"BrainClientOptions.Server: {problem}", nameof(options));
         reader = agents.ReadBrain(0);
         snapshot = agents.GetBrainState(0);
         exchange = new BrainExchange(grains, brain, this.options, snapshot.Copy());

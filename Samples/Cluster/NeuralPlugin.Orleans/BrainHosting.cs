@@ -15,7 +15,7 @@ public static class BrainHosting
     public static ISiloBuilder AddBrains(this ISiloBuilder silo, Action<BrainOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(silo);
-        silo.Services.AddOptions();
+        silo.Services.AddOptions<BrainOptions>().ValidateOnStart();   // options of all brains that are out of range are an error of the start
         silo.Services.TryAddSingleton(TimeProvider.System);
         if (configure is not null) silo.Services.ConfigureAll(configure);
         bool hasStorage = silo.Services.Any(service => service.IsKeyedService && service.ServiceType == typeof(IGrainStorage) && Equals(service.ServiceKey, BrainStorage.Name));

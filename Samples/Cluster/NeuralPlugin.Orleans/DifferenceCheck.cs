@@ -23,8 +23,7 @@ internal static class DifferenceCheck
     {
         string sender = difference.Sender ?? "";
         DifferenceRefusedException Refused(RefusalReason reason, string problem) => new(brain, sender, reason, problem);
-        if (sender.Length is 0 or > MostSenderLength) throw Refused(RefusalReason.Sender, $"the sender's name must have 1 to {MostSenderLength} characters, but got {sender.Length}.");
-        if (!isOfRegion && IsOfRegion(brain, sender)) throw Refused(RefusalReason.Sender, "a name that begins with that of the brain and a slash is a region's, and its grain did not send this. Choose another name (BrainClientOptions.Server).");
+        if (FindFaultOfSender(brain, sender, isOfRegion) is { } fault) throw Refused(RefusalReason.Sender, fault);
         if (difference.BaseVersion > version || difference.BaseVersion < 1)
             throw Refused(RefusalReason.UnknownVersion, $"it must start from a version from 1 to {version}, but got {difference.BaseVersion}.");
         BrainState read = ReadBrain(brain, sender, difference.Difference);
@@ -52,6 +51,11 @@ internal static class DifferenceCheck
             ? $"a brain must have at most {MostMagnitude} decisions and rows of observations, but got {offered.Decisions} and {offered.ObservationCount}." : FindExcess(offered);
         if (excess is not null) throw new DifferenceRefusedException(brain, "", RefusalReason.TooLarge, excess);
     }
+
+    /// <summary>Describes what is wrong with the name of a server, or of a region's grain; null if nothing is.</summary>
+    public static string? FindFaultOfSender(string brain, string? sender, bool isOfRegion = false) =>
+        sender is not { Length: > 0 and <= MostSenderLength } ? $"the sender's name must have 1 to {MostSenderLength} characters, but got {sender?.Length ?? 0}."
+        : !isOfRegion && IsOfRegion(brain, sender) ? $"'{sender}' is the name of a region, whose grain alone may use it. Choose a name that does not begin with '{brain}/'." : null;
 
     /// <summary>Whether a name is a region's.</summary>
     public static bool IsOfRegion(string brain, string? sender) => sender is not null && sender.StartsWith($"{brain}/", StringComparison.Ordinal);

@@ -25,7 +25,10 @@ internal sealed class FaultyStorage : IGrainStorage
     /// <summary>Changes each record that is read, before the caller sees it.</summary>
     public static Action<object>? Damage { get; set; }
 
-    public static void Reset() => (Fails, LosesAnswers, Damage, Writes) = (false, false, null, 0);
+    /// <summary>Chooses of each write whether it fails, lands without an answer, or lands late, when it was given up long ago; null for none of it.</summary>
+    public static Random? Chaos { get; set; }
+
+    public static void Reset() => (Fails, LosesAnswers, Damage, Chaos, Writes) = (false, false, null, null, 0);
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
@@ -39,9 +42,11 @@ internal sealed class FaultyStorage : IGrainStorage
         return Task.CompletedTask;
     }
 
-    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        if (Fails) throw new IOException("The storage is away.");
+        double fate = Chaos?.NextDouble() ?? 1;
+        if (fate < 0.4) await Task.Delay(TimeSpan.FromMilliseconds(fate * 1000));
+        if (Fails || fate is > 0.4 and < 0.5) throw new IOException("The storage is away.");
         string key = KeyOf(stateName, grainId);
         lock (records)
         {
@@ -50,11 +55,9 @@ internal sealed class FaultyStorage : IGrainStorage
             string next = (++tags).ToString(System.Globalization.CultureInfo.InvariantCulture);
             records[key] = (next, serializer.SerializeToArray(grainState.State));
             Writes++;
-            if (LosesAnswers) throw new TimeoutException("The answer is lost.");
+            if (LosesAnswers || fate is > 0.5 and < 0.65) throw new TimeoutException("The answer is lost.");
             (grainState.ETag, grainState.RecordExists) = (next, true);
         }
-
-        return Task.CompletedTask;
     }
 
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)

@@ -1,0 +1,228 @@
+// A complete training step of a small network by one workgroup: dense - activation - dense under a loss and an optimizer.
+//   H = activate(X . W1 + b1);   z = H . W2 + b2;   L and dZ as in loss_forward and loss_backward (slot LOSS)
+//   dH = gradientFromOutput(dZ . transpose(W2), H);   [dW; db] = transpose([X, 1]) . dH and transpose([H, 1]) . dZ;   slot OPTIMIZER
+// Reads X [rows x inputs] and the targets, W1 [inputs + 1 x hidden] and W2 [hidden + 1 x outputs]; writes the pending weights and state
+// and the batch's loss [1 x 4] = (sum L_i / rows, sum correct_i, 0, 0).
+//
+// The parameters and all that lies between them are in shared memory: X too, with FEATURES. In each phase the invocations take tasks in turn, and a barrier ends it.
+// Every sum has the order of the kernels that this one replaces: dense_forward_tile, or dense_forward_rows where H has few columns (HIDDEN_LANES, of each row);
+// dense_loss_row_lanes; two_layer_update_tile. LANES_OF_Z lanes share a row of z: as many as its sum needs of those.
+#include "samples.glsl"
+#include "step_log.glsl"
+
+layout(local_size_x = GROUP_SIZE) in;
+READ_INPUTS(inputs);
+READ(hiddenParameters);
+READ(outputParameters);
+#ifdef LOG_SLOTS
+READ_WRITE(batchLoss);
+#else
+WRITE(batchLoss);
+#endif
+SIZE(inputTexels);
+SIZE(inputColumns);
+SIZE(hiddenTexels);
+SIZE(hiddenColumns);
+
+// Padded to whole texels of X and of H, so that a texel of either meets four rows.
+shared vec4 hiddenWeights[HIDDEN_WEIGHTS];   // [4 * inputTexels or inputs + 1 x hiddenTexels]
+shared vec4 lastWeights[LAST_WEIGHTS];       // [4 * hiddenTexels or hidden + 1 x OUTPUT_TEXELS]
+#ifdef FEATURES
+shared vec4 features[FEATURES];              // [rows x inputTexels]
+#endif
+shared vec4 hiddenRows[HIDDEN_ROWS];         // [rows x hiddenTexels]
+shared vec4 gradientRows[GRADIENT_ROWS];     // [rows x OUTPUT_TEXELS]
+shared vec2 lossRows[LOSS_ROWS];             // [rows]
+shared int lossIsNotFinite;
+
+#define ROW_LANES LANES_OF_Z
+#define GROUP_ROWS (GROUP_SIZE / ROW_LANES)
+#include "row_lanes.glsl"
+#define hiddenGradientRows laneSums          // [rows x hiddenTexels]: the sums of lanes are not needed any more when the gradients of H come
+
+#include <LOSS>
+#include <ACTIVATION>
+#include "two_layer_update.glsl"
+
+vec4 loadHiddenParameter(int at)
+{
+    return hiddenWeights[at];
+}
+
+vec4 loadOutputParameter(int at)
+{
+    return lastWeights[at];
+}
+
+vec4 outputParameter(int unit, int texel)
+{
+    return lastWeights[matrixTexel(unit, texel, OUTPUT_TEXELS)];
+}
+
+vec4 scaleHidden(vec4 sum)
+{
+    return sum;
+}
+
+vec4 computeHidden(int row, int texel)
+{
+    return hiddenRows[matrixTexel(row, texel, hiddenTexels)];
+}
+
+vec4 loadFeatures(int row, int texel)
+{
+#ifdef FEATURES
+    return features[matrixTexel(row, texel, inputTexels)];
+#else
+    return LOAD_INPUTS(inputs, matrixTexel(inputRow(row), texel, inputTexels));
+#endif
+}
+
+// The products of a texel of X and a texel of H, added to a sum one by one.
+vec4 addInputs(vec4 sum, int row, int texel, int hiddenTexel)
+{
+    vec4 x = loadFeatures(row, texel);
+    int at = matrixTexel(4 * texel, hiddenTexel, hiddenTexels);
+    sum = addProduct(sum, vec4(x.x), hiddenWeights[at]);
+    sum = addProduct(sum, vec4(x.y), hiddenWeights[at + hiddenTexels]);
+    sum = addProduct(sum, vec4(x.z), hiddenWeights[at + 2 * hiddenTexels]);
+    return addProduct(sum, vec4(x.w), hiddenWeights[at + 3 * hiddenTexels]);
+}
+
+vec4 sumOfInputs(int row, int hiddenTexel)
+{
+#ifdef HIDDEN_LANES
+    vec4 lane[HIDDEN_LANES];
+    for (int l = 0; l < HIDDEN_LANES; l++) lane[l] = l < inputTexels ? addInputs(vec4(0.0), row, l, hiddenTexel) : vec4(0.0);
+    for (int distance = HIDDEN_LANES / 2; distance > 0; distance /= 2)
+    {
+        for (int l = 0; l < distance; l++) lane[l] += lane[l + distance];
+    }
+
+    return lane[0];
+#else
+    vec4 sum = vec4(0.0);
+    for (int k = 0; k < inputTexels; k++) sum = addInputs(sum, row, k, hiddenTexel);
+    return sum;
+#endif
+}
+
+void loadAll(int lane)
+{
+    int hiddenCount = matrixTexel(inputColumns + 1, 0, hiddenTexels), lastCount = matrixTexel(hiddenColumns + 1, 0, OUTPUT_TEXELS);
+    for (int at = lane; at < HIDDEN_WEIGHTS; at += GROUP_SIZE) hiddenWeights[at] = at < hiddenCount ? LOAD(hiddenParameters, at) : vec4(0.0);
+    for (int at = lane; at < LAST_WEIGHTS; at += GROUP_SIZE) lastWeights[at] = at < lastCount ? LOAD(outputParameters, at) : vec4(0.0);
+#ifdef FEATURES
+    for (int at = lane; at < rows * inputTexels; at += GROUP_SIZE)
+        features[at] = LOAD_INPUTS(inputs, matrixTexel(inputRow(at / inputTexels), at % inputTexels, inputTexels));
+#endif
+}
+
+void computeHiddenRows(int lane)
+{
+    for (int i = lane; i < rows * hiddenTexels; i += GROUP_SIZE)
+    {
+        int row = i / hiddenTexels, texel = i % hiddenTexels;
+        hiddenRows[i] = activate(scaleInputs(sumOfInputs(row, texel)) + hiddenWeights[matrixTexel(inputColumns, texel, hiddenTexels)]);
+    }
+}
+
+// z, L and dZ of GROUP_ROWS rows from the first on.
+void computeLosses(int first)
+{
+    bool inUse = first + rowInGroup() < rows;
+    int row = max(min(first + rowInGroup(), rows - 1), 0);
+    lookUpRow(row);
+    computeOutputs(row);
+    LossRow begun = beginLoss(row, OUTPUT_TEXELS);
+    vec4 loss = rowLoss(row, begun);
+    if (inUse && laneOfRow() == 0)
+    {
+        lossRows[row] = loss.xy;
+        if (!isFinite(loss.x)) lossIsNotFinite = 1;
+    }
+
+    for (int t = 0; t < OUTPUT_TEXELS; t++)
+    {
+        vec4 gradient = outputGradient(row, t, begun);
+        if (inUse && laneOfRow() == t % ROW_LANES) gradientRows[matrixTexel(row, t, OUTPUT_TEXELS)] = gradient;
+    }
+}
+
+void computeHiddenGradients(int lane)
+{
+    for (int i = lane; i < rows * hiddenTexels; i += GROUP_SIZE)
+    {
+        int row = i / hiddenTexels;
+        vec4 gradients[OUTPUT_TEXELS];
+        for (int t = 0; t < OUTPUT_TEXELS; t++) gradients[t] = gradientRows[matrixTexel(row, t, OUTPUT_TEXELS)];
+        hiddenGradientRows[i] = gradientFromOutput(hiddenGradient(i % hiddenTexels, gradients), hiddenRows[i]);
+    }
+}
+
+// The updates: a task is a texel of the parameters of either layer. The input that is always one has no place in X or H.
+void updateAll(int lane)
+{
+    int hiddenCount = matrixTexel(inputColumns + 1, 0, hiddenTexels), count = hiddenCount + matrixTexel(hiddenColumns + 1, 0, OUTPUT_TEXELS);
+    for (int task = lane; task < count; task += GROUP_SIZE)
+    {
+        bool isOfHidden = task < hiddenCount;
+        int at = isOfHidden ? task : task - hiddenCount;
+        int texels = isOfHidden ? hiddenTexels : OUTPUT_TEXELS;
+        int unit = at / texels, texel = at % texels;
+        vec4 sum = vec4(0.0);
+        for (int row = 0; row < rows; row++)
+        {
+            float value;
+            if (isOfHidden) value = unit == inputColumns ? INPUT_ONE : loadFeatures(row, unit / 4)[unit % 4];
+            else value = unit == hiddenColumns ? 1.0 : hiddenRows[matrixTexel(row, unit / 4, hiddenTexels)][unit % 4];
+            vec4 gradient = isOfHidden ? hiddenGradientRows[matrixTexel(row, texel, hiddenTexels)] : gradientRows[matrixTexel(row, texel, OUTPUT_TEXELS)];
+            sum = addProduct(sum, vec4(value), gradient);
+        }
+
+        if (isOfHidden) updateHidden(at, scaleInputs(sum));
+        else updateOutput(at, sum);
+    }
+}
+
+void main()
+{
+    if (rows == 0) return;   // a warm-up
+
+    int lane = int(gl_LocalInvocationID.x);
+#ifdef LOG_SLOTS
+    droppedStep = LOAD(batchLoss, logOfDrop()).x;
+#endif
+    if (lane == 0) lossIsNotFinite = 0;
+    loadAll(lane);
+    memoryBarrierShared();
+    barrier();
+
+    computeHiddenRows(lane);
+    memoryBarrierShared();
+    barrier();
+
+    for (int first = 0; first < rows; first += GROUP_ROWS)
+    {
+        computeLosses(first);
+        memoryBarrierShared();
+        barrier();
+    }
+
+    computeHiddenGradients(lane);
+    memoryBarrierShared();
+    barrier();
+
+#ifdef LOG_SLOTS
+    bool dropsNow = droppedStep == 0.0 && lossIsNotFinite == 1;
+    if (dropsNow) droppedStep = float(stepNumber);
+    if (dropsNow && lane == 0) STORE(batchLoss, logOfDrop(), vec4(droppedStep, 0.0, 0.0, 0.0));
+#endif
+    updateAll(lane);
+    if (lane == 0)
+    {
+        vec2 sum = vec2(0.0);
+        for (int row = 0; row < rows; row++) sum += lossRows[row];
+        STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
+    }
+}

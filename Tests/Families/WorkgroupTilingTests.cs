@@ -1,0 +1,135 @@
+using NeuralPlugin.Tests.Twins;
+using NUnit.Framework;
+
+namespace NeuralPlugin.Tests;
+
+/// <summary>
+/// The tilings of the family for graphics cards: all shapes of tiles give the same bits, apart or in turn, and are right; the rule that chooses between them depends
+/// on the sizes alone.
+/// </summary>
+[TestFixture]
+internal sealed class WorkgroupTilingTests
+{
+    /// <summary>The shapes: ragged at each side, with several parts, with one, and with few outputs.</summary>
+    private static readonly (int Rows, int Inputs, int Outputs)[] Sizes = [(70, 201, 145), (131, 33, 37), (9, 130, 17)];
+
+    /// <summary>The products as they are, in parts, and as updates of two layers, with each shape of tiles, against the twins.</summary>
+    [Test]
+    public void EveryShapeOfTilesGivesTheSameBits([ValueSource(nameof(Sizes))] (int Rows, int Inputs, int Outputs) sizes)
+    {
+        TestDevice.RequireOpenGL();
+        NeuralDevice device = TestDevice.Plain;
+        List<float[]> found = [.. TileShape.All.Select(shape => Products(device, new WorkgroupTiledFamily(WorkgroupTiling.WithShape(shape)), sizes))];
+        (int rows, int inputs, int outputs) = sizes;
+        double[] x = TwinArrays.ToDouble(TwinArrays.UniformFloats(1, rows * inputs)), w = TwinArrays.ToDouble(TwinArrays.UniformFloats(2, inputs * outputs));
+        double[] b = TwinArrays.ToDouble(TwinArrays.UniformFloats(3, outputs)), dy = TwinArrays.ToDouble(TwinArrays.UniformFloats(4, rows * outputs));
+        double[] y = DenseTwin.DenseForward(x, w, b, rows, inputs, outputs);
+        double[] expected =
+        [
+            .. y, .. y, .. DenseTwin.DenseBackwardInput(dy, w, rows, inputs, outputs),
+            .. DenseTwin.DenseBackwardWeights(x, dy, rows, inputs, outputs), .. DenseTwin.DenseBackwardBiases(dy, rows, outputs),
+        ];
+        Tolerance.AssertClose(found[0], expected, 2e-5, 0, "the products");
+        foreach (float[] other in found.Skip(1)) Assert.That(other, Is.EqualTo(found[0]));
+    }
+
+    /// <summary>Steps of one network with each shape of tiles: the fused ones, in which two layers are updated at once.</summary>
+    [Test]
+    public void StepsHaveTheSameBitsWithEveryShape()
+    {
+        TestDevice.RequireOpenGL();
+        const int Rows = 20, Inputs = 140, Hidden = 70, Classes = 10;
+        List<float[]> found = [];
+        foreach (TileShape shape in TileShape.All)
+        {
+            using NeuralDevice device = TestDevice.Create();
+            KernelFamily.Force(device, new WorkgroupTiledFamily(WorkgroupTiling.WithShape(shape)));
+            using TwoLayerClassifier classifier = new(device, Inputs, Hidden, Classes, seed: 1);
+            using BatchTrainer trainer = classifier.TrainWith(new Adam(0.01f));
+            for (int step = 0; step < 3; step++)
+                trainer.TrainBatch(TwinArrays.UniformFloats(step, Rows * Inputs), TwinArrays.Labels(9, Rows, Classes));
+            ClassifierParameters parameters = classifier.GetParameters();
+            found.Add([.. parameters.HiddenWeights, .. parameters.HiddenBiases, .. parameters.OutputWeights, .. parameters.OutputBiases]);
+        }
+
+        _ = TestDevice.Plain;
+        foreach (float[] other in found.Skip(1)) Assert.That(other, Is.EqualTo(found[0]));
+    }
+
+    /// <summary>What OpenGL 4.3 guarantees, for every shape: a software driver chooses the smallest one alone.</summary>
+    [Test]
+    public void EveryShapeKeepsToTheLeastLimits()
+    {
+        foreach (TileShape shape in TileShape.All)
+        {
+            Assert.That(shape.Lanes, Is.InRange(1, 1024));
+            Dictionary<string, int> constants = shape.Kernel("", isAAlongSum: true, isBAlongSum: true).Constants.ToDictionary(constant => constant.Name, constant => constant.Value);
+            Assert.That((constants["STAGED_A"] + constants["STAGED_B"]) * 16, Is.AtMost(32 * 1024));
+            Assert.That(constants["LOADS_OF_A"] * shape.Lanes, Is.EqualTo(shape.Rows * shape.Depth / 4), "each texel of a stage is loaded once");
+            Assert.That(constants["LOADS_OF_B"] * shape.Lanes, Is.EqualTo(shape.Columns * shape.Depth / 4));
+            Assert.That(shape.Depth / 4 % 2, Is.Zero, "so that rows along the sum have an odd number of texels");
+        }
+    }
+
+    /// <summary>The bits depend on the parts, and so these on the layer alone; shapes differ by the batch.</summary>
+    [Test]
+    public void TheRuleDependsOnTheSizesAlone()
+    {
+        WorkgroupTiling rule = WorkgroupTiling.ByRule;
+        ProductTiling Forward(int rows, int outputs, int inputs) => rule.Of(new ProductSizes(DenseProduct.Forward, rows, outputs, inputs));
+        Assert.That(Forward(64, 128, 784), Is.EqualTo(new ProductTiling(TileShape.Medium, 16)), "49 parts");
+        Assert.That(Forward(256, 1024, 784).PartLength, Is.EqualTo(144), "6 parts");
+        Assert.That(Forward(2048, 2048, 2048), Is.EqualTo(new ProductTiling(TileShape.Large, 2048)), "one part");
+        Assert.That(Forward(32, 32, 64).PartLength, Is.EqualTo(64), "one part");
+        Assert.That(rule.Of(new ProductSizes(DenseProduct.BackwardWeights, 785, 128, 64)).Shape, Is.EqualTo(TileShape.Flat));
+        Assert.That(rule.Of(new ProductSizes(DenseProduct.BackwardWeights, 2048, 2048, 2048)), Is.EqualTo(new ProductTiling(TileShape.Large, 2048)));
+        foreach (int rows in new[] { 1, 64, 262_140 })
+        {
+            Assert.That(Forward(rows, 128, 784).PartLength, Is.EqualTo(16));
+            Assert.That(WorkgroupTiling.ForSoftware.Of(new ProductSizes(DenseProduct.Forward, rows, 128, 784)), Is.EqualTo(new ProductTiling(TileShape.Small, 16)));
+        }
+
+        ProductTiling chosen = new(TileShape.Narrow, 32);
+        WorkgroupTiling forced = new(sizes => sizes.Columns == 128 ? chosen : null);
+        Assert.That(forced.Of(new ProductSizes(DenseProduct.Forward, 64, 128, 784)), Is.EqualTo(chosen));
+        Assert.That(forced.Of(new ProductSizes(DenseProduct.Forward, 64, 256, 784)), Is.EqualTo(Forward(64, 256, 784)));
+    }
+
+    /// <summary>Forced or named it runs anywhere; chosen it is on graphics cards alone, by time.</summary>
+    [Test]
+    public void ASoftwareDriverDoesNotChooseIt()
+    {
+        DeviceLimits card = DeviceLimits.WithoutDevice, software = card with { IsSoftware = true };
+        Assert.That(KernelFamily.WorkgroupTiled.IsCandidateOn(card), Is.True);
+        Assert.That(KernelFamily.WorkgroupTiled.IsCandidateOn(software), Is.False);
+        Assert.That(KernelFamily.WorkgroupTiled.RunsOn(software), Is.True);
+        Assert.That(KernelFamily.WorkgroupTiled.RunsOn(card with { RunsMethods = true }), Is.False);
+    }
+
+    /// <summary>Y whole and from its parts, dX and dW with db.</summary>
+    private static float[] Products(NeuralDevice device, WorkgroupTiledFamily family, (int Rows, int Inputs, int Outputs) sizes)
+    {
+        (int rows, int inputs, int outputs) = sizes;
+        float[] spoiled = [.. Enumerable.Repeat(float.NaN, 2 * inputs)], spoiledGradients = [.. Enumerable.Repeat(float.NaN, 2 * outputs)];
+        using MatrixTexture input = Kernels.Upload(device, rows, inputs, [.. TwinArrays.UniformFloats(1, rows * inputs), .. spoiled], rows + 2);
+        using MatrixTexture parameters = Kernels.Upload(device, inputs + 1, outputs, [.. TwinArrays.UniformFloats(2, inputs * outputs), .. TwinArrays.UniformFloats(3, outputs)]);
+        using MatrixTexture outputGradients = Kernels.Upload(device, rows, outputs, [.. TwinArrays.UniformFloats(4, rows * outputs), .. spoiledGradients], rows + 2);
+        using MatrixTexture output = Kernels.Empty(device, rows + 2, outputs), ofParts = Kernels.Empty(device, rows + 2, outputs);
+        using MatrixTexture inputGradients = Kernels.Empty(device, rows + 2, inputs), parameterGradients = Kernels.Empty(device, inputs + 1, outputs);
+        DenseForward forward = new(input, parameters, output), apart = forward with { Output = ofParts };
+        int partLength = family.For(device.Limits).PartLengthOf(apart) ?? inputs, parts = MatrixShape.CeilingDivide(inputs, partLength);
+        using MatrixTexture partSums = Kernels.Empty(device, rows + 2, parts * MatrixShape.Texels(outputs) * MatrixShape.ColumnsPerTexel);
+        Kernels.Run(device, rows, [forward, new DenseForwardParts(apart, partSums, partLength), new DensePartsSum(apart, partSums)], family);
+        Kernels.Run(
+            device, rows,
+            [new DenseBackwardInput(outputGradients, parameters, inputGradients), new DenseBackwardWeights(input, outputGradients, parameterGradients)], family);
+        float[] First(MatrixTexture matrix, int columns)
+        {
+            float[] values = new float[rows * columns];
+            matrix.Read(values);
+            return values;
+        }
+
+        return [.. First(output, outputs), .. First(ofParts, outputs), .. First(inputGradients, inputs), .. parameterGradients.Read()];
+    }
+}
