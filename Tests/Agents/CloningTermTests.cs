@@ -24,7 +24,14 @@ internal sealed class CloningTermTests
         {
             using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
             {
-                Observations = Lock.Places, Actions = 4, Capacity = Agents, Brains = sharing, Latency = 0, Seed = seed, Learning = learning, FrameBudget = FrameBudget.Steps(2),
+                Observations = Lock.Places,
+                Actions = 4,
+                Capacity = Agents,
+                Brains = sharing,
+                Latency = 0,
+                Seed = seed,
+                Learning = learning,
+                FrameBudget = FrameBudget.Steps(2),
             });
             for (int i = 0; i < Agents; i++) agents.Add(new Lock());
             for (int frame = 0; frame < frames; frame++) agents.Update();
@@ -74,7 +81,12 @@ internal sealed class CloningTermTests
         ActorCritic learning = ActorCritic.Quick with { Cloning = new CloningTerm { Demonstration = Lock.Demonstrate(2), Strength = 0.8f, DecayDecisions = 100 } };
         AgentPopulationOptions options = new()
         {
-            Observations = Lock.Places, Actions = 4, Capacity = 2, Brains = sharing, Latency = 0, Learning = learning,
+            Observations = Lock.Places,
+            Actions = 4,
+            Capacity = 2,
+            Brains = sharing,
+            Latency = 0,
+            Learning = learning,
         };
         float StrengthOf(AgentPopulation population) => ((ActorCriticLearner)population.Learner!).Cloning!.StrengthOf(0);
         string path = Path.Combine(Directory.CreateTempSubdirectory("cloning").FullName, "agents.safetensors");
@@ -107,7 +119,9 @@ internal sealed class CloningTermTests
         Assert.That(() => new CloningTerm { Capacity = 0 }, Throws.InstanceOf<ArgumentOutOfRangeException>());
         AgentPopulationOptions options = new()
         {
-            Observations = 3, Actions = 4, Learning = new ActorCritic { Cloning = new CloningTerm { Demonstration = new Demonstration(2, 4) } },
+            Observations = 3,
+            Actions = 4,
+            Learning = new ActorCritic { Cloning = new CloningTerm { Demonstration = new Demonstration(2, 4) } },
         };
         Assert.That(() => new AgentPopulation(TestDevice.Plain, options), Throws.ArgumentException);
     }
