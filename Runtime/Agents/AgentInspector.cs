@@ -7,6 +7,8 @@ namespace NeuralPlugin;
 /// </summary>
 public sealed class AgentInspector : IDisposable
 {
+    private const int UsualQuestions = 4;
+
     private readonly PolicyShape policy;
     private readonly float[] observations;
     private readonly float[] normalized;
@@ -15,8 +17,8 @@ public sealed class AgentInspector : IDisposable
     private readonly float[] probabilities;
     private readonly float[] means;
     private readonly float[] deviations;
-    private readonly List<(long Frame, float[] Observed)> asked = [];   // raw, until the answer comes
-    private readonly Stack<float[]> spare = [];
+    private readonly List<(long Frame, float[] Observed)> asked = new(UsualQuestions);   // raw, until the answer comes
+    private readonly Stack<float[]> spare = new(UsualQuestions);
 
     internal AgentInspector(Agent agent, AgentPopulationOptions options)
     {
@@ -29,6 +31,7 @@ public sealed class AgentInspector : IDisposable
         probabilities = new float[policy.DiscreteOutputs];
         means = new float[policy.Continuous];
         deviations = new float[policy.Continuous];
+        for (int i = 0; i < UsualQuestions; i++) spare.Push(new float[observations.Length]);   // now, so that no frame allocates
     }
 
     /// <summary>The inspected agent.</summary>
