@@ -13,6 +13,9 @@ namespace NeuralPlugin.Cluster;
 /// </summary>
 internal sealed class RoundsCommand : Command
 {
+    /// <summary>So many calls are under way at a time; the servers take turns.</summary>
+    private const int Calls = 32;
+
     public RoundsCommand() : base("rounds", "Measures how many rounds per second one grain closes with simulated servers, for small and large brains.")
     {
         Option<int> servers = NumberOption.Create("--servers", "Simulated servers", 1, 100_000).WithDefault(1000);
@@ -61,9 +64,9 @@ internal sealed class RoundsCommand : Command
         {
             if (rounds == 1) watch.Restart();   // the first one warms up
             long current = version;
-            await Parallel.ForEachAsync(Enumerable.Range(0, servers), new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = cancel }, async (server, _) =>
+            await Parallel.ForEachAsync(Enumerable.Range(0, servers), new ParallelOptions { MaxDegreeOfParallelism = Calls, CancellationToken = cancel }, async (server, _) =>
                 await brain.Submit(new BrainDifference($"server {server}", current, current, difference)));
-            await Parallel.ForEachAsync(Enumerable.Range(0, servers), new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = cancel }, async (_, _) =>
+            await Parallel.ForEachAsync(Enumerable.Range(0, servers), new ParallelOptions { MaxDegreeOfParallelism = Calls, CancellationToken = cancel }, async (_, _) =>
             {
                 if (await brain.GetVersion(current) is { } next) Interlocked.Exchange(ref version, next.Version);
             });
@@ -74,6 +77,6 @@ internal sealed class RoundsCommand : Command
 
         double took = watch.Elapsed.TotalSeconds / (rounds - 1);
         Console.WriteLine(
-            Invariant($"{servers} servers, a brain of {first.Length / 1e3:F1} kB: {1 / took:F2} rounds per second, {servers / took:F0} differences and as many versions, {2e-6 * servers * first.Length / took:F0} MB per second"));
+            Invariant($"{servers} servers, {Calls} calls at a time, a brain of {first.Length / 1e3:F1} kB: {1 / took:F2} rounds per second, {servers / took:F0} differences and as many versions, {2e-6 * servers * first.Length / took:F0} MB per second"));
     }
 }

@@ -166,7 +166,7 @@ internal sealed class BrainClientTests
         await game.UntilAsync(() => game.Status.Version >= 4, "it takes part");
         FaultyStorage.Damage = record =>
         {
-            if (record is BrainRecord { Version: > 3 } stored) stored.Version = 0;   // as if there were none
+            if (record is BrainRecord { Version: > 3 } stored) (stored.Version, stored.Previous) = (0, []);   // as if there were none
         };
         await silos.Client.GetGrain<global::Orleans.Runtime.IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
         await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
@@ -287,6 +287,28 @@ internal sealed class BrainClientTests
         Assert.That(lost.Lost, Is.GreaterThanOrEqualTo(5));
     }
 
+    /// <summary>A round is written so late that its server, which takes it for lost, sends all since its version: that is not counted, and the server goes on from the version without losing a step.</summary>
+    [Test]
+    public async Task AServerSendsAgainWhatARoundHadThatComesLate()
+    {
+        SentAndPublished seen = new();
+        await using TestSilos silos = await TestSilos.StartAsync(
+            configure: options => (options.RoundDecisions, options.RoundTime) = (1_000_000, TimeSpan.FromMilliseconds(300)), more: silo => silo.AddIncomingGrainCallFilter(seen));
+        await using Game game = new(silos.Client);
+        await game.UntilAsync(() => game.Status.Version == 1, "it joins");
+        TaskCompletionSource written = new();
+        FaultyStorage.Gate = written.Task;
+        await game.UntilAsync(() => game.Status.Sent == 1, "it sends");
+        long bytes = game.Status.BytesSent;
+        await game.UntilAsync(() => game.Status.BytesSent > bytes, "it sends again, and waits for the grain");
+        await Task.Delay(200);
+        written.SetResult();
+        await game.UntilAsync(() => game.Status.Version >= 3, "it goes on");
+        Assert.That((game.Status.Dropped, game.Status.Refused), Is.EqualTo((0L, 0L)));
+        Assert.That(seen.Differences.Count(difference => difference.BaseVersion == 1), Is.EqualTo(2));
+        Assert.That(seen.Outcomes.Take(2), Is.EqualTo(new[] { DifferenceOutcome.Counted, DifferenceOutcome.AlreadyCounted }));
+    }
+
     [Test]
     public async Task WhatCannotTakePartIsRefusedAtOnce()
     {
@@ -342,6 +364,8 @@ internal sealed class BrainClientTests
     {
         public List<BrainDifference> Differences { get; } = [];
 
+        public List<DifferenceOutcome> Outcomes { get; } = [];
+
         public ConcurrentDictionary<long, byte[]> Versions { get; } = [];
 
         public async Task Invoke(IIncomingGrainCallContext context)
@@ -349,6 +373,7 @@ internal sealed class BrainClientTests
             await context.Invoke();
             if (context.Grain is not BrainGrain) return;
             if (context.Request.GetArgumentCount() == 1 && context.Request.GetArgument(0) is BrainDifference difference) Differences.Add(difference);
+            if (context.Result is DifferenceReceipt receipt) Outcomes.Add(receipt.Outcome);
             if (context.Result is BrainVersion version) Versions[version.Version] = version.Brain;
         }
     }

@@ -129,6 +129,30 @@ internal sealed class BrainGrainTests
         Assert.That((await brain.GetReport()).Total.Counted, Is.EqualTo(2));
     }
 
+    /// <summary>
+    /// A write hangs for so long that the server sends all since its version again, as a difference with a new number. The version comes, and has the first part of it: that counts once.
+    /// </summary>
+    [Test]
+    public async Task WhatContainsACountedDifferenceIsNotCounted()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 100);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        TaskCompletionSource written = new();
+        FaultyStorage.Gate = written.Task;
+        Task<DifferenceReceipt> part = brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100), sequence: 1));
+        await Task.Delay(200);
+        Task<DifferenceReceipt> all = brain.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 150), sequence: 2));
+        await Task.Delay(200);
+        written.SetResult();
+        Assert.That((await part).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        DifferenceReceipt overlaps = await all;
+        Assert.That((overlaps.Outcome, overlaps.Sequence, overlaps.ClosesAs, overlaps.Version), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L, 2L)));
+        DifferenceReceipt since = await brain.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(3, 50), sequence: 3));
+        Assert.That(since.Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        Assert.That((await brain.GetReport()).Total.Decisions, Is.EqualTo(150));
+    }
+
     // ---- trust ----
 
     [Test]
@@ -267,6 +291,26 @@ internal sealed class BrainGrainTests
         Assert.That((report.Senders.Count, report.Senders["(others)"].Refused), Is.EqualTo((4, 7L)));
     }
 
+    /// <summary>Servers come and go under new names: those that were heard of last keep theirs, and a copy of what a forgotten one sent is too old.</summary>
+    [Test]
+    public async Task NamesOfServersThatAreGoneAreForgotten()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RoundDecisions, options.MostNamedSenders) = (1, 3));
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        for (int i = 1; i <= 6; i++)
+        {
+            BrainDifference difference = TestBrains.Sent($"server {i}", i, TestBrains.Difference(i + 1, 100));
+            Assert.That((await brain.Submit(difference)).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+            Assert.That((await brain.Submit(difference)).Outcome, Is.EqualTo(DifferenceOutcome.AlreadyCounted), "it has a name");
+        }
+
+        BrainReport report = await brain.GetReport();
+        Assert.That(report.Senders.Keys, Is.EquivalentTo(new[] { "server 4", "server 5", "server 6", "(others)" }));
+        Assert.That((report.Senders["(others)"].Counted, report.Total.Counted, report.Total.Decisions), Is.EqualTo((3L, 6L, 600L)));
+        Assert.That((await brain.Submit(TestBrains.Sent("server 1", 1, TestBrains.Difference(2, 100)))).Outcome, Is.EqualTo(DifferenceOutcome.TooOld));
+    }
+
     [Test]
     public async Task ANameThatIsNoBrainAndTwoShapesUnderOneNameAreTypedErrors()
     {
@@ -360,6 +404,51 @@ internal sealed class BrainGrainTests
         FaultyStorage.Damage = null;
         await brain.Submit(TestBrains.Sent("a", 3, TestBrains.Difference(3, 100), 2));
         Assert.That((await brain.GetVersion(0))!.Version, Is.EqualTo(4), "rounds close again");
+    }
+
+    /// <summary>A number that is damaged would go back, or stand for other bytes: it is checked, and the number of the recovered version is larger than all.</summary>
+    [TestCase(0)]
+    [TestCase(2)]
+    [TestCase(9)]
+    public async Task AVersionNumberThatIsDamagedIsATypedError(long number)
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => options.RoundDecisions = 1);
+        IBrainGrain brain = silos.Brain();
+        await brain.Offer(First);
+        for (int version = 1; version <= 2; version++) await brain.Submit(TestBrains.Sent("a", version, TestBrains.Difference(2, 100), version));
+        FaultyStorage.Damage = record =>
+        {
+            if (record is BrainRecord { Version: 3 } stored) stored.Version = number;
+        };
+        await ForgetAsync(silos);
+        Assert.That((await Assert.ThrowsAsync<StoredBrainException>(() => brain.GetVersion(0)))!.Message, Does.Contain("number"));
+        await Assert.ThrowsAsync<StoredBrainException>(() => brain.Offer(First));
+        Assert.That(await brain.Recover(), Is.EqualTo(Math.Max(number, 3) + 1));
+    }
+
+    /// <summary>A storage that cannot be read is no damaged record: the error asks to try again, and not to restore anything.</summary>
+    [Test]
+    public async Task AStorageThatDoesNotAnswerIsNotTakenForADamagedRecord()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync();
+        IBrainGrain brain = silos.Brain();
+        BrainVersion first = await brain.Offer(First);
+        await ForgetAsync(silos);
+        FaultyStorage.Fails = true;
+        foreach (Func<Task> call in (Func<Task>[])[() => brain.GetVersion(0), brain.Recover])
+        {
+            StoredBrainException away = (await Assert.ThrowsAsync<StoredBrainException>(() => call()))!;
+            Assert.That((away.IsDamaged, away.Brain), Is.EqualTo((false, "walkers")));
+            Assert.That(away.Message, Does.Contain("IOException").And.Contain("retry").And.Not.Contain("Recover"));
+        }
+
+        FaultyStorage.Fails = false;
+        Assert.That((await brain.GetVersion(0))!.Brain, Is.EqualTo(first.Brain));
+        FaultyStorage.Damage = record => ((BrainRecord)record).Checksum = [];
+        await ForgetAsync(silos);
+        StoredBrainException damaged = (await Assert.ThrowsAsync<StoredBrainException>(() => brain.GetVersion(0)))!;
+        Assert.That(damaged.IsDamaged, Is.True);
+        Assert.That(damaged.Message, Does.Contain("Recover"));
     }
 
     [Test]
@@ -483,6 +572,7 @@ internal sealed class BrainGrainTests
         Random random = new(seed);
         FaultyStorage.Chaos = new Random(seed + 100);
         Dictionary<(string, long), long> acknowledged = [];
+        Dictionary<string, long> closes = [];
         List<BrainDifference> sent = [];
         long newest = 1;
         for (int i = 1; i <= 150; i++)
@@ -496,7 +586,12 @@ internal sealed class BrainGrainTests
                 : TestBrains.Sent($"server {random.Next(12)}", Math.Max(1, version.Version - random.Next(3)), TestBrains.Difference(i, decisions, scale: 0.001f), i);
             DifferenceReceipt receipt = await brain.Submit(difference);
             if (receipt.Outcome == DifferenceOutcome.Counted)
+            {
                 Assert.That(acknowledged.TryAdd((difference.Sender, difference.Sequence), BrainState.Read(difference.Difference, "it").Decisions), "it counts twice");
+                Assert.That(difference.BaseVersion, Is.GreaterThanOrEqualTo(closes.GetValueOrDefault(difference.Sender)), "it contains what the sender's last one has counted");
+                closes[difference.Sender] = receipt.ClosesAs;
+            }
+
             if (!isCopy) sent.Add(difference);
             if (random.Next(3) == 0) await Task.Delay(random.Next(30));
         }

@@ -25,8 +25,18 @@ internal sealed class ProcessTests
             foreach (SampleProcess silo in silos) await UntilAsync(() => silo.Output.Contains("ready", StringComparison.Ordinal), silo, "the silo starts");
             for (int i = 1; i <= 3; i++) servers.Add(Server(redis, i));
             await UntilAllAsync(servers, 3, "rounds close");
-            servers[2].Kill();
+            SenderCounters killed = await AskAsync(redis, async brain =>
+            {
+                SenderCounters? sent = null;
+                await TestSilos.UntilAsync(
+                    async () => await brain.GetReport() is var report && report.Senders.TryGetValue("server 3", out sent) && sent.LastVersion > report.Version, "the open round has a difference of server 3", seconds: 60);
+                servers[2].Kill();
+                return sent!;
+            });
             await UntilAllAsync(servers[..2], servers[0].Versions[^1] + 2, "rounds close without the server that is gone");
+            BrainReport closed = await AskAsync(redis, brain => brain.GetReport());
+            Assert.That(closed.Version, Is.GreaterThanOrEqualTo(killed.LastVersion));
+            Assert.That(closed.Senders["server 3"].Counted, Is.GreaterThanOrEqualTo(killed.Counted), "what it had sent counts");
             for (int i = 0; i < 2; i++)
             {
                 BrainVersion before = await PublishedAsync(redis);
@@ -86,25 +96,35 @@ internal sealed class ProcessTests
     /// <summary>The version that the silos publish, requested by a separate client; its bytes must be readable.</summary>
     private static async Task<BrainVersion> PublishedAsync(string redis)
     {
-        using IHost host = Hosts.Client(redis, 0);
-        await host.StartAsync().WaitAsync(TimeSpan.FromSeconds(60));
         BrainVersion? published = null;
-        IBrainGrain brain = host.Services.GetRequiredService<IClusterClient>().GetGrain<IBrainGrain>("poles");
-        await TestSilos.UntilAsync(async () =>
+        await AskAsync(redis, async brain =>
         {
-            try
+            await TestSilos.UntilAsync(async () =>
             {
-                published = await brain.GetVersion(0).WaitAsync(TimeSpan.FromSeconds(15));
-                return true;
-            }
-            catch (Exception exception) when (exception is TimeoutException or global::Orleans.Runtime.OrleansException)
-            {
-                return false;
-            }
-        }, "a silo answers", seconds: 60);
-        await host.StopAsync();
+                try
+                {
+                    published = await brain.GetVersion(0).WaitAsync(TimeSpan.FromSeconds(15));
+                    return true;
+                }
+                catch (Exception exception) when (exception is TimeoutException or global::Orleans.Runtime.OrleansException)
+                {
+                    return false;
+                }
+            }, "a silo answers", seconds: 60);
+            return published;
+        });
         Assert.That(() => BrainState.Read(published!.Brain, "the version"), Throws.Nothing);
         return published!;
+    }
+
+    /// <summary>Asks the brain's grain, as a separate client.</summary>
+    private static async Task<T> AskAsync<T>(string redis, Func<IBrainGrain, Task<T>> ask)
+    {
+        using IHost host = Hosts.Client(redis, 0);
+        await host.StartAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        T answer = await ask(host.Services.GetRequiredService<IClusterClient>().GetGrain<IBrainGrain>("poles"));
+        await host.StopAsync();
+        return answer;
     }
 
     private static SampleProcess Silo(string redis) => new(

@@ -100,7 +100,7 @@ internal sealed class RegionTests
         await game.UntilAsync(() => game.Status.Version >= 4, "it takes part");
         FaultyStorage.Damage = record =>
         {
-            if (record is BrainRecord { Version: > 3 } stored) stored.Version = 0;   // as if there were none
+            if (record is BrainRecord { Version: > 3 } stored) (stored.Version, stored.Previous) = (0, []);   // as if there were none
         };
         await silos.Brain().AsReference<IGrainManagementExtension>().DeactivateOnIdle();
         await game.UntilAsync(() => game.Status.Version is 1 or 2, "it offers what it has");
@@ -131,6 +131,36 @@ internal sealed class RegionTests
         DifferenceReceipt again = await region.Submit(difference);
         Assert.That((again.Outcome, again.Sequence, again.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L)));
         Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(100));
+    }
+
+    /// <summary>The brain's grain ends without its open round, which had the region's average. The server waits in vain, and sends all since its version: the region hands the same average on again.</summary>
+    [Test]
+    public async Task AnAverageThatTheBrainLostIsHandedOnAgainWhenItsServersAsk()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RegionDecisions, options.RoundDecisions, options.RoundTime, options.SubscriptionTime) = (100, 200, TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(2)));
+        IBrainGrain brain = silos.Brain();
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100), 1));
+        BrainDifference all = TestBrains.Sent("a", 1, TestBrains.Difference(3, 150), 2);
+        for (int time = 0; time < 2; time++)
+        {
+            DifferenceReceipt receipt = await region.Submit(all);
+            Assert.That((receipt.Outcome, receipt.Sequence, receipt.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L)));
+            Assert.That((await brain.GetReport()).RoundDecisions, Is.EqualTo(100), time == 0 ? "it is still there" : "it is there again");
+            if (time > 0) break;
+            FaultyStorage.Fails = true;   // or the grain would publish its round
+            await brain.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+            await Task.Delay(300);
+            FaultyStorage.Fails = false;
+            Assert.That((await brain.GetReport()).RoundDecisions, Is.Zero);
+        }
+
+        await brain.Submit(TestBrains.Sent("other", 1, TestBrains.Difference(4, 100)));
+        await TestSilos.UntilAsync(async () => await region.GetVersion(0) is { Version: 2 }, "the version comes");
+        Assert.That((await region.Submit(all)).Outcome, Is.EqualTo(DifferenceOutcome.AlreadyCounted), "the version has a part of it");
+        Assert.That((await region.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(5, 50), 3))).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        Assert.That((await brain.GetReport()).Total.Decisions, Is.EqualTo(200));
     }
 
     [Test]

@@ -5,7 +5,8 @@ namespace NeuralPlugin.Orleans;
 /// between two training steps. It never waits; while the cluster is away, the only effect is that no new version arrives.
 /// </summary>
 /// <remarks>
-/// Progress since the last difference is kept when a version arrives: the brain becomes the version plus the difference between what was sent and what the brain is now.
+/// Progress since the last difference is kept when a version arrives: the brain becomes the version plus the difference between what was sent and what was read when the version
+/// had arrived. Between that read and the frame that adopts lie a few frames, whose steps and observations are overwritten (see <see cref="BrainClientOptions.WaitsForPause"/>).
 /// </remarks>
 public sealed class BrainClient : IAsyncDisposable
 {

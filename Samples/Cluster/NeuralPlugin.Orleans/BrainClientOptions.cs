@@ -3,7 +3,10 @@ namespace NeuralPlugin.Orleans;
 /// <summary>Options of a <see cref="BrainClient"/>.</summary>
 public sealed record BrainClientOptions
 {
-    /// <summary>The server's name, 1 to 128 characters and different on each server; the cluster counts differences by it. Random by default.</summary>
+    /// <summary>
+    /// The server's name, 1 to 128 characters and different on each server; the cluster counts differences by it. Random by default, so that every start of a process is another server: set a name that outlives it, for
+    /// example that of a pod in a StatefulSet.
+    /// </summary>
     public string Server { get; init; } = $"{Environment.MachineName}-{Guid.NewGuid():N}";
 
     /// <summary>The region to use, a grain that averages for a part of the servers; null for the brain's own grain.</summary>
@@ -14,8 +17,8 @@ public sealed record BrainClientOptions
     public long EveryDecisions { get; init => field = value > 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "Expected 1 decision or more."); } = 2048;
 
     /// <summary>
-    /// Whether to send in the first frame without training steps, when a rollout has been learned, and to adopt in such a frame too. Differences then cover whole rollouts, and no step is lost in the frames that
-    /// reading takes. The send happens up to a twentieth of <see cref="EveryDecisions"/> early or a half late.
+    /// Whether to send in the first frame without training steps, when a rollout has been learned, and to adopt in such a frame too. Differences then cover whole rollouts. Adopting overwrites what was
+    /// learned in the few frames since its read began, which are then most often frames without a step; their observations are missing from the statistics. The send happens up to a twentieth of <see cref="EveryDecisions"/> early or a half late.
     /// </summary>
     public bool WaitsForPause { get; init; } = true;
 

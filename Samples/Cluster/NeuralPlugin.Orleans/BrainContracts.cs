@@ -26,7 +26,10 @@ public enum DifferenceOutcome
     /// <summary>It is in the round.</summary>
     Counted,
 
-    /// <summary>It, or a later one, is in a version; or the round already has a difference from this sender, and accepts only one.</summary>
+    /// <summary>
+    /// It, or a later one, is in a version; or the round already has a difference from this sender, and accepts only one; or the sender's last difference is in a version after the one that this one starts from, so that it
+    /// contains what that one has counted. The sender keeps its progress and goes on from the current version.
+    /// </summary>
     AlreadyCounted,
 
     /// <summary>The version that it starts from is too old. The difference was dropped.</summary>
@@ -70,7 +73,7 @@ public sealed class SenderCounters
     [Id(5)]
     public long LastSequence { get; set; }
 
-    /// <summary>The version that this difference went into, or will go into.</summary>
+    /// <summary>The version that this difference went into, or will go into; one that starts before it contains it, and is not counted. 0 after the brain has dropped a region's average.</summary>
     [Id(6)]
     public long LastVersion { get; set; }
 

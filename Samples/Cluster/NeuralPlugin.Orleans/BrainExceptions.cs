@@ -30,14 +30,23 @@ public sealed class BrainShapeException : BrainException
     }
 }
 
-/// <summary>The stored record of a brain is damaged. It is not overwritten: servers keep their version, and an operator may call <see cref="IBrainGrain.Recover"/>.</summary>
+/// <summary>The stored record of a brain is damaged, or the storage did not return it. It is not overwritten: servers keep their version. If it is damaged, an operator may call <see cref="IBrainGrain.Recover"/>.</summary>
 [GenerateSerializer, Alias("NeuralPlugin.StoredBrainException")]
 public sealed class StoredBrainException : BrainException
 {
+    /// <summary>The record is there, but wrong.</summary>
     internal StoredBrainException(string brain, string problem) : base(
-        brain, $"The brain '{brain}' cannot be read from the storage: {problem} Restore the record from a backup, or publish the previous version again (IBrainGrain.Recover).")
+        brain, $"The brain '{brain}' is damaged in the storage: {problem} Restore the record from a backup, or publish the previous version again (IBrainGrain.Recover).") => IsDamaged = true;
+
+    /// <summary>The storage did not return the record.</summary>
+    internal StoredBrainException(string brain, Exception problem) : base(
+        brain, $"The storage did not return the brain '{brain}' ({problem.GetType().Name}: {problem.Message}). Every call reads it again: retry, and check that the storage can be reached. If it returns other records, restore this one from a backup.")
     {
     }
+
+    /// <summary>Whether the record is damaged; false if the storage did not return it.</summary>
+    [Id(0)]
+    public bool IsDamaged { get; private set; }
 }
 
 /// <summary>Why a difference was refused.</summary>

@@ -89,7 +89,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         bool isOfRegion = DifferenceCheck.IsOfRegion(name, difference.Sender) && IsCalledBy(difference.Sender);
         await ReadAsync();
         if (current is null) throw Unknown();
-        SenderCounters sender = senders.Of(difference.Sender);
+        SenderCounters sender = senders.Of(difference.Sender, current.Version - options.MostStaleness);
         BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         long closesAs = current.Version + 1;
@@ -102,6 +102,8 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         }
 
         if (later?.SequenceOf(difference.Sender) is > 0 and var waiting) return Receipt(DifferenceOutcome.AlreadyCounted, waiting, closesAs);
+        bool overlaps = !isOfRegion && difference.BaseVersion < sender.LastVersion && sender.LastVersion <= current.Version;   // the number of a version that did not come to be is free
+        if (overlaps) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         if (round.Senders == 0) BeginTimer(options.RoundTime);
         (later ?? round).Add(difference.Sender, difference.Sequence, read);
         senders.Count(difference.Sender, difference.Sequence, read.Decisions, closesAs);
@@ -146,12 +148,13 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
             await ReadAsync();
             return current?.Version ?? throw Unknown();
         }
-        catch (StoredBrainException) when (store.Record.Version > 0)
+        catch (StoredBrainException exception) when (exception.IsDamaged)
         {
             BrainRecord stored = store.Record;
             BrainState before = BrainStorage.Read(name, stored.Previous, stored.PreviousChecksum);
             senders.Load(stored.Senders);
-            await WriteAsync(RecordOf(stored.Version + 1, before.ToBytes(), ServerMemory.None, keepsPrevious: false));
+            long newest = stored.Senders.Values.Select(sender => sender.LastVersion).Append(stored.Version).Max();   // the number itself may be damaged
+            await WriteAsync(RecordOf(newest + 1, before.ToBytes(), ServerMemory.None, keepsPrevious: false));
             Begin();
             LogRecovered(name, current!.Version);
             await PublishAsync();
@@ -186,11 +189,11 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         }
         catch (Exception exception)
         {
-            throw new StoredBrainException(name, $"{exception.GetType().Name}: {exception.Message}");
+            throw new StoredBrainException(name, exception);
         }
 
         BrainRecord record = store.Record;
-        if (record.Version == 0) return;
+        if (record.Version == 0 && record.Previous.Length == 0) return;
         senders.Load(record.Senders);
         Begin();
     }
@@ -314,7 +317,7 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
             PreviousChecksum = keepsPrevious ? before.Checksum : BrainStorage.ChecksumOf(brain),
             FirstMoment = memory.First,
             SecondMoment = memory.Second,
-            MomentsChecksum = BrainStorage.ChecksumOf(memory.First, memory.Second),
+            StateChecksum = BrainStorage.ChecksumOf(version, memory.First, memory.Second),
             Senders = senders.Copy(),
         };
     }

@@ -11,7 +11,7 @@ public interface IBrainSource : IGrainWithStringKey
     /// <exception cref="BrainShapeException">The brain under this name has another shape.</exception>
     /// <exception cref="UnknownBrainException">There is none under this name and new ones are not allowed, or the name is not valid.</exception>
     /// <exception cref="DifferenceRefusedException">The bytes are not those of a brain, or its counts or its scale of values are too large for a first version.</exception>
-    /// <exception cref="StoredBrainException">The stored record is damaged.</exception>
+    /// <exception cref="StoredBrainException">The stored record is damaged, or the storage did not return it.</exception>
     [Alias("Offer")]
     Task<BrainVersion> Offer(byte[] brain);
 
@@ -19,7 +19,7 @@ public interface IBrainSource : IGrainWithStringKey
     /// <param name="known">The caller's version; 0 for none.</param>
     /// <returns>The current version; null if the caller has it.</returns>
     /// <exception cref="UnknownBrainException">There is no brain under this name.</exception>
-    /// <exception cref="StoredBrainException">The stored record is damaged.</exception>
+    /// <exception cref="StoredBrainException">The stored record is damaged, or the storage did not return it.</exception>
     [AlwaysInterleave]
     [Alias("GetVersion")]
     Task<BrainVersion?> GetVersion(long known);
@@ -27,7 +27,7 @@ public interface IBrainSource : IGrainWithStringKey
     /// <summary>Adds what a server has learned to the open round.</summary>
     /// <exception cref="DifferenceRefusedException">It is damaged, has another shape, is not finite, or exceeds a bound.</exception>
     /// <exception cref="UnknownBrainException">There is no brain under this name.</exception>
-    /// <exception cref="StoredBrainException">The stored record is damaged.</exception>
+    /// <exception cref="StoredBrainException">The stored record is damaged, or the storage did not return it.</exception>
     [Alias("Submit")]
     Task<DifferenceReceipt> Submit(BrainDifference difference);
 
@@ -55,7 +55,7 @@ public interface IBrainGrain : IBrainSource
     /// <summary>
     /// For operators: if the stored current version is damaged, publishes the previous version again under a new, larger number. Otherwise it changes nothing.
     /// </summary>
-    /// <exception cref="StoredBrainException">The previous version is damaged too.</exception>
+    /// <exception cref="StoredBrainException">The previous version is damaged too, or the storage did not return the record.</exception>
     [Alias("Recover")]
     Task<long> Recover();
 

@@ -60,7 +60,10 @@ public sealed class BrainOptions
     /// <summary>The same for the averages of regions, which represent all decisions of their servers.</summary>
     public long MostRegionDecisions { get; set => field = value >= 1 ? value : throw Unexpected(value, "1 decision or more"); } = 100_000_000;
 
-    /// <summary>The number of senders that are counted by name. Further ones are counted together, so that invented names use no memory.</summary>
+    /// <summary>
+    /// The number of senders that are counted by name, so that invented names use no memory. A further one takes the place of the one whose last difference is in the oldest version, if that is at least
+    /// <see cref="MostStaleness"/> versions old; the counts of the forgotten, and of those that find no place, are added to "(others)".
+    /// </summary>
     public int MostNamedSenders { get; set => field = value >= 0 ? value : throw Unexpected(value, "0 names or more"); } = 4096;
 
     /// <summary>Whether the first brain that a server offers under this name becomes version 1. To restrict that to an operator, set it to true only while the operator offers the brain.</summary>

@@ -36,13 +36,13 @@ public sealed class BrainRecord
     [Id(6)]
     public float[] SecondMoment { get; set; } = [];
 
-    /// <summary>The counts of each sender.</summary>
+    /// <summary>The counts of each sender. No checksum covers them: damaged ones are wrong counts, or let a copy of a difference count again, but spoil no brain.</summary>
     [Id(7)]
     public Dictionary<string, SenderCounters> Senders { get; set; } = [];
 
-    /// <summary>The SHA-256 of both moments.</summary>
+    /// <summary>The SHA-256 of the version's number and of both moments.</summary>
     [Id(8)]
-    public byte[] MomentsChecksum { get; set; } = [];
+    public byte[] StateChecksum { get; set; } = [];
 }
 
 /// <summary>
@@ -87,19 +87,20 @@ public static class BrainStorage
 
     internal static byte[] ChecksumOf(byte[] bytes) => SHA256.HashData(bytes);
 
-    internal static byte[] ChecksumOf(float[] first, float[] second)
+    internal static byte[] ChecksumOf(long version, float[] first, float[] second)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(BitConverter.GetBytes(version));
         hash.AppendData(MemoryMarshal.AsBytes<float>(first));
         hash.AppendData(MemoryMarshal.AsBytes<float>(second));
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Reads the current version from a record, and checks the moments too: damaged ones would spoil every later version.</summary>
+    /// <summary>Reads the current version from a record, and checks its number and the moments too: a number must not go back, and damaged moments would spoil every later version.</summary>
     /// <exception cref="StoredBrainException">It is damaged.</exception>
     internal static BrainState Read(string brain, BrainRecord record) =>
-        ChecksumOf(record.FirstMoment, record.SecondMoment).AsSpan().SequenceEqual(record.MomentsChecksum) ? Read(brain, record.Brain, record.Checksum)
-            : throw new StoredBrainException(brain, "the moments of the server's rule do not match their checksum.");
+        ChecksumOf(record.Version, record.FirstMoment, record.SecondMoment).AsSpan().SequenceEqual(record.StateChecksum) ? Read(brain, record.Brain, record.Checksum)
+            : throw new StoredBrainException(brain, "the version's number and the moments of the server's rule do not match their checksum.");
 
     /// <summary>Reads a brain from its stored bytes.</summary>
     /// <exception cref="StoredBrainException">It is damaged.</exception>

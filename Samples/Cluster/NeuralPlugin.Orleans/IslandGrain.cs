@@ -68,7 +68,7 @@ internal sealed class IslandGrain : Grain, IIslandGrain
         }
         catch (Exception exception)
         {
-            throw new StoredBrainException(name, $"{exception.GetType().Name}: {exception.Message}");
+            throw new StoredBrainException(name, exception);
         }
 
         IslandRecord record = store.Record;

@@ -24,6 +24,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private long oldestBase;          // of the differences in the round
     private bool isEnding;            // the grain is being deactivated
     private long handedOnFor;         // the version whose round the last average went into
+    private BrainDifference? handedOn;   // this average, until that version has come
     private long sequence;
     private IGrainTimer? timer;
     private DateTimeOffset subscribedUntil;
@@ -72,7 +73,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         await RequireCurrentAsync();
         if (difference.BaseVersion > current!.Version) await FetchAsync();
         long closesAs = current.Version + 1;
-        SenderCounters sender = senders.Of(difference.Sender);
+        SenderCounters sender = senders.Of(difference.Sender, current.Version - options.MostStaleness);
         BrainState read = sender.Check(() => DifferenceCheck.Read(name, difference, state!, current.Version, options, isOfRegion: false));
         if (difference.Sequence <= sender.LastSequence) return Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
         if (current.Version - difference.BaseVersion > options.MostStaleness)
@@ -82,6 +83,12 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         }
 
         if (round!.SequenceOf(difference.Sender) is > 0 and var counted) return Receipt(DifferenceOutcome.AlreadyCounted, counted, closesAs);
+        if (difference.BaseVersion < sender.LastVersion)
+        {
+            if (sender.LastVersion > current.Version) await HandOnAgainAsync();
+            return current is null ? throw Lost() : Receipt(DifferenceOutcome.AlreadyCounted, sender.LastSequence, sender.LastVersion);
+        }
+
         if (round.Senders == 0) BeginTimer(options.RegionTime);
         oldestBase = round.Senders == 0 ? difference.BaseVersion : Math.Min(oldestBase, difference.BaseVersion);
         round.Add(difference.Sender, difference.Sequence, read);
@@ -121,7 +128,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     /// <summary>The brain is gone, or has restarted because silos kept it in memory: the region forgets its state of it, and the servers offer it again.</summary>
     private UnknownBrainException Lost()
     {
-        (current, state, round, fetching, handedOnFor) = (null, null, null, null, 0);
+        (current, state, round, fetching, handedOnFor, handedOn) = (null, null, null, null, 0, null);
         subscribedUntil = default;
         ready.Clear();
         senders.Load(new Dictionary<string, SenderCounters>());
@@ -185,7 +192,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     {
         if (current is not null && version.Version <= current.Version) return;
         if (round is { Senders: > 0 }) Complete();
-        current = version;
+        (current, handedOn) = (version, null);
         state = DifferenceCheck.ReadBrain(name, key, version.Brain);
         round = new BrainRound(state, options.TrimmedShare);
         if (ready.Count > 0) BeginTimer(TimeSpan.Zero);
@@ -217,6 +224,8 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
             handedOnFor = receipt.Outcome == DifferenceOutcome.TooOld ? handedOnFor : receipt.ClosesAs - 1;
             bool isDone = receipt.Outcome != DifferenceOutcome.AlreadyCounted || receipt.Sequence == oldest.Sequence;
             if (isDone) Remove(oldest);
+            if (receipt.Outcome == DifferenceOutcome.TooOld) Release();
+            else if (isDone) handedOn = oldest;
             else if (receipt.Sequence > oldest.Sequence) Renumber(receipt.Sequence);
             if (!isEnding && (current is null || receipt.Version > current.Version || isDone)) await FetchAsync();
             if (receipt.Outcome == DifferenceOutcome.TooOld && ready.Count > 0) BeginTimer(TimeSpan.Zero);
@@ -226,10 +235,11 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
             LogRefused(exception, key);
             Lost();
         }
-        catch (BrainException exception)
+        catch (BrainException exception) when (exception is not StoredBrainException)
         {
             LogRefused(exception, key);
             Remove(oldest);
+            Release();
             subscribedUntil = default;   // a restarted brain does not know the version: the next call finds out
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -237,6 +247,22 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
             LogAway(exception, key);
             BeginTimer(options.StorageRetry * 4);
         }
+    }
+
+    /// <summary>
+    /// Submits the last average again: servers that waited in vain for its version, and send its differences once more with new ones, show that the brain may have lost it with its silo. The brain recognizes a copy.
+    /// </summary>
+    private async Task HandOnAgainAsync()
+    {
+        if (ready.Count > 0 || handedOn is not { } last) return;
+        ready.Enqueue(last);
+        await HandOnAsync();
+    }
+
+    /// <summary>The brain dropped an average: the next differences of its servers may start from the same version.</summary>
+    private void Release()
+    {
+        if (current is not null) senders.Release(current.Version, round!);
     }
 
     /// <summary>Removes an average that the brain has accepted or rejected; all may have been forgotten in the meantime.</summary>

@@ -28,7 +28,10 @@ internal sealed class FaultyStorage : IGrainStorage
     /// <summary>Chooses of each write whether it fails, lands without an answer, or lands late, when it was given up long ago; null for none of it.</summary>
     public static Random? Chaos { get; set; }
 
-    public static void Reset() => (Fails, LosesAnswers, Damage, Chaos, Writes) = (false, false, null, null, 0);
+    /// <summary>Writes wait for this.</summary>
+    public static Task Gate { get; set; } = Task.CompletedTask;
+
+    public static void Reset() => (Fails, LosesAnswers, Damage, Chaos, Gate, Writes) = (false, false, null, null, Task.CompletedTask, 0);
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
@@ -44,6 +47,7 @@ internal sealed class FaultyStorage : IGrainStorage
 
     public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
+        await Gate;
         double fate = Chaos?.NextDouble() ?? 1;
         if (fate < 0.4) await Task.Delay(TimeSpan.FromMilliseconds(fate * 1000));
         if (Fails || fate is > 0.4 and < 0.5) throw new IOException("The storage is away.");
