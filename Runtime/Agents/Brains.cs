@@ -58,9 +58,14 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>Enqueues a training step. If agents have their own brains, the rows are [brains × batch].</summary>
     public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
 
-    /// <summary>Enqueues a rescaling: the value output v of each brain becomes factor·v + offset.</summary>
+    /// <summary>
+    /// Enqueues a rescaling: the value output v of each brain becomes factor·v + offset, for all that is asked, trained or read from now on, even if the driver skips it now.
+    /// </summary>
     /// <param name="scales">[brains × 2]: factor and offset.</param>
     public abstract void RescaleValues(ReadOnlySpan<float> scales);
+
+    /// <summary>Enqueues rescalings again of which it is not known that they ran: call before the parameters are read.</summary>
+    public abstract void RescaleOpenValues();
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
@@ -162,6 +167,7 @@ internal sealed class OwnBrains : Brains
 
     public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks)
     {
+        RescaleOpenValues();
         if (asked is null)
         {
             prediction.Enqueue(features);
@@ -174,6 +180,7 @@ internal sealed class OwnBrains : Brains
 
     public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
+        RescaleOpenValues();
         if (learned is null)
         {
             population.EnqueueBatch(features, targets, optimizer!.LearningRate);
@@ -186,7 +193,16 @@ internal sealed class OwnBrains : Brains
 
     public override void RescaleValues(ReadOnlySpan<float> scales) => population.Rescale(valueRescale!, scales);
 
-    public override void Repeat() => population.RepeatStep();
+    public override void RescaleOpenValues()
+    {
+        if (valueRescale is not null) population.RescaleOpen(valueRescale);
+    }
+
+    public override void Repeat()
+    {
+        RescaleOpenValues();
+        population.RepeatStep();
+    }
 
     public override Optimizer? Optimizer => optimizer;
 
@@ -198,15 +214,27 @@ internal sealed class OwnBrains : Brains
         return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
     }
 
-    public override void Restore(BrainsContent content) => population.Restore(content.Parameters, content.Standing);
+    public override void Restore(BrainsContent content)
+    {
+        population.Restore(content.Parameters, content.Standing);
+        valueRescale?.Forget();
+    }
 
     public override void CollectParameters(List<MatrixTexture> textures) => textures.Add(population.WeightTexture);
 
     public override void ReadParameters(Readback readback, int brain, float[][] parameters) => population.ReadMember(readback, brain, parameters);
 
-    public override ClassifierParameters GetParameters(int brain) => population.GetParameters(brain);
+    public override ClassifierParameters GetParameters(int brain)
+    {
+        RescaleOpenValues();
+        return population.GetParameters(brain);
+    }
 
-    public override void SetParameters(int brain, ClassifierParameters parameters) => population.SetParameters(brain, parameters);
+    public override void SetParameters(int brain, ClassifierParameters parameters)
+    {
+        population.SetParameters(brain, parameters);
+        valueRescale?.Forget(brain);
+    }
 
     public override void Dispose()
     {
@@ -268,6 +296,7 @@ internal sealed class SharedBrain : Brains
     public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks)
     {
         using NeuralDevice.Scope scope = network.Enter();
+        RescaleOpenValues();
         if (asked is null)
         {
             prediction.Enqueue(features, features.Length / network.Inputs);
@@ -280,6 +309,7 @@ internal sealed class SharedBrain : Brains
 
     public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
+        RescaleOpenValues();
         if (learned is not null)
         {
             learned.Write(features, looks);
@@ -292,7 +322,13 @@ internal sealed class SharedBrain : Brains
 
     public override void RescaleValues(ReadOnlySpan<float> scales) => valueRescale!.Enqueue(scales[0], scales[1]);
 
-    public override void Repeat() => trainer!.EnqueueLastBatch();
+    public override void RescaleOpenValues() => valueRescale?.EnqueueOpen();
+
+    public override void Repeat()
+    {
+        RescaleOpenValues();
+        trainer!.EnqueueLastBatch();
+    }
 
     public override Optimizer? Optimizer { get; }
 
@@ -310,6 +346,7 @@ internal sealed class SharedBrain : Brains
     {
         using NeuralDevice.Scope scope = network.Enter();
         foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(content.Parameters[i]);
+        valueRescale?.Forget();
         if (content.Standing is { } standing) trainer?.Restore(standing);
     }
 
@@ -328,6 +365,7 @@ internal sealed class SharedBrain : Brains
 
     public override ClassifierParameters GetParameters(int brain)
     {
+        RescaleOpenValues();
         IReadOnlyList<NetworkParameter> parameters = network.Parameters;
         return new ClassifierParameters(parameters[0].GetValues(), parameters[1].GetValues(), parameters[2].GetValues(), parameters[3].GetValues());
     }
@@ -337,6 +375,7 @@ internal sealed class SharedBrain : Brains
         network.SetParameters(
             (nameof(parameters.HiddenWeights), parameters.HiddenWeights), (nameof(parameters.HiddenBiases), parameters.HiddenBiases),
             (nameof(parameters.OutputWeights), parameters.OutputWeights), (nameof(parameters.OutputBiases), parameters.OutputBiases));
+        valueRescale?.Forget();
     }
 
     public override void Dispose()
@@ -345,6 +384,7 @@ internal sealed class SharedBrain : Brains
         learned?.Dispose();
         prediction.Dispose();
         trainer?.Dispose();
+        valueRescale?.Dispose();
         network.Dispose();
         base.Dispose();
     }
