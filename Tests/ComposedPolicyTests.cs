@@ -29,6 +29,47 @@ internal sealed class ComposedPolicyTests
         Tolerance.AssertClose(gradients, twin.Backward(outputs64, decisions), 1e-6, 3e-4, "gradients", twin.Outputs);
     }
 
+    /// <summary>Rows with weights, demonstrated rows, and rows beyond a bound on the drift; each alone and all together.</summary>
+    [Test]
+    public void SteeredRowsAgreeWithTheirTwins(
+        [Values("3", "2 5", "", "4 40")] string branches, [Values(0, 1, 3)] int continuous, [Values(1, 3, 65)] int rows, [Values] bool masked, [Values] bool weighs, [Values] bool bounds)
+    {
+        int[] sizes = [.. branches.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+        if (sizes.Length + continuous == 0 || !(weighs || bounds)) return;
+        ComposedPolicyTwin twin = new(sizes, continuous, Bonus, (Clip, ValueWeight)) { Bound = bounds ? (0.2f, DriftBound.Pull) : null };
+        float[] outputs = TwinArrays.UniformFloats(1, rows * twin.Outputs, -1, 1);
+        ComposedPolicyTwinDecisions decisions = ComposedPolicyTwinDecisions.Make(2, twin, outputs, rows, masked).Steered(3, twin, outputs);
+        if (!weighs) decisions = decisions with { RowWeights = null };
+        (float[] found, float[] gradients) = Run(LossOf(twin, weighs), outputs, TargetsOf(twin, decisions), rows, twin.Outputs);
+        double[] outputs64 = TwinArrays.ToDouble(outputs);
+        Tolerance.AssertClose(found, twin.Forward(outputs64, decisions), 1e-5, 1e-4, "rows", MatrixShape.ColumnsPerTexel);
+        Tolerance.AssertClose(gradients, twin.Backward(outputs64, decisions), 2e-6, 2e-4, "gradients", twin.Outputs);
+    }
+
+    /// <summary>However far a policy is from its reference, the loss stays finite.</summary>
+    [Test]
+    public void AHugeDriftStaysFinite()
+    {
+        ComposedPolicyTwin twin = new([2], 1, Bonus, (Clip, ValueWeight)) { Bound = (0.2f, DriftBound.Pull) };
+        float[] outputs = [3e38f, -3e38f, 3e38f, 40, 0, 0, 0, 0, -40, 0, -3e38f, 3e38f, -3e38f, 2, 1];
+        ComposedPolicyTwinDecisions decisions = new([0, 0, 1, 0, 0, 0], [1, -1, 1], [-1, -1, -1], [0, 0, 0], [.. Enumerable.Repeat(true, 6)])
+        {
+            Reference = [-3e38f, 3e38f, -3e38f, -40, 3e38f, -3e38f, 3e38f, 40, 3e38f, -3e38f, 0, 0],
+        };
+        (float[] found, float[] gradients) = Run(LossOf(twin, weighs: false), outputs, TargetsOf(twin, decisions), 3, twin.Outputs);
+        Assert.That(found, Is.All.Matches<float>(float.IsFinite));
+        Assert.That(gradients, Is.All.Matches<float>(float.IsFinite));
+    }
+
+    [Test]
+    public void WeightsAndReferencesAreChecked()
+    {
+        ComposedTargets layout = new(new PolicyShape([2], 0), 3, WeighsRows: true, HasReference: true);
+        Assert.That(() => layout.Check(1, BatchTargets.OfComposedDecisions([0], [0], [-1], [0], [true, true])), Throws.ArgumentException.With.Message.Contains("weight per row"));
+        Assert.That(
+            () => layout.Check(1, BatchTargets.OfComposedDecisions([0], [0], [-1], [0], [true, true]) with { RowWeights = (float[])[1] }), Throws.ArgumentException.With.Message.Contains("2 outputs of a reference"));
+    }
+
     /// <summary>Whatever the outputs are, and however far the action is, the loss and its gradient are finite; a deviation beyond its bounds is only pulled back.</summary>
     [Test]
     public void HugeOutputsStayFinite()
@@ -60,14 +101,15 @@ internal sealed class ComposedPolicyTests
 
     /// <summary>A fused step has the bits of its parts, and each member of a population the steps of a network of its own.</summary>
     [Test]
-    public void MembersOfAPopulationStepAsNetworksDo([Values(1, 20)] int rows)
+    public void MembersOfAPopulationStepAsNetworksDo([Values(1, 20)] int rows, [Values] bool isSteered)
     {
         const int Members = 3, Inputs = 4, Hidden = 6, Steps = 3;
-        ComposedPolicyTwin twin = new([2, 3], 2, Bonus, (Clip, ValueWeight));
+        ComposedPolicyTwin twin = new([2, 3], 2, Bonus, (Clip, ValueWeight)) { Bound = isSteered ? (0.2f, DriftBound.Pull) : null };
         Adam optimizer = new(Guide.First);
-        using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, Hidden, twin.Outputs, seed: 4, optimizer, LossOf(twin));
+        using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, Hidden, twin.Outputs, seed: 4, optimizer, LossOf(twin, isSteered));
         float[] features = TwinArrays.UniformFloats(1, Members * rows * Inputs, -1, 1), outputs = TwinArrays.UniformFloats(2, Members * rows * twin.Outputs, -1, 1);
         ComposedPolicyTwinDecisions decisions = ComposedPolicyTwinDecisions.Make(3, twin, outputs, Members * rows, isMasked: true);
+        if (isSteered) decisions = decisions.Steered(5, twin, outputs);
         ClassifierParameters[] start = [.. Enumerable.Range(0, Members).Select(population.GetParameters)];
         for (int step = 0; step < Steps; step++) population.EnqueueBatch(features, TargetsOf(twin, decisions), optimizer.LearningRate);
         for (int member = 0; member < Members; member++)
@@ -87,7 +129,7 @@ internal sealed class ComposedPolicyTests
     private static float[][] StepsOf(ClassifierParameters start, Adam optimizer, ComposedPolicyTwin twin, float[] features, BatchTargets targets, int steps, bool isFused)
     {
         int inputs = start.HiddenWeights.Length / start.HiddenBiases.Length, rows = features.Length / inputs;
-        ComposedPolicyLoss loss = LossOf(twin);
+        ComposedPolicyLoss loss = LossOf(twin, weighs: twin.Bound is not null);
         using Network network = new(TestDevice.Plain, 1, inputs, new Dense(start.HiddenBiases.Length), new Relu(), new Dense(twin.Outputs));
         network.SetParameters(
             ("hidden weights", start.HiddenWeights), ("hidden biases", start.HiddenBiases), ("output weights", start.OutputWeights), ("output biases", start.OutputBiases));
@@ -123,10 +165,10 @@ internal sealed class ComposedPolicyTests
         return (rowLosses.Read(), gradients.Read());
     }
 
-    private static ComposedPolicyLoss LossOf(ComposedPolicyTwin twin)
+    private static ComposedPolicyLoss LossOf(ComposedPolicyTwin twin, bool weighs = false)
     {
         PolicyShape shape = new(twin.Branches, twin.Continuous);
-        return twin.Proximal is null ? new ComposedCrossEntropy(shape, Bonus) : new ComposedProximalLoss(shape, Clip, Bonus, ValueWeight, Guide);
+        return twin.Proximal is null ? new ComposedCrossEntropy(shape, Bonus) : new ComposedProximalLoss(shape, Clip, Bonus, ValueWeight, Guide, weighs, twin.Bound is var (most, _) ? new DriftBound((float)most) : null);
     }
 
     private static BatchTargets TargetsOf(ComposedPolicyTwin twin, ComposedPolicyTwinDecisions decisions, int first = 0, int rows = -1)
@@ -136,6 +178,10 @@ internal sealed class ComposedPolicyTests
         float[] taken = Part(decisions.Taken, twin.Numbers), weights = Part(decisions.Weights, 1);
         bool[] allowed = decisions.Allowed.AsSpan(first * twin.Discrete, rows * twin.Discrete).ToArray();
         return twin.Proximal is null ? BatchTargets.OfActions(taken, weights, allowed)
-            : BatchTargets.OfComposedDecisions(taken, weights, Part(decisions.LogProbabilities, 1), Part(decisions.Returns, 1), allowed);
+            : BatchTargets.OfComposedDecisions(taken, weights, Part(decisions.LogProbabilities, 1), Part(decisions.Returns, 1), allowed) with
+            {
+                RowWeights = decisions.RowWeights is { } weighed ? Part(weighed, 1) : [],
+                Reference = twin.Bound is null ? [] : Part(decisions.Reference, twin.Discrete + (2 * twin.Continuous)),
+            };
     }
 }

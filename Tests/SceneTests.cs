@@ -50,6 +50,26 @@ internal sealed partial class SceneTests
         Assert.That(File.ReadAllBytes(Path.Combine(folder, $"{scene}-00006.png")), Is.Not.EqualTo(before));
     }
 
+    /// <summary>Also while the race is paused and just before it ends; and the next run continues with it, by an option or by a key.</summary>
+    [TestCase("processor")]
+    [TestCase("opengl")]
+    public void AKeySavesTheGhostAndAnotherLoadsIt(string device)
+    {
+        string keys = Path.Combine(folder, "keys"), ghost = Path.Combine(folder, "ghost.safetensors");
+        string[] options = ["play", "--device", device, "--seed", "3", "--every", "8", "--out", folder, "--keys", keys];
+        File.WriteAllLines(keys, ["3 pause down", "4 pause up", "6 save down"]);
+        Run([.. options, "--frames", "7", "--budget-steps", "2"]);
+        Assert.That(File.Exists(ghost));
+
+        File.WriteAllLines(keys, ["0 right down"]);
+        string[] untrained = [.. options, "--frames", "120", "--hand-over", "1", "--budget-steps", "0"];
+        string fresh = Run(untrained), loaded = Run([.. untrained, "--ghost", ghost]);
+        File.WriteAllLines(keys, ["0 right down", "0 load down"]);
+        string loadedByKey = Run(untrained);
+        Assert.That(Figures(loaded), Is.Not.EqualTo(Figures(fresh)));
+        Assert.That(Figures(loadedByKey), Is.EqualTo(Figures(loaded)));
+    }
+
     [TestCaseSource(nameof(Scenes))]
     public void ASceneRunsWithoutTraining(string scene)
     {

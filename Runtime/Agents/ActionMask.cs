@@ -20,7 +20,7 @@ public sealed class ActionMask
 
     /// <summary>Sets whether the agent may take an action of its only branch.</summary>
     /// <param name="action">From 0.</param>
-    /// <param name="isEnabled">Whether it may.</param>
+    /// <param name="isEnabled">Whether the agent may take it.</param>
     /// <exception cref="AgentException">There is no such action, or the number of branches is not one.</exception>
     public void SetActionEnabled(int action, bool isEnabled)
     {
@@ -32,7 +32,7 @@ public sealed class ActionMask
     /// <summary>Sets whether the agent may take an action of a branch.</summary>
     /// <param name="branch">From 0.</param>
     /// <param name="action">From 0, within the branch.</param>
-    /// <param name="isEnabled">Whether it may.</param>
+    /// <param name="isEnabled">Whether the agent may take it.</param>
     /// <exception cref="AgentException">There is no such branch, or no such action in it.</exception>
     public void SetActionEnabled(int branch, int action, bool isEnabled)
     {

@@ -109,7 +109,32 @@ public sealed record ActorCritic : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float AdvantageFloor { get; init => field = Requirements.Number(value, "floor of the advantages", name: nameof(AdvantageFloor)); } = 0.5f;
 
+    /// <summary>Demonstrations that are cloned beside learning from reward, with a weight that fades; null for none.</summary>
+    public CloningTerm? Cloning { get; init; }
+
+    /// <summary>
+    /// The brain that a game was shipped with, if what agents learn on the player's machine must stay near it; null for no such bound. It is asked at
+    /// each decision too, about the same observations, and copied, so that later changes do not matter. Its hidden units may be of another number.
+    /// <see cref="AgentProgress.Drift"/> is the distance from it.
+    /// </summary>
+    public BrainState? Reference { get; init; }
+
+    /// <summary>
+    /// How far the policy p may drift from that of the <see cref="Reference"/> q: D = KL(p ‖ q) of what is observed in a decision, in nats. From decisions in
+    /// which D is beyond it nothing is learned of the policy but the way back, with a force of 4·(D − MaximumDrift). So the mean of D stays
+    /// under it; what a step on some decisions does to other decisions may exceed it for a while, and not for long.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
+    public float MaximumDrift { get; init => field = Requirements.Number(value, "maximum drift", name: nameof(MaximumDrift)); } = 0.1f;
+
     internal override string Name => "actor_critic";
+
+    internal override Demonstration? Given => Cloning?.Demonstration;
+
+    internal override BrainState? ReferenceBrain => Reference;
+
+    /// <summary>Whether its loss takes rows with weights or the outputs of a reference, as only that of composed actions does.</summary>
+    internal bool IsComposed => Cloning is not null || Reference is not null;
 
     internal override Optimizer OwnOptimizer => SharedOptimizer;
 
@@ -128,17 +153,30 @@ public sealed record ActorCritic : AgentLearning
         if (!(first <= MostLearningRate))
             throw new ArgumentException($"The optimizer's learning rate must be at most MostLearningRate ({MostLearningRate}), but got {first}. Give a larger MostLearningRate.");
         RateGuide guide = new(first, LeastLearningRate, MostLearningRate, TargetDivergence);
+        if (IsComposed)
+            return new ComposedProximalLoss(population.Policy, ClipRange, EntropyBonus, ValueWeight, guide, Cloning is not null, Reference is null ? null : new DriftBound(MaximumDrift));
         return population.Policy.IsOneBranch ? new ProximalPolicyLoss(population.Actions, ClipRange, EntropyBonus, ValueWeight, guide)
             : new ComposedProximalLoss(population.Policy, ClipRange, EntropyBonus, ValueWeight, guide);
     }
 
     internal override Learner CreateLearner(Brains brains, AgentPopulationOptions population, ObservationNormalizer? normalizer)
     {
-        return new ActorCriticLearner(brains, population, this);
+        return Cloning is { } term ? new CloningActorCriticLearner(brains, population, this, new CloningRows(brains, population, term, normalizer))
+            : new ActorCriticLearner(brains, population, this);
     }
 
-    internal override int MostRowsOfAStep(AgentPopulationOptions population) => MatrixShape.CeilingDivide(
+    internal override void Check(AgentPopulationOptions population)
+    {
+        if (Reference is not null) ReferencePolicy.Check(Reference, population);
+        Given?.RequireSizes(population.Observations, population.Policy, nameof(Cloning));
+        Given?.RequireEpisodes(population.NumStackedVectorObservations, nameof(Cloning));
+    }
+
+    internal override int MostRowsOfAStep(AgentPopulationOptions population) => checked(MostDecisionsOfAStep(population) + (Cloning?.BatchSize ?? 0));
+
+    /// <summary>The same without demonstrated ones.</summary>
+    internal int MostDecisionsOfAStep(AgentPopulationOptions population) => MatrixShape.CeilingDivide(
         population.Brains == BrainSharing.OneEach ? RolloutOf(agents: 1) : Rollout.CapacityOf(population, this), Minibatches);
 
-    internal override int MostDecisionsKept(AgentPopulationOptions population) => checked(2 * Rollout.CapacityOf(population, this));
+    internal override int MostDecisionsKept(AgentPopulationOptions population) => checked((2 * Rollout.CapacityOf(population, this)) + ((Cloning?.Capacity ?? 0) * population.BrainCount));
 }

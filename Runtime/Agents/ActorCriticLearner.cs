@@ -6,7 +6,7 @@ namespace NeuralPlugin;
 /// Proximal policy optimization: collects decisions in one rollout while it learns from the previous one, and exchanges the two when enough are
 /// collected. Brains of their own learn together, each from its agent's decisions.
 /// </summary>
-internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
+internal class ActorCriticLearner : Learner, ILearnsFromValues
 {
     private const ulong ShuffleStream = (1UL << 62) + 2;
 
@@ -15,6 +15,8 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
     private readonly RolloutBatch batch;
     private readonly ReturnStatistics statistics;
     private readonly SeededRandom random;
+    private readonly CloningRows? cloning;
+    private readonly int decisionsOfAStep;
     private Rollout collected;
     private Rollout learned;
     private readonly ValueScale[] scales;   // of each brain; a deviation of 0: nothing is known about returns, and all values are the mean
@@ -24,15 +26,20 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
     private int stepsDone;
     private long learnedDecisions;
     private float explainedVariance = float.NaN;
+    private float drift = float.NaN;
+    private float entropy = float.NaN;     // of the decisions to learn from, as they were made
+    private float valueLoss = float.NaN;
     private bool hasWarned;
 
-    public ActorCriticLearner(Brains brains, AgentPopulationOptions population, ActorCritic options)
+    public ActorCriticLearner(Brains brains, AgentPopulationOptions population, ActorCritic options, CloningRows? cloning = null)
     {
+        this.cloning = cloning;
+        decisionsOfAStep = options.MostDecisionsOfAStep(population);
         this.options = options;
         this.brains = brains;
         collected = new Rollout(population, options, brains.Seen);
         learned = new Rollout(population, options, brains.Seen);
-        batch = new RolloutBatch(brains, population, options.MostRowsOfAStep(population));
+        batch = new RolloutBatch(brains, population, options);
         statistics = new ReturnStatistics(population.Capacity, brains.Count, options.Discount);
         scales = new ValueScale[brains.Count];
         rescales = new float[2 * brains.Count];
@@ -46,9 +53,13 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         {
             GuidedStepResult steps = brains.Guided;
             float policyLoss = brains.MeanLoss + (options.EntropyBonus * steps.Entropy) - (options.ValueWeight * steps.ValueLoss);
-            return new LearningStatistics(learnedDecisions, explainedVariance, steps, policyLoss);
+            if (brains.AreOwn) steps = steps with { Entropy = entropy, ValueLoss = valueLoss };
+            return new LearningStatistics(learnedDecisions, explainedVariance, steps, policyLoss) { Drift = drift };
         }
     }
+
+    /// <summary>The demonstrated rows of its steps; null for none.</summary>
+    public CloningRows? Cloning => cloning;
 
     public ValueScale ScaleOf(int agent) => scales[brains.BrainOf(agent)];
 
@@ -59,6 +70,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         if (collected.IsOpen(agent)) statistics.Observe(agent, collected.RewardOf(agent), endsEpisode: false);
         if (collected.Count == collected.Capacity) Exchange();   // many decisions in frames without training
         collected.Add(agent, decision);
+        cloning?.NoteDecision(agent);
     }
 
     public void Reward(int agent, float reward)
@@ -89,6 +101,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         form.Random($"{StateForm.Learning}shuffle", [random]);
         DescribeValues(form);
         statistics.Describe(form);
+        cloning?.Describe(form);
         form.Count($"{StateForm.Experience}steps_done", () => stepsDone, count => stepsDone = (int)count, int.MaxValue);
         collected.Describe(form, $"{StateForm.Experience}collected.", hasClosed: false);
         learned.Describe(form, $"{StateForm.Experience}learned.", hasClosed: true);
@@ -154,15 +167,16 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
     {
         int first = (int)((long)part * own.Length / options.Minibatches), end = (int)((long)(part + 1) * own.Length / options.Minibatches);
         if (isFirst) learnedDecisions += end - first;
-        batch.Begin(end - first);
+        batch.Begin(end - first, cloning?.RowsOfEach ?? 0);
         batch.Set(0, learned, own[first..end], scales[0], options.AdvantageFloor);
+        cloning?.Fill(batch, 0, random);
     }
 
     /// <summary>Adds the same number for each brain, starting over if it has fewer; a brain that has none learns nothing.</summary>
     private void AddSome(int brain, ReadOnlySpan<int> own, int part, bool isFirst)
     {
-        int rows = batch.Capacity;
-        if (brain == 0) batch.Begin(rows);
+        int rows = decisionsOfAStep;
+        if (brain == 0) batch.Begin(rows, cloning?.RowsOfEach ?? 0);
         if (own.IsEmpty)
         {
             batch.SetNothing(brain);
@@ -173,6 +187,7 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         Span<int> chosen = batch.Chosen;
         for (int i = 0; i < rows; i++) chosen[i] = own[((part * rows) + i) % own.Length];
         batch.Set(brain, learned, chosen, scales[brain], options.AdvantageFloor);
+        cloning?.Fill(batch, brain, random);
     }
 
     /// <summary>Begins to learn from the collected decisions, and collects new ones.</summary>
@@ -214,6 +229,8 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         }
 
         if (learned.Complete.IsEmpty) return;
+        drift = learned.MeanDrift;
+        ObserveDecisions();
         explainedVariance = variance > 0 ? (float)(1 - (unexplained / variance)) : float.NaN;
         if (rescales.AsSpan().ContainsAnyExcept(1, 0)) brains.RescaleValues(rescales);
     }
@@ -237,6 +254,21 @@ internal sealed class ActorCriticLearner : Learner, ILearnsFromValues
         if (next.Deviation == 0) next = scale with { Mean = next.Mean };
         if (scale.Deviation > 0) (rescales[2 * brain], rescales[(2 * brain) + 1]) = (scale.Deviation / next.Deviation, (scale.Mean - next.Mean) / next.Deviation);
         scales[brain] = next;
+    }
+
+    /// <summary>Means over the decisions of all brains: the mean of −log p estimates the entropy. Steps of brains of their own report neither.</summary>
+    private void ObserveDecisions()
+    {
+        double logs = 0, errors = 0;
+        foreach (int at in learned.Complete)
+        {
+            ValueScale scale = ScaleOf(learned.Owners[at]);
+            double error = (learned.Returns[at] - learned.Values[at]) / (scale.Deviation > 0 ? scale.Deviation : 1);
+            logs -= learned.LogProbabilities[at];
+            errors += 0.5 * error * error;
+        }
+
+        (entropy, valueLoss) = ((float)(logs / learned.Complete.Length), (float)(errors / learned.Complete.Length));
     }
 
     private void Warn()

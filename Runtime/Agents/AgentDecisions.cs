@@ -23,13 +23,15 @@ internal sealed class AgentDecisions : IDisposable
     /// <param name="trainer">The trainer that learns from the decisions.</param>
     /// <param name="errors">Receives the errors of the agents' scripts.</param>
     /// <param name="opponents">What opponents act with; null without self-play.</param>
-    public AgentDecisions(NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors, Opponents? opponents)
+    /// <param name="reference">The policy that the agents must stay near; null for none.</param>
+    public AgentDecisions(
+        NeuralDevice device, AgentPopulationOptions options, Brains brains, AgentTrainer trainer, FrameErrors errors, Opponents? opponents, ReferencePolicy? reference)
     {
         this.brains = brains;
         this.trainer = trainer;
         this.errors = errors;
         this.opponents = opponents;
-        requests = new DecisionRequests(device, brains, brains.Clock, options);
+        requests = new DecisionRequests(device, brains, brains.Clock, options, reference);
         if (opponents is not null) ofOpponents = new DecisionRequests(device, opponents, brains.Clock, options);
         collector = new ObservationCollector(device, options, brains.Seen);
         chooser = new ActionChooser(options);

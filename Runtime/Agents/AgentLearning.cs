@@ -23,6 +23,16 @@ public abstract record AgentLearning
     /// <summary>A demonstration to learn from in addition to the agents' own decisions; null for none.</summary>
     internal virtual Demonstration? Given => null;
 
+    /// <summary>The brain whose policy the agents must stay near; null for none.</summary>
+    internal virtual BrainState? ReferenceBrain => null;
+
+    /// <summary>Checks that it fits a population, before anything is made.</summary>
+    /// <param name="population">The options that the agents share.</param>
+    /// <exception cref="ArgumentException">It does not.</exception>
+    internal virtual void Check(AgentPopulationOptions population)
+    {
+    }
+
     /// <summary>The optimizer for brains of their own.</summary>
     internal virtual Optimizer OwnOptimizer => Optimizer ?? new Sgd(0.1f);
 

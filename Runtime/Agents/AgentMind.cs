@@ -4,6 +4,7 @@ namespace NeuralPlugin;
 internal sealed class AgentMind : IDisposable
 {
     private readonly NeuralDevice device;
+    private readonly ReferencePolicy? reference;
 
     /// <param name="device">Where the brains live.</param>
     /// <param name="options">The options that the agents share.</param>
@@ -15,12 +16,14 @@ internal sealed class AgentMind : IDisposable
         this.device = device;
         Options = options;
         options.RequireNoTexturesWithADemonstration();
+        options.Learning?.Check(options);
         using NeuralDevice.Scope scope = device.Enter();
         SeenTextures? seen = options.TextureObservations is { } declared
             ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
         Brains = Brains.Create(device, options, seen);
         Trainer = new AgentTrainer(device, Brains, options);
-        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors, opponents);
+        if (options.Learning?.ReferenceBrain is { } brain) reference = new ReferencePolicy(device, brain, options, seen);
+        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors, opponents, reference);
         FinalValues = new FinalValues(device, options, Brains, Trainer);
     }
 
@@ -58,12 +61,15 @@ internal sealed class AgentMind : IDisposable
                 DroppedSteps = Brains.DroppedSteps,
                 SkippedDecisions = Trainer.Learner?.SkippedDecisions ?? 0,
                 LearnedDecisions = statistics.LearnedDecisions,
-                LearningRate = statistics.Steps.Rate,
+                LearningRate = Brains.Rates.Median,
+                LearningRates = Brains.Rates,
                 Entropy = statistics.Steps.Entropy,
-                Divergence = statistics.Steps.Divergence,
+                Divergence = Brains.Divergences.Median,
+                Divergences = Brains.Divergences,
                 ValueLoss = statistics.Steps.ValueLoss,
                 PolicyLoss = statistics.PolicyLoss,
                 ExplainedVariance = statistics.ExplainedVariance,
+                Drift = statistics.Drift,
                 Elo = (float)(Opponents?.Rating ?? double.NaN),
                 TrainingTime = Trainer.Time,
                 GpuTime = TimeSpan.FromMicroseconds(Brains.Clock.LastNanoseconds / 1e3),
@@ -102,6 +108,7 @@ internal sealed class AgentMind : IDisposable
     {
         Decisions.Dispose();
         FinalValues.Dispose();
+        reference?.Dispose();
         Brains.Dispose();
         Trainer.Dispose();
     }

@@ -25,7 +25,7 @@ public readonly record struct AgentProgress(
 
     /// <summary>
     /// The policy's loss in the last 64 steps of <see cref="ActorCritic"/>: the mean of −min(r·A, clamp(r, 1 ± ClipRange)·A), about 0 at the first
-    /// step on a rollout and negative later. It says little about how good the policy is. NaN before the first step.
+    /// step on a rollout and negative later. It says little about how good the policy is. NaN before the first step, and for brains of their own.
     /// </summary>
     public float PolicyLoss { get; init; }
 
@@ -37,16 +37,22 @@ public readonly record struct AgentProgress(
     /// </summary>
     public float LearningRate { get; init; }
 
+    /// <summary>The same of brains of their own, which differ: <see cref="LearningRate"/> is the median of those that learned in that step.</summary>
+    public BrainSpread LearningRates { get; init; }
+
     /// <summary>
     /// The mean entropy of the policy in its last 64 steps, in nats: from 0 (always the same action) to
-    /// log(<see cref="AgentPopulationOptions.Actions"/>).
+    /// log(<see cref="AgentPopulationOptions.Actions"/>). Of brains of their own it is that of the last collected decisions, the mean of −log p.
     /// </summary>
     public float Entropy { get; init; }
 
     /// <summary>The mean KL divergence, in those steps, of the policy from the one that made the decisions.</summary>
     public float Divergence { get; init; }
 
-    /// <summary>The mean of (v − R)² / 2 in those steps, in deviations of the returns.</summary>
+    /// <summary>The same of brains of their own in the last known step: <see cref="Divergence"/> is the median.</summary>
+    public BrainSpread Divergences { get; init; }
+
+    /// <summary>The mean of (v − R)² / 2 in those steps, in deviations of the returns; of brains of their own, in the last collected decisions.</summary>
     public float ValueLoss { get; init; }
 
     /// <summary>
@@ -54,6 +60,12 @@ public readonly record struct AgentProgress(
     /// are worse than the mean.
     /// </summary>
     public float ExplainedVariance { get; init; }
+
+    /// <summary>
+    /// How far the policy is from that of <see cref="ActorCritic.Reference"/>: the mean of KL(policy ‖ reference) over the last collected decisions, in
+    /// nats; NaN without a reference.
+    /// </summary>
+    public float Drift { get; init; }
 
     /// <summary>
     /// The Elo rating of the brain in self-play (<see cref="AgentPopulationOptions.SelfPlay"/>); NaN without. It rises as long as the brain gets better than
@@ -76,5 +88,8 @@ public readonly record struct AgentProgress(
 internal readonly record struct LearningStatistics(long LearnedDecisions, float ExplainedVariance, GuidedStepResult Steps, float PolicyLoss)
 {
     /// <summary>For a learner without statistics.</summary>
-    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN), float.NaN);
+    public static LearningStatistics None => new(0, float.NaN, new GuidedStepResult(float.NaN, float.NaN, float.NaN, float.NaN), float.NaN) { Drift = float.NaN };
+
+    /// <summary>The mean distance from the reference policy in the last collected decisions.</summary>
+    public float Drift { get; init; }
 }

@@ -43,11 +43,11 @@ internal struct Baseline
 
     /// <summary>How much better a return is than expected; in deviations if it is normalized.</summary>
     /// <param name="value">The return.</param>
-    /// <param name="foretold">The difference from the mean that the observations predicted.</param>
+    /// <param name="predicted">The difference from the mean that the observations predicted.</param>
     /// <param name="normalize">Whether it is divided by the deviation.</param>
-    public readonly double Advantage(double value, double foretold, bool normalize)
+    public readonly double Advantage(double value, double predicted, bool normalize)
     {
-        double advantage = value - Mean - foretold;
+        double advantage = value - Mean - predicted;
         return normalize ? advantage / Deviation : advantage;
     }
 
@@ -66,7 +66,7 @@ internal struct Baseline
 }
 
 /// <summary>
-/// How much each brain's returns differ from their mean, foretold from the observations x of a decision: w·x. An error e moves w by
+/// How much each brain's returns differ from their mean, predicted from the observations x of a decision: w·x. An error e moves w by
 /// <see cref="Rate"/>·e·x / (1 + |x|²), so that a step is as large for observations of any size.
 /// </summary>
 /// <remarks>Source: Widrow and Hoff, 1960, "Adaptive switching circuits"; normalized as by Nagumo and Noda, 1967.</remarks>
@@ -84,7 +84,7 @@ internal sealed class LinearForecast(int brains, int observations)
         return sum;
     }
 
-    /// <summary>Learns from a decision whose return differed from the mean by so much more than was foretold.</summary>
+    /// <summary>Learns from a decision whose return differed from the mean by this much more than predicted.</summary>
     public void Correct(int brain, ReadOnlySpan<float> observed, double error)
     {
         double squares = 1;

@@ -11,12 +11,10 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     private readonly Brains brains;
     private readonly ObservationNormalizer? normalizer;
     private readonly DecisionBatch batch;
-    private readonly DecisionQueue shown;
+    private readonly ShownDecisions shown;
     private readonly int actions;
     private readonly int[] timesShown;   // [brains × actions], including the given ones
-    private readonly float[] stacked;    // of the decision drawn from the given demonstration
     private readonly SeededRandom random;
-    private readonly int givenCount;     // decisions that are added to the demonstration later are ignored
 
     public BehaviorCloningLearner(Brains brains, AgentPopulationOptions population, BehaviorCloning options, ObservationNormalizer? normalizer)
     {
@@ -27,28 +25,17 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
             throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(options));
         actions = population.Policy.IsOneBranch ? population.Actions : 1;
         batch = new DecisionBatch(brains, population, options.BatchSize);
-        shown = new DecisionQueue(brains.Count, options.Capacity, population.StackedObservations, population.Policy, brains.Seen);
+        shown = new ShownDecisions(brains, population, options.Demonstration, options.Capacity, normalizer);
         timesShown = new int[brains.Count * actions];
-        stacked = new float[population.StackedObservations];
         random = new SeededRandom((ulong)population.Seed, stream: BatchStream);
-        if (options.Demonstration is not { } given) return;
-        given.RequireSizes(population.Observations, population.Policy, nameof(options.Demonstration));
-        given.RequireEpisodes(population.NumStackedVectorObservations, nameof(options.Demonstration));
-        for (int i = 0; i < given.Count; i++)
-        {
-            normalizer?.Observe(given.Observation(i));
-            for (int brain = 0; brain < brains.Count; brain++) timesShown[(brain * actions) + given.OneChoice(i)]++;
-        }
-
-        normalizer?.Renew();
-        givenCount = given.Count;
+        CountShown();
     }
 
     public void Demonstrate(int agent, in Decision decision)
     {
         int brain = brains.BrainOf(agent);
-        if (shown.Count(brain) == shown.Capacity) timesShown[(brain * actions) + shown[brain, 0].Action]--;
-        shown.Add(brain, decision, weight: 1);
+        if (shown.IsFull(brain)) timesShown[(brain * actions) + shown.ActionOf(brain, shown.GivenCount)]--;
+        shown.Add(agent, decision);
         timesShown[(brain * actions) + decision.Action]++;
     }
 
@@ -56,7 +43,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
     {
         base.Describe(form);
         form.Random($"{StateForm.Learning}draw", [random]);
-        shown.Describe(form, $"{StateForm.Experience}shown.");
+        shown.Describe(form);
         form.Then(StateForm.Experience, CountShown);
     }
 
@@ -66,8 +53,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         {
             Span<int> times = timesShown.AsSpan(brain * actions, actions);
             times.Clear();
-            for (int i = 0; i < givenCount; i++) times[options.Demonstration!.OneChoice(i)]++;
-            for (int i = 0; i < shown.Count(brain); i++) times[shown[brain, i].Action]++;
+            for (int i = 0; i < shown.Count(brain); i++) times[shown.ActionOf(brain, i)]++;
         }
     }
 
@@ -76,7 +62,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         bool any = false;
         for (int brain = 0; brain < brains.Count; brain++)
         {
-            int count = givenCount + shown.Count(brain);
+            int count = shown.Count(brain);
             if (count == 0)
             {
                 batch.SetNothing(brain);
@@ -86,7 +72,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
             any = true;
             for (int i = 0; i < batch.Size; i++)
             {
-                Decision drawn = Sample(brain, random.NextInt32(count));
+                Decision drawn = shown[brain, random.NextInt32(count)];
                 Span<float> observed = batch.Set(brain, i, drawn, WeightOf(brain, drawn.Action));
                 normalizer?.Apply(observed);
             }
@@ -94,15 +80,6 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
 
         if (any) batch.Enqueue();
         return any;
-    }
-
-    /// <summary>A decision from the given demonstration or, after those, from the brain's own.</summary>
-    private Decision Sample(int brain, int sample)
-    {
-        if (sample >= givenCount) return shown[brain, sample - givenCount];
-        Demonstration given = options.Demonstration!;
-        // Agents that see textures have no given demonstration.
-        return new Decision(given.Stack(sample, stacked), look: -1, given.OneChoice(sample), given.AllowedActions(sample)) { Taken = given.Taken(sample) };
     }
 
     private float WeightOf(int brain, int action)

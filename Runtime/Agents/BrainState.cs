@@ -84,7 +84,7 @@ public sealed class BrainState
 
     /// <summary>Reads the bytes of a file with one brain, with the same checks as for a file.</summary>
     /// <param name="bytes">The result of <see cref="ToBytes"/>, or the content of a file of <see cref="AgentPopulation.SaveBrain"/>.</param>
-    /// <param name="name">What errors call the bytes.</param>
+    /// <param name="name">The name of the bytes in error messages.</param>
     /// <exception cref="ModelFileException">The bytes are damaged, or contain several brains.</exception>
     public static BrainState Read(byte[] bytes, string name)
     {

@@ -29,6 +29,12 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>The results of the last known steps, if the loss guides the learning rate; NaN before the first, and if it does not.</summary>
     public virtual GuidedStepResult Guided => new(float.NaN, float.NaN, float.NaN, float.NaN);
 
+    /// <summary>The learning rates of the brains, if the loss guides them; NaN before the first step.</summary>
+    public virtual BrainSpread Rates => BrainSpread.OfOne(Guided.Rate);
+
+    /// <summary>The divergences of their last known steps; NaN in the same cases.</summary>
+    public virtual BrainSpread Divergences => BrainSpread.OfOne(Guided.Divergence);
+
     /// <summary>The mean loss over the same steps; NaN in the same cases.</summary>
     public virtual float MeanLoss => float.NaN;
 
@@ -131,6 +137,7 @@ internal sealed class OwnBrains : Brains
     private readonly JoinedFeatures? learned;
     private readonly Optimizer? optimizer;
     private readonly PopulationRescale? valueRescale;
+    private readonly float[] ofEach;   // a number of each brain, to be sorted
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
@@ -138,6 +145,7 @@ internal sealed class OwnBrains : Brains
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
         prediction = population.PlanPrediction();
+        ofEach = new float[population.LastSteps.IsEmpty ? 0 : population.Members];
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features);
         if (options.Learning is not { } learning) return;
         population.PrepareTraining(learning.MostRowsOfAStep(options));
@@ -149,6 +157,10 @@ internal sealed class OwnBrains : Brains
 
         if (seen is not null) learned = new JoinedFeatures(device, seen, options.StackedObservations, population.TrainingFeatures);
     }
+
+    public override BrainSpread Rates => SpreadOf(column: 2);
+
+    public override BrainSpread Divergences => SpreadOf(column: 1);
 
     /// <summary>The inputs of a training step, one batch per brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
@@ -244,6 +256,21 @@ internal sealed class OwnBrains : Brains
         valueRescale?.Dispose();
         population.Dispose();
         base.Dispose();
+    }
+
+    /// <summary>The spread of a number of the last known step, of the brains that have learned in it.</summary>
+    private BrainSpread SpreadOf(int column)
+    {
+        const int Columns = 4;
+        ReadOnlySpan<float> steps = population.LastSteps;
+        int count = 0;
+        for (int brain = 0; brain < steps.Length / Columns; brain++)
+        {
+            ReadOnlySpan<float> ofBrain = steps.Slice(brain * Columns, Columns);
+            if (ofBrain[2] > 0 && float.IsFinite(ofBrain[0])) ofEach[count++] = ofBrain[column];
+        }
+
+        return BrainSpread.Of(ofEach.AsSpan(0, count));
     }
 }
 

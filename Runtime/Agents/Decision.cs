@@ -33,4 +33,10 @@ internal readonly ref struct Decision(ReadOnlySpan<float> observed, int look, in
 
     /// <summary>The brain's expected return, in rewards; 0 if it estimates no values.</summary>
     public float Value { get; init; }
+
+    /// <summary>[outputs of a policy]: those of the reference; empty without one.</summary>
+    public ReadOnlySpan<float> Reference { get; init; }
+
+    /// <summary>How far the brain's policy was from that of the reference.</summary>
+    public float Drift { get; init; }
 }

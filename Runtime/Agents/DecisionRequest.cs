@@ -15,13 +15,19 @@ internal sealed class DecisionRequest : IDisposable
     private readonly int[] episodes;        // of each row: the agent's episode when it asked
     private readonly ValueScale[] scales;   // of each row: the scale of the brain's value then
     private readonly float[] outputs;       // [rows × outputs]
+    private readonly ReferencePolicy? reference;
+    private readonly float[] referenceFeatures;
+    private readonly float[] referenceOutputs;
+    private readonly PolicyShape policy;
     private readonly int observations;
     private readonly int actions;
     private readonly int policyOutputs;
     private readonly int outputCount;
 
-    public DecisionRequest(NeuralDevice device, IDecidingNetwork network, SpanClock clock, AgentPopulationOptions options)
+    public DecisionRequest(NeuralDevice device, IDecidingNetwork network, SpanClock clock, AgentPopulationOptions options, ReferencePolicy? reference)
     {
+        this.reference = reference;
+        policy = options.Policy;
         this.device = device;
         this.network = network;
         this.clock = clock;
@@ -29,8 +35,10 @@ internal sealed class DecisionRequest : IDisposable
         actions = options.Actions;
         policyOutputs = options.Policy.Outputs;
         outputCount = options.Outputs;
-        textures = [network.Outputs];
-        readback = new Readback(device, [textures[0].Shape]);
+        textures = reference is null ? [network.Outputs] : [network.Outputs, reference.Outputs];
+        readback = new Readback(device, textures.Select(texture => texture.Shape));
+        referenceFeatures = new float[reference is null ? 0 : checked(options.Capacity * observations)];
+        referenceOutputs = new float[reference is null ? 0 : checked(options.Capacity * reference.OutputCount)];
         features = new float[checked(options.Capacity * observations)];
         looks = new int[options.Capacity];
         Agents = new Agent?[options.Capacity];
@@ -56,7 +64,7 @@ internal sealed class DecisionRequest : IDisposable
     public bool IsPending => readback.Status == ReadbackStatus.Pending;
 
     /// <summary>After <see cref="Read"/>: the driver skipped the dispatches that answer it.</summary>
-    public bool WasSkipped => SkipMark.Is(outputs[0]);
+    public bool WasSkipped => SkipMark.Is(outputs[0]) || (reference is not null && SkipMark.Is(referenceOutputs[0]));
 
     /// <summary>After <see cref="Read"/>: the outputs of the policy for a row; logits, if an action is one choice.</summary>
     public ReadOnlySpan<float> PolicyOutputs(int row) => outputs.AsSpan(row * outputCount, policyOutputs);
@@ -80,8 +88,13 @@ internal sealed class DecisionRequest : IDisposable
     /// <param name="row">A row of the request.</param>
     /// <param name="action">The chosen action.</param>
     /// <param name="logProbability">Its log probability.</param>
-    public Decision Decision(int row, int action, float logProbability) =>
-        new(Observed(row), looks[row], action, Allowed(row)) { LogProbability = logProbability, Value = Value(row) };
+    public Decision Decision(int row, int action, float logProbability)
+    {
+        Decision decision = new(Observed(row), looks[row], action, Allowed(row)) { LogProbability = logProbability, Value = Value(row) };
+        if (reference is null) return decision;
+        ReadOnlySpan<float> ofReference = referenceOutputs.AsSpan(row * reference.OutputCount, policyOutputs);
+        return decision with { Reference = ofReference, Drift = PolicyDrift.Of(policy, PolicyOutputs(row), ofReference, new AllowedOutputs(Allowed(row))) };
+    }
 
     /// <summary>Whether it was asked in its agent's current episode.</summary>
     public bool IsOfThisEpisode(int row) => Agents[row]!.Episode == episodes[row];
@@ -105,6 +118,7 @@ internal sealed class DecisionRequest : IDisposable
         scales[row] = scale;
         looks[row] = look;
         collected.Observed.CopyTo(RowOf(row));
+        reference?.Normalize(collected.Observed, referenceFeatures.AsSpan(row * observations, observations));
         collected.Allowed.CopyTo(masks.AsSpan(row * actions));
         Agents[row] = agent;
         episodes[row] = agent.Episode;
@@ -137,16 +151,21 @@ internal sealed class DecisionRequest : IDisposable
     {
         Frame = frame;
         Rows = rows;
-        SkipMark.Put(device, textures[0]);
+        foreach (MatrixTexture texture in textures) SkipMark.Put(device, texture);
         clock.BeginSpan();
         network.Predict(features.AsSpan(0, rows * observations), Looks);
+        reference?.Predict(referenceFeatures.AsSpan(0, rows * observations), Looks);
         readback.Start(textures);
         clock.EndSpan();
     }
 
     /// <summary>Reads the answer.</summary>
     /// <exception cref="InvalidOperationException">The driver lost it.</exception>
-    public void Read() => readback.Read(0, outputs.AsSpan(0, Rows * outputCount));
+    public void Read()
+    {
+        readback.Read(0, outputs.AsSpan(0, Rows * outputCount));
+        if (reference is not null) readback.Read(1, referenceOutputs.AsSpan(0, Rows * reference.OutputCount));
+    }
 
     public void Dispose() => readback.Dispose();
 

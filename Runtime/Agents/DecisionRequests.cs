@@ -12,11 +12,11 @@ internal sealed class DecisionRequests : IDisposable
     private int asked;      // requests made and not yet answered
     private int oldest;
 
-    public DecisionRequests(NeuralDevice device, IDecidingNetwork network, SpanClock clock, AgentPopulationOptions options)
+    public DecisionRequests(NeuralDevice device, IDecidingNetwork network, SpanClock clock, AgentPopulationOptions options, ReferencePolicy? reference = null)
     {
         this.device = device;
         latency = options.Latency;
-        requests = [.. Enumerable.Range(0, options.RequestCount).Select(_ => new DecisionRequest(device, network, clock, options))];
+        requests = [.. Enumerable.Range(0, options.RequestCount).Select(_ => new DecisionRequest(device, network, clock, options, reference))];
     }
 
     /// <summary>Returns an empty request for the questions of this frame; null if too many are open.</summary>

@@ -166,8 +166,8 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         {
             Decision decision = underWay[agent, i];
             // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
-            double foretold = forecast.Of(brain, decision.Observed);
-            float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], foretold, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
+            double predicted = forecast.Of(brain, decision.Observed);
+            float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], predicted, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
             bool fits = ready.Add(brain, decision, advantage);
             if (!fits) SkippedDecisions++;
         }

@@ -40,7 +40,7 @@ internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder
     [
         ("Environment/Cumulative Reward", progress.MeanEpisodeReward), ("Environment/Episode Length", progress.MeanEpisodeLength), ("Environment/Episodes", progress.Episodes),
         ("Losses/Policy Loss", progress.PolicyLoss), ("Losses/Value Loss", progress.ValueLoss), ("Policy/Entropy", progress.Entropy),
-        ("Policy/Learning Rate", progress.LearningRate), ("Policy/Divergence", progress.Divergence), ("Policy/Explained Variance", progress.ExplainedVariance),
+        ("Policy/Learning Rate", progress.LearningRate), ("Policy/Divergence", progress.Divergence), ("Policy/Explained Variance", progress.ExplainedVariance), ("Policy/Drift", progress.Drift),
         ("Run/Training Steps", progress.TrainingSteps), ("Run/Dropped Steps", progress.DroppedSteps), ("Run/Learned Decisions", progress.LearnedDecisions),
         ("Run/Skipped Decisions", progress.SkippedDecisions), ("Run/Decisions per Second", progress.DecisionsPerSecond),
         .. float.IsNaN(progress.Elo) ? (ReadOnlySpan<(string, float)>)[] : [("Self-play/ELO", progress.Elo)],

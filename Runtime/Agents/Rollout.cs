@@ -19,6 +19,9 @@ internal sealed class Rollout
     private readonly PolicyShape policy;
     private readonly float[] logProbabilities;
     private readonly float[] values;
+    private readonly int referenceOutputs;
+    private readonly float[] references;        // [capacity × outputs of a policy], if there is a reference
+    private readonly float[] drifts;
     private readonly double[] rewards;
     private readonly Outcome[] outcomes;
     private readonly float[] after;             // the value after the last decision of an episode
@@ -35,6 +38,7 @@ internal sealed class Rollout
 
     private int incomplete;
     private int firstComplete;
+    private int referencesRead;
 
     public Rollout(AgentPopulationOptions population, ActorCritic options, SeenTextures? seen)
     {
@@ -52,6 +56,9 @@ internal sealed class Rollout
         taken = new float[checked(Capacity * takenNumbers)];
         logProbabilities = new float[Capacity];
         values = new float[Capacity];
+        referenceOutputs = options.Reference is null ? 0 : policy.Outputs;
+        references = new float[checked(Capacity * referenceOutputs)];
+        drifts = new float[referenceOutputs == 0 ? 0 : Capacity];
         rewards = new double[Capacity];
         outcomes = new Outcome[Capacity];
         after = new float[Capacity];
@@ -109,6 +116,18 @@ internal sealed class Rollout
     /// <summary>The value of each decision: its expected return.</summary>
     public ReadOnlySpan<float> Values => values;
 
+    /// <summary>After <see cref="Close"/>: the mean distance from the reference in the decisions that can be learned from; NaN without a reference.</summary>
+    public float MeanDrift
+    {
+        get
+        {
+            if (referenceOutputs == 0) return float.NaN;
+            double sum = 0;
+            foreach (int at in Complete) sum += drifts[at];
+            return (float)(sum / Complete.Length);
+        }
+    }
+
     /// <summary>The log probability of each decision.</summary>
     public ReadOnlySpan<float> LogProbabilities => logProbabilities;
 
@@ -123,7 +142,12 @@ internal sealed class Rollout
 
     /// <summary>A decision, valid until the rollout changes.</summary>
     public Decision this[int i] =>
-        new(features.AsSpan(i * observations, observations), seen is null ? -1 : looks[i], actions[i], allowed.AsSpan(i * actionCount, actionCount)) { Taken = taken.AsSpan(i * takenNumbers, takenNumbers) };
+        new(features.AsSpan(i * observations, observations), seen is null ? -1 : looks[i], actions[i], allowed.AsSpan(i * actionCount, actionCount))
+        {
+            Taken = taken.AsSpan(i * takenNumbers, takenNumbers),
+            Reference = references.AsSpan(i * referenceOutputs, referenceOutputs),
+            Drift = referenceOutputs == 0 ? 0 : drifts[i],
+        };
 
     /// <summary>Whether an agent has a decision that continues.</summary>
     public bool IsOpen(int agent) => open[agent] >= 0;
@@ -146,6 +170,12 @@ internal sealed class Rollout
         decision.Taken.CopyTo(taken.AsSpan(at * takenNumbers));
         logProbabilities[at] = decision.LogProbability;
         values[at] = decision.Value;
+        if (referenceOutputs > 0)
+        {
+            decision.Reference.CopyTo(references.AsSpan(at * referenceOutputs));
+            drifts[at] = decision.Drift;
+        }
+
         rewards[at] = 0;
         outcomes[at] = Outcome.GoesOn;
     }
@@ -251,7 +281,7 @@ internal sealed class Rollout
         for (int at = 0; seen is not null && at < Count; at++) seen.Release(looks[at]);
         open.AsSpan().Fill(-1);
         awaiting.AsSpan().Fill(-1);
-        (Count, incomplete) = (0, 0);
+        (Count, incomplete, firstComplete) = (0, 0, 0);
     }
 
     /// <summary>
@@ -276,6 +306,14 @@ internal sealed class Rollout
         form.Add(new StateField($"{prefix}value_after", rows, 1, i => outcomes[i] == Outcome.IsKnown ? after[i] : 0, (i, value) => after[i] = (float)value));
         if (hasClosed) DescribeLearned(form, prefix, rows);
         else form.Then(StateForm.Experience, Reopen);
+        if (referenceOutputs == 0) return;
+        StateRows ofReference = new(Capacity, () => rows.Count(), count => referencesRead = count);
+        form.Floats($"{prefix}reference", ofReference, referenceOutputs, references);
+        form.Floats($"{prefix}drift", ofReference, 1, drifts);
+        form.Then(StateForm.Experience, () =>
+        {
+            if (referencesRead != Count) Clear();   // what was collected without the reference cannot be held to it
+        });
     }
 
     private void DescribeLearned(StateForm form, string prefix, StateRows rows)

@@ -12,19 +12,25 @@ internal sealed class RolloutBatch
     private readonly int[] actions;
     private readonly int takenNumbers;
     private readonly float[] taken;
+    private readonly bool weighsRows;
+    private readonly float[] rowWeights;
+    private readonly int referenceOutputs;
+    private readonly float[] references;
     private readonly float[] logProbabilities;
     private readonly float[] advantages;
     private readonly float[] returns;
     private readonly int[] chosen;
+    private readonly bool isComposed;
     private int rows;
+    private int decisions;
 
     /// <param name="brains">The brains that learn.</param>
     /// <param name="population">The options that the agents share.</param>
-    /// <param name="capacity">The maximum number of decisions of each brain in a step.</param>
-    public RolloutBatch(Brains brains, AgentPopulationOptions population, int capacity)
+    /// <param name="options">How they learn.</param>
+    public RolloutBatch(Brains brains, AgentPopulationOptions population, ActorCritic options)
     {
         this.brains = brains;
-        Capacity = capacity;
+        int capacity = options.MostRowsOfAStep(population);
         observations = population.StackedObservations;
         actionCount = population.Actions;
         int most = checked(capacity * brains.Count);
@@ -32,7 +38,12 @@ internal sealed class RolloutBatch
         allowed = new bool[checked(most * actionCount)];
         looks = new int[most];
         actions = new int[most];
-        takenNumbers = population.TakenNumbers;
+        isComposed = options.IsComposed || !population.Policy.IsOneBranch;
+        takenNumbers = isComposed ? population.Policy.Numbers : 0;
+        weighsRows = options.Cloning is not null;
+        rowWeights = new float[weighsRows ? most : 0];
+        referenceOutputs = options.Reference is null ? 0 : population.Policy.Outputs;
+        references = new float[checked(most * referenceOutputs)];
         taken = new float[checked(most * takenNumbers)];
         logProbabilities = new float[most];
         advantages = new float[most];
@@ -40,15 +51,16 @@ internal sealed class RolloutBatch
         chosen = new int[capacity];
     }
 
-    /// <summary>The maximum number of decisions of each brain.</summary>
-    public int Capacity { get; }
-
     /// <summary>Room for a selection of decisions of one brain.</summary>
-    public Span<int> Chosen => chosen;
+    public Span<int> Chosen => chosen.AsSpan(0, decisions);
+
+    /// <summary>Demonstrated rows of each brain, after its decisions.</summary>
+    public int ShownRows => rows - decisions;
 
     /// <summary>Begins a step.</summary>
-    /// <param name="rowsOfEach">Decisions of each brain.</param>
-    public void Begin(int rowsOfEach) => rows = rowsOfEach;
+    /// <param name="decisionsOfEach">Decisions of each brain.</param>
+    /// <param name="shownOfEach">Demonstrated ones in addition.</param>
+    public void Begin(int decisionsOfEach, int shownOfEach) => (decisions, rows) = (decisionsOfEach, decisionsOfEach + shownOfEach);
 
     /// <summary>Sets the rows of a brain.</summary>
     /// <param name="brain">The brain.</param>
@@ -73,28 +85,39 @@ internal sealed class RolloutBatch
         {
             int at = own[i], row = (brain * rows) + i;
             Decision decision = rollout[at];
-            decision.Observed.CopyTo(features.AsSpan(row * observations));
-            decision.Allowed.CopyTo(allowed.AsSpan(row * actionCount));
-            looks[row] = decision.Look;
-            actions[row] = decision.Action;
-            decision.Taken.CopyTo(taken.AsSpan(row * takenNumbers));
+            Set(row, decision);
+            decision.Reference.CopyTo(references.AsSpan(row * referenceOutputs));
+            if (weighsRows) rowWeights[row] = (float)rows / decisions;   // the loss is a mean over all rows, and this one over decisions
             logProbabilities[row] = rollout.LogProbabilities[at];
             advantages[row] = (float)((rollout.Advantages[at] - mean) / spread);
             returns[row] = (float)((rollout.Returns[at] - scale.Mean) / deviation);
         }
     }
 
+    /// <summary>Sets a demonstrated row of a brain.</summary>
+    /// <returns>Its observations, which may be changed.</returns>
+    public Span<float> SetShown(int brain, int i, in Decision decision, float strength)
+    {
+        int row = (brain * rows) + decisions + i;
+        SetUnused(brain, i);
+        Set(row, decision);
+        rowWeights[row] = -strength * rows / ShownRows;
+        return features.AsSpan(row * observations, observations);
+    }
+
+    /// <summary>Sets a demonstrated row of a brain to count for nothing.</summary>
+    public void SetUnused(int brain, int i)
+    {
+        int row = (brain * rows) + decisions + i;
+        SetNothing(row, count: 1, result: 0);
+        rowWeights[row] = 0;
+    }
+
     /// <summary>Sets rows of a brain to teach nothing: their loss is NaN, and such a step leaves a brain of its own unchanged.</summary>
     public void SetNothing(int brain)
     {
-        int first = brain * rows;
-        looks.AsSpan(first, rows).Fill(-1);
-        actions.AsSpan(first, rows).Clear();
-        taken.AsSpan(first * takenNumbers, rows * takenNumbers).Clear();
-        logProbabilities.AsSpan(first, rows).Clear();
-        advantages.AsSpan(first, rows).Clear();
-        returns.AsSpan(first, rows).Fill(float.NaN);
-        allowed.AsSpan(first * actionCount, rows * actionCount).Fill(true);
+        SetNothing(brain * rows, rows, float.NaN);
+        if (weighsRows) rowWeights.AsSpan(brain * rows, rows).Fill(1);
     }
 
     /// <summary>Enqueues a step on the rows that were set.</summary>
@@ -103,11 +126,37 @@ internal sealed class RolloutBatch
         int count = rows * brains.Count;
         brains.Clock.BeginSpan();
         Span<bool> masks = allowed.AsSpan(0, count * actionCount);
-        BatchTargets targets = takenNumbers == 0
+        BatchTargets targets = !isComposed
             ? BatchTargets.OfDecisions(actions.AsSpan(0, count), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks)
             : BatchTargets.OfComposedDecisions(
-                taken.AsSpan(0, count * takenNumbers), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks);
+                taken.AsSpan(0, count * takenNumbers), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks) with
+            {
+                RowWeights = rowWeights.AsSpan(0, weighsRows ? count : 0),
+                Reference = references.AsSpan(0, count * referenceOutputs),
+            };
         brains.Train(features.AsSpan(0, count * observations), looks.AsSpan(0, count), targets);
         brains.Clock.EndSpan();
+    }
+
+    private void SetNothing(int first, int count, float result)
+    {
+        looks.AsSpan(first, count).Fill(-1);
+        actions.AsSpan(first, count).Clear();
+        taken.AsSpan(first * takenNumbers, count * takenNumbers).Clear();
+        logProbabilities.AsSpan(first, count).Clear();
+        advantages.AsSpan(first, count).Clear();
+        returns.AsSpan(first, count).Fill(result);
+        allowed.AsSpan(first * actionCount, count * actionCount).Fill(true);
+        references.AsSpan(first * referenceOutputs, count * referenceOutputs).Clear();
+    }
+
+    private void Set(int row, in Decision decision)
+    {
+        decision.Observed.CopyTo(features.AsSpan(row * observations));
+        decision.Allowed.CopyTo(allowed.AsSpan(row * actionCount));
+        looks[row] = decision.Look;
+        actions[row] = decision.Action;
+        if (isComposed && decision.Taken.IsEmpty) taken[row] = decision.Action;   // one branch
+        else decision.Taken.CopyTo(taken.AsSpan(row * takenNumbers));
     }
 }

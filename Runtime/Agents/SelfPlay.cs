@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// </summary>
 /// <remarks>
 /// <para>
-/// When an opponent's episode begins, it is chosen what it acts with until the end: with a probability of <see cref="PlayAgainstLatestModelRatio"/> the
+/// When an opponent's episode begins, the brain that it acts with until the end is drawn: with a probability of <see cref="PlayAgainstLatestModelRatio"/> the
 /// brain itself, whose decisions are then learned from too; otherwise the snapshot that was drawn last, the same for all opponents at a time. Nothing
 /// is learned from the decisions of a snapshot.
 /// </para>

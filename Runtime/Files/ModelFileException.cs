@@ -20,7 +20,7 @@ public sealed class ModelFileException : IOException
     /// <summary>The byte offset in the file, from 0, at which the problem begins.</summary>
     public long Offset { get; }
 
-    /// <summary>Whether what is wrong is a number that is NaN or infinite, in a file that is whole.</summary>
+    /// <summary>Whether the defect is a number that is NaN or infinite, in a file that is otherwise valid.</summary>
     public bool IsNotFinite => Defect == FileDefect.NotFinite;
 
     internal FileDefect Defect { get; }

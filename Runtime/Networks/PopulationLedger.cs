@@ -19,6 +19,7 @@ internal sealed class PopulationLedger : IDisposable
     private readonly MatrixTexture[] log;
     private readonly Readback readback;
     private readonly float[] found;
+    private readonly float[] lastSteps;
     private readonly StepSides sides = new();
     private long askedFor;      // the steps up to this one will be known once the log's copy arrives
     private long known;
@@ -33,13 +34,19 @@ internal sealed class PopulationLedger : IDisposable
         this.device = device;
         this.parameters = parameters;
         this.losses = losses;
-        log = [new MatrixTexture(device, device.Shape(Slots, losses.Shape.Columns, "The log of a population"))];
-        readback = new Readback(device, [log[0].Shape]);
+        MatrixTexture steps = new(device, device.Shape(Slots, losses.Shape.Columns, "The log of a population"));
+        bool areGuided = losses.Shape.Columns > 1;
+        log = areGuided ? [steps, losses] : [steps];
+        readback = new Readback(device, log.Select(texture => texture.Shape));
+        lastSteps = new float[areGuided ? losses.Shape.Rows * losses.Shape.Columns : 0];
         found = new float[Slots * losses.Shape.Columns];
     }
 
     /// <summary>Steps that were skipped, or undone by a skipped one.</summary>
     public long Lost { get; private set; }
+
+    /// <summary>The losses of all members in a step some frames ago, with their learning rates; empty unless these are guided. Zeros before the first.</summary>
+    public ReadOnlySpan<float> LastSteps => lastSteps;
 
     /// <summary>Call before the dispatches of a step.</summary>
     public void BeginStep(float learningRate)
@@ -93,6 +100,7 @@ internal sealed class PopulationLedger : IDisposable
         if (readback.Status == ReadbackStatus.Ready)
         {
             readback.Read(0, found);
+            if (lastSteps.Length > 0) readback.Read(1, lastSteps);
             for (long step = known + 1; step <= askedFor; step++) Note(step);
         }
 

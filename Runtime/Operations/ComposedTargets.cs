@@ -1,17 +1,22 @@
+using System.Runtime.InteropServices;
+
 namespace NeuralPlugin;
 
 /// <summary>
-/// Actions of several numbers: words 0 to 2 the bits of the weight or advantage, of the logarithm of the probability when it was chosen, and of the return; word 3 nothing. From word 4 on
+/// Actions of several numbers: words 0 to 2 the bits of the weight or advantage, of the logarithm of the probability when it was chosen, and of the return; word 3 the bits of the row's weight, if rows are weighed. From word 4 on
 /// for each branch the output that was chosen and the end of the branch, then the bits of each continuous action, then a bit an output that was
-/// allowed. Shaders/Include/composed_policy.glsl reads it.
+/// allowed and, with a reference, the bits of each of its outputs. Shaders/Include/composed_policy.glsl reads it.
 /// </summary>
 /// <param name="Shape">What the outputs are.</param>
 /// <param name="Outputs">Those of the policy and, where there is one, the value.</param>
-internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetLayout(Outputs)
+/// <param name="WeighsRows">Whether each row has a weight.</param>
+/// <param name="HasReference">Whether each row has the outputs of a reference policy.</param>
+internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool WeighsRows = false, bool HasReference = false) : TargetLayout(Outputs)
 {
     /// <summary>The first word of what was chosen.</summary>
     public const int TakenWord = 4;
 
+    private const int WeightWord = 3;
     private const int WordsPerBranch = 2;
     private const int BitsPerWord = 32;
 
@@ -20,10 +25,15 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetL
     /// <summary>None: only agents have such actions, and choose the loss.</summary>
     public override Loss PlainLoss => throw new InvalidOperationException("Composed actions have no loss of their own.");
 
-    public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Math.Max(Outputs, 1), BitsPerWord);
+    public override int WordsPerRow => ReferenceWord + (HasReference ? Shape.Outputs : 0);
+
+    /// <summary>The first word of the reference.</summary>
+    public int ReferenceWord => ReferenceWordOf(Shape, Outputs);
 
     /// <summary>The first word of the mask.</summary>
     public int MaskWord => MaskWordOf(Shape);
+
+    private static int ReferenceWordOf(PolicyShape shape, int outputs) => MaskWordOf(shape) + MatrixShape.CeilingDivide(Math.Max(outputs, 1), BitsPerWord);
 
     private static int MaskWordOf(PolicyShape shape) => TakenWord + (WordsPerBranch * shape.Branches) + shape.Continuous;
 
@@ -35,6 +45,12 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetL
 
     /// <summary>The output that was chosen in a branch.</summary>
     public static int Chosen(ReadOnlySpan<uint> target, int branch) => (int)target[TakenWord + (WordsPerBranch * branch)];
+
+    /// <summary>The weight of a row.</summary>
+    public static float RowWeight(ReadOnlySpan<uint> target) => BitConverter.UInt32BitsToSingle(target[WeightWord]);
+
+    /// <summary>The outputs of the reference policy.</summary>
+    public ReadOnlySpan<float> ReferenceOf(ReadOnlySpan<uint> target) => MemoryMarshal.Cast<uint, float>(target.Slice(ReferenceWord, Shape.Outputs));
 
     /// <summary>A continuous action.</summary>
     public static float Number(ReadOnlySpan<uint> target, PolicyShape shape, int action) =>
@@ -56,6 +72,8 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetL
             Requirements.Length(targets.Values.Length, rows, "one return per sample", nameof(targets));
         }
 
+        if (WeighsRows) Requirements.Length(targets.RowWeights.Length, rows, "one weight per row", nameof(targets));
+        if (HasReference) Requirements.Length(targets.Reference.Length, (long)rows * Shape.Outputs, $"{rows} samples × {Shape.Outputs} outputs of a reference", nameof(targets));
         for (int row = 0; row < rows; row++)
         {
             ReadOnlySpan<float> taken = targets.Taken.Slice(row * Shape.Numbers, Shape.Numbers);
@@ -84,6 +102,8 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs) : TargetL
                 target[2] = BitConverter.SingleToUInt32Bits(targets.Values[row]);
             }
 
+            if (WeighsRows) target[WeightWord] = BitConverter.SingleToUInt32Bits(targets.RowWeights[row]);
+            if (HasReference) MemoryMarshal.Cast<float, uint>(targets.Reference.Slice(row * Shape.Outputs, Shape.Outputs)).CopyTo(target[ReferenceWord..]);
             ReadOnlySpan<float> taken = targets.Taken.Slice(row * Shape.Numbers, Shape.Numbers);
             int at = TakenWord;
             for (int branch = 0; branch < Shape.Branches; branch++)

@@ -41,6 +41,12 @@ internal readonly ref struct BatchTargets
     /// <summary>[batch × numbers of an action], of actions of several numbers; else empty.</summary>
     public ReadOnlySpan<float> Taken { get; private init; }
 
+    /// <summary>[batch], for decisions whose loss weighs rows: the factor of a row's loss or, negative, that of a demonstrated action; else empty.</summary>
+    public ReadOnlySpan<float> RowWeights { get; init; }
+
+    /// <summary>[batch × outputs of a policy], for decisions whose loss bounds the drift: the outputs of the reference policy; else empty.</summary>
+    public ReadOnlySpan<float> Reference { get; init; }
+
     /// <summary>Actions of several numbers, with the factor of the loss of each.</summary>
     public static BatchTargets OfActions(ReadOnlySpan<float> taken, ReadOnlySpan<float> weights, ReadOnlySpan<bool> allowed) =>
         new(false, default, default, weights, allowed) { Taken = taken };

@@ -135,8 +135,9 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         return new KernelChoice(source, new DispatchGrid(1));
     }
 
-    /// <summary>The register-tiled kernels.</summary>
-    public override PopulationKernels Population(PopulationShape shape) => new RegisterTiledPopulation(shape, Limits);
+    /// <summary>The register-tiled kernels for networks that are too large, or too many, for the family's own.</summary>
+    public override PopulationKernels Population(PopulationShape shape) =>
+        WorkgroupTiledPopulation.Suits(shape) && shape.Members <= Limits.MostWorkgroups ? new WorkgroupTiledPopulation(shape, Limits) : new RegisterTiledPopulation(shape, Limits);
 
     /// <summary>By the rule, which a card's tuning may replace; a tiling that the family was given is taken as it is, and so is that for software drivers.</summary>
     private ProductTiling TilingOf(ProductSizes sizes)

@@ -3,6 +3,9 @@
 // targets: (weight, log p when it was chosen, return, 0), then for each branch the output that was chosen and the end of the branch, then the continuous actions, then the mask.
 //   log p = sum over branches log softmax_chosen + sum over actions (-z^2 / 2 - s - log(2 pi) / 2),  z = (x - mean) exp(-s);  H the sum of the entropies
 // With PROXIMAL the objective is that of proximal_policy.glsl; without, L = -weight log p - entropyBonus H.
+// With WEIGHS_ROWS word 3 of a target is the weight w of the row: L is multiplied by it or, where it is negative, L = -|w| log p of an action that was demonstrated.
+// With REFERENCE_WORD the outputs of a reference policy q lie behind the mask. Where D = KL(p || q) is above mostDrift, driftPull (D - mostDrift) stands for the objective and the entropy:
+//   D = sum over branches sum p (log p - log q) + sum over actions (s_q - s + (exp(2 (s - s_q)) + ((mean - mean_q) exp(-s_q))^2) / 2 - 1 / 2)
 #include "label_targets.glsl"
 #include "softmax.glsl"
 
@@ -17,6 +20,15 @@ SCALAR(clipRange);
 SCALAR(valueWeight);
 SCALAR(mostLogRatio);   // beyond, the ratio stays what it is, so that it is finite
 #endif
+#ifdef REFERENCE_WORD
+SCALAR(mostDrift);
+SCALAR(driftPull);
+#endif
+#if defined(WEIGHS_ROWS) || defined(REFERENCE_WORD)
+#define ENTROPY_BONUS begun.bonus
+#else
+#define ENTROPY_BONUS entropyBonus
+#endif
 
 struct LossRow
 {
@@ -24,6 +36,14 @@ struct LossRow
     vec4 found;       // what rowLoss gives
     float slope;      // -dL / d log p
     float ofValue;    // dL / dv
+#if defined(WEIGHS_ROWS) || defined(REFERENCE_WORD)
+    float bonus;      // -dL / dH
+    float weight;     // of the row
+#endif
+#ifdef REFERENCE_WORD
+    float pull;                         // dL / dD
+    vec3 references[max(BRANCHES, 1)];  // the greatest logit and log sum of the reference's branches, and their parts of D
+#endif
 };
 
 float outputAt(int row, int column)
@@ -76,6 +96,55 @@ Softmax softmaxOfBranch(int row, int first, int end)
     return softmax;
 }
 
+#ifdef REFERENCE_WORD
+float referenceAt(int row, int column)
+{
+    return uintBitsToFloat(targetWord(row, REFERENCE_WORD + column));
+}
+
+float referenceLogDeviation(int row, int action)
+{
+    return clamp(referenceAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action), leastLogDeviation, mostLogDeviation);
+}
+
+// log p - log q of a logit.
+float logDifference(int row, int column, Softmax softmax, vec3 reference)
+{
+    float logP = max(outputAt(row, column) - softmax.maximum, LOWEST) - softmax.logSum;
+    float logQ = max(referenceAt(row, column) - reference.x, LOWEST) - reference.y;
+    return clamp(logP - logQ, -mostDistance, mostDistance);
+}
+
+vec3 referenceBranch(int row, int first, int end, Softmax softmax)
+{
+    vec3 reference = vec3(LOWEST, 0.0, 0.0);
+    for (int j = first; j < end; j++) reference.x = loadAllowed(row, j / 4)[j % 4] ? max(reference.x, referenceAt(row, j)) : reference.x;
+    for (int j = first; j < end; j++) reference.y += loadAllowed(row, j / 4)[j % 4] ? exp(referenceAt(row, j) - reference.x) : 0.0;
+    reference.y = log(reference.y);
+    for (int j = first; j < end; j++)
+    {
+        float p = exp(max(outputAt(row, j) - softmax.maximum, LOWEST) - softmax.logSum);
+        reference.z = loadAllowed(row, j / 4)[j % 4] ? addProduct(reference.z, p, logDifference(row, j, softmax, reference)) : reference.z;
+    }
+
+    return reference;
+}
+
+// How many of the reference's deviations the mean is from the reference's.
+float distanceFromReference(int row, int action)
+{
+    float scale = exp(-referenceLogDeviation(row, action));
+    int column = DISCRETE_OUTPUTS + action;
+    return clamp((outputAt(row, column) - referenceAt(row, column)) * scale, -mostDistance, mostDistance);
+}
+
+float driftOfAction(int row, int action)
+{
+    float s = logDeviation(row, action), before = referenceLogDeviation(row, action), distance = distanceFromReference(row, action);
+    return before - s + 0.5 * addProduct(exp(2.0 * (s - before)), distance, distance) - 0.5;
+}
+#endif
+
 LossRow beginLoss(int row, int texels)
 {
     LossRow begun;
@@ -108,6 +177,37 @@ LossRow beginLoss(int row, int texels)
     begun.found = vec4(addProduct(addProduct(-objective, -entropyBonus, entropy), valueWeight, valueLoss), ratio - 1.0 - logRatio, entropy, valueLoss);
     begun.slope = isClipped ? 0.0 : weight * ratio;
     begun.ofValue = valueWeight * valueError;
+#if defined(WEIGHS_ROWS) || defined(REFERENCE_WORD)
+    begun.bonus = entropyBonus;
+    begun.weight = 1.0;
+#endif
+#ifdef REFERENCE_WORD
+    float drift = 0.0;
+    for (int branch = 0; branch < BRANCHES; branch++)
+    {
+        begun.references[branch] = referenceBranch(row, branch == 0 ? 0 : endOfBranch(row, branch - 1), endOfBranch(row, branch), begun.branches[branch]);
+        drift += begun.references[branch].z;
+    }
+
+    for (int action = 0; action < CONTINUOUS_ACTIONS; action++) drift += driftOfAction(row, action);
+    bool isBeyond = drift > mostDrift;
+    begun.found.x = isBeyond ? addProduct(driftPull * (drift - mostDrift), valueWeight, valueLoss) : begun.found.x;
+    begun.slope = isBeyond ? 0.0 : begun.slope;
+    begun.bonus = isBeyond ? 0.0 : begun.bonus;
+    begun.pull = isBeyond ? driftPull : 0.0;
+#endif
+#ifdef WEIGHS_ROWS
+    float rowWeight = uintBitsToFloat(targetWord(row, 3));
+    bool isShown = rowWeight < 0.0;
+    begun.weight = abs(rowWeight);
+    begun.found = isShown ? vec4(rowWeight * logP, 0.0, 0.0, 0.0) : begun.found * rowWeight;
+    begun.slope = isShown ? 1.0 : begun.slope;
+    begun.ofValue = isShown ? 0.0 : begun.ofValue;
+    begun.bonus = isShown ? 0.0 : begun.bonus;
+#ifdef REFERENCE_WORD
+    begun.pull = isShown ? 0.0 : begun.pull;
+#endif
+#endif
 #else
     begun.found = vec4(addProduct(-entropyBonus * entropy, -weight, logP), 0.0, 0.0, 0.0);
     begun.slope = weight;
@@ -128,21 +228,33 @@ float gradientOfLogit(int row, int column, LossRow begun)
     Softmax softmax = begun.branches[branch];
     float shifted = max(outputAt(row, column) - softmax.maximum, LOWEST), p = exp(shifted) / softmax.sum;
     float change = p - (column == chosenOutput(row, branch) ? 1.0 : 0.0);
-    float gradient = addProduct(begun.slope * change, entropyBonus * p, shifted - softmax.logSum + softmax.entropy);
+    float gradient = addProduct(begun.slope * change, ENTROPY_BONUS * p, shifted - softmax.logSum + softmax.entropy);
+#ifdef REFERENCE_WORD
+    vec3 reference = begun.references[branch];
+    gradient = addProduct(gradient, begun.pull * p, logDifference(row, column, softmax, reference) - reference.z);
+#endif
     return loadAllowed(row, column / 4)[column % 4] ? gradient : 0.0;
 }
 
 float gradientOfMean(int row, int action, LossRow begun)
 {
     float s = logDeviation(row, action);
+#ifdef REFERENCE_WORD
+    float ofDrift = begun.pull * distanceFromReference(row, action) * exp(-referenceLogDeviation(row, action));
+    return ofDrift - begun.slope * distanceFromMean(row, action, s) * exp(-s);
+#else
     return -begun.slope * distanceFromMean(row, action, s) * exp(-s);
+#endif
 }
 
 // Where the deviation is at a bound, none that leads beyond.
 float gradientOfLogDeviation(int row, int action, LossRow begun)
 {
     float z = distanceFromMean(row, action, logDeviation(row, action)), s = outputAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action);
-    float gradient = -begun.slope * addProduct(-1.0, z, z) - entropyBonus;
+    float gradient = -begun.slope * addProduct(-1.0, z, z) - ENTROPY_BONUS;
+#ifdef REFERENCE_WORD
+    gradient += begun.pull * (exp(2.0 * (logDeviation(row, action) - referenceLogDeviation(row, action))) - 1.0);
+#endif
     bool leavesBounds = gradient > 0.0 ? s <= leastLogDeviation : s >= mostLogDeviation;
     return leavesBounds ? 0.0 : gradient;
 }
@@ -162,5 +274,8 @@ vec4 outputGradient(int row, int texel, LossRow begun)
 {
     vec4 gradient = vec4(0.0);
     for (int i = 0; i < 4; i++) gradient[i] = gradientOf(row, 4 * texel + i, begun);
+#if defined(WEIGHS_ROWS) || defined(REFERENCE_WORD)
+    gradient *= begun.weight;
+#endif
     return gradient / float(rows);
 }

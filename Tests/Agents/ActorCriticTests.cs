@@ -64,6 +64,15 @@ internal sealed class ActorCriticTests
             TestDevice.Frame(agents);
         }
 
+        AgentProgress progress = agents.Progress;
+        BrainSpread rates = progress.LearningRates, divergences = progress.Divergences;
+        Assert.That((rates.Median, divergences.Median), Is.EqualTo((progress.LearningRate, progress.Divergence)));
+        Assert.That(rates.Low, Is.InRange(1e-5f, rates.Median));
+        Assert.That(rates.High, Is.InRange(rates.Median, 3e-3f));
+        Assert.That(divergences.Low, Is.InRange(0, divergences.Median));
+        Assert.That(divergences.High, Is.InRange(divergences.Median, 1));
+        Assert.That(progress.Entropy, Is.InRange(0, 0.8f), "nearly decided, of log 3 at first");
+        Assert.That(progress.ValueLoss, Is.InRange(0, 1));
         agents.Explores = agents.Learns = false;
         foreach (ProbeAgent agent in all) agent.ActionsReceived.Clear();
         for (int frame = 0; frame < 20; frame++) TestDevice.Frame(agents);
@@ -295,16 +304,35 @@ internal sealed class ActorCriticTests
         Assert.That(((ActorCriticLearner)agents.Learner!).ScaleOf(0).Deviation, Is.LessThan(10));
     }
 
+    /// <summary>Nor does one that clones too, until the term has faded and beyond, and that asks a reference.</summary>
     [Test]
-    public void ASteadyFrameAllocatesNothing()
+    public void ASteadyFrameAllocatesNothing([Values] bool isSteered, [Values] bool areOwn)
     {
-        using AgentPopulation agents = Make(6, 3, Small, latency: 1);
+        ActorCritic learning = Small;
+        if (isSteered)
+        {
+            Demonstration shown = new(2, 3);
+            for (int i = 0; i < 10; i++) shown.Add([i, 1], i % 3);
+            using AgentPopulation others = Make(6, 3, Small, latency: 1);
+            learning = Small with { Cloning = new CloningTerm { Demonstration = shown, DecayDecisions = areOwn ? 300 : 1800 }, Reference = others.GetBrainState(0) };
+        }
+
+        using AgentPopulation agents = areOwn ? MakeOwn(6, learning, latency: 1) : Make(6, 3, learning, latency: 1);
         for (int i = 0; i < 6; i++)
             agents.Add(new Stepper { MaxStep = 9 });
         for (int frame = 0; frame < 200; frame++) agents.Update();
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int frame = 0; frame < 200; frame++) agents.Update();
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void ASpreadIsOfTheTenthTheMiddleAndTheNinthTenth()
+    {
+        float[] values = [.. Enumerable.Range(0, 101).Select(i => (float)(i * 37 % 101))];
+        Assert.That(BrainSpread.Of(values), Is.EqualTo(new BrainSpread(10, 50, 90)));
+        Assert.That(BrainSpread.Of((float[])[3]), Is.EqualTo(new BrainSpread(3, 3, 3)));
+        Assert.That(BrainSpread.Of([]).Median, Is.NaN);
     }
 
     // ---- replay ----

@@ -38,8 +38,8 @@ internal sealed class PolicyGradientTests
         double mean = values.Average(value => (double)value), variance = values.Average(value => (value - mean) * (value - mean));
         Assert.That(baseline.Mean, Is.EqualTo(mean).Within(1e-12));
         Assert.That(baseline.Variance, Is.EqualTo(variance).Within(1e-12));
-        Assert.That(baseline.Advantage(2, foretold: 0, normalize: true), Is.EqualTo((2 - mean) / Math.Sqrt(variance)).Within(1e-6));
-        Assert.That(baseline.Advantage(2, foretold: 0.5, normalize: false), Is.EqualTo(1.5 - mean).Within(1e-12));
+        Assert.That(baseline.Advantage(2, predicted: 0, normalize: true), Is.EqualTo((2 - mean) / Math.Sqrt(variance)).Within(1e-6));
+        Assert.That(baseline.Advantage(2, predicted: 0.5, normalize: false), Is.EqualTo(1.5 - mean).Within(1e-12));
     }
 
     /// <summary>Later the weights of older returns decrease by the factor (1 − rate) per return.</summary>
@@ -69,7 +69,7 @@ internal sealed class PolicyGradientTests
     {
         Baseline baseline = default;
         for (int i = 0; i < 50; i++) baseline.Observe(0.1, 0.05);
-        Assert.That(baseline.Advantage(0.1, foretold: 0, normalize: true), Is.Zero.Within(1e-6));
+        Assert.That(baseline.Advantage(0.1, predicted: 0, normalize: true), Is.Zero.Within(1e-6));
     }
 
     /// <summary>Once returns hardly differ, advantages are divided by half the deviation of all returns, not by their own.</summary>
@@ -225,7 +225,7 @@ internal sealed class PolicyGradientTests
 
     /// <summary>Where the baseline depends on the observations, the estimate after a horizon is the baseline of the next observations.</summary>
     [Test]
-    public void WhatIsBehindAHorizonIsForetoldFromTheNextObservations()
+    public void WhatIsBehindAHorizonIsPredictedFromTheNextObservations()
     {
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {

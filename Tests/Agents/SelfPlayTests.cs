@@ -336,7 +336,14 @@ internal sealed class SelfPlayTests
         AgentLearning?[] ways = [new BehaviorCloning { BatchSize = 8 }, critic, gradient, null, critic with { Lambda = 0.9f }, critic, new BehaviorCloning()];
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
-            Observations = 1, Actions = 2, HiddenUnits = 4, Capacity = 3, Brains = sharing, Latency = 1, FrameBudget = FrameBudget.Steps(2), Learning = ways[0],
+            Observations = 1,
+            Actions = 2,
+            HiddenUnits = 4,
+            Capacity = 3,
+            Brains = sharing,
+            Latency = 1,
+            FrameBudget = FrameBudget.Steps(2),
+            Learning = ways[0],
         });
         for (int i = 0; i < 3; i++)
         {

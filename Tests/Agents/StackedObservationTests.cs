@@ -179,7 +179,13 @@ internal sealed class StackedObservationTests
         {
             using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
             {
-                Observations = 1, NumStackedVectorObservations = stacked, Actions = 2, Capacity = 16, Brains = BrainSharing.Shared, Latency = 1, Learning = ActorCritic.Quick,
+                Observations = 1,
+                NumStackedVectorObservations = stacked,
+                Actions = 2,
+                Capacity = 16,
+                Brains = BrainSharing.Shared,
+                Latency = 1,
+                Learning = ActorCritic.Quick,
             });
             for (int i = 0; i < 16; i++) agents.Add(new Rememberer(new SeededRandom(9, (ulong)i)));
             for (int frame = 0; frame < 2500; frame++) TestDevice.Frame(agents);

@@ -17,13 +17,13 @@ internal sealed class PlayTests
     public void TheGhostDrivesAloneAsItWasShown([Values(1, 2, 3)] int seed)
     {
         using PlayTrial trial = Run(seed, Shown, FourSteps);
-        double foretold = trial.Agreement.Value;
+        double predicted = trial.Agreement.Value;
         trial.HandOver();
         long learned = trial.Progress.TrainingSteps;
         Run(trial, Alone);
         TestContext.Out.WriteLine(
-            $"seed {seed}: {foretold:P0} of the keys, {trial.GhostOnRoad.Value:P0} on the road, at {trial.GhostOffset.Value:F2} where the player was at {trial.PlayerOffset.Value:F2}, {trial.LapsAlone:F2} rounds");
-        Assert.That(foretold, Is.GreaterThan(0.6), "four actions, so a quarter is chance");
+            $"seed {seed}: {predicted:P0} of the keys, {trial.GhostOnRoad.Value:P0} on the road, at {trial.GhostOffset.Value:F2} where the player was at {trial.PlayerOffset.Value:F2}, {trial.LapsAlone:F2} laps");
+        Assert.That(predicted, Is.GreaterThan(0.6), "four actions, so a quarter is chance");
         Assert.That(trial.GhostOnRoad.Value, Is.GreaterThan(0.95));
         Assert.That(trial.LapsAlone, Is.GreaterThan(0.7));
         Assert.That(trial.GhostOffset.Value, Is.EqualTo(trial.PlayerOffset.Value).Within(0.2).And.GreaterThan(0.2), "the right half of the road is the player's habit");

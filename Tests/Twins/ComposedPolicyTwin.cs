@@ -8,12 +8,16 @@ namespace NeuralPlugin.Tests.Twins;
 /// <code>log p = Σ_branches log softmax_chosen + Σ_actions (−z²/2 − s − ½ log 2π),  H = Σ_branches H(softmax) + Σ_actions (½ + s + ½ log 2π)</code>
 /// and either the clipped objective of <see cref="ProximalPolicyTwin"/> of log p and H, or −w·log p − β·H.
 /// </summary>
+/// <para>Rows with a weight w have w times that or, where w is negative, w·log p. Where D = KL(p ‖ reference) is above a bound, pull·(D − bound) stands for the objective and the entropy.</para>
 /// <param name="Branches">Actions of each discrete branch.</param>
 /// <param name="Continuous">Continuous actions.</param>
 /// <param name="EntropyBonus">β.</param>
 /// <param name="Proximal">The clip range ε and the weight of the value; null for −w·log p − β·H, without a value.</param>
 public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double EntropyBonus, (double ClipRange, double ValueWeight)? Proximal)
 {
+    /// <summary>The bound on D and the pull beyond it; null for none.</summary>
+    public (double Most, double Pull)? Bound { get; init; }
+
     private const double MostLogRatio = 20, LeastLogDeviation = -5, MostLogDeviation = 2;
 
     private static readonly double HalfLogTwoPi = 0.5 * Math.Log(2 * Math.PI);
@@ -46,10 +50,18 @@ public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double E
 
             double logRatio = Math.Clamp(logP - decisions.LogProbabilities[row], -MostLogRatio, MostLogRatio), ratio = Math.Exp(logRatio);
             double error = y[^1] - decisions.Returns[row], objective = Math.Min(ratio * weight, Math.Clamp(ratio, 1 - clipRange, 1 + clipRange) * weight);
-            result[row * 4] = -objective - (EntropyBonus * entropy) + (valueWeight * error * error / 2);
-            result[(row * 4) + 1] = ratio - 1 - logRatio;
-            result[(row * 4) + 2] = entropy;
-            result[(row * 4) + 3] = error * error / 2;
+            double ofRow = decisions.RowWeights?[row] ?? 1;
+            if (ofRow < 0)
+            {
+                result[row * 4] = ofRow * logP;
+                continue;
+            }
+
+            double ofPolicy = Excess(y, decisions, row) is { } excess ? Bound!.Value.Pull * excess : -objective - (EntropyBonus * entropy);
+            result[row * 4] = ofRow * (ofPolicy + (valueWeight * error * error / 2));
+            result[(row * 4) + 1] = ofRow * (ratio - 1 - logRatio);
+            result[(row * 4) + 2] = ofRow * entropy;
+            result[(row * 4) + 3] = ofRow * error * error / 2;
         }
 
         return result;
@@ -71,28 +83,41 @@ public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double E
         {
             ReadOnlySpan<double> y = outputs.Slice(row * Outputs, Outputs);
             Span<double> dy = gradients.AsSpan(row * Outputs, Outputs);
-            double slope = SlopeOf(y, decisions, row);
+            double ofRow = decisions.RowWeights?[row] ?? 1, slope = SlopeOf(y, decisions, row), bonus = EntropyBonus, pull = 0, factor = Math.Abs(ofRow) / rows;
+            if (ofRow < 0) (slope, bonus) = (1, 0);
+            else if (Excess(y, decisions, row) is not null) (slope, bonus, pull) = (0, 0, Bound!.Value.Pull);
             int first = 0;
             for (int branch = 0; branch < Branches.Length; first += Branches[branch++])
             {
                 double[] logs = LogsOf(y, decisions, row, first, Branches[branch]);
                 double entropy = EntropyOf(logs);
+                double[] before = pull > 0 ? LogsOf(ReferenceOf(decisions, row), decisions, row, first, Branches[branch]) : logs;
+                double drift = DriftOf(logs, before);
                 for (int j = 0; j < logs.Length; j++)
                 {
                     double p = Math.Exp(logs[j]);
                     if (p == 0) continue;
-                    dy[first + j] = ((slope * (p - (j == (int)decisions.Taken[(row * Numbers) + branch] ? 1 : 0))) + (EntropyBonus * p * (logs[j] + entropy))) / rows;
+                    dy[first + j] = ((slope * (p - (j == (int)decisions.Taken[(row * Numbers) + branch] ? 1 : 0))) + (bonus * p * (logs[j] + entropy)) + (pull * p * (logs[j] - before[j] - drift))) * factor;
                 }
             }
 
             for (int action = 0; action < Continuous; action++)
             {
                 (double z, double s) = NormalOf(y, decisions, row, action);
-                dy[Discrete + action] = -slope * z * Math.Exp(-s) / rows;
-                dy[Discrete + Continuous + action] = ((-slope * ((z * z) - 1)) - EntropyBonus) / rows;
+                (double byMean, double byDeviation) = (0, 0);
+                if (pull > 0)
+                {
+                    ReadOnlySpan<double> reference = ReferenceOf(decisions, row);
+                    double before = Math.Clamp(reference[Discrete + Continuous + action], LeastLogDeviation, MostLogDeviation);
+                    byMean = pull * (y[Discrete + action] - reference[Discrete + action]) * Math.Exp(-2 * before);
+                    byDeviation = pull * (Math.Exp(2 * (s - before)) - 1);
+                }
+
+                dy[Discrete + action] = ((-slope * z * Math.Exp(-s)) + byMean) * factor;
+                dy[Discrete + Continuous + action] = ((-slope * ((z * z) - 1)) - bonus + byDeviation) * factor;
             }
 
-            if (Proximal is var (_, valueWeight)) dy[^1] = valueWeight * (y[^1] - decisions.Returns[row]) / rows;
+            if (Proximal is var (_, valueWeight)) dy[^1] = ofRow < 0 ? 0 : valueWeight * (y[^1] - decisions.Returns[row]) * factor;
         }
 
         return gradients;
@@ -118,6 +143,31 @@ public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double E
 
         return (logP, entropy);
     }
+
+    /// <summary>D: how far the policy of a row is from the reference.</summary>
+    public double Drift(ReadOnlySpan<double> y, ComposedPolicyTwinDecisions decisions, int row)
+    {
+        ReadOnlySpan<double> reference = ReferenceOf(decisions, row);
+        (double drift, int first) = (0, 0);
+        for (int branch = 0; branch < Branches.Length; first += Branches[branch++])
+            drift += DriftOf(LogsOf(y, decisions, row, first, Branches[branch]), LogsOf(reference, decisions, row, first, Branches[branch]));
+        for (int action = 0; action < Continuous; action++)
+        {
+            double s = Math.Clamp(y[Discrete + Continuous + action], LeastLogDeviation, MostLogDeviation), before = Math.Clamp(reference[Discrete + Continuous + action], LeastLogDeviation, MostLogDeviation);
+            double distance = y[Discrete + action] - reference[Discrete + action];
+            drift += before - s + ((Math.Exp(2 * s) + (distance * distance)) / (2 * Math.Exp(2 * before))) - 0.5;
+        }
+
+        return drift;
+    }
+
+    private ReadOnlySpan<double> ReferenceOf(ComposedPolicyTwinDecisions decisions, int row) => decisions.Reference.AsSpan(row * (Discrete + (2 * Continuous)), Discrete + (2 * Continuous));
+
+    /// <summary>D beyond the bound; null within.</summary>
+    private double? Excess(ReadOnlySpan<double> y, ComposedPolicyTwinDecisions decisions, int row) =>
+        Bound is { } bound && Drift(y, decisions, row) - bound.Most is > 0 and double excess ? excess : null;
+
+    private static double DriftOf(double[] logs, double[] before) => logs.Select((log, j) => Math.Exp(log) == 0 ? 0 : Math.Exp(log) * (log - before[j])).Sum();
 
     private static double EntropyOf(double[] logs) => -logs.Sum(log => Math.Exp(log) == 0 ? 0 : Math.Exp(log) * log);
 
@@ -149,6 +199,23 @@ public sealed record ComposedPolicyTwin(int[] Branches, int Continuous, double E
 /// <param name="Allowed">[rows × discrete actions].</param>
 public sealed record ComposedPolicyTwinDecisions(double[] Taken, double[] Weights, double[] LogProbabilities, double[] Returns, bool[] Allowed)
 {
+    /// <summary>[rows]; null for 1 each.</summary>
+    public double[]? RowWeights { get; init; }
+
+    /// <summary>[rows × outputs of a policy]: those of the reference.</summary>
+    public double[] Reference { get; init; } = [];
+
+    /// <summary>The same with weights, a third of them of demonstrated actions, and a reference near the outputs.</summary>
+    public ComposedPolicyTwinDecisions Steered(int seed, ComposedPolicyTwin twin, ReadOnlySpan<float> outputs)
+    {
+        int rows = Weights.Length, columns = twin.Discrete + (2 * twin.Continuous);
+        float[] noise = UniformFloats(seed, rows * Math.Max(columns, 1), -1, 1), weights = UniformFloats(seed + 1, rows, 0.5, 2);
+        double[] reference = new double[rows * columns];
+        for (int i = 0; i < reference.Length; i++) reference[i] = outputs[(i / columns * twin.Outputs) + (i % columns)] + noise[i];
+        for (int i = 0; i < reference.Length; i++) reference[i] = (float)reference[i];
+        return this with { RowWeights = [.. weights.Select((weight, row) => row % 3 == 2 ? -weight : (double)weight)], Reference = reference };
+    }
+
     /// <summary>Decisions that the policy of the outputs may have made when its log-probabilities differed from the current ones by up to the distance.</summary>
     public static ComposedPolicyTwinDecisions Make(int seed, ComposedPolicyTwin twin, ReadOnlySpan<float> outputs, int rows, bool isMasked, double distance = 0.5)
     {

@@ -78,7 +78,7 @@ internal sealed class CommandQueue : IDisposable
     public Exception? Failure => failure;
 
     /// <summary>Whether commands are carried out: the thread was not stopped, and no command failed.</summary>
-    public bool IsRunning => !hasEnded && failure is null;
+    public bool IsRunning => !stops && !hasEnded && failure is null;
 
     public void Start() => thread.Start();
 

@@ -70,7 +70,7 @@ internal sealed class BackgroundCommand : Command
             int label = Draw(features);
             long start = Stopwatch.GetTimestamp();
             samples.Add(features, label);
-            using (device.BeginFrame())   // wakes the thread once
+            using (device.BeginFrame())
             {
                 trainer.Tick();
                 if (request.TryGet(probabilities))
@@ -137,19 +137,28 @@ internal sealed class BackgroundCommand : Command
         TimedMatcher[] all = [.. Enumerable.Range(0, agentCount).Select(number => new TimedMatcher(number))];
         foreach (TimedMatcher agent in all) agents.Add(agent);
         double[] times = new double[frameCount], scripts = new double[frameCount];
+        bool[] trains = new bool[frameCount];
+        (int collections, long bytes) = (0, 0);
         for (int frame = -WarmFrames; frame < frameCount; frame++)
         {
+            if (frame == 0) (collections, bytes) = (GC.CollectionCount(0), GC.GetTotalAllocatedBytes(precise: true));
             TimedMatcher.Ticks = 0;
             long start = Stopwatch.GetTimestamp();
             agents.Update();
             double microseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds, script = TimedMatcher.Ticks * 1e6 / Stopwatch.Frequency;
-            if (frame >= 0) (times[frame], scripts[frame]) = (microseconds - script, script);
+            if (frame >= 0) (times[frame], scripts[frame], trains[frame]) = (microseconds - script, script, agents.Progress.StepsThisFrame > 0);
             Thread.Sleep(FrameMilliseconds);
         }
 
+        collections = GC.CollectionCount(0) - collections;
+        bytes = GC.GetTotalAllocatedBytes(precise: true) - bytes;
         Print(Invariant($"{agentCount} agents with a brain each, besides their scripts"), times);
+        Print("of these, frames that only decide", [.. times.Where((_, frame) => !trains[frame])]);
+        double[] training = [.. times.Where((_, frame) => trains[frame])];
+        if (training.Length > 0) Print(Invariant($"of these, {training.Length} frames that prepare a training step"), training);
         Print("their scripts", scripts);
-        Console.WriteLine(Invariant($"{agents.Progress.TrainingSteps} training steps, reward per episode {agents.Progress.MeanEpisodeReward:F2} (chance 0.25, at most 1)"));
+        Console.WriteLine(Invariant(
+            $"{agents.Progress.TrainingSteps} training steps, reward per episode {agents.Progress.MeanEpisodeReward:F2} (chance 0.25, at most 1), {collections} collections, {(double)bytes / frameCount:F1} managed bytes per frame"));
     }
 
     private static int IndexOfLargest(float[] values) => Array.IndexOf(values, values.Max());

@@ -11,7 +11,7 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
     private static readonly SKRect World = new(SceneFrame.Margin, SceneFrame.Top, Screen.Width - SceneFrame.Margin, SceneFrame.Bottom);
 
     private readonly List<BoundaryPanel> panels = [];
-    private readonly SampleView view = new(World, new NetworkPanel(["x1", "x2"], ["blue", "red"]));
+    private readonly SampleView view = new(World, new NetworkPanel(new NamedInputs("input", ["x1", "x2"]), ["blue", "red"]));
     private SceneContext? context;
     private Screen? screen;
     private SceneTraining? training;
@@ -55,7 +55,7 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
         view.Draw(screen.Sheet);
         SceneFrame.Draw(
             screen.Sheet, context!, Title,
-            "Dots: points to learn, of two classes. Background: the class each network gives to a point, the stronger the surer. Click anywhere to see a network at work.");
+            "Dots: points to learn, of two classes. Background: the class each network predicts for a point, the stronger the more certain. Click anywhere to see a network at work.");
         screen.End();
     }
 

@@ -5,6 +5,9 @@ namespace NeuralPlugin.Samples;
 /// <summary>The inputs of a network, as a <see cref="NetworkPanel"/> draws them.</summary>
 internal abstract class NetworkInputs
 {
+    /// <summary>What stands above them.</summary>
+    public abstract string Heading { get; }
+
     /// <summary>The height of the drawing.</summary>
     public abstract float Height { get; }
 
@@ -15,9 +18,11 @@ internal abstract class NetworkInputs
 }
 
 /// <summary>Inputs with names, each from −1 to 1 as a bar.</summary>
-internal sealed class NamedInputs(IReadOnlyList<string> names) : NetworkInputs
+internal sealed class NamedInputs(string heading, IReadOnlyList<string> names) : NetworkInputs
 {
     private readonly SignedBars bars = new(names, Palette.Sky);
+
+    public override string Heading => heading;
 
     public override float Height => names.Count * SignedBars.Row;
 
@@ -28,6 +33,8 @@ internal sealed class NamedInputs(IReadOnlyList<string> names) : NetworkInputs
 internal sealed class ImageInputs(int rows, int columns) : NetworkInputs
 {
     private const int MostHeight = 112;
+
+    public override string Heading => "input";
 
     public override float Height => rows * PixelSize + 6;
 

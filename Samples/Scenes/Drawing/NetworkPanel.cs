@@ -19,8 +19,8 @@ internal sealed class NetworkPanel(NetworkInputs inputs, IReadOnlyList<string> o
     private readonly float[] probabilities = new float[outputNames.Count];
     private float[] hidden = [];
 
-    /// <summary>The panel of a network whose inputs have names.</summary>
-    public NetworkPanel(IReadOnlyList<string> inputNames, IReadOnlyList<string> outputNames) : this(new NamedInputs(inputNames), outputNames)
+    /// <summary>The panel of an agent's network.</summary>
+    public NetworkPanel(IReadOnlyList<string> observationNames, IReadOnlyList<string> actionNames) : this(new NamedInputs("observes", observationNames), actionNames)
     {
     }
 
@@ -36,7 +36,7 @@ internal sealed class NetworkPanel(NetworkInputs inputs, IReadOnlyList<string> o
     {
         Compute(values, parameters);
         var y = place.Top + 11;
-        sheet.Text("input", place.Left, y, HeadingSize, Palette.Ink, isBold: true);
+        sheet.Text(inputs.Heading, place.Left, y, HeadingSize, Palette.Ink, isBold: true);
         inputs.Draw(sheet, new SKRect(place.Left, y, place.Right, place.Bottom), values);
         y += inputs.Height;
         if (hidden.Length > 0)

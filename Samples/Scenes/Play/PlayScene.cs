@@ -10,7 +10,6 @@ namespace NeuralPlugin.Samples;
 internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int framesBeforeHandingOver) : IScene
 {
     private const float Scale = 14;
-    private const int FramesBetweenBrains = 10;
     private const int FramesOfAMessage = 240;
 
     private static readonly SKRect Plane = SKRect.Create(SceneFrame.Margin, SceneFrame.Top + 6, Track.Width * Scale, Track.Height * Scale);
@@ -75,14 +74,19 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
         if (Pressed(SceneKey.Load)) LoadTheGhost();
         if (Pressed(SceneKey.HandOver)) trial!.HandOver();
         FinishSaving();
-        if (isPaused) return;
+        if (isPaused)
+        {
+            context!.Device.Update();   // a ghost may be on its way to the file
+            return;
+        }
+
         driven++;
         if (driven == framesBeforeHandingOver && !trial!.IsGhostAlone) trial.HandOver();
         trial!.Step();
         context!.CountTraining(trial.Progress.TrainingTime, trial.Progress.StepsThisFrame);
         agreement!.Add((float)(100 * trial.Agreement.Value));
         onRoad!.Add((float)(100 * trial.GhostOnRoad.Value));
-        if (driven % FramesBetweenBrains == 1) brain = trial.Brain();
+        brain = trial.RecentBrain ?? brain;
     }
 
     public void Render()
@@ -103,7 +107,7 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
 
     public void Dispose()
     {
-        saving?.Wait();
+        while (saving is { IsCompleted: false }) context!.Device.Update();
         trial?.Dispose();
         discs?.Dispose();
         road?.Dispose();
@@ -217,8 +221,8 @@ internal sealed class PlayScene(KeyScript? keyScript, string? ghostToLoad, int f
     {
         var (left, right, top) = (Plane.Right + 32, Screen.Width - SceneFrame.Margin, SceneFrame.Top);
         var (figure, first, second) = trial!.IsGhostAlone
-            ? (Invariant($"{trial.LapsAlone:F1}"), "rounds that the ghost has driven", "alone, as the player showed it")
-            : (Invariant($"{100 * trial.Agreement.Value:F0} %"), "of what the player presses the ghost", "foretold, in the last five seconds");
+            ? (Invariant($"{trial.LapsAlone:F1}"), "laps that the ghost has driven", "alone, as the player showed it")
+            : (Invariant($"{100 * trial.Agreement.Value:F0} %"), "of the player's last five seconds of", "keys, as the ghost predicted them");
         sheet.Text(figure, left, top + 46, 44, Palette.Blue, isBold: true);
         sheet.Text(first, left, top + 68, 14, Palette.Ink);
         sheet.Text(second, left, top + 86, 14, Palette.Ink);

@@ -16,10 +16,12 @@ internal sealed class PlayTrial : IDisposable
     private const int Latency = 1;
 
     private readonly AgentPopulation population;
+    private readonly BrainReader reader;
     private readonly RaceAgent ghost;
     private readonly PlayerAgent player;
     private readonly ShadowAgent shadow;
     private readonly bool learns;
+    private BrainState? recent;
     private int travelledWhenAlone;
 
     /// <param name="device">The device of the brain.</param>
@@ -51,6 +53,7 @@ internal sealed class PlayTrial : IDisposable
         population.Add(player);
         population.Add(ghost);
         population.Add(shadow);
+        reader = population.ReadBrain(0);
     }
 
     public RaceWorld World { get; }
@@ -81,6 +84,9 @@ internal sealed class PlayTrial : IDisposable
     /// <summary>The ghost's action.</summary>
     public int GhostAction => ghost.Action;
 
+    /// <summary>The ghost's brain some frames ago; null before the first has arrived.</summary>
+    public ClassifierParameters? RecentBrain => recent?.Parameters;
+
     /// <summary>The ghost's current brain. Waits.</summary>
     public ClassifierParameters Brain() => population.GetBrain(0);
 
@@ -92,6 +98,7 @@ internal sealed class PlayTrial : IDisposable
         GhostOnRoad.Add(World.Cars[Ghost].FramesBeside == 0 ? 1 : 0);
         GhostOffset.Add(World.Track.Offset(World.Cars[Ghost].Place));
         if (!IsGhostAlone) PlayerOffset.Add(World.Track.Offset(World.Cars[Player].Place));
+        ReadBrain();
     }
 
     /// <summary>Lets the ghost drive alone, or the player drive again.</summary>
@@ -129,5 +136,15 @@ internal sealed class PlayTrial : IDisposable
         }
     }
 
-    public void Dispose() => population.Dispose();
+    public void Dispose()
+    {
+        reader.Dispose();
+        population.Dispose();
+    }
+
+    private void ReadBrain()
+    {
+        if (reader.TryTake(out BrainState? taken)) (recent ??= taken.Copy()).CopyFrom(taken);
+        if (!reader.IsPending) reader.Begin();
+    }
 }

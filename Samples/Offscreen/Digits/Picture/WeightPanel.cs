@@ -38,7 +38,7 @@ internal sealed class WeightPanel
     {
         sheet.Text(Heading(), left, top + 22, 24, Sheet.Ink, isBold: true);
         sheet.Text(
-            "Strokes on red pixels excite a unit, strokes on blue ones calm it; pixels that no image uses keep their random start. "
+            "Strokes on red pixels excite a unit, strokes on blue ones inhibit it; pixels that no image uses keep their random start. "
                 + "The few weights beyond the scale have the color of its end.",
             left,
             top + 50,

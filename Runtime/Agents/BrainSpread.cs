@@ -1,0 +1,22 @@
+namespace NeuralPlugin;
+
+/// <summary>How a number of brains of their own differs among them; a shared brain has one value for all three.</summary>
+/// <param name="Low">A tenth of the brains have no more.</param>
+/// <param name="Median">Half of the brains have no more.</param>
+/// <param name="High">Nine tenths of the brains have no more.</param>
+public readonly record struct BrainSpread(float Low, float Median, float High)
+{
+    /// <summary>Nothing is known.</summary>
+    internal static BrainSpread None => OfOne(float.NaN);
+
+    internal static BrainSpread OfOne(float value) => new(value, value, value);
+
+    /// <summary>Sorts the values of all brains that have one.</summary>
+    internal static BrainSpread Of(Span<float> values)
+    {
+        if (values.IsEmpty) return None;
+        values.Sort();
+        int last = values.Length - 1;
+        return new BrainSpread(values[last / 10], values[last / 2], values[last - (last / 10)]);
+    }
+}
