@@ -307,7 +307,7 @@ internal sealed class SkippedDispatchTests : IDisposable
         float value = float.NaN;
         for (; frame < 200; frame++)
         {
-            gl.DropDispatches = frame > 100 && frame % 5 is 2 or 3;
+            gl.DropDispatches = frame > 100 && frame % 7 is 2 or 3;
             told.AddRange(gl.MessagesOfSkips(agents, 1));
             if (frame < 100) continue;
             if (frame == 100) value = inspector.Value;
