@@ -13,12 +13,53 @@ internal sealed class HostStateTests
     /// </summary>
     [TestCase(200ul)]
     [TestCase(1_000ul, Category = Categories.Nightly)]
-    public void StatesOfTheHostAreWhatTheyWereAfterEachCall(ulong states)
+    public void StatesOfTheHostAreWhatTheyWereAfterEachCall(ulong states) => Meet(states, family: null);
+
+    /// <summary>The kernels of graphics cards fetch from more texture units, wherever the tests run.</summary>
+    [Test]
+    public void SoAreTheyAfterKernelsThatFetch() => Meet(states: 4, KernelFamily.WorkgroupTiled);
+
+    /// <summary>Agents in all ways to learn, and a verification, which takes too long for many states.</summary>
+    [Test]
+    public void StatesOfTheHostAreWhatTheyWereAfterEachWayToLearn()
+    {
+        using HostContext host = Host();
+        using GL gl = GL.GetApi(host);
+        RandomHostState state = new(gl);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using LearningAgents learning = new(device);
+        for (ulong seed = 1; seed <= 30; seed++)
+        {
+            state.Apply(seed);
+            long[] before = state.Read();
+            foreach ((string name, AgentPopulation agents) in learning.All)
+            {
+                agents.Update();
+                Compare(name);
+            }
+
+            if (seed <= 2) device.Verify();
+            Compare("Verify");
+            Assert.That(state.AreBuffersUntouched(), $"the host's buffers in state {seed}");
+            Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError), $"state {seed}");
+
+            void Compare(string name)
+            {
+                long[] after = state.Read();
+                if (!before.AsSpan().SequenceEqual(after)) Assert.Fail($"{name} in state {seed}: {Difference(state, before, after)}");
+            }
+        }
+
+        foreach ((string name, AgentPopulation agents) in learning.All) Assert.That(agents.Progress.TrainingSteps, Is.Positive, name);
+    }
+
+    private static void Meet(ulong states, KernelFamily? family)
     {
         using HostContext host = Host();
         using GL gl = GL.GetApi(host);
         RandomHostState state = new(gl);
         NeuralDevice device = NeuralDevice.Attach(gl);
+        if (family is not null) KernelFamily.Force(device, family);
         using PublicCalls calls = new(device);
         Dictionary<string, int> met = [];
         for (ulong seed = 1; seed <= states; seed++)

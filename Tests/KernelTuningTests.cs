@@ -68,6 +68,28 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
     }
 
+    /// <summary>While the driver skips dispatches, the clock goes on: such times are of nothing, and must not decide bits, here or at the next start.</summary>
+    [Test]
+    public void TimesOfDispatchesThatWereSkippedDecideNothing([Values(0, 2)] int delay)
+    {
+        int[] steps = [10, 900, 10, 100, 10, 500];   // before each reading: the candidates seem to take 900, 100 and 500
+        (long time, int readings) = (0, 0);
+        gl.DelayFrames = delay;
+        gl.ShownTime = _ => time += steps[readings++ % steps.Length];
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        gl.DropDispatches = true;
+        _ = WarmUp(device, classifier.KernelsFor(Rows));
+        Assert.That(readings, Is.Positive);
+        Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default));
+        Assert.That(Directory.EnumerateFiles(folder, "*.json"), Is.Empty);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+        gl.DropDispatches = false;
+        gl.ShownTime = null;
+        _ = WarmUp(device, classifier.KernelsFor(Rows));
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts), "the next warm-up finds it");
+    }
+
     /// <summary>What is faster by less than noise must not decide bits.</summary>
     [Test]
     public void WithoutAGainTheFirstOneStays()

@@ -116,13 +116,16 @@ internal sealed class OpenHostStateTests
 
     /// <summary>In a frame, the state is restored at its end, whatever it is.</summary>
     [TestCaseSource(nameof(States))]
-    public void AFrameGivesBackWhatItFound(Func<HostContext, OpenHostState> make)
+    public void AFrameGivesBackWhatItFound(Func<HostContext, OpenHostState> make) => KeepInAFrame(make, family: null);
+
+    private static void KeepInAFrame(Func<HostContext, OpenHostState> make, KernelFamily? family)
     {
         TestGls.RequireDriver();
         using HostContext host = new();
         using GL gl = GL.GetApi(host);
         RandomHostState bindings = new(gl);
         using NeuralDevice device = NeuralDevice.Attach(gl);
+        if (family is not null) KernelFamily.Force(device, family);
         using PublicCalls calls = new(device);
         OpenHostState state = make(host);
         state.Open();
@@ -142,6 +145,127 @@ internal sealed class OpenHostStateTests
         frame.Dispose();
         state.Close();
         Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    /// <summary>A device may be made in any state, and whatever it is asked for first is as in <see cref="EachCallDoesWhatItDoesWithoutOrNothing"/>.</summary>
+    [TestCaseSource(nameof(States))]
+    public void ADeviceIsAttachedInAnyState(Func<HostContext, OpenHostState> make)
+    {
+        TestGls.RequireDriver();
+        using HostContext host = new();
+        using GL gl = GL.GetApi(host);
+        RandomHostState bindings = new(gl);
+        OpenHostState state = make(host);
+        state.Open();
+        long[] before = bindings.Read();
+        long looked = state.Look();
+        using (NeuralDevice device = NeuralDevice.Attach(gl))
+        {
+            AssertSame(bindings, before, state, "after Attach");
+            Assert.That(KernelFamily.All, Does.Contain(KernelFamily.Of(device)));
+            AssertSame(bindings, before, state, "after the choice of a family");
+            using TwoLayerClassifier classifier = new(device, PublicCalls.Inputs, PublicCalls.Hidden, PublicCalls.Classes);
+            float[] probabilities = new float[PublicCalls.Rows * PublicCalls.Classes];
+            if (state.Skips) Assert.Throws<DispatchesSkippedException>(() => classifier.Predict(PublicCalls.Features, probabilities));
+            else classifier.Predict(PublicCalls.Features, probabilities);
+            Assert.That(probabilities.Sum(), Is.EqualTo(state.Skips ? 0 : PublicCalls.Rows).Within(1e-4));
+            AssertSame(bindings, before, state, "after Predict");
+        }
+
+        AssertSame(bindings, before, state, "after Dispose");
+        Assert.That(state.Look(), Is.EqualTo(looked));
+        state.Close();
+        Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    /// <summary>Agents that learn in any way report what was skipped, and learn on.</summary>
+    [Test]
+    public void AgentsLearnOnInAnyWay()
+    {
+        TestGls.RequireDriver();
+        using HostContext host = new();
+        using GL gl = GL.GetApi(host);
+        RandomHostState bindings = new(gl);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using LearningAgents learning = new(device);
+        OpenHostState[] states =
+        [
+            new OpenConditionalRender(gl, ConditionalRenderMode.Wait, passes: false), new OpenConditionalRender(gl, ConditionalRenderMode.Wait, passes: true),
+            new OpenTransformFeedback(gl, paused: false, own: true, separable: false, deleted: false), new OpenTransformFeedback(gl, paused: true, own: false, separable: true, deleted: true),
+        ];
+        foreach (OpenHostState state in states)
+        {
+            foreach ((string name, AgentPopulation agents) in learning.All)
+            {
+                for (int frame = 0; frame < 5; frame++) agents.Update();
+                bool told = false;
+                for (int frame = 0; frame < 3; frame++)
+                {
+                    state.Open();
+                    long[] before = bindings.Read();
+                    long looked = state.Look();
+                    told |= LearningAgents.TellsOfSkips(agents);
+                    AssertSame(bindings, before, state, name);
+                    Assert.That(state.Look(), Is.EqualTo(looked), name);
+                    state.Close();
+                }
+
+                for (int frame = 0; frame < 5; frame++) told |= LearningAgents.TellsOfSkips(agents);
+                Assert.That(told, Is.EqualTo(state.Skips), name);
+                long steps = agents.Progress.TrainingSteps, decisions = agents.Progress.Decisions;
+                for (int frame = 0; frame < 12; frame++) agents.Update();
+                Assert.That(agents.Progress.TrainingSteps, Is.GreaterThan(steps), name);
+                Assert.That(agents.Progress.Decisions, Is.GreaterThan(decisions), name);
+                ClassifierParameters brain = agents.GetBrain(0);
+                Assert.That(brain.HiddenWeights.Concat(brain.OutputWeights), Has.All.Matches<float>(float.IsFinite).And.Some.Not.Zero, name);
+            }
+        }
+
+        Assert.That(gl.GetError(), Is.EqualTo(GLEnum.NoError));
+    }
+
+    /// <summary>
+    /// Whether a conditional render that does not wait discards is open until its query has a result, which may come in the middle of a call: each runs as a whole or changes nothing.
+    /// </summary>
+    [Test]
+    public void WithAPendingQueryEachCallIsWholeOrNothing()
+    {
+        TestGls.RequireDriver();
+        using HostContext host = new();
+        using GL gl = GL.GetApi(host);
+        using NeuralDevice device = NeuralDevice.Attach(gl);
+        using PublicCalls control = new(device), calls = new(device);
+        OpenConditionalRender state = new(gl, ConditionalRenderMode.NoWait, passes: false, isPending: true);
+        foreach (((string name, Action call), (_, Action controlCall)) in calls.All(withFiles: false).Zip(control.All(withFiles: false)).Where(pair => Waiting.Contains(pair.First.Name)))
+        {
+            control.Reset();
+            calls.Reset();
+            float[] nothing = control.Fingerprint();
+            controlCall();
+            state.Open();
+            bool hasRun = true;
+            try
+            {
+                call();
+            }
+            catch (DispatchesSkippedException)
+            {
+                hasRun = false;
+            }
+
+            state.Close();
+            Assert.That(calls.Fingerprint(), Is.EqualTo(hasRun ? control.Fingerprint() : nothing), name);
+        }
+    }
+
+    /// <summary>The kernels of graphics cards fetch from more texture units.</summary>
+    [Test]
+    public void AFrameOfKernelsThatFetchGivesBackWhatItFound()
+    {
+        foreach ((string name, Func<HostContext, OpenHostState> make) in OpenHostState.All())
+        {
+            if (name.StartsWith("bound objects", StringComparison.Ordinal) || name == "nothing") KeepInAFrame(make, KernelFamily.WorkgroupTiled);
+        }
     }
 
     private static void Meet(Func<HostContext, OpenHostState> make, bool reportsErrors)

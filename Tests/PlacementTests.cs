@@ -33,7 +33,7 @@ internal sealed class PlacementTests
     [Test]
     public void AutoTakesTheFasterOne([Values] bool processorIsFaster)
     {
-        using NeuralDevice device = new(new StandInBackend { Limits = DeviceLimits.WithoutDevice });
+        using NeuralDevice device = new(new StandInBackend { Limits = DeviceLimits.WithoutDevice, Computes = true });
         int made = 0;
         Assert.That(Choose(), Is.SameAs(processorIsFaster ? device.ProcessorBeside : device));
         Assert.That(made, Is.EqualTo(2));
@@ -55,7 +55,7 @@ internal sealed class PlacementTests
     [Test]
     public void AProbeLeavesNothingBehind()
     {
-        using NeuralDevice device = new(new StandInBackend { Limits = DeviceLimits.WithoutDevice });
+        using NeuralDevice device = new(new StandInBackend { Limits = DeviceLimits.WithoutDevice, Computes = true });
         NetworkPlacement.DeviceFor(device, Placement.Auto, 32, 16, Layers);
         foreach (BrainSharing brains in Enum.GetValues<BrainSharing>())
         {
@@ -74,6 +74,21 @@ internal sealed class PlacementTests
         device.ProcessorBeside.Update();
         Assert.That(device.Placements, Has.Count.EqualTo(3));
         Assert.That(device.ProcessorBeside.Memory.Buffers, Is.Zero);
+    }
+
+    /// <summary>A conditional render of the host makes the card seem fast: the time of nothing decides nothing.</summary>
+    [Test]
+    public void WhileTheDriverSkipsDispatchesNothingIsChosen()
+    {
+        StandInBackend backend = new() { Limits = DeviceLimits.WithoutDevice };
+        using NeuralDevice device = new(backend);
+        Assert.That(NetworkPlacement.DeviceFor(device, Placement.Auto, 32, 16, Layers), Is.SameAs(device));
+        using AgentPopulation agents = new(device, new AgentPopulationOptions { Observations = 2, Actions = 3, Placement = Placement.Auto });
+        Assert.That(agents.Device, Is.SameAs(device));
+        Assert.That(device.Placements, Is.Empty);
+        backend.Computes = true;
+        NetworkPlacement.DeviceFor(device, Placement.Auto, 32, 16, Layers);
+        Assert.That(device.Placements, Has.Count.EqualTo(1), "the next request probes");
     }
 
     /// <summary>Brains beside an OpenGL device learn as on a processor device, with the same bits, while the game updates its device.</summary>

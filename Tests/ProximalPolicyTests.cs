@@ -101,7 +101,8 @@ internal sealed class ProximalPolicyTests
         using Network network = new(TestDevice.Plain, 2, Inputs, new Dense(hidden), new Relu(), new Dense(outputs));
         float[] features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1), before = new float[Rows * outputs], after = new float[Rows * outputs];
         network.ComputeLogits(features, before);
-        new OutputRescale(network, outputs - 1).Enqueue(2.5f, -0.75f);
+        using OutputRescale rescale = new(network, outputs - 1);
+        rescale.Enqueue(2.5f, -0.75f);
         network.ComputeLogits(features, after);
         double[] expected = [.. before.Select((z, i) => i % outputs == outputs - 1 ? (2.5 * z) - 0.75 : z)];
         Tolerance.AssertClose(after, expected, 1e-5, 1e-5, "outputs", outputs);

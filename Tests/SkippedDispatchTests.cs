@@ -273,6 +273,71 @@ internal sealed class SkippedDispatchTests : IDisposable
         List<string> Run(int frames) => gl.MessagesOfSkips(agents, frames);
     }
 
+    /// <summary>
+    /// The value of a brain that does not learn stays what it is, on whatever scale its output is: a rescale that the driver skips runs before what reads the weights next.
+    /// </summary>
+    [Test]
+    public void TheScaleOfValuesIsThatOfTheWeights([Values] BrainSharing brains, [Values(0, 2)] int delayFrames)
+    {
+        gl.DelayFrames = delayFrames;
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 2,
+            Brains = brains,
+            NormalizeObservations = false,
+            Learning = new ActorCritic
+            {
+                Optimizer = new Sgd(0),
+                LeastLearningRate = 0,
+                TargetDivergence = 0,
+                RolloutSize = 3,
+                LeastRolloutPerAgent = 3,
+                Minibatches = 1,
+                Epochs = 1,
+            },
+        });
+        int frame = 0;
+        Agent[] both = [.. Enumerable.Range(0, 2).Select(_ => new ProbeAgent { Observations = _ => [1, -2], Act = (self, _) => self.AddReward(frame % 100) })];
+        foreach (Agent agent in both) agents.Add(agent);
+        using AgentInspector inspector = agents.Inspect(both[1]);
+        List<string> told = [];
+        HashSet<float> means = [];
+        float value = float.NaN;
+        for (; frame < 200; frame++)
+        {
+            gl.DropDispatches = frame > 100 && frame % 7 is 2 or 3;
+            told.AddRange(gl.MessagesOfSkips(agents, 1));
+            if (frame < 100) continue;
+            if (frame == 100) value = inspector.Value;
+            Assert.That(inspector.Value, Is.EqualTo(value).Within(0.02f), $"in frame {frame}");
+            if (frame % 20 != 0 || frame == 100) continue;
+            gl.DropDispatches = false;
+            BrainState brain = agents.GetBrainState(brains == BrainSharing.OneEach ? 1 : 0);
+            means.Add(brain.ValueMean);
+            Assert.That(ValueOf(brain, [1, -2]), Is.EqualTo(value).Within(0.02f), $"after frame {frame}");
+        }
+
+        Assert.That(told, Is.Not.Empty);
+        Assert.That(means, Has.Count.GreaterThan(2), "the scale has changed");
+    }
+
+    private static float ValueOf(BrainState brain, float[] observations)
+    {
+        (float[] hidden, float[] biases, float[] outputs, float[] outputBiases) = (
+            brain.Parameters.HiddenWeights, brain.Parameters.HiddenBiases, brain.Parameters.OutputWeights, brain.Parameters.OutputBiases);
+        double output = outputBiases[^1];
+        for (int unit = 0; unit < brain.HiddenUnits; unit++)
+        {
+            double sum = biases[unit];
+            for (int i = 0; i < observations.Length; i++) sum += observations[i] * hidden[(i * brain.HiddenUnits) + unit];
+            output += Math.Max(0, sum) * outputs[(unit * brain.Outputs) + brain.Outputs - 1];
+        }
+
+        return (float)(brain.ValueMean + (brain.ValueDeviation * output));
+    }
+
     private static float[] Features(int step) => TwinArrays.UniformFloats(step, Batch * Inputs, -1, 1);
 
     private static int[] Labels(int step) => TwinArrays.Labels(step, Batch, Classes);

@@ -84,6 +84,7 @@ internal sealed class AgentMind : IDisposable
     public Task<BrainsContent> ReadBrainsAsync()
     {
         using NeuralDevice.Scope scope = device.Enter();
+        Brains.RescaleOpenValues();
         IReadOnlyList<MatrixTexture> ofBrains = Brains.StateTextures;
         Func<Readback, BrainsContent> readBrains = Brains.ReadContent();
         Func<Readback, int, NamedTensor[]>? readSnapshots = Opponents?.Pool.ReadWeights();

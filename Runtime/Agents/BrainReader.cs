@@ -37,6 +37,7 @@ public sealed class BrainReader : IDisposable
         ValueScale scale = mind!.Trainer.ScaleOf(brain);
         (state.Decisions, state.ValueMean, state.ValueDeviation) = (mind.Decisions.Count, scale.Mean, scale.Deviation);
         textures.Clear();
+        mind.Brains.RescaleOpenValues();
         mind.Brains.CollectParameters(textures);
         readback!.Start(textures);
         isBegun = true;

@@ -64,9 +64,14 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>Enqueues a training step. If agents have their own brains, the rows are [brains × batch].</summary>
     public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
 
-    /// <summary>Enqueues a rescaling: the value output v of each brain becomes factor·v + offset.</summary>
+    /// <summary>
+    /// Enqueues a rescaling: the value output v of each brain becomes factor·v + offset, for all that is asked, trained or read from now on, even if the driver skips it now.
+    /// </summary>
     /// <param name="scales">[brains × 2]: factor and offset.</param>
     public abstract void RescaleValues(ReadOnlySpan<float> scales);
+
+    /// <summary>Enqueues rescalings again of which it is not known that they ran: call before the parameters are read.</summary>
+    public abstract void RescaleOpenValues();
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
@@ -174,6 +179,7 @@ internal sealed class OwnBrains : Brains
 
     public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks)
     {
+        RescaleOpenValues();
         if (asked is null)
         {
             prediction.Enqueue(features);
@@ -186,6 +192,7 @@ internal sealed class OwnBrains : Brains
 
     public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
+        RescaleOpenValues();
         if (learned is null)
         {
             population.EnqueueBatch(features, targets, optimizer!.LearningRate);
@@ -198,7 +205,16 @@ internal sealed class OwnBrains : Brains
 
     public override void RescaleValues(ReadOnlySpan<float> scales) => population.Rescale(valueRescale!, scales);
 
-    public override void Repeat() => population.RepeatStep();
+    public override void RescaleOpenValues()
+    {
+        if (valueRescale is not null) population.RescaleOpen(valueRescale);
+    }
+
+    public override void Repeat()
+    {
+        RescaleOpenValues();
+        population.RepeatStep();
+    }
 
     public override Optimizer? Optimizer => optimizer;
 
@@ -210,15 +226,27 @@ internal sealed class OwnBrains : Brains
         return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
     }
 
-    public override void Restore(BrainsContent content) => population.Restore(content.Parameters, content.Standing);
+    public override void Restore(BrainsContent content)
+    {
+        population.Restore(content.Parameters, content.Standing);
+        valueRescale?.Forget();
+    }
 
     public override void CollectParameters(List<MatrixTexture> textures) => textures.Add(population.WeightTexture);
 
     public override void ReadParameters(Readback readback, int brain, float[][] parameters) => population.ReadMember(readback, brain, parameters);
 
-    public override ClassifierParameters GetParameters(int brain) => population.GetParameters(brain);
+    public override ClassifierParameters GetParameters(int brain)
+    {
+        RescaleOpenValues();
+        return population.GetParameters(brain);
+    }
 
-    public override void SetParameters(int brain, ClassifierParameters parameters) => population.SetParameters(brain, parameters);
+    public override void SetParameters(int brain, ClassifierParameters parameters)
+    {
+        population.SetParameters(brain, parameters);
+        valueRescale?.Forget(brain);
+    }
 
     public override void Dispose()
     {
@@ -243,137 +271,6 @@ internal sealed class OwnBrains : Brains
         }
 
         return BrainSpread.Of(ofEach.AsSpan(0, count));
-    }
-}
-
-/// <summary>One brain for all agents.</summary>
-internal sealed class SharedBrain : Brains
-{
-    private readonly Network network;
-    private readonly BatchTrainer? trainer;
-    private readonly PredictionWorkspace prediction;
-    private readonly OutputRescale? valueRescale;
-    private readonly JoinedFeatures? asked;
-    private readonly JoinedFeatures? learned;
-
-    public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
-    {
-        network = new Network(
-            device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
-        prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
-        if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
-        if (options.Learning is not { } learning) return;
-        int rows = learning.MostRowsOfAStep(options);
-        Optimizer = learning.SharedOptimizer;
-        trainer = new BatchTrainer(network, Optimizer, learning.CreateLoss(options), rows);
-        trainer.PrepareEnqueued(rows);
-        if (learning.EstimatesValues)
-        {
-            valueRescale = new OutputRescale(network, options.Policy.Outputs);
-            network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
-        }
-
-        if (seen is not null) learned = new JoinedFeatures(device, seen, options.StackedObservations, trainer.EnqueuedFeatures);
-    }
-
-    public override bool AreOwn => false;
-
-    public override int Count => 1;
-
-    public override long DroppedSteps => trainer?.LostSteps ?? 0;
-
-    public override long TakeSkippedStep() => trainer?.TakeSkippedStep() ?? 0;
-
-    public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
-
-    public override float MeanLoss => trainer?.MeanLoss ?? base.MeanLoss;
-
-    public override MatrixTexture Outputs => prediction.Results;
-
-    public override MatrixTexture Features => prediction.Input;
-
-    public override void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks)
-    {
-        using NeuralDevice.Scope scope = network.Enter();
-        if (asked is null)
-        {
-            prediction.Enqueue(features, features.Length / network.Inputs);
-            return;
-        }
-
-        asked.Write(features, looks);
-        prediction.EnqueueWritten(looks.Length);
-    }
-
-    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
-    {
-        if (learned is not null)
-        {
-            learned.Write(features, looks);
-            trainer!.EnqueueWrittenBatch(looks.Length, targets);
-            return;
-        }
-
-        trainer!.EnqueueBatch(features, targets);
-    }
-
-    public override void RescaleValues(ReadOnlySpan<float> scales) => valueRescale!.Enqueue(scales[0], scales[1]);
-
-    public override void Repeat() => trainer!.EnqueueLastBatch();
-
-    public override Optimizer? Optimizer { get; }
-
-    public override IReadOnlyList<MatrixTexture> StateTextures =>
-        [.. network.Matrices.SelectMany(layer => layer).Select(matrix => matrix.CommittedTexture), .. trainer?.StandingTextures ?? []];
-
-    public override Func<Readback, BrainsContent> ReadContent()
-    {
-        int matrices = network.Matrices.Sum(layer => layer.Count);
-        Func<Readback, int, EnqueuedStanding>? standing = trainer?.ReadStanding();
-        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices));
-    }
-
-    public override void Restore(BrainsContent content)
-    {
-        using NeuralDevice.Scope scope = network.Enter();
-        foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(content.Parameters[i]);
-        if (content.Standing is { } standing) trainer?.Restore(standing);
-    }
-
-    public override void CollectParameters(List<MatrixTexture> textures)
-    {
-        for (int layer = 0; layer < network.Matrices.Count; layer++)
-        {
-            for (int i = 0; i < network.Matrices[layer].Count; i++) textures.Add(network.Matrices[layer][i].CommittedTexture);
-        }
-    }
-
-    public override void ReadParameters(Readback readback, int brain, float[][] parameters)
-    {
-        for (int i = 0; i < parameters.Length; i++) network.Parameters[i].ReadFrom(readback, parameters[i]);
-    }
-
-    public override ClassifierParameters GetParameters(int brain)
-    {
-        IReadOnlyList<NetworkParameter> parameters = network.Parameters;
-        return new ClassifierParameters(parameters[0].GetValues(), parameters[1].GetValues(), parameters[2].GetValues(), parameters[3].GetValues());
-    }
-
-    public override void SetParameters(int brain, ClassifierParameters parameters)
-    {
-        network.SetParameters(
-            (nameof(parameters.HiddenWeights), parameters.HiddenWeights), (nameof(parameters.HiddenBiases), parameters.HiddenBiases),
-            (nameof(parameters.OutputWeights), parameters.OutputWeights), (nameof(parameters.OutputBiases), parameters.OutputBiases));
-    }
-
-    public override void Dispose()
-    {
-        asked?.Dispose();
-        learned?.Dispose();
-        prediction.Dispose();
-        trainer?.Dispose();
-        network.Dispose();
-        base.Dispose();
     }
 }
 

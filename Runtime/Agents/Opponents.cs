@@ -181,6 +181,7 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
     {
         Saved++;
         brain.Clear();
+        mind.Brains.RescaleOpenValues();
         mind.Brains.CollectParameters(brain);
         return pool.Save(brain, mind.Trainer.Normalizer, mind.Trainer.ScaleOf(agent: 0), Rating);
     }

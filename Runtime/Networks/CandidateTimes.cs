@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Times candidates for the same work on the GPU's clock, over some frames, without a wait. Candidates take turns, since the clock of a GPU changes sixfold between one
-/// second and the next, and what counts is how they compare within a turn.
+/// second and the next, and what counts is how they compare within a turn. If the driver skips the dispatches of a frame, no turn counts.
 /// </summary>
 internal sealed class CandidateTimes : IDisposable
 {
@@ -15,6 +15,7 @@ internal sealed class CandidateTimes : IDisposable
     private readonly Plan[] plans;
     private readonly PlannedMatrix[] matrices;
     private readonly TimestampRing clock;
+    private readonly SkipProbe probe;
     private readonly int rows;
     private readonly List<double[]> turns = [];
     private readonly List<long> times = [];
@@ -24,13 +25,16 @@ internal sealed class CandidateTimes : IDisposable
     private int awaited;
     private bool isCompiled;
     private bool fitsIntoAFrame;
+    private bool isRunning;
+    private bool wasSkipped;
 
     /// <summary>Makes what the candidates work on: matrices of zeros, of the work's own sizes.</summary>
     /// <param name="device">The device.</param>
     /// <param name="candidates">The dispatches of each.</param>
     /// <param name="rows">Rows of a batch.</param>
+    /// <param name="kernels">The kernels of the device.</param>
     /// <exception cref="DeviceLimitException">The device has no memory for them.</exception>
-    public CandidateTimes(NeuralDevice device, IReadOnlyList<IEnumerable<Dispatch>> candidates, int rows)
+    public CandidateTimes(NeuralDevice device, IReadOnlyList<IEnumerable<Dispatch>> candidates, int rows, FamilyKernels kernels)
     {
         this.rows = rows;
         Dispatch[][] dispatches = [.. candidates.Select(candidate => candidate.ToArray())];
@@ -39,6 +43,7 @@ internal sealed class CandidateTimes : IDisposable
         foreach (PlannedMatrix matrix in matrices) matrix.RequireFit(device);
         foreach (PlannedMatrix matrix in matrices) matrix.Realize(device);
         clock = new TimestampRing(device, 2 * plans.Length);
+        probe = new SkipProbe(device, kernels);
         turn = new double[plans.Length];
     }
 
@@ -56,21 +61,24 @@ internal sealed class CandidateTimes : IDisposable
             return false;
         }
 
-        if (awaited > 0)
+        if (isRunning)
         {
             ReadTimes();
-            return awaited == 0 && (turns.Count > Turns || Spent >= budget);
+            isRunning = awaited > 0 || probe.IsPending;
+            if (isRunning) return false;
+            wasSkipped = !probe.HasRun;
+            return wasSkipped || turns.Count > Turns || Spent >= budget;
         }
 
         Run(device);
         return false;
     }
 
-    /// <summary>For each candidate the median of its time by that of the first one, which is 1; null if no turn counted.</summary>
+    /// <summary>For each candidate the median of its time by that of the first one, which is 1; null if no turn counted, or the driver skipped one.</summary>
     public double[]? Ratios()
     {
         double[][] counted = [.. turns.Skip(1).Where(times => times.All(time => time > 0))];
-        if (counted.Length == 0) return null;
+        if (wasSkipped || counted.Length == 0) return null;
         return [.. Enumerable.Range(0, plans.Length).Select(i => counted.Select(times => times[i] / times[0]).Order().ElementAt(counted.Length / 2))];
     }
 
@@ -78,16 +86,17 @@ internal sealed class CandidateTimes : IDisposable
     {
         foreach (PlannedMatrix matrix in matrices) matrix.Dispose();
         clock.Dispose();
+        probe.Dispose();
     }
 
     /// <summary>A driver that compiles in the background receives all at once; one that does not, a kernel a frame.</summary>
     private bool TryCompile(NeuralDevice device)
     {
-        Dispatch[] dispatches = [.. plans.SelectMany(plan => plan.Dispatches)];
+        Dispatch[] dispatches = [.. plans.Append(probe.Plan).SelectMany(plan => plan.Dispatches)];
         bool inBackground = true;
         while (inBackground && started < dispatches.Length) inBackground = device.Backend.StartCompiling(dispatches[started++]);
         if (started < dispatches.Length || !dispatches.All(dispatch => device.Backend.IsCompiled(dispatch.Program))) return false;
-        foreach (Plan plan in plans) plan.Compile();
+        foreach (Plan plan in plans.Append(probe.Plan)) plan.Compile();
         return true;
     }
 
@@ -102,6 +111,9 @@ internal sealed class CandidateTimes : IDisposable
             clock.Mark();
             awaited += 2;
         }
+
+        probe.Start();
+        isRunning = true;
     }
 
     private void ReadTimes()

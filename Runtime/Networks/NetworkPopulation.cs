@@ -278,9 +278,14 @@ public sealed class NetworkPopulation : IDisposable
     /// <param name="scales">[members × 2]: factor and offset.</param>
     internal void Rescale(PopulationRescale rescale, ReadOnlySpan<float> scales)
     {
-        using NeuralDevice.Scope scope = Enter();
-        rescale.Run(scales);
-        ledger.MakePendingStale();
+        rescale.Add(scales);
+        RescaleOpen(rescale);
+    }
+
+    /// <summary>Enqueues those rescales again of which it is not known that they ran: call before reading the weights.</summary>
+    internal void RescaleOpen(PopulationRescale rescale)
+    {
+        if (rescale.RunOpen()) ledger.MakePendingStale();
     }
 
     /// <summary>Plans a rescale of one output of every member.</summary>

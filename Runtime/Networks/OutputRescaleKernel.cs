@@ -4,6 +4,7 @@ namespace NeuralPlugin;
 internal sealed unsafe class OutputRescaleKernel : ProcessorKernel
 {
     private readonly MatrixAddress parameters;
+    private readonly MatrixAddress receipts;
     private readonly KernelArguments<float> scalars;
     private readonly int column;
     private readonly int stride;
@@ -13,6 +14,7 @@ internal sealed unsafe class OutputRescaleKernel : ProcessorKernel
     {
         this.rowsPerLine = rowsPerLine;
         parameters = Matrix("parameters");
+        receipts = Matrix("receipts");
         scalars = ScalarsWith("factor");
         column = Size("column");
         stride = Size("outputTexels") * MatrixShape.ColumnsPerTexel;
@@ -20,9 +22,12 @@ internal sealed unsafe class OutputRescaleKernel : ProcessorKernel
 
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
-        (float factor, float offset) = (scalars["factor"], scalars["offset"]);
+        (float factor, float offset, float number) = (scalars["factor"], scalars["offset"], scalars["number"]);
         for (int row = firstLine * rowsPerLine; row < Math.Min((firstLine + lines) * rowsPerLine, rows); row++)
         {
+            float* receipt = receipts.Floats + ((nint)row * MatrixShape.ColumnsPerTexel);
+            if (*receipt >= number) continue;
+            *receipt = number;
             float* value = parameters.Floats + ((nint)row * stride) + column;
             *value = (factor * *value) + (row == rows - 1 ? offset : 0);
         }

@@ -81,6 +81,6 @@ internal sealed class StepTuning(
 
         (sizes, names) = (question.Sizes, question.Offered);
         asked.Add(sizes);
-        timing = new CandidateTimes(device, [.. names.Select(name => step(chosen.With(chosen.Tuning.With(sizes, name))))], rows);
+        timing = new CandidateTimes(device, [.. names.Select(name => step(chosen.With(chosen.Tuning.With(sizes, name))))], rows, chosen);
     }
 }

@@ -33,7 +33,8 @@ public static class NetworkPlacement
     /// <summary>
     /// The device for a network of this shape, with its samples and trainers: the given one, or the processor beside it. That one belongs to the given
     /// device, is pumped by its <see cref="NeuralDevice.Update"/> and disposed with it. A processor device always returns itself; a software OpenGL driver
-    /// always yields to the processor with <see cref="Placement.Auto"/>. The probe's result is kept for the device's life. Waits and allocates: for loading screens.
+    /// always yields to the processor with <see cref="Placement.Auto"/>. The probe's result is kept for the device's life. While the driver skips dispatches, because
+    /// a conditional render of the host is open, there is nothing to probe: the result is the given device, and the next request probes. Waits and allocates: for loading screens.
     /// </summary>
     /// <param name="device">The game's device.</param>
     /// <param name="placement">The requested placement.</param>
@@ -72,8 +73,12 @@ public static class NetworkPlacement
         if (placement == Placement.Processor || device.Limits.IsSoftware) return processor;
         if (!device.Placements.TryGetValue(shape, out bool isProcessorFaster))
         {
+            using SkipProbe probe = new(device, KernelFamily.KernelsOf(device));
+            if (!probe.Ask()) return device;
             using PlacementTrial there = create(device), here = create(processor);
-            device.Placements[shape] = isProcessorFaster = IsFaster(processor, here, device, there);
+            isProcessorFaster = IsFaster(processor, here, device, there);
+            if (!probe.Ask()) return device;   // the time of nothing
+            device.Placements[shape] = isProcessorFaster;
         }
 
         return isProcessorFaster ? processor : device;

@@ -94,8 +94,8 @@ internal abstract class OpenHostState(GL gl)
     }
 }
 
-/// <summary>A conditional render, on a query whose result is available.</summary>
-internal sealed class OpenConditionalRender(GL gl, ConditionalRenderMode mode, bool passes) : OpenHostState(gl)
+/// <summary>A conditional render, on a query whose result is available or, if the driver takes its time, pending.</summary>
+internal sealed class OpenConditionalRender(GL gl, ConditionalRenderMode mode, bool passes, bool isPending = false) : OpenHostState(gl)
 {
     private uint query;
 
@@ -106,8 +106,12 @@ internal sealed class OpenConditionalRender(GL gl, ConditionalRenderMode mode, b
         query = Gl.GenQuery();
         if (passes) DrawPoint();
         else Ask(() => { });
-        Gl.GetQueryObject(query, QueryObjectParameterName.Result, out int samples);
-        if (samples > 0 != passes) throw new InvalidOperationException($"The query found {samples} samples.");
+        if (!isPending)
+        {
+            Gl.GetQueryObject(query, QueryObjectParameterName.Result, out int samples);
+            if (samples > 0 != passes) throw new InvalidOperationException($"The query found {samples} samples.");
+        }
+
         Gl.BeginConditionalRender(query, mode);
     }
 

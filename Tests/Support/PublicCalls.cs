@@ -22,6 +22,7 @@ internal sealed class PublicCalls : IDisposable
         typeof(NeuralDevice), typeof(NetworkModel), typeof(Classifier), typeof(LinearClassifier), typeof(TwoLayerClassifier), typeof(Regressor),
         typeof(Network), typeof(NetworkParameter),
         typeof(BatchTrainer), typeof(InFrameTrainer), typeof(TrainingSet), typeof(NetworkPopulation), typeof(OnnxExport), typeof(AgentPopulation),
+        typeof(BrainReader), typeof(NetworkPlacement), typeof(DeviceVerification), typeof(KernelFamily), typeof(KernelTuning),
     ];
 
     /// <summary>Methods that make no OpenGL call whatever the context, or that have their own test for it.</summary>
@@ -34,6 +35,11 @@ internal sealed class PublicCalls : IDisposable
         "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
         "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress", "AgentPopulation.Inspect",
+        "DeviceVerification.Verify",                                 // as long as a hundred others: VerificationTests, and HostStateTests in a few states
+        "BrainReader.TryTake", "BrainReader.Dispose",                // with BrainReader.Begin
+        "KernelFamily.Of",                                           // a device's first network asks
+        "KernelFamily.Force", "KernelFamily.Named", "KernelFamily.ToString",
+        "KernelTuning.Of", "KernelTuning.Force", "KernelTuning.Parse", "KernelTuning.Equals", "KernelTuning.GetHashCode", "KernelTuning.ToString",
         "TrainingSet.Add", "TrainingSet.AddRange", "TrainingSet.Clear", "TrainingSet.TrimExcess",   // into memory, until Tick
     ];
 
@@ -176,6 +182,16 @@ internal sealed class PublicCalls : IDisposable
             reader.Begin();
         }
         );
+        yield return ("BrainReader.Begin", () =>
+        {
+            using BrainReader reader = agents.ReadBrain(1);
+            reader.Begin();
+            device.Finish();
+            device.Update();
+            reader.TryTake(out _);
+        }
+        );
+        yield return ("NetworkPlacement.DeviceFor", () => NetworkPlacement.DeviceFor(device, Placement.Auto, Rows, Inputs, new Dense(Classes)));
         yield return ("NeuralDevice.Update that deletes", device.Update);
         if (!withFiles) yield break;
         Task saved = Task.CompletedTask;

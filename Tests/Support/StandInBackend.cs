@@ -22,6 +22,9 @@ internal sealed class StandInBackend : IComputeBackend
 
     public string Version => "1";
 
+    /// <summary>Whether kernels write, zeros. Otherwise they do nothing, as under a conditional render that discards.</summary>
+    public bool Computes { get; set; }
+
     public DeviceLimits Limits { get; init; } = DeviceLimits.WithoutDevice with { IsSoftware = true };
 
     public DeviceMemory Memory => new(0, (int)Interlocked.Read(ref buffers), kernels.Count, Interlocked.Read(ref bytes));
@@ -96,7 +99,12 @@ internal sealed class StandInBackend : IComputeBackend
     /// <summary>Checks that each operand has its storage here, of the right kind.</summary>
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
-        foreach (MatrixBinding matrix in dispatch.Matrices) _ = BytesOf(matrix.Operand.Storage);
+        foreach (MatrixBinding matrix in dispatch.Matrices)
+        {
+            Span<byte> bytes = BytesOf(matrix.Operand.Storage);
+            if (Computes && matrix.Access == MatrixAccess.Write) bytes.Clear();
+        }
+
         Ran.Add(((NotedKernel)dispatch.Kernel!).FileName);
     }
 

@@ -120,6 +120,9 @@ internal sealed class TestGl : IGLContext
     /// </summary>
     public long MostDispatches { get; set; } = long.MaxValue;
 
+    /// <summary>The dispatch that vanishes alone, counted from 0 since the last <see cref="ClearRecords"/>: that of a faulty driver. -1 for none.</summary>
+    public long LostDispatch { get; set; } = -1;
+
     /// <summary>Extensions that the driver does not list; set before the device is attached.</summary>
     public HashSet<string> HiddenExtensions { get; } = [];
 
@@ -328,7 +331,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>Counts a dispatch; false if it must vanish.</summary>
     internal bool Dispatched(long groups, uint program, long groupSize)
     {
-        if (DropDispatches || Dispatches >= MostDispatches)
+        if (DropDispatches || Dispatches >= MostDispatches || Dispatches + DroppedDispatches == LostDispatch)
         {
             DroppedDispatches++;
             return false;
