@@ -12,11 +12,13 @@ public readonly record struct BrainSpread(float Low, float Median, float High)
     internal static BrainSpread OfOne(float value) => new(value, value, value);
 
     /// <summary>Sorts the values of all brains that have one.</summary>
-    internal static BrainSpread Of(Span<float> values)
+    /// <param name="values">The values, at the start of an array.</param>
+    /// <param name="count">The number of values.</param>
+    internal static BrainSpread Of(float[] values, int count)
     {
-        if (values.IsEmpty) return None;
-        values.Sort();
-        int last = values.Length - 1;
+        if (count == 0) return None;
+        Array.Sort(values, 0, count);
+        int last = count - 1;
         return new BrainSpread(values[last / 10], values[last / 2], values[last - (last / 10)]);
     }
 }

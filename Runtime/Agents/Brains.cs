@@ -270,7 +270,7 @@ internal sealed class OwnBrains : Brains
             if (ofBrain[2] > 0 && float.IsFinite(ofBrain[0])) ofEach[count++] = ofBrain[column];
         }
 
-        return BrainSpread.Of(ofEach.AsSpan(0, count));
+        return BrainSpread.Of(ofEach, count);
     }
 }
 

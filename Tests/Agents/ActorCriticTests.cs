@@ -330,9 +330,9 @@ internal sealed class ActorCriticTests
     public void ASpreadIsOfTheTenthTheMiddleAndTheNinthTenth()
     {
         float[] values = [.. Enumerable.Range(0, 101).Select(i => (float)(i * 37 % 101))];
-        Assert.That(BrainSpread.Of(values), Is.EqualTo(new BrainSpread(10, 50, 90)));
-        Assert.That(BrainSpread.Of((float[])[3]), Is.EqualTo(new BrainSpread(3, 3, 3)));
-        Assert.That(BrainSpread.Of([]).Median, Is.NaN);
+        Assert.That(BrainSpread.Of(values, values.Length), Is.EqualTo(new BrainSpread(10, 50, 90)));
+        Assert.That(BrainSpread.Of([3], count: 1), Is.EqualTo(new BrainSpread(3, 3, 3)));
+        Assert.That(BrainSpread.Of([], count: 0).Median, Is.NaN);
     }
 
     // ---- replay ----
