@@ -130,11 +130,11 @@ internal sealed class Dispatch
 
     public DispatchGrid Grid { get; }
 
-    /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use, of one step; 0 without one.</summary>
+    /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use, once; 0 without one.</summary>
     public long FloatingPointOperations { get; init; }
 
-    /// <summary>The consecutive steps that one run of it may have: more than 1 for a kernel that is told how many.</summary>
-    public int MostSteps { get; init; } = 1;
+    /// <summary>How often one run of it may do its work: more than once for a kernel that is told how often.</summary>
+    public int MostRepeats { get; init; } = 1;
 
     /// <summary>Whether it has more storage buffers than every driver has.</summary>
     public bool HasManyBuffers { get; }
@@ -148,11 +148,11 @@ internal sealed class Dispatch
     /// <summary>Set by the plan when it is made: the compiled kernel.</summary>
     public CompiledKernel? Kernel { get; set; }
 
-    /// <summary>The lines that it can be cut into: of workgroups, or its steps.</summary>
-    public int Lines(int rows) => MostSteps > 1 ? MostSteps : Grid.Lines(rows);
+    /// <summary>The lines that it can be cut into: of workgroups, or its repeats.</summary>
+    public int Lines(int rows) => MostRepeats > 1 ? MostRepeats : Grid.Lines(rows);
 
     /// <summary>The share of <see cref="FloatingPointOperations"/> of one of them.</summary>
-    public double OperationsOfALine(int rows) => MostSteps > 1 ? FloatingPointOperations : (double)FloatingPointOperations / Grid.Lines(rows);
+    public double OperationsOfALine(int rows) => MostRepeats > 1 ? FloatingPointOperations : (double)FloatingPointOperations / Grid.Lines(rows);
 
     /// <summary>Whether one dispatch can use these matrices, within a driver's limits of storage buffers, and of them and image units in total.</summary>
     public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, bool fetches, int most = int.MaxValue, int mostBuffers = MostBindingsOfAKind)
@@ -173,7 +173,7 @@ internal sealed class Dispatch
             texture is { } more ? [.. Textures, more] : Textures)
         {
             FloatingPointOperations = FloatingPointOperations,
-            MostSteps = MostSteps,
+            MostRepeats = MostRepeats,
         };
     }
 

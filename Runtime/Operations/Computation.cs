@@ -54,7 +54,7 @@ internal abstract record Computation
         (KernelSource source, DispatchGrid grid) = KernelOf(kernels)
             ?? throw new InvalidOperationException($"The kernel family {kernels.Family.Name} has no kernel for {GetType().Name}.");
         source = source.With([.. Constants]) with { Includes = Includes, Macros = [.. source.Macros, .. Macros] };
-        return new Dispatch(source, Matrices, [new KernelArguments<int>(Sizes), .. ChangingSizes], grid, Scalars) { FloatingPointOperations = FloatingPointOperations, MostSteps = MostSteps };
+        return new Dispatch(source, Matrices, [new KernelArguments<int>(Sizes), .. ChangingSizes], grid, Scalars) { FloatingPointOperations = FloatingPointOperations, MostRepeats = MostSteps };
     }
 
     /// <summary>The includes of slots that may be empty.</summary>

@@ -197,7 +197,7 @@ public sealed class InFrameTrainer : IDisposable
             if (!open.IsOpen && !BeginStep()) break;
             if (network.Changes != open.Changes) Restart();
             Dispatch dispatch = dispatches[open.Dispatch];
-            if (dispatch.MostSteps > 1)
+            if (dispatch.MostRepeats > 1)
             {
                 if (!RunSteps(dispatch)) break;
                 continue;
@@ -219,7 +219,7 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>The open step and as many after it as fit, in one dispatch; false if not even it fits. All are complete at once, so that nobody sees the weights between them.</summary>
     private bool RunSteps(Dispatch dispatch)
     {
-        int steps = spender.StepsThatFit(open.Dispatch, Math.Min(dispatch.MostSteps, order.BatchesReady));
+        int steps = spender.StepsThatFit(open.Dispatch, Math.Min(dispatch.MostRepeats, order.BatchesReady));
         if (steps == 0) return false;
         workspace.Steps!.Prepare(steps, state.Steps + 1, order.OpenBatch);
         network.Device.Run(dispatch, open.Rows, firstLine: 0, lines: 1);

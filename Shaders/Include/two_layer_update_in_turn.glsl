@@ -2,7 +2,7 @@
 // the committed ones of the next step, so that after each step the matrices are as if it had been a dispatch of its own. What is committed is also kept in shared memory: the
 // parameters always, the state with KEPT_STATES. An invocation has the same texels in every step, so that it reads no matrix that another one has written.
 //
-// The including kernel declares hiddenWeights and lastWeights, which begin as the committed parameters, and with KEPT_STATES keptStates.
+// The including kernel declares hiddenWeights and lastWeights, which begin as what is committed, and with KEPT_STATES keptStates.
 #include "consecutive_steps.glsl"
 #include <OPTIMIZER>
 
