@@ -21,5 +21,6 @@ vec4 guardedStep(vec4 w, vec4 gradient, vec4 old[STATE_SLOTS], out vec4 new[STAT
     return mix(updated, w, keeps);
 }
 
+// For EACH_STATE, with the names of the matrices in place of from and to.
 #define LOAD_STATE(i, from, to) old[i] = LOAD(from##i, at);
 #define DECLARE_STATE(i, from, to) READ(from##i); WRITE(to##i);

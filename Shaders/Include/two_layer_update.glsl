@@ -2,8 +2,22 @@
 // defines loadHiddenParameter and loadOutputParameter.
 #include "parameter_update.glsl"
 
+WRITE(pendingHiddenParameters);
+WRITE(pendingOutputParameters);
+EACH_STATE(DECLARE_STATE, stateHidden, pendingStateHidden)
+EACH_STATE(DECLARE_STATE, stateOutput, pendingStateOutput)
+
 vec4 loadHiddenParameter(int at);
 vec4 loadOutputParameter(int at);
 
-DEFINE_UPDATE(updateHidden, loadHiddenParameter, pendingHiddenParameters, stateHidden, pendingStateHidden)
-DEFINE_UPDATE(updateOutput, loadOutputParameter, pendingOutputParameters, stateOutput, pendingStateOutput)
+void updateHidden(int at, bool isWanted, vec4 gradient)
+{
+    vec4 w = loadHiddenParameter(at);
+    UPDATE_TEXEL(w, pendingHiddenParameters, stateHidden, pendingStateHidden)
+}
+
+void updateOutput(int at, bool isWanted, vec4 gradient)
+{
+    vec4 w = loadOutputParameter(at);
+    UPDATE_TEXEL(w, pendingOutputParameters, stateOutput, pendingStateOutput)
+}

@@ -5,6 +5,8 @@
 #endif
 
 READ(weights);
+WRITE(pendingWeights);
+EACH_STATE(DECLARE_STATE, state, pendingState)
 
 void loadDrop()
 {
@@ -16,9 +18,8 @@ void loadDrop()
 #endif
 }
 
-vec4 loadWeights(int at)
+void update(int at, bool isWanted, vec4 gradient)
 {
-    return LOAD(weights, at);
+    vec4 w = LOAD(weights, at);
+    UPDATE_TEXEL(w, pendingWeights, state, pendingState)
 }
-
-DEFINE_UPDATE(update, loadWeights, pendingWeights, state, pendingState)
