@@ -4,14 +4,7 @@
 //
 // The including kernel declares hiddenWeights and lastWeights, which begin as what is committed, and with KEPT_STATES keptStates.
 #include "consecutive_steps.glsl"
-#include <OPTIMIZER>
-
-IN_PLACE(hiddenParameters);
-IN_PLACE(pendingHiddenParameters);
-IN_PLACE(outputParameters);
-IN_PLACE(pendingOutputParameters);
-#define DECLARE_STATES(i) IN_PLACE(stateHidden##i); IN_PLACE(pendingStateHidden##i); IN_PLACE(stateOutput##i); IN_PLACE(pendingStateOutput##i);
-EACH_STATE(DECLARE_STATES)
+#include "guarded_step.glsl"
 
 #define LOAD_IN_TURN(committed, pending, at) (isSwapped ? LOAD_STORED(pending, at) : LOAD_STORED(committed, at))
 
@@ -26,36 +19,41 @@ EACH_STATE(DECLARE_STATES)
     }
 
 #ifdef KEPT_STATES
-#define STATE_IN_TURN(i, committed, pending, at, place) keptStates[(i) * PARAMETER_TEXELS + place]
-#define KEPT_STATE(i, place) keptStates[(i) * PARAMETER_TEXELS + place]
+#define LOAD_STATE_IN_TURN(i, committed, pending) old[i] = keptStates[(i) * PARAMETER_TEXELS + place];
+#define STORE_STATE_IN_TURN(i, committed, pending) STORE_IN_TURN(committed##i, pending##i, at, old[i], new[i], keptStates[(i) * PARAMETER_TEXELS + place])
 #else
-#define STATE_IN_TURN(i, committed, pending, at, place) LOAD_IN_TURN(committed, pending, at)
-#define KEPT_STATE(i, place) unkept
+#define LOAD_STATE_IN_TURN(i, committed, pending) old[i] = LOAD_IN_TURN(committed##i, pending##i, at);
+#define STORE_STATE_IN_TURN(i, committed, pending) STORE_IN_TURN(committed##i, pending##i, at, old[i], new[i], unkept)
 #endif
 
-void updateHidden(int at, vec4 gradient)
+IN_PLACE(hiddenParameters);
+IN_PLACE(pendingHiddenParameters);
+IN_PLACE(outputParameters);
+IN_PLACE(pendingOutputParameters);
+#define DECLARE_STATE_IN_PLACE(i, committed, pending) IN_PLACE(committed##i); IN_PLACE(pending##i);
+EACH_STATE(DECLARE_STATE_IN_PLACE, stateHidden, pendingStateHidden)
+EACH_STATE(DECLARE_STATE_IN_PLACE, stateOutput, pendingStateOutput)
+
+#define UPDATE_TEXEL_IN_TURN(kept, committed, pending, state, pendingState) \
+    { \
+        vec4 w = kept, unkept; \
+        vec4 old[STATE_SLOTS], new[STATE_SLOTS]; \
+        EACH_STATE(LOAD_STATE_IN_TURN, state, pendingState) \
+        vec4 updated = guardedStep(w, gradient, old, new); \
+        EACH_STATE(STORE_STATE_IN_TURN, state, pendingState) \
+        STORE_IN_TURN(committed, pending, at, w, updated, kept) \
+    }
+
+void updateHidden(int at, bool isWanted, vec4 gradient)
 {
-    vec4 w = hiddenWeights[at], unkept;
-    vec4 old[STATE_SLOTS], new[STATE_SLOTS];
-#define LOAD_HIDDEN_STATE(i) old[i] = STATE_IN_TURN(i, stateHidden##i, pendingStateHidden##i, at, at); new[i] = old[i];
-    EACH_STATE(LOAD_HIDDEN_STATE)
-    vec4 updated = optimize(w, gradient, new);
-#define STORE_HIDDEN_STATE(i) STORE_IN_TURN(stateHidden##i, pendingStateHidden##i, at, old[i], new[i], KEPT_STATE(i, at))
-    EACH_STATE(STORE_HIDDEN_STATE)
-    STORE_IN_TURN(hiddenParameters, pendingHiddenParameters, at, w, updated, hiddenWeights[at])
+    int place = at;
+    if (isWanted) UPDATE_TEXEL_IN_TURN(hiddenWeights[at], hiddenParameters, pendingHiddenParameters, stateHidden, pendingStateHidden)
 }
 
-void updateOutput(int at, vec4 gradient)
+void updateOutput(int at, bool isWanted, vec4 gradient)
 {
-    vec4 w = lastWeights[at], unkept;
-    vec4 old[STATE_SLOTS], new[STATE_SLOTS];
-    int place = at + HIDDEN_PARAMETER_TEXELS;
-#define LOAD_OUTPUT_STATE(i) old[i] = STATE_IN_TURN(i, stateOutput##i, pendingStateOutput##i, at, place); new[i] = old[i];
-    EACH_STATE(LOAD_OUTPUT_STATE)
-    vec4 updated = optimize(w, gradient, new);
-#define STORE_OUTPUT_STATE(i) STORE_IN_TURN(stateOutput##i, pendingStateOutput##i, at, old[i], new[i], KEPT_STATE(i, place))
-    EACH_STATE(STORE_OUTPUT_STATE)
-    STORE_IN_TURN(outputParameters, pendingOutputParameters, at, w, updated, lastWeights[at])
+    int place = HIDDEN_PARAMETER_TEXELS + at;
+    if (isWanted) UPDATE_TEXEL_IN_TURN(lastWeights[at], outputParameters, pendingOutputParameters, stateOutput, pendingStateOutput)
 }
 
 // What is committed when the dispatch begins, into the state that is kept.
@@ -64,14 +62,14 @@ void loadStates(int hiddenCount, int lastCount, int lane)
 #ifdef KEPT_STATES
     for (int at = lane; at < hiddenCount; at += GROUP_SIZE)
     {
-#define KEEP_HIDDEN_STATE(i) keptStates[(i) * PARAMETER_TEXELS + at] = LOAD_STORED(stateHidden##i, at);
-        EACH_STATE(KEEP_HIDDEN_STATE)
+#define KEEP_HIDDEN_STATE(i, committed, pending) keptStates[(i) * PARAMETER_TEXELS + at] = LOAD_STORED(committed##i, at);
+        EACH_STATE(KEEP_HIDDEN_STATE, stateHidden, pendingStateHidden)
     }
 
     for (int at = lane; at < lastCount; at += GROUP_SIZE)
     {
-#define KEEP_OUTPUT_STATE(i) keptStates[(i) * PARAMETER_TEXELS + HIDDEN_PARAMETER_TEXELS + at] = LOAD_STORED(stateOutput##i, at);
-        EACH_STATE(KEEP_OUTPUT_STATE)
+#define KEEP_OUTPUT_STATE(i, committed, pending) keptStates[(i) * PARAMETER_TEXELS + HIDDEN_PARAMETER_TEXELS + at] = LOAD_STORED(committed##i, at);
+        EACH_STATE(KEEP_OUTPUT_STATE, stateOutput, pendingStateOutput)
     }
 #endif
 }
