@@ -1,6 +1,7 @@
-// UPDATE_TEXEL is the body of a function (int at, bool isWanted, vec4 gradient) that updates one texel of a parameter, whose committed value is w: from the committed weights and state to the pending ones, by guarded_step.glsl. state and
-// pendingState are how the names of the matrices of state begin. If the texel does not exist (isWanted is false), nothing is updated. A step whose loss is not finite stores as
-// described in step_log.glsl. The including kernel loads the dropped step and the guided rate first.
+// UPDATE_TEXEL is the body of a function (int at, bool isWanted, vec4 gradient) that updates one texel of a parameter, whose committed value is w: from the committed
+// weights and state to the pending ones, by guarded_step.glsl. state and pendingState are how the names of the matrices of state begin. If the texel does not exist
+// (isWanted is false), nothing is updated. A step whose loss is not finite stores as described in step_log.glsl. The including kernel loads the dropped step and the
+// guided rate first.
 #include "step_log.glsl"
 #ifdef GUIDED_RATE
 #include "guided_rate.glsl"
