@@ -148,9 +148,10 @@ internal sealed class StepWorkspace : Workspace
         return computations.Select(planned => graph.ToDispatch(planned.Computation));
     }
 
-    /// <summary>As above, of a step that draws its batch and keeps a log.</summary>
-    public static IEnumerable<Dispatch> KernelsFor(Stack stack, FamilyKernels kernels, int rows, Loss loss, Optimizer optimizer, BatchSource source, StepLog log)
+    /// <summary>As above, of a step that keeps a log and, with a source, draws its batch.</summary>
+    public static IEnumerable<Dispatch> LoggedKernelsFor(Stack stack, FamilyKernels kernels, int rows, Loss loss, Optimizer optimizer, BatchSource? source = null)
     {
+        StepLog log = StepLog.Planned(loss.RateGuide);
         ComputationGraph graph = ComputationGraph.OfStep(stack, rows, loss, optimizer, kernels, [], source: source, batchLoss: log.Results);
         return graph.Fuse(keepGradients: false).Select(planned => graph.ToDispatch(planned.Computation, log));
     }

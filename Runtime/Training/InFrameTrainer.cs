@@ -88,7 +88,7 @@ public sealed class InFrameTrainer : IDisposable
     /// (<see cref="KernelTuning"/>), unless the network has computed already; if the budget is a number of steps, it compiles all in the first frame and times none, so
     /// that a run can be repeated. To do this sooner: <see cref="NeuralDevice.WarmUp"/>.
     /// </summary>
-    public KernelSet Kernels => workspace is not null ? new KernelSet(dispatches) : KernelsOf(network, capacity, loss, state.Optimizer, order, ledger.Log);
+    public KernelSet Kernels => workspace is not null ? new KernelSet(dispatches) : KernelsOf(network, capacity, loss, state.Optimizer, order);
 
     /// <summary>The learning rate of future steps.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -181,12 +181,12 @@ public sealed class InFrameTrainer : IDisposable
     }
 
     /// <summary>Refers to no trainer, since the device keeps it until the kernels are warm. What is timed is a step on an uploaded batch, on matrices of its own.</summary>
-    private static KernelSet KernelsOf(Network network, int capacity, Loss loss, Optimizer optimizer, SampleOrder order, StepLog log)
+    private static KernelSet KernelsOf(Network network, int capacity, Loss loss, Optimizer optimizer, SampleOrder order)
     {
         (Stack stack, BatchSource source, Dispatch filling) = (network.Stack, order.Source, order.Filling);
         return network.KernelsInUse.SetOf(
             capacity, kernels => StepWorkspace.KernelsFor(stack, kernels, capacity, loss, optimizer),
-            kernels => [filling, .. StepWorkspace.KernelsFor(stack, kernels, capacity, loss, optimizer, source, log)]);
+            kernels => [filling, .. StepWorkspace.LoggedKernelsFor(stack, kernels, capacity, loss, optimizer, source)]);
     }
 
     /// <summary>One frame's share of choosing the configurations of the kernels, before the first plan is made; true once it is.</summary>
