@@ -50,11 +50,12 @@ public sealed partial class AgentPopulation
     /// <exception cref="IOException">The file does not exist, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
+    /// <exception cref="InvalidOperationException">The file's brains had a configuration of this device's kernels that this version does not offer; see <see cref="KernelTuning"/>.</exception>
     public static AgentPopulation Load(NeuralDevice device, string path, AgentPopulationOptions? options = null)
     {
         using FileStream stream = AgentStateFile.Open(path);
         AgentStateFile file = AgentStateFile.Of(stream, path);
-        AgentPopulation population = new(device, options ?? file.Header.ForPlay());
+        AgentPopulation population = new(device, (options ?? file.Header.ForPlay()) with { Tuning = file.Tuning });
         try
         {
             population.State.Restore(file, brainsAlone: false);

@@ -144,6 +144,7 @@ internal sealed class OwnBrains : Brains
         optimizer = options.Learning?.OptimizerFor(options);
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
+        population.KernelsInUse.TrySettle(options.Tuning!);
         prediction = population.PlanPrediction();
         ofEach = new float[population.LastSteps.IsEmpty ? 0 : population.Members];
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features);
@@ -234,7 +235,9 @@ internal sealed class OwnBrains : Brains
     public override Func<Readback, BrainsContent> ReadContent()
     {
         Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> read = population.ReadStanding();
-        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
+        KernelTuning used = population.KernelsInUse.Used;
+        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null
+            ? new BrainsContent(parameters, standing) { Tuning = used } : new BrainsContent(parameters, null) { Tuning = used };
     }
 
     public override void Restore(BrainsContent content)
@@ -296,4 +299,7 @@ internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Sta
 {
     /// <summary>The weights of the snapshots of self-play, as files name them; empty without self-play.</summary>
     public NamedTensor[] Snapshots { get; init; } = [];
+
+    /// <summary>The configurations of their kernels that decide bits.</summary>
+    public KernelTuning Tuning { get; init; } = KernelTuning.Default;
 }

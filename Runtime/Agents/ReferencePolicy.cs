@@ -19,6 +19,7 @@ internal sealed class ReferencePolicy : IDisposable
     {
         OutputCount = brain.Outputs;
         network = new Network(device, seed: 1, brain.Header.Inputs, new Dense(brain.HiddenUnits), new Relu(), new Dense(brain.Outputs));
+        network.KernelsInUse.TrySettle(options.Tuning!);
         foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(brain.Arrays[i]);
         prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
         if (seen is not null) joined = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);

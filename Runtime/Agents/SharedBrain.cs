@@ -15,6 +15,7 @@ internal sealed class SharedBrain : Brains
     {
         network = new Network(
             device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
+        network.KernelsInUse.TrySettle(options.Tuning!);
         prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
         if (options.Learning is not { } learning) return;
@@ -94,7 +95,8 @@ internal sealed class SharedBrain : Brains
     {
         int matrices = network.Matrices.Sum(layer => layer.Count);
         Func<Readback, int, EnqueuedStanding>? standing = trainer?.ReadStanding();
-        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices));
+        KernelTuning used = network.KernelsInUse.Used;
+        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices)) { Tuning = used };
     }
 
     public override void Restore(BrainsContent content)
