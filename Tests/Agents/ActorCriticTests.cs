@@ -307,8 +307,11 @@ internal sealed class ActorCriticTests
     }
 
     /// <summary>Nor does one that clones too, until the term has faded and beyond, and that asks a reference.</summary>
-    [Test]
-    public void ASteadyFrameAllocatesNothing([Values] bool isSteered, [Values] bool areOwn)
+    [TestCase(false, false)]
+    [TestCase(false, true)]
+    [TestCase(true, false)]
+    [TestCase(true, true, Category = Categories.OnProcessor)]   // a software driver takes half a minute to compile its kernels
+    public void ASteadyFrameAllocatesNothing(bool isSteered, bool areOwn)
     {
         ActorCritic learning = Small;
         if (isSteered)
