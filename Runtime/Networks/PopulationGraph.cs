@@ -10,7 +10,7 @@ namespace NeuralPlugin;
 /// <param name="Loss">The loss.</param>
 internal sealed record PopulationGraph(FamilyKernels Kernels, PopulationShape Shape, Activation Activation, Loss Loss)
 {
-    /// <summary>Columns per member when the loss guides its learning rate: the loss, the divergence, the rate.</summary>
+    /// <summary>Columns per member when the loss guides its learning rate: the loss, the divergence, the rate, the policy's share of the loss.</summary>
     public const int GuidedColumns = 4;
 
     /// <summary>The kernels and the layout of its parameters, which no tuning changes.</summary>
