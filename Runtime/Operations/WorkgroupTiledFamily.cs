@@ -106,6 +106,8 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     public override KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => LastLayer("dense_softmax_row_lanes.comp", computation, storesHidden: false);
 
+    public override KernelChoice? LastLayerOutputs(LastLayerOutputs computation) => LastLayer("dense_output_row_lanes.comp", computation, storesHidden: false);
+
     /// <summary>
     /// For a network that has room in a workgroup's shared memory, with any optimizer. Its losses are summed as those of a batch that has one row in each part.
     /// </summary>
