@@ -148,6 +148,9 @@ internal sealed class Dispatch
     /// <summary>Set by the plan when it is made: the compiled kernel.</summary>
     public CompiledKernel? Kernel { get; set; }
 
+    /// <summary>Whether it can still run; false once one of its matrices is disposed.</summary>
+    public bool IsUsable => Array.TrueForAll(Matrices, matrix => matrix.Operand.IsUsable);
+
     /// <summary>The lines that it can be cut into: of workgroups, or its repeats.</summary>
     public int Lines(int rows) => MostRepeats > 1 ? MostRepeats : Grid.Lines(rows);
 

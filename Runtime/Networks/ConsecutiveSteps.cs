@@ -19,12 +19,17 @@ internal sealed class ConsecutiveSteps : IDisposable
         this.optimizer = optimizer;
         if (optimizer.HasStepScalars)
         {
-            table = new MatrixTexture(device, device.Shape(Rows, MatrixShape.ColumnsPerTexel, "The scalars of steps"));
-            scalars = new float[Rows * MatrixShape.ColumnsPerTexel];
+            table = new MatrixTexture(device, TableShape);
+            scalars = new float[TableShape.Elements];
         }
 
         Arguments = new StepArguments(StepLog.Numbers, table);
     }
+
+    /// <summary>The arguments of a dispatch with nothing made, for the kernel that it needs.</summary>
+    public static StepArguments Planned(Optimizer optimizer) => new(StepLog.Numbers, optimizer.HasStepScalars ? new PlannedMatrix(TableShape, "The scalars of steps") : null);
+
+    private static MatrixShape TableShape => new(Rows, MatrixShape.ColumnsPerTexel);
 
     /// <summary>The arguments of the dispatch.</summary>
     public StepArguments Arguments { get; }

@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>Runs dispatches: sets their bindings, sends the numbers that changed, and orders writes by barriers.</summary>
-internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures hostTextures)
+internal sealed class OpenGLDispatcher(OpenGLContext context, KernelCache kernels, OpenGLHostTextures hostTextures)
 {
     private const MemoryBarrierMask ShaderWritesVisibleToShaders =
         MemoryBarrierMask.ShaderStorageBarrierBit | MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
@@ -23,8 +23,8 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     /// <summary>Runs some lines of one dispatch. If it needs a barrier, the GPU waits for the writes of earlier ones.</summary>
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
-        OpenGLKernel kernel = (OpenGLKernel)dispatch.Kernel!;
         using OpenGLContext.Scope scope = context.Enter(PartsFor(dispatch));
+        if (dispatch.Kernel is not OpenGLKernel { IsRetired: false } kernel) dispatch.Kernel = kernel = kernels.Get(dispatch);
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
         gl.UseProgram(kernel.Program);
