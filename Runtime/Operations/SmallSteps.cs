@@ -56,11 +56,9 @@ internal sealed record StepArguments(int StepNumbers, Operand? Scalars)
     /// <param name="firstScalars">The row of the first step's scalars.</param>
     public void Set(int steps, EpochBatches batches, int firstScalars)
     {
-        ReadOnlySpan<int> values = stackalloc int[]
-        {
-            steps, batches.BatchSize, batches.Samples, MatrixShape.CeilingDivide(batches.Samples, batches.BatchSize), batches.Batch, firstScalars,
-        };
-        Sizes.Set(values);
+        (Sizes["steps"], Sizes["firstScalars"]) = (steps, firstScalars);
+        (Sizes["batchSize"], Sizes["epochSamples"], Sizes["batchInEpoch"]) = (batches.BatchSize, batches.Samples, batches.Batch);
+        Sizes["batchesPerEpoch"] = MatrixShape.CeilingDivide(batches.Samples, batches.BatchSize);
     }
 }
 
