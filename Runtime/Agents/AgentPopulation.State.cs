@@ -97,6 +97,7 @@ public sealed partial class AgentPopulation
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need. Nothing is written.</exception>
     public void Save(string path)
     {
         PopulationState state = BeginSaving(path, nameof(Save));
@@ -128,6 +129,7 @@ public sealed partial class AgentPopulation
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need. Nothing is written.</exception>
     public void SaveBrain(int brain, string path)
     {
         RequireBrain(brain);
@@ -143,13 +145,15 @@ public sealed partial class AgentPopulation
     /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need.</exception>
     public BrainState GetBrainState(int brain)
     {
         using BrainReader reader = ReadBrain(brain);
         reader.Begin();
         device.Finish();
         device.Update();
-        return reader.TryTake(out BrainState? state) ? state : throw new InvalidOperationException("The brain could not be read back: the device's context is gone.");
+        if (reader.TryTake(out BrainState? state)) return state;
+        throw reader.IsPending ? DispatchesSkippedException.OfCall() : new InvalidOperationException("The brain could not be read back: the device's context is gone.");
     }
 
     /// <summary>Creates a reader for a brain, which reads it in a running game without waiting. Allocates; dispose the reader.</summary>

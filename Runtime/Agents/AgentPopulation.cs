@@ -255,6 +255,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// <summary>Returns a copy of a brain's current parameters. Waits and allocates.</summary>
     /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need.</exception>
     public ClassifierParameters GetBrain(int brain)
     {
         RequireBrain(brain);

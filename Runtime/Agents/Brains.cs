@@ -73,6 +73,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>Enqueues rescalings again of which it is not known that they ran: call before the parameters are read.</summary>
     public abstract void RescaleOpenValues();
 
+    /// <summary>Which rescalings have run, to be read back after the parameters; null if brains estimate no values.</summary>
+    public abstract RescaleReceipts? RescaleReceipts { get; }
+
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
 
@@ -222,6 +225,8 @@ internal sealed class OwnBrains : Brains
         if (valueRescale is not null) population.RescaleOpen(valueRescale);
     }
 
+    public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
+
     public override void Repeat()
     {
         RescaleOpenValues();
@@ -253,6 +258,7 @@ internal sealed class OwnBrains : Brains
     public override ClassifierParameters GetParameters(int brain)
     {
         RescaleOpenValues();
+        RescaleReceipts?.RequireAll();
         return population.GetParameters(brain);
     }
 

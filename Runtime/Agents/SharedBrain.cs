@@ -80,6 +80,8 @@ internal sealed class SharedBrain : Brains
 
     public override void RescaleOpenValues() => valueRescale?.EnqueueOpen();
 
+    public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
+
     public override void Repeat()
     {
         RescaleOpenValues();
@@ -122,7 +124,9 @@ internal sealed class SharedBrain : Brains
 
     public override ClassifierParameters GetParameters(int brain)
     {
+        using NeuralDevice.Scope scope = network.Enter();
         RescaleOpenValues();
+        RescaleReceipts?.RequireAll();
         IReadOnlyList<NetworkParameter> parameters = network.Parameters;
         return new ClassifierParameters(parameters[0].GetValues(), parameters[1].GetValues(), parameters[2].GetValues(), parameters[3].GetValues());
     }

@@ -86,7 +86,8 @@ public sealed class NetworkPopulation : IDisposable
     /// <summary>
     /// One optimizer step for every member, each on its own batch; all batches have the same size. The loss is that of
     /// <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy − entropyBonus · entropy), or the population's own.
-    /// A member whose loss is not finite keeps its weights and their optimizer state; the others learn, and the step counts for all.
+    /// A member whose loss is not finite keeps its weights and their optimizer state; the others learn, and the step counts for all. A single parameter whose
+    /// new value or state would not be finite keeps both.
     /// Waits only if losses are requested or the GPU is more than some twenty steps behind; allocates only when the batch size changes.
     /// </summary>
     /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>

@@ -36,10 +36,13 @@ internal sealed class OutputRescale : IDisposable
         network.Device.Compile(dispatches[0]);
     }
 
+    /// <summary>Which rescales have run.</summary>
+    public RescaleReceipts Receipts => receipts;
+
     /// <summary>Enqueues a rescale.</summary>
     public void Enqueue(float factor, float offset)
     {
-        receipts.Add([factor, offset]);
+        receipts.Add(stackalloc float[] { factor, offset });   // a collection expression would be an array on .NET Standard
         EnqueueOpen();
     }
 

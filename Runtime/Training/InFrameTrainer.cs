@@ -233,6 +233,7 @@ public sealed class InFrameTrainer : IDisposable
     {
         spender!.BeginFrame(FrameBudget, this);
         spender.BeginMeasuring();
+        if (order.Confirm() && open.IsOpen && open.Dispatch == 0) (open.Dispatch, open.Line) = (1, 0);
         while (spender.AllowsAStep)
         {
             if (!open.IsOpen && !BeginStep()) break;
@@ -286,6 +287,7 @@ public sealed class InFrameTrainer : IDisposable
     private void Advance(int lines, int all)
     {
         open.Line += lines;
+        if (open.Dispatch == 0) order.NoteFilling();
         if (open.Line < all) return;
         open.Line = 0;
         if (open.Dispatch == 0)
@@ -305,9 +307,7 @@ public sealed class InFrameTrainer : IDisposable
 
     private void RequireThatStepsRan()
     {
-        if (ledger.TakeSkippedStep() is not (> 0 and var step)) return;
-        order.Regenerate();
-        throw StepSides.ExceptionOf(step, nameof(Tick));
+        if (ledger.TakeSkippedStep() is > 0 and var step) throw StepSides.ExceptionOf(step, nameof(Tick));
     }
 
     /// <summary>The position in an open step.</summary>

@@ -127,8 +127,9 @@ internal sealed class ComposedActionTests
     // ---- what they learn ----
 
     /// <summary>Each number of an action is rewarded if it is right.</summary>
-    [Test]
-    public void EachNumberOfAnActionIsLearned([Values] BrainSharing sharing)
+    [TestCase(BrainSharing.Shared)]
+    [TestCase(BrainSharing.OneEach, Category = Categories.OnProcessor)]
+    public void EachNumberOfAnActionIsLearned(BrainSharing sharing)
     {
         using AgentPopulation agents = new(TestDevice.Plain, Options with
         {
@@ -144,8 +145,9 @@ internal sealed class ComposedActionTests
     }
 
     /// <summary>A recorded, saved and loaded demonstration is cloned.</summary>
-    [Test]
-    public void DemonstrationsAreCloned([Values] BrainSharing sharing)
+    [TestCase(BrainSharing.Shared)]
+    [TestCase(BrainSharing.OneEach, Category = Categories.OnProcessor)]
+    public void DemonstrationsAreCloned(BrainSharing sharing)
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
