@@ -62,6 +62,18 @@ internal sealed class DecisionBatch
         return observed;
     }
 
+    /// <summary>Sets a row of a brain to a decision of a queue, with its weight.</summary>
+    public void Set(int brain, int i, DecisionQueue decisions)
+    {
+        int row = (brain * Rows) + i;
+        looks[row] = decisions.Look(brain, i);
+        actions[row] = decisions.Action(brain, i);
+        weights[row] = decisions.Weight(brain, i);
+        decisions.Taken(brain, i).CopyTo(taken.AsSpan(row * takenNumbers));
+        decisions.Allowed(brain, i).CopyTo(allowed.AsSpan(row * actionCount));
+        decisions.Observed(brain, i).CopyTo(features.AsSpan(row * observations));
+    }
+
     /// <summary>
     /// Sets rows of a brain to teach nothing: weight 0, and one allowed action, whose probability is 1 and whose entropy 0 for any weights, so that
     /// an entropy bonus has no gradient either. For continuous actions no entropy is 0: there the weight is NaN, and a brain of its own stays

@@ -48,7 +48,13 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         get
         {
             LearningStatistics none = LearningStatistics.None;
-            return none with { LearnedDecisions = learnedDecisions, ExplainedVariance = recent.ExplainedVariance, Steps = none.Steps with { Entropy = recent.Entropy } };
+            return none with
+            {
+                LearnedDecisions = learnedDecisions,
+                ExplainedVariance = recent.ExplainedVariance,
+                PolicyLoss = brains.PolicyLoss,
+                Steps = none.Steps with { Entropy = recent.Entropy },
+            };
         }
     }
 
@@ -130,7 +136,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
                 continue;
             }
 
-            for (int i = 0; i < wanted; i++) batch.Set(brain, i, ready[brain, i], ready.Weight(brain, i));
+            for (int i = 0; i < wanted; i++) batch.Set(brain, i, ready);
             ready.Remove(brain, wanted);
             learnedDecisions += wanted;
         }
@@ -159,7 +165,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     private double ExpectedBehind(int agent, int decisions, ReadOnlySpan<float> next)
     {
         int brain = brains.BrainOf(agent);
-        if (baselines[brain].Count > 0) return baselines[brain].Mean + forecast.Of(brain, next.IsEmpty ? underWay[agent, decisions - 1].Observed : next);
+        if (baselines[brain].Count > 0) return baselines[brain].Mean + forecast.Of(brain, next.IsEmpty ? underWay.Observed(agent, decisions - 1) : next);
         double sum = 0;
         foreach (float reward in rewards.AsSpan(0, decisions)) sum += reward;
         return options.Discount < 1 ? sum / decisions / (1 - options.Discount) : 0;
@@ -184,21 +190,22 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
         Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? ExpectedBehind(agent, decisions, next) : 0, returns);
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
+        double first = 0;   // the forecast of the first one
         for (int i = 0; i < decisions; i++)
         {
-            Decision decision = underWay[agent, i];
             // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
-            double predicted = forecast.Of(brain, decision.Observed);
+            double predicted = forecast.Of(brain, underWay.Observed(agent, i));
+            if (i == 0) first = predicted;
             recent.Return(returns[i] - baseline.Mean, predicted);
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], predicted, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
-            bool fits = ready.Add(brain, decision, advantage);
+            bool fits = ready.Add(brain, underWay, agent, i, advantage);
             if (!fits) Skip();
         }
 
         for (int i = 0; i < decisions; i++)   // after all advantages are computed, so that none depends on its own return
         {
-            ReadOnlySpan<float> observed = underWay[agent, i].Observed;
-            forecast.Correct(brain, observed, returns[i] - baseline.Mean - forecast.Of(brain, observed));
+            ReadOnlySpan<float> observed = underWay.Observed(agent, i);
+            forecast.Correct(brain, observed, returns[i] - baseline.Mean - (i == 0 ? first : forecast.Of(brain, observed)));
         }
 
         underWay.Remove(agent, decisions);
