@@ -265,7 +265,7 @@ void main()
     {
         beginStep(step);
         runStep(lane);
-        memoryBarrierShared();
+        memoryBarrier();   // also of the note, which the next step's replaces
         barrier();
     }
 #else

@@ -87,7 +87,7 @@ internal sealed class StepLog : IDisposable
         if (results < 0 && !computation.FindsLosses && !computation.Updates) return dispatch;
         bool isWholeStep = computation.FindsLosses && computation.Updates;
         if (isWholeStep && !matrices[results].IsRead) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
-        else if (computation.FindsLosses) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
+        else if (computation.FindsLosses && !isWholeStep) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
         bool isGuided = rateScalars is not null && (results >= 0 || computation.Updates);
         Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update runs after the sum that gives its rate
         TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;

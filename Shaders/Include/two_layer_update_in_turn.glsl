@@ -18,6 +18,23 @@
         kept = stored; \
     }
 
+// As in parameter_update.glsl, of each step.
+#ifdef NOTES_KEPT
+WRITE(keptStep);
+
+bool hasKept = false;
+#define NOTICE_KEPT hasKept = hasKept || isKept;
+
+void noteKept()
+{
+    if (hasKept && droppedStep == 0.0) STORE(keptStep, logOfKept(), vec4(float(stepNumber), 0.0, 0.0, 0.0));
+    hasKept = false;
+}
+#else
+#define NOTICE_KEPT
+#define noteKept()
+#endif
+
 #ifdef KEPT_STATES
 #define LOAD_STATE_IN_TURN(i, committed, pending) old[i] = keptStates[(i) * PARAMETER_TEXELS + place];
 #define STORE_STATE_IN_TURN(i, committed, pending) STORE_IN_TURN(committed##i, pending##i, at, old[i], new[i], keptStates[(i) * PARAMETER_TEXELS + place])
@@ -40,6 +57,7 @@ EACH_STATE(DECLARE_STATE_IN_PLACE, stateOutput, pendingStateOutput)
         vec4 old[STATE_SLOTS], new[STATE_SLOTS]; \
         EACH_STATE(LOAD_STATE_IN_TURN, state, pendingState) \
         vec4 updated = guardedStep(w, gradient, old, new); \
+        NOTICE_KEPT \
         EACH_STATE(STORE_STATE_IN_TURN, state, pendingState) \
         STORE_IN_TURN(committed, pending, at, w, updated, kept) \
     }
