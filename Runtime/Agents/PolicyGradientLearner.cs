@@ -109,7 +109,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
                 continue;
             }
 
-            for (int i = 0; i < wanted; i++) batch.Set(brain, i, ready[brain, i], ready.Weight(brain, i));
+            batch.SetOldest(brain, ready);
             ready.Remove(brain, wanted);
         }
 
@@ -137,7 +137,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     private double ExpectedBehind(int agent, int decisions, ReadOnlySpan<float> next)
     {
         int brain = brains.BrainOf(agent);
-        if (baselines[brain].Count > 0) return baselines[brain].Mean + forecast.Of(brain, next.IsEmpty ? underWay[agent, decisions - 1].Observed : next);
+        if (baselines[brain].Count > 0) return baselines[brain].Mean + forecast.Of(brain, next.IsEmpty ? underWay.Observed(agent, decisions - 1) : next);
         double sum = 0;
         foreach (float reward in rewards.AsSpan(0, decisions)) sum += reward;
         return options.Discount < 1 ? sum / decisions / (1 - options.Discount) : 0;
@@ -162,20 +162,23 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
         Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? ExpectedBehind(agent, decisions, next) : 0, returns);
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
+        (double ofFirst, double divisorOfFirst) = (0, 1);
         for (int i = 0; i < decisions; i++)
         {
-            Decision decision = underWay[agent, i];
             // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
-            double predicted = forecast.Of(brain, decision.Observed);
+            double predicted = forecast.Of(brain, underWay.Observed(agent, i), out double divisor);
+            if (i == 0) (ofFirst, divisorOfFirst) = (predicted, divisor);
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], predicted, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
-            bool fits = ready.Add(brain, decision, advantage);
+            bool fits = ready.Add(brain, underWay, agent, i, advantage);
             if (!fits) SkippedDecisions++;
         }
 
-        for (int i = 0; i < decisions; i++)   // after all advantages are computed, so that none depends on its own return
+        forecast.Correct(brain, underWay.Observed(agent, 0), divisorOfFirst, returns[0] - baseline.Mean - ofFirst);   // after all advantages are computed, so that none depends on its own return
+        for (int i = 1; i < decisions; i++)
         {
-            ReadOnlySpan<float> observed = underWay[agent, i].Observed;
-            forecast.Correct(brain, observed, returns[i] - baseline.Mean - forecast.Of(brain, observed));
+            ReadOnlySpan<float> observed = underWay.Observed(agent, i);
+            double predicted = forecast.Of(brain, observed, out double divisor);
+            forecast.Correct(brain, observed, divisor, returns[i] - baseline.Mean - predicted);
         }
 
         underWay.Remove(agent, decisions);
