@@ -119,6 +119,22 @@ internal sealed class ProcessorDeviceTests
         }
     }
 
+    /// <summary>Members with large networks or batches have lines of their own, so that several threads share few of them; small ones share a line.</summary>
+    [TestCase(4, 64, 100, 200, 4)]
+    [TestCase(64, 8, 16, 32, 8)]
+    [TestCase(64, 256, 16, 32, 22)]
+    public void AFewLargeMembersAreSharedByThreads(int members, int rows, int inputs, int hidden, int lines)
+    {
+        PopulationShape shape = new(members, inputs, hidden, Outputs: 4);
+        using NeuralDevice device = Create(1);
+        PopulationKernels kernels = KernelFamily.KernelsOf(device).Population(shape);
+        PlannedMatrix matrix = new(kernels.ParameterMatrix, "Anything");
+        PopulationStep step = new(
+            shape, new Relu(), new SoftmaxCrossEntropy(), matrix, matrix, matrix, matrix, matrix, FirstRow: 0, rows, EndsBatch: true,
+            new ParameterUpdate(new Sgd(0.1f), matrix, (matrix, matrix), [], new Sgd(0.1f).MakeScalars()));
+        Assert.That(kernels.Step(step).Grid.Lines(rows), Is.EqualTo(lines));
+    }
+
     /// <summary>
     /// The median frame of a training run whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy
     /// machine an attempt may fail.

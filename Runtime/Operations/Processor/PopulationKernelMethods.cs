@@ -141,9 +141,15 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
 {
     private readonly MatrixAddress results;
     private readonly bool areProbabilities;
+    private readonly int membersOfLine;
 
-    public PopulationForwardKernel(Dispatch dispatch, PopulationShape shape, Activation activation) : base(dispatch, shape, activation)
+    /// <param name="dispatch">The dispatch.</param>
+    /// <param name="shape">The population.</param>
+    /// <param name="activation">Of the hidden units.</param>
+    /// <param name="membersOfLine">Members of a line of the grid.</param>
+    public PopulationForwardKernel(Dispatch dispatch, PopulationShape shape, Activation activation, int membersOfLine) : base(dispatch, shape, activation)
     {
+        this.membersOfLine = membersOfLine;
         results = Matrix("results");
         areProbabilities = Constant("SOFTMAX") != 0;
     }
@@ -151,12 +157,12 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         if (rows == 0 || Members == 0) return;   // a warm-up
-        int groups = MatrixShape.CeilingDivide(Members, ProcessorPopulation.Group), stride = Layout.OutputStride;
+        int groups = MatrixShape.CeilingDivide(Members, membersOfLine), stride = Layout.OutputStride;
         Room at = RoomOf(scratch);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            int first = line % groups * ProcessorPopulation.Group, firstRow = line / groups * MostRows, count = Math.Min(MostRows, rows - firstRow);
-            for (int member = first; member < Math.Min(first + ProcessorPopulation.Group, Members); member++)
+            int first = line % groups * membersOfLine, firstRow = line / groups * MostRows, count = Math.Min(MostRows, rows - firstRow);
+            for (int member = first; member < Math.Min(first + membersOfLine, Members); member++)
             {
                 long sample = ((long)member * rows) + firstRow;
                 ComputeOutputs(member, sample, count, at);
@@ -180,10 +186,19 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     private readonly UpdateAccess update;
     private readonly Loss loss;
     private readonly int targetStride;
+    private readonly int membersOfLine;
     private readonly KernelArguments<float>? guide;   // null if no loss guides the learning rate
 
-    public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer) : base(dispatch, shape, activation)
+    /// <param name="dispatch">The dispatch.</param>
+    /// <param name="shape">The population.</param>
+    /// <param name="activation">Of the hidden units.</param>
+    /// <param name="loss">Of a row.</param>
+    /// <param name="optimizer">Makes the update.</param>
+    /// <param name="membersOfLine">Members of a line of the grid.</param>
+    public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer, int membersOfLine)
+        : base(dispatch, shape, activation)
     {
+        this.membersOfLine = membersOfLine;
         this.loss = loss;
         targets = Matrix("targets");
         losses = Matrix("losses");
@@ -197,7 +212,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         Room at = RoomOf(scratch);
-        int first = firstLine * ProcessorPopulation.Group, last = Math.Min((firstLine + lines) * ProcessorPopulation.Group, Members);
+        int first = firstLine * membersOfLine, last = Math.Min((firstLine + lines) * membersOfLine, Members);
         for (int member = first; member < last; member++)
         {
             float sum = 0, divergence = 0;
