@@ -126,6 +126,22 @@ internal sealed class ComposedPolicyTests
         }
     }
 
+    /// <summary>A step reports each member's loss, divergence and policy loss, which cloned and bounded rows have a part in.</summary>
+    [Test]
+    public void AStepOfAPopulationReportsItsLosses([Values(1, 20)] int rows, [Values] bool isSteered)
+    {
+        const int Members = 3, Inputs = 4;
+        ComposedPolicyTwin twin = new([2, 3], 2, Bonus, (Clip, ValueWeight)) { Bound = isSteered ? (0.2f, DriftBound.Pull) : null };
+        using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, hidden: 6, twin.Outputs, seed: 4, new Adam(Guide.First), LossOf(twin, isSteered));
+        float[] features = TwinArrays.UniformFloats(1, Members * rows * Inputs, -1, 1);
+        double[] outputs = PopulationSteps.OutputsOf(population, features);
+        float[] rounded = [.. outputs.Select(z => (float)z)];
+        ComposedPolicyTwinDecisions decisions = ComposedPolicyTwinDecisions.Make(3, twin, rounded, Members * rows, isMasked: true);
+        if (isSteered) decisions = decisions.Steered(5, twin, rounded);
+        population.EnqueueBatch(features, TargetsOf(twin, decisions), Guide.First);
+        PopulationSteps.AssertReported(population, twin.Forward(outputs, decisions), Bonus, ValueWeight);
+    }
+
     private static float[][] StepsOf(ClassifierParameters start, Adam optimizer, ComposedPolicyTwin twin, float[] features, BatchTargets targets, int steps, bool isFused)
     {
         int inputs = start.HiddenWeights.Length / start.HiddenBiases.Length, rows = features.Length / inputs;

@@ -207,6 +207,19 @@ public sealed partial class AgentPopulation
         WholeFile.Write(path, AgentOnnxModel.Of(mind.Options, GetBrain(brain), mind.Trainer.Normalizer, scale).WriteTo);
     }
 
+    /// <summary>Writes the brain that all agents share, as <see cref="ExportOnnx(int, string)"/> does.</summary>
+    /// <param name="path">The file; an existing one is replaced when the new one is complete.</param>
+    /// <exception cref="InvalidOperationException">Each agent has its own brain. Or an agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="NotSupportedException">Agents see textures.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
+    public void ExportOnnx(string path)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (mind.Brains.AreOwn) throw new InvalidOperationException($"A model has one brain, but each of the {Capacity} agents has its own. Say which one: ExportOnnx(brain, path).");
+        ExportOnnx(0, path);
+    }
+
     internal AgentMind Mind => mind;
 
     internal PopulationState State => new(mind, agents, episodes);

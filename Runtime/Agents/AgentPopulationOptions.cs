@@ -109,7 +109,8 @@ public sealed record AgentPopulationOptions
     }
 
     /// <summary>
-    /// Whether each observation is normalized to mean 0 and variance 1 by the statistics of all agents' observations, and clamped to ±5.
+    /// Whether each observation is normalized to mean 0 and variance 1 by the statistics of all agents' observations, and clamped to ±5. Without
+    /// statistics (nothing has learned, and no file or <see cref="BrainState"/> brought any) brains get raw numbers.
     /// </summary>
     public bool NormalizeObservations { get; init; } = true;
 

@@ -35,8 +35,8 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>The divergences of their last known steps; NaN in the same cases.</summary>
     public virtual BrainSpread Divergences => BrainSpread.OfOne(Guided.Divergence);
 
-    /// <summary>The mean loss over the same steps; NaN in the same cases.</summary>
-    public virtual float MeanLoss => float.NaN;
+    /// <summary>The policy's share of the mean loss of the same steps; NaN in the same cases.</summary>
+    public virtual float PolicyLoss => float.NaN;
 
     /// <summary>Whether each agent has its own brain, so that row i of a question is for brain i.</summary>
     public abstract bool AreOwn { get; }
@@ -141,7 +141,7 @@ internal sealed class OwnBrains : Brains
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
-        optimizer = options.Learning?.OwnOptimizer;
+        optimizer = options.Learning?.OptimizerFor(options);
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
         prediction = population.PlanPrediction();
@@ -161,6 +161,17 @@ internal sealed class OwnBrains : Brains
     public override BrainSpread Rates => SpreadOf(column: 2);
 
     public override BrainSpread Divergences => SpreadOf(column: 1);
+
+    public override float PolicyLoss
+    {
+        get
+        {
+            double sum = 0;
+            int count = Collect(column: 3);
+            foreach (float ofBrain in ofEach.AsSpan(0, count)) sum += ofBrain;
+            return (float)(sum / count);   // NaN of none
+        }
+    }
 
     /// <summary>The inputs of a training step, one batch per brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
@@ -259,7 +270,11 @@ internal sealed class OwnBrains : Brains
     }
 
     /// <summary>The spread of a number of the last known step, of the brains that have learned in it.</summary>
-    private BrainSpread SpreadOf(int column)
+    private BrainSpread SpreadOf(int column) => BrainSpread.Of(ofEach, Collect(column));
+
+    /// <summary>Collects a number of the last known step, of each brain that has learned in it.</summary>
+    /// <returns>How many have.</returns>
+    private int Collect(int column)
     {
         const int Columns = 4;
         ReadOnlySpan<float> steps = population.LastSteps;
@@ -270,7 +285,7 @@ internal sealed class OwnBrains : Brains
             if (ofBrain[2] > 0 && float.IsFinite(ofBrain[0])) ofEach[count++] = ofBrain[column];
         }
 
-        return BrainSpread.Of(ofEach, count);
+        return count;
     }
 }
 

@@ -5,6 +5,7 @@ internal sealed class SharedBrain : Brains
 {
     private readonly Network network;
     private readonly BatchTrainer? trainer;
+    private readonly Loss? loss;
     private readonly PredictionWorkspace prediction;
     private readonly OutputRescale? valueRescale;
     private readonly JoinedFeatures? asked;
@@ -18,8 +19,9 @@ internal sealed class SharedBrain : Brains
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
         if (options.Learning is not { } learning) return;
         int rows = learning.MostRowsOfAStep(options);
-        Optimizer = learning.SharedOptimizer;
-        trainer = new BatchTrainer(network, Optimizer, learning.CreateLoss(options), rows);
+        Optimizer = learning.OptimizerFor(options);
+        loss = learning.CreateLoss(options);
+        trainer = new BatchTrainer(network, Optimizer, loss, rows);
         trainer.PrepareEnqueued(rows);
         if (learning.EstimatesValues)
         {
@@ -40,7 +42,7 @@ internal sealed class SharedBrain : Brains
 
     public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
 
-    public override float MeanLoss => trainer?.MeanLoss ?? base.MeanLoss;
+    public override float PolicyLoss => loss?.PolicyLossOf(new RowLoss(trainer!.MeanLoss, Guided.Divergence, Guided.Entropy, Guided.ValueLoss)) ?? base.PolicyLoss;
 
     public override MatrixTexture Outputs => prediction.Results;
 

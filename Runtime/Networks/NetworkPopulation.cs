@@ -216,7 +216,7 @@ public sealed class NetworkPopulation : IDisposable
     /// <returns>The last step that the driver skipped (a conditional render of the host was open) and that was not yet reported; 0 for none.</returns>
     internal long TakeSkippedStep() => ledger.TakeSkippedStep();
 
-    /// <summary>The results of a step some frames ago if each member guides its learning rate, else empty: [members × 4], (loss, divergence, rate, 0).</summary>
+    /// <summary>The results of a step some frames ago if each member guides its learning rate, else empty: [members × 4], (loss, divergence, rate, policy loss).</summary>
     internal ReadOnlySpan<float> LastSteps => ledger.LastSteps;
 
     /// <summary>Enqueues a step without waiting, as <see cref="TrainBatch"/> without losses; only <see cref="TakeSkippedStep"/> reports skipped steps.</summary>

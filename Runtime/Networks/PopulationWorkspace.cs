@@ -6,7 +6,7 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class PopulationWorkspace : IDisposable
 {
-    /// <summary>Columns per member when the loss guides its learning rate: the loss, the divergence, the rate.</summary>
+    /// <summary>Columns per member when the loss guides its learning rate: the loss, the divergence, the rate, the policy's share of the loss.</summary>
     private const int GuidedColumns = 4;
     private const int RateColumn = 2;
 

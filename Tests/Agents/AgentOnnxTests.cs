@@ -39,7 +39,8 @@ internal sealed class AgentOnnxTests
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
         {
-            agents.ExportOnnx(brain, path);
+            if (sharing == BrainSharing.Shared) agents.ExportOnnx(path);
+            else agents.ExportOnnx(brain, path);
             float[] raw = [.. Enumerable.Range(0, Rows * stacked).SelectMany(_ => Observe())];
             float[] allowed = [.. Enumerable.Range(0, Rows * Actions).Select(i => i % Actions == i / Actions % Actions || random.NextInt32(2) == 0 ? 1f : 0)];
             using InferenceSession session = new(path);
@@ -63,6 +64,7 @@ internal sealed class AgentOnnxTests
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions { Observations = 1, Actions = 2, Learning = null });
         Assert.That(() => agents.ExportOnnx(1, "a"), Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => agents.ExportOnnx(0, ""), Throws.ArgumentException);
+        Assert.That(() => agents.ExportOnnx("a"), Throws.InvalidOperationException.With.Message.Contains("ExportOnnx(brain, path)"));
     }
 
     private static void Compare(AgentPopulation agents, int brain, float[] raw, float[] allowed, Dictionary<string, float[]> found)

@@ -144,8 +144,9 @@ internal sealed class TextureSensorTests
     /// numbers acts and learns identically, to the bit.
     /// </summary>
     [Test]
-    public void WhatIsLearnedIsThatOfTheSameNumbers([Values] bool clones, [Values] bool normalizes, [Values] BrainSharing brains)
+    public void WhatIsLearnedIsThatOfTheSameNumbers([Values("from reward", "from demonstrations", "near a reference")] string way, [Values] bool normalizes, [Values] BrainSharing brains)
     {
+        bool clones = way == "from demonstrations";
         const int Count = 3, Frames = 60, Values = 6;
         NeuralDevice device = TestDevice.Plain;
         using GameTextures textures = new();
@@ -176,7 +177,14 @@ internal sealed class TextureSensorTests
             Demonstration = self => (int)(self.StepCount + self.Index) % 3,
         };
 
-        using AgentPopulation seeing = new(device, options with { TextureObservations = new TextureObservations(2, 3) });
+        AgentPopulationOptions Near(AgentPopulationOptions of)
+        {
+            if (way != "near a reference") return of;
+            using AgentPopulation shipped = new(device, of with { Brains = BrainSharing.Shared, Seed = 9 });
+            return of with { Learning = (ActorCritic)of.Learning! with { Reference = shipped.GetBrainState(0), MaximumDrift = 1e-4f } };
+        }
+
+        using AgentPopulation seeing = new(device, Near(options with { TextureObservations = new TextureObservations(2, 3) }));
         for (int i = 0; i < Count; i++) seeing.Add(Make(_ => [0]));   // stays 0 after normalization
         for (int frame = 0; frame < Frames; frame++)
         {
@@ -187,11 +195,13 @@ internal sealed class TextureSensorTests
         }
 
         int asked = 0;
-        using AgentPopulation told = new(device, options with { Observations = 1 + Values, NormalizeObservations = false });
+        using AgentPopulation told = new(device, Near(options with { Observations = 1 + Values, NormalizeObservations = false }));
         for (int i = 0; i < Count; i++) told.Add(MakeTold());
         for (; asked < Frames; asked++) told.Update();
         Assert.That(seeing.Progress.TrainingSteps, Is.GreaterThan(20).And.EqualTo(told.Progress.TrainingSteps));
         Assert.That(seeing.Progress.Episodes, Is.GreaterThan(10));
+        Assert.That(seeing.Progress.Drift, Is.EqualTo(told.Progress.Drift));
+        if (way == "near a reference") Assert.That(seeing.Progress.Drift, Is.GreaterThan(1e-7f));
         for (int brain = 0; brain < (brains == BrainSharing.OneEach ? Count : 1); brain++)
         {
             Assert.That(seeing.GetBrain(brain).HiddenWeights, Is.EqualTo(told.GetBrain(brain).HiddenWeights));
