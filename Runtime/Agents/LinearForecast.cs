@@ -59,7 +59,7 @@ internal sealed class LinearForecast(int brains, int observations)
 
         static void Move(Span<double> weights, Vector<double> change)
         {
-            Vector<double> before = Vector.Create<double>(weights), moved = before + change;
+            Vector<double> before = new(weights), moved = before + change;
             Vector.ConditionalSelect(Vector.LessThanOrEqual(Vector.Abs(moved), new Vector<double>(StateForm.MostSum)), moved, before).CopyTo(weights);
         }
     }
