@@ -41,26 +41,25 @@ internal sealed class LinearForecast(int brains, int observations)
     public void Correct(int brain, ReadOnlySpan<float> observed, double divisor, double error)
     {
         double step = Rate * error / divisor;
-        Span<double> own = weights.AsSpan(brain * observations, observations);
-        int i = 0, width = Vector<double>.Count;
+        int first = brain * observations, i = 0, width = Vector<double>.Count;
         Vector<double> steps = new(step);
-        for (; i <= own.Length - (2 * width); i += 2 * width)
+        for (; i <= observations - (2 * width); i += 2 * width)
         {
             Vector.Widen(Vector.Create(observed[i..]), out Vector<double> lower, out Vector<double> upper);
-            Move(own[i..], steps * lower);
-            Move(own[(i + width)..], steps * upper);
+            Move(weights, first + i, steps * lower);
+            Move(weights, first + i + width, steps * upper);
         }
 
-        for (; i < own.Length; i++)
+        for (; i < observations; i++)
         {
-            double moved = own[i] + (step * observed[i]);
-            if (Math.Abs(moved) <= StateForm.MostSum) own[i] = moved;   // what files hold; rewards at the end of what floats do get no further
+            double moved = weights[first + i] + (step * observed[i]);
+            if (Math.Abs(moved) <= StateForm.MostSum) weights[first + i] = moved;   // what files hold; rewards at the end of what floats do get no further
         }
 
-        static void Move(Span<double> weights, Vector<double> change)
+        static void Move(double[] weights, int first, Vector<double> change)
         {
-            Vector<double> before = new(weights), moved = before + change;
-            Vector.ConditionalSelect(Vector.LessThanOrEqual(Vector.Abs(moved), new Vector<double>(StateForm.MostSum)), moved, before).CopyTo(weights);
+            Vector<double> before = new(weights, first), moved = before + change;
+            Vector.ConditionalSelect(Vector.LessThanOrEqual(Vector.Abs(moved), new Vector<double>(StateForm.MostSum)), moved, before).CopyTo(weights, first);
         }
     }
 

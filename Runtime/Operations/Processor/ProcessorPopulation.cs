@@ -52,7 +52,7 @@ internal sealed class ProcessorPopulation : PopulationKernels
     private const int MostMembers = 8;
 
     /// <summary>Operations of a line: products of small networks run at a quarter of the speed of large ones.</summary>
-    private const int MostOperations = MatrixProduct.PieceOperations / 4;
+    private static int MostOperations => MatrixProduct.PieceOperations / 4;
 
     /// <summary>The products of a training step: forward, the gradients of the weights, and those of the hidden units.</summary>
     private const int ProductsOfStep = 3;
