@@ -11,13 +11,11 @@
 #include "last_layer.glsl"
 #include <LOSS>
 #include <ACTIVATION>
-#include <OPTIMIZER>
+#include "two_layer_update.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 READ_INPUTS(inputs);
 READ(hiddenParameters);
-WRITE(pendingHiddenParameters);
-WRITE(pendingOutputParameters);
 EXCHANGE(scratch);
 #ifdef LOG_SLOTS
 READ_WRITE(batchLoss);
@@ -65,6 +63,16 @@ ivec4 rowsInInputs(int row)
 ivec4 rowsInScratch(int row)
 {
     return row + ivec4(0, 1, 2, 3);
+}
+
+vec4 loadHiddenParameter(int at)
+{
+    return LOAD(hiddenParameters, at);
+}
+
+vec4 loadOutputParameter(int at)
+{
+    return LOAD(outputParameters, at);
 }
 
 vec4 loadFeatures(int row, int texel)
@@ -131,7 +139,7 @@ void computeRow(int row)
 
 // The update of [W; b] by [dW; db], in tiles of one texel of X (four rows of W) by one texel of dY. The input that is always
 // one, past the last column, is added to the zero padding of X.
-#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, one, scale, rowsInInput, gradientTexel, weights, pendingWeights) \
+#define UPDATE_WEIGHTS(tile, columns, outputTexels, loadInput, one, scale, rowsInInput, gradientTexel, update) \
     { \
         int inputTexel = tile / (outputTexels), texel = tile % (outputTexels); \
         ivec4 column = 4 * inputTexel + ivec4(0, 1, 2, 3); \
@@ -154,13 +162,8 @@ void computeRow(int row)
             sum3 += productSum(vec4(x[0].w, x[1].w, x[2].w, x[3].w), g[0], g[1], g[2], g[3]); \
         } \
         vec4 sum[4] = vec4[](sum0, sum1, sum2, sum3); \
-        vec4 noState[STATE_SLOTS]; \
         for (int i = 0; i < 4; i++) \
-        { \
-            int at = matrixTexel(4 * inputTexel + i, texel, outputTexels); \
-            vec4 w = LOAD(weights, at); \
-            STORE_UPDATE(pendingWeights, at, 4 * inputTexel + i <= columns, w, optimize(w, scale(sum[i]), noState)) \
-        } \
+            update(matrixTexel(4 * inputTexel + i, texel, outputTexels), 4 * inputTexel + i <= columns, scale(sum[i])); \
     }
 
 void main()
@@ -186,10 +189,10 @@ void main()
 #endif
     int hiddenWeightTiles = (inputColumns / 4 + 1) * hiddenTexels;
     for (int tile = lane; tile < hiddenWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, INPUT_ONE, scaleInputs, rowsInInputs, HIDDEN_GRADIENTS, hiddenParameters, pendingHiddenParameters)
+        UPDATE_WEIGHTS(tile, inputColumns, hiddenTexels, loadFeatures, INPUT_ONE, scaleInputs, rowsInInputs, HIDDEN_GRADIENTS, updateHidden)
     int outputWeightTiles = (hiddenColumns / 4 + 1) * OUTPUT_TEXELS;
     for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
-        UPDATE_WEIGHTS(tile, hiddenColumns, OUTPUT_TEXELS, loadHidden, HIDDEN_ONE, scaleHidden, rowsInScratch, NETWORK_GRADIENTS, outputParameters, pendingOutputParameters)
+        UPDATE_WEIGHTS(tile, hiddenColumns, OUTPUT_TEXELS, loadHidden, HIDDEN_ONE, scaleHidden, rowsInScratch, NETWORK_GRADIENTS, updateOutput)
 
     if (lane == 0)
     {

@@ -180,8 +180,8 @@ void updateAll(int lane)
             sum = addProduct(sum, vec4(value), gradient);
         }
 
-        if (isOfHidden) updateHidden(at, scaleInputs(sum));
-        else updateOutput(at, sum);
+        if (isOfHidden) updateHidden(at, true, scaleInputs(sum));
+        else updateOutput(at, true, sum);
     }
 }
 

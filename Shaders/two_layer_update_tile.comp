@@ -94,9 +94,9 @@ void main()
 #endif
 #define UPDATE_RESULT(row, t) \
     if (isSecond && RESULT_ROW(row) <= hiddenColumns && RESULT_TEXEL(t) < outputTexels) \
-        updateOutput(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), outputTexels), tileSums[row * LANE_TEXELS + t]); \
+        updateOutput(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), outputTexels), true, tileSums[row * LANE_TEXELS + t]); \
     if (!isSecond && RESULT_ROW(row) <= inputColumns && RESULT_TEXEL(t) < hiddenTexels) \
-        updateHidden(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), hiddenTexels), scaleInputs(tileSums[row * LANE_TEXELS + t]));
+        updateHidden(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), hiddenTexels), true, scaleInputs(tileSums[row * LANE_TEXELS + t]));
 #define UPDATE_RESULTS(row) ACROSS(UPDATE_RESULT, row)
     EACH_LANE_ROW(UPDATE_RESULTS)
 }

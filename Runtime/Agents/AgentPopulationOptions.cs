@@ -129,6 +129,11 @@ public sealed record AgentPopulationOptions
     /// <summary>The clock that measures learning against the budget; tests supply their own.</summary>
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
+    /// <summary>
+    /// The configurations of the kernels of all networks of a population, which decide bits: those of its device when it was made, and of the file that it continues from. Null before.
+    /// </summary>
+    internal KernelTuning? Tuning { get; init; }
+
     /// <summary>The layout of a policy's outputs.</summary>
     internal PolicyShape Policy => ActionSpec?.Policy ?? throw new ArgumentException("The actions of agents are missing. Give AgentPopulationOptions.Actions, or an ActionSpec.");
 

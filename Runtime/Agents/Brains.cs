@@ -73,6 +73,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>Enqueues rescalings again of which it is not known that they ran: call before the parameters are read.</summary>
     public abstract void RescaleOpenValues();
 
+    /// <summary>Which rescalings have run, to be read back after the parameters; null if brains estimate no values.</summary>
+    public abstract RescaleReceipts? RescaleReceipts { get; }
+
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
 
@@ -144,6 +147,7 @@ internal sealed class OwnBrains : Brains
         optimizer = options.Learning?.OptimizerFor(options);
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
+        population.KernelsInUse.TrySettle(options.Tuning!);
         prediction = population.PlanPrediction();
         ofEach = new float[population.LastSteps.IsEmpty ? 0 : population.Members];
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features);
@@ -221,6 +225,8 @@ internal sealed class OwnBrains : Brains
         if (valueRescale is not null) population.RescaleOpen(valueRescale);
     }
 
+    public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
+
     public override void Repeat()
     {
         RescaleOpenValues();
@@ -234,7 +240,9 @@ internal sealed class OwnBrains : Brains
     public override Func<Readback, BrainsContent> ReadContent()
     {
         Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> read = population.ReadStanding();
-        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
+        KernelTuning used = population.KernelsInUse.Used;
+        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null
+            ? new BrainsContent(parameters, standing) { Tuning = used } : new BrainsContent(parameters, null) { Tuning = used };
     }
 
     public override void Restore(BrainsContent content)
@@ -250,6 +258,7 @@ internal sealed class OwnBrains : Brains
     public override ClassifierParameters GetParameters(int brain)
     {
         RescaleOpenValues();
+        RescaleReceipts?.RequireAll();
         return population.GetParameters(brain);
     }
 
@@ -296,4 +305,7 @@ internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Sta
 {
     /// <summary>The weights of the snapshots of self-play, as files name them; empty without self-play.</summary>
     public NamedTensor[] Snapshots { get; init; } = [];
+
+    /// <summary>The configurations of their kernels that decide bits.</summary>
+    public KernelTuning Tuning { get; init; } = KernelTuning.Default;
 }

@@ -14,6 +14,9 @@ public sealed class NetworkPopulation : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly TargetLayout targetLayout;
+    private readonly NetworkKernels kernels;
+    private readonly PopulationGraph graph;
+    private readonly Optimizer optimizer;
     private readonly PopulationParameters parameters;
     private readonly PopulationWorkspace workspace;
     private readonly PopulationLedger ledger;
@@ -49,16 +52,18 @@ public sealed class NetworkPopulation : IDisposable
         if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "A classifier needs at least 2 classes.");
         Classes = classes;
         this.device = device;
+        this.optimizer = optimizer ?? new Sgd(0);
         loss ??= Loss.OfLabels;
         targetLayout = RequireLabels(loss, classes);
         Relu activation = new();
         Stack stack = new(inputs, [new Dense(hidden), activation, new Dense(classes)]);
         using NeuralDevice.Scope scope = device.Enter();
-        FamilyKernels family = KernelFamily.KernelsOf(device);
-        PopulationKernels kernels = family.Population(new PopulationShape(members, inputs, hidden, classes));
-        ParameterCount = (int)kernels.Shape.ParameterCount;
-        parameters = new PopulationParameters(device, kernels, stack, optimizer ?? new Sgd(0), seed);
-        workspace = new PopulationWorkspace(device, family, kernels, parameters, activation, loss);
+        kernels = new NetworkKernels(device);
+        graph = new PopulationGraph(kernels.Current, new PopulationShape(members, inputs, hidden, classes), activation, loss);
+        PopulationKernels layout = graph.Population;
+        ParameterCount = (int)graph.Shape.ParameterCount;
+        parameters = new PopulationParameters(device, layout, stack, this.optimizer, seed);
+        workspace = new PopulationWorkspace(device, kernels, graph, parameters);
         ledger = new PopulationLedger(device, parameters, workspace.Losses);
         unawaited = new UnawaitedSteps(device);
     }
@@ -81,7 +86,8 @@ public sealed class NetworkPopulation : IDisposable
     /// <summary>
     /// One optimizer step for every member, each on its own batch; all batches have the same size. The loss is that of
     /// <see cref="SoftmaxCrossEntropy"/>, (1 / batch) · Σ (weight · cross-entropy − entropyBonus · entropy), or the population's own.
-    /// A member whose loss is not finite keeps its weights and their optimizer state; the others learn, and the step counts for all.
+    /// A member whose loss is not finite keeps its weights and their optimizer state; the others learn, and the step counts for all. A single parameter whose
+    /// new value or state would not be finite keeps both.
     /// Waits only if losses are requested or the GPU is more than some twenty steps behind; allocates only when the batch size changes.
     /// </summary>
     /// <param name="features">[members × batch × inputs], row-major; its length gives the batch size.</param>
@@ -143,7 +149,8 @@ public sealed class NetworkPopulation : IDisposable
     }
 
     /// <summary>
-    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing and does not wait.
+    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>, which tunes those of a population that has not computed anything yet
+    /// (<see cref="KernelTuning"/>). Makes nothing and does not wait.
     /// </summary>
     /// <param name="rows">Samples per member's batch. Other row counts may need other kernels.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
@@ -151,7 +158,7 @@ public sealed class NetworkPopulation : IDisposable
     public KernelSet KernelsFor(int rows)
     {
         Requirements.Size(rows, "rows of a batch");
-        return new KernelSet(workspace.KernelsFor(rows));
+        return KernelsOf(kernels, graph, optimizer, rows);
     }
 
     /// <summary>A copy of one member's current parameters. Waits and allocates.</summary>
@@ -191,6 +198,9 @@ public sealed class NetworkPopulation : IDisposable
         workspace.Dispose();
         ledger.Dispose();
     }
+
+    /// <summary>Its kernels, and the configurations that its plans have used.</summary>
+    internal NetworkKernels KernelsInUse => kernels;
 
     /// <summary>Makes a forward pass to be enqueued repeatedly, one sample per member, with its own textures.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
@@ -328,6 +338,14 @@ public sealed class NetworkPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(values, name);
         Requirements.Length(values.Length, count, what, name);
         Requirements.Finite(values, what, name);
+    }
+
+    /// <summary>Refers to no population, since the device keeps it until the kernels are warm.</summary>
+    private static KernelSet KernelsOf(NetworkKernels kernels, PopulationGraph graph, Optimizer optimizer, int rows)
+    {
+        IEnumerable<Dispatch> Step(FamilyKernels configured) => (graph with { Kernels = configured }).PlannedStep(rows, optimizer);
+        IEnumerable<Dispatch> All(FamilyKernels configured) => Step(configured).Append((graph with { Kernels = configured }).PlannedForward(rows, softmax: true));
+        return kernels.SetOf(rows, All, All);
     }
 
     private NeuralDevice.Scope Enter()

@@ -16,7 +16,7 @@ internal sealed class StepLog : IDisposable
     /// <summary>Step numbers repeat after this many, so that a float holds each exactly.</summary>
     public const int Numbers = 1 << 20;
 
-    private readonly MatrixTexture texture;
+    private readonly Operand whole;
     private readonly Part dropped;
     private readonly KernelArguments<int> stepNumber = new(("stepNumber", 0));
     private readonly RateGuide? guide;
@@ -25,18 +25,26 @@ internal sealed class StepLog : IDisposable
     /// <param name="device">The owning device.</param>
     /// <param name="guide">How the loss guides the learning rate; null if it does not.</param>
     public StepLog(NeuralDevice device, RateGuide? guide = null)
+        : this(new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer")), guide)
+    {
+    }
+
+    private StepLog(Operand whole, RateGuide? guide)
     {
         this.guide = guide;
+        this.whole = whole;
         rateScalars = guide?.MakeScalars();
-        texture = new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer"));
-        dropped = new Part(texture);
-        Results = new Part(texture);
+        dropped = new Part(whole);
+        Results = new Part(whole);
     }
+
+    /// <summary>A log with nothing made, for the kernels that steps with a log need.</summary>
+    public static StepLog Planned(RateGuide? guide = null) => new(new PlannedMatrix(new MatrixShape(RowsFor(guide), MatrixShape.ColumnsPerTexel), "The log of a trainer"), guide);
 
     /// <summary>The rows of the steps. The other part has a separate owner, so that neither waits for the other.</summary>
     public Operand Results { get; }
 
-    public MatrixTexture Texture => texture;
+    public MatrixTexture Texture => (MatrixTexture)whole;
 
     /// <summary>A step's number as kernels receive it: from 1 on, never 0.</summary>
     public static int NumberOf(long step) => (int)((step - 1) % Numbers) + 1;
@@ -82,9 +90,9 @@ internal sealed class StepLog : IDisposable
     }
 
     /// <summary>Clears the dropped step.</summary>
-    public void ForgetDrop() => texture.Upload<float>(stackalloc float[MatrixShape.ColumnsPerTexel], firstRow: Slots);
+    public void ForgetDrop() => Texture.Upload<float>(stackalloc float[MatrixShape.ColumnsPerTexel], firstRow: Slots);
 
-    public void Dispose() => texture.Dispose();
+    public void Dispose() => Texture.Dispose();
 
     private sealed class Part(Operand whole) : Operand
     {

@@ -94,7 +94,7 @@ internal sealed record ParameterUpdate(
 
     public override IReadOnlyList<(string Name, int Value)> Constants => [("STATE_SLOTS", Math.Max(1, State.Count))];
 
-    public override IReadOnlyList<UnrolledMacro> Macros => [new("EACH_STATE(F)", "F(#)", State.Count)];
+    public override IReadOnlyList<UnrolledMacro> Macros => [new("EACH_STATE(F, from, to)", "F(#, from, to)", State.Count)];
 
     public override bool Updates => true;
 

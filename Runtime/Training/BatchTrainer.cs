@@ -54,7 +54,8 @@ public sealed class BatchTrainer : IDisposable
 
     /// <summary>
     /// One step on one batch with labels. Waits for the GPU; allocates nothing unless the batch is larger than any before. A step whose
-    /// loss is not finite is not committed: the weights and the optimizer's state are unchanged, and the returned loss shows it.
+    /// loss is not finite is not committed: the weights and the optimizer's state are unchanged, and the returned loss shows it. If the loss is finite and a
+    /// gradient is not, the step counts, and each parameter whose new value or state would not be finite keeps both.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="labels">[batch], each a class.</param>
@@ -75,6 +76,7 @@ public sealed class BatchTrainer : IDisposable
     /// <summary>
     /// One step on one batch with values, for a loss such as <see cref="MeanSquaredError"/>. Waits for the GPU; allocates nothing unless the batch
     /// is larger than any before. A step whose loss is not finite is not committed: the weights and the optimizer's state do not change; the loss shows it.
+    /// If the loss is finite and a gradient is not, the step counts, and each parameter whose new value or state would not be finite keeps both.
     /// </summary>
     /// <param name="features">[batch × inputs], row-major; its length gives the batch size.</param>
     /// <param name="targets">[batch × outputs], row-major: the values to learn.</param>

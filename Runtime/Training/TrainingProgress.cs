@@ -17,7 +17,7 @@ public enum TrainerState
 
     /// <summary>
     /// The loss of a step was not finite. The weights are the last good ones; Resume continues from there, preferably with a smaller
-    /// learning rate.
+    /// learning rate. A gradient that is not finite under a finite loss is no divergence: the parameters concerned keep their values, and training continues.
     /// </summary>
     Diverged,
 

@@ -1,11 +1,10 @@
-// One step of an optimizer for one texel of a member's parameters: slot OPTIMIZER, as in update.glsl. A member that keeps its weights and state
+// One step of an optimizer for one texel of a member's parameters, by guarded_step.glsl. A member that keeps its weights and state
 // stores them unchanged, because the pending matrices become the committed ones for all members at once.
 #include "bindings.glsl"
-#include <OPTIMIZER>
+#include "guarded_step.glsl"
 
 WRITE(pendingWeights);
-#define DECLARE_STATE(i) READ(state##i); WRITE(pendingState##i);
-EACH_STATE(DECLARE_STATE)
+EACH_STATE(DECLARE_STATE, state, pendingState)
 
 // Before any update of a member: loads its own learning rate.
 #ifdef GUIDED_RATE
@@ -17,10 +16,9 @@ EACH_STATE(DECLARE_STATE)
 void update(int at, vec4 w, vec4 gradient, bool keeps)
 {
     vec4 old[STATE_SLOTS], new[STATE_SLOTS];
-#define LOAD_STATE(i) old[i] = LOAD(state##i, at); new[i] = old[i];
-    EACH_STATE(LOAD_STATE)
-    vec4 updated = optimize(w, gradient, new);
-#define STORE_STATE(i) STORE(pendingState##i, at, keeps ? old[i] : new[i]);
-    EACH_STATE(STORE_STATE)
+    EACH_STATE(LOAD_STATE, state, pendingState)
+    vec4 updated = guardedStep(w, gradient, old, new);
+#define STORE_STATE(i, from, to) STORE(to##i, at, keeps ? old[i] : new[i]);
+    EACH_STATE(STORE_STATE, state, pendingState)
     STORE(pendingWeights, at, keeps ? w : updated);
 }

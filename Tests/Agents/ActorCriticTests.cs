@@ -201,7 +201,7 @@ internal sealed class ActorCriticTests
     [TestCase(0, 1e-20f)]
     [TestCase(0, 1e-10f)]
     [TestCase(0, 1e20f)]
-    [TestCase(0, 1e-36f)]
+    [TestCase(0, 1e-36f, Category = Categories.OnProcessor)]
     public void ABanditIsLearned(int? latency, float scale)
     {
         const int Players = 40;
@@ -307,8 +307,11 @@ internal sealed class ActorCriticTests
     }
 
     /// <summary>Nor does one that clones too, until the term has faded and beyond, and that asks a reference.</summary>
-    [Test]
-    public void ASteadyFrameAllocatesNothing([Values] bool isSteered, [Values] bool areOwn)
+    [TestCase(false, false)]
+    [TestCase(false, true)]
+    [TestCase(true, false)]
+    [TestCase(true, true, Category = Categories.OnProcessor)]   // a software driver takes half a minute to compile its kernels
+    public void ASteadyFrameAllocatesNothing(bool isSteered, bool areOwn)
     {
         ActorCritic learning = Small;
         if (isSteered)

@@ -144,8 +144,9 @@ internal sealed class ComposedActionTests
     }
 
     /// <summary>A recorded, saved and loaded demonstration is cloned.</summary>
-    [Test]
-    public void DemonstrationsAreCloned([Values] BrainSharing sharing)
+    [TestCase(BrainSharing.Shared)]
+    [TestCase(BrainSharing.OneEach, Category = Categories.OnProcessor)]
+    public void DemonstrationsAreCloned(BrainSharing sharing)
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try

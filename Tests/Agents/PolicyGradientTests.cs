@@ -325,6 +325,7 @@ internal sealed class PolicyGradientTests
 
     /// <summary>The same bandit in other units.</summary>
     [Test]
+    [Category(Categories.OnProcessor)]
     public void TheUnitOfRewardsDoesNotMatter([Values] BrainSharing sharing, [Values(1e-36f, 1e-20f, 1e-10f, 1e20f)] float scale) => LearnABandit(sharing, latency: 0, scale);
 
     private static void LearnABandit(BrainSharing sharing, int? latency, float scale)
@@ -444,6 +445,7 @@ internal sealed class PolicyGradientTests
 
     /// <summary>The progress of a policy without a critic: what was learned from, how decided it is, and what its baseline explains.</summary>
     [Test]
+    [Category(Categories.OnProcessor)]
     public void ProgressSaysWhatIsLearned([Values] BrainSharing sharing)
     {
         const int Players = 16;

@@ -11,7 +11,10 @@ public abstract class OptimizerTwin(double learningRate)
     /// <summary>The steps made so far.</summary>
     public int Steps { get; private set; }
 
-    /// <summary>Updates every array of parameters in place. State is kept by position, so the order must not change.</summary>
+    /// <summary>
+    /// Updates every array of parameters in place. State is kept by position, so the order must not change. A parameter keeps its value and state if its gradient, or
+    /// one of the new numbers, is not finite as a float.
+    /// </summary>
     public void Step(IReadOnlyList<double[]> parameters, IReadOnlyList<double[]> gradients)
     {
         if (parameters.Count != gradients.Count || (state.Count > 0 && state.Count != parameters.Count))
@@ -21,7 +24,14 @@ public abstract class OptimizerTwin(double learningRate)
         {
             if (state.Count == i)
                 state.Add((new double[parameters[i].Length], new double[parameters[i].Length]));
+            double[][] updated = [parameters[i], state[i].First, state[i].Second];
+            double[][] before = [.. updated.Select(values => (double[])values.Clone())];
             Update(parameters[i], gradients[i], state[i].First, state[i].Second);
+            for (int at = 0; at < parameters[i].Length; at++)
+            {
+                if (float.IsFinite((float)gradients[i][at]) && updated.All(values => float.IsFinite((float)values[at]))) continue;
+                for (int matrix = 0; matrix < updated.Length; matrix++) updated[matrix][at] = before[matrix][at];
+            }
         }
     }
 

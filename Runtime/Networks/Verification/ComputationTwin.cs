@@ -91,6 +91,8 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
             case LastLayerSoftmax last:
                 PlannedMatrix logits = Between(last.Probabilities.Shape);
                 return [.. BeforeOf(last), new DenseForward(last.Hidden, last.OutputParameters, logits), new SoftmaxForward(logits, last.Probabilities)];
+            case LastLayerOutputs last:
+                return [.. BeforeOf(last), new DenseForward(last.Hidden, last.OutputParameters, last.NetworkOutputs)];
             case LastLayerLoss last:
                 PlannedMatrix z = Between(last.OutputGradients.Shape);
                 return
@@ -211,11 +213,22 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
     private IEnumerable<double> RowGradient(double[] logits, int row) =>
         Softmax(logits).Select((p, output) => (p - (output == labels[row] ? 1 : 0)) / rows);
 
-    /// <summary>The first step, by the formulas in the optimizers' include files.</summary>
+    /// <summary>The first step, by the formulas in the optimizers' include files, guarded as by Shaders/Include/guarded_step.glsl.</summary>
     private void Update(ParameterUpdate update)
     {
         double[] w = values[update.Weights.Committed], g = values[update.Gradients];
         double[][] state = [.. update.State.Select(s => values[s.Committed])];
+        Step(update, w, g, state);
+        (double[] Committed, double[] Pending)[] pairs = [(w, values[update.Weights.Pending]), .. update.State.Select((s, i) => (state[i], values[s.Pending]))];
+        for (int i = 0; i < w.Length; i++)
+        {
+            if (float.IsFinite((float)g[i]) && pairs.All(pair => float.IsFinite((float)pair.Pending[i]))) continue;
+            foreach ((double[] committed, double[] pending) in pairs) pending[i] = committed[i];
+        }
+    }
+
+    private void Step(ParameterUpdate update, double[] w, double[] g, double[][] state)
+    {
         double rate = update.Optimizer.LearningRate;
         switch (update.Optimizer)
         {

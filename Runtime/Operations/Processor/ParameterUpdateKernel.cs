@@ -1,11 +1,20 @@
+using System.Numerics;
+
 namespace NeuralPlugin;
 
 /// <summary>
 /// The update of a range of parameters from their gradients, heeding the log of steps, as in Shaders/Include/update.glsl. It belongs to
 /// the kernel whose matrices it looks up.
 /// </summary>
+/// <remarks>
+/// A parameter whose new weight or state is not finite keeps both, as in Shaders/Include/guarded_step.glsl: the optimizers write first, and what they wrote is
+/// examined while it is still in a cache, so that no optimizer needs a guard of its own.
+/// </remarks>
 internal sealed unsafe class UpdateAccess
 {
+    /// <summary>Parameters that an optimizer writes before they are examined.</summary>
+    private const int ParametersAtATime = 4096;
+
     private readonly Optimizer optimizer;
     private readonly KernelArguments<float> scalars;
     private readonly MatrixAddress weights;
@@ -46,14 +55,19 @@ internal sealed unsafe class UpdateAccess
         if (kind != UpdateKind.Update) return;
         float** from = stackalloc float*[state.Length];
         float** to = stackalloc float*[state.Length];
-        for (int i = 0; i < state.Length; i++)
-        {
-            from[i] = state[i].Floats + first;
-            to[i] = pendingState[i].Floats + first;
-        }
-
         float rate = ownRate ?? guide?.Rate ?? scalars["learningRate"];
-        optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, length, rate), scalars);
+        for (nint last = first + length; first < last; first += ParametersAtATime, gradients += ParametersAtATime)
+        {
+            for (int i = 0; i < state.Length; i++)
+            {
+                from[i] = state[i].Floats + first;
+                to[i] = pendingState[i].Floats + first;
+            }
+
+            int count = (int)Math.Min(ParametersAtATime, last - first);
+            optimizer.Update(new ParameterSpan(weights.Floats + first, gradients, pendingWeights.Floats + first, from, to, count, rate), scalars);
+            if (!AreFinite(first, count)) KeepWhatIsNotFinite(first, count);
+        }
     }
 
     /// <summary>Copies the committed values to the pending ones.</summary>
@@ -63,6 +77,34 @@ internal sealed unsafe class UpdateAccess
         for (int i = 0; i < state.Length; i++) Copy(state[i], pendingState[i]);
 
         void Copy(MatrixAddress from, MatrixAddress to) => new ReadOnlySpan<float>(from.Floats + first, length).CopyTo(new Span<float>(to.Floats + first, length));
+    }
+
+    private bool AreFinite(nint first, int length)
+    {
+        bool areFinite = AreFinite(pendingWeights.Floats + first, length);
+        for (int i = 0; i < pendingState.Length; i++) areFinite &= AreFinite(pendingState[i].Floats + first, length);
+        return areFinite;
+    }
+
+    private static bool AreFinite(float* values, int length)
+    {
+        int* bits = (int*)values;
+        Vector<int> exponent = new((int)Requirements.Exponent), greatest = Vector<int>.Zero;
+        int i = 0;
+        for (; i <= length - Vector<int>.Count; i += Vector<int>.Count) greatest = Vector.Max(greatest, Vector.Load(bits + i) & exponent);
+        bool areFinite = !Vector.EqualsAny(greatest, exponent);
+        for (; i < length; i++) areFinite &= float.IsFinite(values[i]);
+        return areFinite;
+    }
+
+    private void KeepWhatIsNotFinite(nint first, int length)
+    {
+        for (nint at = first; at < first + length; at++)
+        {
+            bool isFinite = float.IsFinite(pendingWeights.Floats[at]);
+            for (int i = 0; i < pendingState.Length; i++) isFinite &= float.IsFinite(pendingState[i].Floats[at]);
+            if (!isFinite) Keep(at, 1);
+        }
     }
 }
 
