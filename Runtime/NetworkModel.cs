@@ -5,7 +5,7 @@ namespace NeuralPlugin;
 /// compute shaders. A <see cref="Classifier"/> predicts classes, a <see cref="Regressor"/> values.
 /// </summary>
 /// <remarks>
-/// All calls wait for the GPU, except <see cref="SaveAsync"/> and requests for a later answer (RequestPrediction). Call from the thread on
+/// All calls wait for the GPU, except <see cref="SaveAsync"/>, <see cref="GetParametersAsync"/> and requests for a later answer (RequestPrediction). Call from the thread on
 /// which the device's context is current, otherwise <see cref="WrongContextException"/>; after Dispose of the model or its device,
 /// <see cref="ObjectDisposedException"/>. Whatever is thrown, the weights are unchanged.
 /// </remarks>
@@ -37,6 +37,26 @@ public abstract class NetworkModel : IDisposable
 
     /// <summary>A copy of the parameters as they are now. Waits and allocates.</summary>
     public ClassifierParameters GetParameters() => ToParameters([.. Network.Parameters.Select(parameter => parameter.GetValues())]);
+
+    /// <summary>
+    /// A copy of the parameters as they are now, without holding up the frame: they are copied on the GPU and read back in a later
+    /// <see cref="NeuralDevice.Update"/>. The call allocates, a buffer on the GPU among others, and does not wait.
+    /// </summary>
+    /// <remarks>
+    /// Do not wait for the task on the device's thread (Wait, Result): it completes only after a later Update, which then never comes. Await it, ask
+    /// whether it is completed, or call <see cref="NeuralDevice.WaitFor"/>.
+    /// </remarks>
+    /// <returns>
+    /// The parameters, on another thread, in arrays that belong to the caller. It fails with <see cref="ObjectDisposedException"/> if the device was disposed before the readback, and with
+    /// <see cref="ContextLostException"/> if its context was lost.
+    /// </returns>
+    /// <exception cref="DeviceLimitException">The driver has no memory for the copy.</exception>
+    public Task<ClassifierParameters> GetParametersAsync()
+    {
+        return Take(Network.ReadParametersAsync());   // which may throw now
+
+        async Task<ClassifierParameters> Take(Task<float[][]> reading) => ToParameters(await reading.ConfigureAwait(false));
+    }
 
     /// <summary>Replaces all parameters, or none if any is invalid.</summary>
     /// <param name="parameters">Arrays of the lengths that <see cref="GetParameters"/> gives.</param>

@@ -193,6 +193,7 @@ void main()
     int outputWeightTiles = (hiddenColumns / 4 + 1) * OUTPUT_TEXELS;
     for (int tile = lane; tile < outputWeightTiles; tile += GROUP_SIZE)
         UPDATE_WEIGHTS(tile, hiddenColumns, OUTPUT_TEXELS, loadHidden, HIDDEN_ONE, scaleHidden, rowsInScratch, NETWORK_GRADIENTS, updateOutput)
+    noteKept();
 
     if (lane == 0)
     {

@@ -113,4 +113,7 @@ void main()
         ACROSS(STORE_TEXEL, row) \
     }
     EACH_ROW(STORE_ROW)
+#ifdef UPDATE
+    noteKept();
+#endif
 }

@@ -63,4 +63,7 @@ void main()
         FINISH(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), outputTexels), scaleInputs(tileSums[row * LANE_TEXELS + t]));
 #define STORE_RESULTS(row) ACROSS(STORE_RESULT, row)
     EACH_LANE_ROW(STORE_RESULTS)
+#ifdef UPDATE
+    noteKept();
+#endif
 }

@@ -14,4 +14,5 @@ void main()
 
     loadDrop();
     update(at, true, LOAD(gradients, at));
+    noteKept();
 }

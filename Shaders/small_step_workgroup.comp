@@ -219,6 +219,7 @@ void main()
     if (dropsNow && lane == 0) STORE(batchLoss, logOfDrop(), vec4(droppedStep, 0.0, 0.0, 0.0));
 #endif
     updateAll(lane);
+    noteKept();
     if (lane == 0)
     {
         vec2 sum = vec2(0.0);

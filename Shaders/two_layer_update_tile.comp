@@ -99,4 +99,5 @@ void main()
         updateHidden(matrixTexel(RESULT_ROW(row), RESULT_TEXEL(t), hiddenTexels), true, scaleInputs(tileSums[row * LANE_TEXELS + t]));
 #define UPDATE_RESULTS(row) ACROSS(UPDATE_RESULT, row)
     EACH_LANE_ROW(UPDATE_RESULTS)
+    noteKept();
 }

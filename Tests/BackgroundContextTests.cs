@@ -273,13 +273,14 @@ internal sealed class BackgroundContextTests
         device.Finish();
         device.Update();
         FaultyGl.IsLost = true;
-        Task? saved = null;
+        Task? saved = null, taken = null;
         PredictionRequest request = default;
         Stopwatch clock = Stopwatch.StartNew();
         Assert.That(
             () =>
             {
                 saved = classifier.SaveAsync(path);
+                taken = classifier.GetParametersAsync();
                 request = classifier.RequestPrediction(Features.AsSpan(0, Inputs));
                 while (clock.Elapsed < Soon) trainer.Tick();
             },
@@ -289,6 +290,7 @@ internal sealed class BackgroundContextTests
         Assert.That(() => new TwoLayerClassifier(device, Inputs, 5, Classes), Throws.TypeOf<ContextLostException>());
         Assert.That(request.Status, Is.Not.EqualTo(PredictionStatus.Pending).And.Not.EqualTo(PredictionStatus.Ready));
         Assert.That(saved?.ContinueWith(_ => { }, TaskScheduler.Default).Wait(Soon) ?? true, "it was refused, or fails");
+        Assert.That(taken?.ContinueWith(_ => { }, TaskScheduler.Default).Wait(Soon) ?? true, "it was refused, or fails");
         Assert.That(File.Exists(path), Is.EqualTo(saved?.IsCompletedSuccessfully ?? false));
         File.Delete(path);
         Assert.That(device.Memory, Is.EqualTo(default(DeviceMemory)));
@@ -450,12 +452,12 @@ internal sealed class BackgroundContextTests
             {
                 try
                 {
-                    int kind = random.Next(11);
-                    if (kind < 9)
+                    int kind = random.Next(12);
+                    if (kind < 10)
                     {
                         lock (turn) Call(kind, random);   // a call that is refused belongs to another thread, one that takes no turns
                     }
-                    else if (kind == 9)
+                    else if (kind == 10)
                     {
                         device.Update();   // without taking a turn
                     }
@@ -514,6 +516,9 @@ internal sealed class BackgroundContextTests
                     break;
                 case 7:
                     agents.Update();
+                    break;
+                case 8:
+                    saves.Add(classifier.GetParametersAsync());
                     break;
                 default:
                     saves.Add(classifier.SaveAsync(Path.Combine(folder, $"{saves.Count}")));

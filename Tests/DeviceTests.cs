@@ -567,6 +567,7 @@ internal sealed unsafe class DeviceTests
         yield return ("Load", () => TwoLayerClassifier.Load(device, file).Dispose());
         yield return ("LoadParameters of a missing file", () => Assert.Throws<FileNotFoundException>(() => classifier.LoadParameters(file + ".missing")));
         Task saved = Task.CompletedTask;
+        yield return ("GetParametersAsync", () => classifier.GetParametersAsync());
         yield return ("SaveAsync", () => saved = classifier.SaveAsync(file));
         yield return ("Update that reads back", device.Update);
         yield return ("Save after it", () => classifier.Save(file));
@@ -679,6 +680,7 @@ internal sealed unsafe class DeviceTests
             yield return ("ComputeGradients", () => Classifier.ComputeGradients(Features, Labels));
             yield return ("ComputeInputGradients", () => Classifier.Network.ComputeInputGradients(Features, new float[Rows * Classes], featureGradients));
             yield return ("GetParameters", () => Classifier.GetParameters());
+            yield return ("GetParametersAsync", () => Classifier.GetParametersAsync());
             yield return ("SetParameters", () => Classifier.SetParameters(parameters with { OutputBiases = new float[Classes] }));
             yield return ("GetValues", () => Classifier.Network.Parameters[1].GetValues());
             yield return ("SetValues", () => Classifier.Network.Parameters[1].SetValues(new float[Hidden]));

@@ -213,7 +213,7 @@ internal sealed class ProcessorDeviceTests
         {
             Dispatch dispatch = run.On(kind => new MatrixTexture(device, new MatrixShape(StepLog.Slots, MatrixShape.ColumnsPerTexel), kind.Format));
             bool hasLog = dispatch.Source.Constants.Any(constant => constant.Name == "LOG_SLOTS");
-            if (hasLog) Assert.That(() => device.GetKernel(dispatch), Throws.ArgumentException.With.Message.Contains($"{StepLog.Slots + 1} texels"));
+            if (hasLog) Assert.That(() => device.GetKernel(dispatch), Throws.ArgumentException.With.Message.Contains($"{StepLog.RowsFor(null)} texels"));
             else device.GetKernel(dispatch);
             refused += hasLog ? 1 : 0;
         }

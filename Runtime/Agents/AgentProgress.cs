@@ -26,7 +26,8 @@ public readonly record struct AgentProgress(
     /// <summary>
     /// The policy's loss in the last 64 steps of <see cref="ActorCritic"/>: the mean of −min(r·A, clamp(r, 1 ± ClipRange)·A), about 0 at the first
     /// step on a rollout and negative later. It says little about how good the policy is. Of brains of their own it is the mean of those that learned in the
-    /// last known step. NaN before the first step.
+    /// last known step. Of a shared brain that learns otherwise it is the mean loss of its last 64 steps: with <see cref="BehaviorCloning"/> the mean of −log p of
+    /// what was demonstrated. NaN before the first step, and for brains of their own that learn otherwise.
     /// </summary>
     public float PolicyLoss { get; init; }
 

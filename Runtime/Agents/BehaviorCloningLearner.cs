@@ -31,6 +31,8 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         CountShown();
     }
 
+    public override LearningStatistics Statistics => LearningStatistics.None with { PolicyLoss = brains.PolicyLoss };
+
     public void Demonstrate(int agent, in Decision decision)
     {
         int brain = brains.BrainOf(agent);

@@ -35,7 +35,7 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>The divergences of their last known steps; NaN in the same cases.</summary>
     public virtual BrainSpread Divergences => BrainSpread.OfOne(Guided.Divergence);
 
-    /// <summary>The policy's share of the mean loss of the same steps; NaN in the same cases.</summary>
+    /// <summary>The policy's share of the mean loss of the last known steps; NaN before the first, and for brains of their own whose loss guides no learning rate.</summary>
     public virtual float PolicyLoss => float.NaN;
 
     /// <summary>Whether each agent has its own brain, so that row i of a question is for brain i.</summary>

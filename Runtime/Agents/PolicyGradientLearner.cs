@@ -48,7 +48,13 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         get
         {
             LearningStatistics none = LearningStatistics.None;
-            return none with { LearnedDecisions = learnedDecisions, ExplainedVariance = recent.ExplainedVariance, Steps = none.Steps with { Entropy = recent.Entropy } };
+            return none with
+            {
+                LearnedDecisions = learnedDecisions,
+                ExplainedVariance = recent.ExplainedVariance,
+                PolicyLoss = brains.PolicyLoss,
+                Steps = none.Steps with { Entropy = recent.Entropy },
+            };
         }
     }
 

@@ -79,6 +79,12 @@ internal sealed class Readback : IFenced, IDisposable
         int padded = shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         nint offset = (nint)firstRow * padded * sizeof(float);
         for (int i = 0; i < matrix; i++) offset += (nint)shapes[i].Bytes;
+        if (padded == shape.Columns)
+        {
+            device.Backend.ReadBuffer(buffer, offset, MemoryMarshal.AsBytes(values[..(rows * padded)]));
+            return;
+        }
+
         Span<float> staging = device.Staging<float>(rows * padded);
         device.Backend.ReadBuffer(buffer, offset, MemoryMarshal.AsBytes(staging));
         for (int row = 0; row < rows; row++) staging.Slice(row * padded, shape.Columns).CopyTo(values[(row * shape.Columns)..]);

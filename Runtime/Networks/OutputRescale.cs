@@ -42,7 +42,7 @@ internal sealed class OutputRescale : IDisposable
     /// <summary>Enqueues a rescale.</summary>
     public void Enqueue(float factor, float offset)
     {
-        receipts.Add([factor, offset]);
+        receipts.Add(stackalloc float[] { factor, offset });   // a collection expression would be an array on .NET Standard
         EnqueueOpen();
     }
 

@@ -4,8 +4,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Results of a trainer's steps, kept on the GPU until they are read back: the loss and the correct predictions of each of the last
-/// <see cref="Slots"/> steps, and the first step whose loss was not finite, which keeps itself and all later ones from
-/// changing the weights. Shaders/Include/step_log.glsl has the details. If the loss guides the learning rate, as many further rows hold the
+/// <see cref="Slots"/> steps, the first step whose loss was not finite, which keeps itself and all later ones from
+/// changing the weights, and the last step in which a parameter kept its value. Shaders/Include/step_log.glsl has the details. If the loss guides the learning rate, as many further rows hold the
 /// steps' rates (Shaders/Include/guided_rate.glsl).
 /// </summary>
 internal sealed class StepLog : IDisposable
@@ -16,6 +16,10 @@ internal sealed class StepLog : IDisposable
     /// <summary>Step numbers repeat after this many, so that a float holds each exactly.</summary>
     public const int Numbers = 1 << 20;
 
+    /// <summary>The row with the last step in which a parameter kept its value.</summary>
+    public const int RowOfKept = Slots + 1;
+
+    private readonly DeviceLimits limits;
     private readonly Operand whole;
     private readonly Part dropped;
     private readonly KernelArguments<int> stepNumber = new(("stepNumber", 0));
@@ -25,12 +29,13 @@ internal sealed class StepLog : IDisposable
     /// <param name="device">The owning device.</param>
     /// <param name="guide">How the loss guides the learning rate; null if it does not.</param>
     public StepLog(NeuralDevice device, RateGuide? guide = null)
-        : this(new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer")), guide)
+        : this(new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer")), device.Limits, guide)
     {
     }
 
-    private StepLog(Operand whole, RateGuide? guide)
+    private StepLog(Operand whole, DeviceLimits limits, RateGuide? guide)
     {
+        this.limits = limits;
         this.guide = guide;
         this.whole = whole;
         rateScalars = guide?.MakeScalars();
@@ -39,7 +44,8 @@ internal sealed class StepLog : IDisposable
     }
 
     /// <summary>A log with nothing made, for the kernels that steps with a log need.</summary>
-    public static StepLog Planned(RateGuide? guide = null) => new(new PlannedMatrix(new MatrixShape(RowsFor(guide), MatrixShape.ColumnsPerTexel), "The log of a trainer"), guide);
+    public static StepLog Planned(DeviceLimits limits, RateGuide? guide = null) =>
+        new(new PlannedMatrix(new MatrixShape(RowsFor(guide), MatrixShape.ColumnsPerTexel), "The log of a trainer"), limits, guide);
 
     /// <summary>The rows of the steps. The other part has a separate owner, so that neither waits for the other.</summary>
     public Operand Results { get; }
@@ -56,10 +62,10 @@ internal sealed class StepLog : IDisposable
     public static int BindingsOf(Computation computation) => !computation.FindsLosses ? 0 : computation.Updates ? 1 : 2;
 
     /// <summary>Rows of a log.</summary>
-    public static int RowsFor(RateGuide? guide) => Slots + 1 + (guide is null ? 0 : Slots);
+    public static int RowsFor(RateGuide? guide) => RowOfKept + 1 + (guide is null ? 0 : Slots);
 
     /// <summary>The row with the learning rate of a step, if the loss guides it.</summary>
-    public static int RowOfRate(long step) => Slots + 1 + SlotOf(step);
+    public static int RowOfRate(long step) => RowOfKept + 1 + SlotOf(step);
 
     /// <summary>The learning rate before the first step, if the loss guides it; otherwise 0.</summary>
     public float FirstRate => rateScalars?[RateGuide.FirstRate] ?? 0;
@@ -86,6 +92,14 @@ internal sealed class StepLog : IDisposable
         Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update runs after the sum that gives its rate
         TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
         IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), RateGuide.Constant] : [("LOG_SLOTS", Slots)];
+        // A part of its own, so that no update waits for another; none where a driver has no room, since a note is not worth a further dispatch.
+        MatrixBinding kept = MatrixBinding.Write("keptStep", new Part(whole));
+        if (computation.Updates && Dispatch.Fits([.. matrices, kept], dispatch.Source.Fetches, limits.MostBindings))
+        {
+            matrices.Add(kept);
+            constants = [.. constants, ("NOTES_KEPT", 1)];
+        }
+
         return dispatch.With(matrices, constants, stepNumber, isGuided ? rateScalars : null, lookUp);
     }
 
@@ -112,6 +126,9 @@ internal sealed class StepLogCopy(RateGuide? guide)
     /// <summary>The number of the dropped step; 0 for none.</summary>
     public int DroppedStep => (int)values[StepLog.Slots * MatrixShape.ColumnsPerTexel];
 
+    /// <summary>The number of the last step in which a parameter kept its value; 0 for none.</summary>
+    public int KeptStep => (int)values[StepLog.RowOfKept * MatrixShape.ColumnsPerTexel];
+
     public void Read(Readback readback) => readback.Read(0, values);
 
     /// <summary>The result of a step; false if it has not run, or ran too long ago.</summary>
@@ -123,7 +140,7 @@ internal sealed class StepLogCopy(RateGuide? guide)
 
     /// <summary>The rates row of a step that <see cref="TryGet"/> finds, if its loss guides the learning rate.</summary>
     public GuidedStepResult Guided(long step) =>
-        MemoryMarshal.Cast<float, GuidedStepResult>(values)[StepLog.Slots + 1 + StepLog.SlotOf(step)];
+        MemoryMarshal.Cast<float, GuidedStepResult>(values)[StepLog.RowOfRate(step)];
 }
 
 /// <summary>A row of a log whose loss guides the learning rate: the rate, and the batch means before it.</summary>

@@ -151,7 +151,7 @@ internal sealed class StepWorkspace : Workspace
     /// <summary>As above, of a step that keeps a log and, with a source, draws its batch.</summary>
     public static IEnumerable<Dispatch> LoggedKernelsFor(Stack stack, FamilyKernels kernels, int rows, Loss loss, Optimizer optimizer, BatchSource? source = null)
     {
-        StepLog log = StepLog.Planned(loss.RateGuide);
+        StepLog log = StepLog.Planned(kernels.Limits, loss.RateGuide);
         ComputationGraph graph = ComputationGraph.OfStep(stack, rows, loss, optimizer, kernels, [], source: source, batchLoss: log.Results);
         return graph.Fuse(keepGradients: false).Select(planned => graph.ToDispatch(planned.Computation, log));
     }

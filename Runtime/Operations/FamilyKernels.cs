@@ -19,7 +19,8 @@ namespace NeuralPlugin;
 /// <item>The gradient of the last layer also sums the losses of the batch (LOSS_PARTS), in the order of Shaders/Include/loss_sum.glsl.</item>
 /// <item>The log of steps (LOG_SLOTS): a non-finite loss is noted before any update of its step, and an update heeds it:
 /// Shaders/Include/step_log.glsl. In a population, a member whose loss is not finite keeps its weights and its state; the others take their step.</item>
-/// <item>An update is guarded: a parameter whose new weight or state is not finite keeps its weight and its state, by Shaders/Include/guarded_step.glsl.</item>
+/// <item>An update is guarded: a parameter whose new weight or state is not finite keeps its weight and its state, by Shaders/Include/guarded_step.glsl. With NOTES_KEPT
+/// a kernel calls noteKept after its updates.</item>
 /// <item>Constants select a kernel's results: INPUT_GRADIENTS for the gradient of the last layer's input, UPDATE for the
 /// optimizer's update, SOFTMAX for a population's probabilities instead of its outputs, ADDS_TO_SUMS when a part of a population's batch adds to
 /// the gradients of earlier parts; OUTPUT_TEXELS are the texels of a row of outputs,

@@ -39,8 +39,8 @@ public abstract record Loss
     /// <summary>How the divergence that it reports with each row's loss moves the learning rate; null for a loss that reports none.</summary>
     internal virtual RateGuide? RateGuide => null;
 
-    /// <summary>The policy's share of a guided loss, from the means over a batch of what it gives for a row; NaN for a loss without a guide.</summary>
-    internal virtual float PolicyLossOf(RowLoss means) => float.NaN;
+    /// <summary>The policy's share of it, from the means over a batch of what it gives for a row: all, unless it has other shares.</summary>
+    internal virtual float PolicyLossOf(RowLoss means) => means.Loss;
 
     /// <summary>The layout of the targets of samples with the given number of outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);

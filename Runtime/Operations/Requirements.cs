@@ -14,7 +14,7 @@ internal static class Requirements
     public const float LeastNormal = 1.17549435e-38f;
 
     /// <summary>All of these bits are set in NaN and the infinities, and in nothing else.</summary>
-    public const uint Exponent = 0x7F800000;
+    private const uint Exponent = 0x7F800000;
 
     public static int Size(int value, string what, [CallerArgumentExpression(nameof(value))] string? name = null)
     {

@@ -58,6 +58,9 @@ internal sealed class StepLedger : IDisposable
     /// <summary>The mean loss per sample over the latest steps with known results; NaN before the first.</summary>
     public float Loss { get; private set; } = float.NaN;
 
+    /// <summary>Whether a parameter kept its value in one of these steps, because the new one was not finite.</summary>
+    public bool HasKept { get; private set; }
+
     /// <summary>The fraction of correct predictions over those steps.</summary>
     public float Accuracy { get; private set; } = float.NaN;
 
@@ -121,6 +124,7 @@ internal sealed class StepLedger : IDisposable
             found.Read(copy.Readback);
             for (long step = known + 1; step <= copy.LastStep; step++) Note(step, copy.LastStep);
             known = copy.LastStep;
+            HasKept = found.KeptStep > 0 && (StepLog.NumberOf(known) - found.KeptStep + StepLog.Numbers) % StepLog.Numbers < StepLog.Slots;
             Settle();
             Summarize();
         }

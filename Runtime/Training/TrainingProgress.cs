@@ -17,7 +17,7 @@ public enum TrainerState
 
     /// <summary>
     /// The loss of a step was not finite. The weights are the last good ones; Resume continues from there, preferably with a smaller
-    /// learning rate. A gradient that is not finite under a finite loss is no divergence: the parameters concerned keep their values, and training continues.
+    /// learning rate. A gradient that is not finite under a finite loss is no divergence: the parameters concerned keep their values (<see cref="TrainingProgress.HasKeptParameters"/>), and training continues.
     /// </summary>
     Diverged,
 
@@ -47,4 +47,11 @@ public enum TrainerState
 /// </param>
 /// <param name="State">The current state.</param>
 public readonly record struct TrainingProgress(
-    long Steps, double Epochs, float Loss, float Accuracy, TimeSpan GpuTime, int StepsThisFrame, TrainerState State);
+    long Steps, double Epochs, float Loss, float Accuracy, TimeSpan GpuTime, int StepsThisFrame, TrainerState State)
+{
+    /// <summary>
+    /// Whether a step of the window had an infinite gradient under a finite loss, so that the parameters concerned kept their values: the features are too large.
+    /// Always false on an OpenGL driver with so few bindings that the note has no room.
+    /// </summary>
+    public bool HasKeptParameters { get; init; }
+}

@@ -8,6 +8,8 @@
 #include "finite.glsl"
 #include <OPTIMIZER>
 
+bool isKept;   // whether the last guardedStep kept an element
+
 vec4 guardedStep(vec4 w, vec4 gradient, vec4 old[STATE_SLOTS], out vec4 new[STATE_SLOTS])
 {
     new = old;
@@ -16,6 +18,7 @@ vec4 guardedStep(vec4 w, vec4 gradient, vec4 old[STATE_SLOTS], out vec4 new[STAT
 #define FIND_EXPONENTS(i, from, to) exponents = max(exponents, exponentBits(to[i]));
     EACH_STATE(FIND_EXPONENTS, old, new)
     bvec4 keeps = equal(exponents, uvec4(EXPONENT_OF_NON_FINITE));
+    isKept = any(keeps);
 #define KEEP_STATE(i, from, to) to[i] = mix(to[i], from[i], keeps);
     EACH_STATE(KEEP_STATE, old, new)
     return mix(updated, w, keeps);

@@ -7,7 +7,7 @@
 
 int logOfRate(int step)
 {
-    return matrixTexel(LOG_SLOTS + 1 + step % LOG_SLOTS, 0, 1);
+    return matrixTexel(LOG_SLOTS + 2 + step % LOG_SLOTS, 0, 1);
 }
 
 float rateOfStep()

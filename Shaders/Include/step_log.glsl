@@ -1,6 +1,6 @@
-// With LOG_SLOTS: the log of a trainer's steps, [LOG_SLOTS + 1 x 4]. Row s mod LOG_SLOTS is (loss, correct, rows, s) of
-// step s, and shows its reader that the step has run. The first value of the last row is the first step whose loss was not
-// finite, or 0. That step writes nothing, so the pending values stay as before the last step, whose loss was finite.
+// With LOG_SLOTS: the log of a trainer's steps, [LOG_SLOTS + 2 x 4]. Row s mod LOG_SLOTS is (loss, correct, rows, s) of
+// step s, and shows its reader that the step has run. The first value of the row behind these is the first step whose loss was not
+// finite, or 0; that of the last row is the last step in which a parameter kept its value (parameter_update.glsl). That step writes nothing, so the pending values stay as before the last step, whose loss was finite.
 // The steps after it copy. Without LOG_SLOTS every step counts, and its loss goes to the only row.
 #include "matrix.glsl"
 #include "finite.glsl"
@@ -9,7 +9,7 @@
 
 SIZE(stepNumber);   // from 1
 
-float droppedStep;   // the value in the last row; updating code loads it first
+float droppedStep;   // the value in its row; updating code loads it first
 
 int logOfStep()
 {
@@ -19,6 +19,11 @@ int logOfStep()
 int logOfDrop()
 {
     return matrixTexel(LOG_SLOTS, 0, 1);
+}
+
+int logOfKept()
+{
+    return matrixTexel(LOG_SLOTS + 1, 0, 1);
 }
 
 vec4 stepResult(float lossSum, float correct)

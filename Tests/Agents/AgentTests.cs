@@ -223,7 +223,13 @@ internal sealed class AgentTests
         const int Questions = 500, Actions = 4, Observations = 3, Hidden = 8;
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
-            Observations = Observations, Actions = Actions, HiddenUnits = Hidden, Brains = brains, Latency = 0, Learning = null, NormalizeObservations = false,
+            Observations = Observations,
+            Actions = Actions,
+            HiddenUnits = Hidden,
+            Brains = brains,
+            Latency = 0,
+            Learning = null,
+            NormalizeObservations = false,
         });
         agents.Explores = false;
         ClassifierParameters w = agents.GetBrain(0);

@@ -37,8 +37,20 @@ internal sealed class BehaviorCloningTests
         using AgentPopulation agents = Make(sharing, Cloning(sharing));
         Steerer[] all = AddSteerers(agents, seed: 1);
         foreach (Steerer agent in all) agent.ActsByHeuristic = agent.Demonstrates = true;
-        for (int frame = 0; frame < 900; frame++) agents.Update();
+        for (int frame = 0; frame < 10; frame++) agents.Update();
+        float early = agents.Progress.PolicyLoss;
+        for (int frame = 10; frame < 900; frame++) agents.Update();
         Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(1800));
+        if (sharing == BrainSharing.Shared)
+        {
+            Assert.That(early, Is.InRange(0.7f, 4), "nothing is known yet");
+            Assert.That(agents.Progress.PolicyLoss, Is.InRange(0, 0.5f));
+        }
+        else
+        {
+            Assert.That(agents.Progress.PolicyLoss, Is.NaN);
+        }
+
         Assert.That(Agreement(agents, all), Is.GreaterThan(0.9));
     }
 

@@ -127,8 +127,9 @@ internal sealed class ComposedActionTests
     // ---- what they learn ----
 
     /// <summary>Each number of an action is rewarded if it is right.</summary>
-    [Test]
-    public void EachNumberOfAnActionIsLearned([Values] BrainSharing sharing)
+    [TestCase(BrainSharing.Shared)]
+    [TestCase(BrainSharing.OneEach, Category = Categories.OnProcessor)]
+    public void EachNumberOfAnActionIsLearned(BrainSharing sharing)
     {
         using AgentPopulation agents = new(TestDevice.Plain, Options with
         {

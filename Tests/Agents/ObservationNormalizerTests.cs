@@ -114,7 +114,13 @@ internal sealed class ObservationNormalizerTests
     {
         AgentPopulationOptions options = new()
         {
-            Observations = 1, NumStackedVectorObservations = stacked, Actions = 2, HiddenUnits = 3, Brains = sharing, Latency = 0, Learning = hasLearner ? new PolicyGradient() : null,
+            Observations = 1,
+            NumStackedVectorObservations = stacked,
+            Actions = 2,
+            HiddenUnits = 3,
+            Brains = sharing,
+            Latency = 0,
+            Learning = hasLearner ? new PolicyGradient() : null,
         };
         using AgentPopulation agents = new(TestDevice.Plain, options);
         agents.Learns = false;
@@ -148,7 +154,13 @@ internal sealed class ObservationNormalizerTests
     {
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
-            Observations = 1, Actions = 2, Capacity = 16, Brains = BrainSharing.Shared, Latency = 0, FrameBudget = FrameBudget.Steps(4), Learning = ActorCritic.Quick,
+            Observations = 1,
+            Actions = 2,
+            Capacity = 16,
+            Brains = BrainSharing.Shared,
+            Latency = 0,
+            FrameBudget = FrameBudget.Steps(4),
+            Learning = ActorCritic.Quick,
         });
         SeededRandom random = new(2);
         float[] seen = new float[16];

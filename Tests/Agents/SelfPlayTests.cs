@@ -328,8 +328,9 @@ internal sealed class SelfPlayTests
     }
 
     /// <summary>For brains of their own and a shared one: what they know stays, and they learn on.</summary>
-    [Test]
-    public void AnotherWayToLearnKeepsWhatIsKnown([Values] BrainSharing sharing)
+    [TestCase(BrainSharing.Shared)]
+    [TestCase(BrainSharing.OneEach, Category = Categories.OnProcessor)]   // each way has kernels of its own to compile
+    public void AnotherWayToLearnKeepsWhatIsKnown(BrainSharing sharing)
     {
         ActorCritic critic = new() { RolloutSize = 16, LeastRolloutPerAgent = 8, Epochs = 2, Minibatches = 2 };
         PolicyGradient gradient = new() { BatchSize = 8, Horizon = 5 };

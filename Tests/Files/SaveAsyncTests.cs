@@ -84,6 +84,32 @@ internal sealed unsafe class SaveAsyncTests : IDisposable
         Assert.That(longestWait, Is.Zero);
     }
 
+    /// <summary>Parameters taken in the same way, for the game itself.</summary>
+    [Test]
+    public void ParametersAreThoseOfTheCallHoweverLateTheyArrive()
+    {
+        ClassifierParameters atTheCall = classifier.GetParameters();
+        Task<ClassifierParameters> taken = classifier.GetParametersAsync();
+        for (int frame = 0; frame < 20; frame++)
+        {
+            classifier.TrainBatch(Features, Labels, 0.1f);
+            device.Update();
+            Assert.That(taken.IsCompleted, Is.False);
+        }
+
+        Assert.That(longestWait, Is.Zero, "no fence is waited for");
+        Signal(taken);
+        ClassifierParameters parameters = taken.Result;
+        Assert.That(parameters.HiddenWeights, Is.EqualTo(atTheCall.HiddenWeights));
+        Assert.That(parameters.HiddenBiases, Is.EqualTo(atTheCall.HiddenBiases));
+        Assert.That(parameters.OutputWeights, Is.EqualTo(atTheCall.OutputWeights));
+        Assert.That(parameters.OutputBiases, Is.EqualTo(atTheCall.OutputBiases));
+        taken = classifier.GetParametersAsync();
+        device.Dispose();
+        Assert.That(taken.ContinueWith(_ => { }, TaskScheduler.Default).Wait(Patience));
+        Assert.That(taken.Exception?.InnerException, Is.TypeOf<ObjectDisposedException>());
+    }
+
     [Test]
     public void UpdateAllocatesNothingAndTheBufferIsFreed()
     {

@@ -47,6 +47,7 @@ void main()
 #ifdef UPDATE
     loadDrop();
     update(at, true, gradient);
+    noteKept();
 #else
     STORE(parameterGradients, at, gradient);
 #endif

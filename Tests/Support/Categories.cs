@@ -3,6 +3,11 @@ namespace NeuralPlugin.Tests;
 /// <summary>
 /// The categories by which Tests/run selects tests. It runs the tests several times, in different environments, and a test's categories say
 /// in which runs its result is of interest; a test without a category runs with each OpenGL version.
+/// <para>
+/// Most of the time of a run on a fresh machine is the software driver's, which compiles a new variant of a kernel in a fifth of a second, and the step of a
+/// population with a composed loss in up to ten. Tests that share shapes, losses and optimizers share variants; further ones are for <see cref="OnProcessor"/>
+/// or <see cref="Nightly"/>, which a single test case may have.
+/// </para>
 /// </summary>
 internal static class Categories
 {
@@ -35,7 +40,8 @@ internal static class Categories
     public const string OnProcessor = "OnProcessor";
 
     /// <summary>
-    /// Runs again for each kernel family that Tests/run names, and on the processor: tests of kernels, networks, trainers, populations and agents. With
+    /// Runs again for each kernel family that Tests/run names, and on the processor: tests of kernels, networks, trainers, populations and agents. A plain run
+    /// leaves out of further families and of the oldest OpenGL those of what agents do around their decisions. With
     /// <see cref="Once"/> too, on the processor alone, unless Tests/run names the fixture for a device with a thread of its own.
     /// </summary>
     public const string EveryFamily = "EveryFamily";

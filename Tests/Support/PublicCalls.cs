@@ -195,6 +195,7 @@ internal sealed class PublicCalls : IDisposable
         yield return ("NeuralDevice.Update that deletes", device.Update);
         if (!withFiles) yield break;
         Task saved = Task.CompletedTask;
+        yield return ("NetworkModel.GetParametersAsync", () => classifier.GetParametersAsync());
         yield return ("NetworkModel.Save", () => classifier.Save(Path.Combine(folder, "saved.safetensors")));
         yield return ("NetworkModel.SaveAsync", () => saved = classifier.SaveAsync(Path.Combine(folder, "later.safetensors")));
         yield return ("NeuralDevice.WaitFor", () => device.WaitFor(saved.IsCompleted ? classifier.SaveAsync(Path.Combine(folder, "later.safetensors")) : saved));

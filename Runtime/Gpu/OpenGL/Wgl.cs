@@ -89,11 +89,11 @@ internal sealed unsafe class Wgl
         }
     }
 
-    /// <summary>
-    /// Only its own thread can destroy a window. Another thread can only ask it to, by a message: if the window's thread never looks for messages, the window
-    /// leaks until that thread ends.
-    /// </summary>
-    public void DestroyWindow(nint window, bool isOfThisThread) => _ = isOfThisThread ? destroyWindow(window) : postMessage(window, Close, 0, 0);
+    /// <summary>Destroys a window of this thread; does nothing if it is gone.</summary>
+    public void DestroyWindow(nint window) => _ = destroyWindow(window);
+
+    /// <summary>Asks the thread of a window to destroy it, which that does once it looks for messages.</summary>
+    public void RequestDestruction(nint window) => _ = postMessage(window, Close, 0, 0);
 
     /// <summary>The device context of a window, in a pixel format that supports OpenGL; 0 if there is none.</summary>
     public nint DeviceContextOf(nint window)

@@ -1,14 +1,22 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 
 namespace NeuralPlugin;
 
 /// <summary>An OpenGL core context of Windows, where each needs a window: this one's is never shown.</summary>
+/// <remarks>
+/// Only its own thread can destroy a window. If another thread disposes the context, the window's thread destroys it when it looks for messages, makes its next
+/// context, or ends.
+/// </remarks>
 internal sealed class WglContext : HeadlessContext
 {
+    [ThreadStatic]
+    private static ConcurrentQueue<nint>? leftHere;
+
+    private readonly ConcurrentQueue<nint> left = leftHere!;   // windows of its thread whose contexts are gone
     private readonly Wgl wgl;
     private readonly nint window;
     private readonly nint deviceContext;
-    private readonly int thread = Environment.CurrentManagedThreadId;
     private nint context;
 
     private WglContext(Wgl wgl, nint window, nint deviceContext, nint context)
@@ -28,13 +36,15 @@ internal sealed class WglContext : HeadlessContext
             return null;
         }
 
+        leftHere ??= new ConcurrentQueue<nint>();
+        while (leftHere.TryDequeue(out nint old)) wgl.DestroyWindow(old);
         (nint DeviceContext, nint Context) current = wgl.Current;
         nint window = wgl.CreateWindow();
         nint deviceContext = window == 0 ? 0 : wgl.DeviceContextOf(window);
         if (deviceContext != 0 && TryCreate(wgl, window, deviceContext, debug, failures) is { } made) return made;
         if (deviceContext == 0) failures.Add($"{Wgl.Library}: no window that OpenGL can draw to ({wgl.LastError()})");
         wgl.MakeCurrent(current.DeviceContext, current.Context);
-        if (window != 0) wgl.DestroyWindow(window, isOfThisThread: true);
+        if (window != 0) wgl.DestroyWindow(window);
         return null;
     }
 
@@ -61,8 +71,15 @@ internal sealed class WglContext : HeadlessContext
         if (context == 0) return;
         if (wgl.Current.Context == context) wgl.MakeCurrent(0, 0);
         wgl.DeleteContext(context);
-        wgl.DestroyWindow(window, isOfThisThread: thread == Environment.CurrentManagedThreadId);
         context = 0;
+        if (left == leftHere)
+        {
+            wgl.DestroyWindow(window);
+            return;
+        }
+
+        left.Enqueue(window);
+        wgl.RequestDestruction(window);
     }
 
     /// <summary>Uses a context of any version, which alone can tell how to create one of a requested version.</summary>

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace NeuralPlugin;
 
 /// <summary>
@@ -12,8 +10,8 @@ namespace NeuralPlugin;
 /// </remarks>
 internal sealed unsafe class UpdateAccess
 {
-    /// <summary>Parameters that an optimizer writes before they are examined.</summary>
-    private const int ParametersAtATime = 4096;
+    /// <summary>Parameters that an optimizer writes before they are examined: with their gradients and two matrices of state they fit into the first-level cache.</summary>
+    private const int ParametersAtATime = 1024;
 
     private readonly Optimizer optimizer;
     private readonly KernelArguments<float> scalars;
@@ -22,6 +20,7 @@ internal sealed unsafe class UpdateAccess
     private readonly MatrixAddress[] state;
     private readonly MatrixAddress[] pendingState;
     private readonly MatrixAddress? log;
+    private readonly MatrixAddress? kept;   // the log, if it notes steps in which a parameter kept its value
     private readonly StepLogAccess steps;
     private readonly GuidedRateAccess? guide;
 
@@ -41,6 +40,7 @@ internal sealed unsafe class UpdateAccess
         state = [.. Enumerable.Range(0, optimizer.State.Count).Select(i => find($"state{i}")!)];
         pendingState = [.. Enumerable.Range(0, optimizer.State.Count).Select(i => find($"pendingState{i}")!)];
         log = find("droppedSteps");
+        kept = find("keptStep");
     }
 
     /// <summary>Updates a range of values whose gradients are contiguous.</summary>
@@ -86,15 +86,25 @@ internal sealed unsafe class UpdateAccess
         return areFinite;
     }
 
+    /// <summary>A sum of products with zero is zero, or NaN if a value is not finite, which its bits tell: one operation for each vector.</summary>
     private static bool AreFinite(float* values, int length)
     {
-        int* bits = (int*)values;
-        Vector<int> exponent = new((int)Requirements.Exponent), greatest = Vector<int>.Zero;
+        const int Width = 8;   // of a Vector256
+        Vector256<float> zero = default, sum0 = default, sum1 = default, sum2 = default, sum3 = default;
         int i = 0;
-        for (; i <= length - Vector<int>.Count; i += Vector<int>.Count) greatest = Vector.Max(greatest, Vector.Load(bits + i) & exponent);
-        bool areFinite = !Vector.EqualsAny(greatest, exponent);
-        for (; i < length; i++) areFinite &= float.IsFinite(values[i]);
-        return areFinite;
+        for (; i <= length - (4 * Width); i += 4 * Width)
+        {
+            sum0 = Vector256.MultiplyAddEstimate(Vector256.Load(values + i), zero, sum0);
+            sum1 = Vector256.MultiplyAddEstimate(Vector256.Load(values + i + Width), zero, sum1);
+            sum2 = Vector256.MultiplyAddEstimate(Vector256.Load(values + i + (2 * Width)), zero, sum2);
+            sum3 = Vector256.MultiplyAddEstimate(Vector256.Load(values + i + (3 * Width)), zero, sum3);
+        }
+
+        Vector256<float> all = sum0 + sum1 + (sum2 + sum3);
+        Vector128<float> half = all.GetLower() + all.GetUpper();
+        float sum = half[0] + half[1] + half[2] + half[3];
+        for (; i < length; i++) sum += values[i] * 0;
+        return float.IsFinite(sum);
     }
 
     private void KeepWhatIsNotFinite(nint first, int length)
@@ -105,6 +115,8 @@ internal sealed unsafe class UpdateAccess
             for (int i = 0; i < pendingState.Length; i++) isFinite &= float.IsFinite(pendingState[i].Floats[at]);
             if (!isFinite) Keep(at, 1);
         }
+
+        if (kept is not null) steps.NoteKept(kept);
     }
 }
 

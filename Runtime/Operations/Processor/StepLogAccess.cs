@@ -22,6 +22,9 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
         (results[2], results[3]) = slots > 0 ? (rows, Number) : (0, 0);
     }
 
+    /// <summary>Notes that a parameter kept its value in this step. Threads that find it at once write the same number.</summary>
+    public void NoteKept(MatrixAddress log) => log.Floats[(slots + 1) * MatrixShape.ColumnsPerTexel] = Number;
+
     /// <summary>How this step's update treats the weights.</summary>
     public UpdateKind KindOfUpdate(MatrixAddress? log)
     {
@@ -30,10 +33,10 @@ internal readonly unsafe struct StepLogAccess(int slots, KernelArguments<int>? s
     }
 
     /// <summary>The texels of the log.</summary>
-    public int Texels(bool isGuided) => slots + 1 + (isGuided ? slots : 0);
+    public int Texels(bool isGuided) => slots + 2 + (isGuided ? slots : 0);
 
     /// <summary>The position in the log of the learning rate of the step that follows this one by the given number of steps.</summary>
-    public int LogOfRate(int after = 0) => (slots + 1 + ((Number + after) % slots)) * MatrixShape.ColumnsPerTexel;
+    public int LogOfRate(int after = 0) => (slots + 2 + ((Number + after) % slots)) * MatrixShape.ColumnsPerTexel;
 
     /// <summary>The same for the step before.</summary>
     public int LogOfRateBefore => LogOfRate(slots - 1);
@@ -86,7 +89,7 @@ internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments
 internal abstract class LoggedKernel : ProcessorKernel
 {
     /// <summary>The names under which kernels are given the log.</summary>
-    private static readonly string[] LogNames = ["batchLoss", "stepLog", "droppedSteps"];
+    private static readonly string[] LogNames = ["batchLoss", "stepLog", "droppedSteps", "keptStep"];
 
     protected LoggedKernel(Dispatch dispatch) : base(dispatch)
     {

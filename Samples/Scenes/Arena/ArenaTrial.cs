@@ -40,7 +40,7 @@ internal sealed class ArenaTrial : IDisposable
     {
         (Learning, Random, Script) = (World(), World(), World());
         random = new SeededRandom((ulong)seed, RandomStream);
-        population = new AgentPopulation(device, new AgentPopulationOptions
+        AgentPopulationOptions options = new()
         {
             Observations = ArenaWorld.Observations,
             Actions = ArenaWorld.Actions,
@@ -50,8 +50,10 @@ internal sealed class ArenaTrial : IDisposable
             FrameBudget = budget.Time is { } time ? time : FrameBudget.Steps(Math.Max(1, budget.Steps)),
             Latency = 1,
             Seed = seed,
-        })
-        { Learns = !budget.IsOff };
+        };
+        WarmUpProgress warmUp = device.WarmUp(AgentPopulation.KernelsFor(device, options));
+        while (!warmUp.IsDone) device.Update();   // a game's loading screen
+        population = new AgentPopulation(device, options) { Learns = !budget.IsOff };
         scripted = new int[creatureCount];
         creatures = [.. Enumerable.Range(0, creatureCount).Select(i => new ArenaCreature(Learning, i) { Name = $"creature {i}" })];
         foreach (var creature in creatures) population.Add(creature);
