@@ -7,17 +7,27 @@
 // The parameters and all that lies between them are in shared memory: X too, with FEATURES. In each phase the invocations take tasks in turn, and a barrier ends it.
 // Every sum has the order of the kernels that this one replaces: dense_forward_tile, or dense_forward_rows where H has few columns (HIDDEN_LANES, of each row);
 // dense_loss_row_lanes; two_layer_update_tile. LANES_OF_Z lanes share a row of z: as many as its sum needs of those.
+//
+// With STEPS: consecutive steps, each on the next batch that is drawn (consecutive_steps.glsl), with the parameters in shared memory in between.
 #include "samples.glsl"
 #include "step_log.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 READ_INPUTS(inputs);
+#ifdef STEPS
+IN_PLACE(batchLoss);
+#define LOAD_LOG(at) LOAD_STORED(batchLoss, at)
+#define LOAD_PARAMETERS(name, at) LOAD_STORED(name, at)
+#else
 READ(hiddenParameters);
 READ(outputParameters);
+#define LOAD_LOG(at) LOAD(batchLoss, at)
+#define LOAD_PARAMETERS(name, at) LOAD(name, at)
 #ifdef LOG_SLOTS
 READ_WRITE(batchLoss);
 #else
 WRITE(batchLoss);
+#endif
 #endif
 SIZE(inputTexels);
 SIZE(inputColumns);
@@ -34,6 +44,9 @@ shared vec4 hiddenRows[HIDDEN_ROWS];         // [rows x hiddenTexels]
 shared vec4 gradientRows[GRADIENT_ROWS];     // [rows x OUTPUT_TEXELS]
 shared vec2 lossRows[LOSS_ROWS];             // [rows]
 shared int lossIsNotFinite;
+#ifdef KEPT_STATES
+shared vec4 keptStates[KEPT_STATES];         // [STATE_SLOTS x PARAMETER_TEXELS]: of the hidden parameters, and then of the others
+#endif
 
 #define ROW_LANES LANES_OF_Z
 #define GROUP_ROWS (GROUP_SIZE / ROW_LANES)
@@ -42,7 +55,11 @@ shared int lossIsNotFinite;
 
 #include <LOSS>
 #include <ACTIVATION>
+#ifdef STEPS
+#include "two_layer_update_in_turn.glsl"
+#else
 #include "two_layer_update.glsl"
+#endif
 
 vec4 loadHiddenParameter(int at)
 {
@@ -107,11 +124,18 @@ vec4 sumOfInputs(int row, int hiddenTexel)
 #endif
 }
 
-void loadAll(int lane)
+void loadParameters(int lane)
 {
     int hiddenCount = matrixTexel(inputColumns + 1, 0, hiddenTexels), lastCount = matrixTexel(hiddenColumns + 1, 0, OUTPUT_TEXELS);
-    for (int at = lane; at < HIDDEN_WEIGHTS; at += GROUP_SIZE) hiddenWeights[at] = at < hiddenCount ? LOAD(hiddenParameters, at) : vec4(0.0);
-    for (int at = lane; at < LAST_WEIGHTS; at += GROUP_SIZE) lastWeights[at] = at < lastCount ? LOAD(outputParameters, at) : vec4(0.0);
+    for (int at = lane; at < HIDDEN_WEIGHTS; at += GROUP_SIZE) hiddenWeights[at] = at < hiddenCount ? LOAD_PARAMETERS(hiddenParameters, at) : vec4(0.0);
+    for (int at = lane; at < LAST_WEIGHTS; at += GROUP_SIZE) lastWeights[at] = at < lastCount ? LOAD_PARAMETERS(outputParameters, at) : vec4(0.0);
+#ifdef STEPS
+    loadStates(hiddenCount, lastCount, lane);
+#endif
+}
+
+void keepFeatures(int lane)
+{
 #ifdef FEATURES
     for (int at = lane; at < rows * inputTexels; at += GROUP_SIZE)
         features[at] = LOAD_INPUTS(inputs, matrixTexel(inputRow(at / inputTexels), at % inputTexels, inputTexels));
@@ -185,16 +209,11 @@ void updateAll(int lane)
     }
 }
 
-void main()
+// All phases of a step. Shared memory has the parameters before it; with STEPS, a barrier later, those after it.
+void runStep(int lane)
 {
-    if (rows == 0) return;   // a warm-up
-
-    int lane = int(gl_LocalInvocationID.x);
-#ifdef LOG_SLOTS
-    droppedStep = LOAD(batchLoss, logOfDrop()).x;
-#endif
     if (lane == 0) lossIsNotFinite = 0;
-    loadAll(lane);
+    keepFeatures(lane);
     memoryBarrierShared();
     barrier();
 
@@ -226,4 +245,30 @@ void main()
         for (int row = 0; row < rows; row++) sum += lossRows[row];
         STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
     }
+}
+
+void main()
+{
+#ifdef STEPS
+    if (steps == 0) return;   // a warm-up
+#else
+    if (rows == 0) return;
+#endif
+
+    int lane = int(gl_LocalInvocationID.x);
+#ifdef LOG_SLOTS
+    droppedStep = LOAD_LOG(logOfDrop()).x;
+#endif
+    loadParameters(lane);
+#ifdef STEPS
+    for (int step = 0; step < steps; step++)
+    {
+        beginStep(step);
+        runStep(lane);
+        memoryBarrierShared();
+        barrier();
+    }
+#else
+    runStep(lane);
+#endif
 }

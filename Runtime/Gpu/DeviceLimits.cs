@@ -15,6 +15,9 @@ internal sealed record DeviceLimits
     /// </summary>
     public int MostBindings { get; init; } = int.MaxValue;
 
+    /// <summary>The storage buffers that one dispatch may use: 16 (<see cref="Dispatch.MostStorageBuffers"/>), or the 8 that OpenGL 4.3 guarantees.</summary>
+    public int MostStorageBuffers { get; init; } = Dispatch.MostStorageBuffers;
+
     /// <summary>The maximum texels per matrix.</summary>
     public long MostTexels { get; init; } = long.MaxValue;
 

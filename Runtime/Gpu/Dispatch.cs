@@ -6,6 +6,9 @@ internal enum MatrixAccess
     Read,
     Write,
     ReadWrite,
+
+    /// <summary>Read and written, at a storage buffer alone: each invocation reads only what no other one writes.</summary>
+    InPlace,
 }
 
 /// <summary>
@@ -19,6 +22,9 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
 
     public bool IsWritten => Access != MatrixAccess.Read;
 
+    /// <summary>Whether a kernel that does not fetch it reads it at an image unit.</summary>
+    public bool IsReadAsImage => Access is MatrixAccess.Read or MatrixAccess.ReadWrite;
+
     /// <summary>Whether a kernel that fetches, or one that does not, reads it at a texture unit.</summary>
     public bool IsFetchedBy(bool fetches) => fetches && Access == MatrixAccess.Read;
 
@@ -30,6 +36,8 @@ internal readonly record struct MatrixBinding(string Name, Operand Operand, Matr
     public static MatrixBinding Write(string name, Operand operand) => new(name, operand, MatrixAccess.Write);
 
     public static MatrixBinding ReadWrite(string name, Operand operand) => new(name, operand, MatrixAccess.ReadWrite);
+
+    public static MatrixBinding InPlace(string name, Operand operand) => new(name, operand, MatrixAccess.InPlace);
 }
 
 /// <summary>A texture, or a matrix, that a kernel samples through a texture unit (<c>name_UNIT</c>).</summary>
@@ -74,6 +82,9 @@ internal sealed class Dispatch
     /// </summary>
     public const int MostBindingsOfAKind = 8;
 
+    /// <summary>The storage buffers that a kernel may have on a driver that has as many (<see cref="DeviceLimits.MostStorageBuffers"/>).</summary>
+    public const int MostStorageBuffers = 16;
+
     /// <summary>Texture units available to dispatches.</summary>
     public const int MaximumTextures = 2;
 
@@ -96,8 +107,9 @@ internal sealed class Dispatch
         Sizes = [.. sizes];
         Scalars = [.. scalars ?? []];
         Grid = grid;
-        if (!Fits(matrices, source.Fetches)) throw new ArgumentException($"A kernel reads at most {MostBindingsOfAKind} matrices and writes at most {MostBindingsOfAKind}.", nameof(matrices));
+        if (!Fits(matrices, source.Fetches, mostBuffers: MostStorageBuffers)) throw new ArgumentException($"A kernel reads at most {MostBindingsOfAKind} matrices and writes at most {MostStorageBuffers}.", nameof(matrices));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Textures.Length, MaximumTextures, nameof(textures));
+        HasManyBuffers = matrices.Count(matrix => matrix.IsWritten) > MostBindingsOfAKind;
         Program = source.With([.. PlacesOf(Matrices, source.Fetches, Textures, Sizes, Scalars)]);
     }
 
@@ -118,8 +130,14 @@ internal sealed class Dispatch
 
     public DispatchGrid Grid { get; }
 
-    /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use; 0 without one.</summary>
+    /// <summary>Multiplications and additions of its matrix product with all rows of the plan in use, once; 0 without one.</summary>
     public long FloatingPointOperations { get; init; }
+
+    /// <summary>How often one run of it may do its work: more than once for a kernel that is told how often.</summary>
+    public int MostRepeats { get; init; } = 1;
+
+    /// <summary>Whether it has more storage buffers than every driver has.</summary>
+    public bool HasManyBuffers { get; }
 
     /// <summary>The image units and storage buffers that it uses in total.</summary>
     public int BindingCount => Matrices.Sum(matrix => matrix.CountFor(Source.Fetches));
@@ -133,12 +151,18 @@ internal sealed class Dispatch
     /// <summary>Whether it can still run; false once one of its matrices is disposed.</summary>
     public bool IsUsable => Array.TrueForAll(Matrices, matrix => matrix.Operand.IsUsable);
 
-    /// <summary>Whether one dispatch can use these matrices, within a driver's total limit of image units and storage buffers.</summary>
-    public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, bool fetches, int most = int.MaxValue)
+    /// <summary>The lines that it can be cut into: of workgroups, or its repeats.</summary>
+    public int Lines(int rows) => MostRepeats > 1 ? MostRepeats : Grid.Lines(rows);
+
+    /// <summary>The share of <see cref="FloatingPointOperations"/> of one of them.</summary>
+    public double OperationsOfALine(int rows) => MostRepeats > 1 ? FloatingPointOperations : (double)FloatingPointOperations / Grid.Lines(rows);
+
+    /// <summary>Whether one dispatch can use these matrices, within a driver's limits of storage buffers, and of them and image units in total.</summary>
+    public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, bool fetches, int most = int.MaxValue, int mostBuffers = MostBindingsOfAKind)
     {
         int fetched = matrices.Count(matrix => matrix.IsFetchedBy(fetches));
-        int images = matrices.Count(matrix => matrix.IsRead) - fetched, buffers = matrices.Count(matrix => matrix.IsWritten);
-        return fetched <= MaximumFetches && images <= MostBindingsOfAKind && buffers <= MostBindingsOfAKind && images + buffers <= most;
+        int images = matrices.Count(matrix => matrix.IsReadAsImage) - fetched, buffers = matrices.Count(matrix => matrix.IsWritten);
+        return fetched <= MaximumFetches && images <= MostBindingsOfAKind && buffers <= mostBuffers && images + buffers <= most;
     }
 
     /// <summary>The same dispatch with other matrices, or additional constants, sizes, scalars or textures.</summary>
@@ -152,6 +176,7 @@ internal sealed class Dispatch
             texture is { } more ? [.. Textures, more] : Textures)
         {
             FloatingPointOperations = FloatingPointOperations,
+            MostRepeats = MostRepeats,
         };
     }
 
@@ -163,7 +188,7 @@ internal sealed class Dispatch
         {
             if (fetches && matrix.IsRead) yield return ($"{matrix.Name}_FETCHED", matrix.IsWritten ? 0 : 1);
             if (matrix.IsFetchedBy(fetches)) yield return ($"{matrix.Name}_UNIT", fetched++);
-            else if (matrix.IsRead) yield return ($"{matrix.Name}_IMAGE", images++);
+            else if (matrix.IsReadAsImage) yield return ($"{matrix.Name}_IMAGE", images++);
             if (matrix.IsWritten) yield return ($"{matrix.Name}_BUFFER", buffers++);
         }
 

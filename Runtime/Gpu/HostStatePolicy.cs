@@ -12,7 +12,7 @@ public enum HostStatePolicy
     /// <summary>
     /// Nothing is saved or restored. After each call, the host rebinds and resets whatever of this it needs: the program;
     /// the active texture unit; for units 0 and 1 the 2D texture, the buffer texture and the sampler, and for units 2 to 15 the buffer texture; image units 0 to 7; the
-    /// shader-storage buffers 0 to 7 and the generic one (GL_SHADER_STORAGE_BUFFER); the buffers that copies read and write; and the draw framebuffer.
+    /// shader-storage buffers 0 to 7 (0 to 15 where the driver has as many) and the generic one (GL_SHADER_STORAGE_BUFFER); the buffers that copies read and write; and the draw framebuffer.
     /// Transform feedback must be ended or paused before each call: while active, the driver accepts no program of ours and skips dispatches
     /// (<see cref="DispatchesSkippedException"/>).
     /// </summary>

@@ -37,6 +37,9 @@ internal sealed class ComputationGraph
     /// <summary>Whether the batch loss goes into a log of steps, which the loss kernel also reads and writes.</summary>
     public bool HasLog { get; private set; }
 
+    /// <summary>What dispatches of consecutive steps are told; null where each step has its own, as all but logged ones on drawn batches have. Set before fusion.</summary>
+    public StepArguments? Steps { get; set; }
+
     /// <summary>The features of a batch: planned, or those of the source.</summary>
     public Operand Input { get; }
 

@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 /// Rewrites the computations of a graph into fewer: an activation into the preceding product, its derivative into the product that
 /// gives its gradient, the last layer with the softmax (and in a step with the loss and their gradients) into one, the
 /// update into the gradient of the weights, the sum of the losses into the last layer's, the second-to-last layer into the
-/// last one if it is narrow, the updates of two layers into one, and a small network's complete step into one. A product whose sums the family cuts in parts becomes
+/// last one if it is narrow, the updates of two layers into one, and a small network's complete step into one, which may then run several times in a dispatch. A product whose sums the family cuts in parts becomes
 /// two computations, or one and what the last layer does. Layers, losses and optimizers know nothing of it. Where a
 /// kernel family has no kernel or a driver no room, the computations stay unfused. Results keep their bits, and matrices that are no longer used
 /// are never made.
@@ -153,17 +153,20 @@ internal sealed class Fusion
         int columns = graph.Kernels.SmallStepScratchTexels(last) * MatrixShape.ColumnsPerTexel;
         PlannedMatrix? scratch = columns == 0 ? null : graph.Request(plan[^1].Layer, plan[^1].Pass, columns, "What the phases of a step exchange");
         Computation[] parts = [.. plan.Select(planned => planned.Computation).Reverse()];
-        Replace(parts, new SmallStep(hidden, last, sum, outputUpdate, hiddenUpdate, scratch));
+        SmallStep step = new(hidden, last, sum, outputUpdate, hiddenUpdate, scratch);
+        Replace(parts, step);
+        if (graph.Steps is { } arguments && plan.Count == 1 && graph.Kernels.MostStepsOf(step) is > 1 and var most)
+            Replace([step], new SmallSteps(step, arguments, most), graph.Kernels.Limits.MostStorageBuffers);
     }
 
     /// <summary>Whether the updates of the step wait for the sum of its losses, which determines their learning rate.</summary>
     private bool IsGuided(LastLayerLoss last) => graph.HasLog && last.Loss.RateGuide is not null;
 
     /// <summary>Replaces several computations by one in the first one's place, if the family has a kernel for it and the driver room for its matrices.</summary>
-    private void Replace(Computation[] parts, Computation fused)
+    private void Replace(Computation[] parts, Computation fused, int mostBuffers = Dispatch.MostBindingsOfAKind)
     {
         int most = graph.Kernels.Limits.MostBindings - (graph.HasLog ? StepLog.BindingsOf(fused) : 0);
-        if (fused.KernelOf(graph.Kernels) is not { } kernel || !Dispatch.Fits(fused.Matrices, kernel.Source.Fetches, most)) return;
+        if (fused.KernelOf(graph.Kernels) is not { } kernel || !Dispatch.Fits(fused.Matrices, kernel.Source.Fetches, most, mostBuffers)) return;
         int place = plan.FindIndex(planned => ReferenceEquals(planned.Computation, parts[0]));
         plan[place] = plan[place] with { Computation = fused };
         plan.RemoveAll(planned => parts.Skip(1).Any(part => ReferenceEquals(part, planned.Computation)));

@@ -59,7 +59,7 @@ internal sealed class StepLog : IDisposable
     public static int SlotOf(long step) => NumberOf(step) % Slots;
 
     /// <summary>Image units and storage buffers that <see cref="Guard"/> adds to a computation.</summary>
-    public static int BindingsOf(Computation computation) => !computation.FindsLosses ? 0 : computation.Updates ? 1 : 2;
+    public static int BindingsOf(Computation computation) => !computation.FindsLosses || computation is SmallSteps ? 0 : computation.Updates ? 1 : 2;
 
     /// <summary>Rows of a log.</summary>
     public static int RowsFor(RateGuide? guide) => RowOfKept + 1 + (guide is null ? 0 : Slots);
@@ -86,7 +86,7 @@ internal sealed class StepLog : IDisposable
         int results = matrices.FindIndex(matrix => matrix.Operand == Results);
         if (results < 0 && !computation.FindsLosses && !computation.Updates) return dispatch;
         bool isWholeStep = computation.FindsLosses && computation.Updates;
-        if (isWholeStep) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
+        if (isWholeStep && !matrices[results].IsRead) matrices[results] = matrices[results] with { Access = MatrixAccess.ReadWrite };
         else if (computation.FindsLosses) matrices.Add(MatrixBinding.ReadWrite("stepLog", dropped));
         bool isGuided = rateScalars is not null && (results >= 0 || computation.Updates);
         Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update runs after the sum that gives its rate

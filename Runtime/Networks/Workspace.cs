@@ -21,7 +21,7 @@ internal abstract class Workspace : IDisposable
 
     protected ComputationGraph Graph { get; }
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         foreach (GraphMatrix planned in Graph.Matrices) planned.Matrix.Dispose();
     }
@@ -129,6 +129,8 @@ internal sealed class StepWorkspace : Workspace
         Graph.AddLoss(loss, log?.Results);
         Graph.AddBackward(inputGradients: false);
         if (optimizer is not null) Graph.AddUpdate(optimizer.Optimizer, optimizer.Operands, optimizer.Scalars);
+        if (optimizer is not null && source is not null && log is not null) Steps = new ConsecutiveSteps(network.Device, optimizer.Optimizer);
+        Graph.Steps = Steps?.Arguments;
         plan = PlanOf(fused ? Graph.Fuse(keepGradients: optimizer is null) : Graph.Computations, log, compile: log is null);
         Operand[] written = [.. plan.Dispatches[^1].Matrices.Where(matrix => matrix.IsWritten).Select(matrix => matrix.Operand)];
         lastWritten = written.Contains(Graph.BatchLoss!) ? Graph.BatchLoss! : written[0];
@@ -153,6 +155,7 @@ internal sealed class StepWorkspace : Workspace
     {
         StepLog log = StepLog.Planned(kernels.Limits, loss.RateGuide);
         ComputationGraph graph = ComputationGraph.OfStep(stack, rows, loss, optimizer, kernels, [], source: source, batchLoss: log.Results);
+        graph.Steps = source is null ? null : ConsecutiveSteps.Planned(optimizer);
         return graph.Fuse(keepGradients: false).Select(planned => graph.ToDispatch(planned.Computation, log));
     }
 
@@ -169,6 +172,9 @@ internal sealed class StepWorkspace : Workspace
     public Loss Loss { get; }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;
+
+    /// <summary>What a dispatch of several steps is told, if the plan has one: for logged steps on drawn batches.</summary>
+    public ConsecutiveSteps? Steps { get; }
 
     /// <summary>Compiles the plan of a logged step, whose trainer warms up its kernels.</summary>
     public void Compile() => plan.Compile();
@@ -188,6 +194,12 @@ internal sealed class StepWorkspace : Workspace
 
     /// <summary>Runs the plan on the uploaded data, without waiting.</summary>
     public void Enqueue(int rows) => plan.Run(rows);
+
+    public override void Dispose()
+    {
+        Steps?.Dispose();
+        base.Dispose();
+    }
 
     public float[][] ReadGradients()
     {

@@ -59,6 +59,14 @@ public sealed record AdamW(
         scalars["varianceCorrection"] = BiasCorrection(Beta2, step);
     }
 
+    internal override bool HasStepScalars => true;
+
+    internal override void WriteStepScalars(Span<float> scalars, long step)
+    {
+        scalars[0] = BiasCorrection(Beta1, step);
+        scalars[1] = BiasCorrection(Beta2, step);
+    }
+
     internal override void Update(ParameterSpan parameters, KernelArguments<float> scalars)
     {
         (float rate, float meanCorrection, float varianceCorrection) = (parameters.StepRate, scalars["meanCorrection"], scalars["varianceCorrection"]);

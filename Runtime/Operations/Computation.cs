@@ -13,6 +13,9 @@ internal abstract record Computation
     /// <summary>The sizes passed to its kernel.</summary>
     public abstract IReadOnlyList<(string Name, int Value)> Sizes { get; }
 
+    /// <summary>The sizes that their owners change between runs.</summary>
+    public virtual IReadOnlyList<KernelArguments<int>> ChangingSizes => [];
+
     /// <summary>The scalars passed to its kernel; their owners change them between runs.</summary>
     public virtual IReadOnlyList<KernelArguments<float>> Scalars => [];
 
@@ -34,6 +37,9 @@ internal abstract record Computation
     /// <summary>Whether it updates parameters, which a dropped step must not do.</summary>
     public virtual bool Updates => false;
 
+    /// <summary>The consecutive steps that one run of it may have.</summary>
+    public virtual int MostSteps => 1;
+
     public IEnumerable<Operand> Reads => Matrices.Where(matrix => matrix.IsRead).Select(matrix => matrix.Operand);
 
     public IEnumerable<Operand> Writes => Matrices.Where(matrix => matrix.IsWritten).Select(matrix => matrix.Operand);
@@ -48,7 +54,7 @@ internal abstract record Computation
         (KernelSource source, DispatchGrid grid) = KernelOf(kernels)
             ?? throw new InvalidOperationException($"The kernel family {kernels.Family.Name} has no kernel for {GetType().Name}.");
         source = source.With([.. Constants]) with { Includes = Includes, Macros = [.. source.Macros, .. Macros] };
-        return new Dispatch(source, Matrices, [new KernelArguments<int>(Sizes)], grid, Scalars) { FloatingPointOperations = FloatingPointOperations };
+        return new Dispatch(source, Matrices, [new KernelArguments<int>(Sizes), .. ChangingSizes], grid, Scalars) { FloatingPointOperations = FloatingPointOperations, MostRepeats = MostSteps };
     }
 
     /// <summary>The includes of slots that may be empty.</summary>

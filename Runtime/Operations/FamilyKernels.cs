@@ -92,6 +92,15 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>A complete step of a small network, with any optimizer; null for a network that the kernel does not suit.</summary>
     public virtual KernelChoice? SmallStep(SmallStep computation) => null;
 
+    /// <summary>
+    /// How many consecutive steps of a small network one dispatch may run, each on the batch of a training set that is drawn next, with the bits of as many dispatches; 1 if the family has no
+    /// kernel for several.
+    /// </summary>
+    public virtual int MostStepsOf(SmallStep step) => 1;
+
+    /// <summary>Consecutive steps of a small network, if <see cref="MostStepsOf"/> allows them.</summary>
+    public virtual KernelChoice? SmallSteps(SmallSteps computation) => null;
+
     /// <summary>The kernels of populations of one shape, the layout of their parameters, and how many rows a dispatch takes.</summary>
     /// <exception cref="DeviceLimitException">The networks are too large for one matrix of the device, or for its kernels.</exception>
     public abstract PopulationKernels Population(PopulationShape shape);

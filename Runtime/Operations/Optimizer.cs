@@ -36,6 +36,18 @@ public abstract record Optimizer(float LearningRate)
     /// <summary>Sets the scalars that change from step to step. Steps count from 1.</summary>
     internal abstract void WriteScalars(KernelArguments<float> scalars, float learningRate, long step);
 
+    /// <summary>Whether the include uses scalars that change from step to step, besides the learning rate.</summary>
+    internal virtual bool HasStepScalars => false;
+
+    /// <summary>
+    /// The same scalars for a kernel that runs several steps, which finds them in a table, a texel for each step (STEP_SCALARS of Shaders/Include/consecutive_steps.glsl).
+    /// </summary>
+    /// <param name="scalars">Four numbers, zero before.</param>
+    /// <param name="step">The step, from 1.</param>
+    internal virtual void WriteStepScalars(Span<float> scalars, long step)
+    {
+    }
+
     /// <summary>The include's counterpart on the processor: the new values and the new state of neighboring parameters.</summary>
     internal abstract void Update(ParameterSpan parameters, KernelArguments<float> scalars);
 

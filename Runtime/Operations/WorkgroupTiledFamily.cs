@@ -21,13 +21,10 @@ internal sealed class WorkgroupTiledFamily(WorkgroupTiling? tiling = null) : Ker
 internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits limits, WorkgroupTiling tiling) : FamilyKernels(family, limits)
 {
     /// <summary>Invocations that share a row of the last layer. They decide the order of its sums.</summary>
-    private const int RowLanes = 32;
+    public const int RowLanes = 32;
 
     /// <summary>Rows of the last layer that a workgroup has.</summary>
     private const int RowsPerGroup = 4;
-
-    /// <summary>Invocations of the one workgroup that has a small network's step.</summary>
-    private const int StepLanes = 256;
 
     /// <summary>Texels of outputs that an invocation keeps in registers.</summary>
     private const int MostOutputTexels = 4;
@@ -111,31 +108,11 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     /// <summary>
     /// For a network that has room in a workgroup's shared memory, with any optimizer. Its losses are summed as those of a batch that has one row in each part.
     /// </summary>
-    public override KernelChoice? SmallStep(SmallStep computation)
-    {
-        MatrixShape input = computation.Hidden.Input.Shape, hidden = computation.Hidden.Output.Shape;
-        int outputTexels = MatrixShape.Texels(computation.Last.Outputs), inputLanes = PowerOfTwo(input.TexelsPerRow), lanesOfZ = Math.Min(RowLanes, PowerOfTwo(hidden.TexelsPerRow));
-        bool isHiddenNarrow = IsNarrow(hidden.Columns);
-        bool isSumWhole = isHiddenNarrow ? inputLanes <= RowLanes : PartCount(TilingOf(ProductSizes.Of(computation.Hidden)), computation.Hidden) == 1;
-        if (input.Rows > Loss.Parts || !IsNarrow(computation.Last.Outputs) || !isSumWhole) return null;
+    public override KernelChoice? SmallStep(SmallStep computation) => WorkgroupStep.For(computation, Limits, LanesOfSum(computation.Hidden))?.Kernel;
 
-        (int texels, int hiddenTexels) = (input.TexelsPerRow, hidden.TexelsPerRow);
-        int weights = Math.Max(MatrixShape.ColumnsPerTexel * texels, input.Columns + 1) * hiddenTexels;
-        int lastWeights = Math.Max(MatrixShape.ColumnsPerTexel * hiddenTexels, hidden.Columns + 1) * outputTexels;
-        int hiddenRows = input.Rows * hiddenTexels, gradientRows = input.Rows * outputTexels, laneSums = Math.Max(StepLanes * outputTexels, hiddenRows), features = input.Rows * texels;
-        long bytes = ((long)(weights + lastWeights + hiddenRows + gradientRows + laneSums) * MatrixShape.BytesPerTexel) + (input.Rows * 2 * sizeof(float)) + sizeof(int);
-        if (bytes > Limits.SharedMemoryBytes) return null;
+    public override int MostStepsOf(SmallStep step) => WorkgroupStep.For(step, Limits, LanesOfSum(step.Hidden))?.MostSteps ?? 1;
 
-        KernelSource source = new KernelSource(
-            "small_step_workgroup.comp", ("GROUP_SIZE", StepLanes), ("LANES_OF_Z", lanesOfZ), ("HIDDEN_WEIGHTS", weights), ("LAST_WEIGHTS", lastWeights), ("HIDDEN_ROWS", hiddenRows),
-            ("GRADIENT_ROWS", gradientRows), ("LANE_SUMS", laneSums), ("LOSS_ROWS", input.Rows))
-        {
-            Fetches = true,
-        };
-        if (isHiddenNarrow) source = source.With(("HIDDEN_LANES", inputLanes));
-        if (bytes + ((long)features * MatrixShape.BytesPerTexel) <= Limits.SharedMemoryBytes) source = source.With(("FEATURES", features));
-        return new KernelChoice(source, new DispatchGrid(1));
-    }
+    public override KernelChoice? SmallSteps(SmallSteps computation) => WorkgroupStep.For(computation.Step, Limits, LanesOfSum(computation.Step.Hidden))?.KernelOfSeveral;
 
     /// <summary>The register-tiled kernels for networks that are too large, or too many, for the family's own.</summary>
     public override PopulationKernels Population(PopulationShape shape) =>
@@ -157,9 +134,15 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         tiling != WorkgroupTiling.ByRule ? GroupedNetworks.ByRule
             : Choose(ShapeClass.Of(what, shape.Members, rows, shape.Inputs, shape.Hidden, shape.Outputs), Enum.GetValues<GroupedNetworks>(), decidesBits: false);
 
-    private static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)value);
+    /// <summary>The lanes that share a sum over the inputs of a layer; 0 where it runs in order, and null where no single workgroup computes it with the same bits.</summary>
+    private int? LanesOfSum(DenseForward layer)
+    {
+        int lanes = (int)BitOperations.RoundUpToPowerOf2((uint)layer.Input.Shape.TexelsPerRow);
+        if (IsNarrow(layer.Output.Shape.Columns)) return lanes <= RowLanes ? lanes : null;
+        return PartCount(TilingOf(ProductSizes.Of(layer)), layer) == 1 ? 0 : null;
+    }
 
-    private static bool IsNarrow(int outputs) => MatrixShape.Texels(outputs) <= MostOutputTexels;
+    public static bool IsNarrow(int outputs) => MatrixShape.Texels(outputs) <= MostOutputTexels;
 
     private static (string, int) LaneSums(int outputs) => ("LANE_SUMS", RowsPerGroup * RowLanes * MatrixShape.Texels(outputs));
 

@@ -25,6 +25,8 @@ internal sealed class FrameSpender : IDisposable
     /// </summary>
     private const double Bound = 1.15, SlowMoment = 2.5;
 
+    private const double LongestDispatch = 1_000_000;
+
     private readonly NeuralDevice device;
     private readonly GpuCosts gpuCosts;
     private readonly StepCosts callCosts;
@@ -127,6 +129,17 @@ internal sealed class FrameSpender : IDisposable
         bool isCutShort = lines < left && Parts > 0;
         bool isWasteful = isCutShort && (gpuLines < callLines ? gpuCosts.IsWasteful(part, lines) : callCosts.IsWasteful(part, lines));
         return isWasteful ? 0 : lines;
+    }
+
+    /// <summary>
+    /// How many consecutive steps fit, in a part that one dispatch runs whole: its lines are the steps. However large the budget is, the dispatch is no longer than <see cref="LongestDispatch"/>,
+    /// by measurement, since a GPU does nothing else meanwhile, and a watchdog ends those that last; before there is one, it has one step.
+    /// </summary>
+    public int StepsThatFit(int part, int most)
+    {
+        if (allowance.IsInSteps) most = Math.Min(most, allowance.Steps - Steps);
+        int measured = gpuCosts.IsKnown(part) ? gpuCosts.LinesWithin(LongestDispatch, part, most) : 1;
+        return LinesThatFit(part, Math.Clamp(most, 1, Math.Max(1, measured)));
     }
 
     /// <summary>Records lines of a part enqueued since <see cref="LinesThatFit"/> was called for them.</summary>

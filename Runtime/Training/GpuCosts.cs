@@ -51,8 +51,8 @@ internal sealed class GpuCosts
     }
 
     public GpuCosts(IReadOnlyList<Dispatch> dispatches, int rows) : this(
-        [.. dispatches.Select(dispatch => new PartTimes(dispatch.Grid.Lines(rows)))],
-        [.. dispatches.Select(dispatch => FirstLine + (dispatch.FloatingPointOperations / FirstOperationsPerNanosecond / dispatch.Grid.Lines(rows)))])
+        [.. dispatches.Select(dispatch => new PartTimes(dispatch.Lines(rows)))],
+        [.. dispatches.Select(dispatch => FirstLine + (dispatch.OperationsOfALine(rows) / FirstOperationsPerNanosecond))])
     {
     }
 

@@ -242,6 +242,12 @@ public sealed class InFrameTrainer : IDisposable
             if (!open.IsOpen && !BeginStep()) break;
             if (network.Changes != open.Changes) Restart();
             Dispatch dispatch = dispatches[open.Dispatch];
+            if (dispatch.MostRepeats > 1)
+            {
+                if (!RunSteps(dispatch)) break;
+                continue;
+            }
+
             int all = dispatch.Grid.Lines(open.Rows), lines = spender.LinesThatFit(open.Dispatch, all - open.Line);
             if (lines == 0) break;
             network.Device.Run(dispatch, open.Rows, open.Line, lines);
@@ -253,6 +259,25 @@ public sealed class InFrameTrainer : IDisposable
         spender.EndMeasuring();
         ledger.StartReading();
         spender.EndFrame(open.IsOpen ? open.Dispatch : null);
+    }
+
+    /// <summary>The open step and as many after it as fit, in one dispatch; false if not even it fits. All are complete at once, so that nobody sees the weights between them.</summary>
+    private bool RunSteps(Dispatch dispatch)
+    {
+        int steps = spender!.StepsThatFit(open.Dispatch, Math.Min(dispatch.MostRepeats, order.BatchesReady));
+        if (steps == 0) return false;
+        workspace!.Steps!.Prepare(steps, state.Steps + 1, order.OpenBatch);
+        network.Device.Run(dispatch, open.Rows, firstLine: 0, lines: 1);
+        spender.Spend(open.Dispatch, steps);
+        network.Device.MakeWritesVisible();
+        EndStep();
+        for (int step = 1; step < steps; step++)
+        {
+            BeginStep();
+            EndStep();
+        }
+
+        return true;
     }
 
     /// <summary>False if another trainer's step is open on the network, or no sample has been uploaded yet.</summary>
@@ -301,6 +326,11 @@ public sealed class InFrameTrainer : IDisposable
 
         if (++open.Dispatch < dispatches.Length) return;
         network.Device.MakeWritesVisible();
+        EndStep();
+    }
+
+    private void EndStep()
+    {
         open = default;
         network.StepOwner = null;
         order.EndBatch();

@@ -96,6 +96,22 @@ internal sealed class SampleOrder : IDisposable
     /// <summary>Rows of the open batch; 0 if none is open.</summary>
     public int OpenRows { get; private set; }
 
+    /// <summary>
+    /// The batches, beginning with the open one, that kernels can draw without another <see cref="Filling"/>: those that are computed ahead, past the end of an epoch only if the next one has
+    /// as many samples.
+    /// </summary>
+    public int BatchesReady
+    {
+        get
+        {
+            int batch = position / batchSize, ahead = batchesAhead - BatchesAfterChunkStart(batch);
+            return samples.Uploaded == count ? ahead : Math.Min(ahead, BatchesPerEpoch - batch);
+        }
+    }
+
+    /// <summary>The open batch among those of its epoch.</summary>
+    public EpochBatches OpenBatch => new(count, batchSize, position / batchSize);
+
     /// <summary>Completed epochs, plus the completed fraction of the current one.</summary>
     public double Epochs => epoch + (count == 0 ? 0 : (double)position / count);
 

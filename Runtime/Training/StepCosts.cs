@@ -55,7 +55,7 @@ internal sealed class StepCosts
     public StepCosts(IReadOnlyList<Dispatch> dispatches, int rows) : this(dispatches.Count)
     {
         for (int i = 0; i < line.Length; i++)
-            line[i] = Math.Max(FirstLine, dispatches[i].FloatingPointOperations / FirstOperationsPerNanosecond / dispatches[i].Grid.Lines(rows));
+            line[i] = Math.Max(FirstLine, dispatches[i].OperationsOfALine(rows) / FirstOperationsPerNanosecond);
     }
 
     /// <summary>Whether its cost was measured rather than guessed.</summary>

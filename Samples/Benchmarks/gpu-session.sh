@@ -162,9 +162,9 @@ run() {
         page+=('All tests take a card in so short a time: these are of kernels alone.')
     fi
     if [[ -n $has_card ]] && python3 "$peer" --check >"$out/peer.txt" 2>&1; then
-        part steps 70 18 dotnet NeuralPlugin.Benchmarks.dll compare "python3 '$peer' $seconds_a_case" --rounds 1 --seconds "$seconds_a_case" --large --markdown
+        part steps 70 20 dotnet NeuralPlugin.Benchmarks.dll compare "python3 '$peer' $seconds_a_case" --rounds 1 --seconds "$seconds_a_case" --large --markdown
     else
-        part steps 70 18 dotnet NeuralPlugin.Benchmarks.dll steps "$seconds_a_case" ${has_card:+--large}
+        part steps 70 20 dotnet NeuralPlugin.Benchmarks.dll steps "$seconds_a_case" ${has_card:+--large}
         page+=("Not compared with PyTorch, which takes a card of NVIDIA's and PyTorch with CUDA: $([[ -z $has_card ]] || head -c 120 "$out/peer.txt")")
     fi
     part transfers 15 16 dotnet NeuralPlugin.Benchmarks.dll transfers 0.1

@@ -2,14 +2,13 @@
 //   m' = beta1 * m + (1 - beta1) * g;   v' = beta2 * v + (1 - beta2) * g^2
 //   w' = w - stepRate * (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 // The two corrections are passed as scalars, computed in double.
+#include "bias_corrections.glsl"
 #include "learning_rate.glsl"
 #include "products.glsl"
 
 SCALAR(beta1);
 SCALAR(beta2);
 SCALAR(epsilon);
-SCALAR(meanCorrection);       // 1 / (1 - beta1^t)
-SCALAR(varianceCorrection);   // 1 / (1 - beta2^t)
 
 vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {

@@ -5,8 +5,11 @@
 //   READ(name);  WRITE(name);      a matrix that the kernel reads, or writes
 //   READ_WRITE(name);              both, each texel by one invocation only
 //   EXCHANGE(name);                both, and invocations read what others have written, after a barrier
+//   IN_PLACE(name);                both, in its buffer alone: an invocation also reads what it has written itself
 //   LOAD(name, at)                 the texel of a matrix at an address of matrix.glsl
 //   STORE(name, at, values);
+//   LOAD_STORED(name, at)          the texel of a matrix that is IN_PLACE; there is none past its end
+//   SIZE_OF_STEP(name);            a size that changes from step to step: see below
 //   LOOK_UP(name);  FETCH(name, at)   a matrix that many kernels look up besides their bindings: at a texture unit, of which there are more
 //   GAME_TEXTURE(type, name);      a texture of the game
 // READ_WORDS, LOOK_UP_WORDS, WRITE_WORDS and STORE_WORDS do the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes,
@@ -17,10 +20,20 @@
 // because that would let a compiler move its loads across the stores. With FETCHES a matrix that the kernel only reads is at a texture unit instead
 // (name_UNIT, and name_FETCHED is 1): the fastest way on graphics cards. A texel past the end of a matrix is then undefined, and not zero.
 //
+// With STEPS a dispatch runs consecutive steps. What SIZE_OF_STEP declares is then a variable, which the kernel sets for each of them, and the size that was passed,
+// nameOfFirst, is that of the first.
+//
 // A store must lie within its buffer, so values past the end of a matrix are not stored. The value is computed before that condition,
 // not in it: in a branch, a software driver reads each uniform again for every lane.
 
 #define SIZE(name) layout(location = name##_LOCATION) uniform int name
+#ifdef STEPS
+#define SIZE_OF_STEP(name) \
+    layout(location = name##_LOCATION) uniform int name##OfFirst; \
+    int name
+#else
+#define SIZE_OF_STEP(name) SIZE(name)
+#endif
 #define SCALAR(name) layout(location = name##_LOCATION) uniform float name
 #define LOOK_UP(name) layout(binding = name##_UNIT) uniform samplerBuffer name
 #define LOOK_UP_WORDS(name) layout(binding = name##_UNIT) uniform usamplerBuffer name
@@ -44,6 +57,7 @@
 #define EXCHANGE(name) \
     layout(binding = name##_IMAGE, rgba32f) coherent uniform imageBuffer name; \
     layout(std430, binding = name##_BUFFER) coherent writeonly buffer name##Buffer { TEXEL name##Stored[]; }
+#define IN_PLACE(name) layout(std430, binding = name##_BUFFER) buffer name##Buffer { TEXEL name##Stored[]; }
 
 #ifdef FETCHES
 #define LOAD(name, at) LOAD_IN_WAY(name##_FETCHED, name, at)
@@ -56,6 +70,7 @@
 #endif
 #define FETCH(name, at) texelFetch(name, at)
 #define STORE(name, at, values) name##Stored[at] = asTexel(values)
+#define LOAD_STORED(name, at) fromTexel(name##Stored[at])
 #define STORE_WORDS(name, at, words) name##Stored[at] = (words)
 #define STORE_BYTES(name, at, values) name##Stored[at] = packUnorm4x8(values)
 
@@ -68,7 +83,13 @@ dvec2 asTexel(vec4 values)
     uvec4 bits = floatBitsToUint(values);
     return dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));
 }
+
+vec4 fromTexel(dvec2 texel)
+{
+    return uintBitsToFloat(uvec4(unpackDouble2x32(texel.x), unpackDouble2x32(texel.y)));
+}
 #else
 #define TEXEL vec4
 #define asTexel(values) (values)
+#define fromTexel(texel) (texel)
 #endif

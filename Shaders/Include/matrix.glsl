@@ -3,7 +3,7 @@
 #include "bindings.glsl"
 #include "dispatch.glsl"
 
-SIZE(rows);   // rows of the batch in use; a plan may have room for more
+SIZE_OF_STEP(rows);   // rows of the batch in use; a plan may have room for more
 
 // The bound of a loop that a compiler must not unroll. Some unroll up to 32 iterations if an array is indexed by them: in a kernel that repeats
 // the loop for each of its rows, compiling then takes a minute.

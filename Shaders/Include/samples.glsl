@@ -25,7 +25,7 @@ vec4 scaleInputs(vec4 sum)
 #if defined(DRAWN_INPUTS) || defined(DRAWN_TARGETS)
 
 LOOK_UP_WORDS(order);
-SIZE(firstSample);
+SIZE_OF_STEP(firstSample);
 
 // The row numbers of four samples, beginning with a row in use that is a multiple of four. They exist past the end of a batch, too.
 ivec4 drawnRows(int row)

@@ -7,7 +7,7 @@
 
 #ifdef LOG_SLOTS
 
-SIZE(stepNumber);   // from 1
+SIZE_OF_STEP(stepNumber);   // from 1
 
 float droppedStep;   // the value in its row; updating code loads it first
 

@@ -22,10 +22,17 @@ internal sealed class GpuModel
     /// <summary>The time of a wave of the fastest kernel at the full clock; one kernel in three takes twice as long, and one three times.</summary>
     public long NanosecondsPerWave { get; init; } = 1_000;
 
-    public long NanosecondsOf(uint kernel, long groups, long groupSize)
+    /// <summary>Whether no kernel takes longer than the fastest.</summary>
+    public bool KernelsAreAlike { get; init; }
+
+    /// <param name="kernel">The program.</param>
+    /// <param name="groups">Workgroups.</param>
+    /// <param name="groupSize">Invocations of each.</param>
+    /// <param name="steps">How often the kernel does its work: a dispatch of consecutive steps is launched once.</param>
+    public long NanosecondsOf(uint kernel, long groups, long groupSize, int steps)
     {
         if (!kernels.TryGetValue(kernel, out int number)) kernels.Add(kernel, number = kernels.Count);
         long waves = ((groups * groupSize) + Lanes - 1) / Lanes;
-        return LaunchNanoseconds + (waves * NanosecondsPerWave * (1 + (number % 3)) * FullMegahertz / Megahertz);
+        return LaunchNanoseconds + (steps * waves * NanosecondsPerWave * (KernelsAreAlike ? 1 : 1 + (number % 3)) * FullMegahertz / Megahertz);
     }
 }

@@ -11,7 +11,7 @@ internal sealed unsafe class RandomHostState
     private const int BufferBytes = 4_096;
     private const byte Pattern = 0xA5;
     private const int ImageUnits = 8;
-    private const int IndexedBuffers = 8;
+    private const int IndexedBuffers = 8, MostStorageBuffers = 16;
 
     private static readonly TextureUnit[] Units = [TextureUnit.Texture0, TextureUnit.Texture1, TextureUnit.Texture2, TextureUnit.Texture3, TextureUnit.Texture15];
 
@@ -124,7 +124,7 @@ internal sealed unsafe class RandomHostState
         for (uint unit = 0; unit < ImageUnits; unit++) ApplyImageUnit(unit);
         foreach ((BufferTargetARB target, _) in IndexedTargets)
         {
-            for (uint i = 0; i < IndexedBuffers; i++) ApplyIndexedBuffer(target, i);
+            for (uint i = 0; i < CountOf(target); i++) ApplyIndexedBuffer(target, i);
         }
 
         gl.BindTransformFeedback(BindTransformFeedbackTarget.TransformFeedback, Any(feedbacks));
@@ -185,10 +185,10 @@ internal sealed unsafe class RandomHostState
         foreach ((BufferTargetARB target, GLEnum binding) in BufferTargets) Add(isFirst ? $"{target}" : "", gl.GetInteger((GetPName)binding));
         foreach ((BufferTargetARB target, GLEnum binding) in IndexedTargets)
         {
-            for (uint i = 0; i < IndexedBuffers; i++) Add(isFirst ? $"{target} {i}" : "", Indexed(binding, i));
+            for (uint i = 0; i < CountOf(target); i++) Add(isFirst ? $"{target} {i}" : "", Indexed(binding, i));
         }
 
-        for (uint i = 0; i < IndexedBuffers; i++)
+        for (uint i = 0; i < CountOf(BufferTargetARB.ShaderStorageBuffer); i++)
         {
             gl.GetInteger64(GLEnum.ShaderStorageBufferStart, i, out long start);
             gl.GetInteger64(GLEnum.ShaderStorageBufferSize, i, out long size);
@@ -227,6 +227,10 @@ internal sealed unsafe class RandomHostState
     private bool Flip() => random.NextInt32(2) == 0;
 
     private T Any<T>(T[] of) => of[random.NextInt32(of.Length)];
+
+    /// <summary>The bindings of a target that a driver may have and our calls may use.</summary>
+    private int CountOf(BufferTargetARB target) =>
+        target == BufferTargetARB.ShaderStorageBuffer ? Math.Min(MostStorageBuffers, gl.GetInteger((GetPName)GLEnum.MaxShaderStorageBufferBindings)) : IndexedBuffers;
 
     private long Indexed(GLEnum name, uint index)
     {

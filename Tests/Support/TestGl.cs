@@ -329,7 +329,7 @@ internal sealed class TestGl : IGLContext
     internal bool IsLinked(uint program) => Frame - linked.GetValueOrDefault(program, -CompileFrames) >= CompileFrames;
 
     /// <summary>Counts a dispatch; false if it must vanish.</summary>
-    internal bool Dispatched(long groups, uint program, long groupSize)
+    internal bool Dispatched(long groups, uint program, long groupSize, int steps)
     {
         if (DropDispatches || Dispatches >= MostDispatches || Dispatches + DroppedDispatches == LostDispatch)
         {
@@ -339,7 +339,7 @@ internal sealed class TestGl : IGLContext
 
         Dispatches++;
         Groups += groups;
-        Nanoseconds += Gpu?.NanosecondsOf(program, groups, groupSize) ?? NanosecondsPerDispatch + (groups * NanosecondsPerGroup);
+        Nanoseconds += Gpu?.NanosecondsOf(program, groups, groupSize, steps) ?? NanosecondsPerDispatch + (groups * NanosecondsPerGroup);
         foreach (uint buffer in storageBuffers)
         {
             if (buffer != 0) Writes(buffer);

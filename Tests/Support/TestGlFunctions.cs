@@ -91,6 +91,8 @@ internal static unsafe class TestGlFunctions
     private static delegate* unmanaged<uint, int*, void> getInteger;
     private static delegate* unmanaged<uint, void> linkProgram;
     private static delegate* unmanaged<uint, uint, int*, void> getProgram;
+    private static delegate* unmanaged<uint, byte*, int> getUniformLocation;
+    private static delegate* unmanaged<uint, int, int*, void> getUniform;
     private static delegate* unmanaged<uint, uint, byte*> getStringIndexed;
 
     /// <summary>The driver's own functions.</summary>
@@ -132,6 +134,8 @@ internal static unsafe class TestGlFunctions
         getInteger = (delegate* unmanaged<uint, int*, void>)host.GetProcAddress("glGetIntegerv");
         linkProgram = (delegate* unmanaged<uint, void>)host.GetProcAddress("glLinkProgram");
         getProgram = (delegate* unmanaged<uint, uint, int*, void>)host.GetProcAddress("glGetProgramiv");
+        getUniformLocation = (delegate* unmanaged<uint, byte*, int>)host.GetProcAddress("glGetUniformLocation");
+        getUniform = (delegate* unmanaged<uint, int, int*, void>)host.GetProcAddress("glGetUniformiv");
         getStringIndexed = (delegate* unmanaged<uint, uint, byte*>)host.GetProcAddress("glGetStringi");
     }
 
@@ -349,11 +353,20 @@ internal static unsafe class TestGlFunctions
 
     private static bool Dispatched(long groups)
     {
-        if (Gl.Gpu is null) return Gl.Dispatched(groups, 0, 0);
+        if (Gl.Gpu is null) return Gl.Dispatched(groups, 0, 0, 1);
         int* size = stackalloc int[3];
         uint program = Integer(GLEnum.CurrentProgram);
         getProgram(program, (uint)GLEnum.ComputeWorkGroupSize, size);
-        return Gl.Dispatched(groups, program, (long)size[0] * size[1] * size[2]);
+        return Gl.Dispatched(groups, program, (long)size[0] * size[1] * size[2], StepsOf(program));
+    }
+
+    /// <summary>The consecutive steps that a kernel is told to run; 1 for all others.</summary>
+    private static int StepsOf(uint program)
+    {
+        int steps = 1, location;
+        fixed (byte* name = "steps\0"u8) location = getUniformLocation(program, name);
+        if (location >= 0) getUniform(program, location, &steps);
+        return steps;
     }
 
     [UnmanagedCallersOnly]

@@ -102,6 +102,47 @@ internal sealed class ModelledGpuTests : IDisposable
             () => trainer.Progress.Steps, Milliseconds);
     }
 
+    /// <summary>Several steps a dispatch, as many as the budget has room for at each clock.</summary>
+    [Test]
+    public void TheBudgetIsHeldBySeveralStepsADispatch()
+    {
+        const double Milliseconds = 1;
+        KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+        gl.Gpu = new GpuModel { LaunchNanoseconds = 20_000, NanosecondsPerWave = 20_000 };
+        InFrameTrainer trainer = Trainer(inputs: 3, hidden: 5, classes: 3, batch: 4, Milliseconds);
+        RequireTheBudget(trainer, Milliseconds);
+        Assert.That(gl.Dispatches, Is.LessThan(trainer.Progress.Steps / 3));
+    }
+
+    /// <summary>
+    /// A budget of 1 ms has room for more steps if they share their launches: one that takes 2 µs, and steps of 2.3 µs each. In the short form both take ten times as long, so that the steps, which run
+    /// on this machine, are few.
+    /// </summary>
+    [TestCase(10)]
+    [TestCase(1, Category = Categories.Nightly)]
+    public void MoreStepsFitWhereOneDispatchHasSeveral(int slower)
+    {
+        const int Frames = 30, Settled = 15;
+        double[] steps = new double[2];
+        KernelFamily[] families = [KernelFamily.RegisterTiled, KernelFamily.WorkgroupTiled];   // one step a dispatch, and several
+        for (int i = 0; i < families.Length; i++)
+        {
+            KernelFamily.Force(device, families[i]);
+            gl.Gpu = new GpuModel { LaunchNanoseconds = 2_000 * slower, NanosecondsPerWave = 2_300 * slower, KernelsAreAlike = true };
+            InFrameTrainer trainer = Trainer(inputs: 3, hidden: 5, classes: 3, batch: 4, milliseconds: 1);
+            for (int frame = 0; frame < Frames; frame++)
+            {
+                Frame(() => trainer.Tick(), frame);
+                if (frame >= Settled) steps[i] += trainer.Progress.StepsThisFrame;
+            }
+
+            steps[i] /= Frames - Settled;
+        }
+
+        TestContext.Out.WriteLine($"steps in a frame of 1 ms, at {1.0 / slower:P0} of the speed: {steps[0]:F1} one a dispatch, {steps[1]:F1} several");
+        Assert.That(steps[1], Is.AtLeast(1.5 * steps[0]));
+    }
+
     /// <summary>Agents spend it on whole steps.</summary>
     [TestCase(0.5, Category = Categories.Nightly)]
     [TestCase(1)]

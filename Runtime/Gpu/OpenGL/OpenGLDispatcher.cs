@@ -23,7 +23,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, KernelCache kernel
     /// <summary>Runs some lines of one dispatch. If it needs a barrier, the GPU waits for the writes of earlier ones.</summary>
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
-        using OpenGLContext.Scope scope = context.Enter(dispatch.Source.Fetches ? HostStateParts.Dispatches | HostStateParts.Fetching : HostStateParts.Dispatches);
+        using OpenGLContext.Scope scope = context.Enter(PartsFor(dispatch));
         if (dispatch.Kernel is not OpenGLKernel { IsRetired: false } kernel) dispatch.Kernel = kernel = kernels.Get(dispatch);
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
@@ -50,6 +50,13 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, KernelCache kernel
     {
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         gl.Finish();
+    }
+
+    private static HostStateParts PartsFor(Dispatch dispatch)
+    {
+        HostStateParts parts = HostStateParts.Dispatches;
+        if (dispatch.Source.Fetches) parts |= HostStateParts.Fetching;
+        return dispatch.HasManyBuffers ? parts | HostStateParts.ManyBuffers : parts;
     }
 
     /// <summary>Sets the sizes and then the scalars, at the locations that <see cref="Dispatch"/> passed to the kernel.</summary>
@@ -79,7 +86,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, KernelCache kernel
                 gl.ActiveTexture(TextureUnit.Texture0 + unit++);
                 gl.BindTexture(TextureTarget.TextureBuffer, matrix.Texture);
             }
-            else if (binding.IsRead)
+            else if (binding.IsReadAsImage)
             {
                 gl.BindImageTexture(image++, matrix.Texture, 0, false, 0, BufferAccessARB.ReadOnly, matrix.Format);
             }

@@ -18,6 +18,7 @@ internal static class OpenGLLimits
         return new DeviceLimits
         {
             MostBindings = options.MostBindings ?? InInt(gl, GLEnum.MaxCombinedShaderOutputResources),
+            MostStorageBuffers = StorageBuffers(gl),
             MostTexels = Limit(gl, GLEnum.MaxTextureBufferSize),
             MostStorageBytes = Limit(gl, GLEnum.MaxShaderStorageBlockSize),
             MostWorkgroups = Workgroups(gl),
@@ -34,6 +35,13 @@ internal static class OpenGLLimits
         gl.GetInteger(GLEnum.MaxComputeWorkGroupCount, 0, out int along);
         gl.GetInteger(GLEnum.MaxComputeWorkGroupCount, 1, out int across);
         return Math.Min(along, across);
+    }
+
+    /// <summary>As many as a dispatch may have or, on a driver with fewer, those that every driver has: the host's state is saved for either number.</summary>
+    private static int StorageBuffers(GL gl)
+    {
+        int most = Math.Min(InInt(gl, GLEnum.MaxComputeShaderStorageBlocks), InInt(gl, GLEnum.MaxShaderStorageBufferBindings));
+        return most < Dispatch.MostStorageBuffers ? Dispatch.MostBindingsOfAKind : Dispatch.MostStorageBuffers;
     }
 
     private static int InInt(GL gl, GLEnum name) => (int)Math.Min(Limit(gl, name), int.MaxValue);

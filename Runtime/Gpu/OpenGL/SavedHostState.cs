@@ -21,6 +21,9 @@ internal enum HostStateParts
     /// <summary>The buffer textures of the units from 2 on, at which kernels of some families fetch matrices.</summary>
     Fetching = 8,
 
+    /// <summary>The storage buffers past those that every driver has, which few dispatches need.</summary>
+    ManyBuffers = 16,
+
     Dispatches = Textures | Computing,
     All = Copying | Dispatches,
 }
@@ -38,7 +41,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
 {
     private readonly HostProgram program = new(gl, resources);
     private readonly ImageUnit[] imageUnits = new ImageUnit[Dispatch.MostBindingsOfAKind];
-    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MostBindingsOfAKind];
+    private readonly StorageBuffer[] storageBuffers = new StorageBuffer[Dispatch.MostStorageBuffers];
     private readonly (int Texture, int BufferTexture, int Sampler)[] textureUnits = new (int, int, int)[Dispatch.MaximumTextures];
     private readonly int[] fetchUnits = new int[Dispatch.MaximumFetches];
     private HostStateParts taken;
@@ -66,6 +69,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         if (!preserve) return;
         if (Has(parts, HostStateParts.Copying)) SaveCopying();
         if (Has(parts, HostStateParts.Computing)) SaveComputing();
+        if (Has(parts, HostStateParts.ManyBuffers)) SaveBuffers(Dispatch.MostBindingsOfAKind, Dispatch.MostStorageBuffers);
         if (Has(parts, HostStateParts.Fetching)) SaveFetching();
     }
 
@@ -73,6 +77,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
     public void GiveBack()
     {
         if (!preserve) return;
+        if (Has(taken, HostStateParts.ManyBuffers)) GiveBackBuffers(Dispatch.MostBindingsOfAKind, Dispatch.MostStorageBuffers);
         if (Has(taken, HostStateParts.Computing)) GiveBackComputing();
         if (Has(taken, HostStateParts.Fetching)) GiveBackFetching();
         if (Has(taken, HostStateParts.Textures)) GiveBackTextures();
@@ -154,7 +159,7 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         drawFramebuffer = gl.GetInteger(GetPName.DrawFramebufferBinding);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i] = ImageUnit.Read(gl, (uint)i);
         storageBuffer = gl.GetInteger((GetPName)GLEnum.ShaderStorageBufferBinding);
-        for (int i = 0; i < storageBuffers.Length; i++) storageBuffers[i] = StorageBuffer.Read(gl, (uint)i);
+        SaveBuffers(0, Dispatch.MostBindingsOfAKind);
     }
 
     private void GiveBackComputing()
@@ -162,8 +167,19 @@ internal sealed class SavedHostState(GL gl, ResourceTable resources)
         program.GiveBack();
         gl.BindFramebuffer(FramebufferTarget.DrawFramebuffer, (uint)drawFramebuffer);
         for (int i = 0; i < imageUnits.Length; i++) imageUnits[i].Bind(gl, (uint)i);
-        for (int i = 0; i < storageBuffers.Length; i++) storageBuffers[i].Bind(gl, (uint)i);
+        GiveBackBuffers(0, Dispatch.MostBindingsOfAKind);
         gl.BindBuffer(BufferTargetARB.ShaderStorageBuffer, Buffer(gl, storageBuffer));   // each of those has set it, too
+    }
+
+    private void SaveBuffers(int first, int end)
+    {
+        for (int i = first; i < end; i++) storageBuffers[i] = StorageBuffer.Read(gl, (uint)i);
+    }
+
+    /// <summary>Also sets the general binding, which is given back after all of them.</summary>
+    private void GiveBackBuffers(int first, int end)
+    {
+        for (int i = first; i < end; i++) storageBuffers[i].Bind(gl, (uint)i);
     }
 
     /// <summary>A texture if its name still exists; otherwise none.</summary>

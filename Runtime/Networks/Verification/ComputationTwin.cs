@@ -111,6 +111,8 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
                     new DenseBackwardWeights(step.Last.Hidden, step.Last.OutputGradients, step.OutputUpdate.Gradients, step.OutputUpdate),
                     new DenseBackwardWeights(step.Hidden.Input, step.Last.HiddenGradients!, step.HiddenUpdate.Gradients, step.HiddenUpdate),
                 ];
+            case SmallSteps several:
+                return [several.Step];
             default:
                 throw new NotSupportedException($"The twin does not support {computation}.");
         }

@@ -62,6 +62,8 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         log?.BeginStep(LoggedStep);
         ComputationGraph graph = verified.Optimizer is null ? PredictionOf(stack, verified.Rows, kernels, !verified.IsOfOutputs) : ComputationGraph.OfStep(
             stack, verified.Rows, new SoftmaxCrossEntropy(), verified.Optimizer, kernels, matrices: [], batch.Format, batch.Source, log?.Results);
+        using ConsecutiveSteps? steps = verified is { IsDrawn: true, IsLogged: true, Optimizer: { } optimizer } ? new ConsecutiveSteps(device, optimizer) : null;
+        graph.Steps = steps?.Arguments;
         Operand[] wanted = verified.IsOfOutputs ? [graph.Outputs] : graph.Probabilities is { } probabilities ? [probabilities] : [graph.BatchLoss!];
         Computation[] computations = [.. (verified.IsFused ? Fusion.Fuse(graph, wanted) : graph.Computations).Select(planned => planned.Computation)];
         Dispatch[] dispatches = [.. computations.Select(computation => graph.ToDispatch(computation, log))];
@@ -74,6 +76,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
             foreach (PlannedMatrix matrix in matrices.Where(matrix => matrix.Format == TexelFormat.Float))
                 matrix.Texture.Upload<float>(MatrixContent.Random(random, matrix.Shape, least: nonNegative.Contains(matrix) ? 0 : -0.5f));
             batch.Upload(device, graph);
+            steps?.Prepare(steps: 1, firstStep: 1, new EpochBatches(verified.Rows, verified.Rows, Batch: 0));
             foreach (ParameterUpdate update in updates)
                 update.Optimizer.WriteScalars(update.OptimizerScalars, update.Optimizer.LearningRate, step: 1);
             List<KernelCheck> checks = [.. computations.Zip(dispatches, (computation, dispatch) => Check($"{verified}{configuration}", batch, graph, log, computation, dispatch))];
@@ -100,7 +103,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
     private KernelCheck Check(string name, VerifiedBatch batch, ComputationGraph graph, StepLog? log, Computation computation, Dispatch dispatch)
     {
         ComputationTwin twin = new(batch.Labels.Length, batch.Labels);
-        foreach (Operand read in computation.Reads.Where(matrix => matrix == graph.Input || matrix.Format == TexelFormat.Float))
+        foreach (Operand read in computation.Reads.Where(matrix => matrix == graph.Input || matrix is PlannedMatrix { Format: TexelFormat.Float }))
             twin.Set(read, read == graph.Input ? batch.Inputs : MatrixContent.Read((PlannedMatrix)read).Select(value => (double)value));
         IReadOnlyDictionary<Operand, double[]> given = twin.Content;
         twin.Run(computation);

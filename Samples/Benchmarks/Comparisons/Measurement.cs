@@ -5,7 +5,7 @@ namespace NeuralPlugin.Benchmarks;
 
 /// <summary>One case as a line of text: NAME WHAT SHAPE MICROSECONDS us GFLOP/S GFLOP/s. Peers print the same columns.</summary>
 /// <param name="Name">Who ran it, without blanks: neural, torch.</param>
-/// <param name="What">train, predict, population or product, without blanks.</param>
+/// <param name="What">train, train-set (in a set on the device), predict, population or product, without blanks.</param>
 /// <param name="Shape">Such as "B64 784-128-10" or "1000x B8 16-32-4".</param>
 /// <param name="Microseconds">The time of one step, the median over blocks.</param>
 /// <param name="GigaflopsPerSecond">The operations of the matrix products divided by the time.</param>

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NeuralPlugin.Benchmarks;
 
 /// <summary>
@@ -8,6 +10,14 @@ namespace NeuralPlugin.Benchmarks;
 internal sealed class StepTimings(NeuralDevice device, double seconds)
 {
     private const string Name = "neural";
+
+    /// <summary>Of a set: enough that an epoch has more batches than a dispatch.</summary>
+    private const int SetBatches = 256;
+
+    /// <summary>Steps of a frame, and those before the timing, from which the trainer learns what a dispatch takes.</summary>
+    private const int StepsAFrame = 256, WarmSteps = 8 * StepsAFrame;
+
+    private const double BlockSeconds = 0.05;
 
     public IEnumerable<Measurement> Both(ClassifierCase shape)
     {
@@ -30,6 +40,30 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         for (int step = 0; step < TwinCheck.Steps; step++) trainer.RepeatStep(shape.Batch);
         TwinCheck.RequireSameSteps($"train {shape.Shape}", shape, features, labels, start, classifier.GetParameters());
         return Measured("train", shape.Shape, time, shape.TrainOperations);
+    }
+
+    /// <summary>
+    /// Steps of an in-frame trainer, on batches drawn from a set on the GPU: where the device's kernels can, many of them are one dispatch. The frames follow each other without a pause.
+    /// </summary>
+    public Measurement TrainInASet(ClassifierCase shape)
+    {
+        ClassifierCase all = shape with { Batch = SetBatches * shape.Batch };
+        using TwoLayerClassifier classifier = new(device, shape.Inputs, shape.Hidden, shape.Classes);
+        ClassifierParameters start = classifier.GetParameters();
+        double time;
+        using (TrainingSet samples = SetOf(all))
+        using (InFrameTrainer trainer = TrainerOf(classifier, samples, shape, StepsAFrame))
+        {
+            while (trainer.Tick().State == TrainerState.WarmingUp || trainer.Progress.Steps < WarmSteps) device.Finish();
+            time = SecondsOfAStep(trainer);
+        }
+
+        classifier.SetParameters(start);
+        using TrainingSet batch = SetOf(shape);
+        using InFrameTrainer few = TrainerOf(classifier, batch, shape, TwinCheck.Steps);
+        while (few.Tick().Steps < TwinCheck.Steps) device.Finish();
+        TwinCheck.RequireSameSteps($"train-set {shape.Shape}", shape, shape.Features(), shape.Labels(), start, classifier.GetParameters());
+        return Measured("train-set", shape.Shape, time, shape.TrainOperations);
     }
 
     public Measurement Predict(ClassifierCase shape)
@@ -76,6 +110,32 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         product.Check();
         return Measured("product", $"{size}x{size}x{size}", time, product.Operations);
     }
+
+    /// <summary>The median over blocks at whose end the GPU has finished. A trainer that is too far ahead of the GPU skips a frame, so its own count of steps is used.</summary>
+    private double SecondsOfAStep(InFrameTrainer trainer)
+    {
+        List<double> blocks = [];
+        for (Stopwatch total = Stopwatch.StartNew(); blocks.Count == 0 || total.Elapsed.TotalSeconds < seconds;)
+        {
+            Stopwatch block = Stopwatch.StartNew();
+            int steps = 0;
+            while (steps == 0 || block.Elapsed.TotalSeconds < BlockSeconds) steps += trainer.Tick().StepsThisFrame;
+            device.Finish();
+            blocks.Add(block.Elapsed.TotalSeconds / steps);
+        }
+
+        return Statistics.Median(blocks);
+    }
+
+    private TrainingSet SetOf(ClassifierCase samples)
+    {
+        TrainingSet set = new(device, samples.Inputs, samples.Classes, samples.Batch);
+        set.AddRange(samples.Features(), samples.Labels());
+        return set;
+    }
+
+    private static InFrameTrainer TrainerOf(TwoLayerClassifier classifier, TrainingSet samples, ClassifierCase shape, int stepsAFrame) => classifier.TrainOn(
+        samples, new TrainerOptions { BatchSize = shape.Batch, Optimizer = new Sgd(ClassifierCase.LearningRate), FrameBudget = FrameBudget.Steps(stepsAFrame) });
 
     private static Measurement Measured(string what, string shape, double seconds, double operations)
     {

@@ -50,6 +50,7 @@ internal sealed class StepsCommand : Command
         {
             if (shape.IsTiny && inline is not null) RunInline(shape, device, timings, inline, seconds);
             else foreach (Measurement measured in timings.Both(shape)) Console.WriteLine(measured);
+            if (shape.IsTiny) Console.WriteLine(timings.TrainInASet(shape));
         }
 
         foreach (PopulationCase shape in PopulationCase.All) Console.WriteLine(timings.Population(shape));
