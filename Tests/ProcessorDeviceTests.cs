@@ -120,6 +120,22 @@ internal sealed class ProcessorDeviceTests
         }
     }
 
+    /// <summary>Members with large networks or batches have lines of their own, so that several threads share few of them; small ones share a line.</summary>
+    [TestCase(4, 64, 100, 200, 4)]
+    [TestCase(64, 8, 16, 32, 8)]
+    [TestCase(64, 256, 16, 32, 22)]
+    public void AFewLargeMembersAreSharedByThreads(int members, int rows, int inputs, int hidden, int lines)
+    {
+        PopulationShape shape = new(members, inputs, hidden, Outputs: 4);
+        using NeuralDevice device = Create(1);
+        PopulationKernels kernels = KernelFamily.KernelsOf(device).Population(shape);
+        PlannedMatrix matrix = new(kernels.ParameterMatrix, "Anything");
+        PopulationStep step = new(
+            shape, new Relu(), new SoftmaxCrossEntropy(), matrix, matrix, matrix, matrix, matrix, FirstRow: 0, rows, EndsBatch: true,
+            new ParameterUpdate(new Sgd(0.1f), matrix, (matrix, matrix), [], new Sgd(0.1f).MakeScalars()));
+        Assert.That(kernels.Step(step).Grid.Lines(rows), Is.EqualTo(lines));
+    }
+
     /// <summary>
     /// The median frame of a training run whose steps are longer than the budget: by the clock of the calls and, in the background, by that of the thread. On a busy
     /// machine an attempt may fail.
@@ -293,6 +309,108 @@ internal sealed class ProcessorDeviceTests
         using NeuralDevice device = NeuralDevice.Create();
         Assert.That(device.Limits.RunsMethods, Is.EqualTo(isSoftware && !isAsked));
         TestDevice.Plain.MakeCurrent();
+    }
+
+    /// <summary>A card is taken; a software driver only if it was requested; without OpenGL, neither.</summary>
+    [Test]
+    public void ACardIsChosenWhereThereIsOne([Values] bool isSoftware, [Values] bool isRequested)
+    {
+        NeuralDevice found = new(new StandInBackend { Limits = DeviceLimits.WithoutDevice with { IsSoftware = isSoftware } });
+        NeuralDevice? chosen = NeuralDevice.FindCard(() => found, isRequested);
+        if (!isSoftware || isRequested)
+        {
+            Assert.That(chosen, Is.SameAs(found));
+            found.Update();
+            found.Dispose();
+        }
+        else
+        {
+            Assert.That(chosen, Is.Null);
+            Assert.That(found.Update, Throws.TypeOf<ObjectDisposedException>(), "it was disposed");
+        }
+
+        Assert.That(NeuralDevice.FindCard(() => throw new DeviceNotSupportedException("There is no driver."), isRequested), Is.Null);
+    }
+
+    /// <summary>
+    /// Devices with threads of their own are disposed while they work, and what was dropped is collected meanwhile: a kernel that holds an address of
+    /// memory that is gone would end the process.
+    /// </summary>
+    [TestCase(1)]
+    [TestCase(60, Category = Categories.Nightly)]
+    public void DevicesWithThreadsOfTheirOwnMayGoAtAnyTime(int seconds)
+    {
+        using CancellationTokenSource end = new(TimeSpan.FromSeconds(seconds));
+        Task collecting = Task.Run(() =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                GC.Collect();
+                Thread.Sleep(1);
+            }
+        });
+        int gone = 0;
+        Parallel.For(0, 3, new ParallelOptions { MaxDegreeOfParallelism = 3 }, thread =>
+        {
+            SeededRandom random = new(1, (ulong)thread);
+            while (!end.IsCancellationRequested)
+            {
+                WorkUntilDisposed(random);
+                Interlocked.Increment(ref gone);
+            }
+        });
+        collecting.Wait();
+        Assert.That(gone, Is.Positive);
+    }
+
+    /// <summary>Trains networks, of which some are disposed and others dropped, and agents, until another thread disposes the device.</summary>
+    private static void WorkUntilDisposed(SeededRandom random)
+    {
+        const int Inputs = 40, Classes = 3;
+        NeuralDevice device = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Background = true, Threads = 1 + random.NextInt32(3), SpinTime = TimeSpan.Zero });
+        int milliseconds = random.NextInt32(30);
+        Task? disposing = null;
+        try
+        {
+            float[] features = TwinArrays.UniformFloats(1, 64 * Inputs, -1, 1);
+            int[] labels = TwinArrays.Labels(2, 64, Classes);
+            AgentPopulation agents = new(device, new AgentPopulationOptions
+            {
+                Observations = 2,
+                Actions = 3,
+                Capacity = 8,
+                Brains = BrainSharing.OneEach,
+                Learning = new PolicyGradient { BatchSize = 4, Horizon = 2 },
+            });
+            for (int i = 0; i < 8; i++) agents.Add(new ProbeAgent { Observations = _ => [1, 2], Act = (self, action) => self.AddReward(action) });
+            disposing = Task.Run(() =>
+            {
+                Thread.Sleep(milliseconds);
+                device.Dispose();
+            });
+            while (true)
+            {
+                TwoLayerClassifier classifier = new(device, Inputs, hidden: 1 + random.NextInt32(200), Classes);
+                TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
+                samples.AddRange(features, labels);
+                InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 64, FrameBudget = FrameBudget.Steps(2) });
+                for (int frame = random.NextInt32(20); frame >= 0; frame--)
+                {
+                    trainer.Tick();
+                    agents.Update();
+                    classifier.RequestPrediction(features.AsSpan(0, Inputs));
+                }
+
+                if (random.NextInt32(2) == 0) continue;   // to be collected
+                trainer.Dispose();
+                samples.Dispose();
+                classifier.Dispose();
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            disposing?.Wait();
+        }
     }
 
     /// <summary>A kernel that does nothing.</summary>

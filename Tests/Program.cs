@@ -21,6 +21,9 @@ internal static class Program
                 case ["device"]:
                     using (NeuralDevice device = NeuralDevice.CreateHeadless()) Console.WriteLine($"{device.Version} | {device.Renderer}");
                     return 0;
+                case ["device", "processor"]:
+                    using (NeuralDevice device = NeuralDevice.CreateOnProcessor()) Console.WriteLine(device.Renderer);
+                    return 0;
                 case ["workers", string held]:
                     PrintThreads(new HeadlessOptions { HoldWorkers = bool.Parse(held) });
                     return 0;
@@ -48,7 +51,7 @@ internal static class Program
                     return 0;
                 default:
                     Console.Error.WriteLine(
-                        "Run the tests with Tests/run. As a program: tests [CLASS... | PART/PARTS] | device | workers HELD | train | train-in-background | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
+                        "Run the tests with Tests/run. As a program: tests [CLASS... | PART/PARTS] | device [processor] | workers HELD | train | train-in-background | attach | finalizer | fuzz INPUTS [SEED] | save PATH");
                     return 2;
             }
         }

@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Runtime.Intrinsics;
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
 
-/// <summary>Matrix products on the processor with vectors of each width, which exist on .NET but not on .NET Standard.</summary>
+/// <summary>Kernels on the processor with vectors of each width, which exist on .NET but not on .NET Standard.</summary>
 [TestFixture]
 [Category(Categories.Once)]
 internal sealed class VectorWidthTests
@@ -29,5 +30,24 @@ internal sealed class VectorWidthTests
         }
 
         foreach (float[] result in results) Assert.That(result[..(rows * columns)], Is.EqualTo(results[0][..(rows * columns)]));
+    }
+
+    /// <summary>
+    /// All kernels against their twins, in a process whose runtime does without some instructions: as on processors with narrower vectors, on Arm, and
+    /// where there are none.
+    /// </summary>
+    [TestCase("DOTNET_EnableAVX512", 256)]
+    [TestCase("DOTNET_EnableAVX2", 128)]
+    [TestCase("DOTNET_EnableHWIntrinsic", 128)]
+    [Category(Categories.Nightly)]
+    public void EveryKernelIsRightWithNarrowerVectors(string variable, int mostBits)
+    {
+        string renderer = Run("device processor").Output.Trim();
+        int bits = int.Parse(renderer.Split(' ')[^2], CultureInfo.InvariantCulture);
+        Assert.That(bits, Is.AtMost(mostBits), renderer);
+        ChildResult tests = Run("tests DenseKernelTests RowKernelTests NetworkPopulationTests");
+        Assert.That(tests.ExitCode, Is.Zero, tests.Output);
+
+        ChildResult Run(string probe) => ChildProcess.Run(probe, (variable, "0"), ("NEURALPLUGIN_TEST_DEVICE", "processor"));
     }
 }

@@ -72,7 +72,7 @@ internal sealed class AgentDecisions : IDisposable
 
             for (int row = 0; row < request.Rows && !request.WasSkipped; row++)
             {
-                Agent? agent = request.Agents[row];
+                Agent? agent = request.AgentOf(row);
                 if (agent is null || agent.Population != population || !request.IsOfThisEpisode(row) || agent.ActsByHeuristic) continue;
                 try
                 {
@@ -149,7 +149,7 @@ internal sealed class AgentDecisions : IDisposable
     {
         for (int row = 0; row < request.Rows; row++)
         {
-            if (request.Agents[row] is { DecisionPeriod: 0 } agent && agent.Population == population && request.IsOfThisEpisode(row)) agent.RequestDecision();
+            if (request.AgentOf(row) is { DecisionPeriod: 0 } agent && agent.Population == population && request.IsOfThisEpisode(row)) agent.RequestDecision();
         }
     }
 

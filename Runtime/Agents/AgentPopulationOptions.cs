@@ -74,7 +74,7 @@ public sealed record AgentPopulationOptions
 
     /// <summary>
     /// How they learn: <see cref="ActorCritic"/>, <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>; null for no learning. If none is
-    /// set, a shared brain learns by <see cref="ActorCritic"/> with its own defaults, and brains of their own by <see cref="PolicyGradient"/>.
+    /// set, they learn by <see cref="ActorCritic"/> with its own defaults; for brains of their own, with a <see cref="ActorCritic.RolloutSize"/> of 512.
     /// </summary>
     public AgentLearning? Learning
     {
@@ -120,7 +120,7 @@ public sealed record AgentPopulationOptions
     internal const int MaximumLatency = 16;
 
     private static readonly AgentLearning DefaultOfSharedBrains = new ActorCritic();
-    private static readonly AgentLearning DefaultOfOwnBrains = new PolicyGradient();
+    private static readonly AgentLearning DefaultOfOwnBrains = new ActorCritic { RolloutSize = 512 };   // of each brain: thousands of them would take gigabytes with as many as a shared one
 
     private readonly bool isLearningGiven;
 

@@ -28,7 +28,7 @@ internal struct Baseline
     {
         get
         {
-            double deviation = Math.Max(Math.Sqrt(Variance), Math.Max(Floor * Math.Sqrt(VarianceOfAll), LeastRelativeDeviation * Math.Abs(Mean)));
+            double deviation = Math.Max(Math.Sqrt(Math.Max(Variance, Floor * Floor * VarianceOfAll)), LeastRelativeDeviation * Math.Abs(Mean));
             return deviation > 0 ? deviation : 1;
         }
     }

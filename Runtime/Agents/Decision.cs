@@ -8,7 +8,11 @@ namespace NeuralPlugin;
 /// <param name="look">The row of the texture it saw (<see cref="SeenTextures"/>); -1 for none.</param>
 /// <param name="action">The chosen action.</param>
 /// <param name="allowed">[actions]: which were allowed.</param>
-internal readonly ref struct Decision(ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> allowed)
+/// <param name="taken">The chosen action if it is more than one choice.</param>
+/// <param name="logProbability">The log probability that the brain gave the action.</param>
+/// <param name="value">The brain's expected return.</param>
+internal readonly ref struct Decision(
+    ReadOnlySpan<float> observed, int look, int action, ReadOnlySpan<bool> allowed, ReadOnlySpan<float> taken = default, float logProbability = 0, float value = 0)
 {
     /// <summary>[observations].</summary>
     public ReadOnlySpan<float> Observed { get; } = observed;
@@ -26,17 +30,17 @@ internal readonly ref struct Decision(ReadOnlySpan<float> observed, int look, in
     /// [numbers of an action]: the chosen action if it is more than one choice: in each branch, then the continuous actions as sampled; otherwise
     /// empty.
     /// </summary>
-    public ReadOnlySpan<float> Taken { get; init; }
+    public ReadOnlySpan<float> Taken { get; init; } = taken;
 
     /// <summary>The log probability that the brain gave the action; 0 if no brain was asked.</summary>
-    public float LogProbability { get; init; }
+    public float LogProbability { get; init; } = logProbability;
 
     /// <summary>The brain's expected return, in rewards; 0 if it estimates no values.</summary>
-    public float Value { get; init; }
+    public float Value { get; init; } = value;
 
     /// <summary>[outputs of a policy]: those of the reference; empty without one.</summary>
-    public ReadOnlySpan<float> Reference { get; init; }
+    public ReadOnlySpan<float> Reference { get; init; } = default;
 
     /// <summary>How far the brain's policy was from that of the reference.</summary>
-    public float Drift { get; init; }
+    public float Drift { get; init; } = 0;
 }

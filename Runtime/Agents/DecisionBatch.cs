@@ -9,14 +9,9 @@ internal sealed class DecisionBatch
     private readonly Brains brains;
     private readonly int observations;
     private readonly int actionCount;
-    private readonly float[] features;
-    private readonly int[] looks;
-    private readonly int[] actions;
-    private readonly float[] weights;
-    private readonly bool[] allowed;
+    private readonly DecisionRows decisions;
     private readonly PolicyShape policy;
     private readonly int takenNumbers;
-    private readonly float[] taken;
 
     /// <param name="brains">The brains that learn.</param>
     /// <param name="population">The options that the agents share.</param>
@@ -27,15 +22,9 @@ internal sealed class DecisionBatch
         observations = population.StackedObservations;
         actionCount = population.Actions;
         Size = Rows = size;
-        int rows = checked(brains.Count * size);
-        features = new float[checked(rows * observations)];
-        looks = new int[rows];
-        actions = new int[rows];
-        weights = new float[rows];
-        allowed = new bool[checked(rows * actionCount)];
         policy = population.Policy;
         takenNumbers = population.TakenNumbers;
-        taken = new float[checked(rows * takenNumbers)];
+        decisions = new DecisionRows(checked(brains.Count * size), observations, policy);
     }
 
     /// <summary>The maximum number of decisions of each brain.</summary>
@@ -52,27 +41,12 @@ internal sealed class DecisionBatch
     public Span<float> Set(int brain, int i, in Decision decision, float weight)
     {
         int row = (brain * Rows) + i;
-        looks[row] = decision.Look;
-        actions[row] = decision.Action;
-        weights[row] = weight;
-        decision.Taken.CopyTo(taken.AsSpan(row * takenNumbers));
-        decision.Allowed.CopyTo(allowed.AsSpan(row * actionCount));
-        Span<float> observed = features.AsSpan(row * observations, observations);
-        decision.Observed.CopyTo(observed);
-        return observed;
+        decisions.Set(row, decision, weight);
+        return decisions.Observed(row);
     }
 
-    /// <summary>Sets a row of a brain to a decision of a queue, with its weight.</summary>
-    public void Set(int brain, int i, DecisionQueue decisions)
-    {
-        int row = (brain * Rows) + i;
-        looks[row] = decisions.Look(brain, i);
-        actions[row] = decisions.Action(brain, i);
-        weights[row] = decisions.Weight(brain, i);
-        decisions.Taken(brain, i).CopyTo(taken.AsSpan(row * takenNumbers));
-        decisions.Allowed(brain, i).CopyTo(allowed.AsSpan(row * actionCount));
-        decisions.Observed(brain, i).CopyTo(features.AsSpan(row * observations));
-    }
+    /// <summary>Sets all rows of a brain to the oldest decisions of its queue.</summary>
+    public void SetOldest(int brain, DecisionQueue queue) => queue.CopyOldest(brain, Rows, decisions, brain * Rows);
 
     /// <summary>
     /// Sets rows of a brain to teach nothing: weight 0, and one allowed action, whose probability is 1 and whose entropy 0 for any weights, so that
@@ -82,11 +56,11 @@ internal sealed class DecisionBatch
     public void SetNothing(int brain)
     {
         int row = brain * Rows;
-        looks.AsSpan(row, Rows).Fill(-1);
-        actions.AsSpan(row, Rows).Clear();
-        weights.AsSpan(row, Rows).Fill(policy.Continuous > 0 ? float.NaN : 0);
-        taken.AsSpan(row * takenNumbers, Rows * takenNumbers).Clear();
-        Span<bool> masks = allowed.AsSpan(row * actionCount, Rows * actionCount);
+        decisions.Looks.AsSpan(row, Rows).Fill(-1);
+        decisions.Actions.AsSpan(row, Rows).Clear();
+        decisions.Weights.AsSpan(row, Rows).Fill(policy.Continuous > 0 ? float.NaN : 0);
+        decisions.Taken.AsSpan(row * takenNumbers, Rows * takenNumbers).Clear();
+        Span<bool> masks = decisions.Allowed.AsSpan(row * actionCount, Rows * actionCount);
         masks.Clear();
         for (int i = 0; i < Rows * policy.Branches; i++) masks[(i / policy.Branches * actionCount) + policy.FirstOf(i % policy.Branches)] = true;
     }
@@ -97,13 +71,13 @@ internal sealed class DecisionBatch
     /// <param name="isNeeded">Whether more steps on it follow.</param>
     public void Describe(StateForm form, string prefix, Func<bool> isNeeded)
     {
-        StateRows rows = new(actions.Length, () => isNeeded() ? brains.Count * Rows : 0, Begin)
+        StateRows rows = new(decisions.Actions.Length, () => isNeeded() ? brains.Count * Rows : 0, Begin)
         {
             FindFault = (value, row) => TakenActions.FindFault(policy, value, prefix, row),
         };
-        form.Floats($"{prefix}observed", rows, observations, features);
-        TakenActions.Describe(form, prefix, rows, policy, allowed, actions, taken);
-        form.Floats($"{prefix}weight", rows, 1, weights);
+        form.Floats($"{prefix}observed", rows, observations, decisions.Features);
+        TakenActions.Describe(form, prefix, rows, policy, decisions.Allowed, decisions.Actions, decisions.Taken);
+        form.Floats($"{prefix}weight", rows, 1, decisions.Weights);
 
         void Begin(int count)
         {
@@ -117,10 +91,10 @@ internal sealed class DecisionBatch
     {
         brains.Clock.BeginSpan();
         int rows = brains.Count * Rows;
-        ReadOnlySpan<float> ofRows = weights.AsSpan(0, rows);
-        ReadOnlySpan<bool> masks = allowed.AsSpan(0, rows * actionCount);
-        BatchTargets targets = takenNumbers == 0 ? BatchTargets.OfLabels(actions.AsSpan(0, rows), ofRows, masks) : BatchTargets.OfActions(taken.AsSpan(0, rows * takenNumbers), ofRows, masks);
-        brains.Train(features.AsSpan(0, rows * observations), looks.AsSpan(0, rows), targets);
+        ReadOnlySpan<float> ofRows = decisions.Weights.AsSpan(0, rows);
+        ReadOnlySpan<bool> masks = decisions.Allowed.AsSpan(0, rows * actionCount);
+        BatchTargets targets = takenNumbers == 0 ? BatchTargets.OfLabels(decisions.Actions.AsSpan(0, rows), ofRows, masks) : BatchTargets.OfActions(decisions.Taken.AsSpan(0, rows * takenNumbers), ofRows, masks);
+        brains.Train(decisions.Features.AsSpan(0, rows * observations), decisions.Looks.AsSpan(0, rows), targets);
         brains.Clock.EndSpan();
     }
 

@@ -11,9 +11,7 @@ internal sealed class DecisionRequest : IDisposable
     private readonly float[] features;      // [rows × observations]
     private readonly bool[] masks;          // [rows × actions]
     private readonly int[] looks;           // of each row
-    private readonly int[] places;          // of each row: the agent's number when it asked
-    private readonly int[] episodes;        // of each row: the agent's episode when it asked
-    private readonly ValueScale[] scales;   // of each row: the scale of the brain's value then
+    private readonly Question[] questions;  // of each row
     private readonly float[] outputs;       // [rows × outputs]
     private readonly ReferencePolicy? reference;
     private readonly float[] referenceFeatures;
@@ -41,10 +39,7 @@ internal sealed class DecisionRequest : IDisposable
         referenceOutputs = new float[reference is null ? 0 : checked(options.Capacity * reference.OutputCount)];
         features = new float[checked(options.Capacity * observations)];
         looks = new int[options.Capacity];
-        Agents = new Agent?[options.Capacity];
-        places = new int[options.Capacity];
-        episodes = new int[options.Capacity];
-        scales = new ValueScale[options.Capacity];
+        questions = new Question[options.Capacity];
         masks = new bool[checked(options.Capacity * actions)];
         outputs = new float[checked(options.Capacity * outputCount)];
     }
@@ -54,9 +49,6 @@ internal sealed class DecisionRequest : IDisposable
 
     /// <summary>Rows in use.</summary>
     public int Rows { get; private set; }
-
-    /// <summary>The agent of each row; null for a row that nobody asked for.</summary>
-    public Agent?[] Agents { get; }
 
     /// <summary>For each row in use, the row of the seen texture; -1 for none.</summary>
     public ReadOnlySpan<int> Looks => looks.AsSpan(0, Rows);
@@ -73,10 +65,13 @@ internal sealed class DecisionRequest : IDisposable
     public bool EstimatesValues => outputCount > policyOutputs;
 
     /// <summary>After <see cref="Read"/>: the brain's expected return, in rewards; 0 if it estimates no values.</summary>
-    public float Value(int row) => EstimatesValues ? scales[row].Of(outputs[(row * outputCount) + policyOutputs]) : 0;
+    public float Value(int row) => EstimatesValues ? questions[row].Scale.Of(outputs[(row * outputCount) + policyOutputs]) : 0;
+
+    /// <summary>The agent of a row; null for a row that nobody asked for.</summary>
+    public Agent? AgentOf(int row) => questions[row].Agent;
 
     /// <summary>The agent's number when it asked.</summary>
-    public int Place(int row) => places[row];
+    public int Place(int row) => questions[row].Place;
 
     /// <summary>The observations of a row, as its brain reads them.</summary>
     public ReadOnlySpan<float> Observed(int row) => RowOf(row);
@@ -90,19 +85,19 @@ internal sealed class DecisionRequest : IDisposable
     /// <param name="logProbability">Its log probability.</param>
     public Decision Decision(int row, int action, float logProbability)
     {
-        Decision decision = new(Observed(row), looks[row], action, Allowed(row)) { LogProbability = logProbability, Value = Value(row) };
+        Decision decision = new(Observed(row), looks[row], action, Allowed(row), logProbability: logProbability, value: Value(row));
         if (reference is null) return decision;
         ReadOnlySpan<float> ofReference = referenceOutputs.AsSpan(row * reference.OutputCount, policyOutputs);
         return decision with { Reference = ofReference, Drift = PolicyDrift.Of(policy, PolicyOutputs(row), ofReference, new AllowedOutputs(Allowed(row))) };
     }
 
     /// <summary>Whether it was asked in its agent's current episode.</summary>
-    public bool IsOfThisEpisode(int row) => Agents[row]!.Episode == episodes[row];
+    public bool IsOfThisEpisode(int row) => questions[row].Agent!.Episode == questions[row].Episode;
 
     /// <summary>Empties all rows, for the questions of another frame.</summary>
     public void Clear()
     {
-        Array.Clear(Agents);
+        Array.Clear(questions);
         Array.Fill(looks, -1);
     }
 
@@ -114,14 +109,11 @@ internal sealed class DecisionRequest : IDisposable
     /// <param name="scale">The current scale of its brain's value.</param>
     public void Set(int row, Agent agent, ObservationCollector collected, int look, ValueScale scale)
     {
-        places[row] = agent.Index;
-        scales[row] = scale;
+        questions[row] = new Question(agent, agent.Index, agent.Episode, scale);
         looks[row] = look;
         collected.Observed.CopyTo(RowOf(row));
         reference?.Normalize(collected.Observed, referenceFeatures.AsSpan(row * observations, observations));
         collected.Allowed.CopyTo(masks.AsSpan(row * actions));
-        Agents[row] = agent;
-        episodes[row] = agent.Episode;
     }
 
     /// <summary>Normalizes the rows that were set.</summary>
@@ -134,7 +126,7 @@ internal sealed class DecisionRequest : IDisposable
         {
             for (int row = 0; row < rows; row++)
             {
-                if (Agents[row] is not null) normalizer.Observe(RowOf(row));
+                if (questions[row].Agent is not null) normalizer.Observe(RowOf(row));
             }
 
             normalizer.Renew();
@@ -142,7 +134,7 @@ internal sealed class DecisionRequest : IDisposable
 
         for (int row = 0; row < rows; row++)
         {
-            if (Agents[row] is not null) normalizer.Apply(RowOf(row));
+            if (questions[row].Agent is not null) normalizer.Apply(RowOf(row));
         }
     }
 
@@ -168,6 +160,13 @@ internal sealed class DecisionRequest : IDisposable
     }
 
     public void Dispose() => readback.Dispose();
+
+    /// <summary>Who asked, and when.</summary>
+    /// <param name="Agent">The agent; null for nobody.</param>
+    /// <param name="Place">Its number then.</param>
+    /// <param name="Episode">Its episode then.</param>
+    /// <param name="Scale">The scale of its brain's value then.</param>
+    private readonly record struct Question(Agent? Agent, int Place, int Episode, ValueScale Scale);
 
     private Span<float> RowOf(int row) => features.AsSpan(row * observations, observations);
 }

@@ -72,7 +72,7 @@ internal sealed class FinalValues : IDisposable
         {
             for (int row = 0; row < answered.Rows; row++)
             {
-                if (answered.Agents[row] is null) continue;
+                if (answered.AgentOf(row) is null) continue;
                 trainer.TakeValue(answered.Place(row), answered.Frame, answered.WasSkipped ? null : answered.Value(row));
             }
 

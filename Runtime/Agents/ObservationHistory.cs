@@ -21,7 +21,10 @@ internal sealed class ObservationHistory(int observations, int stacked)
     }
 
     /// <summary>Copies the observations before the present ones to the front of a row, oldest first.</summary>
-    public void CopyTo(Span<float> row) => past.CopyTo(row);
+    public void CopyTo(Span<float> row)
+    {
+        if (past.Length > 0) past.CopyTo(row);
+    }
 
     /// <summary>Adds the observations of a decision that was asked for, or made by the heuristic.</summary>
     public void Add(ReadOnlySpan<float> newest)

@@ -136,7 +136,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
                 continue;
             }
 
-            for (int i = 0; i < wanted; i++) batch.Set(brain, i, ready);
+            batch.SetOldest(brain, ready);
             ready.Remove(brain, wanted);
             learnedDecisions += wanted;
         }
@@ -190,22 +190,24 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
         Baseline.Discounted(rewards.AsSpan(0, decisions), options.Discount, isCutOff ? ExpectedBehind(agent, decisions, next) : 0, returns);
         for (int i = 0; i < decisions; i++) baseline.Observe(returns[i], options.BaselineRate);
-        double first = 0;   // the forecast of the first one
+        (double ofFirst, double divisorOfFirst) = (0, 1);
         for (int i = 0; i < decisions; i++)
         {
             // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
-            double predicted = forecast.Of(brain, underWay.Observed(agent, i));
-            if (i == 0) first = predicted;
+            double predicted = forecast.Of(brain, underWay.Observed(agent, i), out double divisor);
+            if (i == 0) (ofFirst, divisorOfFirst) = (predicted, divisor);
             recent.Return(returns[i] - baseline.Mean, predicted);
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], predicted, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
             bool fits = ready.Add(brain, underWay, agent, i, advantage);
             if (!fits) Skip();
         }
 
-        for (int i = 0; i < decisions; i++)   // after all advantages are computed, so that none depends on its own return
+        forecast.Correct(brain, underWay.Observed(agent, 0), divisorOfFirst, returns[0] - baseline.Mean - ofFirst);   // after all advantages are computed, so that none depends on its own return
+        for (int i = 1; i < decisions; i++)
         {
             ReadOnlySpan<float> observed = underWay.Observed(agent, i);
-            forecast.Correct(brain, observed, returns[i] - baseline.Mean - (i == 0 ? first : forecast.Of(brain, observed)));
+            double predicted = forecast.Of(brain, observed, out double divisor);
+            forecast.Correct(brain, observed, divisor, returns[i] - baseline.Mean - predicted);
         }
 
         underWay.Remove(agent, decisions);

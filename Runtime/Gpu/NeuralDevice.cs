@@ -151,18 +151,25 @@ public sealed class NeuralDevice : IDisposable
     /// <param name="options">For the processor, and whether either device has a thread of its own; null for one thread per processor, at most 8, inside the calls.</param>
     public static NeuralDevice Create(ProcessorOptions? options = null)
     {
+        bool takesSoftware = Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable) is { Length: > 0 };
+        return FindCard(() => options is { Background: true } ? CreateInBackground() : CreateHeadless(), takesSoftware) ?? CreateOnProcessor(options);
+    }
+
+    /// <summary>A device on OpenGL; null if there is none, or only a software driver that was not requested.</summary>
+    internal static NeuralDevice? FindCard(Func<NeuralDevice> create, bool takesSoftware)
+    {
         try
         {
-            NeuralDevice device = options is { Background: true } ? CreateInBackground() : CreateHeadless();
-            if (!device.Limits.IsSoftware || Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable) is { Length: > 0 }) return device;
+            NeuralDevice device = create();
+            if (takesSoftware || !device.Limits.IsSoftware) return device;
             device.Dispose();
         }
         catch (DeviceNotSupportedException)
         {
-            // no OpenGL here, so use the processor
+            // no OpenGL here
         }
 
-        return CreateOnProcessor(options);
+        return null;
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 // A population step's results for each network: its mean loss in `losses` [members x 1]. With GUIDED_RATE [members x 4], (loss, divergence, rate, policy loss): each
 // network has a learning rate of its own (rate_guide.glsl), which stays there from step to step, and the dispatch that ENDS_BATCH moves it.
+// The including kernel declares policyLoss for that, with its loss.
 #include "matrix.glsl"
 #include "finite.glsl"
 #ifdef GUIDED_RATE

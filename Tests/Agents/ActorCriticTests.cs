@@ -15,10 +15,10 @@ internal sealed class ActorCriticTests
     // ---- settings ----
 
     [Test]
-    public void ABrainThatAllShareLearnsByItUnlessToldOtherwise()
+    public void AgentsLearnByItUnlessToldOtherwise()
     {
         AgentPopulationOptions options = new() { Observations = 1, Actions = 2 };
-        Assert.That(options.Learning, Is.EqualTo(new PolicyGradient()));
+        Assert.That(options.Learning, Is.EqualTo(new ActorCritic { RolloutSize = 512 }));
         Assert.That((options with { Brains = BrainSharing.Shared }).Learning, Is.EqualTo(new ActorCritic()));
         Assert.That((options with { Brains = BrainSharing.Shared, Learning = null }).Learning, Is.Null);
     }

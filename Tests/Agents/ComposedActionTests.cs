@@ -228,8 +228,15 @@ internal sealed class ComposedActionTests
         }
     }
 
-    [Test]
-    public void AnOnnxModelGivesWhatTheBrainGives([Values] bool hasValue, [Values] BrainSharing sharing, [Values(1, 2)] int stacked)
+    private static IEnumerable<TestCaseData> Exported =>
+        from hasValue in (bool[])[false, true]
+        from sharing in Enum.GetValues<BrainSharing>()
+        from stacked in (int[])[1, 2]
+        let data = new TestCaseData(hasValue, sharing, stacked)
+        select sharing == BrainSharing.Shared ? data : data.SetCategory(Categories.OnProcessor);
+
+    [TestCaseSource(nameof(Exported))]
+    public void AnOnnxModelGivesWhatTheBrainGives(bool hasValue, BrainSharing sharing, int stacked)
     {
         const int Rows = 20;
         int number = sharing == BrainSharing.Shared ? 0 : 3;

@@ -120,12 +120,40 @@ internal sealed class PolicyGradientTests
         for (int i = 0; i < 4_000; i++)
         {
             for (int k = 0; k < Observations; k++) observed[k] = size * ((2 * random.NextSingle()) - 1);
-            forecast.Correct(1, observed, ((2 * observed[0]) - observed[2]) - forecast.Of(1, observed));
+            double predicted = forecast.Of(1, observed, out double divisor);
+            forecast.Correct(1, observed, divisor, ((2 * observed[0]) - observed[2]) - predicted);
         }
 
         float[] asked = [size * 0.5f, size * 0.2f, size * -0.3f];
         Assert.That(forecast.Of(0, asked), Is.Zero, "the other brain");
         Assert.That(forecast.Of(1, asked), size < 0.1f ? Is.Positive : Is.EqualTo(1.3 * size).Within(0.01 * size));
+    }
+
+    /// <summary>Observations are corrected several at a time, with the bits of one after the other; weights that files cannot hold stay as they were.</summary>
+    [Test]
+    public void AForecastIsCorrectedAsOneWeightAfterTheOther([Values(1, 7, 16, 37)] int observations)
+    {
+        LinearForecast forecast = new(2, observations);
+        double[] weights = new double[observations];
+        for (int i = 0; i < 50; i++)
+        {
+            float[] observed = TwinArrays.UniformFloats(i, observations, -2, 2);
+            double error = i == 20 ? 1e300 : 0.1 * i, divisor = 1, sum = 0;
+            for (int k = 0; k < observations; k++)
+            {
+                divisor += (double)observed[k] * observed[k];
+                sum += weights[k] * observed[k];
+            }
+
+            Assert.That(forecast.Of(1, observed, out double found), Is.EqualTo(sum));
+            Assert.That(found, Is.EqualTo(divisor));
+            forecast.Correct(1, observed, divisor, error);
+            for (int k = 0; k < observations; k++)
+            {
+                double moved = weights[k] + (LinearForecast.Rate * error / divisor * observed[k]);
+                if (Math.Abs(moved) <= StateForm.MostSum) weights[k] = moved;
+            }
+        }
     }
 
     /// <summary>

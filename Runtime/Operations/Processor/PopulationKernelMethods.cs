@@ -66,27 +66,52 @@ internal abstract unsafe class PopulationMethod : LoggedKernel
         new Span<float>(at.HiddenGradients, count * Layout.HiddenStride), new ReadOnlySpan<float>(at.Hidden, count * Layout.HiddenStride));
 
     /// <summary>
-    /// z_j = b_j + h · w_j. A sum has sixteen parts, which take the units in turn and are added in pairs, so that its bits do not depend on the
+    /// z_j = b_j + h · w_j, four outputs at a time. A sum has sixteen parts, which take the units in turn and are added in pairs, so that its bits do not depend on the
     /// machine's vectors.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Project(float* h, float* w, int length, int outputs, float* bias, float* z)
     {
-        for (int j = 0; j < outputs; j++, w += length)
+        int j = 0;
+        for (; j + Vector128<float>.Count <= outputs; j += Vector128<float>.Count, w += Vector128<float>.Count * length)
         {
-            Vector256<float> lower = default, upper = default;
-            for (int i = 0; i < length; i += PopulationLayout.HiddenBlock)
-            {
-                lower = Vector256.MultiplyAddEstimate(Vector256.Load(h + i), Vector256.Load(w + i), lower);
-                upper = Vector256.MultiplyAddEstimate(Vector256.Load(h + i + Vector256<float>.Count), Vector256.Load(w + i + Vector256<float>.Count), upper);
-            }
+            Vector128<float> first = AddHalves(Quarter(h, w, length), Quarter(h, w + length, length));
+            Vector128<float> second = AddHalves(Quarter(h, w + (2 * length), length), Quarter(h, w + (3 * length), length));
+            Vector128<float> evenFirst = Vector128.Shuffle(first, Vector128.Create(0, 2, 1, 3)), evenSecond = Vector128.Shuffle(second, Vector128.Create(0, 2, 1, 3));
+            (Vector128.Load(bias + j) + AddHalves(evenFirst, evenSecond)).Store(z + j);
+        }
 
-            Vector256<float> half = lower + upper;
-            Vector128<float> quarter = half.GetLower() + half.GetUpper();
+        for (; j < outputs; j++, w += length)
+        {
+            Vector128<float> quarter = Quarter(h, w, length);
             quarter += Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1));
             quarter += Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2));
             z[j] = bias[j] + quarter.ToScalar();
         }
+    }
+
+    /// <summary>h · w in four parts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Quarter(float* h, float* w, int length)
+    {
+        Vector256<float> lower = default, upper = default;
+        for (int i = 0; i < length; i += PopulationLayout.HiddenBlock)
+        {
+            lower = Vector256.MultiplyAddEstimate(Vector256.Load(h + i), Vector256.Load(w + i), lower);
+            upper = Vector256.MultiplyAddEstimate(Vector256.Load(h + i + Vector256<float>.Count), Vector256.Load(w + i + Vector256<float>.Count), upper);
+        }
+
+        Vector256<float> half = lower + upper;
+        return half.GetLower() + half.GetUpper();
+    }
+
+    /// <summary>The lower and the upper half of each, added: (a0 + a2, a1 + a3, b0 + b2, b1 + b3). Without vectors of 64 bits, which x64 does not have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> AddHalves(Vector128<float> a, Vector128<float> b)
+    {
+        Vector128<float> isLower = Vector128.Create(-1, -1, 0, 0).AsSingle();
+        return Vector128.ConditionalSelect(isLower, a, Vector128.Shuffle(b, Vector128.Create(0, 1, 0, 1))) +
+            Vector128.ConditionalSelect(isLower, Vector128.Shuffle(a, Vector128.Create(2, 3, 2, 3)), b);
     }
 
     /// <summary>Parts of a thread's memory.</summary>
@@ -116,9 +141,15 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
 {
     private readonly MatrixAddress results;
     private readonly bool areProbabilities;
+    private readonly int membersOfLine;
 
-    public PopulationForwardKernel(Dispatch dispatch, PopulationShape shape, Activation activation) : base(dispatch, shape, activation)
+    /// <param name="dispatch">The dispatch.</param>
+    /// <param name="shape">The population.</param>
+    /// <param name="activation">Of the hidden units.</param>
+    /// <param name="membersOfLine">Members of a line of the grid.</param>
+    public PopulationForwardKernel(Dispatch dispatch, PopulationShape shape, Activation activation, int membersOfLine) : base(dispatch, shape, activation)
     {
+        this.membersOfLine = membersOfLine;
         results = Matrix("results");
         areProbabilities = Constant("SOFTMAX") != 0;
     }
@@ -126,12 +157,12 @@ internal sealed unsafe class PopulationForwardKernel : PopulationMethod
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         if (rows == 0 || Members == 0) return;   // a warm-up
-        int groups = MatrixShape.CeilingDivide(Members, ProcessorPopulation.Group), stride = Layout.OutputStride;
+        int groups = MatrixShape.CeilingDivide(Members, membersOfLine), stride = Layout.OutputStride;
         Room at = RoomOf(scratch);
         for (int line = firstLine; line < firstLine + lines; line++)
         {
-            int first = line % groups * ProcessorPopulation.Group, firstRow = line / groups * MostRows, count = Math.Min(MostRows, rows - firstRow);
-            for (int member = first; member < Math.Min(first + ProcessorPopulation.Group, Members); member++)
+            int first = line % groups * membersOfLine, firstRow = line / groups * MostRows, count = Math.Min(MostRows, rows - firstRow);
+            for (int member = first; member < Math.Min(first + membersOfLine, Members); member++)
             {
                 long sample = ((long)member * rows) + firstRow;
                 ComputeOutputs(member, sample, count, at);
@@ -155,10 +186,19 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     private readonly UpdateAccess update;
     private readonly Loss loss;
     private readonly int targetStride;
+    private readonly int membersOfLine;
     private readonly KernelArguments<float>? guide;   // null if no loss guides the learning rate
 
-    public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer) : base(dispatch, shape, activation)
+    /// <param name="dispatch">The dispatch.</param>
+    /// <param name="shape">The population.</param>
+    /// <param name="activation">Of the hidden units.</param>
+    /// <param name="loss">Of a row.</param>
+    /// <param name="optimizer">Makes the update.</param>
+    /// <param name="membersOfLine">Members of a line of the grid.</param>
+    public PopulationStepKernel(Dispatch dispatch, PopulationShape shape, Activation activation, Loss loss, Optimizer optimizer, int membersOfLine)
+        : base(dispatch, shape, activation)
     {
+        this.membersOfLine = membersOfLine;
         this.loss = loss;
         targets = Matrix("targets");
         losses = Matrix("losses");
@@ -172,7 +212,7 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
     public override void Run(int rows, int firstLine, int lines, float* scratch)
     {
         Room at = RoomOf(scratch);
-        int first = firstLine * ProcessorPopulation.Group, last = Math.Min((firstLine + lines) * ProcessorPopulation.Group, Members);
+        int first = firstLine * membersOfLine, last = Math.Min((firstLine + lines) * membersOfLine, Members);
         for (int member = first; member < last; member++)
         {
             RowLoss sums = default;

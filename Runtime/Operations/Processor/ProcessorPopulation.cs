@@ -48,8 +48,14 @@ internal sealed class PopulationLayout(PopulationShape shape)
 /// </summary>
 internal sealed class ProcessorPopulation : PopulationKernels
 {
-    /// <summary>Members of a line.</summary>
-    public const int Group = 8;
+    /// <summary>Maximum members of a line; of those with more work fewer, so that no line takes long and few members keep several threads busy.</summary>
+    private const int MostMembers = 8;
+
+    /// <summary>Operations of a line: products of small networks run at a quarter of the speed of large ones.</summary>
+    private static int MostOperations => MatrixProduct.PieceOperations / 4;
+
+    /// <summary>The products of a training step: forward, the gradients of the weights, and those of the hidden units.</summary>
+    private const int ProductsOfStep = 3;
 
     /// <summary>Rows of a prediction's line, and rows that a step holds in memory at a time.</summary>
     public const int Rows = 32;
@@ -67,8 +73,6 @@ internal sealed class ProcessorPopulation : PopulationKernels
 
     public override int MostPredictedRows => int.MaxValue;
 
-    private int Groups => MatrixShape.CeilingDivide(Shape.Members, Group);
-
     public override int RowOf(int member) => member;
 
     public override int HiddenColumn(int member, int input, int unit) => (input * layout.HiddenStride) + unit;
@@ -83,9 +87,10 @@ internal sealed class ProcessorPopulation : PopulationKernels
     {
         (PopulationShape shape, Activation activation, Loss loss) = (Shape, computation.Activation, computation.Loss);
         Optimizer optimizer = computation.Update?.Optimizer ?? throw new InvalidOperationException("A step of a population on the processor ends with its update.");
+        int members = MembersOfLine(ProductsOfStep * computation.Rows);
         return new KernelChoice(
-            new KernelSource("network_population_step.comp") { Method = dispatch => new PopulationStepKernel(dispatch, shape, activation, loss, optimizer) },
-            new DispatchGrid(Groups));
+            new KernelSource("network_population_step.comp") { Method = dispatch => new PopulationStepKernel(dispatch, shape, activation, loss, optimizer, members) },
+            new DispatchGrid(MatrixShape.CeilingDivide(Shape.Members, members)));
     }
 
     /// <summary>Never called: a step and its update fit into one dispatch.</summary>
@@ -95,8 +100,16 @@ internal sealed class ProcessorPopulation : PopulationKernels
     public override KernelChoice Forward(PopulationForward computation)
     {
         (PopulationShape shape, Activation activation) = (Shape, computation.Activation);
+        int members = MembersOfLine(Rows);
         return new KernelChoice(
-            new KernelSource("network_population_forward.comp") { Method = dispatch => new PopulationForwardKernel(dispatch, shape, activation) },
-            new DispatchGrid(Groups, RowsPerGroupX: Rows));
+            new KernelSource("network_population_forward.comp") { Method = dispatch => new PopulationForwardKernel(dispatch, shape, activation, members) },
+            new DispatchGrid(MatrixShape.CeilingDivide(Shape.Members, members), RowsPerGroupX: Rows));
+    }
+
+    /// <summary>The members of a line, each of which computes this many rows.</summary>
+    private int MembersOfLine(int rows)
+    {
+        long ofMember = 2L * rows * layout.HiddenStride * (layout.Inputs + layout.Outputs);
+        return (int)Math.Clamp(MostOperations / ofMember, 1, MostMembers);
     }
 }

@@ -19,17 +19,20 @@ internal sealed class AgentsCommand : Command
     private readonly Option<int> frames = NumberOption.Create("--frames", "Number of frames that are timed", 1, 1_000_000).WithDefault(DefaultFrames);
     private readonly Option<string> device = DeviceOption.Create();
     private readonly Option<bool> shared = new("--shared") { Description = "One brain for all instead of one each" };
+    private readonly Option<bool> actorCritic = new("--actor-critic") { Description = "Learn by ActorCritic with its defaults instead of PolicyGradient" };
 
     public AgentsCommand() : base("agents", "Times the frames of agents that learn from reward, and checks that they have learned.")
     {
         Options.Add(agents);
         Options.Add(frames);
         Options.Add(shared);
+        Options.Add(actorCritic);
         Options.Add(device);
-        SetAction(arguments => Run(arguments.GetValue(agents), arguments.GetValue(frames), arguments.GetValue(shared), arguments.GetRequiredValue(device)));
+        SetAction(arguments => Run(
+            arguments.GetValue(agents), arguments.GetValue(frames), arguments.GetValue(shared), arguments.GetValue(actorCritic), arguments.GetRequiredValue(device)));
     }
 
-    private static int Run(int count, int frameCount, bool isShared, string kind)
+    private static int Run(int count, int frameCount, bool isShared, bool isActorCritic, string kind)
     {
         using NeuralDevice device = DeviceOption.Open(kind);
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
@@ -41,7 +44,7 @@ internal sealed class AgentsCommand : Command
             Capacity = count,
             Brains = isShared ? BrainSharing.Shared : BrainSharing.OneEach,
             NormalizeObservations = false,
-            Learning = new PolicyGradient { BatchSize = isShared ? 1024 : 16, Horizon = 8, Discount = 0 },
+            Learning = isActorCritic ? new ActorCritic { Discount = 0 } : new PolicyGradient { BatchSize = isShared ? 1024 : 16, Horizon = 8, Discount = 0 },
         };
         TunedKernels.Choose(device, AgentPopulation.KernelsFor(device, options));
         using AgentPopulation agents = new(device, options);

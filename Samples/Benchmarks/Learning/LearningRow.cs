@@ -85,7 +85,7 @@ internal sealed record LearningRow(
     private static List<LearningFigure> OwnBrains(NeuralDevice device, int seed)
     {
         const int Brains = 100;
-        using TaskRun run = new(device, LearningTask.CartPole, Brains, new ActorCritic(), seed, BrainSharing.OneEach);
+        using TaskRun run = new(device, LearningTask.CartPole, Brains, learning: null, seed, BrainSharing.OneEach);
         run.UntilSteps(Brains * 50_000L);
         double[] means = [.. run.Agents.Select(agent => agent.RecentMean)];
         return [new("median brain", Statistics.Median(means)), new("above 350", 100.0 * means.Count(mean => mean > 350) / Brains), Skipped(run)];
