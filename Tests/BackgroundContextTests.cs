@@ -199,6 +199,7 @@ internal sealed class BackgroundContextTests
 
     /// <summary>A driver that takes 40 ms per kernel. On a busy machine an attempt may fail.</summary>
     [Test]
+    [Category(Categories.Timed)]
     [Retry(5)]
     public void KernelsAreCompiledWithoutAWaitHere()
     {

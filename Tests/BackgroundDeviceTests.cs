@@ -20,6 +20,7 @@ internal sealed class BackgroundDeviceTests
 
     /// <summary>A step of a hundred milliseconds is enqueued in an instant, and so is a prediction, answered after it. On a busy machine an attempt may fail.</summary>
     [Test]
+    [Category(Categories.Timed)]
     [Retry(5)]
     public void ATickReturnsBeforeItsStepIsDone()
     {
@@ -173,6 +174,7 @@ internal sealed class BackgroundDeviceTests
     /// machine a try may be spoiled.
     /// </summary>
     [Test]
+    [Category(Categories.Timed)]
     [Retry(5)]
     public void TheThreadKeepsToItsShareOfTheTime()
     {
@@ -202,6 +204,7 @@ internal sealed class BackgroundDeviceTests
 
     /// <summary>Whatever the frame rate; a busy machine makes fewer.</summary>
     [Test]
+    [Category(Categories.Timed)]
     [Retry(5)]
     public void ARateOfStepsIsKept([Values(1, 9)] int milliseconds)
     {
@@ -311,6 +314,7 @@ internal sealed class BackgroundDeviceTests
     }
 
     /// <summary>With a second of work in the queue.</summary>
+    [Category(Categories.Timed)]
     [Test]
     public void DisposeEndsTheThreadBehindWhatItIsAt()
     {

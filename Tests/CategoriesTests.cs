@@ -34,6 +34,15 @@ internal sealed partial class CategoriesTests
         Assert.That(used, Is.EquivalentTo(Known));
     }
 
+    /// <summary>Tests/run leaves the tests that measure time out of one run alone, that of what runs once.</summary>
+    [Test]
+    public void WhatIsTimedRunsOnce()
+    {
+        IEnumerable<MethodInfo> timed = typeof(CategoriesTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
+            .Where(method => CategoriesOf(method).Contains(Categories.Timed));
+        Assert.That(timed.Where(method => !CategoriesOf(method).Concat(CategoriesOf(method.DeclaringType!)).Contains(Categories.Once)).Select(method => method.Name), Is.Empty);
+    }
+
     /// <summary>The tests' device chooses one of the families, and the processor's has a run of its own: Tests/run names all others.</summary>
     [Test]
     public void EveryFamilyHasARun()
@@ -43,6 +52,8 @@ internal sealed partial class CategoriesTests
         IEnumerable<string> families = KernelFamily.All.Except([KernelFamily.RegisterTiled, KernelFamily.Processor]).Select(family => family.Name);
         Assert.That(named, Is.EquivalentTo(families.Append(StandInFamily.Instance.Name).Distinct()));
     }
+
+    private static IEnumerable<string> CategoriesOf(MemberInfo member) => member.GetCustomAttributes<CategoryAttribute>().Select(attribute => attribute.Name);
 
     [GeneratedRegex(@"kernel_families=\((?<families>[\w -]*)\)")]
     private static partial Regex FamiliesOfTestsRun();

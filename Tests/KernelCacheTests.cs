@@ -48,6 +48,26 @@ internal sealed class KernelCacheTests
         Assert.That(device.WarmUp(warmed).IsDone);
     }
 
+    /// <summary>No finalizer is needed: a population that is disposed frees its kernels, and one that lives keeps them.</summary>
+    [Test]
+    public void UnusedKernelsAreDeletedInTheNextCall()
+    {
+        using TestGl gl = TestGls.Create();
+        using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+        using NetworkPopulation alive = new(device, members: 2, inputs: 3, hidden: 9, classes: 2);
+        float[] expected = new float[4], found = new float[4];
+        alive.Predict([1, 2, 3, 4, 5, 6], expected);
+        int inUse = device.Memory.Programs;
+        for (int hidden = 1; hidden <= 8; hidden++) Live(device, hidden);
+        Compile(device, Variants(device, KernelCache.Kept));
+        device.Update();
+        Assert.That(device.Memory.Programs, Is.InRange(KernelCache.Kept, KernelCache.Kept + inUse));
+        gl.ClearRecords();
+        alive.Predict([1, 2, 3, 4, 5, 6], found);
+        Assert.That(gl.Calls("glCreateProgram"), Is.Zero);
+        Assert.That(found, Is.EqualTo(expected));
+    }
+
     /// <summary>Two programs per shape.</summary>
     [Test]
     public void PopulationsOfManyShapesLeaveNoMoreProgramsThanAreKept()

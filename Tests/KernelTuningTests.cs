@@ -136,6 +136,113 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(other.KernelsFor(Rows).Tuner, Is.Not.Null);
     }
 
+    /// <summary>A trainer with a budget in time chooses its kernels in its frames, before it makes a plan and trains.</summary>
+    [Test]
+    public void AnInFrameTrainerTunesInItsFrames([Values(0, 2)] int delay)
+    {
+        gl.DelayFrames = delay;
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        using TrainingSet samples = SamplesOn(device);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Rows, FrameBudget = TimeSpan.FromMilliseconds(2) });
+        Assert.That(classifier.Network.KernelsInUse.Used, Is.EqualTo(KernelTuning.Default), "no plan is made yet");
+        long mostInAFrame = 0;
+        for (int frame = 0; trainer.Progress.State == TrainerState.WarmingUp; frame++)
+        {
+            Assert.That(frame, Is.LessThan(MostFrames));
+            Assert.That(trainer.Progress.Steps, Is.Zero);
+            long before = gl.Nanoseconds;
+            trainer.Tick();
+            mostInAFrame = Math.Max(mostInAFrame, gl.Nanoseconds - before);
+            gl.NextFrame();
+        }
+
+        Assert.That(samples.Uploaded, Is.EqualTo(samples.Count), "samples were uploaded meanwhile");
+        Assert.That(mostInAFrame, Is.LessThan(4_000_000), "spread over frames");
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
+        Assert.That(classifier.Network.KernelsInUse.Used.Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
+        long programs = gl.Calls("glLinkProgram");
+        for (int frame = 0; frame < 20; frame++)
+        {
+            trainer.Tick();
+            gl.NextFrame();
+        }
+
+        Assert.That(trainer.Progress.Steps, Is.Positive);
+        Assert.That(trainer.Progress.Loss, Is.LessThan(10));
+        Assert.That(gl.Calls("glLinkProgram"), Is.EqualTo(programs), "the kernels that are warm are those that train");
+        Assert.That(gl.WaitingCalls, Is.Empty);
+    }
+
+    /// <summary>A run with a budget in steps can be repeated, so nothing is timed in it; nor is it once the budget becomes one.</summary>
+    [Test]
+    public void ATrainerWithABudgetInStepsTimesNothing([Values] bool beginsWithATime)
+    {
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        using TrainingSet samples = SamplesOn(device);
+        FrameBudget budget = beginsWithATime ? TimeSpan.FromMilliseconds(2) : FrameBudget.Steps(1);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Rows, FrameBudget = budget });
+        if (beginsWithATime)
+        {
+            Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.WarmingUp));
+            trainer.Pause();
+            Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.Paused));
+            trainer.Resume();
+            trainer.FrameBudget = FrameBudget.Steps(1);
+        }
+
+        Assert.That(trainer.Tick().StepsThisFrame, Is.EqualTo(1));
+        Assert.That(classifier.Network.KernelsInUse.Used.Find(Forward), Is.EqualTo(TunedFamily.StandIn));
+    }
+
+    /// <summary>Its errors come from the constructor as before.</summary>
+    [Test]
+    public void ATrainerThatWillTuneChecksItsSizesAtOnce()
+    {
+        const int Many = 200_000, ManyHidden = 4_000;
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = new(device, Inputs, ManyHidden, Classes);
+        using TrainingSet samples = new(device, Inputs, Classes, Many);
+        Assert.That((long)Many * ManyHidden / MatrixShape.ColumnsPerTexel, Is.GreaterThan(device.Limits.MostTexels));
+        Assert.That(() => classifier.TrainOn(samples, new TrainerOptions { BatchSize = Many }), Throws.TypeOf<DeviceLimitException>());
+    }
+
+    /// <summary>Configurations of populations decide no bits, and never the layout of their parameters.</summary>
+    [Test]
+    public void APopulationIsTunedToo([Values(0, 2)] int delay)
+    {
+        const int Members = 9, Batch = 6;
+        gl.DelayFrames = delay;
+        float[] features = TwinArrays.UniformFloats(4, Members * Batch * Inputs, -1, 1);
+        int[] labels = TwinArrays.Labels(5, Members * Batch, Classes);
+        float[][] weights = new float[2][];
+        foreach (bool isTuned in new[] { false, true })
+        {
+            NeuralDevice device = Device();
+            using NetworkPopulation population = new(device, Members, Inputs, Hidden, Classes, seed: 3, new Adam());
+            float[] before = population.GetParameters(Members - 1).HiddenWeights;
+            if (isTuned)
+            {
+                (long mostInAFrame, _) = WarmUp(device, population.KernelsFor(Batch));
+                Assert.That(mostInAFrame, Is.LessThan(4_000_000), "spread over frames");
+                Assert.That(gl.WaitingCalls, Is.Empty);
+                Assert.That(KernelTuning.Of(device).Find("tuned population step 16"), Is.EqualTo(TunedFamily.StandIn), "half the workgroups");
+                Assert.That(population.GetParameters(Members - 1).HiddenWeights, Is.EqualTo(before), "nothing of its own is timed");
+                Assert.That(population.KernelsFor(Batch).Tuner, Is.Null);
+            }
+
+            long programs = gl.Calls("glLinkProgram");
+            for (int step = 0; step < 3; step++) population.TrainBatch(features, labels, 0.01f);
+            population.Predict(features, new float[Members * Batch * Classes]);
+            if (isTuned) Assert.That(gl.Calls("glLinkProgram"), Is.EqualTo(programs));
+            weights[isTuned ? 1 : 0] = population.GetParameters(Members - 1).HiddenWeights;
+            gl.ClearRecords();
+        }
+
+        Assert.That(weights[1], Is.EqualTo(weights[0]));
+    }
+
     /// <summary>The calls go on meanwhile. What is faster, nobody knows here.</summary>
     [Test]
     public void ADeviceWithAThreadOfItsOwnIsTunedToo()
@@ -303,6 +410,13 @@ internal sealed class KernelTuningTests : IDisposable
     {
         for (int step = 0; step < 3; step++) classifier.TrainBatch(Features, Labels, 0.1f);
         return classifier.GetParameters().HiddenWeights;
+    }
+
+    private static TrainingSet SamplesOn(NeuralDevice device)
+    {
+        TrainingSet samples = new(device, Inputs, Classes, capacity: 2 * Rows);
+        samples.AddRange(Features, Labels);
+        return samples;
     }
 
     private static TwoLayerClassifier Classifier(NeuralDevice device) => new(device, Inputs, Hidden, Classes, seed: 3);

@@ -80,6 +80,7 @@ internal sealed class ProcessorDeviceTests
     }
 
     /// <summary>The best of some runs of the first and last lines of each dispatch, which limit how well a budget is kept. On a busy machine an attempt may fail.</summary>
+    [Category(Categories.Timed)]
     [Retry(5)]
     [TestCase(64, 784, 128)]
     [TestCase(256, 784, 1024)]
@@ -124,6 +125,7 @@ internal sealed class ProcessorDeviceTests
     /// machine an attempt may fail.
     /// </summary>
     [Test]
+    [Category(Categories.Timed)]
     [Retry(5)]
     public void ABudgetIsHeld([Values] bool background)
     {

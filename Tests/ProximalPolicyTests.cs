@@ -184,6 +184,20 @@ internal sealed class ProximalPolicyTests
         }
     }
 
+    /// <summary>A step reports each member's loss, divergence and policy loss, however many dispatches it takes.</summary>
+    [Test]
+    public void AStepOfAPopulationReportsItsLosses([Values(1, 7, 20)] int rows)
+    {
+        const int Members = 5, Inputs = 4, Actions = 3, Outputs = Actions + 1;
+        ProximalPolicyLoss loss = new(Actions, Clip, Bonus, ValueWeight, new RateGuide(0.01f, 0.001f, 0.1f, 0.02f));
+        using NetworkPopulation population = new(TestDevice.Plain, Members, Inputs, hidden: 6, Outputs, seed: 4, new Adam(0.01f), loss);
+        float[] features = TwinArrays.UniformFloats(1, Members * rows * Inputs, -1, 1);
+        double[] outputs = PopulationSteps.OutputsOf(population, features);
+        ProximalPolicyTwinDecisions decisions = ProximalPolicyTwinDecisions.Make(3, [.. outputs.Select(z => (float)z)], Members * rows, Actions, isMasked: true);
+        population.EnqueueBatch(features, TargetsOf(decisions), learningRate: 0.01f);
+        PopulationSteps.AssertReported(population, new ProximalPolicyTwin(Actions, Clip, Bonus, ValueWeight).Forward(outputs, decisions), Bonus, ValueWeight);
+    }
+
     private static float[][] StepsOf(bool adam, int steps, bool isFused)
     {
         const int Rows = 21, Inputs = 6, Actions = 4;

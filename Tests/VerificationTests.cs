@@ -29,7 +29,7 @@ internal sealed unsafe class VerificationTests
     private static readonly string[] OfTheWorkgroupTiled =
     [
         "dense_forward_tile.comp", "dense_forward_rows.comp", "dense_parts_sum.comp", "dense_backward_input_tile.comp", "dense_backward_weights_tile.comp",
-        "dense_loss_row_lanes.comp", "dense_softmax_row_lanes.comp", "two_layer_update_tile.comp", "small_step_workgroup.comp", "network_population_step_lanes.comp",
+        "dense_loss_row_lanes.comp", "dense_softmax_row_lanes.comp", "dense_output_row_lanes.comp", "two_layer_update_tile.comp", "small_step_workgroup.comp", "network_population_step_lanes.comp",
         "network_population_update_lanes.comp", "network_population_forward_lanes.comp",
     ];
 

@@ -113,16 +113,16 @@ public sealed record ActorCritic : AgentLearning
     public CloningTerm? Cloning { get; init; }
 
     /// <summary>
-    /// The brain that a game was shipped with, if what agents learn on the player's machine must stay near it; null for no such bound. It is asked at
-    /// each decision too, about the same observations, and copied, so that later changes do not matter. Its hidden units may be of another number.
+    /// The brain that a game was shipped with, if what agents learn on the player's machine must stay near it; null for no such bound. It is evaluated at
+    /// each decision, on the same observations, and is copied, so later changes to it have no effect. It may have another number of hidden units.
     /// <see cref="AgentProgress.Drift"/> is the distance from it.
     /// </summary>
     public BrainState? Reference { get; init; }
 
     /// <summary>
-    /// How far the policy p may drift from that of the <see cref="Reference"/> q: D = KL(p ‖ q) of what is observed in a decision, in nats. From decisions in
-    /// which D is beyond it nothing is learned of the policy but the way back, with a force of 4·(D − MaximumDrift). So the mean of D stays
-    /// under it; what a step on some decisions does to other decisions may exceed it for a while, and not for long.
+    /// How far the policy p may drift from the policy q of the <see cref="Reference"/>: the KL divergence D = KL(p ‖ q) for the observations of a decision, in nats.
+    /// A decision with D beyond this bound only moves the policy back, with a force of 4·(D − MaximumDrift), so the mean of D stays below
+    /// the bound. Steps on other decisions may move a single decision beyond it for a while.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float MaximumDrift { get; init => field = Requirements.Number(value, "maximum drift", name: nameof(MaximumDrift)); } = 0.1f;

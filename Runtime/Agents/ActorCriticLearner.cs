@@ -52,9 +52,8 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         get
         {
             GuidedStepResult steps = brains.Guided;
-            float policyLoss = brains.MeanLoss + (options.EntropyBonus * steps.Entropy) - (options.ValueWeight * steps.ValueLoss);
             if (brains.AreOwn) steps = steps with { Entropy = entropy, ValueLoss = valueLoss };
-            return new LearningStatistics(learnedDecisions, explainedVariance, steps, policyLoss) { Drift = drift };
+            return new LearningStatistics(learnedDecisions, explainedVariance, steps, brains.PolicyLoss) { Drift = drift };
         }
     }
 

@@ -12,7 +12,7 @@ public abstract record AgentLearning
     }
 
     /// <summary>
-    /// The optimizer. Null: <see cref="Adam"/> with a rate of 0.003, and for <see cref="BehaviorCloning"/> of brains of their own plain <see cref="Sgd"/> with 0.1;
+    /// The optimizer. Null: <see cref="Adam"/> with a rate of 0.003, and for <see cref="BehaviorCloning"/> of brains of their own without continuous actions plain <see cref="Sgd"/> with 0.1;
     /// <see cref="ActorCritic"/> has its own default.
     /// </summary>
     public Optimizer? Optimizer { get; init; }
@@ -38,6 +38,14 @@ public abstract record AgentLearning
 
     /// <summary>The optimizer for a shared brain.</summary>
     internal virtual Optimizer SharedOptimizer => Optimizer ?? new Adam(0.003f);
+
+    /// <summary>
+    /// The optimizer for the brains of a population. Likelihoods of continuous actions have gradients that grow as deviations shrink; only an optimizer that
+    /// scales its steps lasts.
+    /// </summary>
+    /// <param name="population">The options that the agents share.</param>
+    internal Optimizer OptimizerFor(AgentPopulationOptions population) =>
+        population.Brains == BrainSharing.OneEach && population.Policy.Continuous == 0 ? OwnOptimizer : SharedOptimizer;
 
     /// <summary>Whether brains have one more output, after the logits: the value.</summary>
     internal virtual bool EstimatesValues => false;

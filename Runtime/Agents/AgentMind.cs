@@ -89,7 +89,15 @@ internal sealed class AgentMind : IDisposable
         Func<Readback, BrainsContent> readBrains = Brains.ReadContent();
         Func<Readback, int, NamedTensor[]>? readSnapshots = Opponents?.Pool.ReadWeights();
         List<MatrixTexture> textures = [.. ofBrains, .. Opponents?.Pool.Textures ?? []];
-        BrainsContent Read(Readback readback) => readBrains(readback) with { Snapshots = readSnapshots?.Invoke(readback, ofBrains.Count) ?? [] };
+        int snapshotsEnd = textures.Count;
+        float rescale = Brains.RescaleReceipts?.LastOpen ?? 0;
+        if (Brains.RescaleReceipts is { } receipts) textures.Add(receipts.Matrix);
+        BrainsContent Read(Readback readback)
+        {
+            if (Brains.RescaleReceipts?.HadRun(rescale, readback, snapshotsEnd) == false) throw DispatchesSkippedException.OfCall();
+            return readBrains(readback) with { Snapshots = readSnapshots?.Invoke(readback, ofBrains.Count) ?? [] };
+        }
+
         TaskCompletionSource<BrainsContent> content = new(TaskCreationOptions.RunContinuationsAsynchronously);
         new Readback(device, textures.Select(texture => texture.Shape), readback => HandOver(readback, Read, content)).Start(textures);
         return content.Task;

@@ -28,7 +28,7 @@ internal static class AgentOnnxModel
         (int observations, int hidden, int outputs) = (options.StackedObservations, options.HiddenUnits, options.Outputs);
         List<ProtobufMessage> nodes = [], values = [];
         string features = Observations;
-        if (normalizer is not null)
+        if (normalizer is { IsKnown: true })
         {
             Keep("normalization.offset", [observations], Stacked(normalizer.Offset));
             Keep("normalization.scale", [observations], Stacked(normalizer.Scale));

@@ -50,11 +50,12 @@ public sealed partial class AgentPopulation
     /// <exception cref="IOException">The file does not exist, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission to read it.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
+    /// <exception cref="InvalidOperationException">The file's brains had a configuration of this device's kernels that this version does not offer; see <see cref="KernelTuning"/>.</exception>
     public static AgentPopulation Load(NeuralDevice device, string path, AgentPopulationOptions? options = null)
     {
         using FileStream stream = AgentStateFile.Open(path);
         AgentStateFile file = AgentStateFile.Of(stream, path);
-        AgentPopulation population = new(device, options ?? file.Header.ForPlay());
+        AgentPopulation population = new(device, (options ?? file.Header.ForPlay()) with { Tuning = file.Tuning });
         try
         {
             population.State.Restore(file, brainsAlone: false);
@@ -96,6 +97,7 @@ public sealed partial class AgentPopulation
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need. Nothing is written.</exception>
     public void Save(string path)
     {
         PopulationState state = BeginSaving(path, nameof(Save));
@@ -127,6 +129,7 @@ public sealed partial class AgentPopulation
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite: such a file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need. Nothing is written.</exception>
     public void SaveBrain(int brain, string path)
     {
         RequireBrain(brain);
@@ -142,13 +145,15 @@ public sealed partial class AgentPopulation
     /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
     /// <exception cref="InvalidOperationException">An agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need.</exception>
     public BrainState GetBrainState(int brain)
     {
         using BrainReader reader = ReadBrain(brain);
         reader.Begin();
         device.Finish();
         device.Update();
-        return reader.TryTake(out BrainState? state) ? state : throw new InvalidOperationException("The brain could not be read back: the device's context is gone.");
+        if (reader.TryTake(out BrainState? state)) return state;
+        throw reader.IsPending ? DispatchesSkippedException.OfCall() : new InvalidOperationException("The brain could not be read back: the device's context is gone.");
     }
 
     /// <summary>Creates a reader for a brain, which reads it in a running game without waiting. Allocates; dispose the reader.</summary>
@@ -205,6 +210,19 @@ public sealed partial class AgentPopulation
         if (options.TextureObservations is not null) throw new NotSupportedException("A model cannot take textures that agents see. Export brains of agents that see none.");
         ValueScale scale = mind.Trainer.ScaleOf(brain);
         WholeFile.Write(path, AgentOnnxModel.Of(mind.Options, GetBrain(brain), mind.Trainer.Normalizer, scale).WriteTo);
+    }
+
+    /// <summary>Writes the brain that all agents share, as <see cref="ExportOnnx(int, string)"/> does.</summary>
+    /// <param name="path">The file; an existing one is replaced when the new one is complete.</param>
+    /// <exception cref="InvalidOperationException">Each agent has its own brain. Or an agent's script calls it while <see cref="Update"/> is under way.</exception>
+    /// <exception cref="ArgumentException">The path is empty or invalid.</exception>
+    /// <exception cref="NotSupportedException">Agents see textures.</exception>
+    /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
+    public void ExportOnnx(string path)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (mind.Brains.AreOwn) throw new InvalidOperationException($"A model has one brain, but each of the {Capacity} agents has its own. Say which one: ExportOnnx(brain, path).");
+        ExportOnnx(0, path);
     }
 
     internal AgentMind Mind => mind;

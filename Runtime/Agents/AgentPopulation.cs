@@ -37,6 +37,7 @@ public sealed partial class AgentPopulation : IDisposable
         options.RequireAll(nameof(options));
         options.RequireSelfPlay(nameof(options));
         device = AgentPlacement.DeviceFor(device, options);
+        options = options with { Tuning = KernelTuning.For(device, options.Tuning) };
         this.device = device;
         this.options = options;
         if (options.SelfPlay is not null) opponents = new Opponents(device, options);
@@ -47,6 +48,23 @@ public sealed partial class AgentPopulation : IDisposable
         rate = new DecisionRate(options.TimeProvider);
         agents = new Agent?[options.Capacity];
         scripts = new AgentScripts(this, agents, episodes, errors);
+    }
+
+    /// <summary>
+    /// The kernels that the brains of such a population decide and learn with, for <see cref="NeuralDevice.WarmUp"/>, which also tunes them (<see cref="KernelTuning"/>): once it is
+    /// done, the constructor compiles little. Makes nothing and does not wait.
+    /// </summary>
+    /// <param name="device">Where the brains will live; for those that will live on the processor beside it, there are none.</param>
+    /// <param name="options">The options of the population.</param>
+    /// <exception cref="ArgumentException">The options lack one that has no default, or do not fit each other.</exception>
+    /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
+    public static KernelSet KernelsFor(NeuralDevice device, AgentPopulationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(options);
+        options.RequireAll(nameof(options));
+        options.Learning?.Check(options);
+        return options.Placement == Placement.Processor ? new KernelSet([]) : AgentKernels.For(device, options);
     }
 
     /// <summary>The device of its brains: the one that was given, or the processor beside it.</summary>
@@ -237,6 +255,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// <summary>Returns a copy of a brain's current parameters. Waits and allocates.</summary>
     /// <param name="brain">The index of its agent; 0 if they share one.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such brain.</exception>
+    /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped a change of the scale of values that the brains need.</exception>
     public ClassifierParameters GetBrain(int brain)
     {
         RequireBrain(brain);

@@ -109,7 +109,8 @@ public sealed record AgentPopulationOptions
     }
 
     /// <summary>
-    /// Whether each observation is normalized to mean 0 and variance 1 by the statistics of all agents' observations, and clamped to ±5.
+    /// Whether each observation is normalized to mean 0 and variance 1 by the statistics of all agents' observations, and clamped to ±5. Without
+    /// statistics (nothing has learned, and no file or <see cref="BrainState"/> brought any) brains get raw numbers.
     /// </summary>
     public bool NormalizeObservations { get; init; } = true;
 
@@ -127,6 +128,11 @@ public sealed record AgentPopulationOptions
 
     /// <summary>The clock that measures learning against the budget; tests supply their own.</summary>
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>
+    /// The configurations of the kernels of all networks of a population, which decide bits: those of its device when it was made, and of the file that it continues from. Null before.
+    /// </summary>
+    internal KernelTuning? Tuning { get; init; }
 
     /// <summary>The layout of a policy's outputs.</summary>
     internal PolicyShape Policy => ActionSpec?.Policy ?? throw new ArgumentException("The actions of agents are missing. Give AgentPopulationOptions.Actions, or an ActionSpec.");

@@ -25,11 +25,12 @@ public readonly record struct AgentProgress(
 
     /// <summary>
     /// The policy's loss in the last 64 steps of <see cref="ActorCritic"/>: the mean of −min(r·A, clamp(r, 1 ± ClipRange)·A), about 0 at the first
-    /// step on a rollout and negative later. It says little about how good the policy is. NaN before the first step, and for brains of their own.
+    /// step on a rollout and negative later. It says little about how good the policy is. Of brains of their own it is the mean of those that learned in the
+    /// last known step. NaN before the first step.
     /// </summary>
     public float PolicyLoss { get; init; }
 
-    /// <summary>Decisions that <see cref="ActorCritic"/> learned from at least once.</summary>
+    /// <summary>Decisions that <see cref="ActorCritic"/> or <see cref="PolicyGradient"/> learned from at least once.</summary>
     public long LearnedDecisions { get; init; }
 
     /// <summary>
@@ -42,7 +43,8 @@ public readonly record struct AgentProgress(
 
     /// <summary>
     /// The mean entropy of the policy in its last 64 steps, in nats: from 0 (always the same action) to
-    /// log(<see cref="AgentPopulationOptions.Actions"/>). Of brains of their own it is that of the last collected decisions, the mean of −log p.
+    /// log(<see cref="AgentPopulationOptions.Actions"/>). Of brains of their own, and of <see cref="PolicyGradient"/>, it is that of the last collected
+    /// decisions, the mean of −log p.
     /// </summary>
     public float Entropy { get; init; }
 
@@ -56,8 +58,8 @@ public readonly record struct AgentProgress(
     public float ValueLoss { get; init; }
 
     /// <summary>
-    /// The share of the returns' variance that the values predicted in the last collected decisions: 1 for all of it, 0 for none, negative if they
-    /// are worse than the mean.
+    /// The share of the returns' variance that the values, or the baseline of <see cref="PolicyGradient"/>, predicted in the last collected decisions: 1
+    /// for all of it, 0 for none, negative if they are worse than the mean.
     /// </summary>
     public float ExplainedVariance { get; init; }
 

@@ -27,6 +27,7 @@ internal sealed class AgentStateFile
     private const string WidthKey = "texture_width";
     private const string HeightKey = "texture_height";
     private const string ChannelsKey = "texture_channels";
+    private const string KernelTuningKey = "kernel_tuning";
     private const string StepsName = $"{StateForm.Learning}optimizer.steps";
     private const string RateName = $"{StateForm.Learning}optimizer.rate";
     private const string ExplorationName = ActionChooser.ExplorationName;
@@ -39,7 +40,7 @@ internal sealed class AgentStateFile
     private static readonly string[] Keys =
     [
         FormatVersionKey, ModelKey, BrainsKey, LearningKey, OptimizerKey, ObservationsKey, ActionsKey, HiddenUnitsKey, CapacityKey, BrainCountKey, NormalizesKey,
-        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey, StackedKey,
+        ValuesKey, WidthKey, HeightKey, ChannelsKey, BranchesKey, ContinuousKey, StackedKey, KernelTuningKey,
     ];
 
     private readonly Stream stream;
@@ -55,6 +56,9 @@ internal sealed class AgentStateFile
     /// <summary>The header of the saved population.</summary>
     public AgentStateHeader Header { get; }
 
+    /// <summary>The configurations of kernels that decided the bits of its brains; those of other families than this device's have no effect.</summary>
+    public KernelTuning Tuning { get; private set; } = KernelTuning.Default;
+
     /// <summary>Writes a complete file, or leaves the previous one.</summary>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite, so that the file could not be loaded.</exception>
     /// <exception cref="FileWriteException">The file could not be written.</exception>
@@ -65,7 +69,7 @@ internal sealed class AgentStateFile
     }
 
     public static void Write(Stream stream, AgentStateHeader header, BrainsContent brains, IReadOnlyList<NamedTensor> fields) =>
-        Safetensors.Write(stream, MetadataOf(header), [.. TensorsOf(header, brains), .. fields]);
+        Safetensors.Write(stream, MetadataOf(header, brains.Tuning), [.. TensorsOf(header, brains), .. fields]);
 
     /// <summary>The same on another thread, after an earlier save, when the brains have arrived.</summary>
     public static async Task SaveAfter(Task earlier, string path, AgentStateHeader header, Task<BrainsContent> brains, IReadOnlyList<NamedTensor> fields)
@@ -131,7 +135,7 @@ internal sealed class AgentStateFile
         return [(int)Math.Min(rows, int.MaxValue), parameter < 2 ? header.HiddenUnits : header.Outputs];
     }
 
-    private static IEnumerable<(string Key, string Value)> MetadataOf(AgentStateHeader header)
+    private static IEnumerable<(string Key, string Value)> MetadataOf(AgentStateHeader header, KernelTuning tuning)
     {
         (string, string)[] texts =
         [
@@ -144,6 +148,7 @@ internal sealed class AgentStateFile
             (BrainCountKey, header.Brains), (NormalizesKey, header.NormalizesObservations ? 1 : 0), (ValuesKey, header.EstimatesValues ? 1 : 0),
             (WidthKey, header.TextureWidth), (HeightKey, header.TextureHeight), (ChannelsKey, header.TextureChannels),
         ];
+        if (tuning.ToString() is { Length: > 0 } configurations) texts = [.. texts, (KernelTuningKey, configurations)];
         if (header.NumStackedVectorObservations > 1) numbers = [.. numbers, (StackedKey, header.NumStackedVectorObservations)];
         return texts.Concat(numbers.Select(number => (number.Item1, number.Item2.ToString(CultureInfo.InvariantCulture)))).Concat(ActionMetadata.Of(header.Actions, BranchesKey, ContinuousKey));
     }
@@ -183,9 +188,23 @@ internal sealed class AgentStateFile
         };
         bool isPossible = (long)header.Observations * header.NumStackedVectorObservations <= MostSize && (long)header.TextureWidth * header.TextureHeight * header.TextureChannels <= MostSize && (header.Brains == 1 || (!areShared && header.Brains == capacity));
         if (!isPossible) throw Bad(FileDefect.MetadataNumber, Text(BrainCountKey).Offset, "the sizes in the metadata do not fit each other.");
+        Tuning = ReadTuning(content);
         foreach ((int i, string name) in ParameterNames.Index()) Tensor(content, name, ShapeOf(header, i));
         Tensor(content, ExplorationName, [capacity, 2]);
         return header;
+    }
+
+    private KernelTuning ReadTuning(SafetensorsContent content)
+    {
+        if (!content.Metadata.TryGetValue(KernelTuningKey, out LoadedText? text)) return KernelTuning.Default;
+        try
+        {
+            return KernelTuning.Parse(text.Value);
+        }
+        catch (FormatException exception)
+        {
+            throw Bad(FileDefect.KernelFamily, text.Offset, $"the configurations of the kernels cannot be read: {exception.Message}");
+        }
     }
 
     private EnqueuedStanding ReadStanding(SafetensorsContent content, Optimizer optimizer)

@@ -14,6 +14,7 @@ public sealed class BrainReader : IDisposable
     private Readback? readback;
     private BrainState? state;
     private bool isBegun;
+    private float rescale;   // the last one of the value output that may have been skipped
 
     internal BrainReader(AgentPopulation population, int brain)
     {
@@ -36,16 +37,16 @@ public sealed class BrainReader : IDisposable
         state!.Normalizer?.CopyFrom(mind!.Trainer.Normalizer!);
         ValueScale scale = mind!.Trainer.ScaleOf(brain);
         (state.Decisions, state.ValueMean, state.ValueDeviation) = (mind.Decisions.Count, scale.Mean, scale.Deviation);
-        textures.Clear();
         mind.Brains.RescaleOpenValues();
-        mind.Brains.CollectParameters(textures);
+        Collect(mind.Brains);
+        rescale = mind.Brains.RescaleReceipts?.LastOpen ?? 0;
         readback!.Start(textures);
         isBegun = true;
     }
 
     /// <summary>
-    /// Returns the brain as it was at <see cref="Begin"/>, once it has arrived. The object belongs to the reader and changes with the next Begin:
-    /// copy it to keep it.
+    /// Returns the brain as it was at <see cref="Begin"/>, once it has arrived; if the driver skipped the last change of the scale of its values (a conditional render of the host was open), a copy begun anew by this call, some
+    /// frames later. The object belongs to the reader and changes with the next Begin: copy it to keep it.
     /// </summary>
     /// <param name="taken">The brain; null if it has not arrived.</param>
     /// <returns>Whether it has arrived. Each copy is returned once.</returns>
@@ -57,7 +58,13 @@ public sealed class BrainReader : IDisposable
         isBegun = false;
         if (readback.Status == ReadbackStatus.Failed) throw new InvalidOperationException("The brain could not be read back: the device's context is gone.", readback.Failure);
         using NeuralDevice.Scope scope = population.Device.Enter();
-        mind!.Brains.ReadParameters(readback, brain, state!.Arrays);
+        if (mind!.Brains.RescaleReceipts?.HadRun(rescale, readback, textures.Count - 1) == false)
+        {
+            Begin();
+            return false;
+        }
+
+        mind.Brains.ReadParameters(readback, brain, state!.Arrays);
         taken = state;
         return true;
     }
@@ -71,8 +78,15 @@ public sealed class BrainReader : IDisposable
         state = new BrainState(AgentStateHeader.Of(mind.Options, mind.Brains));
         readback?.Dispose();
         using NeuralDevice.Scope scope = population.Device.Enter();
-        textures.Clear();
-        mind.Brains.CollectParameters(textures);
+        Collect(mind.Brains);
         readback = new Readback(population.Device, textures.Select(texture => texture.Shape));
+    }
+
+    /// <summary>The matrices of the parameters and, last, the receipts of the rescalings.</summary>
+    private void Collect(Brains brains)
+    {
+        textures.Clear();
+        brains.CollectParameters(textures);
+        if (brains.RescaleReceipts is { } receipts) textures.Add(receipts.Matrix);
     }
 }

@@ -1,9 +1,9 @@
 namespace NeuralPlugin;
 
 /// <summary>How a number of brains of their own differs among them; a shared brain has one value for all three.</summary>
-/// <param name="Low">A tenth of the brains have no more.</param>
+/// <param name="Low">The 10th percentile.</param>
 /// <param name="Median">Half of the brains have no more.</param>
-/// <param name="High">Nine tenths of the brains have no more.</param>
+/// <param name="High">The 90th percentile.</param>
 public readonly record struct BrainSpread(float Low, float Median, float High)
 {
     /// <summary>Nothing is known.</summary>

@@ -35,8 +35,8 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>The divergences of their last known steps; NaN in the same cases.</summary>
     public virtual BrainSpread Divergences => BrainSpread.OfOne(Guided.Divergence);
 
-    /// <summary>The mean loss over the same steps; NaN in the same cases.</summary>
-    public virtual float MeanLoss => float.NaN;
+    /// <summary>The policy's share of the mean loss of the same steps; NaN in the same cases.</summary>
+    public virtual float PolicyLoss => float.NaN;
 
     /// <summary>Whether each agent has its own brain, so that row i of a question is for brain i.</summary>
     public abstract bool AreOwn { get; }
@@ -72,6 +72,9 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
 
     /// <summary>Enqueues rescalings again of which it is not known that they ran: call before the parameters are read.</summary>
     public abstract void RescaleOpenValues();
+
+    /// <summary>Which rescalings have run, to be read back after the parameters; null if brains estimate no values.</summary>
+    public abstract RescaleReceipts? RescaleReceipts { get; }
 
     /// <summary>Enqueues one more step on the batch of the last one.</summary>
     public abstract void Repeat();
@@ -141,9 +144,10 @@ internal sealed class OwnBrains : Brains
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
-        optimizer = options.Learning?.OwnOptimizer;
+        optimizer = options.Learning?.OptimizerFor(options);
         population = new NetworkPopulation(
             device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
+        population.KernelsInUse.TrySettle(options.Tuning!);
         prediction = population.PlanPrediction();
         ofEach = new float[population.LastSteps.IsEmpty ? 0 : population.Members];
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features);
@@ -161,6 +165,17 @@ internal sealed class OwnBrains : Brains
     public override BrainSpread Rates => SpreadOf(column: 2);
 
     public override BrainSpread Divergences => SpreadOf(column: 1);
+
+    public override float PolicyLoss
+    {
+        get
+        {
+            double sum = 0;
+            int count = Collect(column: 3);
+            foreach (float ofBrain in ofEach.AsSpan(0, count)) sum += ofBrain;
+            return (float)(sum / count);   // NaN of none
+        }
+    }
 
     /// <summary>The inputs of a training step, one batch per brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
@@ -210,6 +225,8 @@ internal sealed class OwnBrains : Brains
         if (valueRescale is not null) population.RescaleOpen(valueRescale);
     }
 
+    public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
+
     public override void Repeat()
     {
         RescaleOpenValues();
@@ -223,7 +240,9 @@ internal sealed class OwnBrains : Brains
     public override Func<Readback, BrainsContent> ReadContent()
     {
         Func<Readback, int, (float[][] Parameters, EnqueuedStanding Standing)> read = population.ReadStanding();
-        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null ? new BrainsContent(parameters, standing) : new BrainsContent(parameters, null);
+        KernelTuning used = population.KernelsInUse.Used;
+        return readback => read(readback, 0) is var (parameters, standing) && optimizer is not null
+            ? new BrainsContent(parameters, standing) { Tuning = used } : new BrainsContent(parameters, null) { Tuning = used };
     }
 
     public override void Restore(BrainsContent content)
@@ -239,6 +258,7 @@ internal sealed class OwnBrains : Brains
     public override ClassifierParameters GetParameters(int brain)
     {
         RescaleOpenValues();
+        RescaleReceipts?.RequireAll();
         return population.GetParameters(brain);
     }
 
@@ -259,7 +279,11 @@ internal sealed class OwnBrains : Brains
     }
 
     /// <summary>The spread of a number of the last known step, of the brains that have learned in it.</summary>
-    private BrainSpread SpreadOf(int column)
+    private BrainSpread SpreadOf(int column) => BrainSpread.Of(ofEach, Collect(column));
+
+    /// <summary>Collects a number of the last known step, of each brain that has learned in it.</summary>
+    /// <returns>How many have.</returns>
+    private int Collect(int column)
     {
         const int Columns = 4;
         ReadOnlySpan<float> steps = population.LastSteps;
@@ -270,7 +294,7 @@ internal sealed class OwnBrains : Brains
             if (ofBrain[2] > 0 && float.IsFinite(ofBrain[0])) ofEach[count++] = ofBrain[column];
         }
 
-        return BrainSpread.Of(ofEach, count);
+        return count;
     }
 }
 
@@ -281,4 +305,7 @@ internal sealed record BrainsContent(float[][] Parameters, EnqueuedStanding? Sta
 {
     /// <summary>The weights of the snapshots of self-play, as files name them; empty without self-play.</summary>
     public NamedTensor[] Snapshots { get; init; } = [];
+
+    /// <summary>The configurations of their kernels that decide bits.</summary>
+    public KernelTuning Tuning { get; init; } = KernelTuning.Default;
 }

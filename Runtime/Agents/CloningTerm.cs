@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Cloning beside learning from reward (<see cref="ActorCritic.Cloning"/>), like <c>behavioral_cloning</c> of ML-Agents: each training step also
-/// makes demonstrated actions likelier, by cross-entropy, with a weight that falls to zero. Demonstrations show where the rewards are; once the term
+/// makes demonstrated actions more likely, by cross-entropy, with a weight that falls to zero. Demonstrations show where the rewards are; once the term
 /// has faded, reward alone decides, and agents may become better than what was shown.
 /// </summary>
 /// <remarks>
@@ -15,12 +15,12 @@ public sealed record CloningTerm
     /// <summary>A demonstration to learn from in addition to that of agents that <see cref="Agent.Demonstrates"/>; null for none.</summary>
     public Demonstration? Demonstration { get; init; }
 
-    /// <summary>The weight at the beginning. Advantages have a deviation of about 1, so that 0.5 has half as much to say as the rewards.</summary>
+    /// <summary>The weight at the beginning. Advantages have a deviation of about 1, so 0.5 carries half the weight of the rewards.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float Strength { get; init => field = Requirements.Number(value, "strength of cloning", name: nameof(Strength)); } = 0.5f;
 
     /// <summary>
-    /// The decisions of a brain over which the weight falls to zero, in a straight line; 0 for a weight that stays. ML-Agents calls them steps. They
+    /// The decisions of a brain over which the weight falls linearly to zero; 0 for a constant weight. ML-Agents calls them steps. They
     /// are counted from the time at which the population began to learn this way, and saved with it.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>

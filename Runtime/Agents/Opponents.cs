@@ -34,6 +34,7 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
         using NeuralDevice.Scope scope = device.Enter();
         network = new Network(
             device, population.Seed, population.StackedObservations, new Dense(population.HiddenUnits), new Relu(), new Dense(population.Outputs));
+        network.KernelsInUse.TrySettle(population.Tuning!);
         prediction = new PredictionWorkspace(network, population.Capacity, softmax: false);
         weights = [.. network.Matrices.SelectMany(layer => layer).Select(matrix => matrix.CommittedTexture)];
         pool = new SnapshotPool(device, network, options.Window, population.Observations);

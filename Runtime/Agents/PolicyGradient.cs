@@ -41,7 +41,7 @@ public sealed record PolicyGradient : AgentLearning
 
     /// <summary>The reward for uncertain choices, which keeps exploration alive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
-    public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.01f;
+    public float EntropyBonus { get; init => field = Requirements.Number(value, "entropy bonus", name: nameof(EntropyBonus)); } = 0.1f;
 
     /// <summary>
     /// Steps on each batch. Beyond 1 the later ones are off-policy: faster when rewards are rare and frames few, but less steady.

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NeuralPlugin;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 {
+    private const int LeastWindow = 256;
+    private const int WindowPerAgent = 16;
+
     private readonly PolicyGradient options;
     private readonly Brains brains;
     private readonly DecisionBatch batch;
@@ -16,6 +21,9 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     private readonly float[] rewards;
     private readonly double[] returns;
     private readonly int mostReady;
+    private readonly DecisionStatistics recent;
+    private long learnedDecisions;
+    private bool hasWarned;
     private int epochsLeft;
     private bool isBatchLoaded;   // from a file, and not uploaded yet
 
@@ -32,6 +40,16 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         forecast = new LinearForecast(brains.Count, population.StackedObservations);
         rewards = new float[options.Horizon];
         returns = new double[options.Horizon];
+        recent = new DecisionStatistics(Math.Max(LeastWindow, checked(WindowPerAgent * population.Capacity)));
+    }
+
+    public override LearningStatistics Statistics
+    {
+        get
+        {
+            LearningStatistics none = LearningStatistics.None;
+            return none with { LearnedDecisions = learnedDecisions, ExplainedVariance = recent.ExplainedVariance, Steps = none.Steps with { Entropy = recent.Entropy } };
+        }
     }
 
     /// <summary>The maximum number of decisions that it keeps: of each agent those under way, of each brain a batch and twice what comes at once.</summary>
@@ -47,6 +65,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     {
         if (underWay.Count(agent) == options.Horizon) Finish(agent, isCutOff: true, decision.Observed);
         underWay.Add(agent, decision, weight: 0);
+        recent.Decide(decision.LogProbability);
     }
 
     public void Reward(int agent, float reward)
@@ -60,6 +79,8 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     public override void Describe(StateForm form)
     {
         base.Describe(form);
+        StateRows learned = new(1, () => 1, _ => { });   // files of older versions have none
+        form.Add(new StateField($"{StateForm.Learning}learned_decisions", learned, 1, _ => learnedDecisions, (_, count) => learnedDecisions = (long)count) { IsWide = true, IsWhole = true, Least = 0, Most = StateForm.MostWhole });
         StateRows ofBrains = StateRows.Exactly(baselines.Length);
         string prefix = StateForm.Experience;
         form.Add(new StateField($"{prefix}baseline.mean", ofBrains, 1, i => baselines[i].Mean, (i, mean) => baselines[i].Mean = mean) { IsWide = true, Least = -StateForm.MostSum, Most = StateForm.MostSum });
@@ -111,6 +132,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
 
             for (int i = 0; i < wanted; i++) batch.Set(brain, i, ready[brain, i], ready.Weight(brain, i));
             ready.Remove(brain, wanted);
+            learnedDecisions += wanted;
         }
 
         batch.Enqueue();
@@ -167,9 +189,10 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
             Decision decision = underWay[agent, i];
             // Sums of rewards may exceed what a float holds; the loss of a step on them is not finite, and the step is dropped.
             double predicted = forecast.Of(brain, decision.Observed);
+            recent.Return(returns[i] - baseline.Mean, predicted);
             float advantage = (float)Math.Clamp(baseline.Advantage(returns[i], predicted, options.NormalizeAdvantages), float.MinValue, float.MaxValue);
             bool fits = ready.Add(brain, decision, advantage);
-            if (!fits) SkippedDecisions++;
+            if (!fits) Skip();
         }
 
         for (int i = 0; i < decisions; i++)   // after all advantages are computed, so that none depends on its own return
@@ -179,5 +202,15 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         }
 
         underWay.Remove(agent, decisions);
+    }
+
+    private void Skip()
+    {
+        SkippedDecisions++;
+        if (hasWarned) return;
+        hasWarned = true;
+        Trace.TraceWarning(
+            "Agents decide faster than the frame's budget lets their brains learn: decisions are dropped. Give a larger AgentPopulationOptions.FrameBudget, or fewer PolicyGradient.Epochs, " +
+            "or a longer Agent.DecisionPeriod. This message appears once; AgentProgress.SkippedDecisions counts the decisions that are never learned from.");
     }
 }

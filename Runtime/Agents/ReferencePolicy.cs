@@ -1,8 +1,8 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The policy that agents must stay near: a copy of a brain that never learns, with the normalization of observations that belongs to it. It is asked
-/// whenever their own brains are, about the same observations.
+/// The policy that agents must stay near: a copy of a brain that never learns, with the normalization of observations that belongs to it. It is evaluated
+/// whenever their own brains are, on the same observations.
 /// </summary>
 internal sealed class ReferencePolicy : IDisposable
 {
@@ -19,6 +19,7 @@ internal sealed class ReferencePolicy : IDisposable
     {
         OutputCount = brain.Outputs;
         network = new Network(device, seed: 1, brain.Header.Inputs, new Dense(brain.HiddenUnits), new Relu(), new Dense(brain.Outputs));
+        network.KernelsInUse.TrySettle(options.Tuning!);
         foreach ((int i, NetworkParameter parameter) in network.Parameters.Index()) parameter.Upload(brain.Arrays[i]);
         prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
         if (seen is not null) joined = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
@@ -27,13 +28,13 @@ internal sealed class ReferencePolicy : IDisposable
         normalizer.CopyFrom(statistics);
     }
 
-    /// <summary>Its outputs for the last question, a row each: those of the policy, and a value if it has one.</summary>
+    /// <summary>Its outputs for the last question, one row per decision: those of the policy, and a value if it has one.</summary>
     public MatrixTexture Outputs => prediction.Results;
 
     /// <summary>Outputs of a row.</summary>
     public int OutputCount { get; }
 
-    /// <summary>Checks that a brain decides about the same observations, and what the agents decide.</summary>
+    /// <summary>Checks that a brain has the observations and the actions of the agents.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>
     /// <exception cref="NonFiniteValueException">A weight is NaN or infinite.</exception>
     public static void Check(BrainState brain, AgentPopulationOptions options)
@@ -53,7 +54,7 @@ internal sealed class ReferencePolicy : IDisposable
         brain.RequireFinite();
     }
 
-    /// <summary>Brings raw observations to what it knows.</summary>
+    /// <summary>Normalizes raw observations by its own statistics.</summary>
     public void Normalize(ReadOnlySpan<float> raw, Span<float> features)
     {
         raw.CopyTo(features);

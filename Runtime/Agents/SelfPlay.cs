@@ -28,13 +28,13 @@ public sealed record SelfPlay
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int TeamChange { get; init => field = Requirements.Size(value, "steps from team to team"); } = 50_000;
 
-    /// <summary>The steps after which another snapshot is drawn, each with the same probability; better more than a game takes.</summary>
+    /// <summary>The steps after which another snapshot is drawn, each with the same probability. Choose more steps than a game takes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int SwapSteps { get; init => field = Requirements.Size(value, "steps from opponent to opponent"); } = 2_000;
 
     /// <summary>
-    /// The maximum number of snapshots; a new one replaces the oldest. More than in ML-Agents, since the brains are small: a brain that never meets its
-    /// beginnings again forgets how to beat a bad player.
+    /// The maximum number of snapshots; a new one replaces the oldest. More than in ML-Agents, since the brains are small: a brain that no longer plays
+    /// against its first versions forgets how to beat weak players.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
     public int Window { get; init => field = Requirements.Size(value, "snapshots"); } = 50;
@@ -61,7 +61,7 @@ public sealed record SelfPlay
 /// <summary>Ratings of players by their results (Elo, 1978).</summary>
 internal static class EloRating
 {
-    /// <summary>More than any number of results changes a rating to.</summary>
+    /// <summary>A bound that no number of results reaches.</summary>
     public const float Most = 1e6f;
 
     /// <summary>The same, with all results since the first rating.</summary>

@@ -5,6 +5,7 @@ internal sealed class SharedBrain : Brains
 {
     private readonly Network network;
     private readonly BatchTrainer? trainer;
+    private readonly Loss? loss;
     private readonly PredictionWorkspace prediction;
     private readonly OutputRescale? valueRescale;
     private readonly JoinedFeatures? asked;
@@ -14,12 +15,14 @@ internal sealed class SharedBrain : Brains
     {
         network = new Network(
             device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
+        network.KernelsInUse.TrySettle(options.Tuning!);
         prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
         if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
         if (options.Learning is not { } learning) return;
         int rows = learning.MostRowsOfAStep(options);
-        Optimizer = learning.SharedOptimizer;
-        trainer = new BatchTrainer(network, Optimizer, learning.CreateLoss(options), rows);
+        Optimizer = learning.OptimizerFor(options);
+        loss = learning.CreateLoss(options);
+        trainer = new BatchTrainer(network, Optimizer, loss, rows);
         trainer.PrepareEnqueued(rows);
         if (learning.EstimatesValues)
         {
@@ -40,7 +43,7 @@ internal sealed class SharedBrain : Brains
 
     public override GuidedStepResult Guided => trainer?.Guided ?? base.Guided;
 
-    public override float MeanLoss => trainer?.MeanLoss ?? base.MeanLoss;
+    public override float PolicyLoss => loss?.PolicyLossOf(new RowLoss(trainer!.MeanLoss, Guided.Divergence, Guided.Entropy, Guided.ValueLoss)) ?? base.PolicyLoss;
 
     public override MatrixTexture Outputs => prediction.Results;
 
@@ -77,6 +80,8 @@ internal sealed class SharedBrain : Brains
 
     public override void RescaleOpenValues() => valueRescale?.EnqueueOpen();
 
+    public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
+
     public override void Repeat()
     {
         RescaleOpenValues();
@@ -92,7 +97,8 @@ internal sealed class SharedBrain : Brains
     {
         int matrices = network.Matrices.Sum(layer => layer.Count);
         Func<Readback, int, EnqueuedStanding>? standing = trainer?.ReadStanding();
-        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices));
+        KernelTuning used = network.KernelsInUse.Used;
+        return readback => new BrainsContent([.. network.Parameters.Select(parameter => parameter.ReadFrom(readback))], standing?.Invoke(readback, matrices)) { Tuning = used };
     }
 
     public override void Restore(BrainsContent content)
@@ -118,7 +124,9 @@ internal sealed class SharedBrain : Brains
 
     public override ClassifierParameters GetParameters(int brain)
     {
+        using NeuralDevice.Scope scope = network.Enter();
         RescaleOpenValues();
+        RescaleReceipts?.RequireAll();
         IReadOnlyList<NetworkParameter> parameters = network.Parameters;
         return new ClassifierParameters(parameters[0].GetValues(), parameters[1].GetValues(), parameters[2].GetValues(), parameters[3].GetValues());
     }

@@ -24,7 +24,7 @@ public sealed record TextureObservations
         if (width > MostValues || height > MostValues || values > MostValues)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(width), width, $"{width} × {height} pixels are more than {MostValues} features. Choose fewer: each is a mean, and 16 × 16 show much.");
+                nameof(width), width, $"{width} × {height} pixels are more than {MostValues} features. Choose fewer: each pixel is the mean of an area, and 16 × 16 are often enough.");
         }
     }
 

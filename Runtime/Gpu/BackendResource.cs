@@ -11,7 +11,11 @@ internal abstract class BackendResource
 }
 
 /// <summary>The storage of a matrix's values, or the texture of a host.</summary>
-internal abstract class MatrixStorage : BackendResource;
+internal abstract class MatrixStorage : BackendResource
+{
+    /// <summary>Whether it was released; always false on backends that do not ask.</summary>
+    public virtual bool IsRetired => false;
+}
 
 /// <summary>A compiled kernel in a backend's form.</summary>
 internal abstract class CompiledKernel;

@@ -39,6 +39,9 @@ internal sealed record DeviceLimits
     /// <summary>Whether kernels store two 64-bit numbers per texel instead of four 32-bit ones. The bits are the same.</summary>
     public bool StoresWideTexels { get; init; }
 
+    /// <summary>Whether dispatches may be skipped without an error: in a host's context, while a conditional render of the host discards commands.</summary>
+    public bool MaySkipDispatches { get; init; }
+
     /// <summary>The shape of a matrix, checked against the device.</summary>
     /// <exception cref="DeviceLimitException">The matrix is too large.</exception>
     public MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float)

@@ -130,6 +130,9 @@ internal sealed class Dispatch
     /// <summary>Set by the plan when it is made: the compiled kernel.</summary>
     public CompiledKernel? Kernel { get; set; }
 
+    /// <summary>Whether it can still run; false once one of its matrices is disposed.</summary>
+    public bool IsUsable => Array.TrueForAll(Matrices, matrix => matrix.Operand.IsUsable);
+
     /// <summary>Whether one dispatch can use these matrices, within a driver's total limit of image units and storage buffers.</summary>
     public static bool Fits(IReadOnlyCollection<MatrixBinding> matrices, bool fetches, int most = int.MaxValue)
     {

@@ -12,6 +12,9 @@ internal abstract class Operand
 
     /// <summary>The backend's storage; for a pair, that of the current side.</summary>
     public abstract MatrixStorage Storage { get; }
+
+    /// <summary>Whether a dispatch could still run with it: it has been created, and is not disposed.</summary>
+    public virtual bool IsUsable => !Storage.IsRetired;
 }
 
 /// <summary>Counts the commits of a group of matrix pairs.</summary>
@@ -71,5 +74,7 @@ internal sealed class PingPongMatrix : IDisposable
         public override TexelFormat Format => TexelFormat.Float;
 
         public override MatrixStorage Storage => pair.textures[pair.clock.Parity ^ flip]!.Storage;
+
+        public override bool IsUsable => pair.CommittedTexture.IsUsable;   // the pending one is made when first needed
     }
 }

@@ -14,6 +14,8 @@ internal sealed class PlannedMatrix(MatrixShape shape, string what, TexelFormat 
 
     public override MatrixStorage Storage => Texture.Storage;
 
+    public override bool IsUsable => texture is { IsUsable: true };
+
     public bool IsRealized => texture is not null;
 
     public MatrixTexture Texture => texture ?? throw new InvalidOperationException($"{what} {shape} were planned, but not created.");

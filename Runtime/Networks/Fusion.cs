@@ -115,8 +115,15 @@ internal sealed class Fusion
         if (partSums is null || partSums.Shape.Columns != columns) partSums = graph.Request(planned.Layer, planned.Pass, columns, "The parts of the sums of a layer");
         PlannedMatrix sums = partSums;   // layers of one size share it, since each is done with it before the next
         LastLayer? last = Readers(layer.Output).OfType<LastLayer>().FirstOrDefault(candidate => candidate.Hidden == layer.Output);
+        Computation? reader = last;
         if (last is not null && !wanted.Contains(layer.Output) && CanTake(last, layer)) Replace([last], last with { Before = layer, PartSums = sums });
-        bool isTaken = last is not null && !plan.Exists(candidate => ReferenceEquals(candidate.Computation, last));
+        if (last is null && Readers(layer.Output).FirstOrDefault() is DenseForward { Activation: null } next && IsReadOnlyBy(layer.Output, next))
+        {
+            reader = next;
+            Replace([next], new LastLayerOutputs(layer, next.Input, next.Parameters, next.Output) { PartSums = sums });
+        }
+
+        bool isTaken = reader is not null && !plan.Exists(candidate => ReferenceEquals(candidate.Computation, reader));
         int place = plan.IndexOf(planned);
         plan[place] = planned with { Computation = new DenseForwardParts(layer, sums, partLength) };
         if (!isTaken) plan.Insert(place + 1, planned with { Computation = new DensePartsSum(layer, sums) });

@@ -14,6 +14,9 @@ public sealed class NetworkPopulation : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly TargetLayout targetLayout;
+    private readonly NetworkKernels kernels;
+    private readonly PopulationGraph graph;
+    private readonly Optimizer optimizer;
     private readonly PopulationParameters parameters;
     private readonly PopulationWorkspace workspace;
     private readonly PopulationLedger ledger;
@@ -49,16 +52,18 @@ public sealed class NetworkPopulation : IDisposable
         if (classes < 2) throw new ArgumentOutOfRangeException(nameof(classes), classes, "A classifier needs at least 2 classes.");
         Classes = classes;
         this.device = device;
+        this.optimizer = optimizer ?? new Sgd(0);
         loss ??= Loss.OfLabels;
         targetLayout = RequireLabels(loss, classes);
         Relu activation = new();
         Stack stack = new(inputs, [new Dense(hidden), activation, new Dense(classes)]);
         using NeuralDevice.Scope scope = device.Enter();
-        FamilyKernels family = KernelFamily.KernelsOf(device);
-        PopulationKernels kernels = family.Population(new PopulationShape(members, inputs, hidden, classes));
-        ParameterCount = (int)kernels.Shape.ParameterCount;
-        parameters = new PopulationParameters(device, kernels, stack, optimizer ?? new Sgd(0), seed);
-        workspace = new PopulationWorkspace(device, family, kernels, parameters, activation, loss);
+        kernels = new NetworkKernels(device);
+        graph = new PopulationGraph(kernels.Current, new PopulationShape(members, inputs, hidden, classes), activation, loss);
+        PopulationKernels layout = graph.Population;
+        ParameterCount = (int)graph.Shape.ParameterCount;
+        parameters = new PopulationParameters(device, layout, stack, this.optimizer, seed);
+        workspace = new PopulationWorkspace(device, kernels, graph, parameters);
         ledger = new PopulationLedger(device, parameters, workspace.Losses);
         unawaited = new UnawaitedSteps(device);
     }
@@ -144,7 +149,8 @@ public sealed class NetworkPopulation : IDisposable
     }
 
     /// <summary>
-    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>. Makes nothing and does not wait.
+    /// The kernels for training and prediction, for <see cref="NeuralDevice.WarmUp"/>, which tunes those of a population that has not computed anything yet
+    /// (<see cref="KernelTuning"/>). Makes nothing and does not wait.
     /// </summary>
     /// <param name="rows">Samples per member's batch. Other row counts may need other kernels.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rows are zero or less.</exception>
@@ -152,7 +158,7 @@ public sealed class NetworkPopulation : IDisposable
     public KernelSet KernelsFor(int rows)
     {
         Requirements.Size(rows, "rows of a batch");
-        return new KernelSet(workspace.KernelsFor(rows));
+        return KernelsOf(kernels, graph, optimizer, rows);
     }
 
     /// <summary>A copy of one member's current parameters. Waits and allocates.</summary>
@@ -193,6 +199,9 @@ public sealed class NetworkPopulation : IDisposable
         ledger.Dispose();
     }
 
+    /// <summary>Its kernels, and the configurations that its plans have used.</summary>
+    internal NetworkKernels KernelsInUse => kernels;
+
     /// <summary>Makes a forward pass to be enqueued repeatedly, one sample per member, with its own textures.</summary>
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     internal PopulationPrediction PlanPrediction()
@@ -217,7 +226,7 @@ public sealed class NetworkPopulation : IDisposable
     /// <returns>The last step that the driver skipped (a conditional render of the host was open) and that was not yet reported; 0 for none.</returns>
     internal long TakeSkippedStep() => ledger.TakeSkippedStep();
 
-    /// <summary>The results of a step some frames ago if each member guides its learning rate, else empty: [members × 4], (loss, divergence, rate, 0).</summary>
+    /// <summary>The results of a step some frames ago if each member guides its learning rate, else empty: [members × 4], (loss, divergence, rate, policy loss).</summary>
     internal ReadOnlySpan<float> LastSteps => ledger.LastSteps;
 
     /// <summary>Enqueues a step without waiting, as <see cref="TrainBatch"/> without losses; only <see cref="TakeSkippedStep"/> reports skipped steps.</summary>
@@ -329,6 +338,14 @@ public sealed class NetworkPopulation : IDisposable
         ArgumentNullException.ThrowIfNull(values, name);
         Requirements.Length(values.Length, count, what, name);
         Requirements.Finite(values, what, name);
+    }
+
+    /// <summary>Refers to no population, since the device keeps it until the kernels are warm.</summary>
+    private static KernelSet KernelsOf(NetworkKernels kernels, PopulationGraph graph, Optimizer optimizer, int rows)
+    {
+        IEnumerable<Dispatch> Step(FamilyKernels configured) => (graph with { Kernels = configured }).PlannedStep(rows, optimizer);
+        IEnumerable<Dispatch> All(FamilyKernels configured) => Step(configured).Append((graph with { Kernels = configured }).PlannedForward(rows, softmax: true));
+        return kernels.SetOf(rows, All, All);
     }
 
     private NeuralDevice.Scope Enter()

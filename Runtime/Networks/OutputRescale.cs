@@ -36,6 +36,9 @@ internal sealed class OutputRescale : IDisposable
         network.Device.Compile(dispatches[0]);
     }
 
+    /// <summary>Which rescales have run.</summary>
+    public RescaleReceipts Receipts => receipts;
+
     /// <summary>Enqueues a rescale.</summary>
     public void Enqueue(float factor, float offset)
     {

@@ -51,6 +51,9 @@ internal sealed class PopulationRescale : IDisposable
         device.Compile(dispatches[0]);
     }
 
+    /// <summary>Which rescales have run.</summary>
+    public RescaleReceipts Receipts => receipts;
+
     /// <summary>Adds a rescale, which <see cref="RunOpen"/> enqueues.</summary>
     /// <param name="values">[members × 2]: factor and offset.</param>
     public void Add(ReadOnlySpan<float> values) => receipts.Add(values);

@@ -6,17 +6,12 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class PopulationWorkspace : IDisposable
 {
-    /// <summary>Columns per member when the loss guides its learning rate: the loss, the divergence, the rate.</summary>
-    private const int GuidedColumns = 4;
-    private const int RateColumn = 2;
+    private const int GuidedColumns = PopulationGraph.GuidedColumns, RateColumn = 2;
 
     private readonly NeuralDevice device;
-    private readonly FamilyKernels family;
-    private readonly PopulationKernels kernels;
+    private readonly NetworkKernels kernels;
+    private readonly PopulationGraph graph;
     private readonly PopulationParameters parameters;
-    private readonly Activation activation;
-    private readonly Loss loss;
-    private readonly TargetLayout targetLayout;
     private readonly TargetStaging staging;
     private readonly MatrixTexture losses;
     private MatrixTexture? features;
@@ -26,17 +21,18 @@ internal sealed class PopulationWorkspace : IDisposable
     private Plan? prediction;
     private int predictionRows;
 
-    public PopulationWorkspace(NeuralDevice device, FamilyKernels family, PopulationKernels kernels, PopulationParameters parameters, Activation activation, Loss loss)
+    /// <param name="device">The device.</param>
+    /// <param name="kernels">The population's kernels, which stay from the first plan on.</param>
+    /// <param name="graph">Its computations.</param>
+    /// <param name="parameters">Its parameters.</param>
+    public PopulationWorkspace(NeuralDevice device, NetworkKernels kernels, PopulationGraph graph, PopulationParameters parameters)
     {
         this.device = device;
-        this.family = family;
         this.kernels = kernels;
+        this.graph = graph;
         this.parameters = parameters;
-        this.activation = activation;
-        this.loss = loss;
-        targetLayout = loss.TargetsFor(Shape.Outputs);
-        staging = new TargetStaging(targetLayout);
-        losses = new MatrixTexture(device, device.Shape(Shape.Members, loss.RateGuide is null ? 1 : GuidedColumns, "The losses of a population"));
+        staging = new TargetStaging(graph.TargetLayout);
+        losses = new MatrixTexture(device, graph.LossShape);
     }
 
     /// <summary>The losses of the last step, as <see cref="PopulationStep"/> defines them.</summary>
@@ -47,14 +43,14 @@ internal sealed class PopulationWorkspace : IDisposable
     {
         float[] rates = new float[Shape.Members], rows = new float[rates.Length * losses.Shape.Columns];
         readback.Read(matrix, rows);
-        for (int member = 0; loss.RateGuide is not null && member < rates.Length; member++) rates[member] = rows[(member * GuidedColumns) + RateColumn];
+        for (int member = 0; graph.Loss.RateGuide is not null && member < rates.Length; member++) rates[member] = rows[(member * GuidedColumns) + RateColumn];
         return rates;
     }
 
     /// <summary>Continues with other learning rates, within the bounds of the loss; a rate of zero starts at the initial one.</summary>
     public void SetRates(ReadOnlySpan<float> rates)
     {
-        if (loss.RateGuide is not { } guide) return;
+        if (graph.Loss.RateGuide is not { } guide) return;
         float[] rows = new float[rates.Length * GuidedColumns];
         for (int member = 0; member < rates.Length; member++) rows[(member * GuidedColumns) + RateColumn] = rates[member] > 0 ? guide.Held(rates[member]) : 0;
         losses.Upload<float>(rows);
@@ -69,27 +65,21 @@ internal sealed class PopulationWorkspace : IDisposable
     /// <summary>Rows per member's batch of the prepared step; 0 for none.</summary>
     public int StepRows { get; private set; }
 
-    private PopulationShape Shape => kernels.Shape;
+    private PopulationShape Shape => graph.Shape;
 
-    /// <summary>The dispatches of a step and a prediction of this many rows per member, with nothing made.</summary>
-    /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
-    public IEnumerable<Dispatch> KernelsFor(int rows)
-    {
-        PlannedMatrix samples = new(FeatureShape(rows), "Features"), labels = new(TargetShape(rows), "Targets", TexelFormat.UnsignedInteger);
-        PlannedMatrix results = new(ProbabilityShape(rows), "Probabilities");
-        return Step(rows, samples, labels).Append(Forward(rows, samples, results)).Select(computation => computation.ToDispatch(family));
-    }
+    /// <summary>The computations with the kernels for plans.</summary>
+    private PopulationGraph Settled => graph with { Kernels = kernels.Settle() };
 
     /// <summary>Makes and compiles the step for this many rows per member, unless the last one had as many.</summary>
     /// <exception cref="DeviceLimitException">The batches have more rows than this device can hold.</exception>
     public void PrepareStep(int rows)
     {
         if (StepRows == rows) return;
-        MatrixShape targetShape = TargetShape(rows);
+        MatrixShape targetShape = graph.TargetShape(rows);
         StepRows = 0;   // until it is complete
         EnsureFeatures(rows);
         Grow(ref targets, targetShape, TexelFormat.UnsignedInteger);
-        step = PlanOf(Step(rows, features!, targets!));
+        step = new Plan(device, Settled.Step(rows, features!, targets!, losses, parameters.Update));
         if (!parameters.Gradients.IsRealized && step.Dispatches.SelectMany(dispatch => dispatch.Matrices).Any(matrix => matrix.Operand == parameters.Gradients))
             parameters.Gradients.Realize(device);
         StepRows = rows;
@@ -116,11 +106,11 @@ internal sealed class PopulationWorkspace : IDisposable
     public void PreparePrediction(int rows)
     {
         if (predictionRows == rows) return;
-        MatrixShape shape = ProbabilityShape(rows);
+        MatrixShape shape = graph.ResultShape(rows);
         predictionRows = 0;
         EnsureFeatures(rows);
         Grow(ref probabilities, shape);
-        prediction = PlanOf([Forward(rows, features!, probabilities!)]);
+        prediction = new Plan(device, [Settled.Forward(rows, parameters.Weights, features!, probabilities!, softmax: true)]);
         predictionRows = rows;
     }
 
@@ -136,8 +126,8 @@ internal sealed class PopulationWorkspace : IDisposable
     /// <exception cref="DeviceLimitException">The samples are too large for this device.</exception>
     public (MatrixTexture Features, MatrixTexture Outputs, Plan Plan) PlanPrediction()
     {
-        MatrixTexture samples = new(device, FeatureShape(1)), results = new(device, ProbabilityShape(1));
-        return (samples, results, PlanOf([Forward(1, samples, results, softmax: false)]));
+        MatrixTexture samples = new(device, graph.FeatureShape(1)), results = new(device, graph.ResultShape(1));
+        return (samples, results, new Plan(device, [Settled.Forward(1, parameters.Weights, samples, results, softmax: false)]));
     }
 
     public void Dispose()
@@ -148,48 +138,9 @@ internal sealed class PopulationWorkspace : IDisposable
         probabilities?.Dispose();
     }
 
-    private Plan PlanOf(IEnumerable<Computation> computations) => new(device, computations.Select(computation => computation.ToDispatch(family)));
-
-    /// <summary>
-    /// A step on batches of this many rows: one or more dispatches, the last of which updates. If the driver has no room for that, the update is a
-    /// separate dispatch, with the same bits.
-    /// </summary>
-    private IEnumerable<Computation> Step(int rows, Operand samples, Operand labels)
-    {
-        int rowsPerStep = kernels.RowsPerStep(rows);
-        ParameterUpdate update = parameters.Update;
-        PopulationStep last = StepFrom((rows - 1) / rowsPerStep * rowsPerStep) with { EndsBatch = true, Update = update };
-        for (int firstRow = 0; firstRow < last.FirstRow; firstRow += rowsPerStep) yield return StepFrom(firstRow);
-        if (Dispatch.Fits(last.Matrices, kernels.Step(last).Source.Fetches, family.Limits.MostBindings))
-        {
-            yield return last;
-            yield break;
-        }
-
-        yield return last with { Update = null };
-        yield return new PopulationUpdate(Shape, update, losses, loss.RateGuide is not null);
-
-        PopulationStep StepFrom(int firstRow) => new(
-            Shape, activation, loss, parameters.Weights, samples, labels, losses, parameters.Gradients, firstRow, rowsPerStep, EndsBatch: false, Update: null);
-    }
-
-    private PopulationForward Forward(int rows, Operand samples, Operand results, bool softmax = true) =>
-        new(Shape, activation, parameters.Weights, samples, results, rows, softmax);
-
-    private MatrixShape FeatureShape(int rows) => device.Shape((long)Shape.Members * rows, Shape.Inputs, "The features of a population");
-
-    private MatrixShape TargetShape(int rows) => device.Shape((long)Shape.Members * rows, targetLayout.WordsPerRow, "The labels of a population");
-
-    private MatrixShape ProbabilityShape(int rows)
-    {
-        MatrixShape shape = device.Shape((long)Shape.Members * rows, Shape.Outputs, "The probabilities of a population");
-        return rows <= kernels.MostPredictedRows ? shape
-            : throw new DeviceLimitException($"A dispatch runs at most {kernels.MostPredictedRows} rows per member, but got {rows}.");
-    }
-
     private void EnsureFeatures(int rows)
     {
-        if (!Grow(ref features, FeatureShape(rows))) return;
+        if (!Grow(ref features, graph.FeatureShape(rows))) return;
         StepRows = 0;
         predictionRows = 0;
     }

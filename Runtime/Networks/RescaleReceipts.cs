@@ -3,13 +3,14 @@ namespace NeuralPlugin;
 /// <summary>
 /// The rescales of a value output that were enqueued and of which it is not known yet that they ran: a conditional render of the host may skip them, and the caller already
 /// computes with the new scale. Each has a number, which its dispatch leaves in a receipt per row, and a row whose receipt has the number stays unchanged. So they are
-/// enqueued again before everything that reads the weights: what runs reads weights that are on the new scale.
+/// enqueued again before everything that reads the weights: what runs reads weights that are on the new scale. A copy is never skipped, so it is compared with a copy of the receipts.
 /// </summary>
 internal sealed class RescaleReceipts : IDisposable
 {
     private readonly MatrixTexture[] textures;
     private readonly Readback readback;
     private readonly float[] found;
+    private readonly float[] copied;
     private readonly float[] one = new float[1];
     private readonly List<float[]> open = [];    // the first ones are in use, the oldest first; the others are spare
     private readonly int valuesOfEach;
@@ -23,7 +24,7 @@ internal sealed class RescaleReceipts : IDisposable
         this.valuesOfEach = valuesOfEach;
         textures = [new MatrixTexture(device, device.Shape(rows, 1, "The receipts of a rescale"))];
         readback = new Readback(device, [textures[0].Shape]);
-        found = new float[rows];
+        (found, copied) = (new float[rows], new float[rows]);
         open.Add(new float[valuesOfEach]);
     }
 
@@ -52,8 +53,7 @@ internal sealed class RescaleReceipts : IDisposable
     {
         if (Count == 0 || readback.Status != ReadbackStatus.Ready) return;
         readback.Read(0, found);
-        float least = float.PositiveInfinity;
-        foreach (float receipt in found) least = Math.Min(least, receipt);
+        float least = LeastOf(found);
         while (Count > 0 && NumberOf(0) <= least)
         {
             float[] done = open[0];
@@ -67,6 +67,29 @@ internal sealed class RescaleReceipts : IDisposable
     public void StartReading()
     {
         if (readback.Status != ReadbackStatus.Pending) readback.Start(textures);
+    }
+
+    /// <summary>The number of the last one of which it is not known that it ran; 0 for none.</summary>
+    public float LastOpen => Count == 0 ? 0 : newest;
+
+    /// <summary>Whether a rescale had run when the weights and then these receipts were copied.</summary>
+    /// <param name="number">Its number, as <see cref="LastOpen"/> gave it at the time; 0 for none.</param>
+    /// <param name="copy">The copy.</param>
+    /// <param name="matrix">The index of the receipts in it.</param>
+    public bool HadRun(float number, Readback copy, int matrix)
+    {
+        if (number == 0) return true;
+        copy.Read(matrix, copied);
+        return LeastOf(copied) >= number;
+    }
+
+    /// <summary>Throws if a rescale has not run: weights that are read now would be on another scale. Waits if it is not known.</summary>
+    /// <exception cref="DispatchesSkippedException">The driver skipped one.</exception>
+    public void RequireAll()
+    {
+        if (Count == 0) return;
+        Matrix.Read(copied);
+        if (LeastOf(copied) < newest) throw DispatchesSkippedException.OfCall();
     }
 
     /// <summary>The weights of all rows are replaced: none is to run any more.</summary>
@@ -84,5 +107,12 @@ internal sealed class RescaleReceipts : IDisposable
     {
         textures[0].Dispose();
         readback.Dispose();
+    }
+
+    private static float LeastOf(float[] receipts)
+    {
+        float least = float.PositiveInfinity;
+        foreach (float receipt in receipts) least = Math.Min(least, receipt);
+        return least;
     }
 }

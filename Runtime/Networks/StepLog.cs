@@ -19,8 +19,8 @@ internal sealed class StepLog : IDisposable
     /// <summary>The row with the last step in which a parameter kept its value.</summary>
     public const int RowOfKept = Slots + 1;
 
-    private readonly NeuralDevice device;
-    private readonly MatrixTexture texture;
+    private readonly Operand whole;
+    private readonly DeviceLimits limits;
     private readonly Part dropped;
     private readonly KernelArguments<int> stepNumber = new(("stepNumber", 0));
     private readonly RateGuide? guide;
@@ -29,19 +29,28 @@ internal sealed class StepLog : IDisposable
     /// <param name="device">The owning device.</param>
     /// <param name="guide">How the loss guides the learning rate; null if it does not.</param>
     public StepLog(NeuralDevice device, RateGuide? guide = null)
+        : this(new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer")), device.Limits, guide)
     {
-        this.device = device;
-        this.guide = guide;
-        rateScalars = guide?.MakeScalars();
-        texture = new MatrixTexture(device, device.Shape(RowsFor(guide), MatrixShape.ColumnsPerTexel, "The log of a trainer"));
-        dropped = new Part(texture);
-        Results = new Part(texture);
     }
+
+    private StepLog(Operand whole, DeviceLimits limits, RateGuide? guide)
+    {
+        this.limits = limits;
+        this.guide = guide;
+        this.whole = whole;
+        rateScalars = guide?.MakeScalars();
+        dropped = new Part(whole);
+        Results = new Part(whole);
+    }
+
+    /// <summary>A log with nothing made, for the kernels that steps with a log need.</summary>
+    public static StepLog Planned(DeviceLimits limits, RateGuide? guide = null) =>
+        new(new PlannedMatrix(new MatrixShape(RowsFor(guide), MatrixShape.ColumnsPerTexel), "The log of a trainer"), limits, guide);
 
     /// <summary>The rows of the steps. The other part has a separate owner, so that neither waits for the other.</summary>
     public Operand Results { get; }
 
-    public MatrixTexture Texture => texture;
+    public MatrixTexture Texture => (MatrixTexture)whole;
 
     /// <summary>A step's number as kernels receive it: from 1 on, never 0.</summary>
     public static int NumberOf(long step) => (int)((step - 1) % Numbers) + 1;
@@ -84,8 +93,8 @@ internal sealed class StepLog : IDisposable
         TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
         IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), RateGuide.Constant] : [("LOG_SLOTS", Slots)];
         // A part of its own, so that no update waits for another; none where a driver has no room, since a note is not worth a further dispatch.
-        MatrixBinding kept = MatrixBinding.Write("keptStep", new Part(texture));
-        if (computation.Updates && Dispatch.Fits([.. matrices, kept], dispatch.Source.Fetches, device.Limits.MostBindings))
+        MatrixBinding kept = MatrixBinding.Write("keptStep", new Part(whole));
+        if (computation.Updates && Dispatch.Fits([.. matrices, kept], dispatch.Source.Fetches, limits.MostBindings))
         {
             matrices.Add(kept);
             constants = [.. constants, ("NOTES_KEPT", 1)];
@@ -95,9 +104,9 @@ internal sealed class StepLog : IDisposable
     }
 
     /// <summary>Clears the dropped step.</summary>
-    public void ForgetDrop() => texture.Upload<float>(stackalloc float[MatrixShape.ColumnsPerTexel], firstRow: Slots);
+    public void ForgetDrop() => Texture.Upload<float>(stackalloc float[MatrixShape.ColumnsPerTexel], firstRow: Slots);
 
-    public void Dispose() => texture.Dispose();
+    public void Dispose() => Texture.Dispose();
 
     private sealed class Part(Operand whole) : Operand
     {

@@ -148,6 +148,24 @@ internal sealed class StepWorkspace : Workspace
         return computations.Select(planned => graph.ToDispatch(planned.Computation));
     }
 
+    /// <summary>As above, of a step that keeps a log and, with a source, draws its batch.</summary>
+    public static IEnumerable<Dispatch> LoggedKernelsFor(Stack stack, FamilyKernels kernels, int rows, Loss loss, Optimizer optimizer, BatchSource? source = null)
+    {
+        StepLog log = StepLog.Planned(kernels.Limits, loss.RateGuide);
+        ComputationGraph graph = ComputationGraph.OfStep(stack, rows, loss, optimizer, kernels, [], source: source, batchLoss: log.Results);
+        return graph.Fuse(keepGradients: false).Select(planned => graph.ToDispatch(planned.Computation, log));
+    }
+
+    /// <summary>Checks the matrices of such a plan, before it is made.</summary>
+    /// <exception cref="DeviceLimitException">One is too large for this device.</exception>
+    public static void RequireFit(Network network, int rows, Loss loss, Optimizer optimizer)
+    {
+        foreach (Dispatch dispatch in KernelsFor(network, rows, loss, optimizer))
+        {
+            foreach (MatrixBinding matrix in dispatch.Matrices) (matrix.Operand as PlannedMatrix)?.RequireFit(network.Device);
+        }
+    }
+
     public Loss Loss { get; }
 
     public IReadOnlyList<Dispatch> Dispatches => plan.Dispatches;

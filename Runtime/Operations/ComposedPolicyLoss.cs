@@ -186,6 +186,8 @@ internal sealed record ComposedProximalLoss(
 
     internal override RateGuide? RateGuide => Guide;
 
+    internal override float PolicyLossOf(RowLoss means) => means.Loss + (EntropyBonus * means.Third) - (ValueWeight * means.Fourth);
+
     protected override int Outputs => Shape.Outputs + 1;
 
     internal override TargetLayout TargetsFor(int outputs) => outputs == Outputs ? layout : base.TargetsFor(outputs);

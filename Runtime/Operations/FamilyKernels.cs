@@ -80,6 +80,9 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <summary>The last layer with the softmax, fused with the layer before it if given.</summary>
     public virtual KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => null;
 
+    /// <summary>The last layer, fused with what is left of the layer before if its sums come in parts.</summary>
+    public virtual KernelChoice? LastLayerOutputs(LastLayerOutputs computation) => null;
+
     /// <summary>The updates of two layers in one dispatch.</summary>
     public virtual KernelChoice? TwoLayerUpdate(TwoLayerUpdate computation) => null;
 

@@ -69,6 +69,9 @@ public sealed class KernelTuning : IEquatable<KernelTuning>
     /// <summary>Whether a device's tuning is forced, so that nothing is timed.</summary>
     internal static bool IsForced(NeuralDevice device) => StateOf(device).IsForced;
 
+    /// <summary>The tuning for networks that continue from a file: that of the device and, unless it is forced, in place of it what the file has. Null for no file.</summary>
+    internal static KernelTuning For(NeuralDevice device, KernelTuning? ofFile) => ofFile is null || IsForced(device) ? Of(device) : Of(device).With(ofFile);
+
     /// <summary>Adds what was found on a device, and remembers it for the next start if its folder can be written.</summary>
     internal static void Learn(NeuralDevice device, string sizes, string configuration)
     {

@@ -56,6 +56,21 @@ internal sealed record LastLayerSoftmax(DenseForward? Before, Operand Hidden, Op
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.LastLayerSoftmax(this);
 }
 
+/// <summary>Z itself, where the sums of the layer before come in parts: a prediction of raw outputs.</summary>
+internal sealed record LastLayerOutputs(DenseForward? Before, Operand Hidden, Operand OutputParameters, Operand NetworkOutputs)
+    : LastLayer(Before, Hidden, OutputParameters)
+{
+    public override IReadOnlyList<MatrixBinding> Matrices => MatricesAround(MatrixBinding.Write("outputs", NetworkOutputs));
+
+    private protected override IEnumerable<MatrixBinding> HiddenMatrices => PartSums is null ? base.HiddenMatrices : [];
+
+    public override IReadOnlyList<KernelArguments<float>> Scalars => Before?.Scalars ?? [];
+
+    public override IReadOnlyList<(string Slot, string FileName)> Includes => Before?.Includes ?? [];
+
+    public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.LastLayerOutputs(this);
+}
+
 /// <summary>The losses of Z, their gradient dZ and, if wanted, dH = dZ·Wᵀ, or the gradient before the activation that gave H.</summary>
 /// <param name="Before">The layer before, if it was fused.</param>
 /// <param name="Hidden">H.</param>

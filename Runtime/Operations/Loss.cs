@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The loss to minimize: the mean over a batch of a loss of each sample's outputs against its target. It owns the layout of the targets
-/// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c> for the kernels of the last layer.
+/// and, on the GPU, an include with <c>beginLoss</c>, <c>rowLoss</c> and <c>outputGradient</c> (and <c>policyLoss</c>, if it has a <see cref="RateGuide"/>) for the kernels of the last layer.
 /// For a row, <c>rowLoss</c> returns what the log of a step adds up: the loss, and 1 if the prediction is correct or, with a
 /// <see cref="RateGuide"/>, the divergence. It is an immutable description.
 /// </summary>
@@ -38,6 +38,9 @@ public abstract record Loss
 
     /// <summary>How the divergence that it reports with each row's loss moves the learning rate; null for a loss that reports none.</summary>
     internal virtual RateGuide? RateGuide => null;
+
+    /// <summary>The policy's share of a guided loss, from the means over a batch of what it gives for a row; NaN for a loss without a guide.</summary>
+    internal virtual float PolicyLossOf(RowLoss means) => float.NaN;
 
     /// <summary>The layout of the targets of samples with the given number of outputs.</summary>
     internal abstract TargetLayout TargetsFor(int outputs);

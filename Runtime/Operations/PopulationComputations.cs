@@ -24,7 +24,7 @@ internal readonly record struct PopulationShape(int Members, int Inputs, int Hid
 /// <param name="Targets">[members · batch rows × words].</param>
 /// <param name="Losses">
 /// [members × 1]: the mean loss of each batch, or the part of it from the rows so far. If the loss guides the learning rate, [members × 4]: also the
-/// mean divergence and the rate, each member's own, which stays there from step to step.
+/// mean divergence, the rate, each member's own, which stays there from step to step, and the policy's share of the loss.
 /// </param>
 /// <param name="Gradients">The sums of the gradients, laid out as the parameters. Not touched if one dispatch has all rows and updates.</param>
 /// <param name="FirstRow">The first of its rows in every batch. If 0, it begins the sums.</param>

@@ -39,6 +39,8 @@ internal sealed record ProximalPolicyLoss(int Actions, float ClipRange, float En
 
     internal override RateGuide? RateGuide => Guide;
 
+    internal override float PolicyLossOf(RowLoss means) => means.Loss + (EntropyBonus * means.Third) - (ValueWeight * means.Fourth);
+
     internal override TargetLayout TargetsFor(int outputs) => outputs == Actions + 1 ? new DecisionTargets(outputs)
         : throw new ArgumentException($"Expected {Actions + 1} outputs, {Actions} actions and a value, but got {outputs}.", nameof(outputs));
 

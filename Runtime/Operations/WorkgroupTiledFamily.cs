@@ -106,6 +106,8 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     public override KernelChoice? LastLayerSoftmax(LastLayerSoftmax computation) => LastLayer("dense_softmax_row_lanes.comp", computation, storesHidden: false);
 
+    public override KernelChoice? LastLayerOutputs(LastLayerOutputs computation) => LastLayer("dense_output_row_lanes.comp", computation, storesHidden: false);
+
     /// <summary>
     /// For a network that has room in a workgroup's shared memory, with any optimizer. Its losses are summed as those of a batch that has one row in each part.
     /// </summary>
@@ -137,7 +139,8 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     /// <summary>The register-tiled kernels for networks that are too large, or too many, for the family's own.</summary>
     public override PopulationKernels Population(PopulationShape shape) =>
-        WorkgroupTiledPopulation.Suits(shape) && shape.Members <= Limits.MostWorkgroups ? new WorkgroupTiledPopulation(shape, Limits) : new RegisterTiledPopulation(shape, Limits);
+        WorkgroupTiledPopulation.Suits(shape) && shape.Members <= Limits.MostWorkgroups
+            ? new WorkgroupTiledPopulation(shape, Limits, (what, rows) => NetworksOfGroup(what, shape, rows)) : new RegisterTiledPopulation(shape, Limits);
 
     /// <summary>By the rule, which a card's tuning may replace; a tiling that the family was given is taken as it is, and so is that for software drivers.</summary>
     private ProductTiling TilingOf(ProductSizes sizes)
@@ -149,6 +152,10 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         ShapeClass shape = ShapeClass.Of($"{sizes.Product} tiles", sizes.Rows, sizes.Columns, sizes.Sum);
         return given with { Shape = Choose(shape, WorkgroupTiling.ShapesFor(sizes, given.Shape), decidesBits: false) };
     }
+
+    private GroupedNetworks NetworksOfGroup(string what, PopulationShape shape, int rows) =>
+        tiling != WorkgroupTiling.ByRule ? GroupedNetworks.ByRule
+            : Choose(ShapeClass.Of(what, shape.Members, rows, shape.Inputs, shape.Hidden, shape.Outputs), Enum.GetValues<GroupedNetworks>(), decidesBits: false);
 
     private static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)value);
 

@@ -24,6 +24,9 @@ internal sealed class WorkgroupTiledPopulation : PopulationKernels
     /// <summary>Texels of outputs that it keeps.</summary>
     private const int MostOutputTexels = 4;
 
+    /// <summary>The same where tuning chooses as many as fit.</summary>
+    private const int MostTunedNetworks = 8;
+
     /// <summary>Shared memory that a workgroup takes of what the device has, so that several run on a processor of a card at once.</summary>
     private const int WantedSharedBytes = 16 * 1024;
 
@@ -31,13 +34,16 @@ internal sealed class WorkgroupTiledPopulation : PopulationKernels
     private const int UpdateLanes = 64;
 
     private readonly DeviceLimits limits;
+    private readonly Func<string, int, GroupedNetworks> choose;
 
     /// <param name="shape">A population that <see cref="Suits"/>, of no more members than a dispatch has workgroups.</param>
     /// <param name="limits">The limits of the device.</param>
+    /// <param name="choose">Gives the networks of a workgroup for what is computed and its rows. It decides no bits, and so not the layout.</param>
     /// <exception cref="DeviceLimitException">Its parameters are too large for one matrix.</exception>
-    public WorkgroupTiledPopulation(PopulationShape shape, DeviceLimits limits) : base(shape)
+    public WorkgroupTiledPopulation(PopulationShape shape, DeviceLimits limits, Func<string, int, GroupedNetworks> choose) : base(shape)
     {
         this.limits = limits;
+        this.choose = choose;
         ParameterMatrix = limits.Shape(shape.Members, MatrixShape.ColumnsPerTexel * TexelsPerMember, "The parameters of a population");
     }
 
@@ -75,14 +81,14 @@ internal sealed class WorkgroupTiledPopulation : PopulationKernels
 
     public override KernelChoice Step(PopulationStep computation)
     {
-        (KernelSource source, int networks) = Kernel("network_population_step_lanes.comp", computation.Rows);
+        (KernelSource source, int networks) = Kernel("network_population_step_lanes.comp", computation.Rows, choose("population step", computation.Rows));
         return new KernelChoice(source.With(("ROW_SUMS", networks * computation.Rows)), new DispatchGrid(Groups(networks)));
     }
 
     public override KernelChoice Forward(PopulationForward computation)
     {
         int rows = RowsPerStep(computation.Rows);
-        (KernelSource source, int networks) = Kernel("network_population_forward_lanes.comp", rows);
+        (KernelSource source, int networks) = Kernel("network_population_forward_lanes.comp", rows, choose("population forward", rows));
         return new KernelChoice(source, new DispatchGrid(Groups(networks), RowsPerGroupY: rows));
     }
 
@@ -95,11 +101,18 @@ internal sealed class WorkgroupTiledPopulation : PopulationKernels
     private (string Name, int Value)[] LayoutConstants => [("INPUTS", Shape.Inputs), ("HIDDEN", Shape.Hidden), ("OUTPUTS", Shape.Outputs)];
 
     /// <summary>Shaders/Include/population_lanes.glsl describes the constants and macros.</summary>
-    private (KernelSource Source, int Networks) Kernel(string fileName, int rows)
+    private (KernelSource Source, int Networks) Kernel(string fileName, int rows, GroupedNetworks grouped)
     {
         int rowTexels = MatrixShape.Texels(rows), paddedRows = rowTexels * MatrixShape.ColumnsPerTexel;
         int samples = paddedRows * InputTexels, outputs = paddedRows * OutputTexels, laneOutputs = rows * OutputTexels * (Lanes + 1);
-        int networks = Math.Clamp(WantedSharedBytes / ((samples + (2 * outputs) + laneOutputs + rows + 1) * MatrixShape.BytesPerTexel), 1, MostNetworks);
+        int bytes = (samples + (2 * outputs) + laneOutputs + rows + 1) * MatrixShape.BytesPerTexel;
+        int networks = grouped switch
+        {
+            GroupedNetworks.One => 1,
+            GroupedNetworks.Two => Math.Clamp(limits.SharedMemoryBytes / bytes, 1, 2),
+            GroupedNetworks.Most => Math.Clamp(limits.SharedMemoryBytes / bytes, 1, MostTunedNetworks),
+            _ => Math.Clamp(WantedSharedBytes / bytes, 1, MostNetworks),
+        };
         KernelSource source = new KernelSource(
             fileName,
             [
@@ -121,4 +134,16 @@ internal sealed class WorkgroupTiledPopulation : PopulationKernels
     private int Groups(int networks) => MatrixShape.CeilingDivide(Shape.Members, networks);
 
     private static int Column(long texel, int column) => (int)((texel * MatrixShape.ColumnsPerTexel) + (column % MatrixShape.ColumnsPerTexel));
+}
+
+/// <summary>How many networks a workgroup has: what a card's tuning chooses from.</summary>
+internal enum GroupedNetworks
+{
+    /// <summary>Up to four, in 16 kB of shared memory.</summary>
+    ByRule,
+    One,
+    Two,
+
+    /// <summary>Up to eight, in all shared memory.</summary>
+    Most,
 }

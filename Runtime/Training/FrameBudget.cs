@@ -101,7 +101,8 @@ public readonly record struct FrameBudget
 
 /// <summary>
 /// A time in each frame, shared by several trainers of one thread. Each gets an equal part of what those before it
-/// left; a trainer that was not ticked in the last frame is not counted. A frame ends when a trainer is ticked again.
+/// left; a trainer that was not ticked in the last frame is not counted. A frame ends when a trainer is ticked again. The first trainer's Tick collects the results of
+/// all, on its own part: if the parts are small, call <see cref="NeuralDevice.Update"/> before it.
 /// </summary>
 public sealed class SharedFrameBudget
 {

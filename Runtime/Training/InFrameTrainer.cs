@@ -23,9 +23,12 @@ public sealed class InFrameTrainer : IDisposable
     private readonly SampleOrder order;
     private readonly OptimizerState state;
     private readonly StepLedger ledger;
-    private readonly StepWorkspace workspace;
-    private readonly Dispatch[] dispatches;   // that of the order, which few steps need, and those of every step
-    private readonly FrameSpender spender;
+    private readonly Loss loss;
+    private readonly int capacity;
+    private readonly TimeProvider time;
+    private StepWorkspace? workspace;   // with the dispatches and the spender, once the configurations of the kernels are known
+    private Dispatch[] dispatches = [];   // that of the order, which few steps need, and those of every step
+    private FrameSpender? spender;
     private WarmUpProgress? warmUp;
     private bool isWarm;
     private OpenStep open;
@@ -54,7 +57,7 @@ public sealed class InFrameTrainer : IDisposable
                 $"{samples.Outputs} outputs. Make the TrainingSet with the sizes of the network.", nameof(samples));
         }
 
-        Loss loss = options.ChosenLoss ?? samples.Layout.PlainLoss;
+        loss = options.ChosenLoss ?? samples.Layout.PlainLoss;
         TargetLayout layout = loss.TargetsFor(network.Outputs);
         if (layout != samples.Layout)
         {
@@ -65,7 +68,8 @@ public sealed class InFrameTrainer : IDisposable
 
         if (!ReferenceEquals(samples.Device, network.Device))
             throw new ArgumentException("The samples are on another device than the network. Make both on the same device.", nameof(samples));
-        int capacity = Math.Min(options.BatchSize, samples.Capacity);
+        capacity = Math.Min(options.BatchSize, samples.Capacity);
+        time = options.TimeProvider;
         using NeuralDevice.Scope scope = network.Enter(savesHostState: false);
         countsCorrect = loss.CountsCorrect;
         self = new WeakReference(this);
@@ -74,16 +78,17 @@ public sealed class InFrameTrainer : IDisposable
         order = new SampleOrder(samples, options.Seed, capacity);
         state = new OptimizerState(network, options.Optimizer);
         ledger = new StepLedger(network, state, MostReadbacks);
-        workspace = new StepWorkspace(network, capacity, loss, state, source: order.Source, log: ledger.Log);
-        dispatches = [order.Filling, .. workspace.Dispatches];
-        spender = new FrameSpender(network.Device, dispatches, capacity, options.TimeProvider);
+        KernelSet kernels = Kernels;
+        if (kernels.Tuner is null || FrameBudget.StepsPerFrame > 0) MakePlan();
+        else StepWorkspace.RequireFit(network, capacity, loss, state.Optimizer);
     }
 
     /// <summary>
-    /// The required kernels. <see cref="Tick"/> compiles one per frame before it trains; if the budget is a number of
-    /// steps, all in the first frame, so that a run can be repeated. To compile them sooner: <see cref="NeuralDevice.WarmUp"/>.
+    /// The required kernels. <see cref="Tick"/> compiles one per frame before it trains, and first times those that a card may run in several configurations
+    /// (<see cref="KernelTuning"/>), unless the network has computed already; if the budget is a number of steps, it compiles all in the first frame and times none, so
+    /// that a run can be repeated. To do this sooner: <see cref="NeuralDevice.WarmUp"/>.
     /// </summary>
-    public KernelSet Kernels => new(dispatches);
+    public KernelSet Kernels => workspace is not null ? new KernelSet(dispatches) : KernelsOf(network, capacity, loss, state.Optimizer, order);
 
     /// <summary>The learning rate of future steps.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
@@ -108,7 +113,8 @@ public sealed class InFrameTrainer : IDisposable
     public TrainingProgress Tick()
     {
         using NeuralDevice.Scope scope = Enter();
-        spender.BeginCall();
+        if (workspace is null && !IsTuned()) return Progress = Progress with { State = State };
+        spender!.BeginCall();
         if (!isWarm) WarmUp();
         network.Device.Update();
         spender.TakeMeasurements();
@@ -153,9 +159,9 @@ public sealed class InFrameTrainer : IDisposable
         order.Dispose();
         if (network.StepOwner == self) network.StepOwner = null;
         state.Dispose();
-        workspace.Dispose();
+        workspace?.Dispose();
         ledger.Dispose();
-        spender.Dispose();
+        spender?.Dispose();
     }
 
     internal static FrameBudget Require(FrameBudget budget)
@@ -174,6 +180,41 @@ public sealed class InFrameTrainer : IDisposable
         return network.Enter(savesHostState: false);   // each call saves its own
     }
 
+    /// <summary>Refers to no trainer, since the device keeps it until the kernels are warm. What is timed is a step on an uploaded batch, on matrices of its own.</summary>
+    private static KernelSet KernelsOf(Network network, int capacity, Loss loss, Optimizer optimizer, SampleOrder order)
+    {
+        (Stack stack, BatchSource source, Dispatch filling) = (network.Stack, order.Source, order.Filling);
+        return network.KernelsInUse.SetOf(
+            capacity, kernels => StepWorkspace.KernelsFor(stack, kernels, capacity, loss, optimizer),
+            kernels => [filling, .. StepWorkspace.LoggedKernelsFor(stack, kernels, capacity, loss, optimizer, source)]);
+    }
+
+    /// <summary>One frame's share of choosing the configurations of the kernels, before the first plan is made; true once it is.</summary>
+    private bool IsTuned()
+    {
+        if (FrameBudget.StepsPerFrame == 0)
+        {
+            warmUp ??= network.Device.WarmUp(Kernels);
+            if (!warmUp.IsDone)
+            {
+                network.Device.Update();
+                samples.Upload();
+                return false;
+            }
+        }
+
+        MakePlan();
+        return true;
+    }
+
+    private void MakePlan()
+    {
+        workspace = new StepWorkspace(network, capacity, loss, state, source: order.Source, log: ledger.Log);
+        dispatches = [order.Filling, .. workspace.Dispatches];
+        spender = new FrameSpender(network.Device, dispatches, capacity, time);
+        warmUp = null;   // of these dispatches from now on: another trainer may have had other kernels made for the network
+    }
+
     private void WarmUp()
     {
         if (FrameBudget.StepsPerFrame == 0)
@@ -182,7 +223,7 @@ public sealed class InFrameTrainer : IDisposable
             if (!warmUp.IsDone) return;
         }
 
-        workspace.Compile();
+        workspace!.Compile();
         network.Device.Compile(order.Filling);
         isWarm = true;
     }
@@ -190,8 +231,9 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>Enqueues what fits into this frame.</summary>
     private void RunFrame()
     {
-        spender.BeginFrame(FrameBudget, this);
+        spender!.BeginFrame(FrameBudget, this);
         spender.BeginMeasuring();
+        if (order.Confirm() && open.IsOpen && open.Dispatch == 0) (open.Dispatch, open.Line) = (1, 0);
         while (spender.AllowsAStep)
         {
             if (!open.IsOpen && !BeginStep()) break;
@@ -245,6 +287,7 @@ public sealed class InFrameTrainer : IDisposable
     private void Advance(int lines, int all)
     {
         open.Line += lines;
+        if (open.Dispatch == 0) order.NoteFilling();
         if (open.Line < all) return;
         open.Line = 0;
         if (open.Dispatch == 0)
@@ -259,14 +302,12 @@ public sealed class InFrameTrainer : IDisposable
         network.StepOwner = null;
         order.EndBatch();
         ledger.CommitStep();
-        spender.EndStep();
+        spender!.EndStep();
     }
 
     private void RequireThatStepsRan()
     {
-        if (ledger.TakeSkippedStep() is not (> 0 and var step)) return;
-        order.Regenerate();
-        throw StepSides.ExceptionOf(step, nameof(Tick));
+        if (ledger.TakeSkippedStep() is > 0 and var step) throw StepSides.ExceptionOf(step, nameof(Tick));
     }
 
     /// <summary>The position in an open step.</summary>

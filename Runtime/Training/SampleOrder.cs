@@ -19,6 +19,8 @@ internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count
 /// <remarks>
 /// Each batch begins at a whole texel of the order, so that kernels look up four row numbers at once. A step draws between
 /// <see cref="BeginBatch"/>, followed by <see cref="Filling"/> if needed, and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; meanwhile the set keeps its rows.
+/// In a host's context the driver may skip a filling without any sign, and later steps would draw the samples of an older order. Steps of the same call are skipped with it; for those of
+/// later calls, <see cref="Confirm"/> uploads what the processor computes, because uploads are never skipped.
 /// </remarks>
 internal sealed class SampleOrder : IDisposable
 {
@@ -41,6 +43,7 @@ internal sealed class SampleOrder : IDisposable
     private readonly int stride;
     private readonly int batchesAhead;
     private readonly MatrixTexture order;
+    private readonly uint[] confirmed;     // the same on the processor; empty if nothing skips dispatches
     private readonly KernelArguments<int> sizes;   // of the filling
     private int generation;
     private long epoch;
@@ -49,6 +52,7 @@ internal sealed class SampleOrder : IDisposable
     private long chunkEpoch;
     private int chunkCount;
     private int chunkBatch;
+    private bool isUncertain;   // the GPU's order may be missing
 
     /// <param name="samples">The set to draw from.</param>
     /// <param name="seed">Chooses the orders.</param>
@@ -64,6 +68,7 @@ internal sealed class SampleOrder : IDisposable
         int texels = MatrixShape.Texels(batchesAhead * stride);
         MatrixShape shape = device.Shape(texels + Margin, MatrixShape.ColumnsPerTexel, "The order of samples");
         order = new MatrixTexture(device, shape, TexelFormat.UnsignedInteger);
+        confirmed = new uint[device.Limits.MaySkipDispatches ? batchesAhead * stride : 0];
         sizes = new KernelArguments<int>(
             ("texels", texels), ("count", 0), ("batchSize", batchSize), ("stride", stride), ("firstBatch", 0), ("seed", seed), ("epochLow", 0), ("epochHigh", 0));
         Filling = new Dispatch(
@@ -100,11 +105,20 @@ internal sealed class SampleOrder : IDisposable
     /// <summary>The row at a position of an epoch's order: a permutation of [0, count).</summary>
     public static int RowAt(int seed, long epoch, int count, int position)
     {
+        Span<uint> roundKeys = stackalloc uint[Rounds];
+        FindRoundKeys(seed, epoch, roundKeys);
+        return Permute(roundKeys, count, position);
+    }
+
+    private static void FindRoundKeys(int seed, long epoch, Span<uint> roundKeys)
+    {
         uint low = unchecked((uint)epoch), high = unchecked((uint)(epoch >> 32));
         uint key = MixBits(unchecked((uint)seed) ^ MixBits(high ^ MixBits(unchecked(low + Golden))));
-        Span<uint> roundKeys = stackalloc uint[Rounds];
         for (int i = 0; i < Rounds; i++) roundKeys[i] = MixBits(unchecked(key + ((uint)(i + 1) * Golden)));
+    }
 
+    private static int Permute(ReadOnlySpan<uint> roundKeys, int count, int position)
+    {
         int bits = 32 - BitOperations.LeadingZeroCount((uint)(count - 1));
         int lowBits = bits - (bits / 2);
         uint lowMask = (1u << lowBits) - 1, highMask = (1u << (bits / 2)) - 1;
@@ -157,8 +171,31 @@ internal sealed class SampleOrder : IDisposable
         return new DrawnBatch(OpenRows, ahead * stride, epoch, beginsEpoch);
     }
 
-    /// <summary>Records that the filling has run.</summary>
+    /// <summary>Records that some lines of the filling have been enqueued.</summary>
+    public void NoteFilling() => isUncertain = confirmed.Length > 0;
+
+    /// <summary>Records that all of them have.</summary>
     public void EndFilling() => NeedsFilling = false;
+
+    /// <summary>Call before anything else in a call draws from the order or fills it: replaces a filling of an earlier call, complete or not, from the open or next batch on. Allocates nothing.</summary>
+    /// <returns>Whether the order had to be replaced, and so needs no filling.</returns>
+    public bool Confirm()
+    {
+        if (!isUncertain) return false;
+        isUncertain = NeedsFilling = false;
+        int ahead = BatchesAfterChunkStart(MatrixShape.CeilingDivide(position, batchSize));   // after the last batch of an epoch: the first of the next one
+        if (ahead < 0) return true;
+        Span<uint> roundKeys = stackalloc uint[Rounds];
+        for (int batch = ahead; batch < batchesAhead; batch++)
+        {
+            int ofEpoch = (chunkBatch + batch) % BatchesPerEpoch;
+            if (batch == ahead || ofEpoch == 0) FindRoundKeys(Seed, chunkEpoch + ((chunkBatch + batch) / BatchesPerEpoch), roundKeys);
+            for (int i = 0; i < stride; i++) confirmed[(batch * stride) + i] = (uint)Permute(roundKeys, count, Math.Min((ofEpoch * batchSize) + i, count - 1));
+        }
+
+        order.Upload<uint>(confirmed.AsSpan(ahead * stride), ahead * stride / MatrixShape.ColumnsPerTexel);
+        return true;
+    }
 
     /// <summary>The batch was trained, and its samples may be overwritten.</summary>
     public void EndBatch()
@@ -169,13 +206,6 @@ internal sealed class SampleOrder : IDisposable
 
     /// <summary>The batch was not trained: it will be drawn again.</summary>
     public void AbandonBatch() => OpenRows = 0;
-
-    /// <summary>Marks the GPU's results as possibly missing.</summary>
-    public void Regenerate()
-    {
-        chunkCount = 0;
-        NeedsFilling = true;
-    }
 
     /// <summary>The number of consecutive rows, starting at the given one, that no open step draws.</summary>
     public int RowsBeforeOpenOnes(int firstRow, int rows)
@@ -195,7 +225,7 @@ internal sealed class SampleOrder : IDisposable
     {
         (Seed, epoch, count, position) = (state.Seed, state.Epoch, state.Count, state.Position);
         generation = samples.Generation;
-        Regenerate();
+        (chunkCount, isUncertain) = (0, false);
         AbandonBatch();
     }
 

@@ -42,8 +42,8 @@ prepare() {
     # them the host takes what lies there.
     (cd -- "$work/all/app" && rm -rf -- *.deps.json *.xml *.pdb onnxruntime.* Microsoft.CodeAnalysis*.dll Microsoft.CodeCoverage* Microsoft.TestPlatform* Microsoft.VisualStudio* Microsoft.ApplicationInsights.dll testhost*)
 
-    dotnet=$(dirname -- "$(readlink -f -- "$(command -v dotnet)")")
-    version=$(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App \(10\.[0-9.]*\) .*/\1/p' | sort -V | tail -n 1)
+    # As the host itself names it: the command may be a script that calls another.
+    read -r version dotnet < <(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App \(10\.[0-9.]*\) \[\(.*\)\/shared\/Microsoft\.NETCore\.App\]$/\1 \2/p' | sort -V | tail -n 1)
     mkdir -p -- "$work/all/dotnet/host/fxr" "$work/all/dotnet/shared/Microsoft.NETCore.App"
     cp -- "$dotnet/dotnet" "$work/all/dotnet"
     cp -r -- "$dotnet/host/fxr/$version" "$work/all/dotnet/host/fxr"

@@ -221,6 +221,14 @@ vec4 rowLoss(int row, LossRow begun)
     return begun.found;
 }
 
+#ifdef PROXIMAL
+// The policy's share of L, from means or sums of what rowLoss gives.
+float policyLoss(vec4 found)
+{
+    return found.x + entropyBonus * found.z - valueWeight * found.w;
+}
+#endif
+
 float gradientOfLogit(int row, int column, LossRow begun)
 {
     int branch = 0;

@@ -44,6 +44,12 @@ vec4 rowLoss(int row, LossRow begun)
     return vec4(loss, begun.ratio - 1.0 - begun.logRatio, begun.softmax.entropy, valueLoss);
 }
 
+// The policy's share of L, from means or sums of what rowLoss gives.
+float policyLoss(vec4 found)
+{
+    return found.x + entropyBonus * found.z - valueWeight * found.w;
+}
+
 // dz_j = (A r (p_j - [j = action]), where the objective is not clipped, + entropyBonus p_j (log p_j + H(p))) / rows for allowed actions j;
 // dv = valueWeight (v - R) / rows.
 vec4 outputGradient(int row, int texel, LossRow begun)

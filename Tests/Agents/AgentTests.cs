@@ -216,6 +216,42 @@ internal sealed class AgentTests
         if (explores) Assert.That(agent.ActionsReceived.Distinct().Count(), Is.EqualTo(2));
     }
 
+    /// <summary>Of many raw observations, each with its most probable action masked, the next one is taken.</summary>
+    [Test]
+    public void OfTheAllowedActionsTheMostProbableIsTaken([Values] BrainSharing brains)
+    {
+        const int Questions = 500, Actions = 4, Observations = 3, Hidden = 8;
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = Observations, Actions = Actions, HiddenUnits = Hidden, Brains = brains, Latency = 0, Learning = null, NormalizeObservations = false,
+        });
+        agents.Explores = false;
+        ClassifierParameters w = agents.GetBrain(0);
+        SeededRandom random = new(6);
+        int expected = 0, best = 0;
+        float[] Observe()
+        {
+            float[] x = [.. Enumerable.Range(0, Observations).Select(_ => 200 * (random.NextSingle() - 0.5f))];
+            double[] h = [.. Enumerable.Range(0, Hidden).Select(k => Math.Max(0, w.HiddenBiases[k] + x.Select((v, i) => (double)v * w.HiddenWeights[(i * Hidden) + k]).Sum()))];
+            double[] z = [.. Enumerable.Range(0, Actions).Select(j => w.OutputBiases[j] + h.Select((unit, k) => unit * w.OutputWeights[(k * Actions) + j]).Sum())];
+            int[] order = [.. Enumerable.Range(0, Actions).OrderByDescending(j => z[j])];
+            (best, expected) = (order[0], order[1]);
+            return x;
+        }
+
+        ProbeAgent agent = new() { Observations = _ => Observe(), Mask = mask => mask.SetActionEnabled(best, false) };
+        agents.Add(agent);
+        int wrong = 0;
+        for (int i = 0; i < Questions; i++)
+        {
+            agents.Update();
+            if (agent.Action != expected) wrong++;
+        }
+
+        Assert.That(wrong, Is.Zero);
+        Assert.That(agent.ActionsReceived.Distinct().Count(), Is.GreaterThan(2));
+    }
+
     [Test]
     public void WithoutExplorationTheMostProbableActionIsTaken([Values] BrainSharing brains)
     {

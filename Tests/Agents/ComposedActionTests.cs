@@ -144,8 +144,9 @@ internal sealed class ComposedActionTests
     }
 
     /// <summary>A recorded, saved and loaded demonstration is cloned.</summary>
-    [Test]
-    public void DemonstrationsAreCloned()
+    [TestCase(BrainSharing.Shared)]
+    [TestCase(BrainSharing.OneEach, Category = Categories.OnProcessor)]
+    public void DemonstrationsAreCloned(BrainSharing sharing)
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
@@ -170,7 +171,8 @@ internal sealed class ComposedActionTests
                 Assert.That(() => Demonstration.Load(path), Throws.TypeOf<ModelFileException>(), $"{length} bytes");
             }
 
-            using AgentPopulation cloned = new(TestDevice.Plain, Options with { Learning = new BehaviorCloning { Demonstration = loaded, BatchSize = 64 }, FrameBudget = FrameBudget.Steps(4) });
+            using AgentPopulation cloned = new(
+                TestDevice.Plain, Options with { Brains = sharing, Learning = new BehaviorCloning { Demonstration = loaded, BatchSize = 64 }, FrameBudget = FrameBudget.Steps(4) });
             for (int frame = 0; frame < 400; frame++) cloned.Update();
             cloned.Explores = cloned.Learns = false;
             List<Marksman> all = Fill(cloned, masks: false);
@@ -226,34 +228,36 @@ internal sealed class ComposedActionTests
     }
 
     [Test]
-    public void AnOnnxModelGivesWhatTheBrainGives([Values] bool hasValue)
+    public void AnOnnxModelGivesWhatTheBrainGives([Values] bool hasValue, [Values] BrainSharing sharing, [Values(1, 2)] int stacked)
     {
         const int Rows = 20;
-        using AgentPopulation agents = new(TestDevice.Plain, Options with { Learning = hasValue ? Options.Learning : null });
+        int number = sharing == BrainSharing.Shared ? 0 : 3;
+        AgentPopulationOptions options = Options with { Brains = sharing, NumStackedVectorObservations = stacked };
+        using AgentPopulation agents = new(TestDevice.Plain, options with { Learning = hasValue ? ((ActorCritic)Options.Learning!) with { RolloutSize = 12 } : null });
         Fill(agents, masks: true);
         for (int frame = 0; frame < 60; frame++) agents.Update();
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
         {
-            agents.ExportOnnx(0, path);
-            float[] raw = TwinArrays.UniformFloats(4, Rows, -1, 1), mask0 = [.. Enumerable.Repeat(1f, 2 * Rows)], mask1 = [.. Enumerable.Range(0, 3 * Rows).Select(i => i % 3 == 1 ? 0f : 1)];
+            agents.ExportOnnx(number, path);
+            float[] raw = TwinArrays.UniformFloats(4, Rows * stacked, -1, 1), mask0 = [.. Enumerable.Repeat(1f, 2 * Rows)], mask1 = [.. Enumerable.Range(0, 3 * Rows).Select(i => i % 3 == 1 ? 0f : 1)];
             using InferenceSession session = new(path);
             using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> results = session.Run(
             [
-                NamedOnnxValue.CreateFromTensor("observations", new DenseTensor<float>(raw, [Rows, 1])),
+                NamedOnnxValue.CreateFromTensor("observations", new DenseTensor<float>(raw, [Rows, stacked])),
                 NamedOnnxValue.CreateFromTensor("allowed_0", new DenseTensor<float>(mask0, [Rows, 2])),
                 NamedOnnxValue.CreateFromTensor("allowed_1", new DenseTensor<float>(mask1, [Rows, 3])),
             ]);
             Dictionary<string, float[]> found = results.ToDictionary(result => result.Name, result => result.AsTensor<float>().ToArray());
             string[] names = ["logits_0", "probabilities_0", "logits_1", "probabilities_1", "means", "deviations", "continuous_actions"];
             Assert.That(found.Keys, Is.EquivalentTo(hasValue ? [.. names, "value"] : names));
-            ClassifierParameters brain = agents.GetBrain(0);
+            ClassifierParameters brain = agents.GetBrain(number);
             int outputs = brain.OutputBiases.Length, hidden = brain.HiddenBiases.Length;
             for (int row = 0; row < Rows; row++)
             {
-                float[] observed = [raw[row]];
+                float[] observed = raw[(row * stacked)..((row + 1) * stacked)];
                 agents.Normalizer!.Apply(observed);
-                double[] units = [.. Enumerable.Range(0, hidden).Select(j => Math.Max(0, brain.HiddenBiases[j] + ((double)observed[0] * brain.HiddenWeights[j])))];
+                double[] units = [.. Enumerable.Range(0, hidden).Select(j => Math.Max(0, brain.HiddenBiases[j] + observed.Select((x, i) => (double)x * brain.HiddenWeights[(i * hidden) + j]).Sum()))];
                 double[] z = [.. Enumerable.Range(0, outputs).Select(j => brain.OutputBiases[j] + Enumerable.Range(0, hidden).Sum(i => units[i] * brain.OutputWeights[(i * outputs) + j]))];
                 double first = Math.Exp(z[2]), third = Math.Exp(z[4]);
                 Tolerance.AssertClose(found["logits_0"].AsSpan(2 * row, 2), z.AsSpan(0, 2), 1e-4, 1e-4, "logits");

@@ -63,6 +63,109 @@ internal sealed class ObservationNormalizerTests
         Assert.That(row, Is.EqualTo(new float[] { 0, ObservationNormalizer.Limit }));
     }
 
+    /// <summary>The units of an observation do not matter, down to a deviation of a millionth of its mean.</summary>
+    [Test]
+    public void SmallDeviationsAreNormalized([Values(1e30, 1, 1e-3, 1e-5, 1e-10, 1e-20, 1e-37)] double deviation, [Values(0, 1, 1000, 500_000)] double meanInDeviations)
+    {
+        const int Count = 400;
+        ObservationNormalizer normalizer = new(1, follows: true);
+        SeededRandom random = new(3);
+        float[] rows = [.. Enumerable.Range(0, Count).Select(_ => (float)(deviation * (meanInDeviations + (Math.Sqrt(12) * (random.NextSingle() - 0.5)))))];
+        foreach (float value in rows)
+        {
+            normalizer.Observe([value]);
+            normalizer.Renew();
+        }
+
+        (double[] mean, double[] variance) = Twin(rows, 1);
+        float[] applied = [.. rows];
+        for (int i = 0; i < Count; i++) normalizer.Apply(applied.AsSpan(i, 1));
+        double rounding = Math.Pow(2, -23) * meanInDeviations;   // the offset is a float
+        Tolerance.AssertClose(applied, [.. rows.Select(x => (x - mean[0]) / Math.Sqrt(variance[0]))], 1e-4 + rounding, 1e-4, "normalized");
+    }
+
+    /// <summary>A constant that was computed anew each time differs in its last bits: they stay small, and so does a constant zero. What leaves it is seen.</summary>
+    [Test]
+    public void TheRoundingOfAConstantIsNoSignal([Values(0f, 1e-3f, 1, 100)] float constant)
+    {
+        ObservationNormalizer normalizer = new(1, follows: true);
+        float[] around = [constant, MathF.BitIncrement(constant), MathF.BitDecrement(constant)];
+        for (int i = 0; i < 1000; i++)
+        {
+            normalizer.Observe([constant == 0 ? 0 : around[i % 3]]);
+            normalizer.Renew();
+        }
+
+        foreach (float value in constant == 0 ? [0] : around)
+        {
+            float[] row = [value];
+            normalizer.Apply(row);
+            Assert.That(row[0], Is.Zero.Within(0.11));
+        }
+
+        float[] changed = [constant + 0.01f];
+        normalizer.Apply(changed);
+        Assert.That(changed[0], Is.EqualTo(ObservationNormalizer.Limit));
+    }
+
+    /// <summary>As long as nothing was observed to learn from, brains get raw numbers: clamped, 90 and 110 would look alike.</summary>
+    [Test]
+    public void WhoOnlyPlaysSeesRawNumbersUntilThereAreStatistics([Values] BrainSharing sharing, [Values] bool hasLearner, [Values(1, 2)] int stacked)
+    {
+        AgentPopulationOptions options = new()
+        {
+            Observations = 1, NumStackedVectorObservations = stacked, Actions = 2, HiddenUnits = 3, Brains = sharing, Latency = 0, Learning = hasLearner ? new PolicyGradient() : null,
+        };
+        using AgentPopulation agents = new(TestDevice.Plain, options);
+        agents.Learns = false;
+        float observed = 90;
+        ProbeAgent agent = new() { Observations = _ => [observed] };
+        agents.Add(agent);
+        using AgentInspector inspector = agents.Inspect(agent);
+        agents.Update();
+        (float seen, float[] logits) = (inspector.NormalizedObservations[^1], inspector.Logits.ToArray());
+        observed = 110;
+        agents.Update();
+        Assert.That((seen, inspector.NormalizedObservations[^1]), Is.EqualTo((90f, 110f)));
+        Assert.That(inspector.Logits.ToArray(), Is.Not.EqualTo(logits));
+
+        using AgentPopulation learned = new(TestDevice.Plain, options with { Learning = new PolicyGradient() });
+        SeededRandom random = new(1);
+        learned.Add(new ProbeAgent { Observations = _ => [100 + (10 * random.NextSingle())] });
+        for (int frame = 0; frame < 40; frame++) learned.Update();
+        agents.SetBrainState(0, learned.GetBrainState(0));
+        observed = 105;
+        agents.Update();
+        Assert.That(inspector.NormalizedObservations[^1], Is.Zero.Within(0.5), "then by those of the brain");
+    }
+
+    /// <summary>A choice by the sign of an observation, in any units.</summary>
+    [TestCase(1e-6f)]
+    [TestCase(1e-20f)]
+    [TestCase(1e20f)]
+    [Category(Categories.OnProcessor)]
+    public void WhatIsSmallCanBeLearnedFrom(float unit)
+    {
+        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        {
+            Observations = 1, Actions = 2, Capacity = 16, Brains = BrainSharing.Shared, Latency = 0, FrameBudget = FrameBudget.Steps(4), Learning = ActorCritic.Quick,
+        });
+        SeededRandom random = new(2);
+        float[] seen = new float[16];
+        for (int i = 0; i < 16; i++)
+        {
+            agents.Add(new ProbeAgent
+            {
+                MaxStep = 10,
+                Observations = self => [seen[self.Index] = unit * (random.NextSingle() - 0.5f)],
+                Act = (self, action) => self.AddReward((action == 1) == (seen[self.Index] > 0) ? 1 : 0),
+            });
+        }
+
+        for (int frame = 0; frame < 400; frame++) TestDevice.Frame(agents);
+        Assert.That(agents.Progress.MeanEpisodeReward, Is.GreaterThan(8.5f));
+    }
+
     /// <summary>It updates the statistics in use at 1, 2, 4, 8 … rows, so that the inputs of the network shift less and less often.</summary>
     [Test]
     public void WhatIsAppliedIsRenewedWhenTheRowsHaveDoubled()

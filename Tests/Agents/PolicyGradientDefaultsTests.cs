@@ -76,6 +76,32 @@ internal sealed class PolicyGradientDefaultsTests
         Assert.That(run.Progress.SkippedDecisions, Is.Zero);
     }
 
+    /// <summary>The same grid, each walker with a brain of its own: nearly all paths are optimal after 30,000 steps of each.</summary>
+    [Test]
+    public void AGridIsLearnedByBrainsOfTheirOwn()
+    {
+        using TaskRun run = new(TestDevice.Plain, LearningTask.Grid, 8, new PolicyGradient(), seed: 1, BrainSharing.OneEach);
+        run.UntilSteps(8 * 30_000);
+        Assert.That(100 * run.MeasureGreedy(500), Is.GreaterThanOrEqualTo(90));
+        Assert.That(run.Progress.SkippedDecisions, Is.Zero);
+    }
+
+    /// <summary>With five seeds, and longer.</summary>
+    [Test]
+    [Category(Categories.Nightly)]
+    public void AGridIsLearnedAndKeptByBrainsOfTheirOwn([Range(1, 5)] int seed)
+    {
+        const int Walkers = 16;
+        using TaskRun run = new(TestDevice.Plain, LearningTask.Grid, Walkers, new PolicyGradient(), seed, BrainSharing.OneEach);
+        run.UntilSteps(Walkers * 100_000);
+        double early = 100 * run.MeasureGreedy(800);
+        run.UntilSteps(Walkers * 300_000);
+        double late = 100 * run.MeasureGreedy(800);
+        TestContext.Out.WriteLine($"seed {seed}: {early:F1} % after 100,000 steps of each, {late:F1} % after 300,000");
+        Assert.That(early, Is.GreaterThanOrEqualTo(95));
+        Assert.That(late, Is.GreaterThanOrEqualTo(95));
+    }
+
     /// <summary>The same with five seeds, and long after it is mastered.</summary>
     [Test]
     [Category(Categories.Nightly)]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using NeuralPlugin.Tests.Twins;
@@ -10,6 +11,8 @@ namespace NeuralPlugin.Tests;
 [Category(Categories.EveryFamily)]
 internal sealed class PolicyGradientTests
 {
+    private static readonly AgentPopulationOptions Small = new() { Observations = 1, Actions = 2, HiddenUnits = 3 };
+
     // ---- returns and baselines ----
 
     [TestCase(1)]
@@ -203,11 +206,8 @@ internal sealed class PolicyGradientTests
     [Test]
     public void ACutOffEpisodeIsContinuedByTheBaseline()
     {
-        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        using AgentPopulation agents = new(TestDevice.Plain, Small with
         {
-            Observations = 1,
-            Actions = 2,
-            HiddenUnits = 3,
             Latency = 0,
             Learning = new PolicyGradient { Horizon = 2, BatchSize = 2, Discount = 0.5f, BaselineRate = 0 },
         });
@@ -227,11 +227,8 @@ internal sealed class PolicyGradientTests
     [Test]
     public void WhatIsBehindAHorizonIsPredictedFromTheNextObservations()
     {
-        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        using AgentPopulation agents = new(TestDevice.Plain, Small with
         {
-            Observations = 1,
-            Actions = 2,
-            HiddenUnits = 3,
             Latency = 0,
             NormalizeObservations = false,
             Learning = new PolicyGradient { Horizon = 1, BatchSize = 8, Discount = 0.5f, BaselineRate = 0 },
@@ -263,11 +260,8 @@ internal sealed class PolicyGradientTests
     [Test]
     public void ABatchFollowsTheNumberOfAgents([Values] BrainSharing sharing, [Values(1, 5)] int count)
     {
-        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        using AgentPopulation agents = new(TestDevice.Plain, Small with
         {
-            Observations = 1,
-            Actions = 2,
-            HiddenUnits = 3,
             Capacity = 9,
             Brains = sharing,
             Latency = 0,
@@ -282,11 +276,8 @@ internal sealed class PolicyGradientTests
     [Test]
     public void RewardsCountForTheActionThatIsBeingTaken([Values(0, 1, 3)] int latency, [Values(1, 2, 5)] int period)
     {
-        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        using AgentPopulation agents = new(TestDevice.Plain, Small with
         {
-            Observations = 1,
-            Actions = 2,
-            HiddenUnits = 3,
             Latency = latency,
             Learning = new PolicyGradient { Horizon = 4, BatchSize = 4, Discount = 0, BaselineRate = 0 },
         });
@@ -302,7 +293,14 @@ internal sealed class PolicyGradientTests
 
     /// <summary>Three arms with noise: the best one is found by at least 38 of 40 brains of their own, and by the shared one.</summary>
     [Test]
-    public void ABanditIsLearned([Values] BrainSharing sharing, [Values(null, 0, 2)] int? latency)
+    public void ABanditIsLearned([Values] BrainSharing sharing, [Values(null, 0, 2)] int? latency) => LearnABandit(sharing, latency, scale: 1);
+
+    /// <summary>The same bandit in other units.</summary>
+    [Test]
+    [Category(Categories.OnProcessor)]
+    public void TheUnitOfRewardsDoesNotMatter([Values] BrainSharing sharing, [Values(1e-36f, 1e-20f, 1e-10f, 1e20f)] float scale) => LearnABandit(sharing, latency: 0, scale);
+
+    private static void LearnABandit(BrainSharing sharing, int? latency, float scale)
     {
         const int Players = 40;
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
@@ -320,7 +318,7 @@ internal sealed class PolicyGradientTests
         SeededRandom noise = new(5);
         ProbeAgent[] players = [.. Enumerable.Range(0, Players).Select(_ => new ProbeAgent
         {
-            Observations = _ => [1], Act = (self, action) => self.AddReward((action == 1 ? 10 : 8) + (4 * noise.NextSingle())),
+            Observations = _ => [1], Act = (self, action) => self.AddReward(scale * ((action == 1 ? 10 : 8) + (4 * noise.NextSingle()))),
         })];
         foreach (ProbeAgent player in players) agents.Add(player);
         for (int frame = 0; frame < 400; frame++)
@@ -378,11 +376,8 @@ internal sealed class PolicyGradientTests
     [Test]
     public void WithoutLearningNothingChanges([Values] BrainSharing sharing)
     {
-        using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+        using AgentPopulation agents = new(TestDevice.Plain, Small with
         {
-            Observations = 1,
-            Actions = 2,
-            HiddenUnits = 3,
             Capacity = 3,
             Brains = sharing,
             Learning = new PolicyGradient { BatchSize = 2, Horizon = 2 },
@@ -420,15 +415,55 @@ internal sealed class PolicyGradientTests
         Assert.That(Bits(agents.GetBrain(0)), Is.Not.EqualTo(before));
     }
 
-    /// <summary>If decisions arrive faster than the steps of a frame use them, the oldest are dropped and counted.</summary>
+    /// <summary>The progress of a policy without a critic: what was learned from, how decided it is, and what its baseline explains.</summary>
     [Test]
-    public void DecisionsThatCannotBeLearnedFromAreCounted()
+    [Category(Categories.OnProcessor)]
+    public void ProgressSaysWhatIsLearned([Values] BrainSharing sharing)
     {
+        const int Players = 16;
         using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
         {
             Observations = 1,
             Actions = 2,
-            HiddenUnits = 3,
+            HiddenUnits = 8,
+            Capacity = Players,
+            Brains = sharing,
+            Latency = 0,
+            FrameBudget = FrameBudget.Steps(4),
+            Learning = new PolicyGradient { Discount = 0, Optimizer = new Adam(0.01f) },
+        });
+        Assert.That((agents.Progress.Entropy, agents.Progress.ExplainedVariance), Is.EqualTo((float.NaN, float.NaN)));
+        float[] seen = new float[Players];
+        SeededRandom random = new(3);
+        for (int i = 0; i < Players; i++)
+        {
+            agents.Add(new ProbeAgent
+            {
+                Observations = self => [seen[self.Index] = random.NextSingle()],
+                Act = (self, action) => self.AddReward(action + (4 * seen[self.Index])),
+            });
+        }
+
+        for (int frame = 0; frame < 40; frame++) agents.Update();
+        float early = agents.Progress.Entropy;
+        for (int frame = 0; frame < 500; frame++) agents.Update();
+        AgentProgress progress = agents.Progress;
+        Assert.That(early, Is.InRange(0.4, 0.7), "of log 2 at first");
+        Assert.That(progress.Entropy, Is.InRange(0, 0.3));
+        Assert.That(progress.ExplainedVariance, Is.InRange(0.5, 1), "nearly all of it is in what they see");
+        Assert.That(progress.LearnedDecisions, Is.InRange(progress.Decisions - (40 * Players), progress.Decisions));
+        Assert.That((progress.SkippedDecisions, progress.Divergence, progress.PolicyLoss), Is.EqualTo((0L, float.NaN, float.NaN)));
+    }
+
+    /// <summary>If decisions arrive faster than the steps of a frame use them, the oldest are dropped and counted, and a message says so once.</summary>
+    [Test]
+    public void DecisionsThatCannotBeLearnedFromAreCounted()
+    {
+        using StringWriter text = new();
+        using TextWriterTraceListener listener = new(text);
+        Trace.Listeners.Add(listener);
+        using AgentPopulation agents = new(TestDevice.Plain, Small with
+        {
             Capacity = 20,
             Brains = BrainSharing.Shared,
             Learning = new PolicyGradient { BatchSize = 4, Horizon = 4 },
@@ -440,6 +475,8 @@ internal sealed class PolicyGradientTests
             TestDevice.EndFrame();
         }
 
+        Trace.Listeners.Remove(listener);
+        Assert.That(text.ToString().Split("FrameBudget"), Has.Length.EqualTo(2));
         AgentProgress progress = agents.Progress;
         Assert.That(progress.SkippedDecisions, Is.Positive);
         Assert.That(progress.SkippedDecisions + (4 * progress.TrainingSteps), Is.InRange(progress.Decisions - 300, progress.Decisions));
@@ -450,11 +487,8 @@ internal sealed class PolicyGradientTests
     {
         long Steps(int epochs)
         {
-            using AgentPopulation agents = new(TestDevice.Plain, new AgentPopulationOptions
+            using AgentPopulation agents = new(TestDevice.Plain, Small with
             {
-                Observations = 1,
-                Actions = 2,
-                HiddenUnits = 3,
                 Latency = 0,
                 FrameBudget = FrameBudget.Steps(8),
                 Learning = new PolicyGradient { BatchSize = 4, Horizon = 4, Epochs = epochs },

@@ -133,6 +133,82 @@ internal sealed class RegionTests
         Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(100));
     }
 
+    /// <summary>A region dies after it has handed an average on and before its server has the answer. The server sends its difference again, and the next activation recognizes it.</summary>
+    [Test]
+    public async Task ADifferenceCountsOnceIfItsRegionDiesBeforeItAnswers()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RegionDecisions, options.RoundDecisions, options.MostStaleness) = (1, 1, 3));
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        BrainDifference difference = TestBrains.Sent("a", 1, TestBrains.Difference(2, 100));
+        await region.Submit(difference);   // the answer is lost
+        for (int deaths = 0; deaths < 2; deaths++)
+        {
+            await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+            DifferenceReceipt again = await region.Submit(difference);
+            Assert.That((again.Outcome, again.Sequence, again.ClosesAs), Is.EqualTo((DifferenceOutcome.AlreadyCounted, 1L, 2L)));
+            Assert.That((await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(3, 150), 2))).Outcome, Is.EqualTo(DifferenceOutcome.AlreadyCounted), "it contains the first one");
+            Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(100));
+        }
+
+        Assert.That((await region.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(4, 50), 3))).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(150));
+    }
+
+    /// <summary>The brain does not answer, or the storage does not, or its answer is lost, while a region completes rounds; then the region dies. Each average reaches the brain once, and keeps its number.</summary>
+    [Test]
+    public async Task AveragesOutliveTheirRegion()
+    {
+        AveragesOfRegions averages = new() { AreLost = true };
+        await using TestSilos silos = await TestSilos.StartAsync(
+            configure: options => (options.RegionDecisions, options.RoundDecisions, options.MostStaleness, options.StorageRetry) = (100, 150, 4, TimeSpan.FromMilliseconds(20)),
+            more: silo => silo.AddIncomingGrainCallFilter(averages));
+        IBrainGrain brain = silos.Brain();
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        await region.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 100)));   // in the open round, which the deactivation completes
+        await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        await Assert.ThatAsync(async () => (await region.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 100)))).Outcome, Is.EqualTo(DifferenceOutcome.AlreadyCounted));
+        Assert.That((await region.GetReport()).Total.Decisions, Is.EqualTo(200));
+        averages.AreLost = false;
+        await CountedAsync(100);
+        await brain.Submit(TestBrains.Sent("other", 1, TestBrains.Difference(5, 150)));
+        await CountedAsync(200);
+        await brain.Submit(TestBrains.Sent("other", 2, TestBrains.Difference(5, 150), 2));
+        await TestSilos.UntilAsync(async () => await region.GetVersion(0) is { Version: 3 }, "the region has the version");
+        FaultyStorage.LosesAnswers = true;
+        await region.Submit(TestBrains.Sent("c", 1, TestBrains.Difference(4, 100)));
+        await CountedAsync(300);
+
+        async Task CountedAsync(long decisions) =>
+            await TestSilos.UntilAsync(async () => (await brain.GetReport()).Senders.GetValueOrDefault("walkers/east")?.Decisions == decisions, $"{decisions} decisions come");
+    }
+
+    /// <summary>A damaged record of a region counts as none: a warning, and no error of its servers' calls.</summary>
+    [Test]
+    public async Task ADamagedRecordOfARegionCountsAsNone()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options => (options.RegionDecisions, options.RoundDecisions) = (1, 1));
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        FaultyStorage.Damage = record =>
+        {
+            if (record is RegionRecord { Averages: [var average, ..] }) average.Difference[^1] ^= 1;
+        };
+        await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        Assert.That((await region.GetReport()).Total.Decisions, Is.Zero);
+        FaultyStorage.Damage = null;
+        Assert.That((await region.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(3, 50), 2))).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(150));
+        FaultyStorage.Fails = true;
+        await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        await Assert.ThrowsAsync<StoredBrainException>(() => region.GetVersion(0));
+        FaultyStorage.Fails = false;
+        Assert.That((await region.GetVersion(0))!.Version, Is.EqualTo(3));
+    }
+
     /// <summary>The brain's grain ends without its open round, which had the region's average. The server waits in vain, and sends all since its version: the region hands the same average on again.</summary>
     [Test]
     public async Task AnAverageThatTheBrainLostIsHandedOnAgainWhenItsServersAsk()

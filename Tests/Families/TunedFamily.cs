@@ -42,7 +42,8 @@ internal sealed class TunedKernels(KernelFamily family, DeviceLimits limits) : F
             : Chosen("weights", computation.Input.Shape.Columns, computation.OutputGradients.Shape.Columns, kernels => kernels.BackwardWeights(computation));
     }
 
-    public override PopulationKernels Population(PopulationShape shape) => standIn.Population(shape);
+    public override PopulationKernels Population(PopulationShape shape) =>
+        new TunedPopulation(standIn.Population(shape), what => Choose(ShapeClass.Of(what, shape.Members), [TunedFamily.Twice, TunedFamily.StandIn], decidesBits: false));
 
     private KernelChoice Chosen(string product, int inputs, int outputs, Func<FamilyKernels, KernelChoice> of)
     {
@@ -51,6 +52,28 @@ internal sealed class TunedKernels(KernelFamily family, DeviceLimits limits) : F
         return WithGroups(choice, chosen);
     }
 
-    private static KernelChoice WithGroups(KernelChoice choice, string chosen) =>
+    internal static KernelChoice WithGroups(KernelChoice choice, string chosen) =>
         chosen == TunedFamily.Twice ? choice with { Grid = choice.Grid with { X = 2 * choice.Grid.X } } : choice;
+}
+
+/// <summary>The stand-in's populations, by default in twice as many workgroups as they need.</summary>
+internal sealed class TunedPopulation(PopulationKernels standIn, Func<string, string> choose) : PopulationKernels(standIn.Shape)
+{
+    public override MatrixShape ParameterMatrix => standIn.ParameterMatrix;
+
+    public override int MostPredictedRows => standIn.MostPredictedRows;
+
+    public override int RowOf(int member) => standIn.RowOf(member);
+
+    public override int HiddenColumn(int member, int input, int unit) => standIn.HiddenColumn(member, input, unit);
+
+    public override int OutputColumn(int member, int unit, int output) => standIn.OutputColumn(member, unit, output);
+
+    public override int RowsPerStep(int batchRows) => standIn.RowsPerStep(batchRows);
+
+    public override KernelChoice Step(PopulationStep computation) => TunedKernels.WithGroups(standIn.Step(computation), choose("population step"));
+
+    public override KernelChoice Update(PopulationUpdate computation) => standIn.Update(computation);
+
+    public override KernelChoice Forward(PopulationForward computation) => TunedKernels.WithGroups(standIn.Forward(computation), choose("population forward"));
 }

@@ -56,6 +56,41 @@ internal sealed class WorkgroupTilingTests
         foreach (float[] other in found.Skip(1)) Assert.That(other, Is.EqualTo(found[0]));
     }
 
+    /// <summary>A prediction of two layers is one dispatch or two with every family, for probabilities and for outputs, whatever the sizes of the layers of a classifier.</summary>
+    [Test]
+    public void APredictionIsAtMostTwoDispatches([Values(1, 64, 256)] int rows, [Values("16-32-4", "64-32-10", "784-128-10", "784-1024-10")] string layers, [Values] bool softmax)
+    {
+        int[] sizes = [.. layers.Split('-').Select(size => int.Parse(size, System.Globalization.CultureInfo.InvariantCulture))];
+        Stack stack = new(sizes[0], [new Dense(sizes[1]), new Relu(), new Dense(sizes[2])]);
+        foreach (KernelFamily family in (KernelFamily[])[KernelFamily.RegisterTiled, KernelFamily.WorkgroupTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule), KernelFamily.Processor])
+        {
+            Dispatch[] prediction = [.. PredictionWorkspace.KernelsFor(stack, family.For(new DeviceLimits()), rows, softmax)];
+            Assert.That(prediction, Has.Length.InRange(1, 2), family.Name);
+        }
+    }
+
+    /// <summary>Raw outputs in two dispatches, parts of sums and the rest, have the bits of the plain computations.</summary>
+    [Test]
+    public void OutputsOfPartsHaveTheBitsOfThePlainOnes([Values(1, 9)] int rows, [Values(3, 16)] int outputs)
+    {
+        TestDevice.RequireOpenGL();
+        const int Inputs = 201, Hidden = 37;
+        using NeuralDevice device = TestDevice.Create();
+        KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+        using Network network = new(device, Inputs, new Dense(Hidden), new Tanh(), new Dense(outputs));
+        float[] features = TwinArrays.UniformFloats(1, rows * Inputs, -1, 1), found = new float[rows * outputs], plain = new float[rows * outputs];
+        Assert.That(PredictionWorkspace.KernelsFor(network.Stack, network.Kernels, rows, softmax: false).Select(dispatch => dispatch.Source.FileName), Has.Some.EqualTo("dense_output_row_lanes.comp"));
+        network.ComputeOutputs(features, found);
+        ComputationGraph graph = new(network.Stack, rows, network.CommittedParameters, network.Kernels);
+        Dispatch[] dispatches = [.. graph.Computations.Select(planned => graph.ToDispatch(planned.Computation))];
+        foreach (GraphMatrix planned in graph.Matrices) planned.Matrix.Realize(device);
+        ((PlannedMatrix)graph.Input).Texture.Upload<float>(features);
+        new Plan(device, dispatches).Run(rows);
+        Assert.That(graph.Outputs.Texture.TryRead(plain));
+        Assert.That(found, Is.EqualTo(plain).And.Some.Not.Zero);
+        foreach (GraphMatrix planned in graph.Matrices) planned.Matrix.Dispose();
+    }
+
     /// <summary>What OpenGL 4.3 guarantees, for every shape: a software driver chooses the smallest one alone.</summary>
     [Test]
     public void EveryShapeKeepsToTheLeastLimits()

@@ -26,13 +26,21 @@ internal static class FuzzedAgents
         },
         Common with { NumStackedVectorObservations = 2, Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
         Common with { Brains = BrainSharing.Shared, Learning = new BehaviorCloning { BatchSize = 4, Capacity = 6 } },
+        Common with { Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2 } },
+        Common with
+        {
+            Brains = BrainSharing.Shared,
+            ActionSpec = new ActionSpec(1, 2, 2),
+            Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 2, Epochs = 2, Minibatches = 2, Cloning = new CloningTerm { BatchSize = 2, Capacity = 5, DecayDecisions = 0 } },
+        },
+        Common with { ActionSpec = ActionSpec.MakeContinuous(2), Learning = new PolicyGradient { BatchSize = 4, Horizon = 3, Epochs = 2 } },
     ];
 
     /// <summary>The file of a population that has learned a little, and the population.</summary>
     public static (byte[] File, AgentPopulation Population) Make(NeuralDevice device, AgentPopulationOptions options)
     {
         AgentPopulation population = new(device, options);
-        for (int i = 0; i < options.Capacity; i++) population.Add(new Stepper { TeamId = i, Demonstrates = options.Learning is BehaviorCloning });
+        for (int i = 0; i < options.Capacity; i++) population.Add(new Stepper { TeamId = i, Demonstrates = options.Learning is BehaviorCloning or ActorCritic { Cloning: not null } });
         for (int frame = 0; frame < Frames; frame++) population.Update();
         using MemoryStream stream = new();
         BrainsContent brains = population.ReadBrains();
@@ -63,11 +71,14 @@ internal static class FuzzedAgents
             sensor.AddObservation(Index);
         }
 
-        public override int Heuristic() => Index;
-
-        public override void OnActionReceived(int action)
+        public override void Heuristic(in ActionBuffers actionsOut)
         {
-            AddReward(action);
+            if (actionsOut.DiscreteActions.Length > 0) actionsOut.DiscreteActions[0] = Index;
+        }
+
+        public override void OnActionReceived(ActionBuffers actions)
+        {
+            AddReward(actions.DiscreteActions.Length > 0 ? actions.DiscreteActions[0] : actions.ContinuousActions[0]);
             if (StepCount == 4) EndEpisode();
         }
     }

@@ -19,6 +19,11 @@ internal static class Categories
     public const string Once = "Once";
 
     /// <summary>
+    /// Compares elapsed times that depend on how busy the machine is: of the tests with <see cref="Once"/>, those that run while no others do.
+    /// </summary>
+    public const string Timed = "Timed";
+
+    /// <summary>
     /// Runs again on a driver whose commands complete some calls later, as a card's do (<see cref="LateGl"/>): tests of work that is enqueued and polled later. All
     /// tests pass there; <c>Tests/run --nightly</c> runs them all.
     /// </summary>

@@ -31,7 +31,7 @@ internal sealed class PublicCalls : IDisposable
         "NeuralDevice.CreateHeadless", "NeuralDevice.CreateInBackground", "NeuralDevice.MakeCurrent",   // of contexts that no host has
         "Network.Cost", "Network.EstimateCost",                      // arithmetic
         "Classifier.KernelsFor", "Network.KernelsFor", "BatchTrainer.KernelsFor", "NetworkPopulation.KernelsFor", "TrainingSet.KernelsFor",
-        "Regressor.KernelsFor", "TrainingSet.ForValues",             // like new TrainingSet
+        "Regressor.KernelsFor", "AgentPopulation.KernelsFor", "TrainingSet.ForValues",             // like new TrainingSet
         "NetworkModel.Dispose", "Network.Dispose", "BatchTrainer.Dispose", "NetworkPopulation.Dispose",   // retire names
         "InFrameTrainer.Dispose", "TrainingSet.Dispose",
         "AgentPopulation.Add", "AgentPopulation.Remove", "AgentPopulation.Dispose", "AgentPopulation.WriteProgress", "AgentPopulation.Inspect",

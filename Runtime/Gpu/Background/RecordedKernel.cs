@@ -105,6 +105,8 @@ internal sealed class RecordedKernel : CompiledKernel
 
         public override MatrixStorage Storage => storage!;
 
+        public override bool IsUsable => storage is { IsRetired: false };
+
         public void Set(MatrixStorage value) => storage = value;
     }
 }

@@ -25,6 +25,8 @@ internal sealed class GpuResource(ResourceTable table, GpuResourceKind kind, uin
 
     public long Bytes { get; } = bytes;
 
+    public bool IsRetired => Volatile.Read(ref retired) != 0;
+
     public override void Retire()
     {
         if (Interlocked.Exchange(ref retired, 1) == 0) table.Retire(this);

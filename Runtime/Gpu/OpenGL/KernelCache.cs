@@ -7,6 +7,10 @@ namespace NeuralPlugin;
 /// the dispatches that hold them; of the others, the most recently requested are kept, so that kernels compiled for one shape (those of a
 /// population) do not pile up.
 /// </summary>
+/// <remarks>
+/// A dispatch is in use until one of its matrices is disposed, which is known at once, while a finalizer of an old object may run much later. If a compilation exceeds the bound, unused kernels
+/// are therefore deleted in the next call.
+/// </remarks>
 internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, DeviceSettings settings)
 {
     /// <summary>The number of kernels kept whether in use or not: many times those of a game.</summary>
@@ -16,31 +20,36 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
 
     private readonly GL gl = context.Gl;
     private readonly ProgramCompiler compiler = new(context.Gl, context.Extensions, new ProgramBinaries(context.Gl, settings));
-    private readonly Dictionary<string, WeakReference<OpenGLKernel>> kernels = [];
-    private readonly LinkedList<OpenGLKernel> recent = [];   // the most recently requested comes first
+    private readonly Dictionary<string, LinkedListNode<Entry>> kernels = [];
+    private readonly LinkedList<Entry> recent = [];   // the most recently requested comes first
     private readonly Dictionary<string, (PendingProgram Program, GpuResource Resource)> compiling = [];
 
     /// <summary>The compiled kernel, compiled at the first request of this variant.</summary>
     /// <exception cref="DeviceNotSupportedException">The driver rejected it.</exception>
-    public OpenGLKernel Get(KernelSource source)
+    public OpenGLKernel Get(Dispatch dispatch)
     {
-        string key = source.Key;
-        if (Find(key) is not { } kernel)
+        string key = dispatch.Program.Key;
+        if (kernels.TryGetValue(key, out LinkedListNode<Entry>? node))
         {
-            kernel = Compile(source, key);
-            foreach (string gone in kernels.Keys.Where(known => Find(known) is null).ToArray()) kernels.Remove(gone);
-            kernels.Add(key, new WeakReference<OpenGLKernel>(kernel));
+            recent.Remove(node);
+            recent.AddFirst(node);
+        }
+        else
+        {
+            node = recent.AddFirst(new Entry(key, Compile(dispatch.Program, key)));
+            kernels.Add(key, node);
+            RetireUnused();
         }
 
-        Keep(kernel);
-        return kernel;
+        node.Value.AddHolder(dispatch);
+        return node.Value.Kernel;
     }
 
     /// <summary>Hands a kernel to the driver's compiler, unless this was done before; false if the driver compiled it inside the call.</summary>
     public bool StartCompiling(KernelSource source)
     {
         string key = source.Key;
-        if (Find(key) is not null || compiling.ContainsKey(key)) return true;
+        if (kernels.ContainsKey(key) || compiling.ContainsKey(key)) return true;
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         string text = ShaderLibrary.Assemble(source, [.. OpenGLKernel.SharedConstants, .. limits.StoresWideTexels ? WideStores : []]);
         PendingProgram pending = compiler.Start(key, text);
@@ -52,7 +61,7 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
     public bool IsCompiled(KernelSource source)
     {
         string key = source.Key;
-        if (Find(key) is not null) return true;
+        if (kernels.ContainsKey(key)) return true;
         using OpenGLContext.Scope scope = context.Enter(HostStateParts.None);
         return compiling.TryGetValue(key, out (PendingProgram Program, GpuResource Resource) started) && compiler.IsDone(started.Program);
     }
@@ -64,8 +73,6 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
         recent.Clear();
         compiling.Clear();
     }
-
-    private OpenGLKernel? Find(string key) => kernels.TryGetValue(key, out WeakReference<OpenGLKernel>? known) && known.TryGetTarget(out OpenGLKernel? kernel) ? kernel : null;
 
     private OpenGLKernel Compile(KernelSource source, string key)
     {
@@ -86,10 +93,38 @@ internal sealed class KernelCache(OpenGLContext context, DeviceLimits limits, De
         return new OpenGLKernel(gl, resource);
     }
 
-    private void Keep(OpenGLKernel kernel)
+    /// <summary>Of the kernels beyond the bound, deletes those that no dispatch uses.</summary>
+    private void RetireUnused()
     {
-        recent.Remove(kernel);
-        recent.AddFirst(kernel);
-        if (recent.Count > Kept) recent.RemoveLast();
+        LinkedListNode<Entry>? node = recent.Last;
+        for (int beyond = recent.Count - Kept; beyond > 0; beyond--)
+        {
+            LinkedListNode<Entry> examined = node!;
+            node = examined.Previous;
+            if (examined.Value.IsInUse) continue;
+            recent.Remove(examined);
+            kernels.Remove(examined.Value.Key);
+            examined.Value.Kernel.Retire();
+        }
+    }
+
+    /// <summary>A kernel and the dispatches that hold it, which it does not keep alive.</summary>
+    private sealed class Entry(string key, OpenGLKernel kernel)
+    {
+        private readonly List<WeakReference<Dispatch>> holders = [];
+
+        public string Key => key;
+
+        public OpenGLKernel Kernel => kernel;
+
+        public bool IsInUse => holders.Exists(IsUsable);
+
+        public void AddHolder(Dispatch dispatch)
+        {
+            holders.RemoveAll(holder => !IsUsable(holder));
+            holders.Add(new WeakReference<Dispatch>(dispatch));
+        }
+
+        private static bool IsUsable(WeakReference<Dispatch> holder) => holder.TryGetTarget(out Dispatch? dispatch) && dispatch.IsUsable;
     }
 }

@@ -16,11 +16,11 @@ internal sealed class OpenGLBackend : IComputeBackend
     private OpenGLBackend(GL gl, HeadlessContext? own, ContextIdentity identity, HeadlessOptions options)
     {
         context = new OpenGLContext(gl, own, identity, options, Settings);
-        Limits = OpenGLLimits.Read(gl, context.Renderer, options);
+        Limits = OpenGLLimits.Read(gl, context.Renderer, options) with { MaySkipDispatches = own is null };
         buffers = new OpenGLBuffers(context);
         kernels = new KernelCache(context, Limits, Settings);
         hostTextures = new OpenGLHostTextures(context);
-        dispatcher = new OpenGLDispatcher(context, hostTextures);
+        dispatcher = new OpenGLDispatcher(context, kernels, hostTextures);
         fences = new OpenGLFences(context);
         clock = new OpenGLClock(context);
         context.Ended += End;
@@ -93,7 +93,7 @@ internal sealed class OpenGLBackend : IComputeBackend
         buffers.Copy(BufferOf(source), sourceOffset, BufferOf(destination), destinationOffset, bytes);
     }
 
-    public CompiledKernel GetKernel(Dispatch dispatch) => kernels.Get(dispatch.Program);
+    public CompiledKernel GetKernel(Dispatch dispatch) => kernels.Get(dispatch);
 
     public bool StartCompiling(Dispatch dispatch) => kernels.StartCompiling(dispatch.Program);
 

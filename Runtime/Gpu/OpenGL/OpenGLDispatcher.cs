@@ -3,7 +3,7 @@ using Silk.NET.OpenGL;
 namespace NeuralPlugin;
 
 /// <summary>Runs dispatches: sets their bindings, sends the numbers that changed, and orders writes by barriers.</summary>
-internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures hostTextures)
+internal sealed class OpenGLDispatcher(OpenGLContext context, KernelCache kernels, OpenGLHostTextures hostTextures)
 {
     private const MemoryBarrierMask ShaderWritesVisibleToShaders =
         MemoryBarrierMask.ShaderStorageBarrierBit | MemoryBarrierMask.ShaderImageAccessBarrierBit | MemoryBarrierMask.TextureFetchBarrierBit;
@@ -24,7 +24,7 @@ internal sealed class OpenGLDispatcher(OpenGLContext context, OpenGLHostTextures
     public void Run(Dispatch dispatch, int rows, int firstLine, int lines)
     {
         using OpenGLContext.Scope scope = context.Enter(dispatch.Source.Fetches ? HostStateParts.Dispatches | HostStateParts.Fetching : HostStateParts.Dispatches);
-        OpenGLKernel kernel = (OpenGLKernel)dispatch.Kernel!;
+        if (dispatch.Kernel is not OpenGLKernel { IsRetired: false } kernel) dispatch.Kernel = kernel = kernels.Get(dispatch);
         (int firstX, int firstY, int x, int y) = dispatch.Grid.Part(rows, firstLine, lines);
         if (dispatch.NeedsBarrier && firstLine == 0) gl.MemoryBarrier(ShaderWritesVisibleToShaders);
         gl.UseProgram(kernel.Program);

@@ -29,7 +29,7 @@ internal sealed class OpenGLKernel : CompiledKernel
     ];
 
     /// <param name="gl">The current context.</param>
-    /// <param name="program">A linked program, retired when nothing holds the kernel any more.</param>
+    /// <param name="program">A linked program.</param>
     public OpenGLKernel(GL gl, GpuResource program)
     {
         this.program = program;
@@ -48,12 +48,13 @@ internal sealed class OpenGLKernel : CompiledKernel
         foreach (int location in found) inUse[location] = true;
     }
 
-    ~OpenGLKernel()
-    {
-        program?.Retire();   // null if the constructor threw
-    }
-
     public uint Program => program.Name;
+
+    /// <summary>Whether the cache has deleted it: whoever still holds it asks for another.</summary>
+    public bool IsRetired => program.IsRetired;
+
+    /// <summary>The program is deleted in the next call.</summary>
+    public void Retire() => program.Retire();
 
     public void SetInteger(GL gl, int location, int value)
     {

@@ -12,6 +12,8 @@ internal sealed class OpenGLMatrix(GpuResource buffer, GpuResource texture, Inte
     /// <summary>The format of its texels.</summary>
     public InternalFormat Format => format;
 
+    public override bool IsRetired => buffer.IsRetired;
+
     public override void Retire()
     {
         texture.Retire();

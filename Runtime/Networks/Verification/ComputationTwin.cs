@@ -91,6 +91,8 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
             case LastLayerSoftmax last:
                 PlannedMatrix logits = Between(last.Probabilities.Shape);
                 return [.. BeforeOf(last), new DenseForward(last.Hidden, last.OutputParameters, logits), new SoftmaxForward(logits, last.Probabilities)];
+            case LastLayerOutputs last:
+                return [.. BeforeOf(last), new DenseForward(last.Hidden, last.OutputParameters, last.NetworkOutputs)];
             case LastLayerLoss last:
                 PlannedMatrix z = Between(last.OutputGradients.Shape);
                 return

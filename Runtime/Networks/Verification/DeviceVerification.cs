@@ -24,7 +24,7 @@ public static class DeviceVerification
         {
             FamilyKernels kernels = family.For(device.Limits);
             checks.AddRange(new StepVerification(device, kernels).Run());
-            checks.AddRange(new PopulationVerification(device, kernels).Run());
+            checks.AddRange(PopulationVerification.Run(device, kernels));
         }
 
         if (!checks[^1].IsRight && !probe.Ask()) throw DispatchesSkippedException.OfCall();   // if the last one is right, it has run, and all before it

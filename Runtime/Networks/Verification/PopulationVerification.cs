@@ -1,7 +1,10 @@
 namespace NeuralPlugin;
 
 /// <summary>A step and a prediction of a small population: each member is compared with its own network in double precision.</summary>
-internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels family)
+/// <param name="device">The device.</param>
+/// <param name="family">The kernels.</param>
+/// <param name="configuration">What distinguishes them from those that the family offers first, for the names of the checks.</param>
+internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels family, string configuration = "")
 {
     private static readonly PopulationShape Shape = new(Members: 11, Inputs: 5, Hidden: 7, Outputs: 3);
 
@@ -12,8 +15,23 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
 
     private MatrixShape ParameterMatrix => kernels.ParameterMatrix;
 
+    /// <summary>As the family offers them first, and then in each other configuration, of all its kernels at once.</summary>
+    public static IEnumerable<KernelCheck> Run(NeuralDevice device, FamilyKernels family)
+    {
+        TuningQuestions asked = new();
+        List<KernelCheck> checks = [.. new PopulationVerification(device, family.With(KernelTuning.Default, asked)).Run()];
+        foreach (string other in asked.Asked.SelectMany(question => question.Offered.Except([question.Chosen])).Distinct())
+        {
+            KernelTuning tuning = asked.Asked.Where(question => question.Offered.Contains(other))
+                .Aggregate(KernelTuning.Default, (tuning, question) => tuning.With(question.Sizes, other));
+            checks.AddRange(new PopulationVerification(device, family.With(tuning), $", {other}").Run());
+        }
+
+        return checks;
+    }
+
     /// <summary>A batch of one dispatch, which also updates, and one of several.</summary>
-    public IEnumerable<KernelCheck> Run() => [.. Step(rows: 3), .. Step(rows: 11), Prediction(rows: 3)];
+    private IEnumerable<KernelCheck> Run() => [.. Step(rows: 3), .. Step(rows: 11), Prediction(rows: 3)];
 
     private IEnumerable<KernelCheck> Step(int rows)
     {
@@ -48,7 +66,7 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
             ofUpdate = Math.Max(ofUpdate, ParametersOf(member, updated).Zip(expected, MatrixContent.ErrorOf).Max());
         }
 
-        string name = $"a population's step, {Shape.Members} × {rows} × {Shape.Inputs}-{Shape.Hidden}-{Shape.Outputs}";
+        string name = $"a population's step, {Shape.Members} × {rows} × {Shape.Inputs}-{Shape.Hidden}-{Shape.Outputs}{configuration}";
         string file = dispatches[0].Source.FileName;
         if (updatesInStep) return [new KernelCheck(family.Family.Name, file, name, Math.Max(ofLosses, ofUpdate))];
         return [new KernelCheck(family.Family.Name, file, name, ofLosses), new KernelCheck(family.Family.Name, dispatches[^1].Source.FileName, name, ofUpdate)];
@@ -69,7 +87,7 @@ internal sealed class PopulationVerification(NeuralDevice device, FamilyKernels 
             foreach (PlannedComputation planned in graph.Computations) twin.Run(planned.Computation);
             return MatrixContent.ErrorOf([.. RowsOf(member, rows, Shape.Outputs, found)], twin.Of(graph.Probabilities!)!);
         });
-        string name = $"a population's prediction, {Shape.Members} × {rows} × {Shape.Inputs}-{Shape.Hidden}-{Shape.Outputs}";
+        string name = $"a population's prediction, {Shape.Members} × {rows} × {Shape.Inputs}-{Shape.Hidden}-{Shape.Outputs}{configuration}";
         return new KernelCheck(family.Family.Name, dispatch.Source.FileName, name, error);
     }
 

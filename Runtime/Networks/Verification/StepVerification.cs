@@ -25,6 +25,7 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         new("a prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: false),
         new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true),
         new("a prediction with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true),
+        new("a prediction of outputs with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true) { IsOfOutputs = true },
         new("a wide prediction", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, Optimizer: null, IsFused: true),
         new("a drawn step of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false) { IsDrawn = true, IsOfBytes = true, IsLogged = true },
         new("a small step of bytes", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsOfBytes = true },
@@ -59,9 +60,9 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         using VerifiedBatch batch = new(verified, random);
         using StepLog? log = verified.IsLogged ? new StepLog(device) : null;
         log?.BeginStep(LoggedStep);
-        ComputationGraph graph = verified.Optimizer is null ? PredictionOf(stack, verified.Rows, kernels) : ComputationGraph.OfStep(
+        ComputationGraph graph = verified.Optimizer is null ? PredictionOf(stack, verified.Rows, kernels, !verified.IsOfOutputs) : ComputationGraph.OfStep(
             stack, verified.Rows, new SoftmaxCrossEntropy(), verified.Optimizer, kernels, matrices: [], batch.Format, batch.Source, log?.Results);
-        Operand[] wanted = graph.Probabilities is { } probabilities ? [probabilities] : [graph.BatchLoss!];
+        Operand[] wanted = verified.IsOfOutputs ? [graph.Outputs] : graph.Probabilities is { } probabilities ? [probabilities] : [graph.BatchLoss!];
         Computation[] computations = [.. (verified.IsFused ? Fusion.Fuse(graph, wanted) : graph.Computations).Select(planned => planned.Computation)];
         Dispatch[] dispatches = [.. computations.Select(computation => graph.ToDispatch(computation, log))];
         PlannedMatrix[] matrices = [.. dispatches.SelectMany(dispatch => dispatch.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct()];
@@ -85,14 +86,14 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         }
     }
 
-    private static ComputationGraph PredictionOf(Stack stack, int rows, FamilyKernels kernels)
+    private static ComputationGraph PredictionOf(Stack stack, int rows, FamilyKernels kernels, bool hasProbabilities)
     {
         PlannedMatrix[][] parameters =
         [
             .. stack.Layers.Select(layer => layer.Parameters.Select(p => new PlannedMatrix(new MatrixShape(p.Rows, p.Columns), "The parameters of a layer")).ToArray()),
         ];
         ComputationGraph graph = new(stack, rows, parameters, kernels);
-        graph.AddProbabilities();
+        if (hasProbabilities) graph.AddProbabilities();
         return graph;
     }
 

@@ -102,5 +102,8 @@ internal sealed record VerifiedCase(string Name, int Rows, int Inputs, int Hidde
     /// <summary>Whether it is one of a log, as steps are that nobody waits for.</summary>
     public bool IsLogged { get; init; }
 
+    /// <summary>Whether a prediction is of raw outputs in place of probabilities.</summary>
+    public bool IsOfOutputs { get; init; }
+
     public override string ToString() => $"{Name}, {Rows} × {Inputs}-{Hidden}-{Outputs}";
 }

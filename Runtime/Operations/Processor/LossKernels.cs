@@ -6,6 +6,12 @@ namespace NeuralPlugin;
 /// </summary>
 internal readonly record struct RowLoss(float Loss, float Second, float Third = 0, float Fourth = 0)
 {
+    /// <summary>The sum with another row.</summary>
+    public RowLoss Plus(RowLoss other) => new(Loss + other.Loss, Second + other.Second, Third + other.Third, Fourth + other.Fourth);
+
+    /// <summary>The mean, from a sum over so many rows.</summary>
+    public RowLoss Over(int rows) => new(Loss / rows, Second / rows, Third / rows, Fourth / rows);
+
     /// <summary>Stores it as a row of a batch's losses.</summary>
     public unsafe void Store(MatrixAddress rowLosses, int row)
     {

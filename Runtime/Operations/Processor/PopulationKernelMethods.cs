@@ -175,29 +175,28 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
         int first = firstLine * ProcessorPopulation.Group, last = Math.Min((firstLine + lines) * ProcessorPopulation.Group, Members);
         for (int member = first; member < last; member++)
         {
-            float sum = 0, divergence = 0;
+            RowLoss sums = default;
             for (int firstRow = 0; firstRow < rows; firstRow += MostRows)
             {
                 int count = Math.Min(MostRows, rows - firstRow);
                 long sample = ((long)member * rows) + firstRow;
                 ComputeOutputs(member, sample, count, at);
-                RowLoss found = ComputeLosses(rows, sample, count, at);
-                (sum, divergence) = (sum + found.Loss, divergence + found.Second);
+                sums = sums.Plus(ComputeLosses(rows, sample, count, at));
                 AddGradients(member, sample, count, firstRow > 0, at);
             }
 
             float* means = losses.Floats + ((nint)member * MatrixShape.ColumnsPerTexel);
-            *means = sum / rows;
-            if (float.IsFinite(*means)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients, guide is null ? null : GuideRate(divergence / rows, means));
+            *means = sums.Loss / rows;
+            if (float.IsFinite(*means)) update.Run((nint)member * Layout.Length, Layout.Length, at.Gradients, guide is null ? null : GuideRate(sums.Over(rows), means));
             else update.Keep((nint)member * Layout.Length, Layout.Length);   // the other members take their step
         }
     }
 
     /// <summary>A member's learning rate, which is stored beside its loss.</summary>
-    private float GuideRate(float divergence, float* means)
+    private float GuideRate(RowLoss found, float* means)
     {
-        means[1] = divergence;
-        return means[2] = GuidedRateAccess.RateFrom(means[2], divergence, guide!);
+        (means[1], means[3]) = (found.Second, loss.PolicyLossOf(found));
+        return means[2] = GuidedRateAccess.RateFrom(means[2], found.Second, guide!);
     }
 
     /// <summary>The gradients of the outputs, and the sums of the losses and of the numbers that guide the learning rate.</summary>
@@ -224,9 +223,9 @@ internal sealed unsafe class PopulationStepKernel : PopulationMethod
             Gradients = at.OutputGradients,
             Results = results,
         });
-        float sum = 0, divergence = 0;
-        for (int row = 0; row < count; row++) (sum, divergence) = (sum + results[row].Loss, divergence + results[row].Second);
-        return new RowLoss(sum, divergence);
+        RowLoss sums = default;
+        for (int row = 0; row < count; row++) sums = sums.Plus(results[row]);
+        return sums;
     }
 
     private void AddGradients(int member, long firstSample, int count, bool goesOn, Room at)

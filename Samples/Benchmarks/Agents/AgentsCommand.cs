@@ -33,7 +33,7 @@ internal sealed class AgentsCommand : Command
     {
         using NeuralDevice device = DeviceOption.Open(kind);
         Console.WriteLine($"# {DeviceFacts.Describe(device)}");
-        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        AgentPopulationOptions options = new()
         {
             Observations = Matcher.Observations,
             Actions = Matcher.Actions,
@@ -42,7 +42,9 @@ internal sealed class AgentsCommand : Command
             Brains = isShared ? BrainSharing.Shared : BrainSharing.OneEach,
             NormalizeObservations = false,
             Learning = new PolicyGradient { BatchSize = isShared ? 1024 : 16, Horizon = 8, Discount = 0 },
-        });
+        };
+        TunedKernels.Choose(device, AgentPopulation.KernelsFor(device, options));
+        using AgentPopulation agents = new(device, options);
         for (int i = 0; i < count; i++) agents.Add(new Matcher(i));
         AgentFrames timed = new(device, agents);
         timed.Run(WarmFrames);

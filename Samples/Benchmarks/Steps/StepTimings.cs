@@ -22,6 +22,7 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         using TwoLayerClassifier classifier = new(device, shape.Inputs, shape.Hidden, shape.Classes);
         ClassifierParameters start = classifier.GetParameters();
         using BatchTrainer trainer = classifier.TrainWith(new Sgd(ClassifierCase.LearningRate));
+        TunedKernels.Choose(device, trainer.KernelsFor(shape.Batch));
         trainer.TrainBatch(features, labels);
         double time = BlockTimer.Measure(seconds, () => trainer.RepeatStep(shape.Batch), device.Finish);
 
@@ -36,6 +37,7 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         float[] features = shape.Features();
         float[] probabilities = new float[shape.Batch * shape.Classes];
         using TwoLayerClassifier classifier = new(device, shape.Inputs, shape.Hidden, shape.Classes);
+        TunedKernels.Choose(device, classifier.KernelsFor(shape.Batch));
         double time = BlockTimer.Measure(seconds, () => classifier.Predict(features, probabilities), device.Finish);
         TwinCheck.RequireSameProbabilities($"predict {shape.Shape}", shape, features, classifier.GetParameters(), probabilities);
         return Measured("predict", shape.Shape, time, shape.PredictOperations);
@@ -50,6 +52,7 @@ internal sealed class StepTimings(NeuralDevice device, double seconds)
         int[] checkedMembers = [0, shape.Members / 2, shape.Members - 1];
         using NetworkPopulation population = new(device, shape.Members, member.Inputs, member.Hidden, member.Classes);
         ClassifierParameters[] starts = [.. checkedMembers.Select(population.GetParameters)];
+        TunedKernels.Choose(device, population.KernelsFor(member.Batch));
         population.TrainBatch(features, labels, ClassifierCase.LearningRate);
         double time = BlockTimer.Measure(seconds, population.RepeatStep, device.Finish);
 

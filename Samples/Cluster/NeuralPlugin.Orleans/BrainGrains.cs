@@ -37,7 +37,7 @@ public interface IBrainSource : IGrainWithStringKey
     [Alias("Subscribe")]
     Task<long> Subscribe(IBrainObserver observer);
 
-    /// <summary>The status, with counts by sender. A region counts its own senders since its activation.</summary>
+    /// <summary>The status, with counts by sender. A region counts its own senders; if its silo dies, without those that were in none of its averages yet.</summary>
     /// <exception cref="UnknownBrainException">There is no brain under this name.</exception>
     [Alias("GetReport")]
     Task<BrainReport> GetReport();

@@ -1,18 +1,22 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.Storage;
 using Orleans.Utilities;
 
 namespace NeuralPlugin.Orleans;
 
 /// <summary>
-/// A region: averages its servers' differences, forwards the average to the brain once per version, and distributes versions. It stores nothing: the progress in a round of a silo that dies is learned
-/// again, and a silo that shuts down in an orderly way forwards its open rounds.
+/// A region: averages its servers' differences, forwards the average to the brain once per version, and distributes versions. It stores each average, with the numbers of the differences in it, before the brain gets
+/// it: whatever activation comes next sends the same average under the same number, and recognizes copies of its parts. The progress in an open round of a silo that dies is learned again; a silo that shuts down in an
+/// orderly way completes its open rounds.
 /// </summary>
 internal sealed partial class RegionGrain : Grain, IRegionGrain
 {
     private readonly string key;
     private readonly string name;
     private readonly BrainOptions options;
+    private readonly BrainStore<RegionRecord> store;
     private readonly SenderBook senders;
     private readonly ObserverManager<IBrainObserver> observers;
     private readonly ILogger<RegionGrain> logger;
@@ -21,6 +25,10 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private BrainState? state;
     private BrainRound? round;
     private readonly Queue<BrainDifference> ready = [];   // averages of complete rounds, until the brain has them
+    private Dictionary<string, SenderCounters> averaged = [];   // the senders' counts without those of the open round
+    private long stored;              // the number of the last average in the storage
+    private long restored;            // and of the last one that an earlier activation stored
+    private Task? reading;
     private long oldestBase;          // of the differences in the round
     private bool isEnding;            // the grain is being deactivated
     private long handedOnFor;         // the version whose round the last average went into
@@ -30,21 +38,23 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private DateTimeOffset subscribedUntil;
     private Task? fetching;
 
-    public RegionGrain(IGrainContext context, IOptionsMonitor<BrainOptions> options, ILogger<RegionGrain> logger, TimeProvider time)
+    public RegionGrain(
+        IGrainContext context, [FromKeyedServices(BrainStorage.Name)] IGrainStorage storage, IOptionsMonitor<BrainOptions> options, ILogger<RegionGrain> logger, TimeProvider time)
     {
         key = context.GrainId.Key.ToString()!;
         name = key[..Math.Max(0, key.LastIndexOf('/'))];
         this.options = options.Get(name);
         this.logger = logger;
         this.time = time;
+        store = new BrainStore<RegionRecord>(storage, "region", context.GrainId, this.options.StorageTimeout);
         senders = new SenderBook(this.options.MostNamedSenders);
         observers = new ObserverManager<IBrainObserver>(this.options.SubscriptionTime, logger);
-        sequence = time.GetUtcNow().Ticks;   // averages of a reactivated region are not mistaken for those sent before
+        sequence = time.GetUtcNow().Ticks;   // if the record is lost, averages are not mistaken for those sent before
     }
 
     private IBrainGrain Brain => GrainFactory.GetGrain<IBrainGrain>(name);
 
-    /// <summary>A silo that shuts down in an orderly way forwards its open rounds.</summary>
+    /// <summary>A silo that shuts down in an orderly way stores the averages of its open rounds, and forwards one.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         isEnding = true;
@@ -53,7 +63,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
 
     public async Task<BrainVersion> Offer(byte[] brain)
     {
-        if (name.Length == 0) throw new UnknownBrainException(key, "a region's name is that of its brain, a slash and its own.");
+        await ReadAsync();
         long known = current?.Version ?? 0;
         BrainVersion offered = await Brain.Offer(brain);
         if (offered.Version < known) Lost();
@@ -139,9 +149,101 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
 
     private async Task RequireCurrentAsync()
     {
-        if (name.Length == 0) throw new UnknownBrainException(key, "a region's name is that of its brain, a slash and its own.");
+        await ReadAsync();
         if (current is null) await FetchAsync();
         await SubscribeAsync();
+    }
+
+    /// <summary>Reads the stored record once, and again after a failure. Calls that arrive meanwhile wait for the same read.</summary>
+    private Task ReadAsync()
+    {
+        if (name.Length == 0) throw new UnknownBrainException(key, "a region's name is that of its brain, a slash and its own.");
+        if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = ReadStoredAsync();
+        return reading;
+    }
+
+    private async Task ReadStoredAsync()
+    {
+        try
+        {
+            await store.ReadAsync();
+        }
+        catch (Exception exception)
+        {
+            throw new StoredBrainException(key, exception);
+        }
+
+        Restore();
+    }
+
+    /// <summary>Continues from the stored record: its averages are sent again, and the brain recognizes those that it has. A damaged record counts as none.</summary>
+    private void Restore()
+    {
+        RegionRecord record = store.Record;
+        ready.Clear();
+        if (record.Sequence > 0 && !record.IsWhole)
+        {
+            LogDamaged(key);
+            record = new RegionRecord { Sequence = record.Sequence };
+        }
+
+        senders.Load(record.Senders);
+        averaged = senders.Copy();
+        Array.ForEach(record.Averages, ready.Enqueue);
+        (stored, restored, sequence) = (record.Sequence, record.Sequence, Math.Max(sequence, record.Sequence));
+        (handedOnFor, handedOn) = (0, null);
+        if (state is null) return;
+        round = new BrainRound(state, options.TrimmedShare);
+        if (ready.Count > 0) BeginTimer(TimeSpan.Zero);
+    }
+
+    /// <summary>Stores all averages that wait, before the brain gets one of them.</summary>
+    /// <returns>Whether the oldest one is in the storage.</returns>
+    private async Task<bool> StoreAsync()
+    {
+        if (ready.Count == 0 || ready.Last().Sequence <= stored) return true;
+        BrainDifference[] averages = [.. ready];
+        RegionRecord record = new() { Sequence = averages[^1].Sequence, Averages = averages, Checksum = RegionRecord.ChecksumOf(averages), Senders = averaged };
+        try
+        {
+            await store.WriteAsync(record);
+            stored = record.Sequence;
+        }
+        catch (InconsistentStateException)
+        {
+            return await FindStoredAsync(record.Sequence);
+        }
+        catch (Exception exception)
+        {
+            return Waits(exception);
+        }
+
+        return true;
+    }
+
+    /// <summary>The record is not the one that this activation knew: an abandoned write has succeeded, or another activation took over, and this one continues from what that stored.</summary>
+    private async Task<bool> FindStoredAsync(long written)
+    {
+        try
+        {
+            await store.ReadAsync();
+        }
+        catch (Exception exception)
+        {
+            return Waits(exception);
+        }
+
+        if (store.Record.Sequence == written) stored = written;
+        else Restore();
+        return true;
+    }
+
+    /// <summary>The storage does not answer: the averages wait.</summary>
+    private bool Waits(Exception exception)
+    {
+        LogStorage(exception, key);
+        BeginTimer(options.StorageRetry * 4);
+        return false;
     }
 
     private async Task SubscribeAsync()
@@ -210,19 +312,20 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     {
         BrainState mean = round!.Mean();
         ready.Enqueue(new BrainDifference(key, ++sequence, oldestBase, mean.ToBytes(), BrainMath.ScaleOfDifference(state!, mean)));
+        averaged = senders.Copy();
         round = new BrainRound(state!, options.TrimmedShare);
     }
 
     /// <summary>Forwards the oldest average, if the brain's round has none from this region yet.</summary>
     private async Task HandOnAsync()
     {
-        if (ready.Count == 0 && round is { Senders: > 0 } && (isEnding || handedOnFor != current!.Version)) Complete();
-        if (!ready.TryPeek(out BrainDifference? oldest)) return;   // the next version completes the round
+        if (round is { Senders: > 0 } && (isEnding || (ready.Count == 0 && handedOnFor != current!.Version))) Complete();
+        if (!await StoreAsync() || !ready.TryPeek(out BrainDifference? oldest)) return;   // the next version completes the round
         try
         {
             DifferenceReceipt receipt = await Brain.Submit(oldest);
             handedOnFor = receipt.Outcome == DifferenceOutcome.TooOld ? handedOnFor : receipt.ClosesAs - 1;
-            bool isDone = receipt.Outcome != DifferenceOutcome.AlreadyCounted || receipt.Sequence == oldest.Sequence;
+            bool isDone = receipt.Outcome != DifferenceOutcome.AlreadyCounted || receipt.Sequence == oldest.Sequence || (receipt.Sequence > oldest.Sequence && oldest.Sequence <= restored);
             if (isDone) Remove(oldest);
             if (receipt.Outcome == DifferenceOutcome.TooOld) Release();
             else if (isDone) handedOn = oldest;
@@ -271,7 +374,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         if (ready.TryPeek(out BrainDifference? oldest) && oldest == done) ready.Dequeue();
     }
 
-    /// <summary>An earlier activation of this region sent larger numbers, because its clock was ahead.</summary>
+    /// <summary>An earlier activation of this region, whose record is lost, sent larger numbers because its clock was ahead.</summary>
     private void Renumber(long last)
     {
         sequence = Math.Max(sequence, last);
@@ -286,4 +389,10 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The brain of the region {Region} does not answer. The average will be sent again.")]
     private partial void LogAway(Exception exception, string region);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The storage did not accept the average of the region {Region}. It will be written again later, and then sent.")]
+    private partial void LogStorage(Exception exception, string region);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The stored record of the region {Region} is damaged. Its averages are dropped.")]
+    private partial void LogDamaged(string region);
 }

@@ -50,11 +50,14 @@ internal sealed class Statistics(long count, double[] means, double[] squares)
         return new Statistics(Math.Max(0, left), leftMeans, leftSquares);
     }
 
-    /// <summary>The normalization of an observation: y = (x − offset)·scale.</summary>
+    /// <summary>The normalization of an observation, y = (x − offset)·scale, as a population applies it: a deviation that is only the rounding of a constant is no scale.</summary>
     public (double Offset, double Scale) AppliedTo(int observation)
     {
-        const double LeastVariance = 1e-8;
-        return count == 0 ? (0, 1) : (means[observation], 1 / Math.Sqrt(Math.Max(count < 2 ? 0 : squares[observation] / count, LeastVariance)));
+        const double LeastRelativeDeviation = 1e-6, DeviationOfConstants = 1e-4, MostScale = 1e38;
+        if (count == 0) return (0, 1);
+        double mean = means[observation], deviation = Math.Sqrt(count < 2 ? 0 : squares[observation] / count);
+        if (deviation <= LeastRelativeDeviation * Math.Abs(mean)) deviation = Math.Max(deviation, DeviationOfConstants);
+        return (mean, Math.Min(1 / deviation, MostScale));
     }
 
     public void StoreIn(BrainState brain) => brain.SetObservations(count, means, squares);

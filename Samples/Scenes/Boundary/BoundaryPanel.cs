@@ -35,10 +35,8 @@ internal sealed class BoundaryPanel : IDisposable
     /// <param name="training">Trains both classifiers.</param>
     /// <param name="rule">The points to learn.</param>
     /// <param name="hidden">Hidden units.</param>
-    /// <param name="framesPerAnswer">Frames between calls of <see cref="Ask"/>.</param>
     /// <param name="place">Where to draw.</param>
-    public BoundaryPanel(
-        SceneContext context, SceneTraining training, PlaneRule rule, int hidden, int framesPerAnswer, SKRect place)
+    public BoundaryPanel(SceneContext context, SceneTraining training, PlaneRule rule, int hidden, SKRect place)
     {
         (this.rule, this.hidden) = (rule, hidden);
         corner = place.Location;
@@ -50,7 +48,7 @@ internal sealed class BoundaryPanel : IDisposable
         accuracyPlace = SKRect.Create(charts.Left, charts.Top, charts.Width, half);
         lossPlace = SKRect.Create(charts.Left, charts.Bottom - half, charts.Width, half);
 
-        accuracies = new LineChart("accuracy", " %", 40, 100) { FramesPerValue = framesPerAnswer };
+        accuracies = new LineChart("accuracy", " %", 40, 100);
         linearAccuracy = accuracies.Add("", Palette.Orange);
         layeredAccuracy = accuracies.Add("", Palette.Blue);
         linearLoss = losses.Add("", Palette.Orange);
@@ -74,14 +72,14 @@ internal sealed class BoundaryPanel : IDisposable
     {
         linearLoss.Add(float.IsNaN(Linear.Loss) ? 1 : Linear.Loss);
         layeredLoss.Add(float.IsNaN(Layered.Loss) ? 1 : Layered.Loss);
+        linearAccuracy.Add(100 * Linear.Accuracy);
+        layeredAccuracy.Add(100 * Layered.Accuracy);
     }
 
     public void Ask()
     {
         Linear.Ask();
         Layered.Ask();
-        linearAccuracy.Add(100 * Linear.Accuracy);
-        layeredAccuracy.Add(100 * Layered.Accuracy);
     }
 
     /// <summary>The point of one of its planes at a place on the screen; null for none.</summary>

@@ -33,7 +33,7 @@ internal sealed class BoundaryScene(IReadOnlyList<PlaneRule> rules, int hidden) 
         screen = new Screen(context.Gl);
         var places = Places();
         training = new SceneTraining(context);
-        for (var i = 0; i < rules.Count; i++) panels.Add(new BoundaryPanel(context, training, rules[i], hidden, rules.Count, places[i]));
+        for (var i = 0; i < rules.Count; i++) panels.Add(new BoundaryPanel(context, training, rules[i], hidden, places[i]));
         foreach (var panel in panels) panel.Ask();
     }
 

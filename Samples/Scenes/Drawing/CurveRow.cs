@@ -9,6 +9,7 @@ internal sealed class CurveRow
     private const float Gap = 24;
     private const float HeadingHeight = 18;
     private const float TextSize = 12;
+    private const float LeastSpace = 8;   // between a name and its value
     private const float TickSize = 10;
 
     private readonly SKPoint[] points = new SKPoint[History.Capacity];
@@ -28,20 +29,28 @@ internal sealed class CurveRow
     {
         var count = curves.Count(curve => curve.Values.Count > 0);
         var width = (place.Width + Gap) / Math.Max(1, count) - Gap;
+        var size = curves.Where(curve => curve.Values.Count > 0).Select(curve => SizeOfHeading(sheet, curve, width)).DefaultIfEmpty(TextSize).Min();
         var left = place.Left;
         foreach (var curve in curves)
         {
             if (curve.Values.Count == 0) continue;
-            Draw(sheet, new SKRect(left, place.Top, left + width, place.Bottom), curve);
+            Draw(sheet, new SKRect(left, place.Top, left + width, place.Bottom), curve, size);
             left += width + Gap;
         }
     }
 
-    private void Draw(SceneSheet sheet, SKRect place, Curve curve)
+    /// <summary>The size, in halves, in which a curve's name and its last value fit beside each other.</summary>
+    private static float SizeOfHeading(SceneSheet sheet, Curve curve, float width)
+    {
+        var text = sheet.Measure(curve.Name, TextSize, isBold: true) + sheet.Measure(curve.Text(curve.Values.Latest), TextSize, isBold: true);
+        return MathF.Floor(2 * TextSize * Math.Min(1, (width - LeastSpace) / text)) / 2;
+    }
+
+    private void Draw(SceneSheet sheet, SKRect place, Curve curve, float size)
     {
         var values = curve.Values;
-        sheet.Text(curve.Name, place.Left, place.Top + 12, TextSize, Palette.Ink, isBold: true);
-        sheet.Text(curve.Text(values.Latest), place.Right, place.Top + 12, TextSize, Palette.Blue, SKTextAlign.Right, isBold: true);
+        sheet.Text(curve.Name, place.Left, place.Top + 12, size, Palette.Ink, isBold: true);
+        sheet.Text(curve.Text(values.Latest), place.Right, place.Top + 12, size, Palette.Blue, SKTextAlign.Right, isBold: true);
         var (least, most) = (float.PositiveInfinity, float.NegativeInfinity);
         for (var i = 0; i < values.Count; i++) (least, most) = (Math.Min(least, values[i]), Math.Max(most, values[i]));
         var ticks = Math.Max(sheet.Measure(curve.Text(least), TickSize), sheet.Measure(curve.Text(most), TickSize)) + 6;

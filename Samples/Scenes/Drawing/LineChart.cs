@@ -14,9 +14,6 @@ internal sealed class LineChart(string heading, string unit, float minimum, floa
     private readonly SKPoint[] points = new SKPoint[History.Capacity];
     private readonly List<Series> lines = [];
 
-    /// <summary>Frames between two values.</summary>
-    public int FramesPerValue { get; init; } = 1;
-
     /// <summary>Constant levels, each with its name.</summary>
     public List<(float Level, string Name, SKColor Color)> Levels { get; } = [];
 
@@ -65,7 +62,7 @@ internal sealed class LineChart(string heading, string unit, float minimum, floa
         }
 
         if (area.Width > RoomForBothTicks) sheet.Text("0", area.Left, area.Bottom + 15, TickText, Palette.FaintInk);
-        var frames = Math.Max(1, lines.Count == 0 ? 1 : lines[0].Values.Added * FramesPerValue);
+        var frames = Math.Max(1, lines.Count == 0 ? 1 : lines[0].Values.Added);
         sheet.Text(Invariant($"frame {frames:N0}"), area.Right, area.Bottom + 15, TickText, Palette.FaintInk, SKTextAlign.Right);
     }
 

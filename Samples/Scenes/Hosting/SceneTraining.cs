@@ -23,6 +23,7 @@ internal sealed class SceneTraining(SceneContext context) : IDisposable
     {
         if (context.Budget.IsOff) return;
         var (time, steps) = (TimeSpan.Zero, 0);
+        context.Device.Update();   // reads results back for all trainers; in the first one's Tick it would use up that one's part of a shared budget
         foreach (var trainer in trainers)
         {
             var progress = trainer.Tick();
