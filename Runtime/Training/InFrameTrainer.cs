@@ -128,7 +128,10 @@ public sealed class InFrameTrainer : IDisposable
         bool hasSkipped = trains && spender.Parts == 0 && spender.IsAheadOfGpu;
         Progress = new TrainingProgress(
             ledger.Steps, order.Epochs, ledger.Loss, accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0,
-            hasSkipped ? TrainerState.WaitingForGpu : State) { HasKeptParameters = ledger.HasKept };
+            hasSkipped ? TrainerState.WaitingForGpu : State)
+        {
+            HasKeptParameters = ledger.HasKept,
+        };
         return Progress;
     }
 
