@@ -14,12 +14,18 @@ internal sealed class AgentTuningTests : IDisposable
 
     private static readonly AgentPopulationOptions Common = new()
     {
-        Observations = Observations, Actions = 3, HiddenUnits = Hidden, Capacity = Agents, Latency = 0, FrameBudget = FrameBudget.Steps(1),
+        Observations = Observations,
+        Actions = 3,
+        HiddenUnits = Hidden,
+        Capacity = Agents,
+        Latency = 0,
+        FrameBudget = FrameBudget.Steps(1),
     };
 
     private static readonly AgentPopulationOptions Shared = Common with
     {
-        Brains = BrainSharing.Shared, Learning = new ActorCritic { RolloutSize = 32, LeastRolloutPerAgent = 8, Minibatches = 1, Epochs = 3 },
+        Brains = BrainSharing.Shared,
+        Learning = new ActorCritic { RolloutSize = 32, LeastRolloutPerAgent = 8, Minibatches = 1, Epochs = 3 },
     };
 
     private static readonly AgentPopulationOptions Own = Common with { Learning = new PolicyGradient { BatchSize = 8, Horizon = 5 } };
