@@ -98,12 +98,13 @@ internal sealed class SampleOrder : IDisposable
 
     /// <summary>
     /// The batches, beginning with the open one, that kernels can draw without another <see cref="Filling"/>: those that are computed ahead, past the end of an epoch only if the next one has
-    /// as many samples.
+    /// as many samples. Only the open one if the set was cleared since.
     /// </summary>
     public int BatchesReady
     {
         get
         {
+            if (generation != samples.Generation) return 1;
             int batch = position / batchSize, ahead = batchesAhead - BatchesAfterChunkStart(batch);
             return samples.Uploaded == count ? ahead : Math.Min(ahead, BatchesPerEpoch - batch);
         }
