@@ -267,6 +267,7 @@ public sealed class InFrameTrainer : IDisposable
     {
         int steps = spender!.StepsThatFit(open.Dispatch, Math.Min(dispatch.MostRepeats, order.BatchesReady));
         if (steps == 0) return false;
+        order.ConfirmNext(steps);
         workspace!.Steps!.Prepare(steps, state.Steps + 1, order.OpenBatch);
         network.Device.Run(dispatch, open.Rows, firstLine: 0, lines: 1);
         spender.Spend(open.Dispatch, steps);
