@@ -207,6 +207,26 @@ internal sealed class TrainingSetTests
         }
     }
 
+    /// <summary>Those after it are of the next epoch, whose samples are other ones, even if they are as many.</summary>
+    [Test]
+    public void OnlyTheOpenBatchIsReadyAfterAClear()
+    {
+        const int Count = 9;
+        using TrainingSet samples = new(Device, Inputs, Classes, Count);
+        Add(samples, [.. Enumerable.Range(1, Count)]);
+        samples.Upload();
+        using SampleOrder order = new(samples, 1, 2);
+        Assert.That(order.BeginFilledBatch(Device).Rows, Is.EqualTo(2));
+        Assert.That(order.BatchesReady, Is.GreaterThan(100));
+        samples.Clear();
+        Assert.That(order.BatchesReady, Is.EqualTo(1));
+        order.EndBatch();
+        Add(samples, [.. Enumerable.Range(101, Count)]);
+        samples.Upload();
+        Assert.That(order.BeginFilledBatch(Device).Epoch, Is.EqualTo(1));
+        Assert.That(order.BatchesReady, Is.GreaterThan(100));
+    }
+
     // ---- bad input ----
 
     [Test]
