@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
 
@@ -174,6 +175,45 @@ internal sealed class SkippedDispatchTests : IDisposable
                 told++;
             }
         }
+    }
+
+    /// <summary>No filling ever runs: what later calls draw is the order all the same, a part at a time and past the ends of epochs.</summary>
+    [TestCase(37, 4, 3)]
+    [TestCase(785, 64, 1)]
+    [TestCase(785, 300, 2)]
+    [TestCase(9, 9, 100)]
+    public void BatchesOfASkippedOrderAreWrittenBeforeTheyAreDrawn(int count, int batchSize, int most)
+    {
+        using TrainingSet samples = new(device, 1, Classes, count);
+        samples.AddRange(new float[count], new int[count]);
+        using NeuralDevice.Scope scope = device.Enter();
+        samples.Upload();
+        using SampleOrder order = new(samples, 5, batchSize);
+        MatrixTexture texture = (MatrixTexture)order.Filling.Matrices[0].Operand;
+        uint[] rows = new uint[texture.Shape.Elements];
+        int compared = 0;
+        for (int call = 0; call < 40; call++)
+        {
+            order.Confirm();
+            DrawnBatch batch = order.BeginBatch();
+            bool isSkipped = order.NeedsFilling;
+            int steps = Math.Min(most, order.BatchesReady);
+            order.ConfirmNext(steps);
+            if (isSkipped) order.NoteFilling();
+            order.EndFilling();
+            texture.Read(MemoryMarshal.Cast<uint, float>(rows.AsSpan()));
+            for (int step = 0; step < steps; step++)
+            {
+                if (step > 0) batch = order.BeginBatch();
+                int position = order.State.Position;
+                int[] expected = [.. Enumerable.Range(position, batch.Rows).Select(i => SampleOrder.RowAt(5, batch.Epoch, count, i))];
+                if (!isSkipped) Assert.That(rows.AsSpan(batch.FirstSample, batch.Rows).ToArray(), Is.EqualTo(expected), $"epoch {batch.Epoch}, position {position}");
+                compared += isSkipped ? 0 : 1;
+                order.EndBatch();
+            }
+        }
+
+        Assert.That(compared, Is.GreaterThan(30));
     }
 
     // ---- populations ----
