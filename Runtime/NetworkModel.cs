@@ -43,6 +43,7 @@ public abstract class NetworkModel : IDisposable
     /// <see cref="NeuralDevice.Update"/>. The call allocates, a buffer on the GPU among others, and does not wait.
     /// </summary>
     /// <remarks>
+    /// If the driver has skipped a step of an <see cref="InFrameTrainer"/> and its record has not arrived yet, the parameters may be those of one step before.
     /// Do not wait for the task on the device's thread (Wait, Result): it completes only after a later Update, which then never comes. Await it, ask
     /// whether it is completed, or call <see cref="NeuralDevice.WaitFor"/>.
     /// </remarks>

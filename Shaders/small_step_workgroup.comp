@@ -264,9 +264,11 @@ void main()
     for (int step = 0; step < steps; step++)
     {
         beginStep(step);
+        forgetKept(lane);
         runStep(lane);
-        memoryBarrier();   // also of the note, which the next step's replaces
+        memoryBarrierShared();
         barrier();
+        storeKept(lane);
     }
 #else
     runStep(lane);

@@ -30,6 +30,7 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed record ActorCritic : AgentLearning
 {
+    private const int DefaultRollout = 2048, DefaultRolloutOfOwnBrain = 512;
     private const float DefaultLearningRate = 1e-3f;
     private const float AdamEpsilon = 1e-5f;   // gradients of a policy are small; with 1e-8 the first steps are as long for noise as for a signal
 
@@ -59,9 +60,12 @@ public sealed record ActorCritic : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is outside [0, 1], or NaN.</exception>
     public float Lambda { get; init => field = Requirements.Share(value, "lambda", nameof(Lambda)); } = 0.95f;
 
-    /// <summary>Decisions collected from all agents of a brain before they are learned from.</summary>
+    /// <summary>
+    /// Decisions collected from all agents of a brain before they are learned from; null for 2,048, or 512 of each agent if each has a brain of its
+    /// own: thousands of brains need the memory for so many each, and a lone agent takes as many decisions of its own before it learns.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
-    public int RolloutSize { get; init => field = Requirements.Size(value, "decisions of a rollout"); } = 2048;
+    public int? RolloutSize { get; init => field = value is { } size ? Requirements.Size(size, "decisions of a rollout") : null; }
 
     /// <summary>The minimum number of decisions from each of its agents: a rollout of many agents is larger, not shorter.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is zero or less.</exception>
@@ -144,8 +148,11 @@ public sealed record ActorCritic : AgentLearning
 
     internal override bool NormalizationFollows => true;
 
-    /// <summary>Decisions of a brain, with this many agents, that are collected before they are learned from.</summary>
-    internal int RolloutOf(int agents) => checked(Math.Max(RolloutSize, LeastRolloutPerAgent * agents));
+    /// <summary>Decisions of a shared brain, with this many agents, that are collected before they are learned from.</summary>
+    internal int RolloutOf(int agents) => checked(Math.Max(RolloutSize ?? DefaultRollout, LeastRolloutPerAgent * agents));
+
+    /// <summary>The same of each brain if each agent has its own.</summary>
+    internal int RolloutOfOwnBrain => Math.Max(RolloutSize ?? DefaultRolloutOfOwnBrain, LeastRolloutPerAgent);
 
     internal override Loss CreateLoss(AgentPopulationOptions population)
     {
@@ -176,7 +183,7 @@ public sealed record ActorCritic : AgentLearning
 
     /// <summary>The same without demonstrated ones.</summary>
     internal int MostDecisionsOfAStep(AgentPopulationOptions population) => MatrixShape.CeilingDivide(
-        population.Brains == BrainSharing.OneEach ? RolloutOf(agents: 1) : Rollout.CapacityOf(population, this), Minibatches);
+        population.Brains == BrainSharing.OneEach ? RolloutOfOwnBrain : Rollout.CapacityOf(population, this), Minibatches);
 
     internal override int MostDecisionsKept(AgentPopulationOptions population) => checked((2 * Rollout.CapacityOf(population, this)) + ((Cloning?.Capacity ?? 0) * population.BrainCount));
 }

@@ -138,7 +138,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     /// </summary>
     protected override void BeginFrame(int agents)
     {
-        int wanted = brains.AreOwn ? options.RolloutOf(agents: 1) * agents : options.RolloutOf(agents);
+        int wanted = brains.AreOwn ? options.RolloutOfOwnBrain * agents : options.RolloutOf(agents);
         if (agents == 0 || collected.KnownCount < wanted) return;
         if (stepsDone < steps) Warn();
         if (stepsDone >= leastSteps) Exchange();

@@ -74,11 +74,11 @@ public sealed record AgentPopulationOptions
 
     /// <summary>
     /// How they learn: <see cref="ActorCritic"/>, <see cref="PolicyGradient"/> or <see cref="BehaviorCloning"/>; null for no learning. If none is
-    /// set, they learn by <see cref="ActorCritic"/> with its own defaults; for brains of their own, with a <see cref="ActorCritic.RolloutSize"/> of 512.
+    /// set, they learn by <see cref="ActorCritic"/> with its own defaults.
     /// </summary>
     public AgentLearning? Learning
     {
-        get => isLearningGiven ? field : Brains == BrainSharing.Shared ? DefaultOfSharedBrains : DefaultOfOwnBrains;
+        get => isLearningGiven ? field : DefaultLearning;
         init => (field, isLearningGiven) = (value, true);
     }
 
@@ -119,8 +119,7 @@ public sealed record AgentPopulationOptions
 
     internal const int MaximumLatency = 16;
 
-    private static readonly AgentLearning DefaultOfSharedBrains = new ActorCritic();
-    private static readonly AgentLearning DefaultOfOwnBrains = new ActorCritic { RolloutSize = 512 };   // of each brain: thousands of them would take gigabytes with as many as a shared one
+    private static readonly AgentLearning DefaultLearning = new ActorCritic();
 
     private readonly bool isLearningGiven;
 

@@ -257,6 +257,7 @@ internal sealed class OwnBrains : Brains
 
     public override ClassifierParameters GetParameters(int brain)
     {
+        using NeuralDevice.Scope scope = population.Enter();
         RescaleOpenValues();
         RescaleReceipts?.RequireAll();
         return population.GetParameters(brain);

@@ -136,7 +136,7 @@ internal sealed class Rollout
     /// </summary>
     public static int CapacityOf(AgentPopulationOptions population, ActorCritic options)
     {
-        int ofBrains = population.BrainCount == 1 ? options.RolloutOf(population.Capacity) : checked(population.BrainCount * options.RolloutOf(agents: 1));
+        int ofBrains = population.Brains == BrainSharing.Shared ? options.RolloutOf(population.Capacity) : checked(population.BrainCount * options.RolloutOfOwnBrain);
         return checked((2 * ofBrains) + (population.Capacity * (2 + population.RequestCount)));
     }
 

@@ -348,7 +348,7 @@ public sealed class NetworkPopulation : IDisposable
         return kernels.SetOf(rows, All, All);
     }
 
-    private NeuralDevice.Scope Enter()
+    internal NeuralDevice.Scope Enter()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         return device.Enter();

@@ -11,7 +11,7 @@ namespace NeuralPlugin;
 internal sealed class PopulationLedger : IDisposable
 {
     /// <summary>Steps whose record is kept. If more are unresolved, the older ones are assumed to have run.</summary>
-    private const int Slots = StepSides.Remembered;
+    private const int Slots = 64;
 
     private readonly NeuralDevice device;
     private readonly PopulationParameters parameters;

@@ -55,6 +55,9 @@ internal sealed class StepLog : IDisposable
     /// <summary>A step's number as kernels receive it: from 1 on, never 0.</summary>
     public static int NumberOf(long step) => (int)((step - 1) % Numbers) + 1;
 
+    /// <summary>The latest step, none after the given one, with this number.</summary>
+    public static long LatestWith(int number, long last) => last - ((NumberOf(last) - number + Numbers) % Numbers);
+
     /// <summary>The row of a step.</summary>
     public static int SlotOf(long step) => NumberOf(step) % Slots;
 
@@ -92,14 +95,12 @@ internal sealed class StepLog : IDisposable
         Operand lookedUp = isGuided && results < 0 ? Results : dropped;   // a guided update runs after the sum that gives its rate
         TextureBinding? lookUp = (computation.Updates || isGuided) && !isWholeStep ? new TextureBinding("droppedSteps", lookedUp) : null;
         IReadOnlyList<(string, int)> constants = isGuided ? [("LOG_SLOTS", Slots), RateGuide.Constant] : [("LOG_SLOTS", Slots)];
-        // A part of its own, so that no update waits for another; none where a driver has no room, since a note is not worth a further dispatch.
+        // A part of its own, so that no update waits for another; none where a driver has no room, since a note is not worth a further dispatch. Consecutive steps have the whole log in place.
+        bool hasWholeLog = results >= 0 && matrices[results].Access == MatrixAccess.InPlace;
         MatrixBinding kept = MatrixBinding.Write("keptStep", new Part(whole));
-        if (computation.Updates && Dispatch.Fits([.. matrices, kept], dispatch.Source.Fetches, limits.MostBindings))
-        {
-            matrices.Add(kept);
-            constants = [.. constants, ("NOTES_KEPT", 1)];
-        }
-
+        bool notesKept = computation.Updates && (hasWholeLog || Dispatch.Fits([.. matrices, kept], dispatch.Source.Fetches, limits.MostBindings));
+        if (notesKept) constants = [.. constants, ("NOTES_KEPT", 1)];
+        if (notesKept && !hasWholeLog) matrices.Add(kept);
         return dispatch.With(matrices, constants, stepNumber, isGuided ? rateScalars : null, lookUp);
     }
 

@@ -7,11 +7,8 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class StepSides
 {
-    /// <summary>The number of steps for which it is remembered whether the sides were equalized before them.</summary>
-    public const int Remembered = 8 * sizeof(ulong);
-
-    private ulong copies;      // of the last steps, one bit each
-    private bool isCopied;     // before the next step
+    private readonly Queue<long> copied = new(64);   // the steps not yet noted before which the sides were made equal; room for more than are usual
+    private bool isCopied;                           // before the next step
 
     /// <summary>Steps whose dispatches are all enqueued.</summary>
     public long Enqueued { get; private set; }
@@ -29,15 +26,18 @@ internal sealed class StepSides
     public void Enqueue()
     {
         Enqueued++;
-        copies = (copies << 1) | (isCopied ? 1u : 0);
+        if (isCopied) copied.Enqueue(Enqueued);
         isCopied = false;
     }
 
     /// <summary>Notes the outcome of the next step not yet noted.</summary>
     public void Note(long step, StepOutcome outcome)
     {
-        long later = Enqueued - step;
-        if (later < Remembered && ((copies >> (int)later) & 1) != 0) Pending = Committed;
+        for (; copied.TryPeek(out long next) && next <= step; copied.Dequeue())
+        {
+            if (next == step) Pending = Committed;
+        }
+
         (Committed, Pending) = outcome switch
         {
             StepOutcome.Counts => (Committed + 1, Committed),
@@ -50,7 +50,11 @@ internal sealed class StepSides
     public void Swap() => (Committed, Pending) = (Pending, Committed);
 
     /// <summary>Both sides are now equal, and the outcome of all steps is known.</summary>
-    public void Equalize() => (Pending, isCopied) = (Committed, false);
+    public void Equalize()
+    {
+        (Pending, isCopied) = (Committed, false);
+        copied.Clear();
+    }
 
     /// <summary>The exception for a step that the driver skipped, as the next call reports it.</summary>
     public static DispatchesSkippedException ExceptionOf(long step, string call)

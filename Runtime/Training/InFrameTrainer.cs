@@ -173,9 +173,10 @@ public sealed class InFrameTrainer : IDisposable
             "This budget allows nothing. Use a TimeSpan, FrameBudget.Steps, StepsPerSecond, FractionOfTime or Shared; to train nothing, Pause the trainer.", nameof(budget));
     }
 
+    /// <remarks>An open step ends although its set was cleared: samples that were added may wait for its rows.</remarks>
     private TrainerState State =>
         ledger.HasDropped ? TrainerState.Diverged : isPaused ? TrainerState.Paused : !isWarm ? TrainerState.WarmingUp
-            : samples.Uploaded == 0 ? TrainerState.WaitingForSamples : TrainerState.Training;
+            : samples.Uploaded == 0 && !open.IsOpen ? TrainerState.WaitingForSamples : TrainerState.Training;
 
     private NeuralDevice.Scope Enter()
     {
@@ -266,6 +267,7 @@ public sealed class InFrameTrainer : IDisposable
     {
         int steps = spender!.StepsThatFit(open.Dispatch, Math.Min(dispatch.MostRepeats, order.BatchesReady));
         if (steps == 0) return false;
+        order.ConfirmNext(steps);
         workspace!.Steps!.Prepare(steps, state.Steps + 1, order.OpenBatch);
         network.Device.Run(dispatch, open.Rows, firstLine: 0, lines: 1);
         spender.Spend(open.Dispatch, steps);
@@ -273,7 +275,7 @@ public sealed class InFrameTrainer : IDisposable
         EndStep();
         for (int step = 1; step < steps; step++)
         {
-            BeginStep();
+            _ = BeginStep();   // its batch is ready, and no other trainer has had a turn
             EndStep();
         }
 

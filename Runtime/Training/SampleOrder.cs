@@ -13,14 +13,14 @@ internal readonly record struct SampleOrderState(int Seed, long Epoch, int Count
 /// <summary>
 /// The order in which one trainer draws the samples of a set: each epoch is a permutation of the rows present when it
 /// began. It depends only on the seed, the epoch and their number and is computed by integer arithmetic, so that it is the
-/// same on every machine. The GPU computes some thousand positions ahead, so that no step uploads anything;
-/// <see cref="RowAt"/> is its CPU counterpart.
+/// same on every machine. The GPU computes some thousand positions ahead, so that no step uploads its row numbers, except
+/// in a host's context (see the remarks); <see cref="RowAt"/> is its CPU counterpart.
 /// </summary>
 /// <remarks>
 /// Each batch begins at a whole texel of the order, so that kernels look up four row numbers at once. A step draws between
 /// <see cref="BeginBatch"/>, followed by <see cref="Filling"/> if needed, and <see cref="EndBatch"/> or <see cref="AbandonBatch"/>; meanwhile the set keeps its rows.
 /// In a host's context the driver may skip a filling without any sign, and later steps would draw the samples of an older order. Steps of the same call are skipped with it; for those of
-/// later calls, <see cref="Confirm"/> uploads what the processor computes, because uploads are never skipped.
+/// later calls, <see cref="Confirm"/> has the processor compute and upload it, a part at a time, because uploads are never skipped.
 /// </remarks>
 internal sealed class SampleOrder : IDisposable
 {
@@ -34,6 +34,9 @@ internal sealed class SampleOrder : IDisposable
 
     /// <summary>Positions computed ahead, or one batch if that is larger.</summary>
     private const int PositionsAhead = 2_048;
+
+    /// <summary>The processor computes so many positions at once, or one batch if that is larger: few uploads, and a short time in each frame.</summary>
+    private const int ConfirmedAtOnce = 256;
 
     /// <summary>Kernel tiles look up past the batch.</summary>
     private const int Margin = 16;
@@ -53,6 +56,7 @@ internal sealed class SampleOrder : IDisposable
     private int chunkCount;
     private int chunkBatch;
     private bool isUncertain;   // the GPU's order may be missing
+    private int usable;         // the batches before this one of the chunk are not distrusted
 
     /// <param name="samples">The set to draw from.</param>
     /// <param name="seed">Chooses the orders.</param>
@@ -98,12 +102,13 @@ internal sealed class SampleOrder : IDisposable
 
     /// <summary>
     /// The batches, beginning with the open one, that kernels can draw without another <see cref="Filling"/>: those that are computed ahead, past the end of an epoch only if the next one has
-    /// as many samples.
+    /// as many samples. Only the open one if the set was cleared since.
     /// </summary>
     public int BatchesReady
     {
         get
         {
+            if (generation != samples.Generation) return 1;
             int batch = position / batchSize, ahead = batchesAhead - BatchesAfterChunkStart(batch);
             return samples.Uploaded == count ? ahead : Math.Min(ahead, BatchesPerEpoch - batch);
         }
@@ -182,6 +187,7 @@ internal sealed class SampleOrder : IDisposable
             ahead = 0;
         }
 
+        ConfirmNext(1);
         bool beginsEpoch = position == 0;
         OpenRows = Math.Min(batchSize, count - position);
         return new DrawnBatch(OpenRows, ahead * stride, epoch, beginsEpoch);
@@ -193,24 +199,36 @@ internal sealed class SampleOrder : IDisposable
     /// <summary>Records that all of them have.</summary>
     public void EndFilling() => NeedsFilling = false;
 
-    /// <summary>Call before anything else in a call draws from the order or fills it: replaces a filling of an earlier call, complete or not, from the open or next batch on. Allocates nothing.</summary>
-    /// <returns>Whether the order had to be replaced, and so needs no filling.</returns>
+    /// <summary>
+    /// Call before anything else in a call draws from the order or fills it: distrusts a filling of an earlier call, complete or not. From the open or next batch on, the processor replaces it, a part at a time before it is drawn.
+    /// Allocates nothing.
+    /// </summary>
+    /// <returns>Whether the order is replaced, and so needs no filling.</returns>
     public bool Confirm()
     {
         if (!isUncertain) return false;
         isUncertain = NeedsFilling = false;
-        int ahead = BatchesAfterChunkStart(MatrixShape.CeilingDivide(position, batchSize));   // after the last batch of an epoch: the first of the next one
-        if (ahead < 0) return true;
+        usable = Math.Max(0, BatchesAfterChunkStart(MatrixShape.CeilingDivide(position, batchSize)));   // after the last batch of an epoch: the first of the next one
+        if (OpenRows > 0) ConfirmNext(1);
+        return true;
+    }
+
+    /// <summary>Call before these batches, beginning with the open one, are drawn in one dispatch: writes those whose filling is distrusted. <see cref="BeginBatch"/> does it for the batch that it opens.</summary>
+    public void ConfirmNext(int batches)
+    {
+        int ahead = BatchesAfterChunkStart(position / batchSize), begin = Math.Max(usable, ahead), end = ahead + batches;
+        if (end <= begin) return;
+        end = Math.Min(batchesAhead, Math.Max(end, begin + (ConfirmedAtOnce / stride)));
         Span<uint> roundKeys = stackalloc uint[Rounds];
-        for (int batch = ahead; batch < batchesAhead; batch++)
+        for (int batch = begin; batch < end; batch++)
         {
             int ofEpoch = (chunkBatch + batch) % BatchesPerEpoch;
-            if (batch == ahead || ofEpoch == 0) FindRoundKeys(Seed, chunkEpoch + ((chunkBatch + batch) / BatchesPerEpoch), roundKeys);
+            if (batch == begin || ofEpoch == 0) FindRoundKeys(Seed, chunkEpoch + ((chunkBatch + batch) / BatchesPerEpoch), roundKeys);
             for (int i = 0; i < stride; i++) confirmed[(batch * stride) + i] = (uint)Permute(roundKeys, count, Math.Min((ofEpoch * batchSize) + i, count - 1));
         }
 
-        order.Upload<uint>(confirmed.AsSpan(ahead * stride), ahead * stride / MatrixShape.ColumnsPerTexel);
-        return true;
+        order.Upload<uint>(confirmed.AsSpan(begin * stride, (end - begin) * stride), begin * stride / MatrixShape.ColumnsPerTexel);
+        usable = end;
     }
 
     /// <summary>The batch was trained, and its samples may be overwritten.</summary>
@@ -279,5 +297,6 @@ internal sealed class SampleOrder : IDisposable
         (sizes["count"], sizes["firstBatch"], sizes["seed"]) = (count, batch, Seed);
         (sizes["epochLow"], sizes["epochHigh"]) = unchecked(((int)epoch, (int)(epoch >> 32)));
         NeedsFilling = true;
+        usable = batchesAhead;
     }
 }

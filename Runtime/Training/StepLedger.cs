@@ -24,6 +24,8 @@ internal sealed class StepLedger : IDisposable
     private long askedFor;     // the steps up to this one will be known once all copies arrive
     private long known;        // for the steps up to this one it is known whether they ran
     private long skipped;      // the last step found skipped and not yet reported
+    private long kept;         // the last step in which a parameter kept its value; 0 for none
+    private int keptNumber;    // its number
     private bool isOpen;
     private long changes;      // those of the network when the last step was committed
     private int resumed;
@@ -124,7 +126,7 @@ internal sealed class StepLedger : IDisposable
             found.Read(copy.Readback);
             for (long step = known + 1; step <= copy.LastStep; step++) Note(step, copy.LastStep);
             known = copy.LastStep;
-            HasKept = found.KeptStep > 0 && (StepLog.NumberOf(known) - found.KeptStep + StepLog.Numbers) % StepLog.Numbers < StepLog.Slots;
+            NoteKept();
             Settle();
             Summarize();
         }
@@ -178,6 +180,13 @@ internal sealed class StepLedger : IDisposable
             HasDropped = StepLog.NumberOf(step) == found.DroppedStep;
             sides.Note(step, HasDropped ? StepOutcome.LeftPending : StepOutcome.Counts);
         }
+    }
+
+    /// <summary>The log keeps the number of an old step, which repeats one day: only another number is another step. The open step may have left its number already.</summary>
+    private void NoteKept()
+    {
+        if (found.KeptStep != keptNumber) (keptNumber, kept) = (found.KeptStep, StepLog.LatestWith(found.KeptStep, known + 1));
+        HasKept = kept > 0 && kept <= known && known - kept < StepLog.Slots;
     }
 
     /// <summary>Whether a step has left its row, or a later one has replaced it: then it also counts as run.</summary>

@@ -2,7 +2,8 @@
 // the committed ones of the next step, so that after each step the matrices are as if it had been a dispatch of its own. What is committed is also kept in shared memory: the
 // parameters always, the state with KEPT_STATES. An invocation has the same texels in every step, so that it reads no matrix that another one has written.
 //
-// The including kernel declares hiddenWeights and lastWeights, which begin as what is committed, and with KEPT_STATES keptStates.
+// The including kernel declares hiddenWeights and lastWeights, which begin as what is committed, with KEPT_STATES keptStates, and batchLoss, the whole log, in place. With NOTES_KEPT it calls, in
+// each step and with barriers in between, forgetKept, noteKept after its last update, and storeKept.
 #include "consecutive_steps.glsl"
 #include "guarded_step.glsl"
 
@@ -18,21 +19,34 @@
         kept = stored; \
     }
 
-// As in parameter_update.glsl, of each step.
+// As in parameter_update.glsl, of each step. Any invocation notes in shared memory that a parameter kept its value, and after a barrier one stores the step for all: steps of a dispatch replace each
+// other's number, and stores of several invocations to one place would have no order.
 #ifdef NOTES_KEPT
-WRITE(keptStep);
+shared int keepsAny;
 
 bool hasKept = false;
 #define NOTICE_KEPT hasKept = hasKept || isKept;
 
+void forgetKept(int lane)
+{
+    if (lane == 0) keepsAny = 0;
+}
+
 void noteKept()
 {
-    if (hasKept && droppedStep == 0.0) STORE(keptStep, logOfKept(), vec4(float(stepNumber), 0.0, 0.0, 0.0));
+    if (hasKept && droppedStep == 0.0) keepsAny = 1;
     hasKept = false;
+}
+
+void storeKept(int lane)
+{
+    if (lane == 0 && keepsAny == 1) STORE(batchLoss, logOfKept(), vec4(float(stepNumber), 0.0, 0.0, 0.0));
 }
 #else
 #define NOTICE_KEPT
+#define forgetKept(lane)
 #define noteKept()
+#define storeKept(lane)
 #endif
 
 #ifdef KEPT_STATES

@@ -18,8 +18,10 @@ internal sealed class ActorCriticTests
     public void AgentsLearnByItUnlessToldOtherwise()
     {
         AgentPopulationOptions options = new() { Observations = 1, Actions = 2 };
-        Assert.That(options.Learning, Is.EqualTo(new ActorCritic { RolloutSize = 512 }));
+        Assert.That(options.Learning, Is.EqualTo(new ActorCritic()));
         Assert.That((options with { Brains = BrainSharing.Shared }).Learning, Is.EqualTo(new ActorCritic()));
+        Assert.That((new ActorCritic().RolloutOf(agents: 1), new ActorCritic().RolloutOf(agents: 64), new ActorCritic().RolloutOfOwnBrain), Is.EqualTo((2048, 4096, 512)));
+        Assert.That((Small.RolloutOf(agents: 1), Small.RolloutOf(agents: 5), Small.RolloutOfOwnBrain), Is.EqualTo((32, 40, 32)));
         Assert.That((options with { Brains = BrainSharing.Shared, Learning = null }).Learning, Is.Null);
     }
 

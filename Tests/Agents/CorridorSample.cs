@@ -31,7 +31,7 @@ internal static class Corridor
 {
     public static float Play(NeuralDevice device, int frames)
     {
-        using AgentPopulation agents = new(device, new() { Observations = 2, Actions = 3, Capacity = 100 });
+        using AgentPopulation agents = new(device, new() { Observations = 2, Actions = 3, Capacity = 100, Learning = ActorCritic.Quick });
         for (int i = 0; i < 100; i++) agents.Add(new Walker());
         for (int frame = 0; frame < frames; frame++) agents.Update();
         return agents.Progress.MeanEpisodeReward;

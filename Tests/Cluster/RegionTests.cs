@@ -185,6 +185,33 @@ internal sealed class RegionTests
             await TestSilos.UntilAsync(async () => (await brain.GetReport()).Senders.GetValueOrDefault("walkers/east")?.Decisions == decisions, $"{decisions} decisions come");
     }
 
+    /// <summary>The write of an average takes too long and succeeds later, after more has arrived: all averages reach the brain once.</summary>
+    [Test]
+    public async Task AWriteThatSucceedsLateLosesNoAverage()
+    {
+        await using TestSilos silos = await TestSilos.StartAsync(configure: options =>
+            (options.RegionDecisions, options.RoundDecisions, options.MostStaleness, options.StorageTimeout, options.StorageRetry) = (100, 150, 4, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1)));
+        IBrainGrain brain = silos.Brain();
+        IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
+        await region.Offer(TestBrains.Brain().ToBytes());
+        TaskCompletionSource late = new();
+        FaultyStorage.Gate = late.Task;
+        await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
+        FaultyStorage.Gate = Task.CompletedTask;
+        int writes = FaultyStorage.Writes;
+        late.SetResult();
+        await TestSilos.UntilAsync(() => Task.FromResult(FaultyStorage.Writes > writes), "the write succeeds");
+        Assert.That((await region.Submit(TestBrains.Sent("b", 1, TestBrains.Difference(3, 50)))).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
+        await brain.Submit(TestBrains.Sent("other", 1, TestBrains.Difference(5, 150)));   // its version completes the region's round
+        await CountedAsync(100);
+        await brain.Submit(TestBrains.Sent("other", 2, TestBrains.Difference(5, 150), 2));
+        await CountedAsync(150);
+        Assert.That((await region.GetReport()).Total.Decisions, Is.EqualTo(150));
+
+        async Task CountedAsync(long decisions) =>
+            await TestSilos.UntilAsync(async () => (await brain.GetReport()).Senders.GetValueOrDefault("walkers/east")?.Decisions == decisions, $"{decisions} decisions come", seconds: 10);
+    }
+
     /// <summary>A damaged record of a region counts as none: a warning, and no error of its servers' calls.</summary>
     [Test]
     public async Task ADamagedRecordOfARegionCountsAsNone()
@@ -193,12 +220,30 @@ internal sealed class RegionTests
         IRegionGrain region = silos.Client.GetGrain<IRegionGrain>("walkers/east");
         await region.Offer(TestBrains.Brain().ToBytes());
         await region.Submit(TestBrains.Sent("a", 1, TestBrains.Difference(2, 100)));
-        FaultyStorage.Damage = record =>
+        Action<RegionRecord>[] damages =
+        [
+            record => record.Averages[0].Difference[^1] ^= 1,
+            record => record.Averages[0] = record.Averages[0] with { Sender = "walkers/west" },
+            record => record.Averages[0] = record.Averages[0] with { Difference = null! },
+            record => record.Averages = [null!],
+            record => record.Averages = null!,
+            record => record.Checksum = null!,
+            record => record.Senders["a"].LastSequence++,
+            record => record.Senders["a"] = null!,
+            record => record.Senders = null!,
+            record => record.Sequence = long.MaxValue,
+            record => record.Sequence = 0,
+        ];
+        foreach (Action<RegionRecord> damage in damages)
         {
-            if (record is RegionRecord { Averages: [var average, ..] }) average.Difference[^1] ^= 1;
-        };
-        await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
-        Assert.That((await region.GetReport()).Total.Decisions, Is.Zero);
+            FaultyStorage.Damage = record =>
+            {
+                if (record is RegionRecord stored) damage(stored);
+            };
+            await region.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+            Assert.That((await region.GetReport()).Total.Decisions, Is.Zero);
+        }
+
         FaultyStorage.Damage = null;
         Assert.That((await region.Submit(TestBrains.Sent("a", 2, TestBrains.Difference(3, 50), 2))).Outcome, Is.EqualTo(DifferenceOutcome.Counted));
         Assert.That((await silos.Brain().GetReport()).Total.Decisions, Is.EqualTo(150));

@@ -99,6 +99,101 @@ internal sealed class ConsecutiveStepsTests
         AssertSame(several, single, "after training has resumed");
     }
 
+    /// <summary>One sample of an epoch has a feature whose gradients, or their squares, are infinite under a finite loss.</summary>
+    [Test]
+    public void AStepInWhichParametersKeptTheirValuesIsNotedAsOneByOne([Values] bool hasState)
+    {
+        Optimizer optimizer = hasState ? new Adam(0.01f) : new Sgd(1e-5f);
+        Shape shape = Shape.Odd with { Count = 370, HasHugeFeature = true };
+        using Run several = new(device, shape, optimizer, severalSteps: true), single = new(device, shape, optimizer, severalSteps: false);
+        foreach ((int count, bool hasKept) in new[] { (1, false), (3, true), (2, true), (61, true), (1, false) })   // 1 | 2 3 4 | 5 6 | 7 ... 67 | 68
+        {
+            several.Take(count);
+            single.Take(count);
+            AssertSame(several, single, $"after {count} more steps");
+            several.Read();
+            single.Read();
+            Assert.That((several.Ledger.HasKept, single.Ledger.HasKept), Is.EqualTo((hasKept, hasKept)), $"after {count} more steps");
+        }
+
+        Assert.That((several.Ledger.Steps, several.Ledger.HasDropped), Is.EqualTo((68L, false)));
+    }
+
+    /// <summary>Numbers repeat.</summary>
+    [Test]
+    public void TheNumberOfAStepNamesTheLatestOneThatHasIt()
+    {
+        const long Round = StepLog.Numbers;
+        foreach (long last in new[] { 1, 2, Round - 1, Round, Round + 1, Round + 70, 2 * Round, (5 * Round) + 3 })
+        {
+            foreach (long back in new long[] { 0, 1, 63, 64, Round - 1 }.Where(back => back < last))
+                Assert.That(StepLog.LatestWith(StepLog.NumberOf(last - back), last), Is.EqualTo(last - back), $"{back} before {last}");
+        }
+    }
+
+    /// <summary>The weights are set from outside, so that the first step of the dispatch begins from equal sides: its outcome, known many steps later, depends on that.</summary>
+    [Test]
+    public void TheLedgerKnowsThatTheSidesWereEqualBeforeManySteps([Values] bool isDropped)
+    {
+        const int Before = 3, Together = 128;
+        using Run run = new(device, Shape.Large, new Adam(0.01f), severalSteps: true);
+        run.Take(Before);
+        run.Read();
+        if (isDropped) run.Spoil(Before);
+        float[] weights = TwinArrays.UniformFloats(5, Shape.Large.Inputs * Shape.Large.Hidden, -1, 1);
+        run.Weights = weights;
+        int dispatches = run.Dispatches;
+        run.Take(Together);
+        Assert.That(run.Dispatches - dispatches, Is.EqualTo(1));
+        run.Read();
+        Assert.That(run.Ledger.HasDropped, Is.EqualTo(isDropped));
+        Assert.That((run.Ledger.Steps, run.Ledger.Lost), Is.EqualTo(isDropped ? ((long)Before, (long)Together) : (Before + Together, 0L)));
+        Assert.That(run.Weights, isDropped ? Is.EqualTo(weights) : Is.Not.EqualTo(weights));
+        if (!isDropped) return;
+        run.Ledger.Resume();
+        run.Take(1);
+        run.Read();
+        Assert.That((run.Ledger.Steps, run.Ledger.Lost), Is.EqualTo((Before + 1L, (long)Together)));
+    }
+
+    /// <summary>The open step ends with its samples, and those after it draw the new ones.</summary>
+    [Test]
+    public void StepsAfterAClearDrawTheNewSamples()
+    {
+        const int Count = 200, Added = 20, Batch = 5;
+        int open = Enumerable.Range(1, 30).First(step => Enumerable.Range(step * Batch, Batch).All(position => SampleOrder.RowAt(Seed, 0, Count, position) >= Added));   // so that no new sample waits for it
+        using TwoLayerClassifier changing = new(device, 7, 9, 3, seed: 3), steady = new(device, 7, 9, 3, seed: 3);
+        using TrainingSet samples = new(device, 7, 3, Count), same = new(device, 7, 3, Count);
+        foreach (TrainingSet set in new[] { samples, same }) Add(set, Count, seed: 1);
+        TrainerOptions options = new() { BatchSize = Batch, Optimizer = new Adam(0.01f), FrameBudget = FrameBudget.Steps(1), Seed = Seed };
+        using InFrameTrainer trainer = changing.TrainOn(samples, options), reference = steady.TrainOn(same, options);
+        while (trainer.Progress.Steps < open) Frame(trainer);
+        trainer.FrameBudget = TimeSpan.FromTicks(1);
+        Frame(trainer);
+        Assert.That(trainer.Progress.StepsThisFrame, Is.Zero, "the step is open");
+        while (reference.Progress.Steps <= open) Frame(reference);
+        foreach (TrainingSet set in new[] { samples, same })
+        {
+            set.Clear();
+            Add(set, Added, seed: 2);
+        }
+
+        trainer.FrameBudget = FrameBudget.Steps(31);
+        Frame(trainer);
+        Assert.That(trainer.Progress.StepsThisFrame, Is.EqualTo(31));
+        while (reference.Progress.Steps < trainer.Progress.Steps) Frame(reference);
+        Assert.That((trainer.Progress.Steps, trainer.Progress.Epochs), Is.EqualTo((open + 31L, reference.Progress.Epochs)));
+        Assert.That(Bits(changing), Is.EqualTo(Bits(steady)));
+
+        void Frame(InFrameTrainer ticked)
+        {
+            ticked.Tick();
+            TestDevice.EndFrame(device);
+        }
+
+        static void Add(TrainingSet set, int count, int seed) => set.AddRange(TwinArrays.UniformFloats(seed, count * 7, -1, 1), TwinArrays.Labels(seed + 1, count, 3));
+    }
+
     /// <summary>A driver with as few bindings as OpenGL guarantees runs the steps of an optimizer with state one by one, and those of one without together.</summary>
     [Test]
     public void TheLimitsDecide()
@@ -168,12 +263,6 @@ internal sealed class ConsecutiveStepsTests
         Assert.That(most, Is.AtLeast(40));
 
         static TrainerOptions Options(FrameBudget budget) => new() { BatchSize = 5, Optimizer = new Adam(0.01f), FrameBudget = budget };
-
-        static IEnumerable<int> Bits(TwoLayerClassifier classifier)
-        {
-            ClassifierParameters weights = classifier.GetParameters();
-            return [.. weights.HiddenWeights.Concat(weights.HiddenBiases).Concat(weights.OutputWeights).Concat(weights.OutputBiases).Select(BitConverter.SingleToInt32Bits)];
-        }
     }
 
     /// <summary>A driver that skips the dispatch skips all of its steps: they are reported, and training continues from the weights before them.</summary>
@@ -204,6 +293,12 @@ internal sealed class ConsecutiveStepsTests
             trainer.Tick();
             gl.NextFrame();
         }
+    }
+
+    private static IEnumerable<int> Bits(TwoLayerClassifier classifier)
+    {
+        ClassifierParameters weights = classifier.GetParameters();
+        return [.. weights.HiddenWeights.Concat(weights.HiddenBiases).Concat(weights.OutputWeights).Concat(weights.OutputBiases).Select(BitConverter.SingleToInt32Bits)];
     }
 
     private static NeuralDevice DeviceWith(HeadlessOptions options)
@@ -244,6 +339,9 @@ internal sealed class ConsecutiveStepsTests
         public SampleFormat Format { get; init; }
 
         public bool HasValues { get; init; }
+
+        /// <summary>Whether the fourth step's first sample has a huge feature, whose weights, and values in other samples, are zero.</summary>
+        public bool HasHugeFeature { get; init; }
     }
 
     /// <summary>A trainer whose steps the test counts out.</summary>
@@ -272,6 +370,13 @@ internal sealed class ConsecutiveStepsTests
         }
 
         public StepLedger Ledger { get; }
+
+        /// <summary>Of the hidden layer, committed.</summary>
+        public float[] Weights
+        {
+            get => network.Parameters[0].GetValues();
+            set => network.Parameters[0].SetValues(value);
+        }
 
         public Dispatch Dispatch => workspace.Dispatches[0];
 
@@ -345,6 +450,15 @@ internal sealed class ConsecutiveStepsTests
             }
 
             int[] labels = TwinArrays.Labels(2, shape.Count, shape.Outputs);
+            if (shape.HasHugeFeature)
+            {
+                int huge = SampleOrder.RowAt(Seed, 0, shape.Count, 3 * shape.Batch);
+                float[] features = [.. TwinArrays.UniformFloats(1, shape.Count * shape.Inputs, -1, 1).Select((value, i) => i % shape.Inputs > 0 ? value : i / shape.Inputs == huge ? 3e38f : 0)];
+                set.AddRange(features, labels, [.. Enumerable.Repeat(1000f, shape.Count)]);
+                Weights = [.. Weights.Select((value, i) => i < shape.Hidden ? 0 : value)];
+                return;
+            }
+
             if (shape.Format == SampleFormat.Bytes) set.AddRange([.. Enumerable.Range(0, shape.Count * shape.Inputs).Select(i => (byte)(i * 37))], labels);
             else set.AddRange(TwinArrays.UniformFloats(1, shape.Count * shape.Inputs, -1, 1), labels);
         }

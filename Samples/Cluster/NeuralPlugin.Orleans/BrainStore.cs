@@ -60,6 +60,9 @@ internal sealed class BrainStore<T>(IGrainStorage storage, string name, GrainId 
     /// <summary>The record as last read or written.</summary>
     public T Record => kept.State!;
 
+    /// <summary>Whether the storage had one then; otherwise <see cref="Record"/> is new.</summary>
+    public bool RecordExists => kept.RecordExists;
+
     /// <summary>Reads it again.</summary>
     public async Task ReadAsync()
     {

@@ -27,6 +27,7 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private readonly Queue<BrainDifference> ready = [];   // averages of complete rounds, until the brain has them
     private Dictionary<string, SenderCounters> averaged = [];   // the senders' counts without those of the open round
     private long stored;              // the number of the last average in the storage
+    private readonly HashSet<long> unanswered = [];   // the numbers of the records whose writes may still succeed
     private long restored;            // and of the last one that an earlier activation stored
     private Task? reading;
     private long oldestBase;          // of the differences in the round
@@ -181,10 +182,10 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     {
         RegionRecord record = store.Record;
         ready.Clear();
-        if (record.Sequence > 0 && !record.IsWhole)
+        if (store.RecordExists && !record.IsWhole)
         {
             LogDamaged(key);
-            record = new RegionRecord { Sequence = record.Sequence };
+            record = new RegionRecord();
         }
 
         senders.Load(record.Senders);
@@ -202,16 +203,9 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private async Task<bool> StoreAsync()
     {
         if (ready.Count == 0 || ready.Last().Sequence <= stored) return true;
-        BrainDifference[] averages = [.. ready];
-        RegionRecord record = new() { Sequence = averages[^1].Sequence, Averages = averages, Checksum = RegionRecord.ChecksumOf(averages), Senders = averaged };
         try
         {
-            await store.WriteAsync(record);
-            stored = record.Sequence;
-        }
-        catch (InconsistentStateException)
-        {
-            return await FindStoredAsync(record.Sequence);
+            await WriteAsync(RegionRecord.Of([.. ready], averaged));
         }
         catch (Exception exception)
         {
@@ -221,21 +215,33 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         return true;
     }
 
-    /// <summary>The record is not the one that this activation knew: an abandoned write has succeeded, or another activation took over, and this one continues from what that stored.</summary>
-    private async Task<bool> FindStoredAsync(long written)
+    /// <summary>
+    /// Writes a record. If the storage has another one than this activation knew, either an abandoned write of this activation has succeeded, and the record, which has all averages of that one and later ones, replaces it;
+    /// or another activation took over, and this one continues from what that stored.
+    /// </summary>
+    private async Task WriteAsync(RegionRecord record)
     {
+        unanswered.Add(record.Sequence);
         try
         {
-            await store.ReadAsync();
+            await store.WriteAsync(record);
         }
-        catch (Exception exception)
+        catch (InconsistentStateException)
         {
-            return Waits(exception);
+            await store.ReadAsync();
+            long found = store.Record.Sequence;
+            if (!unanswered.Contains(found))
+            {
+                unanswered.Clear();
+                Restore();
+                return;
+            }
+
+            if (found != record.Sequence) await store.WriteAsync(record);
         }
 
-        if (store.Record.Sequence == written) stored = written;
-        else Restore();
-        return true;
+        unanswered.Clear();
+        stored = record.Sequence;
     }
 
     /// <summary>The storage does not answer: the averages wait.</summary>

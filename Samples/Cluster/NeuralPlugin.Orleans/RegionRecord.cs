@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 
 namespace NeuralPlugin.Orleans;
 
@@ -14,7 +15,7 @@ public sealed class RegionRecord
     [Id(1)]
     public BrainDifference[] Averages { get; set; } = [];
 
-    /// <summary>The SHA-256 of these.</summary>
+    /// <summary>The SHA-256 of everything else in the record.</summary>
     [Id(2)]
     public byte[] Checksum { get; set; } = [];
 
@@ -22,20 +23,52 @@ public sealed class RegionRecord
     [Id(3)]
     public Dictionary<string, SenderCounters> Senders { get; set; } = [];
 
-    /// <summary>Whether the averages are those that were written.</summary>
-    internal bool IsWhole => ChecksumOf(Averages).AsSpan().SequenceEqual(Checksum);
+    /// <summary>Whether the record is the one that was written. Whatever a storage may have made of it, null included, is not an error here.</summary>
+    internal bool IsWhole =>
+        Averages is not null && Array.TrueForAll(Averages, average => average is { Sender: not null, Difference: not null })
+        && Senders is not null && Senders.Values.All(counters => counters is not null)
+        && FindChecksum().AsSpan().SequenceEqual(Checksum);
 
-    internal static byte[] ChecksumOf(BrainDifference[] averages)
+    /// <summary>A record with its checksum.</summary>
+    /// <param name="averages">At least one average.</param>
+    /// <param name="senders">The counts of each sender.</param>
+    internal static RegionRecord Of(BrainDifference[] averages, Dictionary<string, SenderCounters> senders)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (BrainDifference average in averages)
+        RegionRecord record = new() { Sequence = averages[^1].Sequence, Averages = averages, Senders = senders };
+        record.Checksum = record.FindChecksum();
+        return record;
+    }
+
+    private byte[] FindChecksum()
+    {
+        using SHA256 hash = SHA256.Create();
+        using (BinaryWriter writer = new(new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write), Encoding.UTF8))
         {
-            hash.AppendData(BitConverter.GetBytes(average.Sequence));
-            hash.AppendData(BitConverter.GetBytes(average.BaseVersion));
-            hash.AppendData(BitConverter.GetBytes(average.ValueScale));
-            hash.AppendData(average.Difference);
+            writer.Write(Sequence);
+            writer.Write(Averages.Length);
+            foreach (BrainDifference average in Averages)
+            {
+                writer.Write(average.Sender);
+                writer.Write(average.Sequence);
+                writer.Write(average.BaseVersion);
+                writer.Write(average.ValueScale);
+                writer.Write(average.Difference.Length);
+                writer.Write(average.Difference);
+            }
+
+            foreach ((string name, SenderCounters counters) in Senders.OrderBy(one => one.Key, StringComparer.Ordinal))   // a storage may keep them in another order
+            {
+                writer.Write(name);
+                writer.Write(counters.Counted);
+                writer.Write(counters.Decisions);
+                writer.Write(counters.TooOld);
+                writer.Write(counters.Refused);
+                writer.Write((int?)counters.LastRefusal ?? -1);
+                writer.Write(counters.LastSequence);
+                writer.Write(counters.LastVersion);
+            }
         }
 
-        return hash.GetHashAndReset();
+        return hash.Hash!;
     }
 }
