@@ -24,6 +24,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     private readonly int[] firstOfBrain;    // of the rollout to learn from, which is sorted by brain; after the last brain, the total
     private int steps;               // on the rollout to learn from, and how many of these are done
     private int stepsDone;
+    private int leastSteps;          // until each decision was learned from
     private long learnedDecisions;
     private float explainedVariance = float.NaN;
     private float drift = float.NaN;
@@ -107,7 +108,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         form.Then(StateForm.Experience, () =>
         {
             FindBrains();
-            steps = StepsOn(learned);
+            FindSteps();
             stepsDone = Math.Min(stepsDone, steps);
         });
     }
@@ -140,25 +141,36 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         int wanted = brains.AreOwn ? options.RolloutOfOwnBrain * agents : options.RolloutOf(agents);
         if (agents == 0 || collected.KnownCount < wanted) return;
         if (stepsDone < steps) Warn();
-        if (stepsDone >= Math.Min(steps, options.Minibatches)) Exchange();
+        if (stepsDone >= leastSteps) Exchange();
     }
 
     protected override bool Step(int agents)
     {
         if (stepsDone == steps) return false;
-        int part = stepsDone % options.Minibatches;
         Span<int> all = learned.Complete;
-        bool isFirst = stepsDone++ < options.Minibatches;
+        int step = stepsDone++, part = step % options.Minibatches;
         for (int brain = 0; brain < brains.Count; brain++)
         {
             Span<int> own = all[firstOfBrain[brain]..firstOfBrain[brain + 1]];
-            if (part == 0) random.Shuffle(own);
-            if (brains.AreOwn) AddSome(brain, own, part, isFirst);
-            else AddShare(own, part, isFirst);
+            if (part == 0) Shuffle(own, step / options.Minibatches);
+            if (brains.AreOwn) AddSome(brain, own, step);
+            else AddShare(own, part, isFirst: step < options.Minibatches);
         }
 
         batch.Enqueue();
         return true;
+    }
+
+    /// <summary>
+    /// Shuffles the decisions of a brain before an epoch. A brain that decides more often than the others may have more decisions than an epoch's steps
+    /// take: those that no epoch has taken come first, so that none is left to chance.
+    /// </summary>
+    private void Shuffle(Span<int> own, int epoch)
+    {
+        int ofAnEpoch = brains.AreOwn ? decisionsOfAStep * options.Minibatches : own.Length;
+        int left = epoch == 0 ? 0 : (int)Math.Max(0, own.Length - ((long)epoch * ofAnEpoch));
+        for (int i = 0; i < left; i++) (own[i], own[ofAnEpoch + i]) = (own[ofAnEpoch + i], own[i]);   // they follow those of the last epoch
+        random.Shuffle(own[left..]);
     }
 
     /// <summary>Adds a part of the decisions that the one brain learns from.</summary>
@@ -172,7 +184,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     }
 
     /// <summary>Adds the same number for each brain, starting over if it has fewer; a brain that has none learns nothing.</summary>
-    private void AddSome(int brain, ReadOnlySpan<int> own, int part, bool isFirst)
+    private void AddSome(int brain, ReadOnlySpan<int> own, int step)
     {
         int rows = decisionsOfAStep;
         if (brain == 0) batch.Begin(rows, cloning?.RowsOfEach ?? 0);
@@ -182,9 +194,10 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
             return;
         }
 
-        if (isFirst) learnedDecisions += Math.Clamp(own.Length - (part * rows), 0, rows);
+        int first = step % options.Minibatches * rows;
+        learnedDecisions += Math.Clamp(own.Length - ((long)step * rows), 0, rows);
         Span<int> chosen = batch.Chosen;
-        for (int i = 0; i < rows; i++) chosen[i] = own[((part * rows) + i) % own.Length];
+        for (int i = 0; i < rows; i++) chosen[i] = own[(first + i) % own.Length];
         batch.Set(brain, learned, chosen, scales[brain], options.AdvantageFloor);
         cloning?.Fill(batch, brain, random);
     }
@@ -192,19 +205,39 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     /// <summary>Begins to learn from the collected decisions, and collects new ones.</summary>
     private void Exchange()
     {
-        int parts = Math.Min(stepsDone, options.Minibatches);
-        if (steps > 0) SkippedDecisions += learned.Complete.Length - ((long)parts * learned.Complete.Length / options.Minibatches);
+        SkippedDecisions += NeverDrawn();
         collected.Close(options.Discount, options.Lambda);
         SkippedDecisions += collected.LostCount;
         learned.Continue(collected);
         (collected, learned) = (learned, collected);
         FindBrains();
         Observe();
-        steps = StepsOn(learned);
+        FindSteps();
         stepsDone = 0;
     }
 
-    private int StepsOn(Rollout rollout) => rollout.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
+    /// <summary>The decisions of the rollout to learn from that no step has taken.</summary>
+    private long NeverDrawn()
+    {
+        long total = learned.Complete.Length;
+        if (!brains.AreOwn) return total - (Math.Min(stepsDone, options.Minibatches) * total / options.Minibatches);
+        long count = 0;
+        for (int brain = 0; brain < brains.Count; brain++) count += Math.Max(0, CountOf(brain) - ((long)stepsDone * decisionsOfAStep));
+        return count;
+    }
+
+    private void FindSteps()
+    {
+        steps = learned.Complete.Length >= options.Minibatches ? options.Epochs * options.Minibatches : 0;
+        leastSteps = 0;
+        for (int brain = 0; brain < brains.Count; brain++) leastSteps = Math.Max(leastSteps, Math.Min(steps, StepsOfAPass(CountOf(brain))));
+    }
+
+    /// <summary>The steps, in whole epochs, that take each of this many decisions of a brain: one epoch's, unless the brain decides more often than the others.</summary>
+    private int StepsOfAPass(int decisions) => options.Minibatches * (brains.AreOwn ? Math.Max(1, MatrixShape.CeilingDivide(decisions, decisionsOfAStep * options.Minibatches)) : 1);
+
+    /// <summary>The number of decisions of a brain to learn from.</summary>
+    private int CountOf(int brain) => firstOfBrain[brain + 1] - firstOfBrain[brain];
 
     /// <summary>Sorts the decisions to learn from by brain, and finds where each brain's begin.</summary>
     private void FindBrains()

@@ -19,7 +19,7 @@ internal static class AgentKernels
         if (options.Learning is not { } learning) return kernels.SetOf(capacity, Decision, Decision);
         int rows = ComputationGraph.RequireCapacity(learning.MostRowsOfAStep(options));
         Loss loss = learning.CreateLoss(options);
-        Optimizer optimizer = learning.SharedOptimizer;
+        Optimizer optimizer = learning.OptimizerFor(options);
         return kernels.SetOf(
             rows, configured => StepWorkspace.KernelsFor(stack, configured, rows, loss, optimizer),
             configured => [.. Decision(configured), .. StepWorkspace.LoggedKernelsFor(stack, configured, rows, loss, optimizer)]);
@@ -30,7 +30,7 @@ internal static class AgentKernels
         PopulationShape shape = new(options.Capacity, inputs, options.HiddenUnits, options.Outputs);
         AgentLearning? learning = options.Learning;
         Loss loss = learning?.CreateLoss(options) ?? Loss.OfLabels;
-        Optimizer? optimizer = learning?.OwnOptimizer;
+        Optimizer? optimizer = learning?.OptimizerFor(options);
         int rows = learning?.MostRowsOfAStep(options) ?? 1;
         IEnumerable<Dispatch> All(FamilyKernels configured)
         {

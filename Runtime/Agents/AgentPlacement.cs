@@ -6,15 +6,19 @@ internal static class AgentPlacement
     /// <exception cref="NotSupportedException">Agents that see textures are to have their brains on the processor.</exception>
     public static NeuralDevice DeviceFor(NeuralDevice device, AgentPopulationOptions options)
     {
-        if (options.TextureObservations is not null)
-        {
-            return options.Placement != Placement.Processor ? device : throw new NotSupportedException(
-                "Agents that see textures have their brains where the textures are. Declare no TextureObservations, or choose Placement.Gpu or Placement.Auto.");
-        }
-
+        Require(options);
+        if (options.TextureObservations is not null) return device;
         string shape = $"agents {options.Brains} {options.Capacity} {options.StackedObservations} {options.HiddenUnits} {options.Outputs} {RowsOf(options)}";
         return NetworkPlacement.Choose(device, options.Placement, shape, candidate => options.Brains == BrainSharing.OneEach
             ? new OwnBrainsTrial(candidate, options) : new SharedBrainTrial(candidate, options));
+    }
+
+    /// <exception cref="NotSupportedException">Agents that see textures are to have their brains on the processor.</exception>
+    public static void Require(AgentPopulationOptions options)
+    {
+        if (options.TextureObservations is null || options.Placement != Placement.Processor) return;
+        throw new NotSupportedException(
+            "Agents that see textures have their brains where the textures are. Declare no TextureObservations, or choose Placement.Gpu or Placement.Auto.");
     }
 
     private static int RowsOf(AgentPopulationOptions options) => options.Learning?.MostRowsOfAStep(options) ?? 1;

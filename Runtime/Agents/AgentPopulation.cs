@@ -29,13 +29,12 @@ public sealed partial class AgentPopulation : IDisposable
     /// <param name="options">The options that the agents share.</param>
     /// <exception cref="ArgumentException">The demonstration has other sizes, or the options lack one that has no default.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
-    /// <exception cref="NotSupportedException">Agents that see textures are given a demonstration, or brains on the processor.</exception>
+    /// <exception cref="NotSupportedException">Agents that see textures are given a demonstration, snapshots to play against, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
-        options.RequireAll(nameof(options));
-        options.RequireSelfPlay(nameof(options));
+        Require(options, nameof(options));
         device = AgentPlacement.DeviceFor(device, options);
         options = options with { Tuning = KernelTuning.For(device, options.Tuning) };
         this.device = device;
@@ -58,12 +57,12 @@ public sealed partial class AgentPopulation : IDisposable
     /// <param name="options">The options of the population.</param>
     /// <exception cref="ArgumentException">The options lack one that has no default, or do not fit each other.</exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
+    /// <exception cref="NotSupportedException">Agents that see textures are given a demonstration, snapshots to play against, or brains on the processor.</exception>
     public static KernelSet KernelsFor(NeuralDevice device, AgentPopulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
-        options.RequireAll(nameof(options));
-        options.Learning?.Check(options);
+        Require(options, nameof(options));
         return options.Placement == Placement.Processor ? new KernelSet([]) : AgentKernels.For(device, options);
     }
 
@@ -295,6 +294,16 @@ public sealed partial class AgentPopulation : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called during Update, by an agent's script. Call it between two Updates, from the game's loop.");
+    }
+
+    /// <summary>Checks that the options are complete and fit each other, before anything is made.</summary>
+    private static void Require(AgentPopulationOptions options, string name)
+    {
+        options.RequireAll(name);
+        options.RequireSelfPlay(name);
+        AgentPlacement.Require(options);
+        options.RequireNoTexturesWithADemonstration();
+        options.Learning?.Check(options);
     }
 
     private void DisposeMind()

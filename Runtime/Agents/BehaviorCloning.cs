@@ -28,6 +28,14 @@ public sealed record BehaviorCloning : AgentLearning
 
     internal override Demonstration? Given => Demonstration;
 
+    internal override void Check(AgentPopulationOptions population)
+    {
+        Given?.RequireSizes(population.Observations, population.Policy, nameof(Demonstration));
+        Given?.RequireEpisodes(population.NumStackedVectorObservations, nameof(Demonstration));
+        if (BalanceActions && !population.Policy.IsOneBranch)
+            throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(BalanceActions));
+    }
+
     internal override Loss CreateLoss(AgentPopulationOptions population) =>
         population.Policy.IsOneBranch ? new SoftmaxCrossEntropy() : new ComposedCrossEntropy(population.Policy);
 

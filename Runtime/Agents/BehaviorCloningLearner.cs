@@ -21,8 +21,6 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         this.options = options;
         this.brains = brains;
         this.normalizer = normalizer;
-        if (options.BalanceActions && !population.Policy.IsOneBranch)
-            throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(options));
         actions = population.Policy.IsOneBranch ? population.Actions : 1;
         batch = new DecisionBatch(brains, population, options.BatchSize);
         shown = new ShownDecisions(brains, population, options.Demonstration, options.Capacity, normalizer);

@@ -219,7 +219,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         if (hasWarned) return;
         hasWarned = true;
         Trace.TraceWarning(
-            "Agents decide faster than the frame's budget lets their brains learn: decisions are dropped. Give a larger AgentPopulationOptions.FrameBudget, or fewer PolicyGradient.Epochs, " +
-            "or a longer Agent.DecisionPeriod. This message appears once; AgentProgress.SkippedDecisions counts the decisions that are never learned from.");
+            "Agents decide faster than the frame's budget lets their brains learn: decisions are dropped. Give a larger AgentPopulationOptions.FrameBudget, a larger PolicyGradient.BatchSize, " +
+            "fewer PolicyGradient.Epochs if there are several, or a longer Agent.DecisionPeriod. This message appears once; AgentProgress.SkippedDecisions counts the decisions that are never learned from.");
     }
 }

@@ -278,6 +278,33 @@ internal sealed class ActorCriticTests
         Assert.That(warnings, Has.Length.EqualTo(1));
     }
 
+    /// <summary>
+    /// A brain that decides five times as often as another has more decisions than an epoch takes: the next epochs take the rest. Those for which no
+    /// epoch is left are counted.
+    /// </summary>
+    [TestCase(1)]
+    [TestCase(2)]
+    [TestCase(40, Description = "more epochs than fit")]
+    public void OwnBrainsThatDecideAtUnequalRatesSkipNothingSilently(int epochs)
+    {
+        const int Frames = 600;
+        using AgentPopulation agents = MakeOwn(2, new ActorCritic { RolloutSize = 64, Epochs = epochs }, latency: 0, steps: 1, normalizes: false);
+        int frame = 0;
+        foreach (int period in new[] { 1, 5 })
+            agents.Add(new ProbeAgent { DecisionPeriod = period, Observations = _ => [frame, 1], Act = (self, action) => self.AddReward(action) });
+        HashSet<float> drawn = [];
+        for (frame = 1; frame <= Frames; frame++)
+        {
+            agents.Update();
+            if (agents.Progress.TrainingSteps > 0) drawn.UnionWith(FirstObservationsOf(agents, count: 8));
+        }
+
+        AgentProgress progress = agents.Progress;
+        Assert.That(progress.SkippedDecisions, epochs == 1 ? Is.Positive : Is.Zero);
+        Assert.That(progress.SkippedDecisions + progress.LearnedDecisions, Is.InRange(progress.Decisions - (2 * 130), progress.Decisions));
+        if (epochs > 1) Assert.That(Enumerable.Range(1, Frames - (2 * 110)).Select(number => (float)number).Except(drawn), Is.Empty);
+    }
+
     /// <summary>An infinite sum of rewards has no effect, and learning continues.</summary>
     [Test]
     public void ARewardThatIsTooLargeIsNotLearnedFrom([Values] bool areOwn)
@@ -401,17 +428,26 @@ internal sealed class ActorCriticTests
         return (population.Progress, [.. written.ToString().Split('\n').Where(line => line.Contains("budget", StringComparison.Ordinal))]);
     }
 
-    private static AgentPopulation MakeOwn(int capacity, ActorCritic learning, int? latency) => new(TestDevice.Plain, new AgentPopulationOptions
+    private static AgentPopulation MakeOwn(int capacity, ActorCritic learning, int? latency, int steps = 2, bool normalizes = true) => new(TestDevice.Plain, new AgentPopulationOptions
     {
         Observations = 2,
         Actions = 3,
         HiddenUnits = 16,
         Capacity = capacity,
         Latency = latency,
-        FrameBudget = FrameBudget.Steps(2),
+        FrameBudget = FrameBudget.Steps(steps),
+        NormalizeObservations = normalizes,
         Seed = 3,
         Learning = learning,
     });
+
+    /// <summary>Of the rows of the first brain in the last training step.</summary>
+    private static IEnumerable<float> FirstObservationsOf(AgentPopulation agents, int count)
+    {
+        float[] values = new float[agents.BrainCount * count * 2];
+        ((OwnBrains)agents.Brains).BatchFeatures.Read(values);
+        return Enumerable.Range(0, count).Select(row => values[row * 2]);
+    }
 
     private static AgentPopulation Make(int agents, int actions, AgentLearning learning, int? latency = 0, int seed = 3) =>
         new(TestDevice.Plain, new AgentPopulationOptions

@@ -71,6 +71,7 @@ internal sealed partial class AgentDocumentationTests
     {
         null => "null",
         bool flag => flag ? "true" : "false",
+        ActorCritic learning when learning == new ActorCritic() => "new ActorCritic()",
         FrameBudget budget => $"FrameBudget.Steps({budget.StepsPerFrame})",
         float number => number.ToString("0.########", CultureInfo.InvariantCulture),
         IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),

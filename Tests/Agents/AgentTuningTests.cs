@@ -137,6 +137,49 @@ internal sealed class AgentTuningTests : IDisposable
         Assert.That(() => AgentPopulation.KernelsFor(device, new AgentPopulationOptions { Actions = 2, Capacity = 1 }), Throws.ArgumentException.With.Message.Contains("Observations"));
     }
 
+    /// <summary>What is warmed up has the optimizer of the population, which continuous actions change for cloning brains of their own.</summary>
+    [Test]
+    public void OwnBrainsThatCloneAreWarmedUpWithTheirOptimizer([Values] bool areContinuous)
+    {
+        AgentPopulationOptions options = Common with
+        {
+            ActionSpec = areContinuous ? ActionSpec.MakeContinuous(2) : ActionSpec.MakeDiscrete(3),
+            Learning = new BehaviorCloning { BatchSize = 8 },
+        };
+        NeuralDevice device = Device();
+        WarmUpProgress progress = device.WarmUp(AgentPopulation.KernelsFor(device, options));
+        while (!progress.IsDone)
+        {
+            device.Update();
+            gl.NextFrame();
+        }
+
+        long programs = gl.Calls("glLinkProgram");
+        using AgentPopulation population = new(device, options);
+        Assert.That(gl.Calls("glLinkProgram") - programs, Is.Zero);
+    }
+
+    /// <summary>Options that the constructor does not take are not warmed up for either.</summary>
+    [Test]
+    public void OptionsThatDoNotFitEachOtherHaveNoKernels()
+    {
+        NeuralDevice device = Device();
+        AgentPopulationOptions sees = Shared with { TextureObservations = new TextureObservations(4, 4) };
+        (AgentPopulationOptions Options, Type Error)[] wrong =
+        [
+            (Own with { SelfPlay = new SelfPlay() }, typeof(ArgumentException)),
+            (sees with { SelfPlay = new SelfPlay() }, typeof(NotSupportedException)),
+            (sees with { Placement = Placement.Processor }, typeof(NotSupportedException)),
+            (sees with { Learning = new BehaviorCloning { Demonstration = new Demonstration(Observations, 3) } }, typeof(NotSupportedException)),
+            (Shared with { Learning = new BehaviorCloning { Demonstration = new Demonstration(Observations + 1, 3) } }, typeof(ArgumentException)),
+        ];
+        foreach ((AgentPopulationOptions options, Type error) in wrong)
+        {
+            string? message = Assert.Throws(Is.TypeOf(error), () => AgentPopulation.KernelsFor(device, options))?.Message;
+            Assert.That(() => new AgentPopulation(device, options), Throws.TypeOf(error).With.Message.EqualTo(message));
+        }
+    }
+
     /// <summary>Runs frames of a full population.</summary>
     private void Run(AgentPopulation population, int frames)
     {
