@@ -33,7 +33,7 @@ public sealed record BehaviorCloning : AgentLearning
         Given?.RequireSizes(population.Observations, population.Policy, nameof(Demonstration));
         Given?.RequireEpisodes(population.NumStackedVectorObservations, nameof(Demonstration));
         if (BalanceActions && !population.Policy.IsOneBranch)
-            throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(BalanceActions));
+            throw new ArgumentException("BalanceActions weights the actions of one discrete branch, but the agents have other actions. Leave it false.", nameof(population));
     }
 
     internal override Loss CreateLoss(AgentPopulationOptions population) =>
