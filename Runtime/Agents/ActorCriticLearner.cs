@@ -8,6 +8,7 @@ namespace NeuralPlugin;
 /// </summary>
 internal class ActorCriticLearner : Learner, ILearnsFromValues
 {
+    private const int FewOfAnEpoch = 8;   // a share
     private const ulong ShuffleStream = (1UL << 62) + 2;
 
     private readonly ActorCritic options;
@@ -163,12 +164,13 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
 
     /// <summary>
     /// Shuffles the decisions of a brain before an epoch. A brain that decides more often than the others may have more decisions than an epoch's steps
-    /// take: those that no epoch has taken come first, so that none is left to chance.
+    /// take: those that no epoch has taken come first, so that none is left to chance. The few that brains of equal rates have more are reached by shuffling.
     /// </summary>
     private void Shuffle(Span<int> own, int epoch)
     {
         int ofAnEpoch = brains.AreOwn ? decisionsOfAStep * options.Minibatches : own.Length;
-        int left = epoch == 0 ? 0 : (int)Math.Max(0, own.Length - ((long)epoch * ofAnEpoch));
+        bool hasMore = own.Length - ofAnEpoch > ofAnEpoch / FewOfAnEpoch;
+        int left = epoch == 0 || !hasMore ? 0 : (int)Math.Max(0, own.Length - ((long)epoch * ofAnEpoch));
         for (int i = 0; i < left; i++) (own[i], own[ofAnEpoch + i]) = (own[ofAnEpoch + i], own[i]);   // they follow those of the last epoch
         random.Shuffle(own[left..]);
     }
