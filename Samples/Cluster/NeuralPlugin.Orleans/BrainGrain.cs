@@ -22,7 +22,6 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
     private readonly Dictionary<string, DateTimeOffset> regions = [];
     private readonly ILogger<BrainGrain> logger;
     private readonly TimeProvider time;
-    private Task? reading;
     private IGrainTimer? timer;
     private BrainVersion? current;
     private BrainState? state;   // of the current version
@@ -174,24 +173,10 @@ internal sealed partial class BrainGrain : Grain, IBrainGrain, IIncomingGrainCal
         return new DifferenceReceipt(outcome, sequence, closesAs, left > TimeSpan.Zero ? left : TimeSpan.Zero, current!.Version);
     }
 
-    /// <summary>Reads the stored record once, and again after a failure. Calls that arrive meanwhile wait for the same read.</summary>
-    private Task ReadAsync()
-    {
-        if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = ReadStoredAsync();
-        return reading;
-    }
+    private Task ReadAsync() => store.ReadOnceAsync(name, Restore);
 
-    private async Task ReadStoredAsync()
+    private void Restore()
     {
-        try
-        {
-            await store.ReadAsync();
-        }
-        catch (Exception exception)
-        {
-            throw new StoredBrainException(name, exception);
-        }
-
         BrainRecord record = store.Record;
         if (record.Version == 0 && record.Previous.Length == 0) return;
         senders.Load(record.Senders);

@@ -56,12 +56,43 @@ internal sealed class BrainStore<T>(IGrainStorage storage, string name, GrainId 
     where T : class, new()
 {
     private GrainState<T> kept = new(new T());
+    private Task? reading;
 
     /// <summary>The record as last read or written.</summary>
     public T Record => kept.State!;
 
     /// <summary>Whether the storage had one then; otherwise <see cref="Record"/> is new.</summary>
     public bool RecordExists => kept.RecordExists;
+
+    /// <summary>Reads it once, and again after a failure. Calls that arrive meanwhile wait for the same read.</summary>
+    /// <param name="owner">The name of the brain or region.</param>
+    /// <param name="begin">What its grain does with the record before any of these calls continues.</param>
+    /// <exception cref="StoredBrainException">The storage failed, or the record is damaged.</exception>
+    public Task ReadOnceAsync(string owner, Action begin)
+    {
+        if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = BeginAsync();
+        return reading;
+
+        async Task BeginAsync()
+        {
+            await RequireAsync(owner);
+            begin();
+        }
+    }
+
+    /// <summary>Reads it again, with an error that names its owner.</summary>
+    /// <exception cref="StoredBrainException">The storage failed.</exception>
+    public async Task RequireAsync(string owner)
+    {
+        try
+        {
+            await ReadAsync();
+        }
+        catch (Exception exception)
+        {
+            throw new StoredBrainException(owner, exception);
+        }
+    }
 
     /// <summary>Reads it again.</summary>
     public async Task ReadAsync()

@@ -62,15 +62,7 @@ internal sealed class IslandGrain : Grain, IIslandGrain
     private async Task ReadAsync()
     {
         if (champions is not null) return;
-        try
-        {
-            await store.ReadAsync();
-        }
-        catch (Exception exception)
-        {
-            throw new StoredBrainException(name, exception);
-        }
-
+        await store.RequireAsync(name);
         IslandRecord record = store.Record;
         if (record.Checksums.Count != record.Brains.Count || record.Scores.Count != record.Brains.Count || record.Senders.Count != record.Brains.Count)
             throw new StoredBrainException(name, "its lists have different lengths.");

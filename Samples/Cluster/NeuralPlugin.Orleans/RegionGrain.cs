@@ -29,7 +29,6 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
     private long stored;              // the number of the last average in the storage
     private readonly HashSet<long> unanswered = [];   // the numbers of the records whose writes may still succeed
     private long restored;            // and of the last one that an earlier activation stored
-    private Task? reading;
     private long oldestBase;          // of the differences in the round
     private bool isEnding;            // the grain is being deactivated
     private long handedOnFor;         // the version whose round the last average went into
@@ -155,26 +154,10 @@ internal sealed partial class RegionGrain : Grain, IRegionGrain
         await SubscribeAsync();
     }
 
-    /// <summary>Reads the stored record once, and again after a failure. Calls that arrive meanwhile wait for the same read.</summary>
     private Task ReadAsync()
     {
         if (name.Length == 0) throw new UnknownBrainException(key, "a region's name is that of its brain, a slash and its own.");
-        if (reading is null || reading.IsFaulted || reading.IsCanceled) reading = ReadStoredAsync();
-        return reading;
-    }
-
-    private async Task ReadStoredAsync()
-    {
-        try
-        {
-            await store.ReadAsync();
-        }
-        catch (Exception exception)
-        {
-            throw new StoredBrainException(key, exception);
-        }
-
-        Restore();
+        return store.ReadOnceAsync(key, Restore);
     }
 
     /// <summary>Continues from the stored record: its averages are sent again, and the brain recognizes those that it has. A damaged record counts as none.</summary>
