@@ -36,7 +36,7 @@ internal sealed class AgentDecisions : IDisposable
         collector = new ObservationCollector(device, options, brains.Seen);
         chooser = new ActionChooser(options);
         policy = options.Policy;
-        taken = new float[options.TakenNumbers];
+        taken = new float[options.Policy.TakenNumbers];
     }
 
     /// <summary>Decisions that were carried out.</summary>

@@ -139,9 +139,6 @@ public sealed record AgentPopulationOptions
     /// <summary>The observations that a brain reads at a decision: those of all stacked decisions.</summary>
     internal int StackedObservations => checked(Observations * NumStackedVectorObservations);
 
-    /// <summary>Numbers stored per action, beyond a choice in one branch, which needs none.</summary>
-    internal int TakenNumbers => Policy.IsOneBranch ? 0 : Policy.Numbers;
-
     /// <summary>Outputs of a brain: those of its policy and, if it estimates values, the value.</summary>
     internal int Outputs => Policy.Outputs + (EstimatesValues ? 1 : 0);
 

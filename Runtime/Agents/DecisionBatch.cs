@@ -23,7 +23,7 @@ internal sealed class DecisionBatch
         actionCount = population.Actions;
         Size = Rows = size;
         policy = population.Policy;
-        takenNumbers = population.TakenNumbers;
+        takenNumbers = population.Policy.TakenNumbers;
         decisions = new DecisionRows(checked(brains.Count * size), observations, policy);
     }
 

@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 internal sealed class DecisionQueue(int owners, int capacity, int observations, PolicyShape policy, SeenTextures? seen)
 {
     private readonly int actions = policy.DiscreteOutputs;
-    private readonly int numbers = policy.IsOneBranch ? 0 : policy.Numbers;
+    private readonly int numbers = policy.TakenNumbers;
     private readonly DecisionRows decisions = new(checked(owners * capacity), observations, policy);
     private readonly int[] first = new int[owners];
     private readonly int[] count = new int[owners];

@@ -17,7 +17,7 @@ internal sealed class DecisionRows
     {
         this.observations = observations;
         actions = policy.DiscreteOutputs;
-        numbers = policy.IsOneBranch ? 0 : policy.Numbers;
+        numbers = policy.TakenNumbers;
         Features = new float[checked(rows * observations)];
         Looks = new int[rows];
         Actions = new int[rows];

@@ -314,7 +314,7 @@ public sealed class Demonstration
     }
 
     /// <summary>Numbers stored per action, beyond a choice in one branch.</summary>
-    private int Numbers => ActionSpec.Policy.IsOneBranch ? 0 : ActionSpec.Policy.Numbers;
+    private int Numbers => ActionSpec.Policy.TakenNumbers;
 
     private int Require(int decision)
     {

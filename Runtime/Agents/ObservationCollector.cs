@@ -26,7 +26,7 @@ internal sealed class ObservationCollector
         textureSensor = new TextureSensor(device, options.TextureObservations, seen);
         policy = options.Policy;
         mask = new ActionMask(policy);
-        taken = new float[options.TakenNumbers];
+        taken = new float[options.Policy.TakenNumbers];
         discrete = new int[policy.Branches];
         continuous = new float[policy.Continuous];
         observed = new float[options.StackedObservations];

@@ -52,7 +52,7 @@ internal sealed class Rollout
         owners = new int[Capacity];
         actions = new int[Capacity];
         policy = population.Policy;
-        takenNumbers = population.TakenNumbers;
+        takenNumbers = population.Policy.TakenNumbers;
         taken = new float[checked(Capacity * takenNumbers)];
         logProbabilities = new float[Capacity];
         values = new float[Capacity];

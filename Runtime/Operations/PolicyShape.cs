@@ -28,6 +28,9 @@ internal sealed class PolicyShape(ReadOnlySpan<int> branches, int continuous) : 
     /// <summary>Whether an action is one whole number.</summary>
     public bool IsOneBranch => Branches == 1 && continuous == 0;
 
+    /// <summary>Numbers stored per action, beyond a choice in one branch, which needs none.</summary>
+    public int TakenNumbers => IsOneBranch ? 0 : Numbers;
+
     /// <summary>The first logit of a branch.</summary>
     public int FirstOf(int branch) => branch == 0 ? 0 : ends[branch - 1];
 
