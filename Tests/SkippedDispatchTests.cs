@@ -280,6 +280,34 @@ internal sealed class SkippedDispatchTests : IDisposable
         Assert.That(Wait(population), Is.Empty);
     }
 
+    /// <summary>A frame whose record later frames have replaced when it can be read.</summary>
+    [Test]
+    public void ASkippedFrameOfManyStepsOfAPopulationIsFound([Values(22, 64)] int stepsPerFrame, [Values(2, 3)] int delayFrames)
+    {
+        const int frames = 9, skippedFrame = 4;
+        gl.DelayFrames = delayFrames;
+        using NetworkPopulation population = MakeWithSgd(), twin = MakeWithSgd();
+        Train(population, 0);
+        Train(twin, 0);
+        List<long> told = [];
+        for (int frame = 0; frame < frames; frame++)
+        {
+            if (population.TakeSkippedStep() is > 0 and var found) told.Add(found);
+            gl.DropDispatches = frame == skippedFrame;
+            for (int step = 0; step < stepsPerFrame; step++) population.RepeatStep();
+            gl.DropDispatches = false;
+            for (int step = 0; frame != skippedFrame && step < stepsPerFrame; step++) twin.RepeatStep();
+            NextFrame();
+        }
+
+        told.AddRange(Wait(population));
+        Assert.That(told, Is.EqualTo(new long[] { 1 + ((skippedFrame + 1) * stepsPerFrame) }));
+        Assert.That(population.LostSteps, Is.EqualTo(stepsPerFrame));
+        AssertSame(population, twin, "that of the frames that ran");
+
+        NetworkPopulation MakeWithSgd() => new(device, Members, Inputs, Hidden, Classes, optimizer: new Sgd(0.1f));
+    }
+
     /// <summary>Includes the very first step, whose other side was never written, and one after weights were set.</summary>
     [Test]
     public void SkippedStepsOfAPopulationThatTrainingGoesOnFromLoseOneStepAtMost([Values] bool isFirst, [Values] bool weightsGiven)

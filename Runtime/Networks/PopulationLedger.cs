@@ -10,7 +10,7 @@ namespace NeuralPlugin;
 /// </remarks>
 internal sealed class PopulationLedger : IDisposable
 {
-    /// <summary>Steps whose record is kept. If more are unresolved, the older ones are assumed to have run.</summary>
+    /// <summary>Steps whose record is kept. If more are unresolved, the older ones have the outcome of their call.</summary>
     private const int Slots = 64;
 
     private readonly NeuralDevice device;
@@ -21,6 +21,7 @@ internal sealed class PopulationLedger : IDisposable
     private readonly float[] found;
     private readonly float[] lastSteps;
     private readonly StepSides sides = new();
+    private readonly CallRecords calls;
     private long askedFor;      // the steps up to this one will be known once the log's copy arrives
     private long known;
     private long skipped;       // the last step found skipped and not yet reported
@@ -36,7 +37,8 @@ internal sealed class PopulationLedger : IDisposable
         this.losses = losses;
         MatrixTexture steps = new(device, device.Shape(Slots, losses.Shape.Columns, "The log of a population"));
         bool areGuided = losses.Shape.Columns > 1;
-        log = areGuided ? [steps, losses] : [steps];
+        calls = new CallRecords(device, losses.Shape.Columns);
+        log = areGuided ? [steps, calls.Texture, losses] : [steps, calls.Texture];
         readback = new Readback(device, log.Select(texture => texture.Shape));
         lastSteps = new float[areGuided ? losses.Shape.Rows * losses.Shape.Columns : 0];
         found = new float[Slots * losses.Shape.Columns];
@@ -65,15 +67,17 @@ internal sealed class PopulationLedger : IDisposable
     /// <summary>All dispatches of the step are enqueued: pending becomes committed.</summary>
     public void CommitStep()
     {
-        losses.CopyRow(0, log[0], (int)(sides.Enqueued % Slots));
         parameters.Commit();
         sides.Enqueue();
+        losses.CopyRow(0, log[0], SlotOf(sides.Enqueued));
     }
 
     /// <summary>The step is known to be skipped, or weights were set from outside: the pending weights are invalid.</summary>
     public void MakePendingStale() => isStale = true;
 
-    /// <summary>Collects the available results without waiting, and requests those not yet requested.</summary>
+    /// <summary>
+    /// Collects the available results without waiting, and requests those not yet requested. Call it whenever the host may have run since a step was enqueued, before the next one.
+    /// </summary>
     /// <returns>The last step that the driver skipped and that was not yet reported; 0 for none.</returns>
     public long TakeSkippedStep()
     {
@@ -84,6 +88,8 @@ internal sealed class PopulationLedger : IDisposable
             askedFor = sides.Enqueued;
         }
 
+        if (askedFor < sides.Enqueued && calls.LastStep < sides.Enqueued) calls.Add(sides.Enqueued, log[0], SlotOf(sides.Enqueued));
+
         long step = skipped;
         skipped = 0;
         return step;
@@ -92,6 +98,7 @@ internal sealed class PopulationLedger : IDisposable
     public void Dispose()
     {
         log[0].Dispose();
+        calls.Dispose();
         readback.Dispose();
     }
 
@@ -100,11 +107,13 @@ internal sealed class PopulationLedger : IDisposable
         if (readback.Status == ReadbackStatus.Ready)
         {
             readback.Read(0, found);
-            if (lastSteps.Length > 0) readback.Read(1, lastSteps);
+            calls.Read(readback, matrix: 1);
+            if (lastSteps.Length > 0) readback.Read(2, lastSteps);
             for (long step = known + 1; step <= askedFor; step++) Note(step);
         }
 
         known = askedFor;
+        calls.Forget(known);
         bool isUntouched = known == sides.Enqueued && !isStale;
         if (isUntouched && sides.Pending > sides.Committed)
         {
@@ -120,8 +129,11 @@ internal sealed class PopulationLedger : IDisposable
 
     private void Note(long step)
     {
-        bool wasSkipped = askedFor - step < Slots && SkipMark.Is(found[(step - 1) % Slots * losses.Shape.Columns]);
+        ReadOnlySpan<float> row = found.AsSpan(SlotOf(step) * losses.Shape.Columns), record = calls.Of(step, askedFor, out _);
+        bool wasSkipped = askedFor - step < Slots ? SkipMark.Is(row[0]) : !record.IsEmpty && SkipMark.Is(record[0]);
         if (wasSkipped) skipped = step;
         sides.Note(step, wasSkipped ? StepOutcome.LeftPending : StepOutcome.Counts);
     }
+
+    private static int SlotOf(long step) => (int)((step - 1) % Slots);
 }

@@ -122,6 +122,8 @@ internal sealed class StepLog : IDisposable
 /// <summary>A copy of a log in memory.</summary>
 internal sealed class StepLogCopy(RateGuide? guide)
 {
+    private const int NumberColumn = 3;   // of StepResult
+
     private readonly float[] values = new float[StepLog.RowsFor(guide) * MatrixShape.ColumnsPerTexel];
 
     /// <summary>The number of the dropped step; 0 for none.</summary>
@@ -131,6 +133,9 @@ internal sealed class StepLogCopy(RateGuide? guide)
     public int KeptStep => (int)values[StepLog.RowOfKept * MatrixShape.ColumnsPerTexel];
 
     public void Read(Readback readback) => readback.Read(0, values);
+
+    /// <summary>Whether a row of a log is that of a step.</summary>
+    public static bool IsOf(ReadOnlySpan<float> row, long step) => (int)row[NumberColumn] == StepLog.NumberOf(step);
 
     /// <summary>The result of a step; false if it has not run, or ran too long ago.</summary>
     public bool TryGet(long step, out StepResult result)

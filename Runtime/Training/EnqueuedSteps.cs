@@ -63,12 +63,12 @@ internal sealed class EnqueuedSteps : IDisposable
     /// <summary>The features of a batch, until a larger plan is prepared.</summary>
     public MatrixTexture Features => workspace!.Input;
 
-    /// <summary>Collects the available results of the steps so far.</summary>
+    /// <summary>Collects the available results of the steps so far. Call it once a frame, before its steps.</summary>
     /// <returns>The last step that the driver skipped and that was not yet reported; 0 for none.</returns>
     public long TakeSkippedStep()
     {
         ledger.Read();
-        ledger.StartReading();   // for the last steps, which may have found no free readback
+        ledger.EndCall();
         return ledger.TakeSkippedStep();
     }
 

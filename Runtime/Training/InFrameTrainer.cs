@@ -258,7 +258,7 @@ public sealed class InFrameTrainer : IDisposable
 
         if (spender.Parts > 0) network.Device.MakeWritesVisible();
         spender.EndMeasuring();
-        ledger.StartReading();
+        ledger.EndCall();
         spender.EndFrame(open.IsOpen ? open.Dispatch : null);
     }
 

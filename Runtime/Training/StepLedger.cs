@@ -19,6 +19,7 @@ internal sealed class StepLedger : IDisposable
     private readonly StepLogCopy found;
     private readonly LogReadback[] readbacks;
     private readonly StepSides sides = new();
+    private readonly CallRecords calls;
     private long started;      // of the copies of the log
     private long taken;
     private long askedFor;     // the steps up to this one will be known once all copies arrive
@@ -41,8 +42,9 @@ internal sealed class StepLedger : IDisposable
         this.network = network;
         this.state = state;
         log = new StepLog(network.Device, guide);
-        textures = [log.Texture];
-        this.readbacks = [.. Enumerable.Range(0, readbacks).Select(_ => new LogReadback(new Readback(network.Device, [log.Texture.Shape])))];
+        calls = new CallRecords(network.Device, log.Texture.Shape.Columns);
+        textures = [log.Texture, calls.Texture];
+        this.readbacks = [.. Enumerable.Range(0, readbacks).Select(_ => new LogReadback(new Readback(network.Device, textures.Select(texture => texture.Shape))))];
     }
 
     /// <summary>The log that the steps' dispatches write and honor.</summary>
@@ -115,6 +117,15 @@ internal sealed class StepLedger : IDisposable
         started++;
     }
 
+    /// <summary>
+    /// Call when the host may run before the next step is enqueued: starts reading back as <see cref="StartReading"/> does, and records the steps if that has to wait.
+    /// </summary>
+    public void EndCall()
+    {
+        StartReading();
+        if (askedFor < sides.Enqueued && calls.LastStep < sides.Enqueued) calls.Add(sides.Enqueued, log.Texture, StepLog.SlotOf(sides.Enqueued));
+    }
+
     /// <summary>Collects the available results. Neither waits nor allocates.</summary>
     public void Read()
     {
@@ -124,8 +135,10 @@ internal sealed class StepLedger : IDisposable
             if (copy.Readback.Status == ReadbackStatus.Pending) return;
             if (copy.Readback.Status != ReadbackStatus.Ready || copy.Resumed != resumed) continue;   // it reports the old drop
             found.Read(copy.Readback);
+            calls.Read(copy.Readback, matrix: 1);
             for (long step = known + 1; step <= copy.LastStep; step++) Note(step, copy.LastStep);
             known = copy.LastStep;
+            calls.Forget(known);
             NoteKept();
             Settle();
             Summarize();
@@ -154,6 +167,7 @@ internal sealed class StepLedger : IDisposable
     public void Dispose()
     {
         log.Dispose();
+        calls.Dispose();
         foreach (LogReadback copy in readbacks) copy.Readback.Dispose();
     }
 
@@ -189,12 +203,17 @@ internal sealed class StepLedger : IDisposable
         HasKept = kept > 0 && kept <= known && known - kept < StepLog.Slots;
     }
 
-    /// <summary>Whether a step has left its row, or a later one has replaced it: then it also counts as run.</summary>
+    /// <summary>
+    /// Whether a step has left its row, or a later one has replaced it: one of the same call, in which nothing is skipped before something that runs, or one of a later call. Then there is a record of
+    /// the step's own.
+    /// </summary>
     private bool HasRun(long step, long lastStep)
     {
         if (found.TryGet(step, out StepResult result)) return true;
         int later = ((int)result.Number - StepLog.NumberOf(step) + StepLog.Numbers) % StepLog.Numbers;
-        return result.Number > 0 && later <= lastStep + 1 - step;   // the open step may have left its row already
+        bool isReplaced = result.Number > 0 && later <= lastStep + 1 - step;   // the open step may have left its row already
+        ReadOnlySpan<float> record = calls.Of(step, lastStep, out long lastOfCall);
+        return isReplaced && (record.IsEmpty || StepLogCopy.IsOf(record, lastOfCall));
     }
 
     /// <summary>Restores the better side if nothing has changed it since, and sets the optimizer's count to that of the committed side.</summary>

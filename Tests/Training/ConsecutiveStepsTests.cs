@@ -301,6 +301,52 @@ internal sealed class ConsecutiveStepsTests
         }
     }
 
+    /// <summary>The log has fewer rows than a frame has steps, and is read long after later frames have replaced them.</summary>
+    [Test]
+    public void ASkippedFrameIsFoundHoweverLateTheGpuIs([Values(1, 8)] int delayFrames)
+    {
+        const int frames = 14, skippedFrame = 5, stepsPerFrame = 100;
+        using TestGl gl = TestGls.Create();
+        using NeuralDevice game = NeuralDevice.Attach(gl.Api);
+        KernelFamily.Force(game, KernelFamily.WorkgroupTiled);
+        using TwoLayerClassifier classifier = new(game, 7, 9, 3, seed: 3);
+        using TrainingSet samples = new(game, 7, 3, capacity: 23);
+        samples.AddRange(TwinArrays.UniformFloats(1, 23 * 7, -1, 1), TwinArrays.Labels(2, 23, 3));
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 5, FrameBudget = FrameBudget.Steps(stepsPerFrame) });
+        gl.DelayFrames = delayFrames;
+        List<string> told = [];
+        int trained = 0, skipped = 0;
+        for (int frame = 0; frame < frames; frame++)
+        {
+            gl.DropDispatches = frame == skippedFrame;
+            Tick();
+            if (gl.DropDispatches) skipped = trainer.Progress.StepsThisFrame;
+            else trained += trainer.Progress.StepsThisFrame;
+            gl.DropDispatches = false;
+        }
+
+        trainer.Pause();
+        for (int frame = 0; frame < 2 * delayFrames; frame++) Tick();
+        Assert.That(skipped, Is.EqualTo(stepsPerFrame));
+        Assert.That(told, Has.Count.EqualTo(1).And.All.Contains($"Training step {(skippedFrame + 1) * stepsPerFrame} "));
+        Assert.That(trainer.Progress.Steps, Is.EqualTo(trained));
+
+        void Tick()
+        {
+            try
+            {
+                trainer.Tick();
+            }
+            catch (DispatchesSkippedException exception)
+            {
+                told.Add(exception.Message);
+                trainer.Tick();
+            }
+
+            gl.NextFrame();
+        }
+    }
+
     private static IEnumerable<int> Bits(TwoLayerClassifier classifier)
     {
         ClassifierParameters weights = classifier.GetParameters();

@@ -91,6 +91,36 @@ internal sealed class EnqueuedStepsTests : IDisposable
         Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo(((long)after, 8L + count - after)));
     }
 
+    /// <summary>
+    /// A frame of which the log no longer knows anything when it can be read, because steps of later frames have replaced its rows: it is told all the same, as are the frames that ran.
+    /// </summary>
+    [Test]
+    public void ASkippedFrameOfManyStepsIsFound([Values(22, 64, 100)] int stepsPerFrame, [Values(2, 3, 7)] int delayFrames)
+    {
+        const int frames = 12, skippedFrame = 6;
+        gl.DelayFrames = delayFrames;
+        using BatchTrainer trainer = new(network, new Sgd(0.1f)), steady = new(twin, new Sgd(0.1f));
+        List<long> told = [];
+        for (int frame = 0; frame < frames; frame++)
+        {
+            if (trainer.TakeSkippedStep() is > 0 and var found) told.Add(found);
+            gl.DropDispatches = frame == skippedFrame;
+            for (int step = 0; step < stepsPerFrame; step++) Enqueue(trainer, frame);
+            gl.DropDispatches = false;
+            if (frame != skippedFrame)
+            {
+                for (int step = 0; step < stepsPerFrame; step++) Enqueue(steady, frame);
+            }
+
+            NextFrame();
+        }
+
+        told.AddRange(Wait(trainer));
+        Assert.That(told[^1], Is.EqualTo((skippedFrame + 1) * stepsPerFrame));
+        Assert.That((trainer.Steps, trainer.LostSteps), Is.EqualTo(((frames - 1L) * stepsPerFrame, (long)stepsPerFrame)));
+        AssertSameWeights("those of the frames that ran");
+    }
+
     /// <summary>More steps than the log has rows, in one frame and between two readbacks.</summary>
     [Test]
     public void MoreStepsThanTheRecordKeepsAreCounted()
