@@ -65,7 +65,7 @@ public sealed class NetworkPopulation : IDisposable
         parameters = new PopulationParameters(device, layout, stack, this.optimizer, seed);
         workspace = new PopulationWorkspace(device, kernels, graph, parameters);
         ledger = new PopulationLedger(device, parameters, workspace.Losses);
-        unawaited = new UnawaitedSteps(device);
+        unawaited = new UnawaitedSteps(device, TimeProvider.System);
     }
 
     /// <summary>The number of networks.</summary>

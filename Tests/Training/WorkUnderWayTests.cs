@@ -107,6 +107,72 @@ internal sealed class WorkUnderWayTests : IDisposable
         Assert.That(classifier.GetParameters().HiddenWeights, Is.EqualTo(twin.GetParameters().HiddenWeights));
     }
 
+    /// <summary>The bound is one for all trainers of a device, and each of them gets on.</summary>
+    [Test]
+    public void TrainersShareTheQueue()
+    {
+        TwoLayerClassifier[] classifiers = [.. Enumerable.Range(1, 5).Select(seed => new TwoLayerClassifier(device, Inputs, 70, Classes, seed))];
+        InFrameTrainer[] trainers = [.. classifiers.Select(classifier => Trainer(classifier, FrameBudget.Steps(10)))];
+        for (int frame = 0; frame < 10; frame++) Frame();
+        Assert.That(trainers.Select(trainer => trainer.Progress.StepsThisFrame), Is.All.EqualTo(10));
+
+        gl.Gpu!.Megahertz = 10 * SlowMegahertz;
+        for (int frame = 0; frame < 60; frame++) Frame();   // until it is known how long a step takes now, and what was enqueued before that is done
+        long[] before = [.. trainers.Select(trainer => trainer.Progress.Steps)];
+        double deepest = 0;
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            Frame();
+            deepest = Math.Max(deepest, gl.NanosecondsInQueue);
+        }
+
+        Assert.That(deepest, Is.AtMost(1.5 * WorkUnderWay.MostNanoseconds));
+        long[] made = [.. trainers.Select((trainer, i) => trainer.Progress.Steps - before[i])];
+        Assert.That(made.Min(), Is.AtLeast(made.Max() / 2).And.Positive);
+
+        trainers[0].FrameBudget = FrameBudget.Steps(100);
+        foreach (InFrameTrainer trainer in trainers[1..]) trainer.Pause();
+        long alone = trainers[0].Progress.Steps;
+        for (int frame = 0; frame < Frames; frame++) Frame();
+        Assert.That(trainers[0].Progress.Steps - alone, Is.AtLeast(3 * made.Max()), "nobody else has work there now");
+        foreach (InFrameTrainer trainer in trainers) trainer.Dispose();
+        foreach (TwoLayerClassifier classifier in classifiers) classifier.Dispose();
+
+        void Frame()
+        {
+            foreach (InFrameTrainer trainer in trainers) trainer.Tick();
+            gl.NextFrame();
+        }
+    }
+
+    /// <summary>Steps of any length: where waiting for them takes long, there are fewer the next time, and more again where it does not.</summary>
+    [Test]
+    public void LongStepsThatNobodyWaitsForAreFewer()
+    {
+        gl.DelayFrames = 1_000;
+        ManualTime clock = new() { NanosecondsPerLook = (long)(2 * 1_000_000 * UnawaitedSteps.LongWaitMilliseconds) };
+        UnawaitedSteps steps = new(device, clock);
+        Assert.That(StepsUntilItWaits(), Is.EqualTo(UnawaitedSteps.Most));
+        for (int i = 0; i < 5; i++) StepsUntilItWaits();
+        Assert.That(StepsUntilItWaits(), Is.AtMost(2));
+        clock.NanosecondsPerLook = 0;
+        for (int i = 0; i < 5; i++) StepsUntilItWaits();
+        Assert.That(StepsUntilItWaits(), Is.GreaterThan(UnawaitedSteps.Most / 2));
+
+        int StepsUntilItWaits()
+        {
+            gl.ClearRecords();
+            int added = 0;
+            while (gl.WaitingCalls.Count == 0)
+            {
+                using (device.Enter()) steps.Add();
+                added++;
+            }
+
+            return added;
+        }
+    }
+
     /// <summary>A driver that works inside the calls is never behind, however long that takes.</summary>
     [Test]
     public void ADriverThatWorksInsideTheCallsIsGivenAll()
