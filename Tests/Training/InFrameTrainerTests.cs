@@ -100,7 +100,7 @@ internal sealed class InFrameTrainerTests
             Assert.That(milliseconds, Has.Count.LessThan(MostFrames));
         }
 
-        large.Tick();
+        while (large.Tick().StepsThisFrame == 0) TestDevice.EndFrame();   // with a GPU that is late, the queue has no room for a step this long
         AssertSameWeights(cut, whole, "after a step");
         milliseconds.Sort();
         Assert.That(milliseconds, Has.Count.GreaterThan(20), "the step was cut");
