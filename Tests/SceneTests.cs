@@ -124,7 +124,7 @@ internal sealed partial class SceneTests
     [Test]
     public void TheBudgetHasATableAndAPicture()
     {
-        string output = Run("budget", "--frames", "60", "--rounds", "1", "--out", folder);
+        (int code, string output) = Execute("budget", "--frames", "60", "--rounds", "1", "--check", "--out", folder);
         Assert.That(output.Split('\n').Count(line => line.Contains("ms  ", StringComparison.Ordinal) && line.Contains("within", StringComparison.Ordinal) is false), Is.GreaterThanOrEqualTo(3));
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "budget.json")));
         JsonElement[] cases = [.. json.RootElement.EnumerateArray()];
@@ -132,6 +132,9 @@ internal sealed partial class SceneTests
         Assert.That(cases[3].GetProperty("stepsPerSecond").GetDouble(), Is.Positive);
         Assert.That(cases[3].GetProperty("medianOfBudget").GetDouble(), Is.InRange(0.3, 3));
         Assert.That(Colors(Path.Combine(folder, "budget.png")), Is.GreaterThan(20));
+        string[] checks = [.. output.Split('\n').Where(line => line.StartsWith("held", StringComparison.Ordinal) || line.StartsWith("NOT HELD", StringComparison.Ordinal))];
+        Assert.That(checks, Has.Length.EqualTo(4), output);
+        Assert.That(code, Is.EqualTo(checks.All(line => line.StartsWith("held", StringComparison.Ordinal)) ? ExitCode.Success : ExitCode.Failure));
     }
 
     [Test]

@@ -20,6 +20,11 @@ internal sealed class BudgetCommand : Command
         Description = "Without a GPU: run dispatches on the software driver's worker threads, not inside their calls, where no worker wakes late",
     };
 
+    private readonly Option<bool> check = new("--check")
+    {
+        Description = Invariant($"For a graphics card: exit code 1 if a bound is not held, or {BudgetRun.BudgetOfLeastSteps} ms make fewer than {BudgetRun.LeastStepsPerSecond:N0} steps a second"),
+    };
+
     private readonly Option<string> device = DeviceOption.Create();
 
     private readonly Option<string?> outFolder = FolderOption.Create("--out", "The folder for budget.png and budget.json [default: out/budget]");
@@ -27,15 +32,11 @@ internal sealed class BudgetCommand : Command
     public BudgetCommand(IAnsiConsole console, CancellationToken cancellation)
         : base("budget", "Times a game's frames without training, and with budgets of 1, 2 and 4 milliseconds.")
     {
-        foreach (var option in (Option[])[frames, rounds, seed, workers, device, outFolder]) Options.Add(option);
-        SetAction(arguments =>
-        {
-            Run(arguments, console.Profile.Out.Writer, cancellation);
-            return ExitCode.Success;
-        });
+        foreach (var option in (Option[])[frames, rounds, seed, workers, check, device, outFolder]) Options.Add(option);
+        SetAction(arguments => Run(arguments, console.Profile.Out.Writer, cancellation));
     }
 
-    private void Run(ParseResult arguments, TextWriter output, CancellationToken cancellation)
+    private int Run(ParseResult arguments, TextWriter output, CancellationToken cancellation)
     {
         var folder = arguments.GetValue(outFolder) ?? Path.Combine("out", "budget");
         var (picture, json) = (OutputFile.Prepare(folder, "budget.png"), OutputFile.Prepare(folder, "budget.json"));
@@ -49,9 +50,14 @@ internal sealed class BudgetCommand : Command
             .SelectMany(_ => Budgets.Select(budget => BudgetLoop.Run(data, budget, frameCount, arguments.GetValue(seed), kind, inline, cancellation))).ToArray();
         BudgetRun[] best = [.. Budgets.Select(budget => BestOf(runs.Where(run => run.Budget == budget)))];
         output.Write(Table(best));
+        output.WriteLine("Both bounds hold if the median of the frames' training times and 99 of 100 of them keep to theirs: a frame in which the GPU's clock changes may be longer.");
         picture.Write(BudgetHistogram.Draw(best));
         json.Write(JsonSerializer.SerializeToUtf8Bytes(best.Select(Figures), Indented));
         output.WriteLine(Invariant($"histogram: {picture.Path}; figures: {json.Path}"));
+        if (!arguments.GetValue(check)) return ExitCode.Success;
+        var checks = BudgetCheck.Of(best);
+        foreach (var one in checks) output.WriteLine(one.Line);
+        return checks.All(one => one.IsHeld) ? ExitCode.Success : ExitCode.Failure;
     }
 
     private static BudgetRun BestOf(IEnumerable<BudgetRun> runs) =>

@@ -6,8 +6,11 @@ internal sealed record BudgetRun(double? Budget, IReadOnlyList<double> Frames, I
     /// <summary>The least median of the training times, as a share of the budget.</summary>
     public const double LeastMedian = 0.8;
 
-    /// <summary>The greatest training time of a frame, as a share of the budget.</summary>
+    /// <summary>The greatest training time of 99 of 100 frames, as a share of the budget; the others may be those in which the GPU's clock changes.</summary>
     public const double Most = 1.15;
+
+    /// <summary>The least steps a second of <see cref="BudgetScene"/> on a graphics card, with the budget of <see cref="BudgetOfLeastSteps"/> milliseconds.</summary>
+    public const double LeastStepsPerSecond = 1_000, BudgetOfLeastSteps = 1;
 
     public double MedianOfBudget => FrameStatistics.Quantile(Training, 0.5) / Budget!.Value;
 

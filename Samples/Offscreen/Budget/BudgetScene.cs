@@ -5,6 +5,9 @@ namespace NeuralPlugin.Samples;
 /// <summary>A game whose world has nothing to learn: discs fly about while digits are learned alongside.</summary>
 internal sealed class BudgetScene(ImageData data) : IScene
 {
+    /// <summary>The network and its batches.</summary>
+    public const string Shape = "B64 784-128-10";
+
     private const int DiscCount = 800;
     private const int Hidden = 128;
     private const int BatchSize = 64;
