@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using NeuralPlugin.Samples;
 
 namespace NeuralPlugin.Benchmarks;
@@ -62,12 +63,20 @@ internal sealed class CompareCommand : Command
         return OperatingSystem.IsWindows() ? new ProcessStartInfo("cmd", ["/c", command]) : new ProcessStartInfo("/bin/sh", ["-c", command]);
     }
 
+    /// <summary>Its lines also go to standard error as they come, so that a comparison that is ended before its table has shown what was measured.</summary>
     private static Measurement[] RunProcess(ProcessStartInfo start, string what)
     {
         start.RedirectStandardOutput = true;
         using Process process = Process.Start(start)!;
-        string output = process.StandardOutput.ReadToEnd();
+        StringBuilder printed = new();
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            Console.Error.WriteLine(line);
+            printed.Append(line).Append('\n');
+        }
+
         process.WaitForExit();
+        string output = printed.ToString();
         if (process.ExitCode != 0) throw new UserErrorException($"{what} failed with exit code {process.ExitCode}.{Quote(output)}");
         Measurement[] measurements = [.. output.Split('\n').Select(Measurement.Parse).OfType<Measurement>()];
         return measurements.Length > 0 ? measurements : throw new UserErrorException(
