@@ -96,10 +96,57 @@ internal sealed class TimestampTests : IDisposable
         }
     }
 
+    /// <summary>Times that are always zero are not believed: the budget rests on the first guesses and on the time of the calls.</summary>
+    [Test]
+    public void ADriverWithoutTimestampsIsGuessed()
+    {
+        const int Frames = 60, MostStepsOfAGuess = 4;
+        (gl.TimestampBits, gl.Gpu) = (0, new GpuModel());
+        using NeuralDevice other = NeuralDevice.Attach(gl.Api);
+        InFrameTrainer trainer = SmallTrainer(other, FrameBudget.Milliseconds(4));
+        List<int> steps = [];
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            steps.Add(trainer.Tick().StepsThisFrame);
+            gl.NextFrame();
+        }
+
+        Assert.That(steps, Has.All.AtMost(MostStepsOfAGuess), "with times of zero, more and more");
+        Assert.That(steps[^1], Is.Positive);
+        Assert.That(trainer.Progress.GpuTime, Is.LessThan(TimeSpan.FromMilliseconds(4)).And.GreaterThan(TimeSpan.Zero), "that of the calls");
+    }
+
+    /// <summary>With a budget in steps, what is in the queue of a driver without timestamps is bounded by the first guesses, and not by frames alone.</summary>
+    [Test]
+    public void ItsQueueIsBoundedWithManySteps()
+    {
+        const int Steps = 5_000;
+        (gl.TimestampBits, gl.Gpu, gl.GameWaitsForGpu) = (0, new GpuModel { NanosecondsPerWave = 1_000_000 }, false);
+        using NeuralDevice other = NeuralDevice.Attach(gl.Api);
+        InFrameTrainer trainer = SmallTrainer(other, FrameBudget.Steps(Steps));
+        for (int frame = 0; frame < 3; frame++)
+        {
+            trainer.Tick();
+            gl.NextFrame();
+        }
+
+        Assert.That(gl.Dispatches, Is.LessThan(0.6 * Steps), "50 ms of them, each guessed to take some 20 µs");
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.WaitingForGpu));
+    }
+
     private static long Read(TimestampRing ring)
     {
         Assert.That(ring.TryRead(out long nanoseconds));
         return nanoseconds;
+    }
+
+    private static InFrameTrainer SmallTrainer(NeuralDevice device, FrameBudget budget)
+    {
+        const int Features = 3, Samples = 8;
+        TrainingSet samples = new(device, Features, Classes, Samples);
+        samples.AddRange(TwinArrays.UniformFloats(1, Samples * Features, -1, 1), TwinArrays.Labels(2, Samples, Classes));
+        return new TwoLayerClassifier(device, Features, hidden: 5, Classes, seed: 2).TrainOn(
+            samples, new TrainerOptions { BatchSize = 4, FrameBudget = budget, TimeProvider = new ManualTime { NanosecondsPerLook = 1_000 } });
     }
 
     private List<double> Train(int frames, out List<TimeSpan> told)

@@ -45,6 +45,9 @@ internal sealed record DeviceLimits
     /// <summary>Whether dispatches may be skipped without an error: in a host's context, while a conditional render of the host discards commands.</summary>
     public bool MaySkipDispatches { get; init; }
 
+    /// <summary>Whether the device has a clock (<see cref="IComputeBackend.TryReadTime"/>). OpenGL allows a driver to have timestamps of no bits, which are all zero.</summary>
+    public bool HasClock { get; init; } = true;
+
     /// <summary>The shape of a matrix, checked against the device.</summary>
     /// <exception cref="DeviceLimitException">The matrix is too large.</exception>
     public MatrixShape Shape(long rows, long columns, string what, TexelFormat format = TexelFormat.Float)

@@ -2,7 +2,7 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Measures the durations of marked spans in a frame by the GPU's clock; their sum arrives some frames later, without a wait. A frame without
-/// a free query for each of its spans is not measured, nor is one in which the clock runs backwards. Nothing is allocated.
+/// a free query for each of its spans is not measured, nor is one in which the clock runs backwards, nor any on a device without a clock. Nothing is allocated.
 /// </summary>
 internal sealed class SpanClock(NeuralDevice device) : IDisposable
 {
@@ -30,7 +30,7 @@ internal sealed class SpanClock(NeuralDevice device) : IDisposable
     {
         if (isSpanOpen) EndSpan();
         Read();
-        isFrameOpen = begun - read < MostFrames;
+        isFrameOpen = device.Limits.HasClock && begun - read < MostFrames;
         if (isFrameOpen) frames[begun++ % MostFrames] = default;
     }
 

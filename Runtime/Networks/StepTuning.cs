@@ -72,7 +72,7 @@ internal sealed class StepTuning(
     {
         KernelTuning known = KernelTuning.Of(device);
         if (!known.Equals(chosen.Tuning)) chosen = chosen.With(known);   // others have been tuned meanwhile
-        bool isOver = KernelTuning.IsForced(device) || spent >= BudgetNanoseconds;
+        bool isOver = !device.Limits.HasClock || KernelTuning.IsForced(device) || spent >= BudgetNanoseconds;
         if (isOver || OpenQuestion(chosen, step, asked) is not { } question)
         {
             IsDone = true;

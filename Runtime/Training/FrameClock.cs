@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>
 /// Measures the duration of each frame's dispatches by the GPU's clock, and passes it to the costs when it arrives, some frames later.
 /// The first dispatches of a frame are measured individually, the rest together. A frame without a free query is not measured, and
-/// measurements from a clock that runs backwards are discarded.
+/// measurements from a clock that runs backwards are discarded. On a device without a clock none is measured.
 /// </summary>
 internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
 
     public void BeginFrame()
     {
-        bool isFree = begun - read < MostFrames && marks.Free >= MostSegments + 2;
+        bool isFree = device.Limits.HasClock && begun - read < MostFrames && marks.Free >= MostSegments + 2;
         current = isFree ? frames[begun++ % MostFrames] : null;
         if (current is null) return;
         current.Clear();

@@ -7,7 +7,7 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class OpenGLClock(OpenGLContext context)
 {
-    private const int BitsOfTime = 64;
+    private const int BitsOfTime = 64;   // also of a counter that has none, and that nobody reads (DeviceLimits.HasClock)
 
     private readonly GL gl = context.Gl;
     private GpuResource? emptyFramebuffer;

@@ -26,7 +26,15 @@ internal static class OpenGLLimits
             SharedMemoryBytes = options.SharedMemoryBytes ?? InInt(gl, GLEnum.MaxComputeSharedMemorySize),
             IsSoftware = SoftwareNames.Any(name => renderer.Contains(name, StringComparison.OrdinalIgnoreCase)),
             StoresWideTexels = options.StoresWideTexels ?? isLlvmpipe,
+            HasClock = HasTimestamps(gl),
         };
+    }
+
+    /// <summary>Timestamps are part of OpenGL 3.3, but their counter may have no bits.</summary>
+    private static bool HasTimestamps(GL gl)
+    {
+        gl.GetQuery(GLEnum.Timestamp, GLEnum.QueryCounterBits, out int bits);
+        return bits > 0;
     }
 
     /// <summary>Dispatches have two dimensions; some drivers allow more workgroups along the first than along the second.</summary>
