@@ -21,6 +21,7 @@ internal sealed class ModelledGpuTests : IDisposable
     private readonly TestGl gl = TestGls.Create();
     private readonly ManualTime time = new() { NanosecondsPerLook = 1_000 };
     private readonly NeuralDevice device;
+    private long mostDispatches;   // of a frame
 
     public ModelledGpuTests()
     {
@@ -102,15 +103,53 @@ internal sealed class ModelledGpuTests : IDisposable
             () => trainer.Progress.Steps, Milliseconds);
     }
 
-    /// <summary>Several steps a dispatch, as many as the budget has room for at each clock.</summary>
-    [Test]
-    public void TheBudgetIsHeldBySeveralStepsADispatch()
+    /// <summary>
+    /// Waves as short as a card's, whatever the budget: up to hundreds of parts in a frame, of which all but the first few are measured together.
+    /// </summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4)]
+    public void TheBudgetIsHeldByHundredsOfParts(double milliseconds)
     {
-        const double Milliseconds = 1;
+        gl.Gpu = new GpuModel { NanosecondsPerWave = 2_000 };
+        InFrameTrainer trainer = Trainer(inputs: 16, hidden: 32, classes: 4, batch: 32, milliseconds);
+        RequireTheBudget(trainer, milliseconds);
+        Assert.That(mostDispatches, Is.AtLeast(60 * milliseconds), "in a frame at the full clock");
+    }
+
+    /// <summary>
+    /// The step of a network for which a workgroup has no room, in the kernels of a graphics card: the product in parts, the rows, and both layers' updates. The smallest budget has room for few steps
+    /// at the full clock, and at the slow one for parts of them.
+    /// </summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void TheBudgetIsHeldByTheKernelsOfACard(double milliseconds)
+    {
         KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
-        gl.Gpu = new GpuModel { LaunchNanoseconds = 20_000, NanosecondsPerWave = 20_000 };
-        InFrameTrainer trainer = Trainer(inputs: 3, hidden: 5, classes: 3, batch: 4, Milliseconds);
-        RequireTheBudget(trainer, Milliseconds);
+        gl.Gpu = Gpu(nanosecondsPerWave: 3_000, milliseconds);
+        InFrameTrainer trainer = Trainer(inputs: 300, hidden: 40, classes: 3, batch: 16, milliseconds);
+        RequireTheBudget(trainer, milliseconds);
+        string[] expected = ["sample_order_rows.comp", "dense_forward_tile.comp", "dense_loss_row_lanes.comp", "two_layer_update_tile.comp"];
+        Assert.That(trainer.Kernels.Runs.Select(run => run.Source.FileName), Is.EqualTo(expected));
+    }
+
+    /// <summary>Several steps a dispatch, as many as the budget has room for at each clock: a launch of 2 µs, and steps of 2.3 µs at the full one.</summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void TheBudgetIsHeldBySeveralStepsADispatch(double milliseconds)
+    {
+        KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+        gl.Gpu = new GpuModel { LaunchNanoseconds = 2_000, NanosecondsPerWave = 2_300, KernelsAreAlike = true };
+        InFrameTrainer trainer = Trainer(inputs: 3, hidden: 5, classes: 3, batch: 4, milliseconds);
+        RequireTheBudget(trainer, milliseconds);
         Assert.That(gl.Dispatches, Is.LessThan(trainer.Progress.Steps / 3));
     }
 
@@ -143,27 +182,15 @@ internal sealed class ModelledGpuTests : IDisposable
         Assert.That(steps[1], Is.AtLeast(1.5 * steps[0]));
     }
 
-    /// <summary>Agents spend it on whole steps.</summary>
-    [TestCase(0.5, Category = Categories.Nightly)]
-    [TestCase(1)]
-    [TestCase(4, Category = Categories.Nightly)]
-    public void TheBudgetIsHeldByAgents(double milliseconds)
-    {
-        gl.Gpu = Gpu(nanosecondsPerWave: 4_000, milliseconds);
-        Demonstration shown = new(observationCount: 2, actionCount: 3);
-        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
-        using AgentPopulation agents = new(device, new AgentPopulationOptions
-        {
-            Observations = 2,
-            Actions = 3,
-            Capacity = 4,
-            Brains = BrainSharing.Shared,
-            Learning = new BehaviorCloning { Demonstration = shown },
-            FrameBudget = FrameBudget.Milliseconds(milliseconds),
-            TimeProvider = time,
-        });
-        RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
-    }
+    /// <summary>
+    /// Agents spend it on whole steps, with one brain for all or one each. Here such a step fits into a quarter of the budget at the slow clock, too.
+    /// </summary>
+    [Test]
+    public void TheBudgetIsHeldByAgents([Values] BrainSharing brains, [Values(0.25, 1)] double milliseconds) => RequireTheBudgetOfAgents(brains, milliseconds);
+
+    [Test]
+    [Category(Categories.Nightly)]
+    public void SoItIsWithOtherBudgets([Values] BrainSharing brains, [Values(0.5, 2, 4)] double milliseconds) => RequireTheBudgetOfAgents(brains, milliseconds);
 
     /// <summary>A GPU whose waves take longer if the budget is larger, so that the arithmetic of a frame, which runs on this machine, does not take seconds.</summary>
     private static GpuModel Gpu(int nanosecondsPerWave, double milliseconds) =>
@@ -182,12 +209,31 @@ internal sealed class ModelledGpuTests : IDisposable
         });
     }
 
+    private void RequireTheBudgetOfAgents(BrainSharing brains, double milliseconds)
+    {
+        gl.Gpu = new GpuModel { NanosecondsPerWave = (long)(1_000 * milliseconds) };
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        {
+            Observations = 2,
+            Actions = 3,
+            Capacity = 4,
+            Brains = brains,
+            Learning = new BehaviorCloning { Demonstration = shown },
+            FrameBudget = FrameBudget.Milliseconds(milliseconds),
+            TimeProvider = time,
+        });
+        RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
+    }
+
     private void RequireTheBudget(InFrameTrainer trainer, double milliseconds) =>
         RequireTheBudget(() => trainer.Tick(), () => trainer.Progress.Steps, milliseconds);
 
     private void RequireTheBudget(Action tick, Func<long> steps, double milliseconds)
     {
         const int MostFrames = 500, FirstSteps = 4;
+        mostDispatches = 0;
         for (int frame = 0; steps() < FirstSteps; frame++)
         {
             Assert.That(frame, Is.LessThan(MostFrames), "it finds out what its dispatches take");
@@ -218,9 +264,10 @@ internal sealed class ModelledGpuTests : IDisposable
     private double Frame(Action tick, int frame)
     {
         gl.DelayFrames = 1 + (frame % 3);
-        long before = gl.Nanoseconds;
+        long before = gl.Nanoseconds, dispatchesBefore = gl.Dispatches;
         tick();
         double spent = gl.Nanoseconds - before;
+        mostDispatches = Math.Max(mostDispatches, gl.Dispatches - dispatchesBefore);
         gl.NextFrame();
         return spent;
     }
