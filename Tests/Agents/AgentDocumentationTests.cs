@@ -34,6 +34,7 @@ internal sealed partial class AgentDocumentationTests
     [TestCaseSource(nameof(Settings))]
     public void EveryOptionIsNamedWithItsDefault(object options)
     {
+        Repository.RequireSources();
         Type type = options is Agent ? typeof(Agent) : options.GetType();
         Dictionary<string, string> rows = RowsOf(type.Name);
         PropertyInfo[] settable = [.. type.GetProperties().Where(property => property.SetMethod is { IsPublic: true })];
@@ -49,6 +50,7 @@ internal sealed partial class AgentDocumentationTests
     [Test]
     public void TheQuickSettingsAreNamed()
     {
+        Repository.RequireSources();
         foreach (Match match in QuickRows().Matches(Page))
         {
             string name = match.Groups["name"].Value;
