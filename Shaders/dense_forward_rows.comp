@@ -13,9 +13,14 @@ SIZE(inputColumns);
 #define hiddenColumns inputColumns
 #include "row_lanes.glsl"
 
-vec4 computeHidden(int row, int texel)
+vec4 loadHidden(int row, int texel)
 {
     return LOAD_INPUTS(inputs, matrixTexel(foundInputRow(row), texel, inputTexels));
+}
+
+vec4 computeHidden(int row, int texel)
+{
+    return loadHidden(row, texel);
 }
 
 vec4 scaleHidden(vec4 sum)

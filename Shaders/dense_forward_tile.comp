@@ -6,6 +6,9 @@
 #include "samples.glsl"
 #include <ACTIVATION>
 #define A_ALONG_SUM
+#if !defined(PARTS_APART) && PARTS > 1
+#define FINISHED_PART(sum) scaleInputs(sum)
+#endif
 #include "workgroup_product.glsl"
 
 READ_INPUTS(inputs);
@@ -52,22 +55,11 @@ void main()
     if (RESULT_ROW(row) < rows && RESULT_TEXEL(t) < outputTexels) \
         STORE(partSums, matrixTexel(RESULT_ROW(row), part * outputTexels + RESULT_TEXEL(t), PARTS * outputTexels), scaleInputs(tileSums[row * LANE_TEXELS + t]));
 #else
-#if PARTS == 1
     sumProducts(0, inputColumns);
-#define WHOLE_SUM(i) scaleInputs(tileSums[i])
+#ifdef FINISHED_PART
+#define WHOLE_SUM(i) wholeSums[i]
 #else
-    vec4 whole[LANE_ROWS * LANE_TEXELS];
-#define START_WHOLE(row, t) whole[row * LANE_TEXELS + t] = vec4(0.0);
-#define START_WHOLES(row) ACROSS(START_WHOLE, row)
-    EACH_LANE_ROW(START_WHOLES)
-    for (int first = 0; first < inputColumns; first += PART_LENGTH)
-    {
-        sumProducts(first, min(first + PART_LENGTH, inputColumns));
-#define ADD_PART(row, t) whole[row * LANE_TEXELS + t] += scaleInputs(tileSums[row * LANE_TEXELS + t]);
-#define ADD_PARTS(row) ACROSS(ADD_PART, row)
-        EACH_LANE_ROW(ADD_PARTS)
-    }
-#define WHOLE_SUM(i) whole[i]
+#define WHOLE_SUM(i) scaleInputs(tileSums[i])
 #endif
 #ifdef ACTIVATION
 #define ACTIVATED(x) activate(x)

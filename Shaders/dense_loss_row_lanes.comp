@@ -4,6 +4,7 @@
 // Writes dZ [rows x outputs], L and the correct predictions [rows x 4], and dH [rows x hidden]; with KEPT_HIDDEN also H, which it makes of the sums of the layer before.
 //
 // All invocations of a row find its loss, which costs no more time than if one did, and share out what is stored.
+#define LOOKS_UP_TARGETS
 #include "last_layer_lanes.glsl"
 #include "loss_guard.glsl"
 #include <LOSS>
@@ -19,6 +20,7 @@ void main()
 {
     int row = rowOfLanes(), lane = laneOfRow();
     lookUpRow(row);
+    lookUpTargets(row);
     computeOutputs(row);
     LossRow begun = beginLoss(row, OUTPUT_TEXELS);
     vec4 loss = rowLoss(row, begun);
@@ -38,13 +40,23 @@ void main()
     }
 
 #ifdef INPUT_GRADIENTS
-    for (int k = lane; k < hiddenTexels; k += ROW_LANES)
+    for (int first = lane; first < hiddenTexels; first += TEXELS_AT_ONCE * ROW_LANES)
     {
-        vec4 gradient = hiddenGradient(k, gradients);
+        vec4 gradient[TEXELS_AT_ONCE];
+        for (int i = 0; i < TEXELS_AT_ONCE; i++)
+        {
+            int k = min(first + i * ROW_LANES, hiddenTexels - 1);
+            gradient[i] = hiddenGradient(k, gradients);
 #ifdef ACTIVATION
-        gradient = gradientFromOutput(gradient, loadHidden(row, k));
+            gradient[i] = gradientFromOutput(gradient[i], loadHidden(row, k));
 #endif
-        STORE(hiddenGradients, matrixTexel(row, k, hiddenTexels), gradient);
+        }
+
+        for (int i = 0; i < TEXELS_AT_ONCE; i++)
+        {
+            int k = first + i * ROW_LANES;
+            if (k < hiddenTexels) STORE(hiddenGradients, matrixTexel(row, k, hiddenTexels), gradient[i]);
+        }
     }
 #endif
 }

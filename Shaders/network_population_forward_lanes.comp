@@ -13,7 +13,7 @@ bvec4 loadAllowed(int row, int texel)
 void main()
 {
     int member = memberOfLanes(), firstRow = workGroup().y * ROWS;
-    computeOutputs(member, firstRow);
+    computeOutputs(member, firstRow, 1);
     readRow = laneOfNetwork();
     if (!isMember() || readRow >= ROWS || firstRow + readRow >= rows) return;
 

@@ -8,7 +8,9 @@
 // Every sum has the order of the kernels that this one replaces: dense_forward_tile, or dense_forward_rows where H has few columns (HIDDEN_LANES, of each row);
 // dense_loss_row_lanes; two_layer_update_tile. LANES_OF_Z lanes share a row of z: as many as its sum needs of those.
 //
-// With STEPS: consecutive steps, each on the next batch that is drawn (consecutive_steps.glsl), with the parameters in shared memory in between.
+// With STEPS: consecutive steps, each on the next batch that is drawn (consecutive_steps.glsl), with the parameters in shared memory in between. The samples of the next batch are loaded into
+// registers before the updates, so that a step does not begin with a wait.
+#define LOOKS_UP_TARGETS
 #include "samples.glsl"
 #include "step_log.glsl"
 
@@ -38,7 +40,8 @@ SIZE(hiddenColumns);
 shared vec4 hiddenWeights[HIDDEN_WEIGHTS];   // [4 * inputTexels or inputs + 1 x hiddenTexels]
 shared vec4 lastWeights[LAST_WEIGHTS];       // [4 * hiddenTexels or hidden + 1 x OUTPUT_TEXELS]
 #ifdef FEATURES
-shared vec4 features[FEATURES];              // [rows x inputTexels]
+shared vec4 features[FEATURES];              // [rows x inputTexels], each row padded to an odd number of texels: so rows begin in different banks of the memory
+vec4 nextFeatures[FEATURE_LOADS];            // of this invocation
 #endif
 shared vec4 hiddenRows[HIDDEN_ROWS];         // [rows x hiddenTexels]
 shared vec4 gradientRows[GRADIENT_ROWS];     // [rows x OUTPUT_TEXELS]
@@ -49,7 +52,7 @@ shared vec4 keptStates[KEPT_STATES];         // [STATE_SLOTS x PARAMETER_TEXELS]
 #endif
 
 #define ROW_LANES LANES_OF_Z
-#define GROUP_ROWS (GROUP_SIZE / ROW_LANES)
+#define GROUP_ROWS (SUMMING_LANES / ROW_LANES)
 #include "row_lanes.glsl"
 #define hiddenGradientRows laneSums          // [rows x hiddenTexels]: the sums of lanes are not needed any more when the gradients of H come
 
@@ -81,15 +84,20 @@ vec4 scaleHidden(vec4 sum)
     return sum;
 }
 
-vec4 computeHidden(int row, int texel)
+vec4 loadHidden(int row, int texel)
 {
     return hiddenRows[matrixTexel(row, texel, hiddenTexels)];
+}
+
+vec4 computeHidden(int row, int texel)
+{
+    return loadHidden(row, texel);
 }
 
 vec4 loadFeatures(int row, int texel)
 {
 #ifdef FEATURES
-    return features[matrixTexel(row, texel, inputTexels)];
+    return features[matrixTexel(row, texel, inputTexels | 1)];
 #else
     return LOAD_INPUTS(inputs, matrixTexel(inputRow(row), texel, inputTexels));
 #endif
@@ -134,11 +142,31 @@ void loadParameters(int lane)
 #endif
 }
 
+// The targets of the first rows whose losses an invocation computes, and its share of X, which keepFeatures passes on to the others.
+void loadSamples(int lane)
+{
+    int row = max(min(rowInGroup(), rows - 1), 0);
+    lookUpRow(row);
+    lookUpTargets(row);
+#ifdef FEATURES
+#define LOAD_FEATURES(i) \
+    { \
+        int at = min(lane + i * GROUP_SIZE, max(rows * inputTexels - 1, 0)); \
+        nextFeatures[i] = LOAD_INPUTS(inputs, matrixTexel(inputRow(at / max(inputTexels, 1)), at % max(inputTexels, 1), inputTexels)); \
+    }
+    EACH_FEATURE_LOAD(LOAD_FEATURES)
+#endif
+}
+
 void keepFeatures(int lane)
 {
 #ifdef FEATURES
-    for (int at = lane; at < rows * inputTexels; at += GROUP_SIZE)
-        features[at] = LOAD_INPUTS(inputs, matrixTexel(inputRow(at / inputTexels), at % inputTexels, inputTexels));
+#define KEEP_FEATURES(i) \
+    { \
+        int at = lane + i * GROUP_SIZE; \
+        if (at < rows * inputTexels) features[matrixTexel(at / inputTexels, at % inputTexels, inputTexels | 1)] = nextFeatures[i]; \
+    }
+    EACH_FEATURE_LOAD(KEEP_FEATURES)
 #endif
 }
 
@@ -151,12 +179,17 @@ void computeHiddenRows(int lane)
     }
 }
 
-// z, L and dZ of GROUP_ROWS rows from the first on.
+// z, L and dZ of GROUP_ROWS rows from the first on. The targets of the very first have been loaded.
 void computeLosses(int first)
 {
-    bool inUse = first + rowInGroup() < rows;
+    bool inUse = IS_SUMMING && first + rowInGroup() < rows;
     int row = max(min(first + rowInGroup(), rows - 1), 0);
-    lookUpRow(row);
+    if (first > 0)
+    {
+        lookUpRow(row);
+        lookUpTargets(row);
+    }
+
     computeOutputs(row);
     LossRow begun = beginLoss(row, OUTPUT_TEXELS);
     vec4 loss = rowLoss(row, begun);
@@ -184,7 +217,72 @@ void computeHiddenGradients(int lane)
     }
 }
 
-// The updates: a task is a texel of the parameters of either layer. The input that is always one has no place in X or H.
+// The sums over the batch, in order, by the rows of ROWS_AT_ONCE at a time, which are loaded before they are added. Past the last row, zeros are added to a sum that is not the negative
+// zero, which changes no bits. The input that is always one has no place in X or H.
+vec4 sumOfHiddenGradients(int unit, int texel)
+{
+    int inputTexel = min(unit / 4, inputTexels - 1), place = unit % 4;
+    bool isOne = unit == inputColumns;
+    vec4 sum = vec4(0.0);
+    for (int first = 0; first < rows; first += ROWS_AT_ONCE)
+    {
+        float value[ROWS_AT_ONCE];
+        vec4 gradient[ROWS_AT_ONCE];
+#define LOAD_HIDDEN_ROW(i) \
+        { \
+            int row = min(first + i, rows - 1); \
+            float x = isOne ? INPUT_ONE : loadFeatures(row, inputTexel)[place]; \
+            value[i] = first + i < rows ? x : 0.0; \
+            gradient[i] = zeroUnless(first + i < rows, hiddenGradientRows[matrixTexel(row, texel, hiddenTexels)]); \
+        }
+#define ADD_ROW(i) sum = addProduct(sum, vec4(value[i]), gradient[i]);
+        EACH_ROW_AT_ONCE(LOAD_HIDDEN_ROW)
+        EACH_ROW_AT_ONCE(ADD_ROW)
+    }
+
+    return sum;
+}
+
+vec4 sumOfOutputGradients(int unit, int texel)
+{
+    int hiddenTexel = min(unit / 4, hiddenTexels - 1), place = unit % 4;
+    bool isOne = unit == hiddenColumns;
+    vec4 sum = vec4(0.0);
+    for (int first = 0; first < rows; first += ROWS_AT_ONCE)
+    {
+        float value[ROWS_AT_ONCE];
+        vec4 gradient[ROWS_AT_ONCE];
+#define LOAD_OUTPUT_ROW(i) \
+        { \
+            int row = min(first + i, rows - 1); \
+            float h = isOne ? 1.0 : hiddenRows[matrixTexel(row, hiddenTexel, hiddenTexels)][place]; \
+            value[i] = first + i < rows ? h : 0.0; \
+            gradient[i] = zeroUnless(first + i < rows, gradientRows[matrixTexel(row, texel, OUTPUT_TEXELS)]); \
+        }
+        EACH_ROW_AT_ONCE(LOAD_OUTPUT_ROW)
+        EACH_ROW_AT_ONCE(ADD_ROW)
+    }
+
+    return sum;
+}
+
+// The result of the step, in the log: the losses of the batch, one after the other.
+void storeLosses()
+{
+    vec2 sum = vec2(0.0);
+    for (int first = 0; first < rows; first += ROWS_AT_ONCE)
+    {
+        vec2 loss[ROWS_AT_ONCE];
+#define LOAD_LOSS(i) { vec2 ofRow = lossRows[min(first + i, rows - 1)]; loss[i] = first + i < rows ? ofRow : vec2(0.0); }
+#define ADD_LOSS(i) sum += loss[i];
+        EACH_ROW_AT_ONCE(LOAD_LOSS)
+        EACH_ROW_AT_ONCE(ADD_LOSS)
+    }
+
+    STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
+}
+
+// The updates: a task is a texel of the parameters of either layer.
 void updateAll(int lane)
 {
     int hiddenCount = matrixTexel(inputColumns + 1, 0, hiddenTexels), count = hiddenCount + matrixTexel(hiddenColumns + 1, 0, OUTPUT_TEXELS);
@@ -194,23 +292,13 @@ void updateAll(int lane)
         int at = isOfHidden ? task : task - hiddenCount;
         int texels = isOfHidden ? hiddenTexels : OUTPUT_TEXELS;
         int unit = at / texels, texel = at % texels;
-        vec4 sum = vec4(0.0);
-        for (int row = 0; row < rows; row++)
-        {
-            float value;
-            if (isOfHidden) value = unit == inputColumns ? INPUT_ONE : loadFeatures(row, unit / 4)[unit % 4];
-            else value = unit == hiddenColumns ? 1.0 : hiddenRows[matrixTexel(row, unit / 4, hiddenTexels)][unit % 4];
-            vec4 gradient = isOfHidden ? hiddenGradientRows[matrixTexel(row, texel, hiddenTexels)] : gradientRows[matrixTexel(row, texel, OUTPUT_TEXELS)];
-            sum = addProduct(sum, vec4(value), gradient);
-        }
-
-        if (isOfHidden) updateHidden(at, true, scaleInputs(sum));
-        else updateOutput(at, true, sum);
+        if (isOfHidden) updateHidden(at, true, scaleInputs(sumOfHiddenGradients(unit, texel)));
+        else updateOutput(at, true, sumOfOutputGradients(unit, texel));
     }
 }
 
-// All phases of a step. Shared memory has the parameters before it; with STEPS, a barrier later, those after it.
-void runStep(int lane)
+// All phases of a step, whose samples have been loaded. Shared memory has the parameters before it; with STEPS, a barrier later, those after it.
+void runStep(int lane, int step, int last)
 {
     if (lane == 0) lossIsNotFinite = 0;
     keepFeatures(lane);
@@ -237,14 +325,17 @@ void runStep(int lane)
     if (dropsNow) droppedStep = float(stepNumber);
     if (dropsNow && lane == 0) STORE(batchLoss, logOfDrop(), vec4(droppedStep, 0.0, 0.0, 0.0));
 #endif
+#ifdef STEPS
+    if (step < last)
+    {
+        setBatch(step + 1);
+        loadSamples(lane);
+        setBatch(step);
+    }
+#endif
+    if (lane == GROUP_SIZE - 1) storeLosses();   // which has the fewest tasks of the updates
     updateAll(lane);
     noteKept();
-    if (lane == 0)
-    {
-        vec2 sum = vec2(0.0);
-        for (int row = 0; row < rows; row++) sum += lossRows[row];
-        STORE(batchLoss, logOfStep(), stepResult(sum.x, sum.y));
-    }
 }
 
 void main()
@@ -261,16 +352,19 @@ void main()
 #endif
     loadParameters(lane);
 #ifdef STEPS
+    setBatch(0);
+    loadSamples(lane);
     for (int step = 0; step < steps; step++)
     {
         beginStep(step);
         forgetKept(lane);
-        runStep(lane);
+        runStep(lane, step, steps - 1);
         memoryBarrierShared();
         barrier();
         storeKept(lane);
     }
 #else
-    runStep(lane);
+    loadSamples(lane);
+    runStep(lane, 0, 0);
 #endif
 }

@@ -2,6 +2,9 @@
 // the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by the share of it that
 // the box covers. CHANNELS 1: the weighted sum of red, green and blue; 3: red, green, blue; 4: alpha too.
 //
+// With STORES_TARGET, the first four words of the row's target too, of `targets` [rows x 4 * targetTexels words]: a driver may skip the dispatch, so the target's row says by its weight whether
+// there are features.
+//
 // An invocation is a pixel. The invocations of a workgroup exchange theirs, because a texel of features holds values of up to four pixels.
 #include "matrix.glsl"
 
@@ -12,6 +15,14 @@ WRITE_BYTES(features);
 #else
 WRITE(features);
 #define STORE_FEATURES(at, values) STORE(features, at, values)
+#endif
+#ifdef STORES_TARGET
+WRITE_WORDS(targets);
+SIZE(targetTexels);
+SIZE(firstWord);
+SIZE(secondWord);
+SIZE(thirdWord);
+SIZE(fourthWord);
 #endif
 GAME_TEXTURE(sampler2D, source);
 SIZE(row);
@@ -33,7 +44,7 @@ shared vec4 pixels[GROUP_SIZE];
 // How much of a texel lies in a pixel's box, along one side: integers until the end, so that a complete texel is 1.0.
 float covered(int texel, int texels, int pixel, int pixelCount)
 {
-    int low = max(texel * pixelCount, pixel * texels), high = min((texel + 1) * pixelCount, (pixel + 1) * texels);
+    int low = max(texel * pixelCount, pixel * texels), high = min((texel + 1) * pixelCount, (pixel + 1) * texels);   // no NaN: integers
     return float(high - low) / float(pixelCount);
 }
 
@@ -73,6 +84,9 @@ void main()
     pixel.r = dot(pixel.rgb, vec3(redWeight, greenWeight, blueWeight));
 #endif
     pixels[lane] = pixel;
+#ifdef STORES_TARGET
+    if (number == 0) STORE_WORDS(targets, matrixTexel(row, 0, targetTexels), uvec4(firstWord, secondWord, thirdWord, fourthWord));
+#endif
 
     memoryBarrierShared();
     barrier();

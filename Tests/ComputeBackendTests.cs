@@ -35,6 +35,18 @@ internal sealed class ComputeBackendTests
         Assert.That(device.Memory.Buffers, Is.Positive);
     }
 
+    /// <summary>Each reading waits for the GPU: two for each of a thousand brains took longer than all else that a population begins with.</summary>
+    [Test]
+    public void BrainsOfTheirOwnAreMadeWithoutReading()
+    {
+        StandInBackend backend = new();
+        using NeuralDevice device = new(backend);
+        using AgentPopulation agents = new(device, new AgentPopulationOptions { Observations = 3, Actions = 2, Capacity = 20, Learning = ActorCritic.Quick, Brains = BrainSharing.OneEach });
+        Assert.That(backend.Reads, Is.Zero);
+        _ = agents.GetBrain(7);
+        Assert.That(backend.Reads, Is.Positive);
+    }
+
     [Test]
     public void ReadbacksComeWhenTheirFenceIsReachedAndFailWhenTheDeviceGoes()
     {

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using NeuralPlugin.Benchmarks;
 using NUnit.Framework;
 
 namespace NeuralPlugin.Tests;
@@ -28,23 +30,125 @@ internal sealed partial class DriverLimitTests
     {
         TestDevice.RequireOpenGL();
         _ = TestDevice.Plain;
-        (int imagesAndBuffers, int sharedBytes) = driver == Driver.LeastOfOpenGL ? (8, 32 * 1024) : (16, 48 * 1024);
-        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = imagesAndBuffers, SharedMemoryBytes = sharedBytes });
+        using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = LimitsOf(driver).MostBindings, SharedMemoryBytes = LimitsOf(driver).SharedMemoryBytes });
         KernelFamily.Force(device, family);
         WarmUpRun[] variants = [.. Variants(device).SelectMany(kernels => kernels.Runs).DistinctBy(run => run.Key)];
         Assert.That(variants, Has.Length.AtLeast(50));
-        foreach (WarmUpRun variant in variants)
+        foreach (WarmUpRun variant in variants) RequireLimits(variant.Program, [.. variant.Matrices.Select(matrix => matrix.Access)], variant.Textures.Length, driver);
+    }
+
+    /// <summary>
+    /// What no software driver is given: the kernels of the benchmarks' steps, predictions, populations and products on a graphics card, as the rule chooses their tiles and in every configuration that a tuning may choose,
+    /// assembled without a card. The reference compiler of GLSL accepts them, where it is installed.
+    /// </summary>
+    [Test]
+    public void TheKernelsOfTheBenchmarksOnACardKeepToTheLimits()
+    {
+        Dictionary<string, string> texts = [];
+        foreach (Driver driver in Enum.GetValues<Driver>())
         {
-            int fetched = variant.Matrices.Count(matrix => variant.Source.Fetches && matrix.Access == MatrixAccess.Read);
-            int images = variant.Matrices.Count(matrix => matrix.Access is MatrixAccess.Read or MatrixAccess.ReadWrite) - fetched;
-            int buffers = variant.Matrices.Count(matrix => matrix.Access is MatrixAccess.Write or MatrixAccess.ReadWrite or MatrixAccess.InPlace);
-            Assert.That(images, Is.AtMost(Images), variant.Key);
-            Assert.That(buffers, Is.AtMost(driver == Driver.LeastOfOpenGL ? StorageBuffers : imagesAndBuffers), variant.Key);
-            Assert.That(images + buffers, Is.AtMost(imagesAndBuffers), variant.Key);
-            Assert.That(variant.Textures.Length + fetched, Is.AtMost(TextureUnits), variant.Key);
-            string text = ShaderLibrary.Assemble(variant.Program, OpenGLKernel.SharedConstants);
-            Assert.That(SharedBytesOf(text), Is.AtMost(sharedBytes), variant.Key);
-            Assert.That(LocalSize().Matches(text).Max(size => ValueOf(size.Groups["x"].Value, text) * ValueOf(size.Groups["y"].Success ? size.Groups["y"].Value : "1", text)), Is.InRange(1, Invocations), variant.Key);
+            Dispatch[] dispatches = [.. OfBenchmarks(LimitsOf(driver)).DistinctBy(dispatch => dispatch.Program.Key)];
+            foreach (Dispatch dispatch in dispatches)
+                texts[dispatch.Program.Key] = RequireLimits(dispatch.Program, [.. dispatch.Matrices.Select(matrix => matrix.Access)], dispatch.Textures.Length, driver);
+            (int Rows, int Columns)[] shapes = [.. dispatches.Select(dispatch => dispatch.Source).Where(source => source.FileName == "two_layer_update_tile.comp").Select(source => (ValueOf(source, "TILE_ROWS"), ValueOf(source, "TILE_COLUMNS"))).Distinct()];
+            Assert.That(shapes, Is.SupersetOf(new[] { TileShape.Large, TileShape.Medium, TileShape.Flat }.Select(shape => (shape.Rows, shape.Columns))), $"{driver}");
+            Assert.That(dispatches.Select(dispatch => dispatch.Source).Where(source => source.Constants.Any(constant => constant.Name == "PARTS")).Select(source => ValueOf(source, "PARTS")), Has.Some.EqualTo(49), "64 × 784 × 128");
+            Assert.That(dispatches.Select(dispatch => dispatch.Source).Where(source => source.Constants.Any(constant => constant.Name == "NETWORKS")).Select(source => ValueOf(source, "NETWORKS")).Distinct().Count(), Is.AtLeast(3));
+        }
+
+        TestContext.Out.WriteLine($"{texts.Count} kernels");
+        RequireAccepted(texts.Values);
+        static int ValueOf(KernelSource source, string name) => source.Constants.First(constant => constant.Name == name).Value;
+    }
+
+    private static DeviceLimits LimitsOf(Driver driver) => driver == Driver.LeastOfOpenGL
+        ? new DeviceLimits { MostBindings = 8, MostStorageBuffers = StorageBuffers } : new DeviceLimits { MostBindings = 16, SharedMemoryBytes = 48 * 1024 };
+
+    private static IEnumerable<Dispatch> OfBenchmarks(DeviceLimits limits)
+    {
+        FamilyKernels card = new WorkgroupTiledFamily(WorkgroupTiling.ByRule).For(limits);
+        VerifiedKernels kernels = new();
+        return PlansOfBenchmarks().SelectMany(plan => kernels.ConfigurationsOf(card, plan, always: true).SelectMany(configuration => plan(configuration.Kernels)));
+    }
+
+    private static IEnumerable<Func<FamilyKernels, IEnumerable<Dispatch>>> PlansOfBenchmarks()
+    {
+        SoftmaxCrossEntropy loss = new();
+        foreach (ClassifierCase shape in ClassifierCase.All)
+        {
+            Stack stack = new(shape.Inputs, [new Dense(shape.Hidden), new Relu(), new Dense(shape.Classes)]);
+            yield return kernels => PredictionWorkspace.KernelsFor(stack, kernels, shape.Batch, softmax: true);
+            foreach (Optimizer optimizer in new Optimizer[] { new Sgd(ClassifierCase.LearningRate), new Adam() })
+            {
+                yield return kernels => StepWorkspace.KernelsFor(stack, kernels, shape.Batch, loss, optimizer);
+                yield return kernels => StepWorkspace.KernelsFor(stack, kernels, shape.Batch, loss, optimizer, fused: false);
+                yield return kernels => StepWorkspace.KernelsFor(stack, kernels, shape.Batch, loss, optimizer, features: TexelFormat.Byte);
+                yield return kernels => StepWorkspace.LoggedKernelsFor(stack, kernels, shape.Batch, loss, optimizer, DrawnFrom(shape));
+            }
+        }
+
+        foreach (PopulationCase population in PopulationCase.All.Append(PopulationCase.Large))
+        {
+            PopulationShape shape = new(population.Members, population.Member.Inputs, population.Member.Hidden, population.Member.Classes);
+            foreach (Optimizer optimizer in new Optimizer[] { new Sgd(ClassifierCase.LearningRate), new Adam() })
+            {
+                foreach (int rows in new[] { population.Member.Batch, (2 * population.Member.Batch) + 1 })
+                    yield return kernels => new PopulationGraph(kernels, shape, new Relu(), loss).PlannedStep(rows, optimizer);
+            }
+
+            yield return kernels => [new PopulationGraph(kernels, shape, new Relu(), loss).PlannedForward(population.Member.Batch, softmax: true)];
+        }
+
+        foreach ((int rows, int inputs, int outputs) in new[] { (64, 784, 128), (256, 784, 512), (512, 512, 512), (2048, 2048, 2048) })
+            yield return kernels => PredictionWorkspace.KernelsFor(new Stack(inputs, [new Dense(outputs)]), kernels, rows, softmax: false);
+    }
+
+    private static BatchSource DrawnFrom(ClassifierCase shape)
+    {
+        const int Samples = 4096;
+        PlannedMatrix features = new(new MatrixShape(Samples, shape.Inputs), "Samples"), order = new(new MatrixShape(Samples, MatrixShape.ColumnsPerTexel), "The order", TexelFormat.UnsignedInteger);
+        PlannedMatrix targets = new(new MatrixShape(Samples, new LabelTargets(shape.Classes).WordsPerRow), "Targets", TexelFormat.UnsignedInteger);
+        return new BatchSource(new DrawnRows(features, shape.Batch), new DrawnRows(targets, shape.Batch), order);
+    }
+
+    /// <summary>Counts what a kernel uses.</summary>
+    /// <returns>Its text.</returns>
+    private static string RequireLimits(KernelSource program, MatrixAccess[] matrices, int textures, Driver driver)
+    {
+        DeviceLimits limits = LimitsOf(driver);
+        int fetched = matrices.Count(access => program.Fetches && access == MatrixAccess.Read);
+        int images = matrices.Count(access => access is MatrixAccess.Read or MatrixAccess.ReadWrite) - fetched;
+        int buffers = matrices.Count(access => access is MatrixAccess.Write or MatrixAccess.ReadWrite or MatrixAccess.InPlace);
+        Assert.That(images, Is.AtMost(Images), program.Key);
+        Assert.That(buffers, Is.AtMost(limits.MostStorageBuffers), program.Key);
+        Assert.That(images + buffers, Is.AtMost(limits.MostBindings), program.Key);
+        Assert.That(textures + fetched, Is.AtMost(TextureUnits), program.Key);
+        string text = ShaderLibrary.Assemble(program, OpenGLKernel.SharedConstants);
+        Assert.That(SharedBytesOf(text), Is.AtMost(limits.SharedMemoryBytes), program.Key);
+        Assert.That(LocalSize().Matches(text).Max(size => ValueOf(size.Groups["x"].Value, text) * ValueOf(size.Groups["y"].Success ? size.Groups["y"].Value : "1", text)), Is.InRange(1, Invocations), program.Key);
+        return text;
+    }
+
+    /// <summary>Compiles kernels with the reference compiler of GLSL, as Tests/run does with those that Mesa got.</summary>
+    private static void RequireAccepted(IReadOnlyCollection<string> texts)
+    {
+        const string Compiler = "glslangValidator";
+        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        if (folders.Select(folder => Path.Combine(folder, Compiler)).FirstOrDefault(File.Exists) is not { } program)
+        {
+            Assert.Inconclusive($"The kernels keep to the limits; whether the reference compiler accepts them was not checked, since this needs {Compiler} (Debian: glslang-tools).");
+            return;
+        }
+
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("kernels");
+        try
+        {
+            foreach ((string text, int i) in texts.Select((text, i) => (text, i))) File.WriteAllText(Path.Combine(folder.FullName, $"{i}.comp"), text);
+            BuildTools.Succeed(new ProcessStartInfo(program, ["-S", "comp", .. folder.GetFiles().Select(file => file.FullName)]));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
         }
     }
 

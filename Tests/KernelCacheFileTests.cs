@@ -51,6 +51,42 @@ internal sealed class KernelCacheFileTests
         Assert.That(Run(folder.FullName).Compiled, Is.Zero, "the third start has whole files again");
     }
 
+    /// <summary>A driver that compiles on threads of its own may load there too: it is asked for completion first, and compiles in the background what it refuses to load.</summary>
+    [Test]
+    public void ADriverThatLoadsInTheBackgroundIsNotWaitedFor([Values] bool refuses)
+    {
+        RequireFiles(WarmUp(frames: 0));
+        if (refuses)
+        {
+            foreach (string file in Files) Damage(file, "another content, with its hash");
+        }
+
+        Start start = WarmUp(frames: 3);
+        Assert.That(start.Loaded, Is.EqualTo(Files.Length));
+        Assert.That(start.Compiled, Is.EqualTo(refuses ? Files.Length : 0));
+
+        Start WarmUp(int frames)
+        {
+            using TestGl gl = new() { CompileFrames = frames };
+            using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+            device.KernelCacheFolder = folder!.FullName;
+            using TwoLayerClassifier classifier = new(device, inputs: 5, hidden: 7, classes: 3, seed: 1);
+            using TrainingSet samples = new(device, inputs: 5, classes: 3, capacity: 8);
+            samples.Add([1f, 2, 3, 4, 5], 1);
+            using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = 4, FrameBudget = FrameBudget.Steps(1) });
+            WarmUpProgress progress = device.WarmUp(trainer.Kernels);
+            for (int frame = 0; !progress.IsDone; frame++)
+            {
+                Assert.That(frame, Is.LessThan(100));
+                device.Update();
+                gl.NextFrame();
+            }
+
+            Assert.That(gl.WaitingCalls, Is.Empty);
+            return new Start(gl.Calls("glCompileShader"), gl.Calls("glProgramBinary"), [], gl.Api.GetInteger(Silk.NET.OpenGL.GetPName.NumProgramBinaryFormats) > 0);
+        }
+    }
+
     [Test]
     public void WithoutAFolderNothingIsSaved()
     {

@@ -13,6 +13,7 @@ internal sealed class KernelTuningTests : IDisposable
 {
     private const int Inputs = 20, Hidden = 70, Classes = 3, Rows = 64;
     private const string Forward = "tuned forward 32x128", Weights = "tuned weights 32x128";
+    private const string PartLength = "workgroup-tiled forward part length 140x70";
     private const int MostFrames = 500;
 
     private static readonly float[] Features = TwinArrays.UniformFloats(1, Rows * Inputs, -1, 1);
@@ -132,8 +133,9 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(total, Is.InRange(StepTuning.BudgetNanoseconds, 1.5 * StepTuning.BudgetNanoseconds), "with the candidate that was under way, and the kernels that are warmed up");
         Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default), "one turn, which does not count");
         Assert.That(Directory.EnumerateFiles(folder, "*.json"), Is.Empty);
-        using TwoLayerClassifier other = Classifier(device);
-        Assert.That(other.KernelsFor(Rows).Tuner, Is.Not.Null);
+        using TwoLayerClassifier other = Classifier(device), next = Classifier(Device());
+        Assert.That(other.KernelsFor(Rows).Tuner, Is.Null, "one budget for all networks of a device");
+        Assert.That(next.KernelsFor(Rows).Tuner, Is.Not.Null);
     }
 
     /// <summary>A trainer with a budget in time chooses its kernels in its frames, before it makes a plan and trains.</summary>
@@ -327,8 +329,8 @@ internal sealed class KernelTuningTests : IDisposable
         KernelFamily onCards = new WorkgroupTiledFamily(WorkgroupTiling.ByRule);
         KernelTuning[] tunings =
         [
-            KernelTuning.Default, KernelTuning.Parse("workgroup-tiled forward parts 128x256: Double"),
-            KernelTuning.Parse($"workgroup-tiled Forward tiles 64x128x256: {TileShape.Medium}"),
+            KernelTuning.Default, KernelTuning.Parse($"{PartLength}: 32"), KernelTuning.Parse($"workgroup-tiled Forward tiles 64x128x256: {TileShape.Medium}"),
+            KernelTuning.Parse($"{PartLength}: 112"),
         ];
         List<float[]> outputs = [];
         foreach (KernelTuning tuning in tunings)
@@ -346,15 +348,175 @@ internal sealed class KernelTuningTests : IDisposable
                 // making them asks
             }
 
-            Assert.That(asked.Asked.Select(question => (question.Offered.Length, question.DecidesBits)), Has.Some.EqualTo((3, true)).And.Some.EqualTo((3, false)));
-            Assert.That(network.KernelsInUse.Used.ToString(), Does.StartWith("workgroup-tiled forward parts 128x256: ").And.Not.Contain("tiles"));
-            KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+            TuningQuestion parts = asked.Asked.Single(question => question.DecidesBits);
+            Assert.That(parts.Sizes, Is.EqualTo(PartLength));
+            Assert.That(parts.Offered.Take(2), Is.EqualTo(new[] { "16", "32" }), "no other half of 16");
+            Assert.That(asked.Asked.Select(question => question.Offered.Length), Has.Some.EqualTo(5), "tiles");
+            string used = tuning.Find(PartLength) ?? "16";
+            Assert.That(network.KernelsInUse.Used.ToString(), Is.EqualTo($"{PartLength}: {used}"));
+
+            // A driver that would not be tuned computes what was found elsewhere.
+            KernelFamily.Force(device, new WorkgroupTiledFamily(WorkgroupTiling.ForSoftware));
             using Network onSoftware = new(device, ManyInputs, new Dense(Hidden));
-            if (device.Limits.IsSoftware) Assert.That(onSoftware.KernelsFor(Rows, new Sgd(0.1f), new MeanSquaredError()).Tuner, Is.Null);
+            float[] foundThere = new float[Rows * Hidden];
+            onSoftware.ComputeOutputs(features, foundThere);
+            Assert.That(onSoftware.KernelsInUse.Used.ToString(), Is.EqualTo($"{PartLength}: {used}"));
+            Assert.That(foundThere, Is.EqualTo(found));
         }
 
         Assert.That(outputs[1], Is.Not.EqualTo(outputs[0]), "other parts");
         Assert.That(outputs[2], Is.EqualTo(outputs[0]), "other tiles");
+        Assert.That(outputs[3], Is.Not.EqualTo(outputs[0]), "parts of a length that this version does not offer");
+
+        NeuralDevice untuned = Device(), wrong = Device();
+        foreach (NeuralDevice device in new[] { untuned, wrong }) KernelFamily.Force(device, new WorkgroupTiledFamily(WorkgroupTiling.ForSoftware));
+        using Network open = new(untuned, ManyInputs, new Dense(Hidden)), impossible = new(wrong, ManyInputs, new Dense(Hidden));
+        Assert.That(open.KernelsFor(Rows, new Sgd(0.1f), new MeanSquaredError()).Tuner, Is.Null, "nothing to choose");
+        KernelTuning.Force(wrong, KernelTuning.Parse($"{PartLength}: 24"));
+        Assert.That(() => impossible.ComputeOutputs(features, new float[Rows * Hidden]), Throws.InvalidOperationException.With.Message.Contains("24"));
+    }
+
+    /// <summary>A driver may refuse a kernel that a candidate has. The others are timed, and nobody waits for that one.</summary>
+    [Test]
+    public void ACandidateThatTheDriverRejectsIsLeftOut([Values(0, 3)] int compileFrames)
+    {
+        (string[] Rejected, string? Chosen)[] cases =
+        [
+            ([TunedFamily.Twice], TunedFamily.RegisterTiledProducts), ([TunedFamily.StandIn], TunedFamily.RegisterTiledProducts),
+            ([TunedFamily.StandIn, TunedFamily.RegisterTiledProducts], TunedFamily.Twice), ([TunedFamily.Twice, TunedFamily.RegisterTiledProducts], TunedFamily.StandIn),
+            ([TunedFamily.StandIn, TunedFamily.Twice, TunedFamily.RegisterTiledProducts], null),
+        ];
+        gl.CompileFrames = compileFrames;
+        foreach ((string[] rejected, string? chosen) in cases)
+        {
+            NeuralDevice device = Device(Directory.CreateTempSubdirectory("neuralplugin-rejected-").FullName);
+            KernelSet kernels = ForwardAlone(device, (dispatch, configuration) => !rejected.Contains(configuration) ? dispatch : new Dispatch(
+                dispatch.Source.With(("rows_LOCATION", -1), ("DELIBERATELY_WRONG", 1)), dispatch.Matrices, dispatch.Sizes, dispatch.Grid, dispatch.Scalars, dispatch.Textures));
+            _ = WarmUp(device, kernels);
+            Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(chosen), string.Join(", ", rejected));
+            Assert.That(gl.WaitingCalls, Is.Empty);
+            Directory.Delete(device.KernelCacheFolder!, recursive: true);
+        }
+    }
+
+    /// <summary>The matrices of all candidates together may have no room where those of a step have. That question stays open, and the rest goes on.</summary>
+    [Test]
+    public void WhatHasNoRoomToBeTimedStaysOpen()
+    {
+        NeuralDevice device = Device();
+        PlannedMatrix huge = new(new MatrixShape(1 << 20, 1 << 16), "A test");
+        using TwoLayerClassifier classifier = Classifier(device);
+        KernelSet kernels = ForwardAlone(device, (dispatch, configuration) => configuration != TunedFamily.Twice ? dispatch : new Dispatch(
+            dispatch.Source, [.. dispatch.Matrices.Select(matrix => matrix.IsWritten ? matrix with { Operand = huge } : matrix)], dispatch.Sizes, dispatch.Grid, dispatch.Scalars, dispatch.Textures));
+        WarmUpProgress progress = device.WarmUp(kernels, classifier.KernelsFor(Rows));
+        for (int frame = 0; !progress.IsDone; frame++)
+        {
+            Assert.That(frame, Is.LessThan(MostFrames));
+            device.Update();
+            if (frame == 1) Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default));
+            gl.NextFrame();
+        }
+
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts), "found by the other one's step");
+    }
+
+    /// <summary>Configurations in which a step has the same dispatches are the same, and noise must not choose between them.</summary>
+    [Test]
+    public void WhatMakesNoDifferenceIsNotAsked()
+    {
+        NeuralDevice device = Device();
+        FamilyKernels kernels = TunedFamily.Instance.For(device.Limits);
+        Stack stack = new(Inputs, [new Dense(Hidden), new Relu(), new Dense(Classes)]);
+        IEnumerable<Dispatch> Step(FamilyKernels configured)
+        {
+            _ = StepWorkspace.KernelsFor(stack, configured, Rows, new SoftmaxCrossEntropy(), new Sgd(0.1f)).Count();   // asks, as a fusion does that finds something better
+            return PredictionWorkspace.KernelsFor(stack, configured, Rows, softmax: true);
+        }
+
+        KernelSet set = new([], StepTuning.For(kernels, Rows, Step, Step));
+        _ = WarmUp(device, set);
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.Not.Null);
+        Assert.That(KernelTuning.Of(device).Find(Weights), Is.Null);
+        IEnumerable<Dispatch> Same(FamilyKernels configured)
+        {
+            _ = Step(configured).Count();
+            return PredictionWorkspace.KernelsFor(stack, kernels, Rows, softmax: true);
+        }
+
+        Assert.That(StepTuning.For(kernels, Rows, Same, Same), Is.Null);
+    }
+
+    /// <summary>A warm-up of a network that got its kernels meanwhile, as by a prediction, does not hold up its trainer: what is found is for the next start.</summary>
+    [Test]
+    public void ATrainerOfANetworkThatHasPredictedDoesNotWaitForTheTuning()
+    {
+        NeuralDevice device = Device();
+        using TwoLayerClassifier classifier = Classifier(device);
+        using TrainingSet samples = SamplesOn(device);
+        using InFrameTrainer trainer = classifier.TrainOn(samples, new TrainerOptions { BatchSize = Rows, FrameBudget = TimeSpan.FromMilliseconds(2) });
+        Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.WarmingUp));
+        _ = classifier.RequestPrediction(Features);
+        int frames = 0;
+        for (; trainer.Progress.State != TrainerState.Training; frames++)
+        {
+            Assert.That(frames, Is.LessThan(MostFrames));
+            gl.NextFrame();
+            trainer.Tick();
+        }
+
+        Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default), "nothing is chosen yet");
+        Assert.That(classifier.Network.KernelsInUse.Used.Find(Forward), Is.EqualTo(TunedFamily.StandIn));
+        for (int frame = 0; KernelTuning.Of(device).Find(Weights) is null; frame++)
+        {
+            Assert.That(frame, Is.LessThan(MostFrames));
+            gl.NextFrame();
+            trainer.Tick();
+        }
+
+        Assert.That(KernelTuning.Of(device).Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
+        Assert.That(classifier.Network.KernelsInUse.Used.Find(Forward), Is.EqualTo(TunedFamily.StandIn));
+    }
+
+    /// <summary>The family for cards itself, on the clock of a modelled card. A small step has one dispatch, so none of the products that it replaces is asked for.</summary>
+    [Test]
+    public void OfASmallStepTheFamilyForCardsTimesTheLanes()
+    {
+        (gl.NanosecondsPerDispatch, gl.NanosecondsPerGroup) = (20_000, 20_000);
+        NeuralDevice device = Device();
+        KernelFamily.Force(device, new WorkgroupTiledFamily(WorkgroupTiling.ByRule));
+        using TwoLayerClassifier small = new(device, 16, 32, 4, seed: 1);
+        _ = WarmUp(device, small.KernelsFor(32));
+        Assert.That(KernelTuning.Of(device).ToString(), Is.EqualTo("workgroup-tiled small step lanes 32x16x32x4: 256"), "one workgroup either way");
+        Assert.That(small.KernelsFor(32).Tuner, Is.Null);
+        Assert.That(gl.WaitingCalls, Is.Empty);
+    }
+
+    /// <summary>
+    /// What is asked is what a step runs, and what the clock says is chosen. The second layer's update has the first one's tiles, and the product that the last layer replaces has none, so they are not
+    /// asked for. Software drivers take half a minute to compile the large tiles.
+    /// </summary>
+    [Test]
+    [Category(Categories.Nightly)]
+    public void TheFamilyForCardsIsTunedByWhatAStepRuns()
+    {
+        const int FewRows = 8, ManyInputs = 140;
+        (gl.NanosecondsPerDispatch, gl.NanosecondsPerGroup) = (20_000, 20_000);
+        NeuralDevice device = Device();
+        KernelFamily.Force(device, new WorkgroupTiledFamily(WorkgroupTiling.ByRule));
+        using TwoLayerClassifier wide = new(device, ManyInputs, Hidden, Classes, seed: 1);
+        _ = WarmUp(device, wide.KernelsFor(FewRows));
+        KernelTuning found = KernelTuning.Of(device);
+        string[] asked = [.. found.ToString().Split('\n').Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)])];
+        Assert.That(asked, Is.EquivalentTo(new[]
+        {
+            PartLength, "workgroup-tiled Forward tiles 8x128x256", "workgroup-tiled last layer rows 8x128x4", "workgroup-tiled BackwardWeights tiles 256x128x8",
+        }));
+        Assert.That(found.Find(PartLength), Is.EqualTo("32"), "half the workgroups");
+        foreach (string product in new[] { "Forward tiles 8x128x256", "BackwardWeights tiles 256x128x8" })
+            Assert.That(found.Find($"workgroup-tiled {product}"), Is.EqualTo($"{TileShape.Large}"), "the fewest workgroups, and the first of two with as many");
+        Assert.That(found.Find("workgroup-tiled last layer rows 8x128x4"), Is.EqualTo("8"));
+        Assert.That(wide.KernelsFor(FewRows).Tuner, Is.Null);
+        Assert.That(gl.WaitingCalls, Is.Empty);
     }
 
     [Test]
@@ -421,11 +583,21 @@ internal sealed class KernelTuningTests : IDisposable
 
     private static TwoLayerClassifier Classifier(NeuralDevice device) => new(device, Inputs, Hidden, Classes, seed: 3);
 
-    private NeuralDevice Device()
+    /// <summary>The kernels of a prediction, of whose configurations those of the first product alone differ, each of its dispatches as the test has it.</summary>
+    private static KernelSet ForwardAlone(NeuralDevice device, Func<Dispatch, string, Dispatch> altered)
+    {
+        FamilyKernels kernels = TunedFamily.Instance.For(device.Limits);
+        Stack stack = new(Inputs, [new Dense(Hidden)]);
+        IEnumerable<Dispatch> Step(FamilyKernels configured) =>
+            [.. PredictionWorkspace.KernelsFor(stack, configured, Rows, softmax: false).Select(dispatch => altered(dispatch, configured.Tuning.Find(Forward) ?? TunedFamily.StandIn))];
+        return new KernelSet([], StepTuning.For(kernels, Rows, Step, configured => []));
+    }
+
+    private NeuralDevice Device(string? ofItsOwn = null)
     {
         NeuralDevice device = NeuralDevice.Attach(gl.Api);
         devices.Add(device);
-        device.KernelCacheFolder = folder;
+        device.KernelCacheFolder = ofItsOwn ?? folder;
         KernelFamily.Force(device, TunedFamily.Instance);
         return device;
     }

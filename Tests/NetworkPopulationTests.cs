@@ -42,25 +42,87 @@ internal sealed class NetworkPopulationTests
     [TestCaseSource(nameof(Shapes))]
     public void AStepAndAPredictionAgreeWithTheTwins(int members, int batch, int inputs, int hidden, int classes)
     {
-        foreach (bool everything in new[] { false, true })
-        {
-            SoftmaxCrossEntropy loss = new(everything ? 0.05f : 0);
-            Sgd optimizer = everything ? new Sgd(0, Momentum: 0.9f, WeightDecay: 0.01f) : new Sgd(0);
-            using NetworkPopulation population = new(TestDevice.Plain, members, inputs, hidden, classes, seed: 3, optimizer, loss);
-            Data data = Data.Of(population, batch, seed: 10, everything);
-            Learner[] twins = [.. Enumerable.Range(0, members).Select(m => new Learner(population, m, optimizer, loss))];
-            float[] losses = new float[members];
-            for (int step = 0; step < 2; step++)
-            {
-                population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights, data.Allowed);
-                double[] expected = [.. twins.Select(twin => twin.Step(data))];
-                Tolerance.AssertClose(losses, expected, 1e-5, 1e-4, $"losses of step {step}");
-            }
+        foreach (bool everything in new[] { false, true }) StepAndPredict(TestDevice.Plain, members, batch, inputs, hidden, classes, everything);
+    }
 
-            foreach (Learner twin in twins) twin.AssertSameParameters(1e-5, 1e-4);
-            float[] probabilities = new float[data.Labels.Length * classes];
-            population.Predict(data.Features, probabilities);
-            foreach (Learner twin in twins) twin.AssertSameProbabilities(data, probabilities);
+    /// <summary>
+    /// The kernels for graphics cards with weights in registers and without, inputs written out and in a loop (of one texel at a time, of four), biases apart and in the padding, several
+    /// hidden units in an invocation, more outputs than it adds at once, and batches of several blocks.
+    /// </summary>
+    [TestCase(2, 3, 64, 32, 4)]
+    [TestCase(3, 1, 64, 64, 10)]
+    [TestCase(3, 9, 64, 64, 10, Category = Categories.Nightly)]   // a minute to compile
+    [TestCase(2, 17, 73, 33, 3)]
+    [TestCase(2, 3, 80, 5, 2)]
+    [TestCase(2, 2, 4, 97, 13)]
+    [TestCase(2, 11, 4, 97, 13, Category = Categories.Nightly)]
+    [TestCase(2, 8, 5, 30, 32)]
+    [Category(Categories.Once)]
+    public void ThoseForCardsAgreeWithTheTwins(int members, int batch, int inputs, int hidden, int classes)
+    {
+        TestDevice.RequireOpenGL();
+        using NeuralDevice device = TestDevice.Create();
+        KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+        Assert.That(KernelFamily.Of(device).For(device.Limits).Population(new PopulationShape(members, inputs, hidden, classes)), Is.TypeOf<WorkgroupTiledPopulation>());
+        StepAndPredict(device, members, batch, inputs, hidden, classes, everything: true);
+        _ = TestDevice.Plain;
+    }
+
+    /// <summary>A driver with less shared memory has fewer blocks of rows in a dispatch, and so more dispatches.</summary>
+    [Test]
+    [Category(Categories.Once)]
+    public void TheRowsOfADispatchChangeNoBit()
+    {
+        const int Members = 3, Batch = 21, Inputs = 8, Hidden = 9, Classes = 3;
+        TestDevice.RequireOpenGL();
+        PopulationShape shape = new(Members, Inputs, Hidden, Classes);
+        List<string> bits = [];
+        foreach ((int blocks, int rows) in new[] { (3, 24), (2, 16), (1, 8) })
+        {
+            using NeuralDevice device = TestDevice.Create(new HeadlessOptions { SharedMemoryBytes = (int)SharedTexels.Of(shape, rows: 8, blocks).Bytes });
+            KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+            Assert.That(KernelFamily.Of(device).For(device.Limits).Population(shape).RowsPerStep(Batch), Is.EqualTo(rows));
+            using NetworkPopulation population = new(device, Members, Inputs, Hidden, Classes, seed: 2, new Sgd(0, Momentum: 0.5f), new SoftmaxCrossEntropy(0.05f));
+            Data data = Data.Of(population, Batch, seed: 15, everything: true);
+            float[] losses = new float[Members];
+            for (int step = 0; step < 2; step++) population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights, data.Allowed);
+            bits.Add(string.Join(' ', Enumerable.Range(0, Members).Select(member => $"{losses[member]:R} {Bits(population.GetParameters(member))}")));
+        }
+
+        _ = TestDevice.Plain;
+        Assert.That(bits, Is.All.EqualTo(bits[0]));
+    }
+
+    /// <summary>How many dispatches a step takes on a card, and whether by the kernels of 32 invocations a network, which keep to the shared memory of the driver.</summary>
+    [TestCase(16, 32, 4, 8, 1)]
+    [TestCase(16, 32, 17, 8, 1)]
+    [TestCase(16, 32, 4, 32, 1)]
+    [TestCase(64, 32, 4, 32, 1)]
+    [TestCase(64, 64, 4, 32, 1)]
+    [TestCase(32, 64, 10, 64, 2)]
+    [TestCase(64, 64, 32, 8, 1)]
+    [TestCase(300, 128, 16, 8, 1)]
+    [TestCase(784, 128, 10, 8, 1, 48)]
+    [Category(Categories.Once)]
+    public void AStepOnACardIsAFewDispatches(int inputs, int hidden, int classes, int batch, int dispatches, int sharedKilobytes = 32)
+    {
+        DeviceLimits limits = new() { SharedMemoryBytes = sharedKilobytes * 1024 };
+        foreach (KernelFamily family in new[] { KernelFamily.WorkgroupTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule) })
+        {
+            FamilyKernels kernels = family.For(limits);
+            PopulationShape shape = new(Members: 100, inputs, hidden, classes);
+            PopulationGraph graph = new(kernels, shape, new Relu(), new SoftmaxCrossEntropy());
+            Dispatch[] step = [.. graph.PlannedStep(batch, new Sgd(0))];
+            Assert.That(step, Has.Length.EqualTo(dispatches));
+            foreach (Dispatch dispatch in step)
+            {
+                Assert.That(dispatch.Source.FileName, Is.EqualTo("network_population_step_lanes.comp"));
+                Dictionary<string, int> constants = dispatch.Source.Constants.ToDictionary(constant => constant.Name, constant => constant.Value);
+                int texels = constants["SAMPLES"] + (2 * constants["SHARED_OUTPUTS"]) + constants["LANE_OUTPUTS"] + constants["ROW_SUMS"];
+                if (constants["BLOCKS"] > 1) texels += constants["KEPT_HIDDEN"];
+                Assert.That((texels * 16) + (constants["BIAS_SUMS"] * 4) + (constants["NETWORKS"] * 8), Is.AtMost(limits.SharedMemoryBytes));
+                Assert.That(constants["GROUP_SIZE"], Is.AtMost(256));
+            }
         }
     }
 
@@ -142,15 +204,16 @@ internal sealed class NetworkPopulationTests
     [Test]
     public void ABatchThatTheDriverHasNoRoomForIsRefusedAndNothingChanges()
     {
-        const int Members = 9, Large = 20, Inputs = 3, Classes = 2;
+        const int Members = 9, Inputs = 3, Classes = 2;
         TestDevice.RequireOpenGL();
+        int manyRows = KernelFamily.Of(TestDevice.Plain) is WorkgroupTiledFamily ? 200 : 20;   // more than one dispatch takes
         int rowsOfOneDispatch = KernelFamily.Of(TestDevice.Plain) is StandInFamily ? 3 : 7;   // or fewer than that
         int most = KernelFamily.Of(TestDevice.Plain) is WorkgroupTiledFamily ? 3 : 6;   // fewer than any driver has; what is fetched does not count
         using NeuralDevice device = TestDevice.Create(new HeadlessOptions { MostBindings = most });
         using NetworkPopulation population = Make(device), other = Make(device);
-        Data small = Data.Of(population, rowsOfOneDispatch, seed: 5, everything: true), large = Data.Of(population, Large, seed: 6, everything: true);
-        population.Predict(large.Features, new float[Members * Large * Classes]);   // there is room for its features, then
-        other.Predict(large.Features, new float[Members * Large * Classes]);
+        Data small = Data.Of(population, rowsOfOneDispatch, seed: 5, everything: true), large = Data.Of(population, manyRows, seed: 6, everything: true);
+        population.Predict(large.Features, new float[Members * manyRows * Classes]);   // there is room for its features, then
+        other.Predict(large.Features, new float[Members * manyRows * Classes]);
         Train(population, small);
         Train(other, small);
         Assert.That(
@@ -420,6 +483,28 @@ internal sealed class NetworkPopulationTests
     {
         float[] all = [.. p.HiddenWeights, .. p.HiddenBiases, .. p.OutputWeights, .. p.OutputBiases];
         return Convert.ToHexString(MemoryMarshal.AsBytes<float>(all));
+    }
+
+    /// <summary>Two steps and a prediction of every member by its twin.</summary>
+    private static void StepAndPredict(NeuralDevice device, int members, int batch, int inputs, int hidden, int classes, bool everything)
+    {
+        SoftmaxCrossEntropy loss = new(everything ? 0.05f : 0);
+        Sgd optimizer = everything ? new Sgd(0, Momentum: 0.9f, WeightDecay: 0.01f) : new Sgd(0);
+        using NetworkPopulation population = new(device, members, inputs, hidden, classes, seed: 3, optimizer, loss);
+        Data data = Data.Of(population, batch, seed: 10, everything);
+        Learner[] twins = [.. Enumerable.Range(0, members).Select(m => new Learner(population, m, optimizer, loss))];
+        float[] losses = new float[members];
+        for (int step = 0; step < 2; step++)
+        {
+            population.TrainBatch(data.Features, data.Labels, Rate, losses, data.Weights, data.Allowed);
+            double[] expected = [.. twins.Select(twin => twin.Step(data))];
+            Tolerance.AssertClose(losses, expected, 1e-5, 1e-4, $"losses of step {step}");
+        }
+
+        foreach (Learner twin in twins) twin.AssertSameParameters(1e-5, 1e-4);
+        float[] probabilities = new float[data.Labels.Length * classes];
+        population.Predict(data.Features, probabilities);
+        foreach (Learner twin in twins) twin.AssertSameProbabilities(data, probabilities);
     }
 
     /// <summary>Batches of a complete population; without "everything", no weights and no masks.</summary>

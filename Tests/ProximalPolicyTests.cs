@@ -84,6 +84,44 @@ internal sealed class ProximalPolicyTests
         for (int i = 0; i < 4; i++) Tolerance.AssertClose(network.Parameters[i].GetValues(), twin.Parameters[i], 2e-4, 2e-3, network.Parameters[i].Name);
     }
 
+    /// <summary>A step that is dropped moves no rate, whatever its divergence is: the steps after it go on with the rate before it.</summary>
+    [Test]
+    public void ADroppedStepDoesNotMoveTheRate([Values] bool isFused, [Values] bool isFirst, [Values] bool divergenceIsNaN)
+    {
+        const int Rows = 7, Inputs = 5, Actions = 3;
+        RateGuide guide = new(0.01f, 0.001f, 0.1f, 0.02f);
+        using Network network = new(TestDevice.Plain, 3, Inputs, new Dense(9), new Relu(), new Dense(Actions + 1));
+        float[] features = TwinArrays.UniformFloats(4, Rows * Inputs, -1, 1), outputs = new float[Rows * (Actions + 1)];
+        network.ComputeLogits(features, outputs);
+        ProximalPolicyTwinDecisions decisions = ProximalPolicyTwinDecisions.Make(5, outputs, Rows, Actions, isMasked: true, distance: 1);
+        BatchTargets good = TargetsOf(decisions);
+        float[] none = [.. Enumerable.Repeat(float.NaN, Rows)];
+        BatchTargets bad = divergenceIsNaN ? BatchTargets.OfDecisions(good.Labels, good.SampleWeights, none, good.Values, good.AllowedClasses)
+            : BatchTargets.OfDecisions(good.Labels, good.SampleWeights, good.LogProbabilities, none, good.AllowedClasses);
+        ProximalPolicyLoss loss = new(Actions, Clip, Bonus, ValueWeight, guide);
+        using OptimizerState state = new(network, new Adam(0.01f));
+        using StepLedger ledger = new(network, state, 1, guide);
+        using StepWorkspace workspace = new(network, Rows, loss, state, isFused, log: ledger.Log);
+        workspace.Compile();
+        float before = guide.First;
+        if (!isFirst)
+        {
+            before = Step(good);
+            Assert.That(before, Is.Not.EqualTo(guide.First));
+        }
+
+        Assert.That(Step(bad), Is.EqualTo(before));
+
+        float Step(BatchTargets targets)
+        {
+            workspace.Upload(TrainingBatch.Check(Inputs, loss.TargetsFor(Actions + 1), features, targets));
+            ledger.BeginStep(0.01f);
+            workspace.Enqueue(Rows);
+            ledger.CommitStep();
+            return ledger.Log.Texture.Read()[ledger.RowOfLastRate * MatrixShape.ColumnsPerTexel];
+        }
+    }
+
     /// <summary>One optimizer with state and one without: a fused step has the bits of its parts.</summary>
     [Test]
     public void AFusedStepHasTheBitsOfItsParts([Values] bool adam, [Values(1, 6)] int steps)

@@ -214,6 +214,59 @@ internal sealed class TextureFeaturesTests
         Assert.That(SetContents.Features(samples).Skip(8), Is.All.EqualTo(-1));
     }
 
+    /// <summary>
+    /// A driver that skips the call gives the sample no features: what its row held before, the picture of an earlier sample, must not be learned under the new target. Nothing tells, so the sample weighs nothing.
+    /// </summary>
+    [Test]
+    public void ATextureThatTheDriverSkipsTeachesNothing([Values] SampleFormat format, [Values] bool values)
+    {
+        const int Inputs = 4, Count = 3;
+        using TestGl gl = TestGls.Create();
+        using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+        using GameTextures game = new();
+        float[] first = [1, 0, 1, 0], second = [0, 1, 1, 1];
+        uint texture = game.Make(1, 1, InternalFormat.Rgba32f, first);
+        using TrainingSet seen = Make(), given = Make();
+        Assert.That(Add(0), Is.True);
+        game.Fill(texture, 1, 1, InternalFormat.Rgba32f, second);
+        seen.Upload();   // the next one has the row of the first
+        using (new HostConditionalRender(gl)) Assert.That(Add(1), Is.True);
+        Assert.That(Add(2), Is.True);
+        seen.Upload();
+        Give(first, 0, 2);
+        Give(first, 1, 0);
+        Give(second, 2, 2);
+        given.Upload();
+        Assert.That(SetContents.Features(seen), Is.EqualTo(SetContents.Features(given)));
+        Assert.That(SetContents.Targets(seen), Is.EqualTo(SetContents.Targets(given)));
+        Assert.That(Train(seen), Is.EqualTo(Train(given)));
+
+        TrainingSet Make() => values ? TrainingSet.ForValues(device, Inputs, Classes, Count, format) : new TrainingSet(device, Inputs, Classes, Count, format);
+
+        bool Add(int label) => values ? seen.AddTexture(texture, 1, 1, TextureChannels.Rgba, ValuesOf(label), 2) : seen.AddTexture(texture, 1, 1, TextureChannels.Rgba, label, 2);
+
+        void Give(float[] features, int label, float weight)
+        {
+            byte[] bytes = [.. features.Select(value => (byte)(255 * value))];
+            if (format == SampleFormat.Float && values) given.Add(features, ValuesOf(label), weight);
+            else if (format == SampleFormat.Float) given.Add(features, label, weight);
+            else if (values) given.Add(bytes, ValuesOf(label), weight);
+            else given.Add(bytes, label, weight);
+        }
+
+        float[] Train(TrainingSet samples)
+        {
+            using Network network = new(device, 3, Inputs, new Dense(9), new Relu(), new Dense(Classes));
+            using InFrameTrainer trainer = new(
+                network, samples, new TrainerOptions { Loss = values ? new MeanSquaredError() : new SoftmaxCrossEntropy(), BatchSize = Count, FrameBudget = FrameBudget.Steps(5) });
+            trainer.Tick();
+            device.Finish();
+            return network.Parameters[0].GetValues();
+        }
+
+        static float[] ValuesOf(int label) => [label, 1 - label, 0.5f];
+    }
+
     [Test]
     public void AddingTexturesAllocatesNothingInSteadyState()
     {
@@ -326,7 +379,7 @@ internal sealed class TextureFeaturesTests
         const int Rows = 19, Row = 13;
         using MatrixTexture features = new(device, device.Shape(Rows, expected.Length, "features"));
         features.Upload<float>([.. Enumerable.Repeat(Untouched, Rows * expected.Length)]);
-        new TextureFeatures(source, width, height, channels, features).Write(Row);
+        new TextureFeatures(source, width, height, channels, features).Write(Row, default(TextureRegion));
         float[] padded = Kernels.ReadPadded(features);
         int stride = features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         Tolerance.AssertClose(padded.AsSpan(Row * stride, expected.Length), expected, 1e-5, 1e-5, what);
@@ -342,7 +395,7 @@ internal sealed class TextureFeaturesTests
     {
         const int Rows = 10, Row = 9;
         using MatrixTexture features = new(device, device.Shape(Rows, expected.Length, "features", TexelFormat.Byte), TexelFormat.Byte);
-        new TextureFeatures(source, width, height, channels, features).Write(Row);
+        new TextureFeatures(source, width, height, channels, features).Write(Row, default(TextureRegion));
         byte[] padded = new byte[Rows * features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel];
         features.ReadRows(0, padded);
         int first = Row * features.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;

@@ -39,8 +39,10 @@ internal sealed unsafe class VerificationTests
         IReadOnlyList<KernelCheck> checks = TestDevice.Plain.Verify();
         Assert.That(checks.Where(check => !check.IsRight), Is.Empty);
         Assert.That(checks.Select(check => check.Error), Has.All.AtLeast(0).And.Some.Positive);
-        Assert.That(checks.Select(check => check.Family).Distinct(), Is.EquivalentTo(TestDevice.Families.Select(family => family.Name)));
-        foreach (IGrouping<string, KernelCheck> family in checks.GroupBy(check => check.Family))
+        Assert.That(checks.Select(check => check.Family).Distinct(), Is.EquivalentTo(TestDevice.Families.Select(family => family.Name).Prepend(SharedKernelVerification.Family)));
+        string[] shared = ["sample_order_rows.comp", "dense_output_rescale.comp", "population_rescale.comp", .. TestDevice.Plain.Limits.RunsMethods ? Array.Empty<string>() : ["texture_features_join.comp"]];
+        Assert.That(checks.Where(check => check.Family == SharedKernelVerification.Family).Select(check => check.Kernel), Is.EqualTo(shared));
+        foreach (IGrouping<string, KernelCheck> family in checks.Where(check => check.Family != SharedKernelVerification.Family).GroupBy(check => check.Family))
         {
             string[] kernels = [.. family.Select(check => check.Kernel)];
             if (family.Key == KernelFamily.RegisterTiled.Name) Assert.That(kernels, Is.SupersetOf(OfEveryFamily.Concat(OfTheRegisterTiled)));
@@ -94,8 +96,9 @@ internal sealed unsafe class VerificationTests
         Assert.That(exception.Message, Does.Contain("glBeginConditionalRender"));
     }
 
-    /// <summary>A driver that computes one kernel a hundredth too large: it is named alone, wherever it runs, with how far it is off.</summary>
+    /// <summary>A driver that computes one kernel a hundredth too large: it is named alone, wherever it runs, with how far it is off. Nightly, since another driver's kernels are all compiled anew.</summary>
     [Test]
+    [Category(Categories.Nightly)]
     public void AKernelThatIsCompiledWronglyIsNamedWithItsError()
     {
         const string Wrong = "activation_forward.comp";
@@ -133,6 +136,40 @@ internal sealed unsafe class VerificationTests
             Assert.That(tuned, Has.Some.EndsWith($": {configuration}"));
     }
 
+    /// <summary>On a graphics card, whatever kernels other cases have had: the tiles of every product in each shape, with and without what is fused, and sums in parts of both lengths, apart and in turn.</summary>
+    [Test]
+    public void EveryConfigurationOfACardIsVerified()
+    {
+        KernelFamily family = new WorkgroupTiledFamily(WorkgroupTiling.ByRule);
+        DeviceLimits card = new() { MostBindings = 16, SharedMemoryBytes = 48 * 1024 };
+        VerifiedKernels kernels = new();
+        List<Dispatch> verified = [];
+        foreach (VerifiedCase step in StepVerification.Cases)
+        {
+            foreach (VerifiedConfiguration configuration in kernels.ConfigurationsOf(step.KernelsOf(family, card), step.Plan, always: true))
+                verified.AddRange(step.Plan(configuration.Kernels).Where((_, i) => configuration.IsWanted[i]));
+        }
+
+        KernelSource[] sources = [.. verified.Select(dispatch => dispatch.Source)];
+        TestContext.Out.WriteLine($"{verified.Select(dispatch => dispatch.Program.Key).Distinct().Count()} kernels of steps and predictions");
+        TileShape[] shapes = [TileShape.Large, TileShape.Medium, TileShape.Flat];
+        foreach ((string file, string[] with) in ((string, string[])[])
+            [
+                ("two_layer_update_tile.comp", []), ("dense_forward_tile.comp", ["PARTS_APART"]), ("dense_forward_tile.comp", ["DRAWN_INPUTS", "BYTE_INPUTS"]), ("dense_forward_tile.comp", ["ACTIVATION"]),
+                ("dense_backward_weights_tile.comp", ["UPDATE"]), ("dense_backward_input_tile.comp", []),
+            ])
+        {
+            Assert.That(sources.Where(source => source.FileName == file && with.All(name => Defines(source, name))).Select(ShapeOf).Distinct(), Is.SupersetOf(shapes.Select(shape => (shape.Rows, shape.Columns))), $"{file} {string.Join(' ', with)}");
+        }
+
+        Assert.That(sources.Where(source => source.FileName == "dense_forward_tile.comp" && !Defines(source, "PARTS_APART")).Select(source => ValueOf(source, "PARTS")), Has.Some.GreaterThan(1));
+        Assert.That(sources.Where(source => Defines(source, "PARTS_APART")).Select(source => ValueOf(source, "PART_LENGTH")).Distinct().Count(), Is.EqualTo(2), "the rule's is the least, so it has no half");
+
+        static bool Defines(KernelSource source, string name) => source.Constants.Any(constant => constant.Name == name) || source.Includes.Any(include => include.Slot == name);
+        static int ValueOf(KernelSource source, string name) => source.Constants.First(constant => constant.Name == name).Value;
+        static (int Rows, int Columns) ShapeOf(KernelSource source) => (ValueOf(source, "TILE_ROWS"), ValueOf(source, "TILE_COLUMNS"));
+    }
+
     [Test]
     public void WhatIsNoNumberIsWrongByInfinity()
     {
@@ -140,6 +177,8 @@ internal sealed unsafe class VerificationTests
         Assert.That(MatrixContent.ErrorOf([1, float.NegativeInfinity], [1, 2]), Is.EqualTo(double.PositiveInfinity));
         Assert.That(MatrixContent.ErrorOf([101, 50], [100, 50]), Is.EqualTo(0.01), "of what is above 1, a part");
         Assert.That(MatrixContent.ErrorOf([0.25f, 0], [0, 0]), Is.EqualTo(0.25));
+        Assert.That(MatrixContent.ErrorOf([2, float.NaN], [1, double.NaN]), Is.EqualTo(1), "what should not be finite is right if it is not");
+        Assert.That(MatrixContent.ErrorOf([1, 1], [1, double.NaN]), Is.EqualTo(double.PositiveInfinity));
         Assert.That(new KernelCheck("a", "b", "c", double.NaN).IsRight, Is.False);
     }
 

@@ -102,7 +102,7 @@ public sealed record ActorCritic : AgentLearning
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float LeastLearningRate { get; init => field = Requirements.Number(value, "least learning rate", name: nameof(LeastLearningRate)); } = 1e-5f;
 
-    /// <summary>The maximum learning rate. For <see cref="Sgd"/> the default is larger: 1, and its first rate is 0.1.</summary>
+    /// <summary>The maximum learning rate. That of an <see cref="Optimizer"/> may not be larger, so <see cref="Sgd"/> with a rate of 0.1 needs a larger maximum, such as 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, NaN or infinite.</exception>
     public float MostLearningRate { get; init => field = Requirements.Number(value, "greatest learning rate", name: nameof(MostLearningRate)); } = 3e-3f;
 
@@ -156,10 +156,7 @@ public sealed record ActorCritic : AgentLearning
 
     internal override Loss CreateLoss(AgentPopulationOptions population)
     {
-        float first = SharedOptimizer.LearningRate;
-        if (!(first <= MostLearningRate))
-            throw new ArgumentException($"The optimizer's learning rate must be at most MostLearningRate ({MostLearningRate}), but got {first}. Give a larger MostLearningRate.");
-        RateGuide guide = new(first, LeastLearningRate, MostLearningRate, TargetDivergence);
+        RateGuide guide = new(SharedOptimizer.LearningRate, LeastLearningRate, MostLearningRate, TargetDivergence);
         if (IsComposed)
             return new ComposedProximalLoss(population.Policy, ClipRange, EntropyBonus, ValueWeight, guide, Cloning is not null, Reference is null ? null : new DriftBound(MaximumDrift));
         return population.Policy.IsOneBranch ? new ProximalPolicyLoss(population.Actions, ClipRange, EntropyBonus, ValueWeight, guide)
@@ -174,6 +171,9 @@ public sealed record ActorCritic : AgentLearning
 
     internal override void Check(AgentPopulationOptions population)
     {
+        float first = SharedOptimizer.LearningRate;
+        if (first > MostLearningRate)   // neither is NaN
+            throw new ArgumentException($"The optimizer's learning rate must be at most MostLearningRate ({MostLearningRate}), but got {first}. Give a larger MostLearningRate.");
         if (Reference is not null) ReferencePolicy.Check(Reference, population);
         Given?.RequireSizes(population.Observations, population.Policy, nameof(Cloning));
         Given?.RequireEpisodes(population.NumStackedVectorObservations, nameof(Cloning));

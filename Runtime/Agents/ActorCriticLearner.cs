@@ -9,6 +9,7 @@ namespace NeuralPlugin;
 internal class ActorCriticLearner : Learner, ILearnsFromValues
 {
     private const int FewOfAnEpoch = 8;   // a share
+
     private const ulong ShuffleStream = (1UL << 62) + 2;
 
     private readonly ActorCritic options;
@@ -23,6 +24,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     private readonly ValueScale[] scales;   // of each brain; a deviation of 0: nothing is known about returns, and all values are the mean
     private readonly float[] rescales;      // [brains × 2]: factor and offset
     private readonly int[] firstOfBrain;    // of the rollout to learn from, which is sorted by brain; after the last brain, the total
+    private readonly RolloutPreparation preparation;
     private int steps;               // on the rollout to learn from, and how many of these are done
     private int stepsDone;
     private int leastSteps;          // until each decision was learned from
@@ -40,11 +42,12 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         this.options = options;
         this.brains = brains;
         collected = new Rollout(population, options, brains.Seen);
-        learned = new Rollout(population, options, brains.Seen);
+        learned = new Rollout(population, options, brains.Seen, collected);
         batch = new RolloutBatch(brains, population, options);
         statistics = new ReturnStatistics(population.Capacity, brains.Count, options.Discount);
         scales = new ValueScale[brains.Count];
         rescales = new float[2 * brains.Count];
+        preparation = new RolloutPreparation(brains, options);
         firstOfBrain = new int[brains.Count + 1];
         random = new SeededRandom((ulong)population.Seed, ShuffleStream);
     }
@@ -69,7 +72,12 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     public void Decide(int agent, in Decision decision)
     {
         if (collected.IsOpen(agent)) statistics.Observe(agent, collected.RewardOf(agent), endsEpisode: false);
-        if (collected.Count == collected.Capacity) Exchange();   // many decisions in frames without training
+        if (collected.Count == collected.Capacity)   // many decisions in frames without training
+        {
+            FinishStep();
+            Exchange();
+        }
+
         collected.Add(agent, decision);
         cloning?.NoteDecision(agent);
     }
@@ -106,8 +114,26 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         form.Count($"{StateForm.Experience}steps_done", () => stepsDone, count => stepsDone = (int)count, int.MaxValue);
         collected.Describe(form, $"{StateForm.Experience}collected.", hasClosed: false);
         learned.Describe(form, $"{StateForm.Experience}learned.", hasClosed: true);
+        int unprepared = -1;
+        StateRows ofBeginning = new(1, () => 1, _ => { });   // files of older versions have none
+        form.Add(
+            new StateField($"{StateForm.Experience}prepared", ofBeginning, 1, _ => preparation.Done, (_, value) => unprepared = (int)value)
+            {
+                IsWide = true,
+                IsWhole = true,
+                Least = -1,
+                Most = int.MaxValue,
+            });
         form.Then(StateForm.Experience, () =>
         {
+            if (unprepared >= 0)
+            {
+                learned.BeginClosingAgain();
+                BeginPreparing();
+                preparation.Repeat(learned, unprepared);
+                return;
+            }
+
             FindBrains();
             FindSteps();
             stepsDone = Math.Min(stepsDone, steps);
@@ -137,7 +163,13 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     /// When enough decisions are collected, learning from them begins. If the frames' budget was too small for all steps on the previous rollout, the
     /// rest is given up once each decision was learned from; until then collecting continues.
     /// </summary>
-    protected override void BeginFrame(int agents)
+    protected override void BeginFrame(StepBudget budget, int agents)
+    {
+        if (!preparation.IsUnderWay) ExchangeWhenFull(agents);
+        if (preparation.IsUnderWay && preparation.Continue(learned, budget, agents)) FinishPreparing();
+    }
+
+    private void ExchangeWhenFull(int agents)
     {
         int wanted = brains.AreOwn ? options.RolloutOfOwnBrain * agents : options.RolloutOf(agents);
         if (agents == 0 || collected.KnownCount < wanted) return;
@@ -145,12 +177,31 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         if (stepsDone >= leastSteps) Exchange();
     }
 
+    protected override int Lines => brains.StepLines;
+
+    /// <summary>While it is open whether the scale of the values has changed, decisions between two parts of a step might change it.</summary>
+    protected override bool MayBeCut
+    {
+        get
+        {
+            brains.RescaleOpenValues();   // also takes note of those that have run
+            return !brains.HasOpenRescales;
+        }
+    }
+
     protected override bool Step(int agents)
     {
         if (stepsDone == steps) return false;
+        stepsDone++;
+        return true;
+    }
+
+    protected override void Enqueue(StepPart lines)
+    {
         Span<int> all = learned.Complete;
-        int step = stepsDone++, part = step % options.Minibatches;
-        for (int brain = 0; brain < brains.Count; brain++)
+        int step = stepsDone - 1, part = step % options.Minibatches;
+        (int first, int end) = brains.BrainsOf(lines);
+        for (int brain = first; brain < end; brain++)
         {
             Span<int> own = all[firstOfBrain[brain]..firstOfBrain[brain + 1]];
             if (part == 0) Shuffle(own, step / options.Minibatches);
@@ -158,8 +209,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
             else AddShare(own, part, isFirst: step < options.Minibatches);
         }
 
-        batch.Enqueue();
-        return true;
+        batch.Enqueue(lines);
     }
 
     /// <summary>
@@ -204,18 +254,32 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         cloning?.Fill(batch, brain, random);
     }
 
-    /// <summary>Begins to learn from the collected decisions, and collects new ones.</summary>
+    /// <summary>
+    /// Begins to learn from the collected decisions, and collects new ones. There may be a million: their advantages, and what steps need besides, are computed in
+    /// pieces, in as many frames as it takes.
+    /// </summary>
     private void Exchange()
     {
-        SkippedDecisions += NeverDrawn();
-        collected.Close(options.Discount, options.Lambda);
-        SkippedDecisions += collected.LostCount;
+        SkippedDecisions += preparation.IsUnderWay ? learned.KnownCount : NeverDrawn();
         learned.Continue(collected);
         (collected, learned) = (learned, collected);
-        FindBrains();
+        learned.BeginClosing();
+        BeginPreparing();
+    }
+
+    private void BeginPreparing()
+    {
+        preparation.Begin();
+        (steps, stepsDone, leastSteps) = (0, 0, 0);
+    }
+
+    /// <summary>All decisions are prepared: steps may follow.</summary>
+    private void FinishPreparing()
+    {
+        SkippedDecisions += learned.LostCount;
+        for (int brain = 0; brain < brains.Count; brain++) firstOfBrain[brain + 1] = firstOfBrain[brain] + preparation.Of(brain).Count;
         Observe();
         FindSteps();
-        stepsDone = 0;
     }
 
     /// <summary>The decisions of the rollout to learn from that no step has taken.</summary>
@@ -241,7 +305,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     /// <summary>The number of decisions of a brain to learn from.</summary>
     private int CountOf(int brain) => firstOfBrain[brain + 1] - firstOfBrain[brain];
 
-    /// <summary>Sorts the decisions to learn from by brain, and finds where each brain's begin.</summary>
+    /// <summary>Sorts the decisions to learn from, which were read from a file, by brain, and finds where each brain's begin.</summary>
     private void FindBrains()
     {
         Span<int> all = learned.Complete;
@@ -258,32 +322,21 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         for (int brain = 0; brain < brains.Count; brain++)
         {
             (rescales[2 * brain], rescales[(2 * brain) + 1]) = (1, 0);
-            ReadOnlySpan<int> own = learned.Complete[firstOfBrain[brain]..firstOfBrain[brain + 1]];
-            if (!own.IsEmpty) Observe(brain, own, ref variance, ref unexplained);
+            if (preparation.Of(brain).Count > 0) Observe(brain, ref variance, ref unexplained);
         }
 
         if (learned.Complete.IsEmpty) return;
-        drift = learned.MeanDrift;
         ObserveDecisions();
         explainedVariance = variance > 0 ? (float)(1 - (unexplained / variance)) : float.NaN;
         if (rescales.AsSpan().ContainsAnyExcept(1, 0)) brains.RescaleValues(rescales);
     }
 
-    private void Observe(int brain, ReadOnlySpan<int> own, ref double variance, ref double unexplained)
+    private void Observe(int brain, ref double variance, ref double unexplained)
     {
-        double sum = 0, squares = 0, errors = 0, squaredErrors = 0;
-        foreach (int at in own)
-        {
-            double gain = learned.Returns[at], error = gain - learned.Values[at];
-            sum += gain;
-            squares += gain * gain;
-            errors += error;
-            squaredErrors += error * error;
-        }
-
-        variance += (squares / own.Length) - (sum / own.Length * (sum / own.Length));
-        unexplained += (squaredErrors / own.Length) - (errors / own.Length * (errors / own.Length));
-        statistics.ObserveMean(brain, sum / own.Length);
+        ref readonly ReturnSums own = ref preparation.Of(brain);
+        variance += (own.Squares / own.Count) - (own.Sum / own.Count * (own.Sum / own.Count));
+        unexplained += (own.SquaredErrors / own.Count) - (own.Errors / own.Count * (own.Errors / own.Count));
+        statistics.ObserveMean(brain, own.Sum / own.Count);
         ValueScale scale = scales[brain], next = statistics.ScaleOf(brain);
         if (next.Deviation == 0) next = scale with { Mean = next.Mean };
         if (scale.Deviation > 0) (rescales[2 * brain], rescales[(2 * brain) + 1]) = (scale.Deviation / next.Deviation, (scale.Mean - next.Mean) / next.Deviation);
@@ -293,16 +346,17 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
     /// <summary>Means over the decisions of all brains: the mean of −log p estimates the entropy. Steps of brains of their own report neither.</summary>
     private void ObserveDecisions()
     {
-        double logs = 0, errors = 0;
-        foreach (int at in learned.Complete)
+        double logs = 0, errors = 0, drifts = 0;
+        for (int brain = 0; brain < brains.Count; brain++)
         {
-            ValueScale scale = ScaleOf(learned.Owners[at]);
-            double error = (learned.Returns[at] - learned.Values[at]) / (scale.Deviation > 0 ? scale.Deviation : 1);
-            logs -= learned.LogProbabilities[at];
-            errors += 0.5 * error * error;
+            double deviation = scales[brain].Deviation > 0 ? scales[brain].Deviation : 1;
+            logs += preparation.Of(brain).Logs;
+            drifts += preparation.Of(brain).Drift;
+            errors += 0.5 * preparation.Of(brain).SquaredErrors / (deviation * deviation);
         }
 
-        (entropy, valueLoss) = ((float)(logs / learned.Complete.Length), (float)(errors / learned.Complete.Length));
+        int count = learned.Complete.Length;
+        (entropy, valueLoss, drift) = ((float)(-logs / count), (float)(errors / count), learned.Drifts.IsEmpty ? float.NaN : (float)(drifts / count));
     }
 
     private void Warn()

@@ -11,6 +11,17 @@ internal static class AgentKernels
         return options.Brains == BrainSharing.OneEach ? OfOwnBrains(kernels, options, inputs) : OfASharedBrain(kernels, options, inputs);
     }
 
+    /// <summary>
+    /// Agents act from their first frame on, and keep the kernels that they have then. What nobody has tuned before is tuned beside them, for the next start, where that holds up no frame: if
+    /// candidates are not compiled inside the calls, and if what is found can be remembered.
+    /// </summary>
+    public static void TuneForTheNextStart(NeuralDevice device, AgentPopulationOptions options)
+    {
+        if (!device.Limits.CompilesBesideCalls || device.KernelCacheFolder is null) return;
+        KernelSet kernels = For(device, options);
+        if (kernels.Tuner is not null) _ = device.WarmUp(kernels);
+    }
+
     private static KernelSet OfASharedBrain(NetworkKernels kernels, AgentPopulationOptions options, int inputs)
     {
         Stack stack = new(inputs, [new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs)]);

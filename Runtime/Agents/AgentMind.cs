@@ -15,16 +15,16 @@ internal sealed class AgentMind : IDisposable
         Opponents = opponents;
         this.device = device;
         Options = options;
-        options.RequireNoTexturesWithADemonstration();
-        options.Learning?.Check(options);
         using NeuralDevice.Scope scope = device.Enter();
+        using UnderConstruction made = new();
         SeenTextures? seen = options.TextureObservations is { } declared
-            ? new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks) : null;
-        Brains = Brains.Create(device, options, seen);
-        Trainer = new AgentTrainer(device, Brains, options);
-        if (options.Learning?.ReferenceBrain is { } brain) reference = new ReferencePolicy(device, brain, options, seen);
-        Decisions = new AgentDecisions(device, options, Brains, Trainer, errors, opponents, reference);
-        FinalValues = new FinalValues(device, options, Brains, Trainer);
+            ? made.Add(new SeenTextures(device, declared.Width, declared.Height, declared.Channels, options.MostLooks)) : null;
+        Brains = made.Add(Brains.Create(device, options, seen));
+        Trainer = made.Add(new AgentTrainer(device, Brains, options));
+        if (options.Learning?.ReferenceBrain is { } brain) reference = made.Add(new ReferencePolicy(device, brain, options, seen));
+        Decisions = made.Add(new AgentDecisions(device, options, Brains, Trainer, errors, opponents, reference));
+        FinalValues = made.Add(new FinalValues(device, options, Brains, Trainer));
+        made.Complete();
     }
 
     public AgentPopulationOptions Options { get; }
@@ -55,17 +55,18 @@ internal sealed class AgentMind : IDisposable
         get
         {
             LearningStatistics statistics = Trainer.Learner?.Statistics ?? LearningStatistics.None;
+            BrainSpread rates = Brains.Rates, divergences = Brains.Divergences;
             return new AgentProgress
             {
                 TrainingSteps = Trainer.Learner?.Steps ?? 0,
                 DroppedSteps = Brains.DroppedSteps,
                 SkippedDecisions = Trainer.Learner?.SkippedDecisions ?? 0,
                 LearnedDecisions = statistics.LearnedDecisions,
-                LearningRate = Brains.Rates.Median,
-                LearningRates = Brains.Rates,
+                LearningRate = rates.Median,
+                LearningRates = rates,
                 Entropy = statistics.Steps.Entropy,
-                Divergence = Brains.Divergences.Median,
-                Divergences = Brains.Divergences,
+                Divergence = divergences.Median,
+                Divergences = divergences,
                 ValueLoss = statistics.Steps.ValueLoss,
                 PolicyLoss = statistics.PolicyLoss,
                 ExplainedVariance = statistics.ExplainedVariance,
@@ -84,6 +85,7 @@ internal sealed class AgentMind : IDisposable
     public Task<BrainsContent> ReadBrainsAsync()
     {
         using NeuralDevice.Scope scope = device.Enter();
+        Trainer.FinishStep();   // so that weights, the optimizer's state, learning rates and the learner's counts belong together
         Brains.RescaleOpenValues();
         IReadOnlyList<MatrixTexture> ofBrains = Brains.StateTextures;
         Func<Readback, BrainsContent> readBrains = Brains.ReadContent();

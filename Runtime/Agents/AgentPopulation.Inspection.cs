@@ -11,7 +11,7 @@ public sealed partial class AgentPopulation
     /// <exception cref="AgentException">The agent is not in this population.</exception>
     public AgentInspector Inspect(Agent agent)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it is to be inspected, and is not in this population. Add it first.");
         return agent.Inspector ??= new AgentInspector(agent, options);

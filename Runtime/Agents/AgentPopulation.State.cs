@@ -19,6 +19,7 @@ public sealed partial class AgentPopulation
             RequireBetweenUpdates(nameof(Learning));
             if (Equals(value, Learning)) return;
             AgentPopulationOptions next = mind.Options with { Learning = value };
+            RequireLearning(next);
             Opponents? following = opponents?.For(next);
             try
             {
@@ -220,7 +221,7 @@ public sealed partial class AgentPopulation
     /// <exception cref="FileWriteException">The file could not be written; the previous one is intact.</exception>
     public void ExportOnnx(string path)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (mind.Brains.AreOwn) throw new InvalidOperationException($"A model has one brain, but each of the {Capacity} agents has its own. Say which one: ExportOnnx(brain, path).");
         ExportOnnx(0, path);
     }
@@ -236,8 +237,7 @@ public sealed partial class AgentPopulation
     {
         try
         {
-            PopulationState state = State;
-            new PopulationState(next, agents, episodes).TakeOver(state.Header, mind.ReadBrains(), state.Capture());
+            new PopulationState(next, agents, episodes).TakeOver(State, mind.ReadBrains());
         }
         catch
         {

@@ -11,6 +11,10 @@ namespace NeuralPlugin;
 /// </remarks>
 public sealed partial class AgentPopulation : IDisposable
 {
+    private const int Idle = 0;
+    private const int Updating = 1;
+    private const int Disposed = 2;
+
     private readonly NeuralDevice device;
     private readonly AgentPopulationOptions options;
     private readonly EpisodeStatistics episodes = new();
@@ -21,13 +25,15 @@ public sealed partial class AgentPopulation : IDisposable
     private readonly AgentScripts scripts;
     private AgentMind mind;
     private Opponents? opponents;
-    private bool isUpdating;
-    private bool disposed;
+    private int use = Idle;            // changed by exchanges alone, since Dispose may come from any thread, beside an Update too
+    private int updatingThread;
 
     /// <summary>Makes the brains, with initial weights from the seed. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where the brains live, unless <see cref="AgentPopulationOptions.Placement"/> says otherwise.</param>
     /// <param name="options">The options that the agents share.</param>
-    /// <exception cref="ArgumentException">The demonstration has other sizes, or the options lack one that has no default.</exception>
+    /// <exception cref="ArgumentException">
+    /// The options lack one that has no default, or do not fit each other: the demonstration or the reference has other sizes, or the optimizer's learning rate exceeds <see cref="ActorCritic.MostLearningRate"/>.
+    /// </exception>
     /// <exception cref="DeviceLimitException">The brains are too large for one matrix of this device, or exceed what it can run.</exception>
     /// <exception cref="NotSupportedException">Agents that see textures are given a demonstration, snapshots to play against, or brains on the processor.</exception>
     public AgentPopulation(NeuralDevice device, AgentPopulationOptions options)
@@ -39,14 +45,17 @@ public sealed partial class AgentPopulation : IDisposable
         options = options with { Tuning = KernelTuning.For(device, options.Tuning) };
         this.device = device;
         this.options = options;
-        if (options.SelfPlay is not null) opponents = new Opponents(device, options);
-        mind = new AgentMind(device, options, errors, opponents);
+        using UnderConstruction made = new();
+        if (options.SelfPlay is not null) opponents = made.Add(new Opponents(device, options));
+        mind = made.Add(new AgentMind(device, options, errors, opponents));
         opponents?.BeginAnew(mind);
         FrameBudget = options.FrameBudget;
         reports = new ProgressReports(options.TimeProvider, StatsRecorder, errors);
         rate = new DecisionRate(options.TimeProvider);
         agents = new Agent?[options.Capacity];
         scripts = new AgentScripts(this, agents, episodes, errors);
+        if (FrameBudget.StepsPerFrame == 0) AgentKernels.TuneForTheNextStart(device, options);
+        made.Complete();
     }
 
     /// <summary>
@@ -148,7 +157,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The number is zero or less.</exception>
     public void WriteProgress(ProgressWriter writer, long everyDecisions = 10_000)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(everyDecisions);
         reports.Add(writer, everyDecisions, mind.Decisions.Count);
@@ -159,7 +168,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// <exception cref="InvalidOperationException">The population is full.</exception>
     public void Add(Agent agent)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population is not null)
         {
@@ -191,7 +200,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// <exception cref="AgentException">It is not in this population.</exception>
     public void Remove(Agent agent)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(agent);
         if (agent.Population != this) throw new AgentException(agent.Name, "it cannot be removed, because it is not in this population.");
         mind.Trainer.EndEpisode(agent, isCutOff: !agent.IsEpisodeOver || agent.IsInterrupted);
@@ -215,19 +224,23 @@ public sealed partial class AgentPopulation : IDisposable
     /// </exception>
     public void Update()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (isUpdating)
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (use == Updating)
             throw new InvalidOperationException("AgentPopulation.Update was called during Update, by an agent's script. Call it once a frame, from the game's loop.");
         device.Update();   // before anything changes: it refuses a call beside another thread's
-        isUpdating = true;
+        updatingThread = Environment.CurrentManagedThreadId;
+        ObjectDisposedException.ThrowIf(Interlocked.CompareExchange(ref use, Updating, Idle) != Idle, this);
         try
         {
             RunFrame();
         }
         finally
         {
-            isUpdating = false;
-            if (disposed) DisposeMind();
+            if (Interlocked.CompareExchange(ref use, Idle, Updating) == Disposed)
+            {
+                Leave();
+                DisposeMind();
+            }
         }
 
         errors.Throw();
@@ -243,12 +256,12 @@ public sealed partial class AgentPopulation : IDisposable
         scripts.BeginEpisodes(mind);
         mind.Decisions.Ask(agents, Frame);
         if (waits) scripts.CarryOut(mind);
-        if (disposed) return;
+        if (IsDisposed) return;
         mind.Trainer.Train(FrameBudget, opponents is null ? Count : Count - Opponents.CountIn(agents));
         opponents?.EndFrame(mind, agents);
         rate.Note(mind.Decisions.Count);
         if (mind.Brains.TakeSkippedStep() is > 0 and var skipped) errors.Add(StepSides.ExceptionOf(skipped, nameof(Update)));
-        reports.Write(this);
+        reports.Write(this, mind.Decisions.Count);
     }
 
     /// <summary>Returns a copy of a brain's current parameters. Waits and allocates.</summary>
@@ -273,15 +286,16 @@ public sealed partial class AgentPopulation : IDisposable
         mind.Brains.SetParameters(brain, parameters);
     }
 
-    /// <summary>Frees the brains at the device's next call, and releases the agents. Any thread may call it; a second call does nothing.</summary>
+    /// <summary>
+    /// Frees the brains at the device's next call, and releases the agents. Any thread may call it; a second call does nothing. If it is called while <see cref="Update"/> is under way, the brains go at the end of
+    /// that call, and so do the agents if another thread called it.
+    /// </summary>
     public void Dispose()
     {
-        if (disposed) return;
-        disposed = true;
-        foreach (Agent? agent in agents) agent?.Leave();
-        Array.Clear(agents);
-        reports.Dispose();
-        if (!isUpdating) DisposeMind();   // otherwise at the end of the frame, whose agents are gone
+        int before = Interlocked.Exchange(ref use, Disposed);
+        bool isByScript = before == Updating && updatingThread == Environment.CurrentManagedThreadId;
+        if (before == Idle || isByScript) Leave();   // the frame of another thread still reads its agents
+        if (before == Idle) DisposeMind();           // otherwise at the end of the frame
     }
 
     internal Brains Brains => mind.Brains;
@@ -292,8 +306,8 @@ public sealed partial class AgentPopulation : IDisposable
 
     internal void RequireBetweenUpdates(string call)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (isUpdating) throw new InvalidOperationException($"AgentPopulation.{call} was called during Update, by an agent's script. Call it between two Updates, from the game's loop.");
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (use == Updating) throw new InvalidOperationException($"AgentPopulation.{call} was called during Update, by an agent's script. Call it between two Updates, from the game's loop.");
     }
 
     /// <summary>Checks that the options are complete and fit each other, before anything is made.</summary>
@@ -302,8 +316,23 @@ public sealed partial class AgentPopulation : IDisposable
         options.RequireAll(name);
         options.RequireSelfPlay(name);
         AgentPlacement.Require(options);
+        RequireLearning(options);
+    }
+
+    /// <summary>Checks that agents with these options can learn as they say.</summary>
+    private static void RequireLearning(AgentPopulationOptions options)
+    {
         options.RequireNoTexturesWithADemonstration();
         options.Learning?.Check(options);
+    }
+
+    private bool IsDisposed => Volatile.Read(ref use) == Disposed;
+
+    private void Leave()
+    {
+        foreach (Agent? agent in agents) agent?.Leave();
+        Array.Clear(agents);
+        reports.Dispose();
     }
 
     private void DisposeMind()
@@ -321,7 +350,7 @@ public sealed partial class AgentPopulation : IDisposable
 
     private void RequireBrain(int brain)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         if ((uint)brain >= (uint)mind.Brains.Count)
             throw new ArgumentOutOfRangeException(nameof(brain), brain, $"The brains are 0 to {mind.Brains.Count - 1}.");
     }

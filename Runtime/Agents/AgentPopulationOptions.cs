@@ -89,8 +89,9 @@ public sealed record AgentPopulationOptions
     public SelfPlay? SelfPlay { get; init; }
 
     /// <summary>
-    /// The training budget per frame: a number of training steps, each frame or each second, or a time, each frame or as a fraction of all time. Only complete steps
-    /// fit into a time; a step longer than it runs once every few frames. Decisions are not part of the budget.
+    /// The training budget per frame: a number of training steps, each frame or each second, or a time, each frame or as a fraction of all time. A step that is
+    /// longer than a time runs in parts over several frames, some brains in each, with the same bits; that of a shared brain, or of brains that see textures, runs whole once every few
+    /// frames. Decisions are not part of the budget.
     /// </summary>
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing.</exception>
     public FrameBudget FrameBudget { get; init => field = InFrameTrainer.Require(value); } = FrameBudget.Steps(1);

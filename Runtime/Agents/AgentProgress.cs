@@ -7,12 +7,12 @@ namespace NeuralPlugin;
 /// <param name="SkippedDecisions">Decisions that were never learned from, because more were made than the frames' steps could use.</param>
 /// <param name="Episodes">Episodes that have ended.</param>
 /// <param name="MeanEpisodeReward">The mean of the cumulative rewards of the last 100 episodes that ended; NaN before the first.</param>
-/// <param name="TrainingTime">The time of training in the last measured frame, by the GPU's clock or, if longer, by that of the calls.</param>
+/// <param name="TrainingTime">The time of training in the last measured frame, with what a rollout needs before its first step, by the GPU's clock or, if longer, by that of the calls.</param>
 /// <param name="GpuTime">
 /// The agents' GPU time in the last measured frame: their questions, with upload and readback, and all training steps; excluding work that
 /// <see cref="TextureSensor.SetTexture(uint)"/> enqueues among the game's own drawing. It arrives some frames late.
 /// </param>
-/// <param name="StepsThisFrame">Training steps of this frame.</param>
+/// <param name="StepsThisFrame">Training steps that this frame has completed.</param>
 public readonly record struct AgentProgress(
     long Decisions, long TrainingSteps, long DroppedSteps, long SkippedDecisions, long Episodes, float MeanEpisodeReward, TimeSpan TrainingTime,
     TimeSpan GpuTime, int StepsThisFrame)

@@ -23,7 +23,8 @@ internal sealed class AgentTrainer : IDisposable
         rewarded = Learner as ILearnsFromReward;
         valued = Learner as ILearnsFromValues;
         shown = Learner as ILearnsFromDemonstrations;
-        budget = new StepBudget(device, options.TimeProvider, waits: options.Latency is not null);
+        budget = new StepBudget(device, options.TimeProvider, brains.StepLines, waits: options.Latency is not null);
+        (brains.PartBegins, brains.CompleteStep) = (budget.BeginPart, FinishStep);
     }
 
     /// <summary>The agents' learner; null for no learning.</summary>
@@ -122,8 +123,11 @@ internal sealed class AgentTrainer : IDisposable
         budget.BeginFrame(frameBudget, this);
         bool isIdle = Learner.Train(budget, agents);
         budget.EndFrame(isIdle);
-        (Time, StepsThisFrame, IsWaitingForGpu) = (budget.Time, budget.Steps, budget.Steps == 0 && budget.IsAheadOfGpu);
+        (Time, StepsThisFrame, IsWaitingForGpu) = (budget.Time, budget.Steps, budget.Parts == 0 && budget.IsAheadOfGpu);
     }
+
+    /// <summary>Enqueues the rest of a step that is partly enqueued.</summary>
+    public void FinishStep() => Learner?.FinishStep();
 
     public void Dispose() => budget.Dispose();
 }

@@ -57,6 +57,8 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         }
     }
 
+    protected override int Lines => brains.StepLines;
+
     protected override bool Step(int agents)
     {
         bool any = false;
@@ -78,9 +80,10 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
             }
         }
 
-        if (any) batch.Enqueue();
         return any;
     }
+
+    protected override void Enqueue(StepPart lines) => batch.Enqueue(lines);
 
     private float WeightOf(int brain, int action)
     {

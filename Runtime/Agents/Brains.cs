@@ -44,14 +44,44 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>Measures each question and each step.</summary>
     public SpanClock Clock { get; } = new(device);
 
+    /// <summary>The lines that a training step can be cut into, each of as many brains; 1 if it runs whole.</summary>
+    public virtual int StepLines => 1;
+
+    /// <summary>Whether a change of the scale of values is enqueued of which it is not known that it ran.</summary>
+    public bool HasOpenRescales => RescaleReceipts?.Count > 0;
+
+    /// <summary>Called when a part of a step is laid out, before it is uploaded and enqueued.</summary>
+    public Action? PartBegins { get; set; }
+
+    /// <summary>Enqueues the rest of a step that is partly enqueued: called before brains are replaced.</summary>
+    public Action? CompleteStep { get; set; }
+
     /// <summary>Makes the brains that the options ask for. Allocates, and compiles kernels.</summary>
     /// <param name="device">Where they live.</param>
     /// <param name="options">The options that the agents share.</param>
-    /// <param name="seen">The textures that agents have seen, owned by the brains from now on; null if they see none.</param>
+    /// <param name="seen">The textures that agents have seen, owned by the brains once these are made; null if they see none.</param>
     public static Brains Create(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen)
     {
         return options.Brains == BrainSharing.OneEach ? new OwnBrains(device, options, seen) : new SharedBrain(device, options, seen);
     }
+
+    /// <summary>The brains of some lines of a step: the first, and the one after the last.</summary>
+    public virtual (int First, int End) BrainsOf(StepPart part) => (0, Count);
+
+    /// <summary>Prepares steps of this many rows of each brain, if the last ones had others.</summary>
+    public virtual void PrepareSteps(int rows)
+    {
+    }
+
+    /// <summary>Begins to measure a part of a step, which is laid out.</summary>
+    public void BeginPart()
+    {
+        PartBegins?.Invoke();
+        Clock.BeginSpan();
+    }
+
+    /// <summary>Ends it.</summary>
+    public void EndPart() => Clock.EndSpan();
 
     /// <summary>The index of an agent's brain.</summary>
     public int BrainOf(int agent) => AreOwn ? agent : 0;
@@ -61,8 +91,8 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <param name="looks">[rows]: the row of <see cref="Seen"/> that follows the observations.</param>
     public abstract void Predict(ReadOnlySpan<float> features, ReadOnlySpan<int> looks);
 
-    /// <summary>Enqueues a training step. If agents have their own brains, the rows are [brains × batch].</summary>
-    public abstract void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
+    /// <summary>Enqueues a part of a training step; the last one completes it. If agents have their own brains, the rows are [brains of the part × batch].</summary>
+    public abstract void Train(StepPart part, ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets);
 
     /// <summary>
     /// Enqueues a rescaling: the value output v of each brain becomes factor·v + offset, for all that is asked, trained or read from now on, even if the driver skips it now.
@@ -76,8 +106,8 @@ internal abstract class Brains(NeuralDevice device, SeenTextures? seen) : IDecid
     /// <summary>Which rescalings have run, to be read back after the parameters; null if brains estimate no values.</summary>
     public abstract RescaleReceipts? RescaleReceipts { get; }
 
-    /// <summary>Enqueues one more step on the batch of the last one.</summary>
-    public abstract void Repeat();
+    /// <summary>Enqueues a part of one more step on the batch of the last one.</summary>
+    public abstract void Repeat(StepPart part);
 
     /// <summary>Their optimizer; null for none.</summary>
     public abstract Optimizer? Optimizer { get; }
@@ -141,41 +171,36 @@ internal sealed class OwnBrains : Brains
     private readonly Optimizer? optimizer;
     private readonly PopulationRescale? valueRescale;
     private readonly float[] ofEach;   // a number of each brain, to be sorted
+    private KnownStep lastStep = new(-1, BrainSpread.None, BrainSpread.None, float.NaN);
 
     public OwnBrains(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
+        using UnderConstruction made = new();
+        made.Add(Clock);
         optimizer = options.Learning?.OptimizerFor(options);
-        population = new NetworkPopulation(
-            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options));
+        population = made.Add(new NetworkPopulation(
+            device, options.Capacity, InputsOf(options), options.HiddenUnits, options.Outputs, options.Seed, optimizer, options.Learning?.CreateLoss(options),
+            options.Learning is { EstimatesValues: true } ? brain => FirstOutputWeights(options, brain) : null));
+        population.CompleteStep = () => CompleteStep?.Invoke();
         population.KernelsInUse.TrySettle(options.Tuning!);
-        prediction = population.PlanPrediction();
+        prediction = made.Add(population.PlanPrediction());
         ofEach = new float[population.LastSteps.IsEmpty ? 0 : population.Members];
-        if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features);
-        if (options.Learning is not { } learning) return;
-        population.PrepareTraining(learning.MostRowsOfAStep(options));
-        if (learning.EstimatesValues)
+        if (seen is not null) asked = made.Add(new JoinedFeatures(device, seen, options.StackedObservations, prediction.Features));
+        if (options.Learning is { } learning)
         {
-            valueRescale = population.PlanRescale(options.Policy.Outputs);
-            population.SetOutputWeights(brain => FirstOutputWeights(options, brain));
+            population.PrepareTraining(learning.MostRowsOfAStep(options));
+            if (learning.EstimatesValues) valueRescale = made.Add(population.PlanRescale(options.Policy.Outputs));
+            if (seen is not null) learned = made.Add(new JoinedFeatures(device, seen, options.StackedObservations, population.TrainingFeatures));
         }
 
-        if (seen is not null) learned = new JoinedFeatures(device, seen, options.StackedObservations, population.TrainingFeatures);
+        made.Complete();
     }
 
-    public override BrainSpread Rates => SpreadOf(column: 2);
+    public override BrainSpread Rates => LastStep.Rates;
 
-    public override BrainSpread Divergences => SpreadOf(column: 1);
+    public override BrainSpread Divergences => LastStep.Divergences;
 
-    public override float PolicyLoss
-    {
-        get
-        {
-            double sum = 0;
-            int count = Collect(column: 3);
-            foreach (float ofBrain in ofEach.AsSpan(0, count)) sum += ofBrain;
-            return (float)(sum / count);   // NaN of none
-        }
-    }
+    public override float PolicyLoss => LastStep.PolicyLoss;
 
     /// <summary>The inputs of a training step, one batch per brain.</summary>
     public MatrixTexture BatchFeatures => population.TrainingFeatures;
@@ -205,12 +230,23 @@ internal sealed class OwnBrains : Brains
         prediction.EnqueueWritten();
     }
 
-    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
+    public override int StepLines => Seen is null ? population.StepLines : 1;   // textures are joined to all rows at once
+
+    public override (int First, int End) BrainsOf(StepPart part)
+    {
+        if (Seen is not null) return (0, Count);
+        (int first, int count) = population.MembersOf(part);
+        return (first, first + count);
+    }
+
+    public override void PrepareSteps(int rows) => population.PrepareTraining(rows);
+
+    public override void Train(StepPart part, ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
         RescaleOpenValues();
         if (learned is null)
         {
-            population.EnqueueBatch(features, targets, optimizer!.LearningRate);
+            population.EnqueuePart(part, features, targets, optimizer!.LearningRate);
             return;
         }
 
@@ -227,10 +263,11 @@ internal sealed class OwnBrains : Brains
 
     public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
 
-    public override void Repeat()
+    public override void Repeat(StepPart part)
     {
         RescaleOpenValues();
-        population.RepeatStep();
+        if (learned is null) population.RepeatPart(part);
+        else population.RepeatStep();
     }
 
     public override Optimizer? Optimizer => optimizer;
@@ -279,7 +316,20 @@ internal sealed class OwnBrains : Brains
         base.Dispose();
     }
 
-    /// <summary>The spread of a number of the last known step, of the brains that have learned in it.</summary>
+    /// <summary>The numbers of the last known step, of the brains that have learned in it. A game may ask in every frame: they are sorted when a step becomes known.</summary>
+    private KnownStep LastStep
+    {
+        get
+        {
+            if (lastStep.Number == population.KnownSteps) return lastStep;
+            double sum = 0;
+            int count = Collect(column: 3);
+            foreach (float ofBrain in ofEach.AsSpan(0, count)) sum += ofBrain;
+            lastStep = new KnownStep(population.KnownSteps, SpreadOf(column: 2), SpreadOf(column: 1), (float)(sum / count));   // NaN of none
+            return lastStep;
+        }
+    }
+
     private BrainSpread SpreadOf(int column) => BrainSpread.Of(ofEach, Collect(column));
 
     /// <summary>Collects a number of the last known step, of each brain that has learned in it.</summary>
@@ -297,6 +347,8 @@ internal sealed class OwnBrains : Brains
 
         return count;
     }
+
+    private readonly record struct KnownStep(long Number, BrainSpread Rates, BrainSpread Divergences, float PolicyLoss);
 }
 
 /// <summary>The content of brains, and the state of their training.</summary>

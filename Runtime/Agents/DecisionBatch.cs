@@ -77,7 +77,16 @@ internal sealed class DecisionBatch
         };
         form.Floats($"{prefix}observed", rows, observations, decisions.Features);
         TakenActions.Describe(form, prefix, rows, policy, decisions.Allowed, decisions.Actions, decisions.Taken);
-        form.Floats($"{prefix}weight", rows, 1, decisions.Weights);
+        float[] weights = decisions.Weights;
+        form.Add(new StateField($"{prefix}weight", rows, 1, i => float.IsNaN(weights[i]) ? 0 : weights[i], (i, weight) => weights[i] = (float)weight));
+        StateRows marked = new(rows.Most, () => policy.Continuous > 0 ? rows.Count() : 0, _ => { });   // files hold no NaN; those of older versions have no marks
+        form.Add(
+            new StateField($"{prefix}is_nothing", marked, 1, i => float.IsNaN(weights[i]) ? 1 : 0, (i, isNothing) => weights[i] = isNothing != 0 ? float.NaN : weights[i])
+            {
+                IsWhole = true,
+                Least = 0,
+                Most = 1,
+            });
 
         void Begin(int count)
         {
@@ -86,23 +95,25 @@ internal sealed class DecisionBatch
         }
     }
 
-    /// <summary>Enqueues a step on the rows that were set.</summary>
-    public void Enqueue()
+    /// <summary>Enqueues a part of a step, on the rows that were set for its brains.</summary>
+    public void Enqueue(StepPart part)
     {
-        brains.Clock.BeginSpan();
-        int rows = brains.Count * Rows;
-        ReadOnlySpan<float> ofRows = decisions.Weights.AsSpan(0, rows);
-        ReadOnlySpan<bool> masks = decisions.Allowed.AsSpan(0, rows * actionCount);
-        BatchTargets targets = takenNumbers == 0 ? BatchTargets.OfLabels(decisions.Actions.AsSpan(0, rows), ofRows, masks) : BatchTargets.OfActions(decisions.Taken.AsSpan(0, rows * takenNumbers), ofRows, masks);
-        brains.Train(decisions.Features.AsSpan(0, rows * observations), decisions.Looks.AsSpan(0, rows), targets);
-        brains.Clock.EndSpan();
+        (int firstBrain, int endBrain) = brains.BrainsOf(part);
+        int first = firstBrain * Rows, rows = (endBrain - firstBrain) * Rows;
+        brains.BeginPart();
+        ReadOnlySpan<float> ofRows = decisions.Weights.AsSpan(first, rows);
+        ReadOnlySpan<bool> masks = decisions.Allowed.AsSpan(first * actionCount, rows * actionCount);
+        BatchTargets targets = takenNumbers == 0 ? BatchTargets.OfLabels(decisions.Actions.AsSpan(first, rows), ofRows, masks)
+            : BatchTargets.OfActions(decisions.Taken.AsSpan(first * takenNumbers, rows * takenNumbers), ofRows, masks);
+        brains.Train(part, decisions.Features.AsSpan(first * observations, rows * observations), decisions.Looks.AsSpan(first, rows), targets);
+        brains.EndPart();
     }
 
-    /// <summary>Enqueues one more step on the same rows.</summary>
-    public void EnqueueAgain()
+    /// <summary>Enqueues a part of one more step on the same rows.</summary>
+    public void EnqueueAgain(StepPart part)
     {
-        brains.Clock.BeginSpan();
-        brains.Repeat();
-        brains.Clock.EndSpan();
+        brains.BeginPart();
+        brains.Repeat(part);
+        brains.EndPart();
     }
 }

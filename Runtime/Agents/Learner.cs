@@ -6,6 +6,8 @@ namespace NeuralPlugin;
 /// </summary>
 internal abstract class Learner
 {
+    private int linesDone;   // of the step that is partly enqueued
+
     /// <summary>Steps that were enqueued.</summary>
     public long Steps { get; private set; }
 
@@ -15,22 +17,38 @@ internal abstract class Learner
     /// <summary>Its other statistics.</summary>
     public virtual LearningStatistics Statistics => LearningStatistics.None;
 
-    /// <summary>Enqueues steps while there is room for one and something to learn from.</summary>
+    /// <summary>Whether a step is partly enqueued: the rest follows in later frames.</summary>
+    public bool HasOpenStep => linesDone > 0;
+
+    /// <summary>Enqueues steps, or parts of them, while there is room and something to learn from.</summary>
     /// <param name="budget">The budget of this frame, which has begun.</param>
     /// <param name="agents">The number of agents that learn.</param>
     /// <returns>Whether more steps would have found nothing to learn from.</returns>
     public bool Train(StepBudget budget, int agents)
     {
-        BeginFrame(agents);
-        while (budget.HasRoom())
+        if (!HasOpenStep) BeginFrame(budget, agents);
+        while (budget.LinesThatFit(Lines - linesDone) is > 0 and var lines)
         {
-            budget.BeginStep();
-            if (!Step(agents)) return true;
-            budget.EndStep();
-            Steps++;
+            if (!HasOpenStep)
+            {
+                if (lines < Lines && !MayBeCut) return false;
+                bool isWhole = lines == Lines;
+                if (!Step(agents)) return true;
+                lines = isWhole ? Lines : Math.Min(lines, Lines);   // a step of other rows may have other lines
+            }
+
+            Enqueue(lines);
+            budget.Spend(lines);
+            if (!HasOpenStep) budget.EndStep();
         }
 
         return false;
+    }
+
+    /// <summary>Enqueues the rest of a step that is partly enqueued, whatever the budget: its brains are about to be read, saved or replaced.</summary>
+    public void FinishStep()
+    {
+        if (HasOpenStep) Enqueue(Lines - linesDone);
     }
 
     /// <summary>Describes its state for files, besides its brains and their optimizer.</summary>
@@ -40,16 +58,38 @@ internal abstract class Learner
         form.Count($"{StateForm.Learning}skipped_decisions", () => SkippedDecisions, skipped => SkippedDecisions = skipped);
     }
 
-    /// <summary>Begins the steps of a frame, if there is room for any.</summary>
+    /// <summary>The lines that a step can be cut into; 1 if it runs whole.</summary>
+    protected virtual int Lines => 1;
+
+    /// <summary>Whether the next step may be cut now.</summary>
+    protected virtual bool MayBeCut => true;
+
+    /// <summary>Begins the steps of a frame, if there is room for any. No step is partly enqueued.</summary>
+    /// <param name="budget">The budget of this frame, which has begun.</param>
     /// <param name="agents">The number of agents that learn.</param>
-    protected virtual void BeginFrame(int agents)
+    protected virtual void BeginFrame(StepBudget budget, int agents)
     {
     }
 
-    /// <summary>Enqueues a step, if there is enough to learn from.</summary>
+    /// <summary>Begins a step, if there is enough to learn from. It can enqueue the whole step; otherwise <see cref="Enqueue(StepPart)"/> does.</summary>
     /// <param name="agents">The number of agents that learn.</param>
     /// <returns>Whether there was.</returns>
     protected abstract bool Step(int agents);
+
+    /// <summary>Enqueues some lines of the step that <see cref="Step"/> has begun, in order.</summary>
+    protected virtual void Enqueue(StepPart lines)
+    {
+    }
+
+    private void Enqueue(int lines)
+    {
+        int all = Lines;
+        Enqueue(new StepPart(linesDone, lines));
+        linesDone += lines;
+        if (linesDone < all) return;
+        linesDone = 0;
+        Steps++;
+    }
 }
 
 /// <summary>A learner that learns from the agents' decisions and their rewards.</summary>

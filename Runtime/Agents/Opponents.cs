@@ -32,15 +32,17 @@ internal sealed class Opponents : IDecidingNetwork, IDisposable
         this.population = population;
         options = population.SelfPlay!;
         using NeuralDevice.Scope scope = device.Enter();
-        network = new Network(
-            device, population.Seed, population.StackedObservations, new Dense(population.HiddenUnits), new Relu(), new Dense(population.Outputs));
+        using UnderConstruction made = new();
+        network = made.Add(new Network(
+            device, population.Seed, population.StackedObservations, new Dense(population.HiddenUnits), new Relu(), new Dense(population.Outputs)));
         network.KernelsInUse.TrySettle(population.Tuning!);
-        prediction = new PredictionWorkspace(network, population.Capacity, softmax: false);
+        prediction = made.Add(new PredictionWorkspace(network, population.Capacity, softmax: false));
         weights = [.. network.Matrices.SelectMany(layer => layer).Select(matrix => matrix.CommittedTexture)];
         pool = new SnapshotPool(device, network, options.Window, population.Observations);
         Normalizer = population.NormalizeObservations ? new ObservationNormalizer(population.Observations) : null;
         random = [new SeededRandom((ulong)population.Seed, DrawStream)];
         Rating = options.InitialElo;
+        made.Complete();
     }
 
     /// <summary>The rating of the brain.</summary>

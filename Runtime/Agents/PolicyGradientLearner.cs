@@ -26,6 +26,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
     private bool hasWarned;
     private int epochsLeft;
     private bool isBatchLoaded;   // from a file, and not uploaded yet
+    private bool isAgain;         // whether the step that is under way repeats the one before on the same rows
 
     public PolicyGradientLearner(Brains brains, AgentPopulationOptions population, PolicyGradient options)
     {
@@ -114,14 +115,16 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         });
     }
 
+    protected override int Lines => brains.StepLines;
+
     protected override bool Step(int agents)
     {
+        isAgain = epochsLeft > 0 && !isBatchLoaded;
+        isBatchLoaded = false;
         if (epochsLeft > 0)
         {
             epochsLeft--;
-            if (isBatchLoaded) batch.Enqueue();
-            else batch.EnqueueAgain();
-            isBatchLoaded = false;
+            brains.PrepareSteps(batch.Rows);
             return true;
         }
 
@@ -141,9 +144,15 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
             learnedDecisions += wanted;
         }
 
-        batch.Enqueue();
+        brains.PrepareSteps(wanted);
         epochsLeft = options.Epochs - 1;
         return true;
+    }
+
+    protected override void Enqueue(StepPart lines)
+    {
+        if (isAgain) batch.EnqueueAgain(lines);
+        else batch.Enqueue(lines);
     }
 
     private bool IsTimeToLearn(int agents, int wanted)

@@ -29,7 +29,7 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
     /// <summary>Returns the numbers that it needs besides its parameters.</summary>
     public NamedTensor[] CaptureOne(int brain)
     {
-        NamedTensor[] all = Capture();
+        NamedTensor[] all = Describe().Capture(name => IsOfBrain(name) || name == ActionChooser.ExplorationName);
         NamedTensor streams = all.Single(tensor => tensor.Name == ActionChooser.ExplorationName);
         return
         [
@@ -55,13 +55,15 @@ internal sealed class PopulationState(AgentMind mind, Agent?[] agents, EpisodeSt
     }
 
     /// <summary>Continues from the state of the population's former mind, whose learner's experience is given up. Waits.</summary>
-    public void TakeOver(AgentStateHeader from, BrainsContent brains, IReadOnlyList<NamedTensor> fields)
+    public void TakeOver(PopulationState former, BrainsContent brains)
     {
+        AgentStateHeader from = former.Header;
         StateForm form = Describe();
         bool learns = Learns(from, brainsAlone: false), trains = learns && from.Optimizer == header.Optimizer;
         Predicate<string> isWanted = name => IsWanted(name, from, learns, brainsAlone: false) && !name.StartsWith(StateForm.Experience, StringComparison.Ordinal)
             && !name.StartsWith(StateForm.SelfPlay, StringComparison.Ordinal);   // the population keeps its opponents
-        Apply(form, new AgentState(from, brains, fields.ToDictionary(field => field.Name, ValuesOf)), trains, isWanted);
+        Dictionary<string, double[]> fields = former.Describe().Capture(isWanted).ToDictionary(field => field.Name, ValuesOf);
+        Apply(form, new AgentState(from, brains, fields), trains, isWanted);
     }
 
     private static bool IsOfBrain(string name) =>

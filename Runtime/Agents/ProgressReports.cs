@@ -8,9 +8,11 @@ internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder
     public void Add(ProgressWriter writer, long everyDecisions, long decisions) => reports.Add(new Report(writer, everyDecisions) { Next = decisions + everyDecisions });
 
     /// <summary>Writes the rows due at the end of a frame. Gives up a writer that cannot write.</summary>
-    public void Write(AgentPopulation population)
+    /// <param name="population">The population.</param>
+    /// <param name="decisions">Its decisions so far: in most frames no row is due, and its other numbers are not needed.</param>
+    public void Write(AgentPopulation population, long decisions)
     {
-        if (reports.Count == 0) return;
+        if (!IsDue(decisions)) return;
         AgentProgress progress = population.Progress;
         for (int i = reports.Count - 1; i >= 0; i--)
         {
@@ -27,6 +29,16 @@ internal sealed class ProgressReports(TimeProvider clock, StatsRecorder recorder
                 errors.Add(exception);
             }
         }
+    }
+
+    private bool IsDue(long decisions)
+    {
+        foreach (Report report in reports)
+        {
+            if (decisions >= report.Next) return true;
+        }
+
+        return false;
     }
 
     public void Dispose()

@@ -4,7 +4,7 @@ namespace NeuralPlugin;
 /// The decisions of agents since the previous rollout, in the order in which they came, with their outcomes. Those whose outcome is not known yet
 /// when it closes begin the next one. Once made, it allocates nothing.
 /// </summary>
-internal sealed class Rollout
+internal sealed partial class Rollout
 {
     private readonly SeenTextures? seen;
     private readonly int observations;
@@ -28,19 +28,25 @@ internal sealed class Rollout
     private readonly long[] questions;          // the frame in which that value was asked for
     private readonly float[] advantages;
     private readonly float[] returns;
-    private readonly int[] complete;            // starting at firstComplete, the decisions whose outcome is known, after Close
+    private int[] complete;                     // starting at firstComplete, the decisions whose outcome is known, after Close
     private readonly int[] open;                // of each agent: its last decision, if its episode continues; -1 for none
     private readonly int[] awaiting;            // of each agent: its last decision that awaits a value; -1 for none
     private readonly int[] awaitingBefore;      // of a decision that awaits one: the previous one of its agent
-    private readonly int[] sorted;
+    private int[] sorted;                       // where they are sorted; and, between two rollouts, what continues
     private readonly int[] counts;
     private readonly Successor[] successors;    // of each agent, while advantages are computed
 
     private int incomplete;
+    private int unclosed;                       // the first decisions, which Close has not come to
+    private int placed;                         // of the complete ones, those that are sorted
     private int firstComplete;
     private int referencesRead;
 
-    public Rollout(AgentPopulationOptions population, ActorCritic options, SeenTextures? seen)
+    /// <param name="population">The options that the agents share.</param>
+    /// <param name="options">How they learn.</param>
+    /// <param name="seen">The textures that they have seen; null for none.</param>
+    /// <param name="other">The rollout that this one alternates with, of which only one is closed at a time: they share the memory for what is known of a closed one.</param>
+    public Rollout(AgentPopulationOptions population, ActorCritic options, SeenTextures? seen, Rollout? other = null)
     {
         this.seen = seen;
         Capacity = CapacityOf(population, options);
@@ -48,7 +54,7 @@ internal sealed class Rollout
         actionCount = population.Actions;
         features = new float[checked(Capacity * observations)];
         allowed = new bool[checked(Capacity * actionCount)];
-        looks = new int[Capacity];
+        looks = new int[seen is null ? 0 : Capacity];
         owners = new int[Capacity];
         actions = new int[Capacity];
         policy = population.Policy;
@@ -63,13 +69,13 @@ internal sealed class Rollout
         outcomes = new Outcome[Capacity];
         after = new float[Capacity];
         questions = new long[Capacity];
-        advantages = new float[Capacity];
-        returns = new float[Capacity];
-        complete = new int[Capacity];
+        advantages = other?.advantages ?? new float[Capacity];
+        returns = other?.returns ?? new float[Capacity];
+        complete = other?.complete ?? new int[Capacity];
         open = new int[population.Capacity];
-        successors = new Successor[population.Capacity];
-        sorted = new int[Capacity];
-        counts = new int[population.Capacity + 1];
+        successors = other?.successors ?? new Successor[population.Capacity];
+        sorted = other?.sorted ?? new int[Capacity];
+        counts = other?.counts ?? new int[population.Capacity + 1];
         awaiting = new int[population.Capacity];
         awaitingBefore = new int[Capacity];
         open.AsSpan().Fill(-1);
@@ -102,7 +108,10 @@ internal sealed class Rollout
     public Span<int> Complete => complete.AsSpan(firstComplete, Count - firstComplete);
 
     /// <summary>After <see cref="Close"/>: the number that cannot, because their reward or return exceeds what a float holds.</summary>
-    public int LostCount => KnownCount - Complete.Length;
+    public int LostCount { get; private set; }
+
+    /// <summary>Whether <see cref="CloseSome"/> has come to all decisions.</summary>
+    public bool IsClosed => unclosed == 0;
 
     /// <summary>After <see cref="Close"/>: the advantage of each decision over its value.</summary>
     public ReadOnlySpan<float> Advantages => advantages;
@@ -116,17 +125,8 @@ internal sealed class Rollout
     /// <summary>The value of each decision: its expected return.</summary>
     public ReadOnlySpan<float> Values => values;
 
-    /// <summary>After <see cref="Close"/>: the mean distance from the reference in the decisions that can be learned from; NaN without a reference.</summary>
-    public float MeanDrift
-    {
-        get
-        {
-            if (referenceOutputs == 0) return float.NaN;
-            double sum = 0;
-            foreach (int at in Complete) sum += drifts[at];
-            return (float)(sum / Complete.Length);
-        }
-    }
+    /// <summary>The distance from the reference in each decision; empty without a reference.</summary>
+    public ReadOnlySpan<float> Drifts => drifts;
 
     /// <summary>The log probability of each decision.</summary>
     public ReadOnlySpan<float> LogProbabilities => logProbabilities;
@@ -163,8 +163,12 @@ internal sealed class Rollout
         open[agent] = at;
         decision.Observed.CopyTo(features.AsSpan(at * observations));
         decision.Allowed.CopyTo(allowed.AsSpan(at * actionCount));
-        looks[at] = decision.Look;
-        seen?.Keep(decision.Look);
+        if (seen is not null)
+        {
+            looks[at] = decision.Look;
+            seen.Keep(decision.Look);
+        }
+
         owners[at] = agent;
         actions[at] = decision.Action;
         decision.Taken.CopyTo(taken.AsSpan(at * takenNumbers));
@@ -205,9 +209,11 @@ internal sealed class Rollout
     /// <summary>Takes the value that was asked for; null if it was lost. Does nothing if none is awaited.</summary>
     public void TakeValue(int agent, long question, float? value)
     {
-        for (int at = awaiting[agent]; at >= 0; at = awaitingBefore[at])
+        for (int at = awaiting[agent], later = -1; at >= 0; later = at, at = awaitingBefore[at])
         {
-            if (outcomes[at] != Outcome.Awaits || questions[at] != question) continue;
+            if (questions[at] != question) continue;
+            if (later < 0) awaiting[agent] = awaitingBefore[at];
+            else awaitingBefore[later] = awaitingBefore[at];
             outcomes[at] = Outcome.IsKnown;
             after[at] = value ?? values[at];
             incomplete--;
@@ -218,14 +224,50 @@ internal sealed class Rollout
     /// <summary>Computes advantages and returns of the decisions whose outcome is known.</summary>
     public void Close(double discount, double lambda)
     {
+        BeginClosing();
+        CloseSome(discount, lambda, Count);
+    }
+
+    /// <summary>Begins what <see cref="CloseSome"/> continues. No decisions follow.</summary>
+    public void BeginClosing()
+    {
         Array.Clear(successors);
-        firstComplete = Count;
+        Array.Clear(counts);
+        (unclosed, firstComplete, placed, LostCount) = (Count, Count, 0, 0);
+    }
+
+    /// <summary>The same after the rollout was read from a file, which does not say how many outcomes are unknown.</summary>
+    public void BeginClosingAgain()
+    {
+        BeginClosing();
+        incomplete = 0;
         for (int at = Count - 1; at >= 0; at--)
+        {
+            if (IsIncomplete(at, successors[owners[at]].Exists)) incomplete++;
+            successors[owners[at]] = new Successor(true, 0, 0);
+        }
+
+        Array.Clear(successors);
+    }
+
+    /// <summary>Computes the advantages and returns of some decisions, from the last one on.</summary>
+    /// <returns>How many decisions it has come to.</returns>
+    public int CloseSome(double discount, double lambda, int most)
+    {
+        int first = Math.Max(0, unclosed - most), count = unclosed - first;
+        for (int at = unclosed - 1; at >= first; at--)
         {
             ref Successor next = ref successors[owners[at]];
             bool isLast = outcomes[at] != Outcome.GoesOn;
-            if (IsIncomplete(at, next.Exists) || !double.IsFinite(rewards[at]))
+            if (IsIncomplete(at, next.Exists))
             {
+                next = new Successor(true, values[at], 0);
+                continue;
+            }
+
+            if (!double.IsFinite(rewards[at]))
+            {
+                LostCount++;
                 next = new Successor(true, values[at], 0);
                 continue;
             }
@@ -235,34 +277,58 @@ internal sealed class Rollout
             (advantages[at], returns[at]) = ((float)advantage, (float)(advantage + values[at]));
             if (!float.IsFinite(advantages[at]) || !float.IsFinite(returns[at]))
             {
+                LostCount++;
                 next = new Successor(true, values[at], 0);
                 continue;
             }
 
             next = new Successor(true, values[at], advantage);
             complete[--firstComplete] = at;
+            counts[owners[at] + 1]++;
         }
+
+        unclosed = first;
+        if (IsClosed) FindPlaces();
+        return count;
     }
 
-    /// <summary>Sorts the complete decisions by agent, each agent's in the order in which they came. Allocates nothing.</summary>
+    /// <summary>Whether <see cref="SortSome"/> has come to all.</summary>
+    public bool IsSorted => placed == Complete.Length;
+
+    /// <summary>
+    /// After <see cref="CloseSome"/> has come to all: sorts some of the complete decisions by agent, each agent's in the order in which they came. Those that
+    /// <see cref="Complete"/> gives are not sorted before all are. Allocates nothing.
+    /// </summary>
+    /// <returns>The decisions that were sorted, in the order in which they came.</returns>
+    public ReadOnlySpan<int> SortSome(int most)
+    {
+        ReadOnlySpan<int> some = Complete[placed..][..Math.Min(most, Complete.Length - placed)];
+        foreach (int at in some) sorted[firstComplete + counts[owners[at]]++] = at;
+        placed += some.Length;
+        if (placed == Complete.Length) (complete, sorted) = (sorted, complete);
+        return some;
+    }
+
+    /// <summary>Sorts all complete decisions of a rollout that was read from a file by agent, each agent's in the order of the file.</summary>
     public void SortByOwner()
     {
-        Span<int> all = Complete;
         Array.Clear(counts);
-        foreach (int at in all) counts[owners[at] + 1]++;
-        for (int agent = 1; agent < counts.Length; agent++) counts[agent] += counts[agent - 1];
-        foreach (int at in all) sorted[counts[owners[at]]++] = at;
-        sorted.AsSpan(0, all.Length).CopyTo(all);
+        foreach (int at in Complete) counts[owners[at] + 1]++;
+        FindPlaces();
+        placed = 0;
+        SortSome(Complete.Length);
     }
 
-    /// <summary>Starts over, with the decisions of a closed rollout whose outcome is not known.</summary>
+    /// <summary>
+    /// Starts over, with the decisions of a rollout whose outcome is not known. That one is not continued; it takes time for these decisions alone, so that it
+    /// can be closed bit by bit.
+    /// </summary>
     public void Continue(Rollout closed)
     {
         Clear();
-        for (int at = 0; at < closed.Count; at++)
+        foreach (int at in closed.Unfinished())
         {
             int agent = closed.owners[at];
-            if (!closed.IsIncomplete(at, hasSuccessor: closed.open[agent] != at)) continue;
             bool goesOn = closed.outcomes[at] == Outcome.GoesOn;
             (int wasOpen, open[agent]) = (open[agent], -1);
             Add(agent, closed[at] with { LogProbability = closed.logProbabilities[at], Value = closed.values[at] });
@@ -281,64 +347,27 @@ internal sealed class Rollout
         for (int at = 0; seen is not null && at < Count; at++) seen.Release(looks[at]);
         open.AsSpan().Fill(-1);
         awaiting.AsSpan().Fill(-1);
-        (Count, incomplete, firstComplete) = (0, 0, 0);
+        (Count, incomplete, firstComplete, unclosed, placed, LostCount) = (0, 0, 0, 0, 0, 0);
     }
 
-    /// <summary>
-    /// Describes its state for files: everything, but if agents see textures, nothing is saved. Values that were asked for and have not arrived are lost.
-    /// </summary>
-    /// <param name="form">The population's form.</param>
-    /// <param name="prefix">The prefix of its names.</param>
-    /// <param name="hasClosed">Whether it is being learned from.</param>
-    public void Describe(StateForm form, string prefix, bool hasClosed)
+    /// <summary>From the numbers of each agent's complete decisions, where each agent's begin.</summary>
+    private void FindPlaces()
     {
-        StateRows rows = new(Capacity, () => seen is null ? Count : 0, count => Count = count)
-        {
-            FindFault = (value, at) => TakenActions.FindFault(policy, value, prefix, at),
-        };
-        form.Floats($"{prefix}observed", rows, observations, features);
-        form.Integers($"{prefix}agent", rows, owners, open.Length - 1);
-        TakenActions.Describe(form, prefix, rows, policy, allowed, actions, taken);
-        form.Floats($"{prefix}log_probability", rows, 1, logProbabilities);
-        form.Floats($"{prefix}value", rows, 1, values);
-        form.Sums($"{prefix}reward", rows, rewards);
-        form.Add(new StateField($"{prefix}outcome", rows, 1, i => (int)outcomes[i], (i, outcome) => outcomes[i] = (Outcome)outcome) { IsWhole = true, Least = 0, Most = (int)Outcome.IsKnown });
-        form.Add(new StateField($"{prefix}value_after", rows, 1, i => outcomes[i] == Outcome.IsKnown ? after[i] : 0, (i, value) => after[i] = (float)value));
-        if (hasClosed) DescribeLearned(form, prefix, rows);
-        else form.Then(StateForm.Experience, Reopen);
-        if (referenceOutputs == 0) return;
-        StateRows ofReference = new(Capacity, () => rows.Count(), count => referencesRead = count);
-        form.Floats($"{prefix}reference", ofReference, referenceOutputs, references);
-        form.Floats($"{prefix}drift", ofReference, 1, drifts);
-        form.Then(StateForm.Experience, () =>
-        {
-            if (referencesRead != Count) Clear();   // what was collected without the reference cannot be held to it
-        });
+        for (int agent = 1; agent < counts.Length; agent++) counts[agent] += counts[agent - 1];
     }
 
-    private void DescribeLearned(StateForm form, string prefix, StateRows rows)
+    /// <summary>The decisions whose outcome is not known, in the order in which they came.</summary>
+    private ReadOnlySpan<int> Unfinished()
     {
-        StateRows order = new(Capacity, () => seen is null ? Complete.Length : 0, count => firstComplete = Count - Math.Min(count, Count))
+        int count = 0;
+        for (int agent = 0; agent < open.Length; agent++)
         {
-            FindFault = (value, i) => value($"{prefix}order", i) >= rows.Read || i >= rows.Read ? "there are not so many decisions" : null,
-        };
-        form.Floats($"{prefix}advantage", rows, 1, advantages);
-        form.Floats($"{prefix}return", rows, 1, returns);
-        form.Add(new StateField($"{prefix}order", order, 1, i => complete[firstComplete + i], (i, at) => complete[firstComplete + i] = (int)at) { IsWide = true, IsWhole = true, Least = 0 });
-    }
-
-    /// <summary>Finds the decisions that continue, which are the last of their agents, and stops waiting for values.</summary>
-    private void Reopen()
-    {
-        open.AsSpan().Fill(-1);
-        awaiting.AsSpan().Fill(-1);
-        for (int at = 0; at < Count; at++)
-        {
-            if (outcomes[at] == Outcome.Awaits) (outcomes[at], after[at]) = (Outcome.IsKnown, values[at]);
-            open[owners[at]] = outcomes[at] == Outcome.GoesOn ? at : -1;
+            if (open[agent] >= 0) sorted[count++] = open[agent];
+            for (int at = awaiting[agent]; at >= 0; at = awaitingBefore[at]) sorted[count++] = at;
         }
 
-        incomplete = open.Count(at => at >= 0);
+        Array.Sort(sorted, 0, count);
+        return sorted.AsSpan(0, count);
     }
 
     private bool IsIncomplete(int at, bool hasSuccessor) =>

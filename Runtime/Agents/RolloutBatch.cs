@@ -70,10 +70,11 @@ internal sealed class RolloutBatch
     /// <param name="advantageFloor">Advantages are divided by their deviation, but by at least this many deviations of the returns.</param>
     public void Set(int brain, Rollout rollout, ReadOnlySpan<int> own, ValueScale scale, float advantageFloor)
     {
+        ReadOnlySpan<float> ofAdvantages = rollout.Advantages, ofReturns = rollout.Returns;
         double sum = 0, squares = 0;
         foreach (int at in own)
         {
-            double advantage = rollout.Advantages[at];
+            double advantage = ofAdvantages[at];
             sum += advantage;
             squares += advantage * advantage;
         }
@@ -81,16 +82,13 @@ internal sealed class RolloutBatch
         double mean = sum / own.Length, deviation = scale.Deviation > 0 ? scale.Deviation : 1;
         double spread = Math.Max(Math.Sqrt(Math.Max(0, (squares / own.Length) - (mean * mean))), advantageFloor * deviation);
         if (spread == 0) spread = deviation;   // all advantages are the same
+        int first = brain * rows;
+        rollout.CopyTo(own, RowsFrom(first));
+        if (weighsRows) rowWeights.AsSpan(first, own.Length).Fill((float)rows / decisions);   // the loss is a mean over all rows, and this one over decisions
         for (int i = 0; i < own.Length; i++)
         {
-            int at = own[i], row = (brain * rows) + i;
-            Decision decision = rollout[at];
-            Set(row, decision);
-            decision.Reference.CopyTo(references.AsSpan(row * referenceOutputs));
-            if (weighsRows) rowWeights[row] = (float)rows / decisions;   // the loss is a mean over all rows, and this one over decisions
-            logProbabilities[row] = rollout.LogProbabilities[at];
-            advantages[row] = (float)((rollout.Advantages[at] - mean) / spread);
-            returns[row] = (float)((rollout.Returns[at] - scale.Mean) / deviation);
+            advantages[first + i] = (float)((ofAdvantages[own[i]] - mean) / spread);
+            returns[first + i] = (float)((ofReturns[own[i]] - scale.Mean) / deviation);
         }
     }
 
@@ -120,23 +118,35 @@ internal sealed class RolloutBatch
         if (weighsRows) rowWeights.AsSpan(brain * rows, rows).Fill(1);
     }
 
-    /// <summary>Enqueues a step on the rows that were set.</summary>
-    public void Enqueue()
+    /// <summary>Enqueues a part of a step, on the rows that were set for its brains.</summary>
+    public void Enqueue(StepPart part)
     {
-        int count = rows * brains.Count;
-        brains.Clock.BeginSpan();
-        Span<bool> masks = allowed.AsSpan(0, count * actionCount);
+        (int firstBrain, int endBrain) = brains.BrainsOf(part);
+        int first = rows * firstBrain, count = rows * (endBrain - firstBrain);
+        brains.BeginPart();
+        Span<bool> masks = allowed.AsSpan(first * actionCount, count * actionCount);
+        Span<float> ofAdvantages = advantages.AsSpan(first, count), logs = logProbabilities.AsSpan(first, count), ofReturns = returns.AsSpan(first, count);
         BatchTargets targets = !isComposed
-            ? BatchTargets.OfDecisions(actions.AsSpan(0, count), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks)
-            : BatchTargets.OfComposedDecisions(
-                taken.AsSpan(0, count * takenNumbers), advantages.AsSpan(0, count), logProbabilities.AsSpan(0, count), returns.AsSpan(0, count), masks) with
+            ? BatchTargets.OfDecisions(actions.AsSpan(first, count), ofAdvantages, logs, ofReturns, masks)
+            : BatchTargets.OfComposedDecisions(taken.AsSpan(first * takenNumbers, count * takenNumbers), ofAdvantages, logs, ofReturns, masks) with
             {
-                RowWeights = rowWeights.AsSpan(0, weighsRows ? count : 0),
-                Reference = references.AsSpan(0, count * referenceOutputs),
+                RowWeights = weighsRows ? rowWeights.AsSpan(first, count) : default,
+                Reference = references.AsSpan(first * referenceOutputs, count * referenceOutputs),
             };
-        brains.Train(features.AsSpan(0, count * observations), looks.AsSpan(0, count), targets);
-        brains.Clock.EndSpan();
+        brains.Train(part, features.AsSpan(first * observations, count * observations), looks.AsSpan(first, count), targets);
+        brains.EndPart();
     }
+
+    private RolloutRows RowsFrom(int first) => new()
+    {
+        Features = features.AsSpan(first * observations),
+        Allowed = allowed.AsSpan(first * actionCount),
+        Looks = looks.AsSpan(first),
+        Actions = actions.AsSpan(first),
+        Taken = taken.AsSpan(first * takenNumbers),
+        LogProbabilities = logProbabilities.AsSpan(first),
+        References = references.AsSpan(first * referenceOutputs),
+    };
 
     private void SetNothing(int first, int count, float result)
     {

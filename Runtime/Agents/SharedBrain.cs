@@ -13,24 +13,30 @@ internal sealed class SharedBrain : Brains
 
     public SharedBrain(NeuralDevice device, AgentPopulationOptions options, SeenTextures? seen) : base(device, seen)
     {
-        network = new Network(
-            device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs));
+        using UnderConstruction made = new();
+        made.Add(Clock);
+        network = made.Add(new Network(
+            device, options.Seed, InputsOf(options), new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs)));
         network.KernelsInUse.TrySettle(options.Tuning!);
-        prediction = new PredictionWorkspace(network, options.Capacity, softmax: false);
-        if (seen is not null) asked = new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input);
-        if (options.Learning is not { } learning) return;
-        int rows = learning.MostRowsOfAStep(options);
-        Optimizer = learning.OptimizerFor(options);
-        loss = learning.CreateLoss(options);
-        trainer = new BatchTrainer(network, Optimizer, loss, rows);
-        trainer.PrepareEnqueued(rows);
-        if (learning.EstimatesValues)
+        prediction = made.Add(new PredictionWorkspace(network, options.Capacity, softmax: false));
+        if (seen is not null) asked = made.Add(new JoinedFeatures(device, seen, options.StackedObservations, prediction.Input));
+        if (options.Learning is { } learning)
         {
-            valueRescale = new OutputRescale(network, options.Policy.Outputs);
-            network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
+            int rows = learning.MostRowsOfAStep(options);
+            Optimizer = learning.OptimizerFor(options);
+            loss = learning.CreateLoss(options);
+            trainer = made.Add(new BatchTrainer(network, Optimizer, loss, rows));
+            trainer.PrepareEnqueued(rows);
+            if (learning.EstimatesValues)
+            {
+                valueRescale = made.Add(new OutputRescale(network, options.Policy.Outputs));
+                network.Parameters[2].SetValues(FirstOutputWeights(options, brain: 0));
+            }
+
+            if (seen is not null) learned = made.Add(new JoinedFeatures(device, seen, options.StackedObservations, trainer.EnqueuedFeatures));
         }
 
-        if (seen is not null) learned = new JoinedFeatures(device, seen, options.StackedObservations, trainer.EnqueuedFeatures);
+        made.Complete();
     }
 
     public override bool AreOwn => false;
@@ -63,7 +69,7 @@ internal sealed class SharedBrain : Brains
         prediction.EnqueueWritten(looks.Length);
     }
 
-    public override void Train(ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
+    public override void Train(StepPart part, ReadOnlySpan<float> features, ReadOnlySpan<int> looks, BatchTargets targets)
     {
         RescaleOpenValues();
         if (learned is not null)
@@ -82,7 +88,7 @@ internal sealed class SharedBrain : Brains
 
     public override RescaleReceipts? RescaleReceipts => valueRescale?.Receipts;
 
-    public override void Repeat()
+    public override void Repeat(StepPart part)
     {
         RescaleOpenValues();
         trainer!.EnqueueLastBatch();

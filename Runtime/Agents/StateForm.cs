@@ -85,8 +85,10 @@ internal sealed class StateForm
     public void Add(StateField field) => fields.Add(field);
 
     /// <summary>Returns the current fields, to be written.</summary>
+    /// <param name="isWanted">Chooses fields by their names; null for all. The others may hold anything.</param>
     /// <exception cref="NonFiniteValueException">A number is NaN or infinite, so that the file could not be loaded.</exception>
-    public NamedTensor[] Capture() => [.. fields.Where(field => !field.IsOnDevice && field.Rows.Count() > 0).Select(field => field.Capture())];
+    public NamedTensor[] Capture(Predicate<string>? isWanted = null) =>
+        [.. fields.Where(field => !field.IsOnDevice && isWanted?.Invoke(field.Name) != false && field.Rows.Count() > 0).Select(field => field.Capture())];
 
     /// <summary>Returns a sum of rewards as files hold it.</summary>
     public static double Held(double value) => double.IsInfinity(value) ? Math.CopySign(Overflow, value) : value;

@@ -42,6 +42,9 @@ internal sealed record DeviceLimits
     /// <summary>Whether kernels store two 64-bit numbers per texel instead of four 32-bit ones. The bits are the same.</summary>
     public bool StoresWideTexels { get; init; }
 
+    /// <summary>Whether kernels are compiled beside the calls, on threads of the driver's or the device's own, so that a frame does not wait for one that is not needed yet.</summary>
+    public bool CompilesBesideCalls { get; init; }
+
     /// <summary>Whether dispatches may be skipped without an error: in a host's context, while a conditional render of the host discards commands.</summary>
     public bool MaySkipDispatches { get; init; }
 

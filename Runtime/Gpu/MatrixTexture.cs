@@ -124,8 +124,11 @@ internal sealed class MatrixTexture : Operand, IDisposable
     public void CopyTo(MatrixTexture destination) => device.Backend.Copy(storage, 0, destination.storage, 0, OffsetOf(Shape.Rows));
 
     /// <summary>Enqueues the copy of a row into a row of another matrix with the same number of columns.</summary>
-    public void CopyRow(int row, MatrixTexture destination, int destinationRow)
+    public void CopyRow(int row, MatrixTexture destination, int destinationRow) => CopyRows(row, destination, destinationRow, 1);
+
+    /// <summary>Enqueues the copy of adjacent rows into rows of another matrix with the same number of columns.</summary>
+    public void CopyRows(int firstRow, MatrixTexture destination, int destinationRow, int rows)
     {
-        device.Backend.Copy(storage, OffsetOf(row), destination.storage, destination.OffsetOf(destinationRow), OffsetOf(1));
+        device.Backend.Copy(storage, OffsetOf(firstRow), destination.storage, destination.OffsetOf(destinationRow), OffsetOf(rows));
     }
 }

@@ -37,17 +37,18 @@ internal sealed class WarmUpQueue(NeuralDevice device)
         return progress;
     }
 
-    /// <summary>One frame's share: at most one kernel is run, and one compiled inside a call. Kernels whose configuration is not chosen yet come first.</summary>
+    /// <summary>
+    /// One frame's share: at most one kernel is run, and one compiled inside a call. Sets whose configurations are still to be chosen come last, so that nobody waits for what others choose.
+    /// </summary>
     /// <exception cref="DeviceNotSupportedException">The driver rejected a kernel, which is omitted from then on.</exception>
     public void Advance()
     {
-        if (tuning.Count > 0)
+        if (queue.Count == 0)
         {
-            AdvanceTuning();
+            if (tuning.Count > 0) AdvanceTuning();
             return;
         }
 
-        if (queue.Count == 0) return;
         bool inBackground = true;
         while (inBackground && started < queue.Count) inBackground = device.Backend.StartCompiling(queue[started++].Dispatch!);
         WarmUpRun next = queue[0];

@@ -2,7 +2,8 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// What a call's last step left in a ledger's log, copied at the end of the call: evidence of all its steps, for when steps of later calls have replaced their rows before the log could be read back.
-/// A conditional render of the host may begin to skip in the middle of a call, but never stops there; so if the last step has run, all steps of the call have.
+/// A conditional render of the host may begin to skip in the middle of a call, but never stops there; so if the last step has run, all steps of the call have
+/// (of a population's step that spans calls, its last part).
 /// </summary>
 internal sealed class CallRecords : IDisposable
 {

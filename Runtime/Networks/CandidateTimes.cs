@@ -2,24 +2,33 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Times candidates for the same work on the GPU's clock, over some frames, without a wait. Candidates take turns, since the clock of a GPU changes sixfold between one
-/// second and the next, and what counts is how they compare within a turn. If the driver skips the dispatches of a frame, no turn counts.
+/// second and the next, and what counts is how they compare within a turn. In a turn each runs as often as makes the turn long enough to measure. If the driver skips the
+/// dispatches of a frame, no turn counts; a candidate that it rejects is left out.
 /// </summary>
 internal sealed class CandidateTimes : IDisposable
 {
-    /// <summary>Turns that count, after one that compiles the rest and tells how long a turn takes.</summary>
+    /// <summary>Turns that count, after one in which drivers do the rest of their work and one that tells how long a turn takes.</summary>
     private const int Turns = 5;
+    private const int FirstTurns = 2;
+
+    /// <summary>How long a turn should take: some hundred of the shortest dispatches, so that differences of a few percent are more than noise.</summary>
+    private const long TurnNanoseconds = 1_000_000;
+
+    /// <summary>The most runs of a candidate in a turn, whatever the clock says.</summary>
+    private const int MostRuns = 64;
 
     /// <summary>Turns up to this long run in one frame; of longer ones each candidate has a frame of its own.</summary>
     private const long FrameNanoseconds = 2_000_000;
 
-    private readonly Plan[] plans;
+    private readonly List<(int Number, Plan Plan)> plans;   // of the candidates that the driver has not rejected
     private readonly PlannedMatrix[] matrices;
     private readonly TimestampRing clock;
     private readonly SkipProbe probe;
     private readonly int rows;
     private readonly List<double[]> turns = [];
     private readonly List<long> times = [];
-    private double[] turn;
+    private double[] turn = [];
+    private int runs = 1;
     private int started;
     private int next;
     private int awaited;
@@ -34,17 +43,24 @@ internal sealed class CandidateTimes : IDisposable
     /// <param name="rows">Rows of a batch.</param>
     /// <param name="kernels">The kernels of the device.</param>
     /// <exception cref="DeviceLimitException">The device has no memory for them.</exception>
-    public CandidateTimes(NeuralDevice device, IReadOnlyList<IEnumerable<Dispatch>> candidates, int rows, FamilyKernels kernels)
+    public CandidateTimes(NeuralDevice device, IReadOnlyList<Dispatch[]> candidates, int rows, FamilyKernels kernels)
     {
         this.rows = rows;
-        Dispatch[][] dispatches = [.. candidates.Select(candidate => candidate.ToArray())];
-        matrices = [.. dispatches.SelectMany(all => all).SelectMany(dispatch => dispatch.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct()];
-        plans = [.. dispatches.Select(all => new Plan(device, all, compile: false))];
+        matrices = [.. candidates.SelectMany(all => all).SelectMany(dispatch => dispatch.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct()];
+        plans = [.. candidates.Select((all, number) => (number, new Plan(device, all, compile: false)))];
         foreach (PlannedMatrix matrix in matrices) matrix.RequireFit(device);
-        foreach (PlannedMatrix matrix in matrices) matrix.Realize(device);
-        clock = new TimestampRing(device, 2 * plans.Length);
+        try
+        {
+            foreach (PlannedMatrix matrix in matrices) matrix.Realize(device);
+        }
+        catch (DeviceLimitException)
+        {
+            foreach (PlannedMatrix matrix in matrices) matrix.Dispose();
+            throw;
+        }
+
+        clock = new TimestampRing(device, 2 * plans.Count);
         probe = new SkipProbe(device, kernels);
-        turn = new double[plans.Length];
     }
 
     /// <summary>The GPU's time so far, in nanoseconds.</summary>
@@ -58,7 +74,7 @@ internal sealed class CandidateTimes : IDisposable
         if (!isCompiled)
         {
             isCompiled = TryCompile(device);
-            return false;
+            return isCompiled && plans.Count < 2;
         }
 
         if (isRunning)
@@ -67,19 +83,25 @@ internal sealed class CandidateTimes : IDisposable
             isRunning = awaited > 0 || probe.IsPending;
             if (isRunning) return false;
             wasSkipped = !probe.HasRun;
-            return wasSkipped || turns.Count > Turns || Spent >= budget;
+            return wasSkipped || turns.Count >= FirstTurns + Turns || Spent >= budget;
         }
 
         Run(device);
         return false;
     }
 
-    /// <summary>For each candidate the median of its time by that of the first one, which is 1; null if no turn counted, or the driver skipped one.</summary>
-    public double[]? Ratios()
+    /// <summary>The number of the candidate to choose: the first one, or another that is faster by a margin; null if no turn counted, or the driver skipped one.</summary>
+    /// <param name="leastGain">By which part of the first one's time another must be faster.</param>
+    /// <param name="inEveryTurn">Whether it must be in every turn, and not only in the median of them.</param>
+    public int? Choose(double leastGain, bool inEveryTurn)
     {
-        double[][] counted = [.. turns.Skip(1).Where(times => times.All(time => time > 0))];
+        if (isCompiled && plans.Count == 1) return plans[0].Number;   // the driver takes no other
+        double[][] counted = [.. turns.Skip(FirstTurns).Where(times => times.All(time => time > 0))];
         if (wasSkipped || counted.Length == 0) return null;
-        return [.. Enumerable.Range(0, plans.Length).Select(i => counted.Select(times => times[i] / times[0]).Order().ElementAt(counted.Length / 2))];
+        int place = inEveryTurn ? counted.Length - 1 : counted.Length / 2;
+        double[] ratios = [.. Enumerable.Range(0, plans.Count).Select(i => counted.Select(times => times[i] / times[0]).Order().ElementAt(place))];
+        int best = Array.IndexOf(ratios, ratios.Min());
+        return plans[ratios[best] <= 1 - leastGain ? best : 0].Number;
     }
 
     public void Dispose()
@@ -89,25 +111,46 @@ internal sealed class CandidateTimes : IDisposable
         probe.Dispose();
     }
 
-    /// <summary>A driver that compiles in the background receives all at once; one that does not, a kernel a frame.</summary>
+    /// <summary>
+    /// A driver that compiles in the background receives all at once; one that does not, a kernel a frame. What it rejects is nobody's error as long as nobody needs it: the
+    /// other candidates compute the same, so it is left out.
+    /// </summary>
     private bool TryCompile(NeuralDevice device)
     {
-        Dispatch[] dispatches = [.. plans.Append(probe.Plan).SelectMany(plan => plan.Dispatches)];
+        Dispatch[] dispatches = [.. plans.Select(candidate => candidate.Plan).Append(probe.Plan).SelectMany(plan => plan.Dispatches)];
         bool inBackground = true;
         while (inBackground && started < dispatches.Length) inBackground = device.Backend.StartCompiling(dispatches[started++]);
         if (started < dispatches.Length || !dispatches.All(dispatch => device.Backend.IsCompiled(dispatch.Program))) return false;
-        foreach (Plan plan in plans.Append(probe.Plan)) plan.Compile();
+        probe.Plan.Compile();
+        HashSet<string> rejected = [];
+        plans.RemoveAll(candidate => !IsAccepted(candidate.Plan, rejected));
+        turn = new double[plans.Count];
         return true;
+    }
+
+    private static bool IsAccepted(Plan plan, HashSet<string> rejected)
+    {
+        if (plan.Dispatches.Any(dispatch => rejected.Contains(dispatch.Program.Key))) return false;   // nobody waits for it a second time
+        try
+        {
+            plan.Compile();
+            return true;
+        }
+        catch (DeviceNotSupportedException)
+        {
+            rejected.Add(plan.Dispatches.First(dispatch => dispatch.Kernel is null).Program.Key);
+            return false;
+        }
     }
 
     private void Run(NeuralDevice device)
     {
         device.PrepareTiming();
-        int last = fitsIntoAFrame ? plans.Length : next + 1;
+        int last = fitsIntoAFrame ? plans.Count : next + 1;
         for (int i = next; i < last; i++)
         {
             clock.Mark();
-            plans[i].Run(rows);
+            for (int run = 0; run < runs; run++) plans[i].Plan.Run(rows);
             clock.Mark();
             awaited += 2;
         }
@@ -127,10 +170,16 @@ internal sealed class CandidateTimes : IDisposable
             times.Clear();
             Spent += Math.Max(0, time);
             turn[next++] = time;
-            if (next < plans.Length) continue;
-            fitsIntoAFrame = turn.Sum() <= FrameNanoseconds;
-            turns.Add(turn);
-            (turn, next) = (new double[plans.Length], 0);
+            if (next == plans.Count) EndTurn();
         }
+    }
+
+    private void EndTurn()
+    {
+        double once = turn.Sum() / runs;
+        fitsIntoAFrame = once <= FrameNanoseconds;
+        runs = once > 0 ? (int)Math.Clamp(TurnNanoseconds / once, 1, MostRuns) : 1;
+        turns.Add(turn);
+        (turn, next) = (new double[plans.Count], 0);
     }
 }

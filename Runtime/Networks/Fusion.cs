@@ -109,7 +109,8 @@ internal sealed class Fusion
     /// <summary>A layer whose sums the family cuts in parts, for a small batch: the last layer adds them if it can, otherwise a computation of its own.</summary>
     private void LayerIntoParts(DenseForward layer)
     {
-        if (graph.Kernels.PartLengthOf(layer) is not { } partLength) return;
+        if (!plan.Exists(candidate => ReferenceEquals(candidate.Computation, layer)) || graph.Kernels.PartLengthOf(layer) is not { } partLength) return;
+        if (layer.Activation is null && !Readers(layer.Output).Any() && TryReplace([layer], new LastLayerOutputs(null, layer.Input, layer.Parameters, layer.Output))) return;
         PlannedComputation planned = plan.Find(candidate => ReferenceEquals(candidate.Computation, layer))!;
         int columns = MatrixShape.CeilingDivide(layer.Input.Shape.Columns, partLength) * layer.Output.Shape.TexelsPerRow * MatrixShape.ColumnsPerTexel;
         if (partSums is null || partSums.Shape.Columns != columns) partSums = graph.Request(planned.Layer, planned.Pass, columns, "The parts of the sums of a layer");
@@ -163,14 +164,17 @@ internal sealed class Fusion
     private bool IsGuided(LastLayerLoss last) => graph.HasLog && last.Loss.RateGuide is not null;
 
     /// <summary>Replaces several computations by one in the first one's place, if the family has a kernel for it and the driver room for its matrices.</summary>
-    private void Replace(Computation[] parts, Computation fused, int mostBuffers = Dispatch.MostBindingsOfAKind)
+    private bool TryReplace(Computation[] parts, Computation fused, int mostBuffers = Dispatch.MostBindingsOfAKind)
     {
         int most = graph.Kernels.Limits.MostBindings - (graph.HasLog ? StepLog.BindingsOf(fused) : 0);
-        if (fused.KernelOf(graph.Kernels) is not { } kernel || !Dispatch.Fits(fused.Matrices, kernel.Source.Fetches, most, mostBuffers)) return;
+        if (fused.KernelOf(graph.Kernels) is not { } kernel || !Dispatch.Fits(fused.Matrices, kernel.Source.Fetches, most, mostBuffers)) return false;
         int place = plan.FindIndex(planned => ReferenceEquals(planned.Computation, parts[0]));
         plan[place] = plan[place] with { Computation = fused };
         plan.RemoveAll(planned => parts.Skip(1).Any(part => ReferenceEquals(part, planned.Computation)));
+        return true;
     }
+
+    private void Replace(Computation[] parts, Computation fused, int mostBuffers = Dispatch.MostBindingsOfAKind) => _ = TryReplace(parts, fused, mostBuffers);
 
     private Computation? Writer(Operand matrix) => plan.Find(planned => planned.Computation.Writes.Contains(matrix))?.Computation;
 

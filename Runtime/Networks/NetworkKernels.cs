@@ -16,6 +16,9 @@ internal sealed class NetworkKernels(NeuralDevice device)
     /// <summary>The configurations that its plans have used.</summary>
     public KernelTuning Used => asked.Used;
 
+    /// <summary>Whether a plan was made, so that no tuning changes its kernels any more.</summary>
+    public bool IsSettled => settled is not null;
+
     /// <summary>The kernels for a plan, which stay.</summary>
     public FamilyKernels Settle() => settled ??= family.With(KernelTuning.Of(device), asked);
 
@@ -34,7 +37,7 @@ internal sealed class NetworkKernels(NeuralDevice device)
     public KernelSet SetOf(int rows, Func<FamilyKernels, IEnumerable<Dispatch>> step, Func<FamilyKernels, IEnumerable<Dispatch>> wanted)
     {
         FamilyKernels kernels = Current;
-        bool isOpen = settled is null && !KernelTuning.IsForced(device);
+        bool isOpen = settled is null && !KernelTuning.IsForced(device) && KernelTuning.SpentOn(device) < StepTuning.BudgetNanoseconds;
         return new KernelSet(wanted(kernels), isOpen ? StepTuning.For(kernels, rows, step, wanted) : null);
     }
 }

@@ -10,7 +10,7 @@ namespace NeuralPlugin;
 /// <see cref="WrongContextException"/>; after Dispose of the population or its device, <see cref="ObjectDisposedException"/>;
 /// both before anything has changed.
 /// </remarks>
-public sealed class NetworkPopulation : IDisposable
+public sealed partial class NetworkPopulation : IDisposable
 {
     private readonly NeuralDevice device;
     private readonly TargetLayout targetLayout;
@@ -44,6 +44,22 @@ public sealed class NetworkPopulation : IDisposable
     /// <exception cref="DeviceLimitException">The networks are too large for one matrix of this device, or too many to run.</exception>
     public NetworkPopulation(
         NeuralDevice device, int members, int inputs, int hidden, int classes, int seed = 1, Optimizer? optimizer = null, Loss? loss = null)
+        : this(device, members, inputs, hidden, classes, seed, optimizer, loss, outputWeightsOf: null)
+    {
+    }
+
+    /// <summary>As above, with other initial output weights.</summary>
+    /// <param name="device">The owning device.</param>
+    /// <param name="members">The number of networks.</param>
+    /// <param name="inputs">Features per sample.</param>
+    /// <param name="hidden">Hidden units per network.</param>
+    /// <param name="classes">Classes to choose from, at least 2.</param>
+    /// <param name="seed">Chooses the initial weights.</param>
+    /// <param name="optimizer">The optimizer of each step; null for plain <see cref="Sgd"/>.</param>
+    /// <param name="loss">The loss to minimize; null for plain cross-entropy.</param>
+    /// <param name="outputWeightsOf">The initial output weights of a member, [hidden × classes]; null for those from the seed.</param>
+    internal NetworkPopulation(
+        NeuralDevice device, int members, int inputs, int hidden, int classes, int seed, Optimizer? optimizer, Loss? loss, Func<int, float[]>? outputWeightsOf)
     {
         ArgumentNullException.ThrowIfNull(device);
         Members = Requirements.Size(members, "members");
@@ -62,7 +78,7 @@ public sealed class NetworkPopulation : IDisposable
         graph = new PopulationGraph(kernels.Current, new PopulationShape(members, inputs, hidden, classes), activation, loss);
         PopulationKernels layout = graph.Population;
         ParameterCount = (int)graph.Shape.ParameterCount;
-        parameters = new PopulationParameters(device, layout, stack, this.optimizer, seed);
+        parameters = new PopulationParameters(device, layout, stack, this.optimizer, seed, outputWeightsOf);
         workspace = new PopulationWorkspace(device, kernels, graph, parameters);
         ledger = new PopulationLedger(device, parameters, workspace.Losses);
         unawaited = new UnawaitedSteps(device, TimeProvider.System);
@@ -185,6 +201,7 @@ public sealed class NetworkPopulation : IDisposable
         Check(parameters.OutputWeights, Hidden * Classes, $"{Hidden} × {Classes} output weights", nameof(parameters.OutputWeights));
         Check(parameters.OutputBiases, Classes, $"{Classes} output biases", nameof(parameters.OutputBiases));
         using NeuralDevice.Scope scope = Enter();
+        RequireWholeStep();
         this.parameters.Write(member, parameters);
         ledger.MakePendingStale();
     }
@@ -229,15 +246,8 @@ public sealed class NetworkPopulation : IDisposable
     /// <summary>The results of a step some frames ago if each member guides its learning rate, else empty: [members × 4], (loss, divergence, rate, policy loss).</summary>
     internal ReadOnlySpan<float> LastSteps => ledger.LastSteps;
 
-    /// <summary>Enqueues a step without waiting, as <see cref="TrainBatch"/> without losses; only <see cref="TakeSkippedStep"/> reports skipped steps.</summary>
-    internal void EnqueueBatch(ReadOnlySpan<float> features, BatchTargets batchTargets, float learningRate)
-    {
-        TrainingBatch samples = TrainingBatch.Check(Inputs, targetLayout, features, batchTargets);
-        int rows = RowsOfMember(samples.Rows);
-        using NeuralDevice.Scope scope = Enter();
-        Upload(samples, rows, learningRate);
-        RepeatStep();
-    }
+    /// <summary>The steps whose results are known: <see cref="LastSteps"/> are those of the last one.</summary>
+    internal long KnownSteps => ledger.KnownSteps;
 
     /// <summary>The features of a step's batches, valid after <see cref="PrepareTraining"/> until a larger step is prepared.</summary>
     internal MatrixTexture TrainingFeatures => workspace.Features;
@@ -266,21 +276,6 @@ public sealed class NetworkPopulation : IDisposable
     {
         using NeuralDevice.Scope scope = Enter();
         planned.Run();
-    }
-
-    /// <summary>Enqueues another step on the last one's batches, at its learning rate, without waiting.</summary>
-    internal void RepeatStep()
-    {
-        using NeuralDevice.Scope scope = Enter();
-        ledger.BeginStep(learningRate);
-        workspace.RunStep();
-        ledger.CommitStep();
-    }
-
-    /// <summary>Replaces each member's output weights, [hidden × classes]. Waits.</summary>
-    internal void SetOutputWeights(Func<int, float[]> weightsOf)
-    {
-        for (int member = 0; member < Members; member++) SetParameters(member, GetParameters(member) with { OutputWeights = weightsOf(member) });
     }
 
     /// <summary>Rescales one output of every member, enqueued without waiting; the optimizer's state stays.</summary>
@@ -328,6 +323,7 @@ public sealed class NetworkPopulation : IDisposable
     internal void Restore(float[][] values, EnqueuedStanding? standing)
     {
         using NeuralDevice.Scope scope = Enter();
+        RequireWholeStep();
         parameters.WriteAll(values, standing?.Moments ?? [], standing?.Steps ?? parameters.Steps);
         if (standing is not null) workspace.SetRates(standing.Rates);
         ledger.MakePendingStale();

@@ -10,7 +10,7 @@ internal sealed class OutputRescale : IDisposable
     private const int GroupSize = 32;
 
     private readonly Network network;
-    private readonly KernelArguments<float> scalars = new(("factor", 1), ("offset", 0), ("number", 0));
+    private readonly KernelArguments<float> scalars = MakeScalars();
     private readonly Dispatch[] dispatches;
     private readonly RescaleReceipts receipts;
     private readonly int rows;
@@ -23,21 +23,24 @@ internal sealed class OutputRescale : IDisposable
         Operand parameters = network.CommittedParameters[^1][0];
         rows = parameters.Shape.Rows;
         receipts = new RescaleReceipts(network.Device, rows, valuesOfEach: 2);
-        dispatches =
-        [
-            new Dispatch(
-                new KernelSource("dense_output_rescale.comp", ("GROUP_SIZE", GroupSize)) { Method = dispatch => new OutputRescaleKernel(dispatch, GroupSize) },
-                [MatrixBinding.ReadWrite("parameters", parameters), MatrixBinding.ReadWrite("receipts", receipts.Matrix)],
-                [new(("outputTexels", parameters.Shape.TexelsPerRow), ("column", output))], new DispatchGrid(1, RowsPerGroupX: GroupSize), [scalars])
-            {
-                NeedsBarrier = true,   // after pending reads of the parameters
-            },
-        ];
+        dispatches = [DispatchFor(parameters, receipts.Matrix, output, scalars)];
         network.Device.Compile(dispatches[0]);
     }
 
     /// <summary>Which rescales have run.</summary>
     public RescaleReceipts Receipts => receipts;
+
+    /// <summary>The factor and the offset, and the rescale's number.</summary>
+    public static KernelArguments<float> MakeScalars() => new(("factor", 1), ("offset", 0), ("number", 0));
+
+    /// <summary>The dispatch that rescales an output of a layer by its parameters.</summary>
+    public static Dispatch DispatchFor(Operand parameters, Operand receipts, int output, KernelArguments<float> scalars) => new(
+        new KernelSource("dense_output_rescale.comp", ("GROUP_SIZE", GroupSize)) { Method = dispatch => new OutputRescaleKernel(dispatch, GroupSize) },
+        [MatrixBinding.ReadWrite("parameters", parameters), MatrixBinding.ReadWrite("receipts", receipts)],
+        [new(("outputTexels", parameters.Shape.TexelsPerRow), ("column", output))], new DispatchGrid(1, RowsPerGroupX: GroupSize), [scalars])
+    {
+        NeedsBarrier = true,   // after pending reads of the parameters
+    };
 
     /// <summary>Enqueues a rescale.</summary>
     public void Enqueue(float factor, float offset)

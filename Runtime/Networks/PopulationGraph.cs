@@ -68,7 +68,8 @@ internal sealed record PopulationGraph(FamilyKernels Kernels, PopulationShape Sh
         return Forward(rows, weights, new PlannedMatrix(FeatureShape(rows), "Features"), new PlannedMatrix(ResultShape(rows), "Results"), softmax);
     }
 
-    private IEnumerable<Computation> StepOf(int rows, Operand samples, Operand targets, Operand losses, ParameterUpdate update)
+    /// <summary>The computations of a step, one for each dispatch.</summary>
+    public IEnumerable<Computation> StepOf(int rows, Operand samples, Operand targets, Operand losses, ParameterUpdate update)
     {
         int rowsPerStep = Population.RowsPerStep(rows);
         PopulationStep last = StepFrom((rows - 1) / rowsPerStep * rowsPerStep) with { EndsBatch = true, Update = update };

@@ -50,6 +50,12 @@ internal sealed class PopulationLedger : IDisposable
     /// <summary>The losses of all members in a step some frames ago, with their learning rates; empty unless these are guided. Zeros before the first.</summary>
     public ReadOnlySpan<float> LastSteps => lastSteps;
 
+    /// <summary>Whether a step has begun whose dispatches are not all enqueued: some members' pending weights are already of this step.</summary>
+    public bool HasOpenStep { get; private set; }
+
+    /// <summary>The steps whose results are known.</summary>
+    public long KnownSteps => known;
+
     /// <summary>Call before the dispatches of a step.</summary>
     public void BeginStep(float learningRate)
     {
@@ -62,6 +68,7 @@ internal sealed class PopulationLedger : IDisposable
         }
 
         SkipMark.Put(device, losses);
+        HasOpenStep = true;
     }
 
     /// <summary>All dispatches of the step are enqueued: pending becomes committed.</summary>
@@ -70,10 +77,11 @@ internal sealed class PopulationLedger : IDisposable
         parameters.Commit();
         sides.Enqueue();
         losses.CopyRow(0, log[0], SlotOf(sides.Enqueued));
+        HasOpenStep = false;
     }
 
     /// <summary>The step is known to be skipped, or weights were set from outside: the pending weights are invalid.</summary>
-    public void MakePendingStale() => isStale = true;
+    public void MakePendingStale() => (isStale, HasOpenStep) = (true, false);
 
     /// <summary>
     /// Collects the available results without waiting, and requests those not yet requested. Call it whenever the host may have run since a step was enqueued, before the next one.
@@ -114,7 +122,7 @@ internal sealed class PopulationLedger : IDisposable
 
         known = askedFor;
         calls.Forget(known);
-        bool isUntouched = known == sides.Enqueued && !isStale;
+        bool isUntouched = known == sides.Enqueued && !isStale && !HasOpenStep;
         if (isUntouched && sides.Pending > sides.Committed)
         {
             parameters.Commit();

@@ -20,8 +20,9 @@ internal sealed class PopulationParameters : IDisposable
     /// <param name="stack">The stack of each network.</param>
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="seed">Chooses the initial values.</param>
+    /// <param name="outputWeightsOf">The initial output weights of a member; null for those from the seed.</param>
     /// <exception cref="DeviceLimitException">This device's kernels cannot write a matrix this large. Nothing was made.</exception>
-    public PopulationParameters(NeuralDevice device, PopulationKernels kernels, Stack stack, Optimizer optimizer, int seed)
+    public PopulationParameters(NeuralDevice device, PopulationKernels kernels, Stack stack, Optimizer optimizer, int seed, Func<int, float[]>? outputWeightsOf)
     {
         this.kernels = kernels;
         this.optimizer = optimizer;
@@ -32,7 +33,7 @@ internal sealed class PopulationParameters : IDisposable
         weights = PairOf(shape);
         state = [.. optimizer.State.Select(_ => PairOf(shape))];
         row = new float[shape.Columns];
-        Initialize(stack, seed);
+        Initialize(stack, seed, outputWeightsOf);
 
         PingPongMatrix PairOf(MatrixShape shape)
         {
@@ -152,7 +153,7 @@ internal sealed class PopulationParameters : IDisposable
         Gradients.Dispose();
     }
 
-    private void Initialize(Stack stack, int seed)
+    private void Initialize(Stack stack, int seed, Func<int, float[]>? outputWeightsOf)
     {
         (ParameterPart Part, int Columns)[] parts =
             [.. stack.Layers.SelectMany(layer => layer.Parameters).SelectMany(declaration => declaration.Parts.Select(part => (part, declaration.Columns)))];
@@ -160,7 +161,7 @@ internal sealed class PopulationParameters : IDisposable
         for (int member = 0; member < members; member++)
         {
             float[] Values(int part) => parts[part].Part.InitialValues(parts[part].Columns, seed, ((ulong)member * (ulong)parts.Length) + (ulong)part);
-            Pack(member, new ClassifierParameters(Values(0), Values(1), Values(2), Values(3)));
+            Pack(member, new ClassifierParameters(Values(0), Values(1), outputWeightsOf?.Invoke(member) ?? Values(2), Values(3)));
             int sharedRow = kernels.RowOf(member);
             if (member + 1 < members && kernels.RowOf(member + 1) == sharedRow) continue;
             weights.CommittedTexture.Upload<float>(row, sharedRow);

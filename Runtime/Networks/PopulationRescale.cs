@@ -13,7 +13,7 @@ internal sealed class PopulationRescale : IDisposable
     private readonly MatrixTexture places;
     private readonly MatrixTexture scales;
     private readonly RescaleReceipts receipts;
-    private readonly KernelArguments<float> scalars = new(("number", 0));
+    private readonly KernelArguments<float> scalars = MakeScalars();
     private readonly Dispatch[] dispatches;
     private readonly int members;
 
@@ -38,21 +38,24 @@ internal sealed class PopulationRescale : IDisposable
         }
 
         places.Upload<uint>(table);
-        dispatches =
-        [
-            new Dispatch(
-                new KernelSource("population_rescale.comp", ("GROUP_SIZE", GroupSize)) { Method = dispatch => new PopulationRescaleKernel(dispatch, GroupSize) },
-                [MatrixBinding.ReadWrite("parameters", weights), MatrixBinding.ReadWrite("receipts", receipts.Matrix), MatrixBinding.Read("places", places), MatrixBinding.Read("scales", scales)],
-                [new(("units", shape.Hidden), ("placeTexels", places.Shape.TexelsPerRow))], new DispatchGrid(1, RowsPerGroupX: GroupSize), [scalars])
-            {
-                NeedsBarrier = true,   // after pending reads of the parameters
-            },
-        ];
+        dispatches = [DispatchFor(weights, receipts.Matrix, places, scales, shape.Hidden, scalars)];
         device.Compile(dispatches[0]);
     }
 
     /// <summary>Which rescales have run.</summary>
     public RescaleReceipts Receipts => receipts;
+
+    /// <summary>The rescale's number.</summary>
+    public static KernelArguments<float> MakeScalars() => new(("number", 0));
+
+    /// <summary>The dispatch that rescales an output of every member, whose weights are at the given places.</summary>
+    public static Dispatch DispatchFor(Operand weights, Operand receipts, Operand places, Operand scales, int units, KernelArguments<float> scalars) => new(
+        new KernelSource("population_rescale.comp", ("GROUP_SIZE", GroupSize)) { Method = dispatch => new PopulationRescaleKernel(dispatch, GroupSize) },
+        [MatrixBinding.ReadWrite("parameters", weights), MatrixBinding.ReadWrite("receipts", receipts), MatrixBinding.Read("places", places), MatrixBinding.Read("scales", scales)],
+        [new(("units", units), ("placeTexels", places.Shape.TexelsPerRow))], new DispatchGrid(1, RowsPerGroupX: GroupSize), [scalars])
+    {
+        NeedsBarrier = true,   // after pending reads of the parameters
+    };
 
     /// <summary>Adds a rescale, which <see cref="RunOpen"/> enqueues.</summary>
     /// <param name="values">[members × 2]: factor and offset.</param>

@@ -20,6 +20,7 @@ internal sealed class PopulationWorkspace : IDisposable
     private Plan? step;
     private Plan? prediction;
     private int predictionRows;
+    private int membersOfLine;
 
     /// <param name="device">The device.</param>
     /// <param name="kernels">The population's kernels, which stay from the first plan on.</param>
@@ -82,14 +83,48 @@ internal sealed class PopulationWorkspace : IDisposable
         step = new Plan(device, Settled.Step(rows, features!, targets!, losses, parameters.Update));
         if (!parameters.Gradients.IsRealized && step.Dispatches.SelectMany(dispatch => dispatch.Matrices).Any(matrix => matrix.Operand == parameters.Gradients))
             parameters.Gradients.Realize(device);
+        membersOfLine = Settled.Population.MembersOfLine(rows);
+        StepLines = LinesOf(step, rows);
         StepRows = rows;
     }
 
     /// <summary>Uploads the checked targets of the prepared step.</summary>
-    public void UploadTargets(BatchTargets batchTargets) => staging.Upload(batchTargets, Shape.Members * StepRows, targets!);
+    public void UploadTargets(BatchTargets batchTargets) => UploadTargets(batchTargets, 0, Shape.Members);
+
+    /// <summary>Those of some members.</summary>
+    public void UploadTargets(BatchTargets batchTargets, int firstMember, int members) =>
+        staging.Upload(batchTargets, members * StepRows, targets!, firstMember * StepRows);
+
+    /// <summary>The lines that the prepared step can be cut into, each of some members; 1 if it runs whole, as it does where its dispatches are cut differently.</summary>
+    public int StepLines { get; private set; } = 1;
+
+    /// <summary>The members of some lines: the first, and their number.</summary>
+    public (int First, int Count) MembersOf(StepPart part)
+    {
+        int first = part.FirstLine * membersOfLine;
+        return StepLines == 1 ? (0, Shape.Members) : (first, Math.Min(part.Lines * membersOfLine, Shape.Members - first));
+    }
 
     /// <summary>Runs the step on the uploaded data, without waiting.</summary>
     public void RunStep() => step!.Run(StepRows);
+
+    /// <summary>Runs some lines of it: the members of others are unchanged.</summary>
+    public void RunStep(StepPart part)
+    {
+        if (part.Lines == StepLines)
+        {
+            RunStep();
+            return;
+        }
+
+        foreach (Dispatch dispatch in step!.Dispatches)
+        {
+            if (dispatch.NeedsBarrier && part.FirstLine > 0) device.MakeWritesVisible();   // which a dispatch does by itself only before its first line
+            device.Run(dispatch, StepRows, part.FirstLine, part.Lines);
+        }
+
+        device.MakeWritesVisible();
+    }
 
     /// <summary>As above, and waits for the losses; false if the driver skipped any of it.</summary>
     public bool TryRunStep(Span<float> found)
@@ -136,6 +171,13 @@ internal sealed class PopulationWorkspace : IDisposable
         features?.Dispose();
         targets?.Dispose();
         probabilities?.Dispose();
+    }
+
+    private int LinesOf(Plan plan, int rows)
+    {
+        int lines = MatrixShape.CeilingDivide(Shape.Members, membersOfLine);
+        DispatchGrid grid = plan.Dispatches[0].Grid;
+        return plan.Dispatches.All(dispatch => dispatch.Grid == grid) && grid.Lines(rows) == lines ? lines : 1;
     }
 
     private void EnsureFeatures(int rows)

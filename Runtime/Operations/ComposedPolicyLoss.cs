@@ -205,7 +205,7 @@ internal sealed record ComposedProximalLoss(
         bool isClipped = advantage >= 0 ? ratio >= 1 + ClipRange : ratio <= 1 - ClipRange;
         float ofPolicy = -objective - (EntropyBonus * entropy), slope = isClipped ? 0 : advantage * ratio, bonus = EntropyBonus, pull = 0;
         float drift = Bound is null ? 0 : PolicyDrift.Of(Shape, outputs, layout.ReferenceOf(target), new AllowedOutputs(Shape, target));
-        if (Bound is not null && drift > Bound.Most) (ofPolicy, slope, bonus, pull) = (DriftBound.Pull * (drift - Bound.Most), 0, 0, DriftBound.Pull);
+        if (Bound is not null && (float.IsNaN(drift) || drift > Bound.Most)) (ofPolicy, slope, bonus, pull) = (DriftBound.Pull * (drift - Bound.Most), 0, 0, DriftBound.Pull);
         RowLoss result = new(weight * (ofPolicy + (ValueWeight * valueLoss)), weight * (ratio - 1 - logRatio), weight * entropy, weight * valueLoss);
         return new RowObjective(result, slope, ValueWeight * valueError, bonus, pull, weight);
     }

@@ -16,7 +16,7 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool Weig
     /// <summary>The first word of what was chosen.</summary>
     public const int TakenWord = 4;
 
-    private const int WeightWord = 3;
+    private const int RowWeightWord = 3;
     private const int WordsPerBranch = 2;
     private const int BitsPerWord = 32;
 
@@ -26,6 +26,8 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool Weig
     public override Loss PlainLoss => throw new InvalidOperationException("Composed actions have no loss of their own.");
 
     public override int WordsPerRow => ReferenceWord + (HasReference ? Shape.Outputs : 0);
+
+    public override int WeightWord => 0;
 
     /// <summary>The first word of the reference.</summary>
     public int ReferenceWord => ReferenceWordOf(Shape, Outputs);
@@ -47,7 +49,7 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool Weig
     public static int Chosen(ReadOnlySpan<uint> target, int branch) => (int)target[TakenWord + (WordsPerBranch * branch)];
 
     /// <summary>The weight of a row.</summary>
-    public static float RowWeight(ReadOnlySpan<uint> target) => BitConverter.UInt32BitsToSingle(target[WeightWord]);
+    public static float RowWeight(ReadOnlySpan<uint> target) => BitConverter.UInt32BitsToSingle(target[RowWeightWord]);
 
     /// <summary>The outputs of the reference policy.</summary>
     public ReadOnlySpan<float> ReferenceOf(ReadOnlySpan<uint> target) => MemoryMarshal.Cast<uint, float>(target.Slice(ReferenceWord, Shape.Outputs));
@@ -88,12 +90,11 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool Weig
         }
     }
 
-    public override void Pack(BatchTargets targets, Span<uint> words)
+    public override void Pack(BatchTargets targets, Span<uint> words, int stride)
     {
-        int wordsPerRow = WordsPerRow;
         for (int row = 0; row < targets.SampleWeights.Length; row++)
         {
-            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
+            Span<uint> target = words.Slice(row * stride, stride);
             target.Clear();
             target[0] = BitConverter.SingleToUInt32Bits(targets.SampleWeights[row]);
             if (targets.AreDecisions)
@@ -102,7 +103,7 @@ internal sealed record ComposedTargets(PolicyShape Shape, int Outputs, bool Weig
                 target[2] = BitConverter.SingleToUInt32Bits(targets.Values[row]);
             }
 
-            if (WeighsRows) target[WeightWord] = BitConverter.SingleToUInt32Bits(targets.RowWeights[row]);
+            if (WeighsRows) target[RowWeightWord] = BitConverter.SingleToUInt32Bits(targets.RowWeights[row]);
             if (HasReference) MemoryMarshal.Cast<float, uint>(targets.Reference.Slice(row * Shape.Outputs, Shape.Outputs)).CopyTo(target[ReferenceWord..]);
             ReadOnlySpan<float> taken = targets.Taken.Slice(row * Shape.Numbers, Shape.Numbers);
             int at = TakenWord;

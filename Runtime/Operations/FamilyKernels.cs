@@ -105,6 +105,9 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <exception cref="DeviceLimitException">The networks are too large for one matrix of the device, or for its kernels.</exception>
     public abstract PopulationKernels Population(PopulationShape shape);
 
+    /// <summary>The configuration that the tuning has for a class of sizes; null for the first that the family offers.</summary>
+    protected string? Tuned(ShapeClass shape) => Tuning.Find(NameOf(shape));
+
     /// <summary>
     /// The configuration of a kernel among a handful that a family offers for a class of sizes, each correct on this device: the tuned one, otherwise the first. The text of each is its name in
     /// files, so the names must be distinct, have no line breaks and never change, and all sizes of a class must have the same ones, in whatever order.
@@ -117,7 +120,7 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <exception cref="InvalidOperationException">The tuning has a configuration that decides bits and is not offered.</exception>
     protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered, bool decidesBits) where T : notnull
     {
-        string sizes = $"{Family.Name} {shape}";
+        string sizes = NameOf(shape);
         string[] names = [.. offered.Select(configuration => configuration.ToString()!)];
         int chosen = Tuning.Find(sizes) is { } name ? Array.IndexOf(names, name) : 0;
         if (chosen < 0 && !decidesBits) chosen = 0;
@@ -130,4 +133,6 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
         Asked?.Add(new TuningQuestion(sizes, names, names[chosen], decidesBits));
         return offered[chosen];
     }
+
+    private string NameOf(ShapeClass shape) => $"{Family.Name} {shape}";
 }

@@ -47,17 +47,17 @@ internal static class KernelFamilyProbe
             FamilyKernels kernels = family.For(device.Limits);
             Computation[] computations =
                 [.. dense.Forward(operands), .. dense.Backward(operands, new GradientOperands(output, inputGradients, [parameterGradients]))];
-            Dispatch[] products = [.. computations.SelectMany(computation => AsInAStep(computation, kernels, partSums)).Select(computation => computation.ToDispatch(kernels))];
-            foreach (Dispatch product in products)
-            {
-                device.Compile(product);
-                product.NeedsBarrier = true;
-            }
-
-            return products;
+            return [.. computations.SelectMany(computation => AsInAStep(computation, kernels, partSums)).Select(computation => computation.ToDispatch(kernels))];
         }
 
         Dispatch[][] candidates = [.. families.Select(Products)];
+        foreach (Dispatch product in candidates.SelectMany(products => products)) _ = device.Backend.StartCompiling(product);   // all at once, where the driver compiles beside the calls
+        foreach (Dispatch product in candidates.SelectMany(products => products))
+        {
+            device.Compile(product);
+            product.NeedsBarrier = true;
+        }
+
         SkipMark.Put(device, output);
         double[] best = new double[candidates.Length];
         Array.Fill(best, double.PositiveInfinity);

@@ -69,6 +69,12 @@ public sealed class KernelTuning : IEquatable<KernelTuning>
     /// <summary>Whether a device's tuning is forced, so that nothing is timed.</summary>
     internal static bool IsForced(NeuralDevice device) => StateOf(device).IsForced;
 
+    /// <summary>The GPU's time that timing configurations has taken on a device so far, in nanoseconds: one budget for all that is tuned there.</summary>
+    internal static long SpentOn(NeuralDevice device) => StateOf(device).SpentNanoseconds;
+
+    /// <summary>Adds to <see cref="SpentOn"/>.</summary>
+    internal static void Spend(NeuralDevice device, long nanoseconds) => StateOf(device).SpentNanoseconds += nanoseconds;
+
     /// <summary>The tuning for networks that continue from a file: that of the device and, unless it is forced, in place of it what the file has. Null for no file.</summary>
     internal static KernelTuning For(NeuralDevice device, KernelTuning? ofFile) => ofFile is null || IsForced(device) ? Of(device) : Of(device).With(ofFile);
 
@@ -120,6 +126,8 @@ public sealed class KernelTuning : IEquatable<KernelTuning>
         public required KernelTuning Tuning { get; set; }
 
         public bool IsForced { get; set; }
+
+        public long SpentNanoseconds { get; set; }
     }
 }
 
@@ -132,8 +140,13 @@ internal readonly record struct ShapeClass(string Name)
     /// <summary>The class of some sizes.</summary>
     /// <param name="what">What is chosen, in words: <c>forward tile</c>.</param>
     /// <param name="sizes">The sizes that the choice depends on.</param>
-    public static ShapeClass Of(string what, params IEnumerable<int> sizes) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{what} {string.Join('x', sizes.Select(size => BitOperations.RoundUpToPowerOf2((uint)size)))}"));
+    public static ShapeClass Of(string what, params IEnumerable<int> sizes) => OfExactly(what, sizes.Select(size => (int)Math.Min(int.MaxValue, BitOperations.RoundUpToPowerOf2((uint)size))));
+
+    /// <summary>These sizes alone, where configurations are named by what only they have.</summary>
+    /// <param name="what">What is chosen, in words.</param>
+    /// <param name="sizes">The sizes that the choice depends on.</param>
+    public static ShapeClass OfExactly(string what, params IEnumerable<int> sizes) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{what} {string.Join('x', sizes)}"));
 
     public override string ToString() => Name;
 }

@@ -56,7 +56,7 @@ internal sealed record LastLayerSoftmax(DenseForward? Before, Operand Hidden, Op
     public override KernelChoice? KernelOf(FamilyKernels kernels) => kernels.LastLayerSoftmax(this);
 }
 
-/// <summary>Z itself, where the sums of the layer before come in parts: a prediction of raw outputs.</summary>
+/// <summary>Z itself, where the sums of the layer before come in parts, or its own would: a prediction of raw outputs.</summary>
 internal sealed record LastLayerOutputs(DenseForward? Before, Operand Hidden, Operand OutputParameters, Operand NetworkOutputs)
     : LastLayer(Before, Hidden, OutputParameters)
 {

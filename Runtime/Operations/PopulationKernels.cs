@@ -38,6 +38,9 @@ internal abstract class PopulationKernels(PopulationShape shape)
     /// <summary>Rows that each dispatch of a step takes from batches of the given size.</summary>
     public abstract int RowsPerStep(int batchRows);
 
+    /// <summary>Members of a line of <see cref="Step"/>'s grid for batches of the given size: lines have consecutive members, and depend on no others.</summary>
+    public abstract int MembersOfLine(int batchRows);
+
     /// <summary>A step on some rows of every member's batch.</summary>
     public abstract KernelChoice Step(PopulationStep computation);
 

@@ -139,6 +139,8 @@ internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
 
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
 
+    public override int WeightWord => 1;
+
     /// <summary>Reads a packed target.</summary>
     public static PackedDecision Read(ReadOnlySpan<uint> target) => new(
         (int)target[0], BitConverter.UInt32BitsToSingle(target[1]), BitConverter.UInt32BitsToSingle(target[2]), BitConverter.UInt32BitsToSingle(target[3]));
@@ -164,21 +166,33 @@ internal sealed record DecisionTargets(int Outputs) : TargetLayout(Outputs)
         }
     }
 
-    public override void Pack(BatchTargets targets, Span<uint> words)
+    public override void Pack(BatchTargets targets, Span<uint> words, int stride)
     {
-        int wordsPerRow = WordsPerRow;
+        int used = WordsPerRow, actions = Actions;
+        if (stride > used) words.Clear();
+        ReadOnlySpan<bool> allowed = targets.AllowedClasses;
         for (int row = 0; row < targets.Labels.Length; row++)
         {
-            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
-            target.Clear();
-            target[0] = (uint)targets.Labels[row];
-            target[1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights[row]);
-            target[2] = BitConverter.SingleToUInt32Bits(targets.LogProbabilities[row]);
+            Span<uint> target = words.Slice(row * stride, used);
             target[3] = BitConverter.SingleToUInt32Bits(targets.Values[row]);
-            for (int action = 0; action < Actions; action++)
-            {
-                if (targets.AllowedClasses[(row * Actions) + action]) target[MaskWord + (action / BitsPerWord)] |= 1u << (action % BitsPerWord);
-            }
+            target[2] = BitConverter.SingleToUInt32Bits(targets.LogProbabilities[row]);
+            target[1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights[row]);
+            target[0] = (uint)targets.Labels[row];
+            PackMask(allowed.Slice(row * actions, actions), target[MaskWord..]);
         }
+    }
+
+    private static void PackMask(ReadOnlySpan<bool> allowed, Span<uint> words)
+    {
+        int word = 0;
+        uint mask = 0;
+        for (int action = 0; action < allowed.Length; action++)
+        {
+            if (action > 0 && action % BitsPerWord == 0) (words[word++], mask) = (mask, 0);
+            mask |= (allowed[action] ? 1u : 0u) << (action % BitsPerWord);
+        }
+
+        words[word++] = mask;
+        words[word..].Clear();   // that of the value, which has no bit
     }
 }

@@ -97,6 +97,8 @@ internal sealed class RegisterTiledPopulation : PopulationKernels
 
     public override int RowsPerStep(int batchRows) => (int)Math.Min(MostRows, BitOperations.RoundUpToPowerOf2((uint)batchRows));
 
+    public override int MembersOfLine(int batchRows) => groupSize;
+
     public override KernelChoice Step(PopulationStep computation) =>
         new(Kernel("network_population_step.comp", computation.Rows), new DispatchGrid(Groups));
 

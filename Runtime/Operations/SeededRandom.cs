@@ -45,10 +45,13 @@ public sealed class SeededRandom
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(exclusiveUpperBound);
         uint bound = (uint)exclusiveUpperBound;
-        uint threshold = unchecked(0u - bound) % bound;   // values below it would favor the small remainders
-        uint value;
-        do value = NextUInt32();
-        while (value < threshold);
+        uint value = NextUInt32();
+        if (value < bound)   // as it is below the threshold, whose division few numbers then need
+        {
+            uint threshold = unchecked(0u - bound) % bound;   // values below it would favor the small remainders
+            while (value < threshold) value = NextUInt32();
+        }
+
         return (int)(value % bound);
     }
 

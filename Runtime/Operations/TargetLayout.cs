@@ -86,6 +86,9 @@ internal abstract record TargetLayout(int Outputs)
 
     public abstract int WordsPerRow { get; }
 
+    /// <summary>The word with the bits of the factor of the sample's loss, one of the first four; the advantage of a decision.</summary>
+    public abstract int WeightWord { get; }
+
     /// <summary>The sizes that the include declares.</summary>
     public virtual IReadOnlyList<(string Name, int Value)> Sizes => [("targetTexels", MatrixShape.Texels(WordsPerRow))];
 
@@ -94,7 +97,13 @@ internal abstract record TargetLayout(int Outputs)
     public abstract void Check(int rows, BatchTargets targets);
 
     /// <summary>Packs checked targets, <see cref="WordsPerRow"/> words for each sample.</summary>
-    public abstract void Pack(BatchTargets targets, Span<uint> words);
+    public void Pack(BatchTargets targets, Span<uint> words) => Pack(targets, words, WordsPerRow);
+
+    /// <summary>Packs checked targets into rows that may have padding, which becomes zero.</summary>
+    /// <param name="targets">The targets.</param>
+    /// <param name="words">[samples × stride].</param>
+    /// <param name="stride">The words of a row, <see cref="WordsPerRow"/> or more.</param>
+    public abstract void Pack(BatchTargets targets, Span<uint> words, int stride);
 
     /// <summary>Checks the factors of the samples' losses.</summary>
     protected static void CheckSampleWeights(int rows, ReadOnlySpan<float> sampleWeights)
@@ -122,6 +131,8 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     public override Loss PlainLoss => Loss.OfLabels;
 
     public override int WordsPerRow => MaskWord + MatrixShape.CeilingDivide(Outputs, BitsPerWord);
+
+    public override int WeightWord => 1;
 
     /// <summary>The label and the weight of a packed target.</summary>
     public static (int Label, float Weight) Read(ReadOnlySpan<uint> target) => ((int)target[0], BitConverter.UInt32BitsToSingle(target[1]));
@@ -169,18 +180,17 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
         if (!targets.AllowedClasses.IsEmpty) CheckAllowed(rows, targets.Labels, targets.AllowedClasses);
     }
 
-    public override void Pack(BatchTargets targets, Span<uint> words)
+    public override void Pack(BatchTargets targets, Span<uint> words, int stride)
     {
-        int wordsPerRow = WordsPerRow;
-        if (wordsPerRow == MaskWord + 1)
+        if (WordsPerRow == MaskWord + 1)
         {
-            PackFew(targets, words);
+            PackFew(targets, words, stride);
             return;
         }
 
         for (int row = 0; row < targets.Labels.Length; row++)
         {
-            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
+            Span<uint> target = words.Slice(row * stride, stride);
             target.Clear();
             target[0] = (uint)targets.Labels[row];
             target[1] = BitConverter.SingleToUInt32Bits(targets.SampleWeights.IsEmpty ? 1f : targets.SampleWeights[row]);
@@ -193,11 +203,12 @@ internal sealed record LabelTargets(int Outputs) : TargetLayout(Outputs)
     }
 
     /// <summary>For classes that fit into one word.</summary>
-    private void PackFew(BatchTargets targets, Span<uint> words)
+    private void PackFew(BatchTargets targets, Span<uint> words, int stride)
     {
+        if (stride > MaskWord + 1) words.Clear();
         uint all = Outputs == BitsPerWord ? uint.MaxValue : (1u << Outputs) - 1;
         ReadOnlySpan<bool> allowed = targets.AllowedClasses;
-        for (int row = 0, at = 0; row < targets.Labels.Length; row++, at += MaskWord + 1)
+        for (int row = 0, at = 0; row < targets.Labels.Length; row++, at += stride)
         {
             uint mask = all;
             if (!allowed.IsEmpty)

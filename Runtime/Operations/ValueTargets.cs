@@ -16,6 +16,8 @@ internal sealed record ValueTargets(int Outputs) : TargetLayout(Outputs)
 
     public override int WordsPerRow => FirstValue + Outputs;
 
+    public override int WeightWord => 0;
+
     public override IReadOnlyList<(string Name, int Value)> Sizes => [.. base.Sizes, ("targetValues", Outputs)];
 
     /// <summary>The weight of a packed target.</summary>
@@ -38,12 +40,11 @@ internal sealed record ValueTargets(int Outputs) : TargetLayout(Outputs)
         CheckSampleWeights(rows, targets.SampleWeights);
     }
 
-    public override void Pack(BatchTargets targets, Span<uint> words)
+    public override void Pack(BatchTargets targets, Span<uint> words, int stride)
     {
-        int wordsPerRow = WordsPerRow;
         for (int row = 0; row * Outputs < targets.Values.Length; row++)
         {
-            Span<uint> target = words.Slice(row * wordsPerRow, wordsPerRow);
+            Span<uint> target = words.Slice(row * stride, stride);
             target.Clear();
             target[0] = BitConverter.SingleToUInt32Bits(targets.SampleWeights.IsEmpty ? 1f : targets.SampleWeights[row]);
             MemoryMarshal.Cast<float, uint>(targets.Values.Slice(row * Outputs, Outputs)).CopyTo(target[FirstValue..]);

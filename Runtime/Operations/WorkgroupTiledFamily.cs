@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 
 namespace NeuralPlugin;
@@ -23,11 +24,17 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     /// <summary>Invocations that share a row of the last layer. They decide the order of its sums.</summary>
     public const int RowLanes = 32;
 
-    /// <summary>Rows of the last layer that a workgroup has.</summary>
-    private const int RowsPerGroup = 4;
+    /// <summary>Rows of the last layer that a workgroup has: without a tuning the first number for which there is room. They decide no bits.</summary>
+    private static readonly int[] RowsPerGroup = [4, 8, 2, 1];
 
-    /// <summary>Texels of outputs that an invocation keeps in registers.</summary>
-    private const int MostOutputTexels = 4;
+    /// <summary>Texels of a row that an invocation loads before it adds their products.</summary>
+    private const int MostTexelsAtOnce = 4;
+
+    /// <summary>Texels of outputs of a layer whose sums are shared by <see cref="RowLanes"/>.</summary>
+    private const int MostSharedSumTexels = 4;
+
+    /// <summary>Texels of outputs that an invocation keeps in registers: those of a last layer that is one computation with its loss or softmax.</summary>
+    private const int MostOutputTexels = 8;
 
     /// <summary>Parts of a sum that are loaded before they are added.</summary>
     private const int PartsAtOnce = 16;
@@ -39,7 +46,12 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     public override KernelChoice Forward(DenseForward computation)
     {
         if (IsNarrow(computation.Output.Shape.Columns))
-            return new KernelChoice(RowKernel("dense_forward_rows.comp").With(("OUTPUT_TEXELS", computation.Output.Shape.TexelsPerRow), LaneSums(computation.Output.Shape.Columns)), RowGrid);
+        {
+            int outputTexels = computation.Output.Shape.TexelsPerRow;
+            KernelSource source = RowKernel("dense_forward_rows.comp", RowsPerGroup[0], new RowSums(outputTexels, Parts: 0, PartLength: 0), computation.Input.Shape.TexelsPerRow);
+            return new KernelChoice(source.With(("OUTPUT_TEXELS", outputTexels)), new DispatchGrid(1, RowsPerGroupX: RowsPerGroup[0]));
+        }
+
         ProductTiling product = TilingOf(ProductSizes.Of(computation));
         return new KernelChoice(ForwardKernel(product, computation), GridOf(product.Shape, computation.Output));
     }
@@ -108,31 +120,58 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     /// <summary>
     /// For a network that has room in a workgroup's shared memory, with any optimizer. Its losses are summed as those of a batch that has one row in each part.
     /// </summary>
-    public override KernelChoice? SmallStep(SmallStep computation) => WorkgroupStep.For(computation, Limits, LanesOfSum(computation.Hidden))?.Kernel;
+    public override KernelChoice? SmallStep(SmallStep computation) => StepOf(computation)?.Kernel;
 
-    public override int MostStepsOf(SmallStep step) => WorkgroupStep.For(step, Limits, LanesOfSum(step.Hidden))?.MostSteps ?? 1;
+    public override int MostStepsOf(SmallStep step) => StepOf(step)?.MostSteps ?? 1;
 
-    public override KernelChoice? SmallSteps(SmallSteps computation) => WorkgroupStep.For(computation.Step, Limits, LanesOfSum(computation.Step.Hidden))?.KernelOfSeveral;
+    public override KernelChoice? SmallSteps(SmallSteps computation) => StepOf(computation.Step)?.KernelOfSeveral;
 
     /// <summary>The register-tiled kernels for networks that are too large, or too many, for the family's own.</summary>
     public override PopulationKernels Population(PopulationShape shape) =>
-        WorkgroupTiledPopulation.Suits(shape) && shape.Members <= Limits.MostWorkgroups
+        WorkgroupTiledPopulation.Suits(shape, Limits)
             ? new WorkgroupTiledPopulation(shape, Limits, (what, rows) => NetworksOfGroup(what, shape, rows)) : new RegisterTiledPopulation(shape, Limits);
 
-    /// <summary>By the rule, which a card's tuning may replace; a tiling that the family was given is taken as it is, and so is that for software drivers.</summary>
+    /// <summary>
+    /// By the rule, which a card's tuning may replace; a tiling that the family was given is taken as it is. A software driver has its own tiles, but takes the parts of a tuning that was made
+    /// elsewhere, since they decide the bits.
+    /// </summary>
     private ProductTiling TilingOf(ProductSizes sizes)
     {
         ProductTiling given = tiling.Of(sizes);
-        if (tiling != WorkgroupTiling.ByRule) return given;
-        if (WorkgroupTiling.MayHaveParts(sizes))
-            given = given with { PartLength = WorkgroupTiling.Scaled(given.PartLength, Choose(ShapeClass.Of("forward parts", sizes.Columns, sizes.Sum), WorkgroupTiling.PartScales, decidesBits: true), sizes.Sum) };
+        bool isOfCard = tiling == WorkgroupTiling.ByRule;
+        if (!isOfCard && tiling != WorkgroupTiling.ForSoftware) return given;
+        if (WorkgroupTiling.MayHaveParts(sizes)) given = given with { PartLength = PartLengthOf(sizes, given.PartLength, isOfCard) };
+        if (!isOfCard) return given;
         ShapeClass shape = ShapeClass.Of($"{sizes.Product} tiles", sizes.Rows, sizes.Columns, sizes.Sum);
         return given with { Shape = Choose(shape, WorkgroupTiling.ShapesFor(sizes, given.Shape), decidesBits: false) };
+    }
+
+    /// <summary>
+    /// A configuration is the length itself, for a layer of just these sizes: so what a checkpoint names stays what it was if another version has another rule, or offers other lengths.
+    /// </summary>
+    private int PartLengthOf(ProductSizes sizes, int byRule, bool isOfCard)
+    {
+        ShapeClass layer = ShapeClass.OfExactly("forward part length", sizes.Sum, sizes.Columns);
+        IReadOnlyList<int> offered = isOfCard ? WorkgroupTiling.PartLengthsFor(byRule, sizes.Sum) : [byRule];
+        bool isKnown = int.TryParse(Tuned(layer), NumberStyles.None, CultureInfo.InvariantCulture, out int tuned) && WorkgroupTiling.IsPartLength(tuned, sizes.Sum);
+        return Choose(layer, isKnown ? [.. offered.Append(tuned).Distinct()] : offered, decidesBits: true);
     }
 
     private GroupedNetworks NetworksOfGroup(string what, PopulationShape shape, int rows) =>
         tiling != WorkgroupTiling.ByRule ? GroupedNetworks.ByRule
             : Choose(ShapeClass.Of(what, shape.Members, rows, shape.Inputs, shape.Hidden, shape.Outputs), Enum.GetValues<GroupedNetworks>(), decidesBits: false);
+
+    private WorkgroupStep? StepOf(SmallStep step)
+    {
+        int? lanesOfSum = LanesOfSum(step.Hidden);
+        RowSums? sumsOfZ = RowSumsOf(step.Last);
+        WorkgroupStep? Of(int lanes) => WorkgroupStep.For(step, Limits, lanesOfSum, sumsOfZ, lanes);
+        int[] offered = [.. WorkgroupStep.Lanes.Where(lanes => Of(lanes) is not null)];
+        if (offered.Length == 0) return null;
+        MatrixShape input = step.Hidden.Input.Shape;
+        return Of(tiling != WorkgroupTiling.ByRule ? offered[0]
+            : Choose(ShapeClass.Of("small step lanes", input.Rows, input.Columns, step.Hidden.Output.Shape.Columns, step.Last.Outputs), offered, decidesBits: false));
+    }
 
     /// <summary>The lanes that share a sum over the inputs of a layer; 0 where it runs in order, and null where no single workgroup computes it with the same bits.</summary>
     private int? LanesOfSum(DenseForward layer)
@@ -142,14 +181,37 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         return PartCount(TilingOf(ProductSizes.Of(layer)), layer) == 1 ? 0 : null;
     }
 
-    public static bool IsNarrow(int outputs) => MatrixShape.Texels(outputs) <= MostOutputTexels;
+    private static bool IsNarrow(int outputs) => MatrixShape.Texels(outputs) <= MostSharedSumTexels;
 
-    private static (string, int) LaneSums(int outputs) => ("LANE_SUMS", RowsPerGroup * RowLanes * MatrixShape.Texels(outputs));
+    /// <summary>The sums of a last layer whose rows are shared by invocations; null for more outputs than they keep.</summary>
+    private RowSums? RowSumsOf(LastLayer computation)
+    {
+        int outputTexels = MatrixShape.Texels(computation.Outputs);
+        if (IsNarrow(computation.Outputs)) return new RowSums(outputTexels, Parts: 0, PartLength: 0);
+        if (outputTexels > MostOutputTexels) return null;
+        ProductSizes sizes = new(DenseProduct.Forward, computation.Hidden.Shape.Rows, computation.Outputs, computation.Hidden.Shape.Columns);
+        int length = TilingOf(sizes).PartLength;
+        return new RowSums(outputTexels, MatrixShape.CeilingDivide(sizes.Sum, length), length);
+    }
 
-    private static DispatchGrid RowGrid => new(1, RowsPerGroupX: RowsPerGroup);
-
-    private static KernelSource RowKernel(string fileName) =>
-        new(fileName, ("GROUP_SIZE", RowsPerGroup * RowLanes), ("ROW_LANES", RowLanes), ("GROUP_ROWS", RowsPerGroup)) { Fetches = true };
+    /// <param name="fileName">The shader.</param>
+    /// <param name="rows">Rows of a workgroup.</param>
+    /// <param name="sums">The sums of a row.</param>
+    /// <param name="texels">Texels of a row over which it sums.</param>
+    /// <param name="loads">What an invocation loads for each of them.</param>
+    private static KernelSource RowKernel(string fileName, int rows, RowSums sums, int texels, int loads = 1)
+    {
+        int atOnce = Math.Clamp(PartsAtOnce / loads, 1, Math.Min(MostTexelsAtOnce, MatrixShape.CeilingDivide(texels, RowLanes)));
+        return new KernelSource(
+            fileName,
+            [
+                ("GROUP_SIZE", rows * RowLanes), ("ROW_LANES", RowLanes), ("GROUP_ROWS", rows), ("LANE_SUMS", rows * sums.TexelsOfRow(RowLanes)), ("TEXELS_AT_ONCE", atOnce),
+                .. sums.Constants,
+            ])
+        {
+            Fetches = true,
+        };
+    }
 
     private static DispatchGrid GridOf(TileShape shape, Operand result) => new(shape.TilesOf(1, result.Shape.Columns).Across, RowsPerGroupY: shape.Rows);
 
@@ -164,13 +226,19 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     /// <summary>The layer before is taken along if its sums come in parts and its rows have room in shared memory.</summary>
     private KernelChoice? LastLayer(string fileName, LastLayer computation, bool storesHidden)
     {
-        if (!IsNarrow(computation.Outputs)) return null;
-        (string, int) laneSums = LaneSums(computation.Outputs);
-        KernelSource source = RowKernel(fileName).With(laneSums);
-        if (computation.Before is not { } before) return new KernelChoice(source, RowGrid);
-        int kept = RowsPerGroup * before.Output.Shape.TexelsPerRow;
-        if (computation.PartSums is null || (laneSums.Item2 + kept) * MatrixShape.BytesPerTexel > Limits.SharedMemoryBytes) return null;
-        source = WithParts(source.With(("KEPT_HIDDEN", kept)), before);
-        return new KernelChoice(storesHidden ? source.With(("STORES_HIDDEN", 1)) : source, RowGrid);
+        if ((computation.Before is not null && computation.PartSums is null) || RowSumsOf(computation) is not { } sums) return null;
+        MatrixShape hidden = computation.Hidden.Shape;
+        int Kept(int rows) => computation.Before is null ? 0 : rows * hidden.TexelsPerRow;
+        bool HasRoom(int rows) => (long)((rows * sums.TexelsOfRow(RowLanes)) + Kept(rows)) * MatrixShape.BytesPerTexel <= Limits.SharedMemoryBytes
+            && MatrixShape.CeilingDivide(hidden.Rows, rows) <= Limits.MostWorkgroups;
+        int[] offered = [.. RowsPerGroup.Where(HasRoom)];
+        if (offered.Length == 0) return null;
+        int rows = tiling != WorkgroupTiling.ByRule ? offered[0]
+            : Choose(ShapeClass.Of("last layer rows", hidden.Rows, hidden.Columns, computation.Outputs), offered, decidesBits: false);
+        DispatchGrid grid = new(1, RowsPerGroupX: rows);
+        if (computation.Before is not { } before) return new KernelChoice(RowKernel(fileName, rows, sums, hidden.TexelsPerRow), grid);
+        int parts = PartCount(TilingOf(ProductSizes.Of(before)), before);
+        KernelSource source = WithParts(RowKernel(fileName, rows, sums, hidden.TexelsPerRow, parts).With(("KEPT_HIDDEN", Kept(rows))), before);
+        return new KernelChoice(storesHidden ? source.With(("STORES_HIDDEN", 1)) : source, grid);
     }
 }

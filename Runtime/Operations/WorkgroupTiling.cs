@@ -42,14 +42,20 @@ internal readonly record struct ProductSizes(DenseProduct Product, int Rows, int
 internal sealed record TileShape(int Rows, int Columns, int LaneRows, int LaneColumns, int Depth)
 {
     /// <summary>All shapes, the largest first.</summary>
-    public static IReadOnlyList<TileShape> All { get; } = [Large, Medium, Flat, Narrow, Small];
+    public static IReadOnlyList<TileShape> All { get; } = [Large, Deep, Medium, Flat, Square, Narrow, Small];
 
     /// <summary>The fastest where there are enough tiles of it for all processors of a card.</summary>
     public static TileShape Large => new(Rows: 128, Columns: 128, LaneRows: 8, LaneColumns: 8, Depth: 8);
 
+    /// <summary>The large one with half as many barriers, and twice the shared memory.</summary>
+    public static TileShape Deep => Large with { Depth = 16 };
+
     public static TileShape Medium => new(Rows: 64, Columns: 64, LaneRows: 4, LaneColumns: 4, Depth: 16);
 
     public static TileShape Flat => new(Rows: 64, Columns: 32, LaneRows: 4, LaneColumns: 4, Depth: 16);
+
+    /// <summary>For results that would have fewer tiles than a card has processors.</summary>
+    public static TileShape Square => new(Rows: 32, Columns: 32, LaneRows: 4, LaneColumns: 4, Depth: 16);
 
     /// <summary>For a layer with few outputs, of which a wider tile would compute mostly padding.</summary>
     public static TileShape Narrow => new(Rows: 64, Columns: 16, LaneRows: 4, LaneColumns: 4, Depth: 16);
@@ -127,28 +133,24 @@ internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
     /// <summary>The rule's parts in tiles of one shape.</summary>
     public static WorkgroupTiling WithShape(TileShape shape) => new(sizes => new ProductTiling(shape, PartLengthOf(sizes)));
 
-    /// <summary>The lengths of parts that a card's tuning chooses from; those of the rule come first.</summary>
-    public static IReadOnlyList<PartScale> PartScales { get; } = [PartScale.ByRule, PartScale.Half, PartScale.Double];
-
     /// <summary>Whether a sum may be cut in parts.</summary>
     public static bool MayHaveParts(ProductSizes sizes) => sizes.Product == DenseProduct.Forward && sizes.Sum > LongestWholeSum;
 
-    /// <summary>A length by a scale, as parts may have it.</summary>
-    public static int Scaled(int partLength, PartScale scale, int sum)
+    /// <summary>The lengths of parts that a card's tuning chooses from: that of the rule, and about half and double of it.</summary>
+    public static IReadOnlyList<int> PartLengthsFor(int byRule, int sum)
     {
-        int scaled = scale switch
-        {
-            PartScale.Half => MatrixShape.CeilingDivide(partLength, 2 * LeastPartLength) * LeastPartLength,
-            PartScale.Double => MatrixShape.CeilingDivide(2 * partLength, LeastPartLength) * LeastPartLength,
-            _ => partLength,
-        };
-        return Math.Min(scaled, sum);
+        int half = MatrixShape.CeilingDivide(byRule, 2 * LeastPartLength) * LeastPartLength;
+        int twice = MatrixShape.CeilingDivide(2 * byRule, LeastPartLength) * LeastPartLength;
+        return [.. new[] { byRule, half, twice }.Select(length => Math.Min(length, sum)).Distinct()];
     }
+
+    /// <summary>Whether parts of a sum may be so long: what the kernels can compute, whatever the rule of this version is.</summary>
+    public static bool IsPartLength(int length, int sum) => length == sum || (length > 0 && length < sum && length % LeastPartLength == 0);
 
     /// <summary>The shapes that a card's tuning chooses from for a product; that of the rule comes first.</summary>
     public static IReadOnlyList<TileShape> ShapesFor(ProductSizes sizes, TileShape byRule)
     {
-        TileShape[] shapes = sizes.Columns <= TileShape.Narrow.Columns ? [TileShape.Narrow, TileShape.Flat] : [TileShape.Large, TileShape.Medium, TileShape.Flat];
+        TileShape[] shapes = sizes.Columns <= TileShape.Narrow.Columns ? [TileShape.Narrow, TileShape.Flat] : [TileShape.Large, TileShape.Deep, TileShape.Medium, TileShape.Flat, TileShape.Square];
         return [byRule, .. shapes.Where(shape => shape != byRule)];
     }
 
@@ -181,12 +183,4 @@ internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
         return parts == 1 && TilesOf(TileShape.Large) >= LeastLargeTiles ? TileShape.Large
             : TilesOf(TileShape.Medium) >= LeastMediumTiles ? TileShape.Medium : TileShape.Flat;
     }
-}
-
-/// <summary>The length of a sum's parts by that of the rule.</summary>
-internal enum PartScale
-{
-    ByRule,
-    Half,
-    Double,
 }

@@ -2,16 +2,19 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// Measures the duration of each frame's dispatches by the GPU's clock, and passes it to the costs when it arrives, some frames later.
-/// The first dispatches of a frame are measured individually, the rest together. A frame without a free query is not measured, and
+/// The first dispatches of a frame are measured individually, the rest together or, if there are gaps, not at all. A frame without a free query is not measured, and
 /// measurements from a clock that runs backwards are discarded. On a device without a clock none is measured.
 /// </summary>
-internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposable
+/// <param name="device">The device.</param>
+/// <param name="costs">Receives the measurements.</param>
+/// <param name="hasGaps">Whether the GPU may be idle between parts, while the processor lays out the next one: then each has a mark before it, too.</param>
+internal sealed class FrameClock(NeuralDevice device, GpuCosts costs, bool hasGaps = false) : IDisposable
 {
     private const int MostFrames = 16;
     private const int MostSegments = 8;
 
-    private readonly TimestampRing marks = new(device, MostFrames * (MostSegments + 2));
-    private readonly Frame[] frames = [.. Enumerable.Range(0, MostFrames).Select(_ => new Frame())];
+    private readonly TimestampRing marks = new(device, MostFrames * MarksOf(hasGaps));
+    private readonly Frame[] frames = [.. Enumerable.Range(0, MostFrames).Select(_ => new Frame(hasGaps))];
     private long begun;
     private long read;
     private Frame? current;
@@ -24,24 +27,30 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
 
     public void BeginFrame()
     {
-        bool isFree = device.Limits.HasClock && begun - read < MostFrames && marks.Free >= MostSegments + 2;
+        bool isFree = device.Limits.HasClock && begun - read < MostFrames && marks.Free >= MarksOf(hasGaps);
         current = isFree ? frames[begun++ % MostFrames] : null;
         if (current is null) return;
         current.Clear();
         device.PrepareTiming();
-        marks.Mark();
+        if (!hasGaps) Mark();
+    }
+
+    /// <summary>Call before each part if there are gaps between them.</summary>
+    public void BeginPart()
+    {
+        if (hasGaps && current is { NeedsBeginning: true }) Mark();
     }
 
     /// <summary>Records an enqueued part.</summary>
     public void Add(int dispatch, int lines)
     {
         bool isMarked = current is not null && current.Add(dispatch, lines, costs.IsKnown(dispatch) ? costs.Of(dispatch, lines) : null);
-        if (isMarked) marks.Mark();
+        if (isMarked) Mark();
     }
 
     public void EndFrame()
     {
-        if (current is { HasRest: true }) marks.Mark();
+        if (!hasGaps && current is { HasRest: true }) Mark();
         current = null;
     }
 
@@ -65,10 +74,18 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
 
     public void Dispose() => marks.Dispose();
 
-    private sealed class Frame
+    private static int MarksOf(bool hasGaps) => hasGaps ? 2 * MostSegments : MostSegments + 2;
+
+    private void Mark()
+    {
+        marks.Mark();
+        current!.Marks++;
+    }
+
+    private sealed class Frame(bool hasGaps)
     {
         private readonly MeasuredPart[] segments = new MeasuredPart[MostSegments];
-        private readonly long[] times = new long[MostSegments + 2];
+        private readonly long[] times = new long[MarksOf(hasGaps)];
         private int count;
         private double expected;       // of the segments
         private double expectedRest;   // and of the dispatches after the last mark
@@ -80,13 +97,16 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         /// <summary>Whether no further dispatch is measured individually.</summary>
         public bool IsFull => count == MostSegments;
 
-        public int Marks => count + (HasRest ? 2 : 1);
+        /// <summary>Whether a part that is measured individually would begin now.</summary>
+        public bool NeedsBeginning => !IsFull && Marks == 2 * count;
+
+        public int Marks { get; set; }
 
         public int MarksRead { get; private set; }
 
         public void Clear()
         {
-            (count, MarksRead, expected, expectedRest) = (0, 0, 0, 0);
+            (count, Marks, MarksRead, expected, expectedRest) = (0, 0, 0, 0, 0);
             (HasRest, isGuess) = (false, false);
         }
 
@@ -97,8 +117,9 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         public bool Add(int dispatch, int lines, double? nanoseconds)
         {
             isGuess |= nanoseconds is null;
-            HasRest = IsFull;
-            if (HasRest)
+            bool isMeasured = !IsFull && (!hasGaps || Marks > 2 * count);
+            HasRest |= !isMeasured;
+            if (!isMeasured)
             {
                 expectedRest += nanoseconds ?? 0;
                 return false;
@@ -115,13 +136,17 @@ internal sealed class FrameClock(NeuralDevice device, GpuCosts costs) : IDisposa
         public double? HandOver(GpuCosts costs)
         {
             int measured = 0;
+            double sum = 0;
             for (int i = 0; i < count; i++)
             {
-                long time = times[i + 1] - times[i];
-                if (time >= 0) segments[measured++] = segments[i] with { Nanoseconds = time };
+                long time = hasGaps ? times[(2 * i) + 1] - times[2 * i] : times[i + 1] - times[i];
+                if (time < 0) continue;
+                sum += time;
+                segments[measured++] = segments[i] with { Nanoseconds = time };
             }
 
             costs.Observe(segments.AsSpan(0, measured));
+            if (hasGaps) return measured < count || count == 0 ? null : HasRest && !isGuess && expected > 0 ? sum * (1 + (expectedRest / expected)) : sum;
             double single = times[count] - times[0], rest = times[Marks - 1] - times[count];
             if (measured < count || rest < 0) return null;
             if (HasRest && !isGuess && single > 0) costs.ObserveRest(rest / expectedRest * (expected / single));

@@ -42,6 +42,7 @@ internal sealed class FrameSpender : IDisposable
     private double predicted;   // of the GPU, for the enqueued parts
     private double called;      // since the call began, when last checked
     private double credit;      // of earlier frames, which were too short for any part
+    private double worked;      // by the processor before the first part
     private bool isMeasured;
 
     /// <summary>For the dispatches of a step, which are cut if they do not fit.</summary>
@@ -50,15 +51,17 @@ internal sealed class FrameSpender : IDisposable
     {
     }
 
-    /// <summary>For complete steps of one kind.</summary>
+    /// <summary>For steps of one kind, which the processor lays out before each part.</summary>
     /// <param name="device">The device of the GPU.</param>
+    /// <param name="lines">The lines that a step can be cut into; 1 if it runs whole.</param>
     /// <param name="time">The clock of the calls.</param>
     /// <param name="waits">Whether a frame waits for a GPU that is too far behind, instead of doing less: for callers that wait anyway and must be repeatable.</param>
-    public FrameSpender(NeuralDevice device, TimeProvider time, bool waits) : this(device, new GpuCosts(), new StepCosts(1), isCut: false, waits, time)
+    public FrameSpender(NeuralDevice device, int lines, TimeProvider time, bool waits)
+        : this(device, new GpuCosts(lines), new StepCosts(1), isCut: lines > 1, waits, time, hasGaps: true)
     {
     }
 
-    private FrameSpender(NeuralDevice device, GpuCosts gpuCosts, StepCosts callCosts, bool isCut, bool waits, TimeProvider time)
+    private FrameSpender(NeuralDevice device, GpuCosts gpuCosts, StepCosts callCosts, bool isCut, bool waits, TimeProvider time, bool hasGaps = false)
     {
         this.device = device;
         this.waits = waits;
@@ -67,7 +70,7 @@ internal sealed class FrameSpender : IDisposable
         this.isCut = isCut;
         this.time = time;
         allowance = new FrameAllowance(time);
-        clock = new FrameClock(device, gpuCosts);
+        clock = new FrameClock(device, gpuCosts, hasGaps);
         work = new WorkUnderWay(device);
     }
 
@@ -86,6 +89,20 @@ internal sealed class FrameSpender : IDisposable
     /// <summary>The duration of training in the last measured frame or, if longer, of the calls in this one.</summary>
     public TimeSpan Time => TimeSpan.FromMicroseconds(Math.Max(clock.LastNanoseconds, called) / 1000);
 
+    /// <summary>The time of the calls in this frame.</summary>
+    public TimeSpan CallTime => TimeSpan.FromMicroseconds(called / 1000);
+
+    /// <summary>Whether the frame is limited by a number of steps, and not by a time.</summary>
+    public bool IsInSteps => allowance.IsInSteps;
+
+    /// <summary>Whether the processor has time for one more piece of its own work before the first part: at least for one, if the frame has any.</summary>
+    /// <param name="piece">The pieces of this frame so far.</param>
+    public bool HasTime(int piece)
+    {
+        called = worked = Elapsed();
+        return piece == 0 ? given > 0 : called < allowed;
+    }
+
     /// <summary>Begins the call whose time counts against the budget.</summary>
     public void BeginCall() => start = time.GetTimestamp();
 
@@ -99,18 +116,18 @@ internal sealed class FrameSpender : IDisposable
         allowance.BeginFrame(frameBudget, owner, start);
         given = allowance.Nanoseconds;
         allowed = Fill * given;
-        (predicted, called) = (0, 0);
+        (predicted, called, worked) = (0, 0, 0);
         (Parts, Steps) = (0, 0);
         (isMeasured, IsAheadOfGpu) = (false, false);
         gpuCosts.BeginFrame();
     }
 
-    /// <summary>Starts measuring enqueued work; a second call in a frame does nothing.</summary>
+    /// <summary>Starts measuring enqueued work. Further calls in a frame do nothing, unless parts are laid out by the processor: then the GPU's time of the next part begins here.</summary>
     public void BeginMeasuring()
     {
-        if (isMeasured) return;
+        if (!isMeasured) clock.BeginFrame();
         isMeasured = true;
-        clock.BeginFrame();
+        clock.BeginPart();
     }
 
     /// <summary>How many of a part's remaining lines fit; 0 if it has to wait for another frame.</summary>
@@ -125,7 +142,7 @@ internal sealed class FrameSpender : IDisposable
         double calls = isCut ? Math.Min(allowed - called, ((Bound * given) - called) / SlowMoment) : allowed - called;
         double gpu = ((GpuFill * given) - predicted) / FactorOfNext;
         int gpuLines = gpuCosts.LinesWithin(gpu, part, left), callLines = callCosts.LinesWithin(calls, part, left), lines = Math.Min(gpuLines, callLines);
-        if (lines == 0 && Parts == 0 && CostOfALine(part) <= allowed + credit) lines = LeastLines(part, left);
+        if (lines == 0 && Parts == 0 && CostOfALine(part) <= allowed + credit - worked) lines = LeastLines(part, left);
         bool isCutShort = lines < left && Parts > 0;
         bool isWasteful = isCutShort && (gpuLines < callLines ? gpuCosts.IsWasteful(part, lines) : callCosts.IsWasteful(part, lines));
         return isWasteful ? 0 : lines;

@@ -45,8 +45,8 @@ internal sealed class GpuCosts
     private double launch = FirstLaunch;   // the shortest recent time of any part
     private double caution = 1;            // the safety factor on predicted times: a speedup may be momentary
 
-    /// <summary>For complete steps of one kind.</summary>
-    public GpuCosts() : this([new PartTimes(1)], [FirstLine])
+    /// <summary>For steps of one kind that can be cut into this many lines.</summary>
+    public GpuCosts(int lines) : this([new PartTimes(lines)], [FirstLine])
     {
     }
 

@@ -160,7 +160,7 @@ public sealed class InFrameTrainer : IDisposable
         if (disposed) return;
         disposed = true;
         order.Dispose();
-        if (network.StepOwner == self) network.StepOwner = null;
+        self.Target = null;   // an open step has no owner any more, which whoever begins the next one finds
         state.Dispose();
         workspace?.Dispose();
         ledger.Dispose();
@@ -193,10 +193,13 @@ public sealed class InFrameTrainer : IDisposable
             kernels => [filling, .. StepWorkspace.LoggedKernelsFor(stack, kernels, capacity, loss, optimizer, source)]);
     }
 
-    /// <summary>One frame's share of choosing the configurations of the kernels, before the first plan is made; true once it is.</summary>
+    /// <summary>
+    /// One frame's share of choosing the configurations of the kernels, before the first plan is made; true once it is. If the network gets another plan meanwhile, such as for a prediction, its
+    /// kernels stay as they are, and what is found is for the next start.
+    /// </summary>
     private bool IsTuned()
     {
-        if (FrameBudget.StepsPerFrame == 0)
+        if (FrameBudget.StepsPerFrame == 0 && !network.KernelsInUse.IsSettled)
         {
             warmUp ??= network.Device.WarmUp(Kernels);
             if (!warmUp.IsDone)
@@ -285,9 +288,11 @@ public sealed class InFrameTrainer : IDisposable
     /// <summary>False if another trainer's step is open on the network, or no sample has been uploaded yet.</summary>
     private bool BeginStep()
     {
-        if (network.StepOwner is { IsAlive: true } owner && owner != self) return false;
+        WeakReference? owner = network.StepOwner;
+        if (owner is { IsAlive: true } && owner != self) return false;
         DrawnBatch batch = order.BeginBatch();
         if (batch.Rows == 0) return false;   // the added samples wait for another trainer's open step
+        if (owner is not null) network.MakePendingStale();   // its trainer has ended within a step, and left parts of it
         network.StepOwner = self;
         order.Source.BeginBatch(batch.FirstSample);
         ledger.BeginStep(LearningRate);

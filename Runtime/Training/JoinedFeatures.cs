@@ -11,7 +11,7 @@ internal sealed class JoinedFeatures : IDisposable
     private const int GroupRows = 4;
 
     /// <summary>The bound that also applies to observations.</summary>
-    private const int Limit = 5;
+    public const int Limit = 5;
 
     private readonly NeuralDevice device;
     private readonly MatrixTexture observed;
@@ -30,20 +30,23 @@ internal sealed class JoinedFeatures : IDisposable
         int capacity = features.Shape.Rows, columns = observations + 1;
         uploaded = new float[checked(capacity * columns)];
         observed = new MatrixTexture(device, device.Shape(capacity, columns, "The observations beside textures"));
-        dispatch = new Dispatch(
-            new KernelSource(JoinFile, ("GROUP_SIZE", GroupSize), ("GROUP_ROWS", GroupRows), ("LIMIT", Limit)),
-            [MatrixBinding.Read("observed", observed), MatrixBinding.Read("seen", seen.Rows), MatrixBinding.Write("features", features)],
-            [
-                new(
-                    ("observations", observations), ("values", seen.Rows.Shape.Columns), ("observedTexels", observed.Shape.TexelsPerRow),
-                    ("seenTexels", seen.Rows.Shape.TexelsPerRow), ("featureTexels", features.Shape.TexelsPerRow)),
-            ],
-            new DispatchGrid(MatrixShape.CeilingDivide(features.Shape.TexelsPerRow, GroupSize), RowsPerGroupY: GroupRows))
-        {
-            NeedsBarrier = true,   // after pending reads of the previous batch
-        };
+        dispatch = DispatchFor(observed, seen.Rows, observations, features);
         device.Compile(dispatch);
     }
+
+    /// <summary>The dispatch that joins observations, whose last column is the row of what was seen, with that.</summary>
+    public static Dispatch DispatchFor(Operand observed, Operand seen, int observations, Operand features) => new(
+        new KernelSource(JoinFile, ("GROUP_SIZE", GroupSize), ("GROUP_ROWS", GroupRows), ("LIMIT", Limit)),
+        [MatrixBinding.Read("observed", observed), MatrixBinding.Read("seen", seen), MatrixBinding.Write("features", features)],
+        [
+            new(
+                ("observations", observations), ("values", seen.Shape.Columns), ("observedTexels", observed.Shape.TexelsPerRow),
+                ("seenTexels", seen.Shape.TexelsPerRow), ("featureTexels", features.Shape.TexelsPerRow)),
+        ],
+        new DispatchGrid(MatrixShape.CeilingDivide(features.Shape.TexelsPerRow, GroupSize), RowsPerGroupY: GroupRows))
+    {
+        NeedsBarrier = true,   // after pending reads of the previous batch
+    };
 
     /// <summary>Enqueues the write of a batch.</summary>
     /// <param name="observedValues">[batch × observations], finite.</param>

@@ -57,6 +57,7 @@ internal sealed class SampleOrder : IDisposable
     private int chunkBatch;
     private bool isUncertain;   // the GPU's order may be missing
     private int usable;         // the batches before this one of the chunk are not distrusted
+    private volatile bool isDisposed;
 
     /// <param name="samples">The set to draw from.</param>
     /// <param name="seed">Chooses the orders.</param>
@@ -83,7 +84,7 @@ internal sealed class SampleOrder : IDisposable
         };
         Source = new BatchSource(new DrawnRows(samples.Features, batchSize), new DrawnRows(samples.Targets, batchSize), order);
         generation = samples.Generation;
-        samples.Register(this);
+        samples.Orders.Add(this);
     }
 
     public int Seed { get; private set; }
@@ -96,6 +97,9 @@ internal sealed class SampleOrder : IDisposable
 
     /// <summary>Whether <see cref="Filling"/> must run before the open batch can be drawn.</summary>
     public bool NeedsFilling { get; private set; }
+
+    /// <summary>Whether its trainer has ended, so that nothing draws from it any more.</summary>
+    public bool IsDisposed => isDisposed;
 
     /// <summary>Rows of the open batch; 0 if none is open.</summary>
     public int OpenRows { get; private set; }
@@ -263,10 +267,10 @@ internal sealed class SampleOrder : IDisposable
         AbandonBatch();
     }
 
+    /// <summary>Any thread may call it: the set, whose own thread may be looking through its orders, finds out when it does so next.</summary>
     public void Dispose()
     {
-        AbandonBatch();
-        samples.Unregister(this);
+        isDisposed = true;
         order.Dispose();
     }
 

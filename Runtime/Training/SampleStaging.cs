@@ -18,19 +18,19 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
 
     public int Count { get; private set; }
 
-    /// <summary>Whether the features of the oldest sample wait elsewhere because it is a texture.</summary>
+    /// <summary>Whether the oldest sample waits elsewhere because it is a texture.</summary>
     public bool IsFirstTexture => areTextures[first];
 
     /// <summary>
-    /// Contiguous samples, from the oldest on, with their features here; 1 if the oldest is a texture.
+    /// Contiguous samples, from the oldest on, that are all textures or none of them.
     /// </summary>
     public int ContiguousCount
     {
         get
         {
             int lying = Math.Min(Count, rows - first);
-            int textures = areTextures.AsSpan(first, lying).IndexOf(true);
-            return textures < 0 ? lying : Math.Max(1, textures);
+            int others = areTextures.AsSpan(first, lying).IndexOf(!areTextures[first]);
+            return others < 0 ? lying : others;
         }
     }
 
@@ -53,10 +53,12 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
         return (features.AsMemory(row * featureBytes, featureBytes), targets.AsMemory(row * targetWords, targetWords));
     }
 
-    /// <summary>The features of the oldest samples, at most the contiguous ones.</summary>
-    public ReadOnlySpan<byte> Features(int count) => features.AsSpan(first * featureBytes, count * featureBytes);
-
-    public ReadOnlySpan<byte> Targets(int count) => MemoryMarshal.AsBytes(targets.AsSpan(first * targetWords, count * targetWords));
+    /// <summary>Uploads the oldest samples, at most the contiguous ones, into rows of the set; they stay here until they are removed.</summary>
+    public void UploadFirstTo(MatrixTexture featuresOfSet, MatrixTexture targetsOfSet, int row, int count)
+    {
+        featuresOfSet.UploadRows(row, Features(count));
+        targetsOfSet.UploadRows(row, MemoryMarshal.AsBytes(targets.AsSpan(first * targetWords, count * targetWords)));
+    }
 
     /// <summary>Returns how many of them were textures.</summary>
     public int RemoveFirst(int count)
@@ -69,6 +71,8 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
     }
 
     public void Clear() => (first, Count) = (0, 0);
+
+    private ReadOnlySpan<byte> Features(int count) => features.AsSpan(first * featureBytes, count * featureBytes);
 
     /// <summary>Frees its memory if nothing is waiting.</summary>
     public void TrimExcess()
@@ -86,7 +90,7 @@ internal sealed class SampleStaging(int featureBytes, int targetWords, int capac
         areTextures.AsSpan(first, before).CopyTo(grownAreTextures);
         areTextures.AsSpan(0, after).CopyTo(grownAreTextures.AsSpan(before));
         Features(before).CopyTo(grownFeatures);
-        Targets(before).CopyTo(MemoryMarshal.AsBytes(grownTargets.AsSpan()));
+        targets.AsSpan(first * targetWords, before * targetWords).CopyTo(grownTargets);
         features.AsSpan(0, after * featureBytes).CopyTo(grownFeatures.AsSpan(before * featureBytes));
         targets.AsSpan(0, after * targetWords).CopyTo(grownTargets.AsSpan(before * targetWords));
         (features, targets, areTextures, rows, first) = (grownFeatures, grownTargets, grownAreTextures, grownRows, 0);

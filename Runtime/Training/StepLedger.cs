@@ -62,7 +62,7 @@ internal sealed class StepLedger : IDisposable
     /// <summary>The mean loss per sample over the latest steps with known results; NaN before the first.</summary>
     public float Loss { get; private set; } = float.NaN;
 
-    /// <summary>Whether a parameter kept its value in one of these steps, because the new one was not finite.</summary>
+    /// <summary>Whether a parameter kept its value, because the new one was not finite, in one of these steps or one that became known with them.</summary>
     public bool HasKept { get; private set; }
 
     /// <summary>The fraction of correct predictions over those steps.</summary>
@@ -129,6 +129,7 @@ internal sealed class StepLedger : IDisposable
     /// <summary>Collects the available results. Neither waits nor allocates.</summary>
     public void Read()
     {
+        long knownBefore = known;
         for (; taken < started; taken++)
         {
             LogReadback copy = readbacks[taken % readbacks.Length];
@@ -139,7 +140,7 @@ internal sealed class StepLedger : IDisposable
             for (long step = known + 1; step <= copy.LastStep; step++) Note(step, copy.LastStep);
             known = copy.LastStep;
             calls.Forget(known);
-            NoteKept();
+            NoteKept(knownBefore);
             Settle();
             Summarize();
         }
@@ -196,11 +197,14 @@ internal sealed class StepLedger : IDisposable
         }
     }
 
-    /// <summary>The log keeps the number of an old step, which repeats one day: only another number is another step. The open step may have left its number already.</summary>
-    private void NoteKept()
+    /// <summary>
+    /// The log keeps the number of an old step, which repeats one day: only another number is another step. The open step may have left its number already. A step that has become known
+    /// only now is told even if more steps than the window has follow it in the same frame.
+    /// </summary>
+    private void NoteKept(long knownBefore)
     {
         if (found.KeptStep != keptNumber) (keptNumber, kept) = (found.KeptStep, StepLog.LatestWith(found.KeptStep, known + 1));
-        HasKept = kept > 0 && kept <= known && known - kept < StepLog.Slots;
+        HasKept = kept > 0 && kept <= known && (kept > knownBefore || known - kept < StepLog.Slots);
     }
 
     /// <summary>

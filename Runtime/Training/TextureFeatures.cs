@@ -29,23 +29,27 @@ internal sealed class TextureFeatures
     /// <summary>A common driver silently ends a loop after this many iterations, including those of nested loops.</summary>
     private const int MostRounds = 65_535;
 
+    private static readonly string[] TargetWords = ["firstWord", "secondWord", "thirdWord", "fourthWord"];
+
     private readonly NeuralDevice device;
     private readonly HostTexture source;
     private readonly Dispatch dispatch;
     private readonly KernelArguments<int> part = MakePart();
     private readonly KernelArguments<float> luminance = MakeLuminance();
+    private readonly KernelArguments<int> target = MakeTarget();
 
     /// <param name="source">The texture to write, as last set by <see cref="Take"/>.</param>
     /// <param name="width">Pixels per row.</param>
     /// <param name="height">Rows of pixels.</param>
     /// <param name="channels">The values of a pixel to use.</param>
     /// <param name="features">A matrix of floats or bytes, of width × height × channels columns.</param>
-    public TextureFeatures(HostTexture source, int width, int height, TextureChannels channels, Operand features)
+    /// <param name="targets">A matrix of words, whose row is told that the features were written; null for none.</param>
+    public TextureFeatures(HostTexture source, int width, int height, TextureChannels channels, Operand features, Operand? targets = null)
     {
         device = source.Device;
         this.source = source;
         (Width, Height, Channels) = (width, height, channels);
-        dispatch = DispatchFor(source, width, height, channels, features, part, luminance);
+        dispatch = DispatchFor(source, width, height, channels, features, targets, part, luminance, target);
         device.Compile(dispatch);
     }
 
@@ -56,20 +60,22 @@ internal sealed class TextureFeatures
     public TextureChannels Channels { get; }
 
     /// <summary>The kernel with its operands: one row of the matrix, and the full texture.</summary>
-    public static Dispatch DispatchFor(Operand source, int width, int height, TextureChannels channels, Operand features)
+    public static Dispatch DispatchFor(Operand source, int width, int height, TextureChannels channels, Operand features, Operand? targets)
     {
-        return DispatchFor(source, width, height, channels, features, MakePart(), MakeLuminance());
+        return DispatchFor(source, width, height, channels, features, targets, MakePart(), MakeLuminance(), MakeTarget());
     }
 
     private static Dispatch DispatchFor(
-        Operand source, int width, int height, TextureChannels channels, Operand features, KernelArguments<int> part, KernelArguments<float> luminance)
+        Operand source, int width, int height, TextureChannels channels, Operand features, Operand? targets, KernelArguments<int> part, KernelArguments<float> luminance,
+        KernelArguments<int> target)
     {
-        (string, int)[] formats = features.Format == TexelFormat.Byte ? [("BYTE_FEATURES", 1)] : [];
+        (string, int)[] formats = features.Format == TexelFormat.Byte ? [("BYTE_FEATURES", 1)] : [], stores = targets is null ? [] : [("STORES_TARGET", 1)];
+        KernelArguments<int> sizes = new(("width", width), ("height", height), ("texelsPerRow", features.Shape.TexelsPerRow));
         return new Dispatch(
             new KernelSource(
-                "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), .. formats]),
-            [MatrixBinding.Write("features", features)],
-            [new(("width", width), ("height", height), ("texelsPerRow", features.Shape.TexelsPerRow)), part],
+                "texture_features_box.comp", [("GROUP_SIZE", GroupSize), ("CHANNELS", (int)channels), .. formats, .. stores]),
+            targets is null ? [MatrixBinding.Write("features", features)] : [MatrixBinding.Write("features", features), MatrixBinding.Write("targets", targets)],
+            targets is null ? [sizes, part] : [sizes, part, new(("targetTexels", targets.Shape.TexelsPerRow)), target],
             new DispatchGrid(MatrixShape.CeilingDivide(width * height, GroupSize)), [luminance], [new TextureBinding("source", source)])
         {
             NeedsBarrier = true,   // after what still reads the row
@@ -120,8 +126,12 @@ internal sealed class TextureFeatures
         static long Extent(int texels, int pixels) => MatrixShape.CeilingDivide(texels, pixels) + 1L;
     }
 
-    /// <summary>Enqueues the write of the source's features into a row of the matrix.</summary>
-    public void Write(int row) => Write(row, default);
+    /// <summary>Enqueues the write of the source's features into a row of the matrix, and of the first words of its target into the same row of the targets.</summary>
+    public void Write(int row, ReadOnlySpan<uint> words)
+    {
+        for (int i = 0; i < TargetWords.Length; i++) target[TargetWords[i]] = unchecked((int)words[i]);
+        Write(row, default(TextureRegion));
+    }
 
     /// <summary>Enqueues the write of a part of the source into a row of the matrix.</summary>
     public void Write(int row, TextureRegion region)
@@ -134,6 +144,9 @@ internal sealed class TextureFeatures
 
     /// <summary>The row to write, and the part of the texture to read.</summary>
     private static KernelArguments<int> MakePart() => new(("row", 0), ("sourceX", 0), ("sourceY", 0), ("sourceWidth", 0), ("sourceHeight", 0));
+
+    /// <summary>The bits of the first words of a row's target.</summary>
+    private static KernelArguments<int> MakeTarget() => new([.. TargetWords.Select(name => (name, 0))]);
 
     /// <summary>The weights of a pixel's luminance.</summary>
     private static KernelArguments<float> MakeLuminance() => new(("redWeight", 0), ("greenWeight", 0), ("blueWeight", 0));

@@ -50,7 +50,8 @@ public readonly record struct TrainingProgress(
     long Steps, double Epochs, float Loss, float Accuracy, TimeSpan GpuTime, int StepsThisFrame, TrainerState State)
 {
     /// <summary>
-    /// Whether a step of the window had an infinite gradient under a finite loss, so that the parameters concerned kept their values: the features are too large.
+    /// Whether a parameter kept its value in a step of the window, or in one whose result arrived with the window's, under a finite loss: its new value or the optimizer's state of it was not
+    /// finite. The features or the learning rate are too large: a product overflows, the square of a gradient that <see cref="Adam"/> keeps, or the step itself.
     /// Always false on an OpenGL driver with so few bindings that the note has no room.
     /// </summary>
     public bool HasKeptParameters { get; init; }

@@ -25,7 +25,6 @@ public sealed class TrainingSet : IDisposable
 {
     private readonly SampleStaging staging;
     private readonly TextureStaging textures;
-    private readonly List<WeakReference<SampleOrder>> orders = [];
     private int head;
     private bool disposed;
 
@@ -59,7 +58,7 @@ public sealed class TrainingSet : IDisposable
         Targets = new MatrixTexture(device, targets, TexelFormat.UnsignedInteger);
         staging = new SampleStaging(
             features.TexelsPerRow * MatrixShape.BytesPerTexelOf(texels), targets.TexelsPerRow * MatrixShape.ColumnsPerTexel, capacity);
-        textures = new TextureStaging(device, texels, inputs, capacity);
+        textures = new TextureStaging(device, texels, inputs, Layout, capacity);
     }
 
     /// <summary>Makes an empty set of samples with values, for a loss such as <see cref="MeanSquaredError"/>. It allocates its GPU memory now.</summary>
@@ -106,6 +105,9 @@ public sealed class TrainingSet : IDisposable
 
     /// <summary>The number of times it was cleared.</summary>
     internal int Generation { get; private set; }
+
+    /// <summary>The orders that draw from it.</summary>
+    internal SampleOrders Orders { get; } = new();
 
     /// <summary>Adds a sample with a label to a set of floats. Makes no OpenGL call.</summary>
     /// <param name="features">[inputs].</param>
@@ -215,14 +217,14 @@ public sealed class TrainingSet : IDisposable
     /// the next Tick the sample waits on the GPU, in order with all added samples.
     /// </para>
     /// <para>
-    /// Values are taken as shaders see them, with the texture's swizzle, from its base level: sRGB textures yield linear light,
-    /// normalized ones 0 to 1; a byte set keeps only 0 to 1. Values are not checked for finiteness: a trainer's loss reveals it. The
-    /// texture's filter, wrap mode and mipmaps do not matter. Content written by image stores needs the game's own barrier
-    /// (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional render that discards, the sample is whatever its row held before.
+    /// Values are taken as shaders see them, with the texture's swizzle, from its base level: sRGB textures yield linear light, normalized ones 0 to 1; a byte set keeps only 0 to 1. Values are not
+    /// checked for finiteness: a trainer's loss reveals it. The texture's filter, wrap mode and mipmaps do not matter. Content written by image stores needs the game's own barrier
+    /// (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional render that discards, the driver reads no texture: the sample is added with the weight 0, and so teaches nothing.
     /// </para>
     /// <para>
-    /// Does not wait. Allocates when the size changes, or more textures wait at once than ever before; the first call compiles a
-    /// kernel, unless <see cref="KernelsFor"/> was warmed up.
+    /// Does not wait: if the textures of earlier calls that the GPU has not read yet amount to some 50 ms of its time (by a guess of a nanosecond a texel), or are of the last twelve frames, nothing is
+    /// added, and the call returns false. A game goes on without this sample; a loop that adds many views repeats the call after <see cref="NeuralDevice.Update"/>, until it returns true. Allocates when the
+    /// size changes, or more textures wait at once than ever before; the first call compiles a kernel, unless <see cref="KernelsFor"/> was warmed up.
     /// </para>
     /// </remarks>
     /// <param name="texture">The OpenGL name of a two-dimensional color texture (GL_TEXTURE_2D) in the device's context.</param>
@@ -232,6 +234,7 @@ public sealed class TrainingSet : IDisposable
     /// <param name="label">The correct class.</param>
     /// <param name="sampleWeight">The factor of the sample's cross-entropy, which may be zero or negative.</param>
     /// <param name="allowedClasses">[classes]: the classes allowed for the sample; empty for all.</param>
+    /// <returns>Whether the sample was added. False, and nothing has changed, if the GPU is too far behind with the textures of earlier calls.</returns>
     /// <exception cref="ArgumentException">
     /// The pixels do not yield the set's number of features, the texture is unsuitable, or the label is not among its allowed classes.
     /// </exception>
@@ -240,7 +243,7 @@ public sealed class TrainingSet : IDisposable
     /// <exception cref="DeviceLimitException">A pixel would be the mean of more than some 65,000 texels, or the driver has no memory.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The set or the device was disposed.</exception>
-    public void AddTexture(
+    public bool AddTexture(
         uint texture, int width, int height, TextureChannels channels, int label, float sampleWeight = 1, ReadOnlySpan<bool> allowedClasses = default) =>
         AddTexture(texture, width, height, channels, BatchTargets.OfLabels(OneValue.Of(in label), OneValue.Of(in sampleWeight), allowedClasses));
 
@@ -252,7 +255,7 @@ public sealed class TrainingSet : IDisposable
     /// <param name="targets">[outputs]: the values to learn.</param>
     /// <param name="sampleWeight">The factor of the sample's loss, which may be zero or negative.</param>
     /// <inheritdoc cref="AddTexture(uint, int, int, TextureChannels, int, float, ReadOnlySpan{bool})"/>
-    public void AddTexture(uint texture, int width, int height, TextureChannels channels, ReadOnlySpan<float> targets, float sampleWeight = 1) =>
+    public bool AddTexture(uint texture, int width, int height, TextureChannels channels, ReadOnlySpan<float> targets, float sampleWeight = 1) =>
         AddTexture(texture, width, height, channels, BatchTargets.OfValues(targets, OneValue.Of(in sampleWeight)));
 
     /// <summary>The kernel of AddTexture, for <see cref="NeuralDevice.WarmUp"/>. Makes no OpenGL call.</summary>
@@ -265,7 +268,7 @@ public sealed class TrainingSet : IDisposable
         Requirements.Size(textureWidth, "texels side by side");
         Requirements.Size(textureHeight, "rows of texels");
         TextureFeatures.RequireChannels(channels);
-        return new KernelSet([TextureFeatures.DispatchFor(new HostTexture(Device, textureWidth, textureHeight), Inputs, 1, channels, textures.ShapeToWarmUp)]);
+        return new KernelSet([textures.DispatchToWarmUp(new HostTexture(Device, textureWidth, textureHeight), channels)]);
     }
 
     /// <summary>
@@ -311,33 +314,17 @@ public sealed class TrainingSet : IDisposable
     internal void Upload()
     {
         using NeuralDevice.Scope scope = Enter();
+        textures.EndFrame();
         while (staging.Count > 0)
         {
-            int rows = RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
+            int rows = Orders.RowsBeforeOpenOnes(head, Math.Min(staging.ContiguousCount, Capacity - head));
             if (rows == 0) return;
-            if (staging.IsFirstTexture) textures.MoveFirstTo(Features, head);
-            else Features.UploadRows(head, staging.Features(rows));
-            Targets.UploadRows(head, staging.Targets(rows));
+            if (staging.IsFirstTexture) rows = textures.MoveFirstTo(Features, Targets, head, rows);
+            else staging.UploadFirstTo(Features, Targets, head, rows);
             staging.RemoveFirst(rows);
             Uploaded = Math.Max(Uploaded, head + rows);
             head = (head + rows) % Capacity;
         }
-    }
-
-    /// <summary>Registers an order whose open batches it respects, for as long as the order is referenced.</summary>
-    internal void Register(SampleOrder order) => orders.Add(new WeakReference<SampleOrder>(order));
-
-    internal void Unregister(SampleOrder order) => orders.RemoveAll(known => !known.TryGetTarget(out SampleOrder? other) || other == order);
-
-    private int RowsBeforeOpenOnes(int firstRow, int rows)
-    {
-        for (int i = orders.Count - 1; i >= 0; i--)
-        {
-            if (!orders[i].TryGetTarget(out SampleOrder? order)) orders.RemoveAt(i);
-            else rows = order.RowsBeforeOpenOnes(firstRow, rows);
-        }
-
-        return rows;
     }
 
     private void AddRange(ReadOnlySpan<float> features, BatchTargets targets)
@@ -354,15 +341,17 @@ public sealed class TrainingSet : IDisposable
         Stage(features, sizeof(byte), batch.Targets, batch.Rows);
     }
 
-    private void AddTexture(uint texture, int width, int height, TextureChannels channels, BatchTargets targets)
+    private bool AddTexture(uint texture, int width, int height, TextureChannels channels, BatchTargets targets)
     {
         using NeuralDevice.Scope scope = Enter();
         TextureFeatures.RequireSize(width, height, channels, Inputs);
         Layout.Check(1, targets);
-        textures.Prepare(texture, width, height, channels);
+        if (!textures.TryPrepare(texture, width, height, channels)) return false;
         textures.RemoveFirst(staging.MakeRoom(1));
-        textures.Append();
-        Layout.Pack(targets, staging.Append(isTexture: true).Targets.Span);
+        Span<uint> target = staging.Append(isTexture: true).Targets.Span;
+        Layout.Pack(targets, target);
+        textures.Append(target);
+        return true;
     }
 
     private void Stage(ReadOnlySpan<byte> features, int bytesPerFeature, BatchTargets targets, int rows)

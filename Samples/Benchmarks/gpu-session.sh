@@ -184,16 +184,16 @@ run() {
     fi
     [[ -n $has_card ]] || say_on_page 'No graphics card is here: what runs is a software driver, and no figure below says anything of a card.'
     part device 10 1 dotnet NeuralPlugin.Tests.dll device
-    part verify 25 1 dotnet NeuralPlugin.Samples.dll verify
-    if [[ -n $has_card ]] && within 25 python3 "$peer" --check >"$out/peer.txt" 2>&1; then
-        part steps 65 table dotnet NeuralPlugin.Benchmarks.dll compare "python3 '$peer' $seconds_a_case" --rounds 1 --seconds "$seconds_a_case" --large --markdown
+    part verify 60 1 dotnet NeuralPlugin.Samples.dll verify
+    if [[ -n $has_card ]] && within 15 python3 "$peer" --check >"$out/peer.txt" 2>&1; then
+        part steps 55 table dotnet NeuralPlugin.Benchmarks.dll compare "python3 '$peer' $seconds_a_case" --rounds 1 --seconds "$seconds_a_case" --large --markdown
     else
-        part steps 65 40 dotnet NeuralPlugin.Benchmarks.dll steps "$seconds_a_case" ${has_card:+--large}
+        part steps 55 40 dotnet NeuralPlugin.Benchmarks.dll steps "$seconds_a_case" ${has_card:+--large}
         say_on_page "Not compared with PyTorch, which takes a card of NVIDIA's and PyTorch with CUDA.${has_card:+ $(head -c 120 "$out/peer.txt")}"
     fi
-    part budget 45 15 dotnet NeuralPlugin.Samples.dll budget --rounds 1 --frames "$frames" --out "$work/budget" ${has_card:+--check}
+    part budget 35 15 dotnet NeuralPlugin.Samples.dll budget --rounds 1 --frames "$frames" --out "$work/budget" ${has_card:+--check}
     [[ -n $has_card ]] || say_on_page 'Whether these bounds hold says nothing without a card; nor do the times of creatures and agents below.'
-    part arena 25 10 dotnet NeuralPlugin.Samples.dll arena --creatures "$creatures" --frames "$frames" --out "$work/arena"
+    part arena 20 10 dotnet NeuralPlugin.Samples.dll arena --creatures "$creatures" --frames "$frames" --out "$work/arena"
     part agents 15 8 dotnet NeuralPlugin.Benchmarks.dll agents
     part transfers 10 16 dotnet NeuralPlugin.Benchmarks.dll transfers 0.1
     export NEURALPLUGIN_REQUIRE_GPU=1

@@ -16,5 +16,6 @@ vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
     state[0] = addProduct(beta1 * state[0], vec4(1.0 - beta1), gradient);
     state[1] = addProduct(beta2 * state[1], (1.0 - beta2) * gradient, gradient);
     vec4 adaptive = state[0] * meanCorrection / (sqrt(state[1] * varianceCorrection) + epsilon);
-    return w - stepRate * (adaptive + weightDecay * w);
+    precise vec4 updated = w - stepRate * addProduct(adaptive, vec4(weightDecay), w);
+    return updated;
 }

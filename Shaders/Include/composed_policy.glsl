@@ -4,6 +4,8 @@
 //   log p = sum over branches log softmax_chosen + sum over actions (-z^2 / 2 - s - log(2 pi) / 2),  z = (x - mean) exp(-s);  H the sum of the entropies
 // With PROXIMAL the objective is that of proximal_policy.glsl; without, L = -weight log p - entropyBonus H.
 // With WEIGHS_ROWS word 3 of a target is the weight w of the row: L is multiplied by it or, where it is negative, L = -|w| log p of an action that was demonstrated.
+// An output that is NaN makes L NaN, unless its class is not allowed, or it is the value of an action that was demonstrated. One that is infinite counts as what it is held to, and makes L NaN
+// only where it is the logit of an allowed class and +infinity.
 // With REFERENCE_WORD the outputs of a reference policy q lie behind the mask. Where D = KL(p || q) is above mostDrift, driftPull (D - mostDrift) stands for the objective and the entropy:
 //   D = sum over branches sum p (log p - log q) + sum over actions (s_q - s + (exp(2 (s - s_q)) + ((mean - mean_q) exp(-s_q))^2) / 2 - 1 / 2)
 #include "label_targets.glsl"
@@ -53,7 +55,7 @@ float outputAt(int row, int column)
 
 uint targetWord(int row, int word)
 {
-    return LOAD(targets, matrixTexel(foundTargetRow(row), word / 4, targetTexels))[word % 4];
+    return loadTargets(row, word / 4)[word % 4];
 }
 
 int chosenOutput(int row, int branch)
@@ -68,25 +70,25 @@ int endOfBranch(int row, int branch)
 
 float logDeviation(int row, int action)
 {
-    return clamp(outputAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action), leastLogDeviation, mostLogDeviation);
+    return clampOrNaN(outputAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action), leastLogDeviation, mostLogDeviation);
 }
 
 // z: how many deviations the action is from its mean.
 float distanceFromMean(int row, int action, float s)
 {
     float x = uintBitsToFloat(targetWord(row, TAKEN_WORD + 2 * BRANCHES + action));
-    return clamp((x - outputAt(row, DISCRETE_OUTPUTS + action)) * exp(-s), -mostDistance, mostDistance);
+    return clampOrNaN((x - outputAt(row, DISCRETE_OUTPUTS + action)) * exp(-s), -mostDistance, mostDistance);
 }
 
 Softmax softmaxOfBranch(int row, int first, int end)
 {
     Softmax softmax = Softmax(LOWEST, 0.0, 0.0, 0.0, first);
-    for (int j = first; j < end; j++) softmax.maximum = loadAllowed(row, j / 4)[j % 4] ? max(softmax.maximum, outputAt(row, j)) : softmax.maximum;
+    for (int j = first; j < end; j++) softmax.maximum = loadAllowed(row, j / 4)[j % 4] ? maxOrNaN(softmax.maximum, outputAt(row, j)) : softmax.maximum;
     float weighted = 0.0;   // sum exp(z - m) (z - m)
     for (int j = first; j < end; j++)
     {
         bool allowed = loadAllowed(row, j / 4)[j % 4];
-        float shifted = max(outputAt(row, j) - softmax.maximum, LOWEST), term = exp(shifted);
+        float shifted = shiftedLogit(outputAt(row, j), softmax.maximum), term = exp(shifted);
         softmax.sum += allowed ? term : 0.0;
         weighted = allowed ? addProduct(weighted, term, shifted) : weighted;
     }
@@ -104,26 +106,26 @@ float referenceAt(int row, int column)
 
 float referenceLogDeviation(int row, int action)
 {
-    return clamp(referenceAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action), leastLogDeviation, mostLogDeviation);
+    return clampOrNaN(referenceAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action), leastLogDeviation, mostLogDeviation);
 }
 
 // log p - log q of a logit.
 float logDifference(int row, int column, Softmax softmax, vec3 reference)
 {
-    float logP = max(outputAt(row, column) - softmax.maximum, LOWEST) - softmax.logSum;
-    float logQ = max(referenceAt(row, column) - reference.x, LOWEST) - reference.y;
-    return clamp(logP - logQ, -mostDistance, mostDistance);
+    float logP = shiftedLogit(outputAt(row, column), softmax.maximum) - softmax.logSum;
+    float logQ = shiftedLogit(referenceAt(row, column), reference.x) - reference.y;
+    return clampOrNaN(logP - logQ, -mostDistance, mostDistance);
 }
 
 vec3 referenceBranch(int row, int first, int end, Softmax softmax)
 {
     vec3 reference = vec3(LOWEST, 0.0, 0.0);
-    for (int j = first; j < end; j++) reference.x = loadAllowed(row, j / 4)[j % 4] ? max(reference.x, referenceAt(row, j)) : reference.x;
+    for (int j = first; j < end; j++) reference.x = loadAllowed(row, j / 4)[j % 4] ? maxOrNaN(reference.x, referenceAt(row, j)) : reference.x;
     for (int j = first; j < end; j++) reference.y += loadAllowed(row, j / 4)[j % 4] ? exp(referenceAt(row, j) - reference.x) : 0.0;
     reference.y = log(reference.y);
     for (int j = first; j < end; j++)
     {
-        float p = exp(max(outputAt(row, j) - softmax.maximum, LOWEST) - softmax.logSum);
+        float p = exp(shiftedLogit(outputAt(row, j), softmax.maximum) - softmax.logSum);
         reference.z = loadAllowed(row, j / 4)[j % 4] ? addProduct(reference.z, p, logDifference(row, j, softmax, reference)) : reference.z;
     }
 
@@ -135,7 +137,7 @@ float distanceFromReference(int row, int action)
 {
     float scale = exp(-referenceLogDeviation(row, action));
     int column = DISCRETE_OUTPUTS + action;
-    return clamp((outputAt(row, column) - referenceAt(row, column)) * scale, -mostDistance, mostDistance);
+    return clampOrNaN((outputAt(row, column) - referenceAt(row, column)) * scale, -mostDistance, mostDistance);
 }
 
 float driftOfAction(int row, int action)
@@ -148,13 +150,14 @@ float driftOfAction(int row, int action)
 LossRow beginLoss(int row, int texels)
 {
     LossRow begun;
+    precise vec4 found;
     float logP = 0.0, entropy = 0.0;
     int first = 0;
     for (int branch = 0; branch < BRANCHES; branch++)
     {
         int end = endOfBranch(row, branch);
         Softmax softmax = softmaxOfBranch(row, first, end);
-        logP += max(outputAt(row, chosenOutput(row, branch)) - softmax.maximum, LOWEST) - softmax.logSum;
+        logP += shiftedLogit(outputAt(row, chosenOutput(row, branch)), softmax.maximum) - softmax.logSum;
         entropy += softmax.entropy;
         begun.branches[branch] = softmax;
         first = end;
@@ -167,14 +170,14 @@ LossRow beginLoss(int row, int texels)
         entropy += s + 0.5 + HALF_LOG_TWO_PI;
     }
 
-    logP = max(logP, LOWEST);
+    logP = maxOrNaN(logP, LOWEST);
     float weight = uintBitsToFloat(targetWord(row, 0));
 #ifdef PROXIMAL
-    float logRatio = clamp(logP - uintBitsToFloat(targetWord(row, 1)), -mostLogRatio, mostLogRatio), ratio = exp(logRatio);
+    float logRatio = clampOrNaN(logP - uintBitsToFloat(targetWord(row, 1)), -mostLogRatio, mostLogRatio), ratio = expOrNaN(logRatio);
     float valueError = outputAt(row, VALUE_OUTPUT) - uintBitsToFloat(targetWord(row, 2)), valueLoss = 0.5 * valueError * valueError;
-    float objective = min(ratio * weight, clamp(ratio, 1.0 - clipRange, 1.0 + clipRange) * weight);
+    float objective = minOrNaN(ratio * weight, clampOrNaN(ratio, 1.0 - clipRange, 1.0 + clipRange) * weight);
     bool isClipped = weight >= 0.0 ? ratio >= 1.0 + clipRange : ratio <= 1.0 - clipRange;
-    begun.found = vec4(addProduct(addProduct(-objective, -entropyBonus, entropy), valueWeight, valueLoss), ratio - 1.0 - logRatio, entropy, valueLoss);
+    found = vec4(addProduct(addProduct(-objective, -entropyBonus, entropy), valueWeight, valueLoss), ratio - 1.0 - logRatio, entropy, valueLoss);
     begun.slope = isClipped ? 0.0 : weight * ratio;
     begun.ofValue = valueWeight * valueError;
 #if defined(WEIGHS_ROWS) || defined(REFERENCE_WORD)
@@ -190,17 +193,17 @@ LossRow beginLoss(int row, int texels)
     }
 
     for (int action = 0; action < CONTINUOUS_ACTIONS; action++) drift += driftOfAction(row, action);
-    bool isBeyond = drift > mostDrift;
-    begun.found.x = isBeyond ? addProduct(driftPull * (drift - mostDrift), valueWeight, valueLoss) : begun.found.x;
-    begun.slope = isBeyond ? 0.0 : begun.slope;
-    begun.bonus = isBeyond ? 0.0 : begun.bonus;
-    begun.pull = isBeyond ? driftPull : 0.0;
+    bool isTooFar = isNaN(drift) || drift > mostDrift;   // of a NaN, so that the loss is NaN too
+    found.x = isTooFar ? addProduct(driftPull * (drift - mostDrift), valueWeight, valueLoss) : found.x;
+    begun.slope = isTooFar ? 0.0 : begun.slope;
+    begun.bonus = isTooFar ? 0.0 : begun.bonus;
+    begun.pull = isTooFar ? driftPull : 0.0;
 #endif
 #ifdef WEIGHS_ROWS
     float rowWeight = uintBitsToFloat(targetWord(row, 3));
     bool isShown = rowWeight < 0.0;
     begun.weight = abs(rowWeight);
-    begun.found = isShown ? vec4(rowWeight * logP, 0.0, 0.0, 0.0) : begun.found * rowWeight;
+    found = isShown ? vec4(rowWeight * logP, 0.0, 0.0, 0.0) : found * rowWeight;
     begun.slope = isShown ? 1.0 : begun.slope;
     begun.ofValue = isShown ? 0.0 : begun.ofValue;
     begun.bonus = isShown ? 0.0 : begun.bonus;
@@ -209,10 +212,11 @@ LossRow beginLoss(int row, int texels)
 #endif
 #endif
 #else
-    begun.found = vec4(addProduct(-entropyBonus * entropy, -weight, logP), 0.0, 0.0, 0.0);
+    found = vec4(addProduct(-entropyBonus * entropy, -weight, logP), 0.0, 0.0, 0.0);
     begun.slope = weight;
     begun.ofValue = 0.0;
 #endif
+    begun.found = found;
     return begun;
 }
 
@@ -225,7 +229,7 @@ vec4 rowLoss(int row, LossRow begun)
 // The policy's share of L, from means or sums of what rowLoss gives.
 float policyLoss(vec4 found)
 {
-    return found.x + entropyBonus * found.z - valueWeight * found.w;
+    return addProduct(addProduct(found.x, entropyBonus, found.z), -valueWeight, found.w);
 }
 #endif
 
@@ -234,7 +238,7 @@ float gradientOfLogit(int row, int column, LossRow begun)
     int branch = 0;
     for (int next = 1; next < BRANCHES; next++) branch = column >= endOfBranch(row, next - 1) ? next : branch;
     Softmax softmax = begun.branches[branch];
-    float shifted = max(outputAt(row, column) - softmax.maximum, LOWEST), p = exp(shifted) / softmax.sum;
+    float shifted = shiftedLogit(outputAt(row, column), softmax.maximum), p = exp(shifted) / softmax.sum;
     float change = p - (column == chosenOutput(row, branch) ? 1.0 : 0.0);
     float gradient = addProduct(begun.slope * change, ENTROPY_BONUS * p, shifted - softmax.logSum + softmax.entropy);
 #ifdef REFERENCE_WORD
@@ -249,7 +253,7 @@ float gradientOfMean(int row, int action, LossRow begun)
     float s = logDeviation(row, action);
 #ifdef REFERENCE_WORD
     float ofDrift = begun.pull * distanceFromReference(row, action) * exp(-referenceLogDeviation(row, action));
-    return ofDrift - begun.slope * distanceFromMean(row, action, s) * exp(-s);
+    return addProduct(ofDrift, -begun.slope * distanceFromMean(row, action, s), exp(-s));
 #else
     return -begun.slope * distanceFromMean(row, action, s) * exp(-s);
 #endif
@@ -259,9 +263,9 @@ float gradientOfMean(int row, int action, LossRow begun)
 float gradientOfLogDeviation(int row, int action, LossRow begun)
 {
     float z = distanceFromMean(row, action, logDeviation(row, action)), s = outputAt(row, DISCRETE_OUTPUTS + CONTINUOUS_ACTIONS + action);
-    float gradient = -begun.slope * addProduct(-1.0, z, z) - ENTROPY_BONUS;
+    float gradient = addProduct(-ENTROPY_BONUS, -begun.slope, addProduct(-1.0, z, z));
 #ifdef REFERENCE_WORD
-    gradient += begun.pull * (exp(2.0 * (logDeviation(row, action) - referenceLogDeviation(row, action))) - 1.0);
+    gradient = addProduct(gradient, begun.pull, exp(2.0 * (logDeviation(row, action) - referenceLogDeviation(row, action))) - 1.0);
 #endif
     bool leavesBounds = gradient > 0.0 ? s <= leastLogDeviation : s >= mostLogDeviation;
     return leavesBounds ? 0.0 : gradient;
@@ -285,5 +289,6 @@ vec4 outputGradient(int row, int texel, LossRow begun)
 #if defined(WEIGHS_ROWS) || defined(REFERENCE_WORD)
     gradient *= begun.weight;
 #endif
-    return gradient / float(rows);
+    precise vec4 mean = gradient / float(rows);
+    return mean;
 }

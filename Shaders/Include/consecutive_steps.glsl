@@ -19,11 +19,17 @@ SIZE(firstScalars);   // the row of the first step
 vec4 scalarsOfStep;
 bool isSwapped;
 
-void beginStep(int step)
+// The rows of a step's batch, and where they begin in the order.
+void setBatch(int step)
 {
     int batch = (batchInEpoch + step) % batchesPerEpoch;
     rows = min(batchSize, epochSamples - batch * batchSize);
     firstSample = firstSampleOfFirst + step * ((batchSize + 3) / 4 * 4);
+}
+
+void beginStep(int step)
+{
+    setBatch(step);
     stepNumber = (stepNumberOfFirst - 1 + step) % STEP_NUMBERS + 1;
     isSwapped = step % 2 == 1;
 #ifdef STEP_SCALARS

@@ -19,5 +19,6 @@ float rateOfStep()
 vec4 rateFromSums(vec4 sums)
 {
     vec4 means = sums / float(rows);
-    return vec4(rateFrom(FETCH(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x, means.y), means.yzw);
+    float divergence = isFinite(means.x) ? means.y : means.x;   // a step that is dropped does not move the rate
+    return vec4(rateFrom(FETCH(droppedSteps, logOfRate(stepNumber + LOG_SLOTS - 1)).x, divergence), means.yzw);
 }

@@ -1,5 +1,6 @@
 // Slot LOSS: the Huber loss of a row of n outputs y against its values t. The padding of outputs and values is zero.
 #include "finite.glsl"
+#include "products.glsl"
 #include "value_targets.glsl"
 
 SCALAR(huberDelta);
@@ -32,16 +33,17 @@ vec4 rowLoss(int row, LossRow begun)
     {
         vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
         vec4 clamped = clampToDelta(difference);
-        vec4 terms = clamped * (difference - 0.5 * clamped);
-        sum += terms.x + terms.y + terms.z + terms.w;
+        sum += productSum(clamped.wzyx, (difference - 0.5 * clamped).wzyx);   // value by value
     }
 
-    return vec4(begun.weight * sum / float(targetValues), 0.0, 0.0, 0.0);
+    precise float loss = begun.weight * sum / float(targetValues);
+    return vec4(loss, 0.0, 0.0, 0.0);
 }
 
 // dy_j = weight * clamp(y_j - t_j, -delta, delta) / (n * rows).
 vec4 outputGradient(int row, int texel, LossRow begun)
 {
     vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
-    return begun.weight * clampToDelta(difference) / (float(targetValues) * float(rows));
+    precise vec4 gradient = begun.weight * clampToDelta(difference) / (float(targetValues) * float(rows));
+    return gradient;
 }

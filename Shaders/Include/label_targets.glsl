@@ -1,10 +1,7 @@
 // Targets of a classification, one row per sample, in 32-bit words: word 0 the label, word 1 the bits of the sample's weight, from word 2
 // on one bit per class, whether it is allowed, 32 per word. Bits past the last class are zero. LabelTargets is the same in C#.
-// A kernel calls lookUpRow of samples.glsl before it reads a row of targets.
-#include "samples.glsl"
-
-READ_WORDS(targets);   // [rows x 4 * targetTexels words]
-SIZE(targetTexels);    // texels of a row of targets
+#define FIRST_TARGETS 1
+#include "target_rows.glsl"
 
 struct Target
 {
@@ -14,7 +11,7 @@ struct Target
 
 Target loadTarget(int row)
 {
-    uvec4 words = LOAD(targets, matrixTexel(foundTargetRow(row), 0, targetTexels));
+    uvec4 words = loadTargets(row, 0);
     return Target(int(words.x), uintBitsToFloat(words.y));
 }
 
@@ -22,7 +19,7 @@ Target loadTarget(int row)
 bvec4 loadAllowed(int row, int texel)
 {
     int word = TARGET_MASK_WORD + texel / 8;
-    uvec4 words = LOAD(targets, matrixTexel(foundTargetRow(row), word / 4, targetTexels));
+    uvec4 words = loadTargets(row, word / 4);
     uint bits = words[word % 4] >> uint(texel % 8 * 4);
     return notEqual(uvec4(bits) & uvec4(1u, 2u, 4u, 8u), uvec4(0u));
 }

@@ -25,7 +25,7 @@ SIZE(inputColumns);
 WRITE(hidden);
 #endif
 
-shared vec4 keptHidden[KEPT_HIDDEN];   // [GROUP_ROWS x hiddenTexels]; each lane reads what it has written
+shared vec4 keptHidden[KEPT_HIDDEN];   // [GROUP_ROWS x hiddenTexels]
 
 vec4 loadHidden(int row, int texel)
 {
@@ -38,11 +38,15 @@ vec4 computeHidden(int row, int texel)
 #ifdef ACTIVATION
     h = activate(h);
 #endif
+    return h;
+}
+
+void keepHidden(int row, int texel, vec4 h)
+{
     keptHidden[rowInGroup() * hiddenTexels + texel] = h;
 #ifdef STORES_HIDDEN
     STORE(hidden, matrixTexel(row, texel, hiddenTexels), h);
 #endif
-    return h;
 }
 
 vec4 scaleHidden(vec4 sum)

@@ -6,12 +6,14 @@ SCALAR(negativeSlope);
 
 vec4 activate(vec4 x)
 {
-    return mix(x, negativeSlope * x, isNegative(x));
+    precise vec4 y = mix(x, negativeSlope * x, isNegative(x));
+    return y;
 }
 
 // The input and the output are above zero together, even if the product is too small for a number. If the output is NaN, so is the
 // loss, and the gradient is not used.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {
-    return mix(negativeSlope * outputGradient, outputGradient, greaterThan(y, vec4(0.0)));
+    precise vec4 gradient = mix(negativeSlope * outputGradient, outputGradient, greaterThan(y, vec4(0.0)));
+    return gradient;
 }

@@ -26,12 +26,14 @@ vec4 rowLoss(int row, LossRow begun)
         sum += productSum(difference.wzyx, difference.wzyx);   // value by value
     }
 
-    return vec4(begun.weight * sum / float(targetValues), 0.0, 0.0, 0.0);
+    precise float loss = begun.weight * sum / float(targetValues);
+    return vec4(loss, 0.0, 0.0, 0.0);
 }
 
 // dy_j = 2 * weight * (y_j - t_j) / (n * rows).
 vec4 outputGradient(int row, int texel, LossRow begun)
 {
     vec4 difference = networkOutput(row, texel) - loadValues(row, texel);
-    return 2.0 * begun.weight * difference / (float(targetValues) * float(rows));
+    precise vec4 gradient = 2.0 * begun.weight * difference / (float(targetValues) * float(rows));
+    return gradient;
 }

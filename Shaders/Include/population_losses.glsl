@@ -24,18 +24,29 @@ struct MemberLoss
     float rate;   // its learning rate, if guided
 };
 
-// From the sums over the rows of this dispatch.
-MemberLoss storeLosses(int member, SUMS sums)
+// The losses of some rows of the batch, whose sums are given: those of several add up, whether they are stored in between or not.
+vec4 lossesOf(SUMS sums)
 {
-    int at = matrixTexel(member, 0, 1);
-    vec4 found = vec4(0.0);
+    precise vec4 found = vec4(0.0);
     found.SUMMED = sums / float(rows);
 #ifdef GUIDED_RATE
     found = vec4(found.xy, 0.0, policyLoss(found));   // which is linear, so that parts of a batch add up
 #endif
+    return found;
+}
+
 #ifdef ADDS_TO_SUMS
-    found += LOAD(losses, at);
+// Those of the dispatches before.
+vec4 lossesBefore(int member)
+{
+    return LOAD(losses, matrixTexel(member, 0, 1));
+}
 #endif
+
+// Of the losses of all rows so far.
+MemberLoss storeFound(int member, vec4 found)
+{
+    int at = matrixTexel(member, 0, 1);
     bool keeps = !isFinite(found.x);
 #ifdef GUIDED_RATE
     found.z = LOAD(losses, at).z;
@@ -45,4 +56,14 @@ MemberLoss storeLosses(int member, SUMS sums)
 #endif
     STORE(losses, at, found);
     return MemberLoss(keeps, found.z);
+}
+
+// Of the sums over the rows of this dispatch.
+MemberLoss storeLosses(int member, SUMS sums)
+{
+    vec4 found = lossesOf(sums);
+#ifdef ADDS_TO_SUMS
+    found += lossesBefore(member);
+#endif
+    return storeFound(member, found);
 }

@@ -8,5 +8,6 @@ SCALAR(epsilon);
 vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
     state[0] = addProduct(rho * state[0], (1.0 - rho) * gradient, gradient);
-    return w - stepRate * gradient / (sqrt(state[0]) + epsilon);
+    precise vec4 updated = w - stepRate * gradient / (sqrt(state[0]) + epsilon);
+    return updated;
 }

@@ -5,6 +5,7 @@ SCALAR(weightDecay);
 
 vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
-    vec4 g = gradient + weightDecay * w;
-    return w - stepRate * g;
+    precise vec4 g = gradient + weightDecay * w;
+    precise vec4 updated = w - stepRate * g;
+    return updated;
 }

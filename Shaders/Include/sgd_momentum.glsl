@@ -6,7 +6,9 @@ SCALAR(weightDecay);
 
 vec4 optimize(vec4 w, vec4 gradient, inout vec4 state[STATE_SLOTS])
 {
-    vec4 v = gradient + weightDecay * w;
-    state[0] = momentum * state[0] + v;
-    return w - stepRate * state[0];
+    precise vec4 v = gradient + weightDecay * w;
+    precise vec4 velocity = momentum * state[0] + v;
+    state[0] = velocity;
+    precise vec4 updated = w - stepRate * velocity;
+    return updated;
 }

@@ -1,6 +1,8 @@
 // The softmax of one row of logits over its allowed classes, from the logits minus their maximum:
 //   p_j = exp(z_j - m) / s,  m = max z,  s = sum exp(z_j - m),  log p_j = z_j - m - log s
 //   entropy H = -sum p_j log p_j = log s - sum p_j (z_j - m)
+// If an allowed logit is NaN, so are m, s and all that follows from them; if one is +infinity, z - m is NaN there. One of -infinity has p = 0.
+#include "finite.glsl"
 #include "products.glsl"
 
 const float LOWEST = -3.402823466e38;
@@ -21,7 +23,12 @@ bvec4 loadAllowed(int row, int texel);
 // z - m, kept finite even if logits are further apart than the range of a float, so that 0 * (z - m) is 0.
 vec4 shiftedLogits(vec4 logits, float maximum)
 {
-    return max(logits - maximum, vec4(LOWEST));
+    return maxOrNaN(logits - maximum, LOWEST);
+}
+
+float shiftedLogit(float logit, float maximum)
+{
+    return maxOrNaN(logit - maximum, LOWEST);
 }
 
 // exp(z - m) of the allowed classes, zero for the others.
@@ -33,9 +40,11 @@ vec4 exponentials(vec4 logits, bvec4 allowed, float maximum)
 Softmax softmaxOfRow(int row, int texels)
 {
     Softmax softmax = Softmax(LOWEST, 0.0, 0.0, 0.0, 0);
+    uvec4 sizes = uvec4(0u);
     for (int texel = 0; texel < texels; texel++)
     {
         vec4 logits = mix(vec4(LOWEST), networkOutput(row, texel), loadAllowed(row, texel));
+        sizes = greaterSizes(sizes, logits);
         for (int i = 0; i < 4; i++)
         {
             bool better = logits[i] > softmax.maximum;
@@ -44,6 +53,8 @@ Softmax softmaxOfRow(int row, int texels)
         }
     }
 
+    float size = greatestSize(sizes);
+    softmax.maximum = isNaN(size) ? size : softmax.maximum;
     float weighted = 0.0;   // sum exp(z - m) (z - m)
     for (int texel = 0; texel < texels; texel++)
     {
@@ -55,6 +66,7 @@ Softmax softmaxOfRow(int row, int texels)
         weighted += productSum(terms.wzyx, shifted.wzyx);   // class by class
     }
 
+    softmax.sum = isNaN(size) ? size : softmax.sum;
     softmax.logSum = log(softmax.sum);
     softmax.entropy = softmax.logSum - weighted / softmax.sum;
     return softmax;

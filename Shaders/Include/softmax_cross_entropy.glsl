@@ -36,5 +36,6 @@ vec4 outputGradient(int row, int texel, LossRow begun)
     vec4 p = exponentials(logits, allowed, softmax.maximum) / softmax.sum;
     vec4 logP = mix(vec4(0.0), shiftedLogits(logits, softmax.maximum) - softmax.logSum, allowed);
     vec4 isLabel = mix(vec4(0.0), vec4(1.0), equal(4 * texel + ivec4(0, 1, 2, 3), ivec4(target.label)));
-    return addProduct(target.weight * (p - isLabel), entropyBonus * p, logP + softmax.entropy) / float(rows);
+    precise vec4 gradient = addProduct(target.weight * (p - isLabel), entropyBonus * p, logP + softmax.entropy) / float(rows);
+    return gradient;
 }

@@ -12,11 +12,13 @@ vec4 activate(vec4 x)
     vec4 t = exp(-2.0 * abs(x));
     bvec4 isLarge = isBeyond(x, 0.6);
     vec4 numerator = mix(x * (945.0 + square * (105.0 + square)), mix(1.0 - t, t - 1.0, lessThan(x, vec4(0.0))), isLarge);
-    return numerator / mix(945.0 + square * (420.0 + square * 15.0), 1.0 + t, isLarge);
+    precise vec4 y = numerator / mix(945.0 + square * (420.0 + square * 15.0), 1.0 + t, isLarge);
+    return y;
 }
 
 // (1 - y)(1 + y) keeps more digits than 1 - y^2 when y is close to 1.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {
-    return outputGradient * ((1.0 - y) * (1.0 + y));
+    precise vec4 gradient = outputGradient * ((1.0 - y) * (1.0 + y));
+    return gradient;
 }

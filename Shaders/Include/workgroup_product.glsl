@@ -8,6 +8,9 @@
 // A lane keeps LANE_ROWS x LANE_TEXELS texels of C: groups of four rows and single texels, spread evenly over the tile, so that neighboring lanes read neighboring
 // texels. Every element of C adds its products one by one along the sum, in order, from zero: the same bits for all shapes of tiles.
 //
+// With FINISHED_PART(sum) the sum has parts of PART_LENGTH, a multiple of TILE_DEPTH: a part is finished by this macro, and they are added in order, which gives wholeSums. The next part's first
+// stage is loaded while the last one of this part is multiplied.
+//
 // The including kernel defines beginA, loadA, beginB and loadB, which return zero outside of the matrices. C# generates the macros (WorkgroupTiling):
 //   EACH_LOAD_OF_A(F), EACH_LOAD_OF_B(F)   the texels of a stage that a lane loads
 //   EACH_LANE_ROW(F), ACROSS(F, row)       the rows and, in one, the texels of C that a lane keeps
@@ -67,6 +70,9 @@ int firstTileTexel;
 
 // The lane's texels of C.
 vec4 tileSums[LANE_ROWS * LANE_TEXELS];
+#ifdef FINISHED_PART
+vec4 wholeSums[LANE_ROWS * LANE_TEXELS];
+#endif
 
 int laneAcross()
 {
@@ -126,6 +132,11 @@ void sumProducts(int first, int end)
 #define START_SUM(row, t) tileSums[row * LANE_TEXELS + t] = vec4(0.0);
 #define START_SUMS(row) ACROSS(START_SUM, row)
     EACH_LANE_ROW(START_SUMS)
+#ifdef FINISHED_PART
+#define START_WHOLE(row, t) wholeSums[row * LANE_TEXELS + t] = vec4(0.0);
+#define START_WHOLES(row) ACROSS(START_WHOLE, row)
+    EACH_LANE_ROW(START_WHOLES)
+#endif
 
     for (int k = first; k < end; k += TILE_DEPTH)
     {
@@ -163,5 +174,15 @@ void sumProducts(int first, int end)
 #define MULTIPLY_ROW(row) ACROSS(MULTIPLY, row)
 #define MULTIPLY(row, t) tileSums[row * LANE_TEXELS + t] = addProduct(tileSums[row * LANE_TEXELS + t], vec4(VALUE_OF_A(row, u)), TEXEL_OF_B(t, u));
         EACH_QUAD(MULTIPLY_QUAD)
+
+#ifdef FINISHED_PART
+        if (next % PART_LENGTH == 0 || next >= end)
+        {
+#define ADD_PART(row, t) wholeSums[row * LANE_TEXELS + t] += FINISHED_PART(tileSums[row * LANE_TEXELS + t]);
+#define ADD_PARTS(row) ACROSS(ADD_PART, row)
+            EACH_LANE_ROW(ADD_PARTS)
+            EACH_LANE_ROW(START_SUMS)
+        }
+#endif
     }
 }

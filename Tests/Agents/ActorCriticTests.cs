@@ -36,6 +36,49 @@ internal sealed class ActorCriticTests
         Assert.That(() => Make(1, 2, new ActorCritic { Optimizer = new Sgd(0.1f) }), Throws.ArgumentException.With.Message.Contains("MostLearningRate (0.003), but got 0.1"));
     }
 
+    /// <summary>Neither the brains nor the opponents nor a trial of where they are fastest.</summary>
+    [Test]
+    public void OptionsThatDoNotFitAreRefusedBeforeAnythingIsMade()
+    {
+        using NeuralDevice processor = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = 1 });
+        AgentPopulationOptions options = new() { Observations = 1, Actions = 2, Capacity = 2, Brains = BrainSharing.Shared, HiddenUnits = 4, SelfPlay = new SelfPlay() };
+        ActorCritic tooFast = new() { Optimizer = new Adam(0.01f) };
+        DeviceMemory before = processor.Memory;
+        foreach (Placement placement in Enum.GetValues<Placement>())
+        {
+            Assert.That(() => new AgentPopulation(processor, options with { Learning = tooFast, Placement = placement }), Throws.ArgumentException.With.Message.Contains("MostLearningRate"));
+            Assert.That(() => AgentPopulation.KernelsFor(processor, options with { Learning = tooFast, Placement = placement }), Throws.ArgumentException.With.Message.Contains("MostLearningRate"));
+        }
+
+        Assert.That(processor.Memory, Is.EqualTo(before));
+        using AgentPopulation agents = new(processor, options with { Learning = new PolicyGradient() });
+        before = processor.Memory;
+        Assert.That(() => agents.Learning = tooFast, Throws.ArgumentException.With.Message.Contains("MostLearningRate"));
+        Assert.That(processor.Memory, Is.EqualTo(before));
+    }
+
+    /// <summary>What only the device refuses leaves none of the parts that were made before.</summary>
+    [Test]
+    public void BrainsThatAreTooLargeLeaveNothing([Values] BrainSharing brains)
+    {
+        using NeuralDevice processor = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = 1 });
+        DeviceMemory before = processor.Memory;
+        AgentPopulationOptions options = new()
+        {
+            Observations = 1,
+            Actions = 2,
+            Capacity = 2,
+            Brains = brains,
+            HiddenUnits = 4,
+            SelfPlay = brains == BrainSharing.Shared ? new SelfPlay { Window = 3 } : null,
+            Learning = new PolicyGradient { BatchSize = 1_000_000_000 },
+        };
+        Assert.That(() => new AgentPopulation(processor, options), Throws.TypeOf<DeviceLimitException>());
+        processor.Update();
+        Assert.That(processor.Memory with { Programs = before.Programs }, Is.EqualTo(before));
+        GC.KeepAlive(options);
+    }
+
     /// <summary>All actions are about equally likely at first, whatever the observations, and the value is one more output.</summary>
     [Test]
     public void ABrainBeginsUndecided()

@@ -177,6 +177,81 @@ internal sealed class AgentCallbackTests
         TestDevice.Plain.Update();
     }
 
+    /// <summary>Another thread disposes the population in the middle of a frame: the frame has its agents and its brains to its end.</summary>
+    [Test]
+    public void APopulationMayBeDisposedByAnotherThreadWithinUpdate([Values(null, 0)] int? latency, [Values(Callback.Observe, Callback.Act, Callback.Begin)] Callback callback)
+    {
+        AgentPopulation agents = Make(latency, BrainSharing.Shared);
+        List<ProbeAgent> all = [];
+        int calls = 0, left = 0;
+        void Call(Callback from)
+        {
+            if (from == callback && ++calls == 3) Task.Run(agents.Dispose).GetAwaiter().GetResult();
+            if (calls >= 3) left += all.Count(agent => agent.Population is null);
+        }
+
+        for (int i = 0; i < 2; i++)
+        {
+            all.Add(new ProbeAgent
+            {
+                MaxStep = 2,
+                Observations = _ =>
+                {
+                    Call(Callback.Observe);
+                    return [0, 0];
+                },
+                Act = (_, _) => Call(Callback.Act),
+                Begin = _ => Call(Callback.Begin),
+            });
+            agents.Add(all[i]);
+        }
+
+        for (int frame = 0; frame < 30 && calls < 3; frame++) TestDevice.Frame(agents);
+        Assert.That(calls, Is.GreaterThanOrEqualTo(3));
+        Assert.That(left, Is.Zero, "in the frame");
+        Assert.That(all.Select(agent => agent.Population), Is.All.Null);
+        Assert.That(agents.Update, Throws.TypeOf<ObjectDisposedException>());
+        TestDevice.Plain.Update();
+    }
+
+    /// <summary>Whenever another thread disposes the population, no Update enqueues into what is gone, and all of it goes.</summary>
+    [Test]
+    public void APopulationMayBeDisposedByAnotherThreadAtAnyMoment()
+    {
+        using NeuralDevice processor = NeuralDevice.CreateOnProcessor(new ProcessorOptions { Threads = 1 });
+        for (int round = 0; round < 60; round++)
+        {
+            AgentPopulation agents = new(processor, new AgentPopulationOptions
+            {
+                Observations = 2,
+                Actions = 3,
+                Capacity = 2,
+                HiddenUnits = 4,
+                Latency = 0,
+                Learning = new PolicyGradient { BatchSize = 2, Horizon = 2 },
+            });
+            agents.Add(new ProbeAgent { Observations = _ => [0, 0] });
+            using ManualResetEventSlim go = new();
+            int delay = round;
+            Task ends = Task.Run(() =>
+            {
+                go.Wait();
+                Thread.SpinWait(37 * delay);
+                agents.Dispose();
+            });
+            go.Set();
+            Assert.That(
+                () =>
+                {
+                    while (true) agents.Update();
+                },
+                Throws.TypeOf<ObjectDisposedException>());
+            ends.GetAwaiter().GetResult();
+            processor.Update();
+            Assert.That((processor.Memory.Textures, processor.Memory.Buffers, processor.Memory.Bytes), Is.EqualTo((0, 0, 0)));
+        }
+    }
+
     /// <summary>Steps are actions, with every latency and whoever acts; the limit is reached after that many.</summary>
     [Test]
     public void StepsAreActions([Values(null, 0, 1, 2, 3)] int? latency, [Values] bool byHeuristic, [Values(1, 3)] int period)

@@ -162,6 +162,8 @@ internal sealed class AgentLearningTests
 
         public void Demonstrate(int agent, in Decision decision) => good.Add(brains.BrainOf(agent), decision, weight: 1);
 
+        protected override int Lines => brains.StepLines;
+
         protected override bool Step(int agents)
         {
             bool any = false;
@@ -173,8 +175,9 @@ internal sealed class AgentLearningTests
                 for (int i = 0; count > 0 && i < batch.Size; i++) batch.Set(brain, i, good[brain, i % count], weight: 1);
             }
 
-            if (any) batch.Enqueue();
             return any;
         }
+
+        protected override void Enqueue(StepPart lines) => batch.Enqueue(lines);
     }
 }

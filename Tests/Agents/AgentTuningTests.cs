@@ -79,6 +79,36 @@ internal sealed class AgentTuningTests : IDisposable
         if (sharing == BrainSharing.Shared) Assert.That(population.Mind.ReadBrains().Tuning.Find(Forward), Is.EqualTo(TunedFamily.RegisterTiledProducts));
     }
 
+    /// <summary>A population that nobody has warmed up acts at once, with the kernels that it has; what is fastest is found beside it, for the next start. A frame that would have to compile does not.</summary>
+    [Test]
+    public void APopulationWithABudgetInTimeTunesForTheNextStart([Values] BrainSharing sharing, [Values] bool compilesBeside)
+    {
+        if (!compilesBeside) gl.HiddenExtensions.UnionWith(["GL_KHR_parallel_shader_compile", "GL_ARB_parallel_shader_compile"]);
+        AgentPopulationOptions options = (sharing == BrainSharing.Shared ? Shared : Own) with { FrameBudget = TimeSpan.FromMilliseconds(1) };
+        string sizes = sharing == BrainSharing.Shared ? Forward : "tuned population step 4";
+        NeuralDevice device = Device();
+        using AgentPopulation population = new(device, options);
+        Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default));
+        Run(population, 1);
+        Assert.That(population.Progress.Decisions, Is.Positive, "they do not wait");
+        if (!compilesBeside)
+        {
+            Run(population, 60);
+            Assert.That(KernelTuning.Of(device), Is.EqualTo(KernelTuning.Default));
+            return;
+        }
+
+        for (int frame = 0; KernelTuning.Of(device).Find(sizes) is null; frame++)
+        {
+            Assert.That(frame, Is.LessThan(MostFrames));
+            Run(population, 1);
+        }
+
+        Assert.That(KernelTuning.Of(device).Find(sizes), Is.EqualTo(sharing == BrainSharing.Shared ? TunedFamily.RegisterTiledProducts : TunedFamily.StandIn));
+        Assert.That(KernelTuning.Of(Device()), Is.EqualTo(KernelTuning.Of(device)), "the next start");
+        if (sharing == BrainSharing.Shared) Assert.That(population.Mind.ReadBrains().Tuning.Find(Forward), Is.EqualTo(TunedFamily.StandIn), "its own stay");
+    }
+
     [Test]
     public void AFileRestoresItsTuning()
     {

@@ -13,6 +13,34 @@ internal sealed class RolloutTests
     private static readonly AgentPopulationOptions Options =
         new() { Observations = Observations, Actions = Actions, Capacity = Agents, Brains = BrainSharing.Shared, Latency = 3 };
 
+    /// <summary>The rows of a batch are those of the decisions, one by one.</summary>
+    [Test]
+    public void RowsOfABatchAreItsDecisions([Values(1, 2, 16, 37)] int observations)
+    {
+        const int Decisions = 40, Rows = 25;
+        AgentPopulationOptions population = Options with { Observations = observations };
+        Rollout rollout = new(population, new ActorCritic { RolloutSize = Decisions, LeastRolloutPerAgent = 1 }, null);
+        SeededRandom random = new(3);
+        float[] observed = new float[observations];
+        for (int i = 0; i < Decisions; i++)
+        {
+            foreach (ref float number in observed.AsSpan()) number = random.NextSingle();
+            rollout.Add(i % Agents, new Decision(observed, -1, i % 2, [i % 2 == 0 || i % 3 == 0, i % 2 == 1 || i % 5 == 0]) { LogProbability = -i });
+        }
+
+        int[] chosen = [.. Enumerable.Range(0, Rows).Select(_ => random.NextInt32(Decisions))];
+        (float[] features, bool[] allowed) = (new float[Rows * observations], new bool[Rows * Actions]);
+        (int[] looks, int[] actions, float[] logs, float[] taken) = (new int[Rows], new int[Rows], new float[Rows], new float[Rows]);
+        rollout.CopyTo(chosen, new RolloutRows { Features = features, Allowed = allowed, Looks = looks, Actions = actions, LogProbabilities = logs, Taken = taken });
+        for (int i = 0; i < Rows; i++)
+        {
+            Decision decision = rollout[chosen[i]];
+            Assert.That(features.AsSpan(i * observations, observations).SequenceEqual(decision.Observed), $"row {i}");
+            Assert.That(allowed.AsSpan(i * Actions, Actions).SequenceEqual(decision.Allowed), $"row {i}");
+            Assert.That((looks[i], actions[i], taken[i], logs[i]), Is.EqualTo((-1, decision.Action, (float)decision.Action, (float)-chosen[i])), $"row {i}");
+        }
+    }
+
     /// <summary>Agents decide in random order; episodes end, are interrupted and cut off; and decisions whose outcome is unknown at the end of a rollout go into the next.</summary>
     [Test]
     public void AdvantagesAreDiscountedSumsOfErrors([Range(1, 20)] int seed)
@@ -88,6 +116,46 @@ internal sealed class RolloutTests
         Assert.That(rollout.LostCount, Is.EqualTo(1));
         Assert.That(rollout.Advantages[0], Is.EqualTo(1 + (0.9 * 0.25) - 0.5).Within(1e-6));
         Assert.That(rollout.Returns[2], Is.EqualTo(2).Within(1e-6));
+    }
+
+    /// <summary>However it is cut, the closing of a rollout gives the same advantages, and the same order as a stable sort by agent.</summary>
+    [Test]
+    public void ClosingBitByBitGivesTheSame([Values(1, 3, 7, 500)] int piece)
+    {
+        SeededRandom random = new(5);
+        ActorCritic settings = new() { RolloutSize = 200, LeastRolloutPerAgent = 1 };
+        Rollout whole = new(Options, settings, null), cut = new(Options, settings, null, whole);
+        Rollout[] both = [whole, cut];
+        for (int i = 0; i < 300; i++)
+        {
+            int agent = random.NextInt32(Agents), ending = random.NextInt32(10);
+            (float value, float reward) = (random.NextSingle(), i == 150 ? float.PositiveInfinity : random.NextSingle());
+            foreach (Rollout rollout in both)
+            {
+                rollout.Add(agent, new Decision([i, 0], -1, 0, [true, true]) { Value = value });
+                rollout.RewardOf(agent) += reward;
+                if (ending == 0) rollout.End(agent, 0);
+                else if (ending == 1) rollout.Await(agent, i);
+                if (i % 3 == 0) rollout.TakeValue(agent, i - 3, 0.5f);
+            }
+        }
+
+        whole.Close(Discount, Lambda);
+        (int Owner, int At, float Advantage, float Return)[] expected =
+            [.. whole.Complete.ToArray().Select(at => (whole.Owners[at], at, whole.Advantages[at], whole.Returns[at])).OrderBy(decision => decision.Item1)];
+        int lost = whole.LostCount;
+        cut.BeginClosing();
+        int visited = 0;
+        while (!cut.IsClosed) visited += cut.CloseSome(Discount, Lambda, piece);
+        List<int> seen = [];
+        while (!cut.IsSorted) seen.AddRange(cut.SortSome(piece));
+        Assert.That(visited, Is.EqualTo(300));
+        Assert.That(seen, Is.Ordered.And.Count.EqualTo(expected.Length), "each decision once, in the order in which they came");
+        Assert.That(cut.Complete.ToArray().Select(at => (cut.Owners[at], at, cut.Advantages[at], cut.Returns[at])), Is.EqualTo(expected));
+        Assert.That((cut.LostCount, lost), Is.EqualTo((1, 1)));
+        int known = cut.KnownCount;
+        cut.BeginClosingAgain();
+        Assert.That(cut.KnownCount, Is.EqualTo(known), "found again from the outcomes alone");
     }
 
     private static int CloseAndCompare(Rollout rollout, List<Made> made)

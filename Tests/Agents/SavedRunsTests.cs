@@ -17,20 +17,51 @@ internal sealed class SavedRunsTests
         [Values] BrainSharing sharing, [Values("3", "2 3", "c", "2 3 c c")] string actions, [Values(1, 3)] int stacked)
     {
         if (way == "self-play" && sharing == BrainSharing.OneEach) return;   // needs a shared brain
-        AgentPopulationOptions options = Options(way, sharing, actions, stacked);
+        AssertGoesOn(Options(way, sharing, actions, stacked), way, frames: 41, Agents);
+    }
+
+    /// <summary>With the budget of one step a frame, several frames belong to a batch; a place without an agent has rows that teach nothing.</summary>
+    [Test]
+    public void WhatIsSavedBetweenTheEpochsOfABatchGoesOnWithTheSameBits(
+        [Values("3", "c", "2 3 c c")] string actions, [Values] BrainSharing sharing, [Values(Agents - 1, Agents)] int agents, [Values(41, 42, 43)] int frames)
+    {
+        AssertGoesOn(OneStepAFrame(sharing, actions), "policy gradient", frames, agents);
+    }
+
+    /// <summary>Nor do those rows keep a brain from being saved or the learning from changing.</summary>
+    [Test]
+    public void BetweenTheEpochsOfABatchABrainIsSavedAndTheLearningChanges([Values(0, 1, 2)] int frames)
+    {
+        using AgentPopulation population = new(TestDevice.Plain, OneStepAFrame(BrainSharing.OneEach, "c"));
+        Fill(population, world: 1, count: 2);
+        Run(population, 40 + frames);
+        Assert.That(population.Progress.TrainingSteps, Is.GreaterThan(10));
+        ClassifierParameters brain = population.GetBrain(1);
+        string path = Path.GetTempFileName();
+        population.SaveBrain(1, path);
+        Assert.That(BrainState.Read(File.ReadAllBytes(path), path).Parameters.HiddenWeights, Is.EqualTo(brain.HiddenWeights));
+        File.Delete(path);
+        population.Learning = Critic;
+        Assert.That(population.GetBrain(1).HiddenWeights, Is.EqualTo(brain.HiddenWeights));
+        Run(population, 80);
+        Assert.That(population.Progress.TrainingSteps, Is.GreaterThan(0));
+    }
+
+    private static void AssertGoesOn(AgentPopulationOptions options, string way, int frames, int count)
+    {
         string folder = Directory.CreateTempSubdirectory("runs").FullName;
         string PathOf(string name) => Path.Combine(folder, name);
         try
         {
             using AgentPopulation first = new(TestDevice.Plain, options);
-            List<Agent> agents = Fill(first, world: 1);
-            Run(first, 41);
+            List<Agent> agents = Fill(first, world: 1, count);
+            Run(first, frames);
             first.Save(PathOf("begun"));
             using AgentPopulation second = AgentPopulation.Load(TestDevice.Plain, PathOf("begun"), options);
             foreach (Agent agent in agents) first.Remove(agent);
             foreach (AgentPopulation population in (AgentPopulation[])[first, second])
             {
-                Fill(population, world: 2);
+                Fill(population, world: 2, count);
                 Run(population, 47);
                 population.Save(PathOf(population == first ? "first" : "second"));
             }
@@ -81,10 +112,16 @@ internal sealed class SavedRunsTests
         return options with { Learning = chosen, SelfPlay = way == "self-play" ? new SelfPlay { SaveSteps = 20, SwapSteps = 7, TeamChange = 90, Window = 3 } : null };
     }
 
-    private static List<Agent> Fill(AgentPopulation population, int world)
+    private static AgentPopulationOptions OneStepAFrame(BrainSharing sharing, string actions) => Options("policy gradient", sharing, actions, stacked: 1) with
+    {
+        FrameBudget = FrameBudget.Steps(1),
+        Learning = new PolicyGradient { BatchSize = 4, Horizon = 5, Epochs = 3 },
+    };
+
+    private static List<Agent> Fill(AgentPopulation population, int world, int count)
     {
         List<Agent> agents = [];
-        for (int i = 0; i < Agents; i++)
+        for (int i = 0; i < count; i++)
         {
             agents.Add(new Wanderer(new SeededRandom((ulong)world, (ulong)i))
             {

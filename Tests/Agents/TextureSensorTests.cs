@@ -147,6 +147,20 @@ internal sealed class TextureSensorTests
         }
     }
 
+    /// <summary>A pixel beyond the range is clamped, and one that is NaN stays NaN on every driver, so that the choice from it says so.</summary>
+    [Test]
+    public void APixelThatIsNoNumberStaysNone()
+    {
+        float[] shown = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 7, 0.5f];
+        NeuralDevice device = TestDevice.Plain;
+        using SeenTextures seen = new(device, shown.Length, 1, TextureChannels.Luminance, 1);
+        seen.Rows.Upload<float>(shown);
+        using MatrixTexture features = new(device, device.Shape(1, 1 + shown.Length, "features"));
+        using JoinedFeatures joined = new(device, seen, 1, features);
+        joined.Write([0.25f], [0]);
+        Assert.That(features.Read(), Is.EqualTo(new[] { 0.25f, float.NaN, 5, -5, 5, 0 }));
+    }
+
     /// <summary>
     /// Rows of textures are kept, released and reused while decisions wait for their returns: an agent that gets the same features as
     /// numbers acts and learns identically, to the bit.

@@ -44,6 +44,8 @@ internal sealed class StandInPopulation : PopulationKernels
 
     public override int RowsPerStep(int batchRows) => Rows;
 
+    public override int MembersOfLine(int batchRows) => 1;
+
     public override KernelChoice Step(PopulationStep computation) => new(Kernel("stand_in_population_step.comp"), new DispatchGrid(Shape.Members));
 
     public override KernelChoice Update(PopulationUpdate computation) => new(Kernel("stand_in_population_update.comp"), new DispatchGrid(Shape.Members));

@@ -71,6 +71,8 @@ internal sealed class TunedPopulation(PopulationKernels standIn, Func<string, st
 
     public override int RowsPerStep(int batchRows) => standIn.RowsPerStep(batchRows);
 
+    public override int MembersOfLine(int batchRows) => standIn.MembersOfLine(batchRows);
+
     public override KernelChoice Step(PopulationStep computation) => TunedKernels.WithGroups(standIn.Step(computation), choose("population step"));
 
     public override KernelChoice Update(PopulationUpdate computation) => standIn.Update(computation);

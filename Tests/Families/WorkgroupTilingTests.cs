@@ -56,12 +56,46 @@ internal sealed class WorkgroupTilingTests
         foreach (float[] other in found.Skip(1)) Assert.That(other, Is.EqualTo(found[0]));
     }
 
+    /// <summary>The invocations of a small step and the rows of a workgroup decide no bits, whatever a card finds fastest.</summary>
+    [Test]
+    public void LanesAndRowsOfAWorkgroupDecideNoBits()
+    {
+        TestDevice.RequireOpenGL();
+        const string Tiles = "workgroup-tiled Forward tiles 16x128x256", Updates = "workgroup-tiled BackwardWeights tiles 256x128x16", Rows = "workgroup-tiled last layer rows 16x128x8", Lanes = "workgroup-tiled small step lanes 16x64x64x8";
+        string small = $"{TileShape.Flat}";   // the least to compile of those that are offered
+        List<float[]> found = [];
+        foreach ((int lanes, int rows) in new[] { (256, 4), (512, 1), (256, 2), (512, 8) })
+        {
+            using NeuralDevice device = TestDevice.Create();
+            KernelFamily.Force(device, new WorkgroupTiledFamily(WorkgroupTiling.ByRule));
+            KernelTuning.Force(device, KernelTuning.Parse($"{Tiles}: {small}\n{Updates}: {small}\n{Rows}: {rows}\n{Lanes}: {lanes}"));
+            List<float> values = [];
+            foreach ((int inputs, int hidden) in new[] { (37, 43), (140, 70) })
+            {
+                const int BatchRows = 11, Classes = 6;
+                using TwoLayerClassifier classifier = new(device, inputs, hidden, Classes, seed: 1);
+                using BatchTrainer trainer = classifier.TrainWith(new Sgd(0.1f));
+                for (int step = 0; step < 3; step++) trainer.TrainBatch(TwinArrays.UniformFloats(step, BatchRows * inputs), TwinArrays.Labels(9, BatchRows, Classes));
+                float[] probabilities = new float[BatchRows * Classes];
+                classifier.Predict(TwinArrays.UniformFloats(5, BatchRows * inputs), probabilities);
+                ClassifierParameters parameters = classifier.GetParameters();
+                values.AddRange([.. parameters.HiddenWeights, .. parameters.HiddenBiases, .. parameters.OutputWeights, .. parameters.OutputBiases, .. probabilities]);
+                string source = inputs < 100 ? $"GROUP_SIZE={lanes}" : $"GROUP_ROWS={rows}";
+                Assert.That(trainer.KernelsFor(BatchRows).Runs.Select(run => run.Source.Key), Has.Some.Contains(source));
+            }
+
+            found.Add([.. values]);
+        }
+
+        _ = TestDevice.Plain;
+        foreach (float[] other in found.Skip(1)) Assert.That(other, Is.EqualTo(found[0]));
+    }
+
     /// <summary>A prediction of two layers is one dispatch or two with every family, for probabilities and for outputs, whatever the sizes of the layers of a classifier.</summary>
     [Test]
     public void APredictionIsAtMostTwoDispatches([Values(1, 64, 256)] int rows, [Values("16-32-4", "64-32-10", "784-128-10", "784-1024-10")] string layers, [Values] bool softmax)
     {
-        int[] sizes = [.. layers.Split('-').Select(size => int.Parse(size, System.Globalization.CultureInfo.InvariantCulture))];
-        Stack stack = new(sizes[0], [new Dense(sizes[1]), new Relu(), new Dense(sizes[2])]);
+        Stack stack = StackOf(layers);
         foreach (KernelFamily family in (KernelFamily[])[KernelFamily.RegisterTiled, KernelFamily.WorkgroupTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule), KernelFamily.Processor])
         {
             Dispatch[] prediction = [.. PredictionWorkspace.KernelsFor(stack, family.For(new DeviceLimits()), rows, softmax)];
@@ -69,9 +103,66 @@ internal sealed class WorkgroupTilingTests
         }
     }
 
+    /// <summary>So it is on cards for up to 32 outputs, also where the sums of the last layer have parts.</summary>
+    [Test]
+    public void SoIsAPredictionOfMoreOutputs(
+        [Values(1, 64, 256)] int rows, [Values("784-128-17", "784-128-20", "64-256-26", "16-32-20", "784-1024-32", "784-26")] string layers, [Values] bool softmax)
+    {
+        foreach (KernelFamily family in (KernelFamily[])[KernelFamily.WorkgroupTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule)])
+        {
+            Dispatch[] prediction = [.. PredictionWorkspace.KernelsFor(StackOf(layers), family.For(new DeviceLimits()), rows, softmax)];
+            Assert.That(prediction, Has.Length.InRange(1, 2), family.Name);
+        }
+    }
+
+    /// <summary>
+    /// The dispatches of steps, on a driver with only the room that OpenGL guarantees, and those of a loss that guides the learning rate, for whose sum the updates wait.
+    /// </summary>
+    [TestCase("16-32-4", 32, 1, 4)]
+    [TestCase("16-32-17", 32, 1, 4)]
+    [TestCase("9-20-32", 33, 1, 4)]
+    [TestCase("784-128-10", 64, 3, 4)]
+    [TestCase("784-128-20", 64, 3, 4)]
+    [TestCase("784-1024-32", 64, 3, 4)]
+    [TestCase("16-300-26", 64, 3, 4)]
+    public void AStepIsAFewDispatches(string layers, int rows, int expected, int expectedOfGuided)
+    {
+        foreach (KernelFamily family in (KernelFamily[])[KernelFamily.WorkgroupTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule)])
+        {
+            FamilyKernels kernels = family.For(new DeviceLimits());
+            Assert.That(StepWorkspace.KernelsFor(StackOf(layers), kernels, rows, new SoftmaxCrossEntropy(), new Sgd(0.1f)).Count(), Is.EqualTo(expected), "a step");
+            Loss guided = new ProximalPolicyLoss(StackOf(layers).Outputs - 1, ClipRange: 0.2f, EntropyBonus: 0.01f, ValueWeight: 0.5f, new RateGuide(0.01f, 0.001f, 0.1f, 0.01f));
+            Assert.That(StepWorkspace.LoggedKernelsFor(StackOf(layers), kernels, rows, guided, new Adam(0.1f)).Count(), Is.EqualTo(expectedOfGuided), "a guided step");
+        }
+    }
+
+    /// <summary>Steps of up to 32 outputs have the bits of the plain computations: small ones, and those where the sums of the last layer, or of the layer before it, have parts.</summary>
+    [Test]
+    public void StepsOfMoreOutputsHaveTheBitsOfThePlainOnes([Values("13-17-21", "13-140-29", "201-37-32", "150-18")] string layers, [Values(5, 70)] int batch)
+    {
+        TestDevice.RequireOpenGL();
+        using NeuralDevice device = TestDevice.Create();
+        KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
+        Stack stack = StackOf(layers);
+        byte[] features = [.. Enumerable.Range(0, batch * stack.Inputs).Select(i => (byte)(i * 41))];
+        int[] labels = TwinArrays.Labels(711, batch, stack.Outputs);
+        float[][][] results =
+        [
+            .. new[] { false, true }.Select(fused =>
+            {
+                using Network network = new(device, 4, stack.Inputs, [.. stack.Layers.Select(layer => layer.Layer)]);
+                using BatchTrainer trainer = new(network, new Adam(0.01f), new SoftmaxCrossEntropy(0.05f), capacity: 1, fused: fused);
+                float[] losses = [.. Enumerable.Range(0, 3).Select(_ => trainer.TrainBatchOfBytes(features, labels).Loss)];
+                return (float[][])[losses, .. network.Parameters.Select(parameter => parameter.GetValues())];
+            }),
+        ];
+        Assert.That(results[1], Is.EqualTo(results[0]));
+        _ = TestDevice.Plain;
+    }
+
     /// <summary>Raw outputs in two dispatches, parts of sums and the rest, have the bits of the plain computations.</summary>
     [Test]
-    public void OutputsOfPartsHaveTheBitsOfThePlainOnes([Values(1, 9)] int rows, [Values(3, 16)] int outputs)
+    public void OutputsOfPartsHaveTheBitsOfThePlainOnes([Values(1, 9)] int rows, [Values(3, 16, 27)] int outputs)
     {
         TestDevice.RequireOpenGL();
         const int Inputs = 201, Hidden = 37;
@@ -139,6 +230,13 @@ internal sealed class WorkgroupTilingTests
         Assert.That(KernelFamily.WorkgroupTiled.IsCandidateOn(software), Is.False);
         Assert.That(KernelFamily.WorkgroupTiled.RunsOn(software), Is.True);
         Assert.That(KernelFamily.WorkgroupTiled.RunsOn(card with { RunsMethods = true }), Is.False);
+    }
+
+    /// <summary>Dense layers of these sizes, with an activation between each and the next.</summary>
+    private static Stack StackOf(string layers)
+    {
+        int[] sizes = [.. layers.Split('-').Select(size => int.Parse(size, System.Globalization.CultureInfo.InvariantCulture))];
+        return new Stack(sizes[0], [.. sizes.Skip(1).SelectMany((size, i) => i == 0 ? (Layer[])[new Dense(size)] : [new Relu(), new Dense(size)])]);
     }
 
     /// <summary>Y whole and from its parts, dX and dW with db.</summary>

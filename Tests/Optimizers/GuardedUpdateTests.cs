@@ -86,6 +86,32 @@ internal sealed class GuardedUpdateTests
         Assert.That(RowOfHuge(spoiled), Is.All.Zero);
     }
 
+    /// <summary>It is told of a step that more steps follow in its frame than the window has, and no longer when later ones are known.</summary>
+    [Test]
+    public void InAFrameOfManyStepsToo()
+    {
+        const int Count = 200, Steps = 100, Position = 10;
+        using Network network = Make("16-32-4");
+        using TrainingSet samples = new(network.Device, network.Inputs, network.Outputs, Count);
+        float[] features = TwinArrays.UniformFloats(100, Count * network.Inputs, -1, 1);
+        for (int row = 0; row < Count; row++) features[(row * network.Inputs) + Huge] = row == SampleOrder.RowAt(1, 0, Count, Position) ? 3e38f : 0;
+        samples.AddRange(features, new int[Count], [.. Enumerable.Repeat(100f, Count)]);
+        using InFrameTrainer trainer = new(network, samples, new TrainerOptions { BatchSize = 1, FrameBudget = FrameBudget.Steps(Steps), Optimizer = new Adam(Rate), Seed = 1 });
+        while (trainer.Tick().Steps < Steps) TestDevice.EndFrame();
+        trainer.FrameBudget = FrameBudget.Steps(1);
+        int told = trainer.Progress.HasKeptParameters ? 1 : 0;
+        for (int frame = 0; frame < 20; frame++)
+        {
+            TestDevice.EndFrame();
+            if (trainer.Tick().HasKeptParameters) told++;
+        }
+
+        Assert.That(trainer.Progress.State, Is.EqualTo(TrainerState.Training));
+        Assert.That(told, Is.Positive);
+        Assert.That(trainer.Progress.HasKeptParameters, Is.False);
+        Assert.That(RowOfHuge(network), Is.All.Zero);
+    }
+
     /// <summary>A member that sees a huge feature, beside others.</summary>
     [Test]
     public void InAPopulationToo([ValueSource(nameof(Optimizers))] Optimizer optimizer)

@@ -16,6 +16,7 @@ void main()
     if (member >= members) return;
 
     computeHidden(member, firstRow);
+    memoryBarrierShared();
     barrier();
 
     int row = int(gl_LocalInvocationID.x);

@@ -81,13 +81,16 @@ void main()
     if (member >= members) return;
 
     computeHidden(member, firstRow);
+    memoryBarrierShared();
     barrier();
 
     if (lane < ROWS) computeLoss(member, lane);
+    memoryBarrierShared();
     barrier();
 
     if (lane == 0) sumLosses(member);
     for (int i = lane; i < ROWS * HIDDEN_TEXELS; i += GROUP_SIZE) hiddenGradients[i] = hiddenGradient(member, i / HIDDEN_TEXELS, i % HIDDEN_TEXELS);
+    memoryBarrierShared();
     barrier();
 
 #ifdef UPDATE

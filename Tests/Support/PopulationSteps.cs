@@ -8,6 +8,13 @@ internal static class PopulationSteps
 {
     private const int Columns = 4;
 
+    /// <summary>Enqueues a whole step.</summary>
+    public static void EnqueueBatch(this NetworkPopulation population, ReadOnlySpan<float> features, BatchTargets targets, float learningRate)
+    {
+        population.PrepareTraining(features.Length / population.Inputs / population.Members);
+        population.EnqueuePart(new StepPart(0, population.StepLines), features, targets, learningRate);
+    }
+
     /// <summary>The outputs of all members, [members × rows × outputs], in double precision.</summary>
     public static double[] OutputsOf(NetworkPopulation population, float[] features)
     {

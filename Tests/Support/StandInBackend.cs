@@ -38,6 +38,9 @@ internal sealed class StandInBackend : IComputeBackend
     /// <summary>Files of the kernels that ran.</summary>
     public HashSet<string> Ran { get; } = [];
 
+    /// <summary>Times somebody waited for values of a matrix.</summary>
+    public int Reads { get; private set; }
+
     /// <summary>Whether fences are reached. While they are not, readbacks stay pending.</summary>
     public bool IsIdle { get; set; } = true;
 
@@ -73,7 +76,11 @@ internal sealed class StandInBackend : IComputeBackend
 
     public void Upload(MatrixStorage matrix, nint offset, ReadOnlySpan<byte> bytes) => bytes.CopyTo(BytesOf(matrix)[(int)offset..]);
 
-    public void Read(MatrixStorage matrix, nint offset, Span<byte> bytes) => BytesOf(matrix).Slice((int)offset, bytes.Length).CopyTo(bytes);
+    public void Read(MatrixStorage matrix, nint offset, Span<byte> bytes)
+    {
+        Reads++;
+        BytesOf(matrix).Slice((int)offset, bytes.Length).CopyTo(bytes);
+    }
 
     public void Copy(MatrixStorage source, nint sourceOffset, MatrixStorage destination, nint destinationOffset, nint bytes)
     {

@@ -79,7 +79,7 @@ internal sealed class TestGl : IGLContext
     /// <summary>Frames after which a fence is signaled and a query's result is available; 0 for at once.</summary>
     public int DelayFrames { get; set; }
 
-    /// <summary>Frames that the driver takes to compile a program, on threads of its own; 0 for inside the call.</summary>
+    /// <summary>Frames that the driver takes to compile or load a program, on threads of its own; 0 for inside the call.</summary>
     public int CompileFrames { get; set; }
 
     /// <summary>The time of a dispatch on the GPU, whatever its size.</summary>

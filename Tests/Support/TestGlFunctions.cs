@@ -41,6 +41,7 @@ internal static unsafe class TestGlFunctions
         ["glGetQueryObjectui64v"] = (nint)(delegate* unmanaged<uint, uint, ulong*, void>)&GetQueryObjectULong,
         ["glGetInteger64v"] = (nint)(delegate* unmanaged<uint, long*, void>)&GetInteger64,
         ["glLinkProgram"] = (nint)(delegate* unmanaged<uint, void>)&LinkProgram,
+        ["glProgramBinary"] = (nint)(delegate* unmanaged<uint, uint, void*, uint, void>)&ProgramBinary,
         ["glGetProgramiv"] = (nint)(delegate* unmanaged<uint, uint, int*, void>)&GetProgram,
         ["glGetStringi"] = (nint)(delegate* unmanaged<uint, uint, byte*>)&GetStringIndexed,
         ["glGetGraphicsResetStatus"] = (nint)(delegate* unmanaged<uint>)&GetResetStatus,
@@ -90,6 +91,7 @@ internal static unsafe class TestGlFunctions
     private static delegate* unmanaged<uint, long*, void> getInteger64;
     private static delegate* unmanaged<uint, int*, void> getInteger;
     private static delegate* unmanaged<uint, void> linkProgram;
+    private static delegate* unmanaged<uint, uint, void*, uint, void> programBinary;
     private static delegate* unmanaged<uint, uint, int*, void> getProgram;
     private static delegate* unmanaged<uint, byte*, int> getUniformLocation;
     private static delegate* unmanaged<uint, int, int*, void> getUniform;
@@ -133,6 +135,7 @@ internal static unsafe class TestGlFunctions
         getInteger64 = (delegate* unmanaged<uint, long*, void>)host.GetProcAddress("glGetInteger64v");
         getInteger = (delegate* unmanaged<uint, int*, void>)host.GetProcAddress("glGetIntegerv");
         linkProgram = (delegate* unmanaged<uint, void>)host.GetProcAddress("glLinkProgram");
+        programBinary = (delegate* unmanaged<uint, uint, void*, uint, void>)host.GetProcAddress("glProgramBinary");
         getProgram = (delegate* unmanaged<uint, uint, int*, void>)host.GetProcAddress("glGetProgramiv");
         getUniformLocation = (delegate* unmanaged<uint, byte*, int>)host.GetProcAddress("glGetUniformLocation");
         getUniform = (delegate* unmanaged<uint, int, int*, void>)host.GetProcAddress("glGetUniformiv");
@@ -458,6 +461,13 @@ internal static unsafe class TestGlFunctions
     {
         Gl.Linked(program);
         linkProgram(program);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void ProgramBinary(uint program, uint format, void* content, uint length)
+    {
+        Gl.Linked(program);
+        programBinary(program, format, content, length);
     }
 
     [UnmanagedCallersOnly]

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
 
@@ -75,7 +76,7 @@ internal sealed class InFrameTrainerTests
                 TestDevice.EndFrame();
             }
 
-            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // a device that was behind gets more work at once when it has caught up
+            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // how a step is cut depends on the times of the machine
             large.Tick();
             AssertSameWeights(cut, whole, $"after step {step}");
         }
@@ -198,6 +199,64 @@ internal sealed class InFrameTrainerTests
         Assert.That(frames, Is.GreaterThan(10), "the steps were cut");
         Assert.That(trainer.Progress.Steps, Is.EqualTo(1));
         AssertSameWeights(classifier, twin, "the last good weights");
+    }
+
+    /// <summary>
+    /// A trainer ends within a step, after each of its parts in turn, some of which have written the new weights of one layer and not yet those of the other. The first step of the next trainer is dropped
+    /// and leaves what was there: the weights before the open step.
+    /// </summary>
+    [Test]
+    public void AnOpenStepWhoseTrainerEndsLeavesNothingBehind([Values] bool isCollected)
+    {
+        const int Hidden = 70, Batch = 150, Parts = 12;
+        (float[] features, int[] labels) = Samples(Batch, seed: 5);
+        using TrainingSet samples = new(Device, Inputs, Classes, capacity: Batch), bad = new(Device, Inputs, Classes, capacity: 1);
+        samples.AddRange(features, labels);
+        bad.Add([.. Enumerable.Repeat(3e38f, Inputs)], label: 1);
+        int frames = Math.Min(FramesOfAStep(), FramesOfAStep()), cut = 0;
+        foreach (int before in Enumerable.Range(Math.Max(1, frames - Parts), Math.Min(frames, Parts)).Prepend(1))
+        {
+            using TwoLayerClassifier classifier = new(Device, Inputs, Hidden, Classes, seed: 3), start = new(Device, Inputs, Hidden, Classes, seed: 3);
+            if (!Leave(classifier, before)) continue;
+            cut++;
+            if (isCollected) Collect();
+            using InFrameTrainer next = classifier.TrainOn(bad, Options(1, FrameBudget.Steps(1), new Sgd(0.1f)));
+            TrainerState state = TrainerState.Training;
+            for (int frame = 0; frame < 10 && state != TrainerState.Diverged; frame++)
+            {
+                state = next.Tick().State;
+                TestDevice.EndFrame();
+            }
+
+            Assert.That(state, Is.EqualTo(TrainerState.Diverged));
+            AssertSameWeights(classifier, start, $"after {before} of {frames} frames");
+        }
+
+        Assert.That(cut, Is.Positive, "steps were open");   // how often depends on the times of the machine
+
+        int FramesOfAStep()
+        {
+            using TwoLayerClassifier classifier = new(Device, Inputs, Hidden, Classes, seed: 3);
+            using InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(Batch, TinyBudget, new Sgd(0.1f))));
+            int counted = 1;
+            for (; trainer.Tick().StepsThisFrame == 0; counted++) TestDevice.EndFrame();
+            return counted;
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]   // so that no local variable here keeps the trainer
+        bool Leave(TwoLayerClassifier classifier, int count)
+        {
+            InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(Batch, TinyBudget, new Sgd(0.1f))));
+            for (int frame = 0; frame < count && trainer.Tick().StepsThisFrame == 0; frame++) TestDevice.EndFrame();
+            if (!isCollected) trainer.Dispose();
+            return trainer.Progress.Steps == 0;
+        }
+
+        static void Collect()
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
     }
 
     /// <summary>The first step has no predecessor; the weights that it began with stay.</summary>

@@ -207,6 +207,53 @@ internal sealed class TrainingSetTests
         }
     }
 
+    /// <summary>Trainers end on another thread while this one makes others and uploads: each order that is still in use keeps its rows, and one that is not holds none.</summary>
+    [Test]
+    public void OrdersMayEndBesideAnUpload()
+    {
+        const int Count = 9, Rounds = 100, OfARound = 4;
+        using TrainingSet samples = new(Device, Inputs, Classes, Count);
+        Add(samples, [.. Enumerable.Range(1, Count)]);
+        samples.Upload();
+        int seed = Enumerable.Range(1, 100).First(candidate => RowsOf(candidate).Min() > 2);
+        int[] rows = RowsOf(seed);
+        using SampleOrder held = new(samples, seed, 2);
+        held.BeginBatch();
+        for (int round = 0; round < Rounds; round++)
+        {
+            SampleOrder[] ending = [.. Enumerable.Range(0, OfARound).Select(_ => new SampleOrder(samples, 2, 3))];
+            foreach (SampleOrder order in ending) order.BeginBatch();
+            using ManualResetEventSlim go = new();
+            Task ends = Task.Run(() =>
+            {
+                go.Wait();
+                foreach (SampleOrder order in ending) order.Dispose();
+            });
+            go.Set();
+            for (int i = 0; i < OfARound; i++)
+            {
+                using SampleOrder passing = new(samples, 3, 2);
+                Add(samples, 1_000 + round);
+                samples.Upload();
+            }
+
+            ends.GetAwaiter().GetResult();
+            Device.Update();
+            int known = samples.Orders.Count;
+            using SampleOrder last = new(samples, 2, 3);
+            Assert.That(samples.Orders.Count, Is.EqualTo(2).And.LessThanOrEqualTo(known + 1), "the list changes on this thread alone");
+            Task.Run(last.Dispose).GetAwaiter().GetResult();
+            Assert.That(samples.Orders.Count, Is.EqualTo(2), "not in Dispose, which may come at any moment");
+        }
+
+        samples.Upload();
+        float[] features = SetContents.Features(samples);
+        foreach (int row in rows) Assert.That(features.AsSpan(row * Inputs, Inputs).SequenceEqual(FeaturesOf(1 + row)), $"row {row} is of an open batch");
+        Assert.That(Enumerable.Range(0, rows.Min()), Has.None.Matches<int>(row => features.AsSpan(row * Inputs, Inputs).SequenceEqual(FeaturesOf(1 + row))), "rows of orders that have ended are free");
+
+        static int[] RowsOf(int seed) => [.. Enumerable.Range(0, 2).Select(position => SampleOrder.RowAt(seed, 0, Count, position))];
+    }
+
     /// <summary>Those after it are of the next epoch, whose samples are other ones, even if they are as many.</summary>
     [Test]
     public void OnlyTheOpenBatchIsReadyAfterAClear()

@@ -1,5 +1,6 @@
 using NeuralPlugin.Tests.Twins;
 using NUnit.Framework;
+using Silk.NET.OpenGL;
 
 namespace NeuralPlugin.Tests;
 
@@ -12,6 +13,9 @@ internal sealed class WorkUnderWayTests : IDisposable
     private const int Classes = 3;
     private const int Samples = 64;
     private const int Frames = 120;
+
+    /// <summary>Texels of a texture's side, and pixels of the view of it.</summary>
+    private const int Side = 512, Pixels = 8;
 
     /// <summary>A clock at which a step takes longer than a frame of the game.</summary>
     private const int SlowMegahertz = 2;
@@ -269,6 +273,47 @@ internal sealed class WorkUnderWayTests : IDisposable
             return mostInQueue;
         }
     }
+
+    /// <summary>Textures that become samples: the GPU gets some 50 ms of them, and no more until it has read those. Nobody waits.</summary>
+    [Test]
+    public void TexturesThatBecomeSamplesAreBounded()
+    {
+        const int Calls = 400;
+        gl.Gpu = new GpuModel { NanosecondsPerWave = Side * Side, KernelsAreAlike = true };
+        using GameTextures game = new();
+        uint texture = Texture(game);
+        using TrainingSet views = new(device, Pixels * Pixels, Classes, Calls);
+        Assert.That(Add(views, texture), Is.True);
+        gl.ClearRecords();
+        double deepest = 0;
+        int added = 1;
+        for (int i = 1; i < Calls; i++)
+        {
+            added += Add(views, texture) ? 1 : 0;
+            deepest = Math.Max(deepest, gl.NanosecondsInQueue);
+        }
+
+        Assert.That(added, Is.InRange(50, Calls / 2));
+        Assert.That(views.Count, Is.EqualTo(added), "what is not taken is not added");
+        Assert.That(deepest, Is.InRange(WorkUnderWay.MostNanoseconds / 2, Most));
+        Assert.That(gl.WaitingCalls, Is.Empty);
+        for (int frame = 0; frame < 8; frame++) gl.NextFrame();
+        Assert.That(Add(views, texture), Is.True, "once the GPU has caught up");
+    }
+
+    [Test]
+    public void ADriverThatWorksInsideTheCallsTakesEveryTexture()
+    {
+        (gl.DelayFrames, gl.GameWaitsForGpu, gl.Gpu) = (0, true, null);
+        using GameTextures game = new();
+        uint texture = Texture(game);
+        using TrainingSet views = new(device, Pixels * Pixels, Classes, 300);
+        for (int i = 0; i < 300; i++) Assert.That(Add(views, texture), Is.True, $"call {i}");
+    }
+
+    private static uint Texture(GameTextures game) => game.Make(Side, Side, InternalFormat.Rgba8, new float[Side * Side * 4]);
+
+    private static bool Add(TrainingSet views, uint texture) => views.AddTexture(texture, Pixels, Pixels, TextureChannels.Luminance, label: 0);
 
     private AgentPopulation Agents(BrainSharing brains, int? latency)
     {

@@ -47,7 +47,7 @@ internal sealed unsafe class BackgroundBackend : IComputeBackend
 
         IComputeBackend inner = worker.Inner!;
         (Vendor, Renderer, Version) = (inner.Vendor, inner.Renderer, $"{inner.Version}, in the background");
-        (Limits, Settings) = (inner.Limits, inner.Settings);
+        (Limits, Settings) = (inner.Limits with { CompilesBesideCalls = true }, inner.Settings);
     }
 
     public event Action<Exception>? Ended;

@@ -16,7 +16,7 @@ internal sealed class OpenGLBackend : IComputeBackend
     private OpenGLBackend(GL gl, HeadlessContext? own, ContextIdentity identity, HeadlessOptions options)
     {
         context = new OpenGLContext(gl, own, identity, options, Settings);
-        Limits = OpenGLLimits.Read(gl, context.Renderer, options) with { MaySkipDispatches = own is null };
+        Limits = OpenGLLimits.Read(gl, context.Renderer, options) with { MaySkipDispatches = own is null, CompilesBesideCalls = context.Extensions.HasParallelCompilation };
         buffers = new OpenGLBuffers(context);
         kernels = new KernelCache(context, Limits, Settings);
         hostTextures = new OpenGLHostTextures(context);

@@ -39,7 +39,10 @@ internal sealed class ProgramBinaries
 
     private string? Folder => formats.Length > 0 && settings.KernelCacheFolder is { } folder && folder != unusable ? folder : null;
 
-    /// <summary>Loads the binary saved for this text into the program, which is then linked; false if there is none, or none that the driver accepts.</summary>
+    /// <summary>
+    /// Hands the binary saved for this text to the driver, as the program's; false if there is none in a format that the driver knows. Whether the driver accepts it is the program's link status, which is not
+    /// asked here: a driver may take its time with it, as with a compilation.
+    /// </summary>
     public unsafe bool TryLoad(string text, uint program)
     {
         if (Folder is not { } folder || Read(PathOf(folder, text)) is not { } file) return false;
@@ -47,8 +50,7 @@ internal sealed class ProgramBinaries
         uint format = BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(Magic.Length));
         if (!formats.Contains((int)format)) return false;
         fixed (byte* content = &file[HeaderBytes]) gl.ProgramBinary(program, (GLEnum)format, content, (uint)(file.Length - HeaderBytes));
-        gl.GetProgram(program, ProgramPropertyARB.LinkStatus, out int linked);
-        return linked != 0;
+        return true;
     }
 
     /// <summary>Announces, before a program is linked, that its binary will be retrieved.</summary>

@@ -2,13 +2,18 @@ namespace NeuralPlugin;
 
 /// <summary>
 /// The computations of plans in double precision, as plain loops: the reference for a device's kernels
-/// (<see cref="DeviceVerification"/>). Fused computations run in their parts. It supports the activations, losses and optimizers that the verification uses.
+/// (Verify). Fused computations run in their parts. It supports all activations and optimizers, and the losses of labels and values; not those of policies.
 /// </summary>
 /// <param name="rows">Rows of the batch.</param>
 /// <param name="labels">The label of each row.</param>
-internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
+/// <param name="targetValues">[rows × outputs]: the target values, of a loss of values.</param>
+/// <param name="step">The step's number for the optimizer, from 1.</param>
+internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels, IReadOnlyList<float> targetValues, long step = 1)
 {
     private readonly Dictionary<Operand, double[]> values = [];
+
+    /// <summary>Whether an update has kept an element whose new value would not have been finite.</summary>
+    public bool HasKept { get; private set; }
 
     /// <summary>The content of a matrix, row-major without padding; null if nothing has written it.</summary>
     public double[]? Of(Operand matrix) => values.GetValueOrDefault(matrix);
@@ -32,20 +37,20 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
             case DenseBackwardWeights { Update: null, Sum: null } product:
                 values[product.Gradients] = BackwardWeights(values[product.Input], values[product.OutputGradients], product.Gradients.Shape);
                 break;
-            case ActivationForward { Activation: Relu } relu:
-                values[relu.Output] = [.. values[relu.Input].Select(x => Math.Max(x, 0))];
+            case ActivationForward activation:
+                values[activation.Output] = [.. values[activation.Input].Select(x => Activate(activation.Activation, x))];
                 break;
-            case ActivationBackward { Activation: Relu } relu:
-                values[relu.InputGradients] = [.. values[relu.OutputGradients].Zip(values[relu.Output], (dy, y) => y > 0 ? dy : 0)];
+            case ActivationBackward activation:
+                values[activation.InputGradients] = [.. values[activation.OutputGradients].Zip(values[activation.Output], (dy, y) => DerivativeOf(activation.Activation, y) is not 0 and var slope ? dy * slope : 0)];
                 break;
             case SoftmaxForward softmax:
                 values[softmax.Probabilities] = [.. RowsOf(softmax.Logits).SelectMany(Softmax)];
                 break;
-            case LossForward { Loss: SoftmaxCrossEntropy { EntropyBonus: 0 } } loss:
-                values[loss.RowLosses] = [.. RowsOf(loss.Outputs).SelectMany(RowLoss)];
+            case LossForward loss:
+                values[loss.RowLosses] = [.. RowsOf(loss.Outputs).SelectMany((outputs, row) => RowLoss(loss.Loss, outputs, row))];
                 break;
-            case LossBackward { Loss: SoftmaxCrossEntropy { EntropyBonus: 0 } } loss:
-                values[loss.OutputGradients] = [.. RowsOf(loss.Outputs).SelectMany(RowGradient)];
+            case LossBackward loss:
+                values[loss.OutputGradients] = [.. RowsOf(loss.Outputs).SelectMany((outputs, row) => RowGradient(loss.Loss, outputs, row))];
                 break;
             case LossSum sum:
                 double[][] losses = [.. RowsOf(sum.RowLosses)];
@@ -104,15 +109,13 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
                         new DenseBackwardInput(last.OutputGradients, last.OutputParameters, dh, last.Activation, last.Activation is null ? null : last.Hidden),
                     ],
                 ];
-            case SmallStep step:
+            case SmallStep small:
                 return
                 [
-                    step.Hidden, step.Last, step.Sum,
-                    new DenseBackwardWeights(step.Last.Hidden, step.Last.OutputGradients, step.OutputUpdate.Gradients, step.OutputUpdate),
-                    new DenseBackwardWeights(step.Hidden.Input, step.Last.HiddenGradients!, step.HiddenUpdate.Gradients, step.HiddenUpdate),
+                    small.Hidden, small.Last, small.Sum,
+                    new DenseBackwardWeights(small.Last.Hidden, small.Last.OutputGradients, small.OutputUpdate.Gradients, small.OutputUpdate),
+                    new DenseBackwardWeights(small.Hidden.Input, small.Last.HiddenGradients!, small.HiddenUpdate.Gradients, small.HiddenUpdate),
                 ];
-            case SmallSteps several:
-                return [several.Step];
             default:
                 throw new NotSupportedException($"The twin does not support {computation}.");
         }
@@ -205,17 +208,54 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
         return gradients;
     }
 
-    /// <summary>−log p of the label, and whether its logit is the first maximum.</summary>
-    private double[] RowLoss(double[] logits, int row)
+    private static double Activate(Activation activation, double x) => activation switch
     {
-        double loss = -Math.Log(Softmax(logits)[labels[row]]);
-        return [loss, Array.IndexOf(logits, logits.Max()) == labels[row] ? 1 : 0, 0, 0];
+        Relu => Math.Max(x, 0),
+        LeakyRelu leaky => x < 0 ? leaky.NegativeSlope * x : x,
+        Tanh => Math.Tanh(x),
+        _ => throw new NotSupportedException($"The twin does not support {activation.Name}."),
+    };
+
+    /// <summary>The derivative, from the output.</summary>
+    private static double DerivativeOf(Activation activation, double y) => activation switch
+    {
+        Relu => y > 0 ? 1 : 0,
+        LeakyRelu leaky => y > 0 ? 1 : leaky.NegativeSlope,
+        Tanh => 1 - (y * y),
+        _ => throw new NotSupportedException($"The twin does not support {activation.Name}."),
+    };
+
+    /// <summary>The loss of a row and whether its prediction is correct: the label's logit is the first maximum.</summary>
+    private double[] RowLoss(Loss loss, double[] outputs, int row) => loss switch
+    {
+        SoftmaxCrossEntropy softmax =>
+            [-Math.Log(Softmax(outputs)[labels[row]]) - (softmax.EntropyBonus * Entropy(outputs)), Array.IndexOf(outputs, outputs.Max()) == labels[row] ? 1 : 0, 0, 0],
+        MeanSquaredError => [DifferencesOf(outputs, row).Average(d => d * d), 0, 0, 0],
+        HuberLoss huber => [DifferencesOf(outputs, row).Average(d => Math.Clamp(d, -huber.Delta, huber.Delta) * (d - (Math.Clamp(d, -huber.Delta, huber.Delta) / 2))), 0, 0, 0],
+        _ => throw new NotSupportedException($"The twin does not support {loss.Name}."),
+    };
+
+    private IEnumerable<double> RowGradient(Loss loss, double[] outputs, int row)
+    {
+        switch (loss)
+        {
+            case SoftmaxCrossEntropy softmax:
+                double entropy = Entropy(outputs);
+                return Softmax(outputs).Select((p, output) => (p - (output == labels[row] ? 1 : 0) + (softmax.EntropyBonus * p * (Math.Log(p) + entropy))) / rows);
+            case MeanSquaredError:
+                return DifferencesOf(outputs, row).Select(d => 2 * d / outputs.Length / rows);
+            case HuberLoss huber:
+                return DifferencesOf(outputs, row).Select(d => Math.Clamp(d, -huber.Delta, huber.Delta) / outputs.Length / rows);
+            default:
+                throw new NotSupportedException($"The twin does not support {loss.Name}.");
+        }
     }
 
-    private IEnumerable<double> RowGradient(double[] logits, int row) =>
-        Softmax(logits).Select((p, output) => (p - (output == labels[row] ? 1 : 0)) / rows);
+    private static double Entropy(double[] logits) => -Softmax(logits).Sum(p => p * Math.Log(p));
 
-    /// <summary>The first step, by the formulas in the optimizers' include files, guarded as by Shaders/Include/guarded_step.glsl.</summary>
+    private IEnumerable<double> DifferencesOf(double[] outputs, int row) => outputs.Select((y, i) => y - targetValues[(row * outputs.Length) + i]);
+
+    /// <summary>A step by the formulas in the optimizers' include files, guarded as by Shaders/Include/guarded_step.glsl.</summary>
     private void Update(ParameterUpdate update)
     {
         double[] w = values[update.Weights.Committed], g = values[update.Gradients];
@@ -225,30 +265,48 @@ internal sealed class ComputationTwin(int rows, IReadOnlyList<int> labels)
         for (int i = 0; i < w.Length; i++)
         {
             if (float.IsFinite((float)g[i]) && pairs.All(pair => float.IsFinite((float)pair.Pending[i]))) continue;
+            HasKept = true;
             foreach ((double[] committed, double[] pending) in pairs) pending[i] = committed[i];
         }
     }
 
     private void Step(ParameterUpdate update, double[] w, double[] g, double[][] state)
     {
-        double rate = update.Optimizer.LearningRate;
+        double rate = update.OptimizerScalars["learningRate"];
         switch (update.Optimizer)
         {
             case Sgd { Momentum: 0 } sgd:
                 values[update.Weights.Pending] = [.. w.Zip(g, (weight, gradient) => weight - (rate * (gradient + (sgd.WeightDecay * weight))))];
                 break;
+            case Sgd sgd:
+                double[] velocity = [.. state[0].Select((v, i) => (sgd.Momentum * v) + g[i] + (sgd.WeightDecay * w[i]))];
+                values[update.State[0].Pending] = velocity;
+                values[update.Weights.Pending] = [.. w.Select((weight, i) => weight - (rate * velocity[i]))];
+                break;
             case Adam adam:
-                double[] mean = [.. state[0].Zip(g, (m, gradient) => (adam.Beta1 * m) + ((1 - adam.Beta1) * gradient))];
-                double[] variance = [.. state[1].Zip(g, (v, gradient) => (adam.Beta2 * v) + ((1 - adam.Beta2) * gradient * gradient))];
-                (values[update.State[0].Pending], values[update.State[1].Pending]) = (mean, variance);
+                values[update.Weights.Pending] = [.. Adaptive(update, g, state, adam.Beta1, adam.Beta2, adam.Epsilon).Select((adaptive, i) => w[i] - (rate * adaptive))];
+                break;
+            case AdamW adam:
                 values[update.Weights.Pending] =
-                [
-                    .. w.Select((weight, i) => weight - (rate * mean[i] / (1 - adam.Beta1) / (Math.Sqrt(variance[i] / (1 - adam.Beta2)) + adam.Epsilon))),
-                ];
+                    [.. Adaptive(update, g, state, adam.Beta1, adam.Beta2, adam.Epsilon).Select((adaptive, i) => w[i] - (rate * (adaptive + (adam.WeightDecay * w[i]))))];
+                break;
+            case RmsProp rms:
+                double[] square = [.. state[0].Zip(g, (v, gradient) => (rms.Rho * v) + ((1 - rms.Rho) * gradient * gradient))];
+                values[update.State[0].Pending] = square;
+                values[update.Weights.Pending] = [.. w.Select((weight, i) => weight - (rate * g[i] / (Math.Sqrt(square[i]) + rms.Epsilon)))];
                 break;
             default:
                 throw new NotSupportedException($"The twin does not support {update.Optimizer}.");
         }
+    }
+
+    /// <summary>The corrected mean of the gradients by the root of that of their squares; both become the new state.</summary>
+    private double[] Adaptive(ParameterUpdate update, double[] g, double[][] state, double beta1, double beta2, double epsilon)
+    {
+        double[] mean = [.. state[0].Zip(g, (m, gradient) => (beta1 * m) + ((1 - beta1) * gradient))];
+        double[] variance = [.. state[1].Zip(g, (v, gradient) => (beta2 * v) + ((1 - beta2) * gradient * gradient))];
+        (values[update.State[0].Pending], values[update.State[1].Pending]) = (mean, variance);
+        return [.. mean.Zip(variance, (m, v) => m / (1 - Math.Pow(beta1, step)) / (Math.Sqrt(v / (1 - Math.Pow(beta2, step))) + epsilon))];
     }
 }
 

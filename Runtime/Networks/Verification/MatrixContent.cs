@@ -19,10 +19,12 @@ internal static class MatrixContent
         return values;
     }
 
-    /// <summary>The largest difference, relative to the greatest expected value if that is above 1; infinity if a value is not finite.</summary>
+    /// <summary>
+    /// The largest difference, relative to the greatest expected value if that is above 1; infinity if a value is not finite where it should be, or finite where it should not.
+    /// </summary>
     public static double ErrorOf(IReadOnlyList<float> actual, IReadOnlyList<double> expected)
     {
-        double error = expected.Zip(actual, (e, a) => float.IsFinite(a) ? Math.Abs(a - e) : double.PositiveInfinity).Max();
-        return error / Math.Max(1, expected.Max(Math.Abs));
+        double error = expected.Zip(actual, (e, a) => float.IsFinite(a) != double.IsFinite(e) ? double.PositiveInfinity : float.IsFinite(a) ? Math.Abs(a - e) : 0).Max();
+        return error / Math.Max(1, expected.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max());
     }
 }

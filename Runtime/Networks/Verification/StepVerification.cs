@@ -4,16 +4,25 @@ namespace NeuralPlugin;
 /// Steps and predictions of small networks whose shapes reach every kernel of a family, dispatch by dispatch. Each is judged on
 /// the inputs it received, so that a wrong one does not spoil those after it.
 /// </summary>
-internal sealed class StepVerification(NeuralDevice device, FamilyKernels family)
+internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
 {
     /// <summary>The step of the log that a logged case is: its row is not the first.</summary>
     private const int LoggedStep = 5;
 
+    /// <summary>The first of consecutive steps: the numbers of the log begin again behind the second one.</summary>
+    private const int FirstOfSeveral = StepLog.Numbers - 1;
+
+    /// <summary>The first of consecutive steps for the optimizer.</summary>
+    private const int FirstOfOptimizer = 2;
+
+    /// <summary>Which of them is spoiled: one with a step before it and one behind it.</summary>
+    private const int SpoiledStep = 1;
+
     private readonly SeededRandom random = new(seed: 1);
-    private readonly HashSet<string> configurations = [];
+    private readonly VerifiedKernels kernels = new();
 
     /// <summary>Sizes are odd, to exercise padding and guards.</summary>
-    private static IReadOnlyList<VerifiedCase> Cases =>
+    public static IReadOnlyList<VerifiedCase> Cases =>
     [
         new("a step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false),
         new("a small step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true),
@@ -21,7 +30,15 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         new("a wide step", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true),
         new("a step with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, new Adam(0.01f), IsFused: true),
         new("a step with many inputs and outputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 41, new Adam(0.01f), IsFused: true),
+        new("a step with more outputs", Rows: 9, Inputs: 13, Hidden: 140, Outputs: 21, new Adam(0.01f), IsFused: true),
+        new("a small step with more outputs", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 21, new Sgd(0.1f), IsFused: true),
+        new("a prediction of more outputs", Rows: 9, Inputs: 13, Hidden: 140, Outputs: 21, Optimizer: null, IsFused: true) { IsOfOutputs = true },
+        new("a step with many inputs and no memory for parts", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, new Adam(0.01f), IsFused: true) { KeepsPartsTogether = true },
         new("a step with many outputs", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 41, new Adam(0.01f), IsFused: true),
+        new("a step of one layer", Rows: 9, Inputs: 13, Hidden: 0, Outputs: 41, new Adam(0.01f), IsFused: true),
+        new("a step by momentum with an entropy bonus", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f, Momentum: 0.9f, WeightDecay: 0.01f), IsFused: false) { Loss = new SoftmaxCrossEntropy(EntropyBonus: 0.1f) },
+        new("a step of leaky units to values by AdamW", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new AdamW(0.01f, WeightDecay: 0.1f), IsFused: false) { Activation = new LeakyRelu(0.1f), Loss = new MeanSquaredError() },
+        new("a step of tanh units to values by RMSProp", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new RmsProp(0.01f), IsFused: false) { Activation = new Tanh(), Loss = new HuberLoss(0.3f) },
         new("a prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: false),
         new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true),
         new("a prediction with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true),
@@ -29,112 +46,126 @@ internal sealed class StepVerification(NeuralDevice device, FamilyKernels family
         new("a wide prediction", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, Optimizer: null, IsFused: true),
         new("a drawn step of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false) { IsDrawn = true, IsOfBytes = true, IsLogged = true },
         new("a small step of bytes", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsOfBytes = true },
-        new("a small, drawn step with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
-        new("a narrow, drawn step of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsOfBytes = true, IsLogged = true },
+        new("small, drawn steps without a state, with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true, Steps = 3 },
+        new("small, drawn steps of bytes with a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsOfBytes = true, IsLogged = true, Steps = 3 },
+        new("small, drawn steps with a log", Rows: 9, Inputs: 13, Hidden: 10, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsLogged = true, Steps = 3 },
+        new("larger, drawn steps with a log", Rows: 9, Inputs: 13, Hidden: 160, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsLogged = true, Steps = 3 },
         new("a wide, drawn step with a log", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
     ];
 
     public IEnumerable<KernelCheck> Run() => Cases.SelectMany(Run);
 
-    /// <summary>
-    /// As the family offers it first, and then in the other configurations that it was asked for: a user's card may choose any. Once for each kind of choice, whatever the sizes, since each takes kernels of
-    /// its own to compile.
-    /// </summary>
-    private IEnumerable<KernelCheck> Run(VerifiedCase verified)
-    {
-        TuningQuestions asked = new();
-        List<KernelCheck> checks = Run(verified, family.With(KernelTuning.Default, asked), configuration: "");
-        foreach (TuningQuestion question in asked.Asked)
-        {
-            string kind = question.Sizes[..question.Sizes.LastIndexOf(' ')];
-            foreach (string other in question.Offered.Where(other => other != question.Chosen && configurations.Add($"{kind}: {other}")))
-                checks.AddRange(Run(verified, family.With(KernelTuning.Default.With(question.Sizes, other)), $", {question.Sizes}: {other}"));
-        }
+    /// <summary>As the family offers it first, and then in the other configurations of kernels that no case has had.</summary>
+    public IEnumerable<KernelCheck> Run(VerifiedCase verified) =>
+        kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true).SelectMany(configuration => Run(verified, configuration));
 
+    private List<KernelCheck> Run(VerifiedCase verified, VerifiedConfiguration configuration)
+    {
+        using VerifiedStep step = new(verified, configuration.Kernels, random, device);
+        string name = $"{verified}{configuration.Name}";
+        step.Realize(device);
+        if (step.Computations is [SmallSteps several]) return [.. Run(name, verified, step, several)];
+        step.Begin(device, random);
+        step.BeginSteps(steps: 1, firstStep: 1, LoggedStep);
+        List<KernelCheck> checks = [.. step.Dispatches.Select((_, i) => Check(name, step, i)).ToArray().Where((_, i) => configuration.IsWanted[i])];
+        if (step.Log is not { } log || verified.IsOfBytes) return checks;
+        checks.Add(CheckGuard(name, verified, step, log));
+        step.Begin(device, random);
+        step.BeginSteps(steps: 1, firstStep: 1, LoggedStep);
+        step.Overflow();
+        checks.AddRange(step.Dispatches.Select((_, i) => CheckOverflow(name, step, log, i)).ToArray().OfType<KernelCheck>());
         return checks;
     }
 
-    private List<KernelCheck> Run(VerifiedCase verified, FamilyKernels kernels, string configuration)
+    /// <summary>
+    /// Several steps in one dispatch; the same where one in the middle has a loss that is not a number, and keeps itself and what follows it from changing anything; and where one has a gradient that is too large.
+    /// </summary>
+    private IEnumerable<KernelCheck> Run(string name, VerifiedCase verified, VerifiedStep step, SmallSteps several)
     {
-        Stack stack = new(verified.Inputs, [new Dense(verified.Hidden), new Relu(), new Dense(verified.Outputs)]);
-        using VerifiedBatch batch = new(verified, random);
-        using StepLog? log = verified.IsLogged ? new StepLog(device) : null;
-        log?.BeginStep(LoggedStep);
-        ComputationGraph graph = verified.Optimizer is null ? PredictionOf(stack, verified.Rows, kernels, !verified.IsOfOutputs) : ComputationGraph.OfStep(
-            stack, verified.Rows, new SoftmaxCrossEntropy(), verified.Optimizer, kernels, matrices: [], batch.Format, batch.Source, log?.Results);
-        using ConsecutiveSteps? steps = verified is { IsDrawn: true, IsLogged: true, Optimizer: { } optimizer } ? new ConsecutiveSteps(device, optimizer) : null;
-        graph.Steps = steps?.Arguments;
-        Operand[] wanted = verified.IsOfOutputs ? [graph.Outputs] : graph.Probabilities is { } probabilities ? [probabilities] : [graph.BatchLoss!];
-        Computation[] computations = [.. (verified.IsFused ? Fusion.Fuse(graph, wanted) : graph.Computations).Select(planned => planned.Computation)];
-        Dispatch[] dispatches = [.. computations.Select(computation => graph.ToDispatch(computation, log))];
-        PlannedMatrix[] matrices = [.. dispatches.SelectMany(dispatch => dispatch.Matrices).Select(matrix => matrix.Operand).OfType<PlannedMatrix>().Distinct()];
-        try
+        yield return CheckSeveral($"{verified.Steps} steps in one dispatch, {name}", () => { });
+        if (verified.IsOfBytes) yield break;   // no byte is anything but a number, or large
+        yield return CheckSeveral($"{verified.Steps} steps in one dispatch, {name}, of which the loss of one is not a number", () => step.Batch.Spoil(step.Graph, float.NaN, SpoiledStep));
+        if (several.Step.HiddenUpdate.State.Count > 0)
+            yield return CheckSeveral($"{verified.Steps} steps in one dispatch, {name}, of which a gradient of one is too large", () => step.Overflow(SpoiledStep));
+
+        KernelCheck CheckSeveral(string case_, Action spoil)
         {
-            foreach (PlannedMatrix matrix in matrices) matrix.Realize(device);
-            ParameterUpdate[] updates = [.. graph.Computations.Select(planned => planned.Computation).OfType<ParameterUpdate>()];
-            Operand[] nonNegative = [.. updates.SelectMany(NonNegativeStateOf)];
-            foreach (PlannedMatrix matrix in matrices.Where(matrix => matrix.Format == TexelFormat.Float))
-                matrix.Texture.Upload<float>(MatrixContent.Random(random, matrix.Shape, least: nonNegative.Contains(matrix) ? 0 : -0.5f));
-            batch.Upload(device, graph);
-            steps?.Prepare(steps: 1, firstStep: 1, new EpochBatches(verified.Rows, verified.Rows, Batch: 0));
-            foreach (ParameterUpdate update in updates)
-                update.Optimizer.WriteScalars(update.OptimizerScalars, update.Optimizer.LearningRate, step: 1);
-            List<KernelCheck> checks = [.. computations.Zip(dispatches, (computation, dispatch) => Check($"{verified}{configuration}", batch, graph, log, computation, dispatch))];
-            if (log is not null && !verified.IsOfBytes) checks.Add(CheckGuard(verified, batch, graph, log, updates, dispatches));
-            return checks;
-        }
-        finally
-        {
-            foreach (PlannedMatrix matrix in matrices) matrix.Dispose();
+            step.Begin(device, random);
+            step.BeginSteps(verified.Steps, FirstOfOptimizer, FirstOfSeveral);
+            spoil();
+            return new KernelCheck(family.Name, step.Dispatches[0].Source.FileName, case_, ErrorOfSeveral(verified, step, several));
         }
     }
 
-    private static ComputationGraph PredictionOf(Stack stack, int rows, FamilyKernels kernels, bool hasProbabilities)
+    private double ErrorOfSeveral(VerifiedCase verified, VerifiedStep step, SmallSteps several)
     {
-        PlannedMatrix[][] parameters =
-        [
-            .. stack.Layers.Select(layer => layer.Parameters.Select(p => new PlannedMatrix(new MatrixShape(p.Rows, p.Columns), "The parameters of a layer")).ToArray()),
-        ];
-        ComputationGraph graph = new(stack, rows, parameters, kernels);
-        if (hasProbabilities) graph.AddProbabilities();
-        return graph;
+        Operand[] sides = [.. SmallStepsTwin.SidesOf(several.Step).SelectMany(pair => new[] { pair.Committed, pair.Pending })];
+        Dictionary<Operand, double[]> content = sides.ToDictionary(side => side, side => MatrixContent.Read((PlannedMatrix)side).Select(value => (double)value).ToArray());
+        SmallStepsTwin twin = new(several.Step, step.Batch, content);
+        twin.Run(verified.Steps, FirstOfOptimizer, FirstOfSeveral);
+        new Plan(device, step.Dispatches).Run(verified.Rows);
+        double ofSides = sides.Max(side => MatrixContent.ErrorOf(MatrixContent.Read((PlannedMatrix)side), content[side]));
+        double ofRows = twin.Rows.Select((row, i) => ErrorOfRow(step.Log!, FirstOfSeveral + i, row)).Max();
+        return IsNoted(step.Log!, StepLog.Slots, twin.Dropped) && IsNoted(step.Log!, StepLog.RowOfKept, twin.Kept) ? Math.Max(ofSides, ofRows) : double.PositiveInfinity;
     }
 
-    private KernelCheck Check(string name, VerifiedBatch batch, ComputationGraph graph, StepLog? log, Computation computation, Dispatch dispatch)
+    /// <summary>The error of a dispatch, by what the twin makes of what it reads.</summary>
+    private KernelCheck Check(string name, VerifiedStep step, int at)
     {
-        ComputationTwin twin = new(batch.Labels.Length, batch.Labels);
+        (double error, _) = Run(step, at);
+        return new KernelCheck(family.Name, step.Dispatches[at].Source.FileName, name, error);
+    }
+
+    private (double Error, bool HasKept) Run(VerifiedStep step, int at)
+    {
+        (Computation computation, ComputationGraph graph, int[] labels) = (step.Computations[at], step.Graph, step.Batch.LabelsOf(0));
+        ComputationTwin twin = new(labels.Length, labels, step.Batch.ValuesOf(0));
         foreach (Operand read in computation.Reads.Where(matrix => matrix == graph.Input || matrix is PlannedMatrix { Format: TexelFormat.Float }))
-            twin.Set(read, read == graph.Input ? batch.Inputs : MatrixContent.Read((PlannedMatrix)read).Select(value => (double)value));
+            twin.Set(read, read == graph.Input ? step.Batch.InputsOf(0) : MatrixContent.Read((PlannedMatrix)read).Select(value => (double)value));
         IReadOnlyDictionary<Operand, double[]> given = twin.Content;
         twin.Run(computation);
-        new Plan(device, [dispatch]).Run(batch.Labels.Length);
+        new Plan(device, [step.Dispatches[at]]).Run(labels.Length);
         double error = computation.Writes.Where(matrix => twin.Of(matrix) != given.GetValueOrDefault(matrix))   // excludes scratch matrices
-            .Max(written => written == log?.Results ? ErrorOfRow(log, twin.Of(written)!, batch.Labels.Length) : MatrixContent.ErrorOf(MatrixContent.Read((PlannedMatrix)written), twin.Of(written)!));
-        return new KernelCheck(family.Family.Name, dispatch.Source.FileName, name, error);
+            .Max(written => written == step.Log?.Results ? ErrorOfRow(step.Log, LoggedStep, [.. twin.Of(written)!.Take(2), labels.Length, StepLog.NumberOf(LoggedStep)])
+                : MatrixContent.ErrorOf(MatrixContent.Read((PlannedMatrix)written), twin.Of(written)!));
+        return (error, twin.HasKept);
     }
 
-    /// <summary>The row of the log, which also has the rows and the number of the step.</summary>
-    private static double ErrorOfRow(StepLog log, double[] loss, int rows)
+    /// <summary>A row of the log: the loss and the correct predictions, unless the loss is not a number, the rows and the number of the step.</summary>
+    private static double ErrorOfRow(StepLog log, long step, double[] row)
     {
         float[] found = new float[MatrixShape.ColumnsPerTexel];
-        log.Texture.Read(found, StepLog.SlotOf(LoggedStep));
-        return MatrixContent.ErrorOf(found, [loss[0], loss[1], rows, StepLog.NumberOf(LoggedStep)]);
+        log.Texture.Read(found, StepLog.SlotOf(step));
+        return double.IsFinite(row[0]) ? MatrixContent.ErrorOf(found, row) : MatrixContent.ErrorOf([found[0], found[2], found[3]], [row[0], row[2], row[3]]);
     }
 
-    /// <summary>A step whose loss is not a number is noted in the log and changes no parameter: compilers have turned such guards round.</summary>
-    private KernelCheck CheckGuard(VerifiedCase verified, VerifiedBatch batch, ComputationGraph graph, StepLog log, ParameterUpdate[] updates, Dispatch[] dispatches)
+    private static bool IsNoted(StepLog log, int row, int number)
     {
-        PlannedMatrix[] pending = [.. updates.Select(update => (PlannedMatrix)update.Weights.Pending)];
-        float[][] before = [.. pending.Select(MatrixContent.Read)];
-        batch.Spoil(graph);
-        new Plan(device, dispatches).Run(verified.Rows);
-        float[] noted = new float[MatrixShape.ColumnsPerTexel];
-        log.Texture.Read(noted, StepLog.Slots);
-        double error = pending.Zip(before, (matrix, values) => MatrixContent.ErrorOf(MatrixContent.Read(matrix), [.. values.Select(value => (double)value)])).Max();
-        if (noted[0] != StepLog.NumberOf(LoggedStep)) error = double.PositiveInfinity;
-        return new KernelCheck(family.Family.Name, dispatches[^1].Source.FileName, $"{verified}, whose loss is not a number", error);
+        float[] found = new float[MatrixShape.ColumnsPerTexel];
+        log.Texture.Read(found, row);
+        return found[0] == number;
     }
 
-    private static IEnumerable<Operand> NonNegativeStateOf(ParameterUpdate update) =>
-        update.State.Where((_, i) => update.Optimizer.State[i].IsNonNegative).Select(state => state.Committed);
+    /// <summary>A step whose loss is not a number is noted in the log and changes no parameter and no state: compilers have turned such guards round.</summary>
+    private KernelCheck CheckGuard(string name, VerifiedCase verified, VerifiedStep step, StepLog log)
+    {
+        PlannedMatrix[] pending = [.. step.Updates.SelectMany(update => update.State.Prepend(update.Weights)).Select(sides => (PlannedMatrix)sides.Pending)];
+        float[][] before = [.. pending.Select(MatrixContent.Read)];
+        step.Batch.Spoil(step.Graph, float.NaN);
+        new Plan(device, step.Dispatches).Run(verified.Rows);
+        double error = pending.Zip(before, (matrix, values) => MatrixContent.ErrorOf(MatrixContent.Read(matrix), [.. values.Select(value => (double)value)])).Max();
+        if (!IsNoted(log, StepLog.Slots, StepLog.NumberOf(LoggedStep))) error = double.PositiveInfinity;
+        return new KernelCheck(family.Name, step.Dispatches[^1].Source.FileName, $"{name}, whose loss is not a number", error);
+    }
+
+    /// <summary>Elements whose update is not finite keep their value and their state, the others take their step, and the log notes it; null for a dispatch that updates nothing.</summary>
+    private KernelCheck? CheckOverflow(string name, VerifiedStep step, StepLog log, int at)
+    {
+        Dispatch dispatch = step.Dispatches[at];
+        (double error, bool hasKept) = Run(step, at);
+        if (!step.Computations[at].Updates) return null;
+        bool notesKept = hasKept && dispatch.Source.Constants.Contains(("NOTES_KEPT", 1));
+        if (notesKept && !IsNoted(log, StepLog.RowOfKept, StepLog.NumberOf(LoggedStep))) error = double.PositiveInfinity;
+        return new KernelCheck(family.Name, dispatch.Source.FileName, $"{name}, one of whose gradients is too large", error);
+    }
 }

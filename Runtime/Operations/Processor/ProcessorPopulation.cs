@@ -83,11 +83,13 @@ internal sealed class ProcessorPopulation : PopulationKernels
     /// <summary>All rows: their gradients are summed in a thread's own memory.</summary>
     public override int RowsPerStep(int batchRows) => batchRows;
 
+    public override int MembersOfLine(int batchRows) => MembersOfWork(ProductsOfStep * batchRows);
+
     public override KernelChoice Step(PopulationStep computation)
     {
         (PopulationShape shape, Activation activation, Loss loss) = (Shape, computation.Activation, computation.Loss);
         Optimizer optimizer = computation.Update?.Optimizer ?? throw new InvalidOperationException("A step of a population on the processor ends with its update.");
-        int members = MembersOfLine(ProductsOfStep * computation.Rows);
+        int members = MembersOfLine(computation.Rows);
         return new KernelChoice(
             new KernelSource("network_population_step.comp") { Method = dispatch => new PopulationStepKernel(dispatch, shape, activation, loss, optimizer, members) },
             new DispatchGrid(MatrixShape.CeilingDivide(Shape.Members, members)));
@@ -100,14 +102,14 @@ internal sealed class ProcessorPopulation : PopulationKernels
     public override KernelChoice Forward(PopulationForward computation)
     {
         (PopulationShape shape, Activation activation) = (Shape, computation.Activation);
-        int members = MembersOfLine(Rows);
+        int members = MembersOfWork(Rows);
         return new KernelChoice(
             new KernelSource("network_population_forward.comp") { Method = dispatch => new PopulationForwardKernel(dispatch, shape, activation, members) },
             new DispatchGrid(MatrixShape.CeilingDivide(Shape.Members, members), RowsPerGroupX: Rows));
     }
 
     /// <summary>The members of a line, each of which computes this many rows.</summary>
-    private int MembersOfLine(int rows)
+    private int MembersOfWork(int rows)
     {
         long ofMember = 2L * rows * layout.HiddenStride * (layout.Inputs + layout.Outputs);
         return (int)Math.Clamp(MostOperations / ofMember, 1, MostMembers);

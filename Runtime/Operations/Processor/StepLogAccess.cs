@@ -70,18 +70,20 @@ internal sealed unsafe class GuidedRateAccess(MatrixAddress log, KernelArguments
     public void Write(Vector128<float> sums, int rows, MatrixAddress results)
     {
         Vector128<float> means = sums / rows;
-        means.WithElement(0, RateFrom(log.Floats[steps.LogOfRateBefore], means[1], scalars)).Store(results.Floats + steps.LogOfRate());
+        float divergence = float.IsFinite(means[0]) ? means[1] : means[0];   // a step that is dropped does not move the rate
+        means.WithElement(0, RateFrom(log.Floats[steps.LogOfRateBefore], divergence, scalars)).Store(results.Floats + steps.LogOfRate());
     }
 
     /// <summary>The rate of a step, as in Shaders/Include/rate_guide.glsl.</summary>
     /// <param name="before">The rate of the step before; 0 if there was none.</param>
-    /// <param name="divergence">The divergence of the step's batch before the step.</param>
+    /// <param name="divergence">The divergence of the step's batch before the step; one that is not finite does not move the rate.</param>
     /// <param name="scalars">The scalars of <see cref="RateGuide"/>.</param>
     public static float RateFrom(float before, float divergence, KernelArguments<float> scalars)
     {
         float rate = before > 0 ? before : scalars["firstRate"], target = scalars["targetDivergence"];
-        if (target > 0 && divergence > 2 * target) return Math.Max(rate / RateGuide.Factor, scalars["leastRate"]);
-        return target > 0 && divergence < 0.5f * target ? Math.Min(rate * RateGuide.Factor, scalars["mostRate"]) : rate;
+        if (target <= 0 || !float.IsFinite(divergence)) return rate;
+        if (divergence > 2 * target) return Math.Max(rate / RateGuide.Factor, scalars["leastRate"]);
+        return divergence < 0.5f * target ? Math.Min(rate * RateGuide.Factor, scalars["mostRate"]) : rate;
     }
 }
 

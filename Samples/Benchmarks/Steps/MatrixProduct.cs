@@ -22,9 +22,12 @@ internal sealed class MatrixProduct : IDisposable
         parameters = new MatrixTexture(device, device.Shape(inputs + 1, outputs, "The right side of a product"));
         output = new MatrixTexture(device, device.Shape(rows, outputs, "A product"));
         parameters.Upload<float>([.. Weights, .. Biases]);
-        FamilyKernels kernels = KernelFamily.Of(device).For(device.Limits);
-        plan = new Plan(
-            device, new Dense(outputs).Forward(new LayerOperands(input, output, [parameters])).Select(computation => computation.ToDispatch(kernels)));
+        PlannedMatrix Timed(MatrixTexture matrix) => new(matrix.Shape, "A product");
+        IEnumerable<Dispatch> Product(FamilyKernels kernels, Operand x, Operand w, Operand y) =>
+            new Dense(outputs).Forward(new LayerOperands(x, y, [w])).Select(computation => computation.ToDispatch(kernels));
+        TunedKernels.Choose(device, new KernelSet(
+            [], StepTuning.For(KernelFamily.KernelsOf(device), rows, kernels => Product(kernels, Timed(input), Timed(parameters), Timed(output)), kernels => [])));
+        plan = new Plan(device, Product(KernelFamily.KernelsOf(device), input, parameters, output));
         Upload();
     }
 

@@ -9,7 +9,7 @@ internal sealed class VerifyCommand : Command
 {
     private readonly Option<string> device = DeviceOption.Create();
 
-    public VerifyCommand(IAnsiConsole console) : base("verify", "Checks every kernel on this driver against double precision.")
+    public VerifyCommand(IAnsiConsole console) : base("verify", "Checks the kernels on this driver against double precision.")
     {
         Options.Add(device);
         SetAction(arguments => Run(console.Profile.Out.Writer, arguments.GetValue(device)));

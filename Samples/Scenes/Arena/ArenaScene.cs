@@ -34,7 +34,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         new("share of the gap that learning has closed", trial.GapClosed, "P1"),
     ];
 
-    public string Times => Invariant($"{creatureCount} agents, time of a frame, median of the last {ArenaTrial.Window}: {trial!.Times}");
+    public string Times => string.Join(Environment.NewLine, trial!.Times.Lines(Invariant($"{creatureCount} agents")));
 
     public void Load(SceneContext context)
     {
@@ -70,9 +70,7 @@ internal sealed class ArenaScene(int creatureCount) : IScene
         var sheet = screen.Sheet;
         sheet.Frame(Plane, Palette.FaintInk);
         DrawLegend(sheet);
-        var times = trial.Times;
-        var agents = Invariant($"all agents, a frame: processor {times.ProcessorMilliseconds:F1} ms, GPU {times.GpuMilliseconds:F2} ms, {times.Bytes:N0} bytes");
-        sheet.Text(agents, Plane.Right, Plane.Bottom + 26, 14, Palette.FaintInk, SKTextAlign.Right);
+        sheet.Text($"all agents, {trial.Times.Medians}", Plane.Right, Plane.Bottom + 26, 14, Palette.FaintInk, SKTextAlign.Right);
         view!.Draw(sheet);
         DrawFigures(sheet);
         curves.Draw(sheet, SceneFrame.BelowWorld(Plane));

@@ -30,6 +30,7 @@ internal sealed class ArenaTrial : IDisposable
     private readonly AgentInspector[] inspectors;
     private readonly SeededRandom random;
     private readonly float[] seen = new float[ArenaWorld.Observations];
+    private readonly ScriptTime scripts = new();
     private readonly int[] scripted;   // decided for all before any moves, as the learning creatures decide
 
     /// <param name="device">The device of the brains.</param>
@@ -55,7 +56,7 @@ internal sealed class ArenaTrial : IDisposable
         while (!warmUp.IsDone) device.Update();   // a game's loading screen
         population = new AgentPopulation(device, options) { Learns = !budget.IsOff };
         scripted = new int[creatureCount];
-        creatures = [.. Enumerable.Range(0, creatureCount).Select(i => new ArenaCreature(Learning, i) { Name = $"creature {i}" })];
+        creatures = [.. Enumerable.Range(0, creatureCount).Select(i => new ArenaCreature(Learning, i, scripts) { Name = $"creature {i}" })];
         foreach (var creature in creatures) population.Add(creature);
         inspectors = [.. creatures.Take(Inspected).Select(population.Inspect)];
 
@@ -127,7 +128,9 @@ internal sealed class ArenaTrial : IDisposable
 
         var (start, bytes) = (Stopwatch.GetTimestamp(), GC.GetAllocatedBytesForCurrentThread());
         population.Update();
-        Times.Add(Stopwatch.GetElapsedTime(start), population.Progress.GpuTime, GC.GetAllocatedBytesForCurrentThread() - bytes);
+        var (all, ofScripts, allocated) = (Stopwatch.GetElapsedTime(start), scripts.Take(), GC.GetAllocatedBytesForCurrentThread() - bytes);
+        var progress = population.Progress;   // its GPU time is that of the frame before
+        Times.Add(new AgentFrameTime(ofScripts.TotalMilliseconds, (all - ofScripts).TotalMilliseconds, progress.StepsThisFrame > 0, allocated), progress.GpuTime);
         foreach (var world in (ReadOnlySpan<ArenaWorld>)[Learning, Random, Script]) world.Step();
         foreach (var creature in creatures) creature.TakeOutcome();
         Frames++;

@@ -39,6 +39,9 @@ internal sealed class ArenaWorld
     private readonly Position[] hunters = new Position[HunterCount];
     private readonly float[] headings = new float[HunterCount];
     private readonly int[] resting = new int[HunterCount];
+    private readonly PlaceGrid foodGrid;
+    private readonly PlaceGrid hunterGrid;
+    private readonly int[] eaten = new int[FoodCount];   // by the creature that moves
 
     public ArenaWorld(int creatureCount, int seed, ulong stream)
     {
@@ -51,6 +54,7 @@ internal sealed class ArenaWorld
         foreach (ref var place in creatures.AsSpan()) place = Anywhere();
         foreach (ref var place in food.AsSpan()) place = Anywhere();
         foreach (ref var place in hunters.AsSpan()) place = Anywhere();
+        (foodGrid, hunterGrid) = (new PlaceGrid(food, FoodSight), new PlaceGrid(hunters, HunterSight));
     }
 
     public ReadOnlySpan<Position> Creatures => creatures;
@@ -76,8 +80,8 @@ internal sealed class ArenaWorld
     {
         observations.Clear();
         var here = creatures[creature];
-        foreach (var place in food) See(here, place, FoodSight, observations[..Directions]);
-        foreach (var place in hunters) See(here, place, HunterSight, observations[Directions..]);
+        foreach (var place in foodGrid.Near(here, FoodSight)) See(here, food[place], FoodSight, observations[..Directions]);
+        foreach (var hunter in hunterGrid.Near(here, HunterSight)) See(here, hunters[hunter], HunterSight, observations[Directions..]);
     }
 
     /// <summary>
@@ -165,11 +169,19 @@ internal sealed class ArenaWorld
 
     private void Eat(int creature)
     {
-        foreach (ref var place in food.AsSpan())
+        var here = creatures[creature];
+        var count = 0;
+        foreach (var place in foodGrid.Near(here, FoodReach))
         {
-            if (!creatures[creature].IsNear(place, FoodReach)) continue;
+            if (here.IsNear(food[place], FoodReach)) eaten[count++] = place;
+        }
+
+        var meals = eaten.AsSpan(0, count);
+        meals.Sort();   // it regrows in the order of its numbers, whatever the order of the cells: a seed is the same world
+        foreach (var meal in meals)
+        {
             earned[creature] += FoodReward;
-            place = Anywhere();
+            foodGrid.Move(meal, Anywhere());
         }
     }
 
@@ -186,7 +198,7 @@ internal sealed class ArenaWorld
         var distance = MathF.Max(1e-6f, MathF.Sqrt(x * x + y * y));
         headings[hunter] = MathF.Atan2(y, x);
         var step = MathF.Min(HunterSpeed, distance) / distance;
-        hunters[hunter] = Position.Wrapped(hunters[hunter].X + x * step, hunters[hunter].Y + y * step);
+        hunterGrid.Move(hunter, Position.Wrapped(hunters[hunter].X + x * step, hunters[hunter].Y + y * step));
         if (!hunters[hunter].IsNear(creatures[prey], HunterReach)) return;
         earned[prey] += EatenReward;
         Eaten[prey] = true;
