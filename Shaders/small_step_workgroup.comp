@@ -117,14 +117,14 @@ vec4 addInputs(vec4 sum, int row, int texel, int hiddenTexel)
 vec4 sumOfInputs(int row, int hiddenTexel)
 {
 #ifdef HIDDEN_LANES
-    vec4 lane[HIDDEN_LANES];
-    for (int l = 0; l < HIDDEN_LANES; l++) lane[l] = l < inputTexels ? addInputs(vec4(0.0), row, l, hiddenTexel) : vec4(0.0);
+    vec4 sums[HIDDEN_LANES];
+    for (int l = 0; l < HIDDEN_LANES; l++) sums[l] = l < inputTexels ? addInputs(vec4(0.0), row, l, hiddenTexel) : vec4(0.0);
     for (int distance = HIDDEN_LANES / 2; distance > 0; distance /= 2)
     {
-        for (int l = 0; l < distance; l++) lane[l] += lane[l + distance];
+        for (int l = 0; l < distance; l++) sums[l] += sums[l + distance];
     }
 
-    return lane[0];
+    return sums[0];
 #else
     vec4 sum = vec4(0.0);
     for (int k = 0; k < inputTexels; k++) sum = addInputs(sum, row, k, hiddenTexel);

@@ -8,19 +8,11 @@ namespace NeuralPlugin.Tests;
 [Category(Categories.EveryFamily)]
 internal sealed class RegressionTests
 {
-    private static DeviceMemory Clean(NeuralDevice device)
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        device.Update();
-        return device.Memory;
-    }
-
     [Test]
     public void ASecondLayerThatDoesNotFitLeavesNothing()
     {
         NeuralDevice device = TestDevice.Plain;
-        DeviceMemory before = Clean(device);
+        DeviceMemory before = TestDevice.MemoryInUse(device);
         Assert.Throws<DeviceLimitException>(() => _ = new Network(device, 8, new Dense(60_000), new Relu(), new Dense(200_000)));
         device.Update();
         Assert.That(device.Memory, Is.EqualTo(before));
@@ -31,7 +23,7 @@ internal sealed class RegressionTests
     {
         NeuralDevice device = TestDevice.Plain;
         using Network network = new(device, 1, new Dense(5_000), new Dense(2));
-        DeviceMemory before = Clean(device);
+        DeviceMemory before = TestDevice.MemoryInUse(device);
         Assert.Throws<DeviceLimitException>(() => network.ComputeLogits(new float[262_140], new float[2 * 262_140]));
         device.Update();
         Assert.That(device.Memory, Is.EqualTo(before));
@@ -42,7 +34,7 @@ internal sealed class RegressionTests
     {
         NeuralDevice device = TestDevice.Plain;
         using LinearClassifier linear = new(device, 2, 2);
-        DeviceMemory before = Clean(device);
+        DeviceMemory before = TestDevice.MemoryInUse(device);
         Assert.Throws<ArgumentException>(() => linear.TrainBatch([1, 2, 3], [0], 0.1f));
         device.Update();
         Assert.That(device.Memory, Is.EqualTo(before));

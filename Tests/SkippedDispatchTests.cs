@@ -99,7 +99,14 @@ internal sealed class SkippedDispatchTests : IDisposable
         using TwoLayerClassifier classifier = new(device, Inputs, hidden: 64, Classes), twin = new(device, Inputs, hidden: 64, Classes);
         using TrainingSet samples = new(device, Inputs, Classes, capacity: 64);
         samples.AddRange(TwinArrays.UniformFloats(1, 64 * Inputs, -1, 1), TwinArrays.Labels(2, 64, Classes));
-        TrainerOptions options = new() { BatchSize = 64, Optimizer = new Sgd(0.1f, Momentum: 0.9f), FrameBudget = FrameBudget.Milliseconds(0.02) };
+        gl.NanosecondsPerGroup = 5_000;
+        TrainerOptions options = new()
+        {
+            BatchSize = 64,
+            Optimizer = new Sgd(0.1f, Momentum: 0.9f),
+            FrameBudget = FrameBudget.Milliseconds(0.02),
+            TimeProvider = new ManualTime { NanosecondsPerLook = 1_000 },
+        };
         using InFrameTrainer trainer = classifier.TrainOn(samples, options);
         using InFrameTrainer steady = twin.TrainOn(samples, options with { FrameBudget = FrameBudget.Steps(1) });
         using BatchTrainer other = classifier.TrainWith(new Sgd(0.1f));

@@ -3,12 +3,12 @@ namespace NeuralPlugin;
 /// <summary>The parts that a constructor has made so far. If it does not come to <see cref="Complete"/>, they are disposed, the last one first, rather than left to their finalizers.</summary>
 internal sealed class UnderConstruction : IDisposable
 {
-    private readonly Stack<IDisposable> parts = [];
+    private readonly List<IDisposable> parts = [];
 
     /// <summary>Adds a part.</summary>
     public T Add<T>(T part) where T : IDisposable
     {
-        parts.Push(part);
+        parts.Add(part);
         return part;
     }
 
@@ -17,6 +17,6 @@ internal sealed class UnderConstruction : IDisposable
 
     public void Dispose()
     {
-        foreach (IDisposable part in parts) part.Dispose();
+        for (int i = parts.Count - 1; i >= 0; i--) parts[i].Dispose();
     }
 }

@@ -14,6 +14,7 @@ internal sealed class CallRecords : IDisposable
     private readonly float[] found;
     private int first;   // slot
     private int count;
+    private long lastStep;   // of the last recorded call
 
     /// <param name="device">The device of the log.</param>
     /// <param name="columns">The columns of the log.</param>
@@ -26,19 +27,17 @@ internal sealed class CallRecords : IDisposable
     /// <summary>The records, a row for each call: to be read back behind the log.</summary>
     public MatrixTexture Texture { get; }
 
-    /// <summary>The last step of the last recorded call; 0 for none.</summary>
-    public long LastStep { get; private set; }
-
-    /// <summary>Records a call. Copies are never skipped.</summary>
-    /// <param name="lastStep">Its last step.</param>
+    /// <summary>Records a call, unless it added no step to the last recorded one. Copies are never skipped.</summary>
+    /// <param name="step">Its last step.</param>
     /// <param name="log">The log.</param>
     /// <param name="row">The row that this step writes.</param>
-    public void Add(long lastStep, MatrixTexture log, int row)
+    public void Add(long step, MatrixTexture log, int row)
     {
+        if (step <= lastStep) return;
         if (count == Slots) RemoveFirst();
         int slot = (first + count++) % Slots;
         log.CopyRow(row, Texture, slot);
-        lastSteps[slot] = LastStep = lastStep;
+        lastSteps[slot] = lastStep = step;
     }
 
     /// <summary>Takes the content of a readback.</summary>

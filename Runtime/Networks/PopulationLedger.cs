@@ -16,6 +16,7 @@ internal sealed class PopulationLedger : IDisposable
     private readonly NeuralDevice device;
     private readonly PopulationParameters parameters;
     private readonly MatrixTexture losses;
+    private readonly MatrixTexture? guided;   // the losses of the last whole step: an open one replaces them part by part
     private readonly MatrixTexture[] log;
     private readonly Readback readback;
     private readonly float[] found;
@@ -36,11 +37,11 @@ internal sealed class PopulationLedger : IDisposable
         this.parameters = parameters;
         this.losses = losses;
         MatrixTexture steps = new(device, device.Shape(Slots, losses.Shape.Columns, "The log of a population"));
-        bool areGuided = losses.Shape.Columns > 1;
+        if (losses.Shape.Columns > 1) guided = new MatrixTexture(device, losses.Shape);
         calls = new CallRecords(device, losses.Shape.Columns);
-        log = areGuided ? [steps, calls.Texture, losses] : [steps, calls.Texture];
+        log = guided is null ? [steps, calls.Texture] : [steps, calls.Texture, guided];
         readback = new Readback(device, log.Select(texture => texture.Shape));
-        lastSteps = new float[areGuided ? losses.Shape.Rows * losses.Shape.Columns : 0];
+        lastSteps = new float[guided?.Shape.Elements ?? 0];
         found = new float[Slots * losses.Shape.Columns];
     }
 
@@ -77,6 +78,7 @@ internal sealed class PopulationLedger : IDisposable
         parameters.Commit();
         sides.Enqueue();
         losses.CopyRow(0, log[0], SlotOf(sides.Enqueued));
+        if (guided is not null) losses.CopyTo(guided);
         HasOpenStep = false;
     }
 
@@ -96,7 +98,7 @@ internal sealed class PopulationLedger : IDisposable
             askedFor = sides.Enqueued;
         }
 
-        if (askedFor < sides.Enqueued && calls.LastStep < sides.Enqueued) calls.Add(sides.Enqueued, log[0], SlotOf(sides.Enqueued));
+        if (askedFor < sides.Enqueued) calls.Add(sides.Enqueued, log[0], SlotOf(sides.Enqueued));
 
         long step = skipped;
         skipped = 0;
@@ -106,6 +108,7 @@ internal sealed class PopulationLedger : IDisposable
     public void Dispose()
     {
         log[0].Dispose();
+        guided?.Dispose();
         calls.Dispose();
         readback.Dispose();
     }
@@ -137,8 +140,9 @@ internal sealed class PopulationLedger : IDisposable
 
     private void Note(long step)
     {
-        ReadOnlySpan<float> row = found.AsSpan(SlotOf(step) * losses.Shape.Columns), record = calls.Of(step, askedFor, out _);
-        bool wasSkipped = askedFor - step < Slots ? SkipMark.Is(row[0]) : !record.IsEmpty && SkipMark.Is(record[0]);
+        bool hasRow = askedFor - step < Slots;   // later steps have not replaced it
+        ReadOnlySpan<float> evidence = hasRow ? found.AsSpan(SlotOf(step) * losses.Shape.Columns) : calls.Of(step, askedFor, out _);
+        bool wasSkipped = !evidence.IsEmpty && SkipMark.Is(evidence[0]);
         if (wasSkipped) skipped = step;
         sides.Note(step, wasSkipped ? StepOutcome.LeftPending : StepOutcome.Counts);
     }

@@ -123,7 +123,7 @@ internal sealed class StepLedger : IDisposable
     public void EndCall()
     {
         StartReading();
-        if (askedFor < sides.Enqueued && calls.LastStep < sides.Enqueued) calls.Add(sides.Enqueued, log.Texture, StepLog.SlotOf(sides.Enqueued));
+        if (askedFor < sides.Enqueued) calls.Add(sides.Enqueued, log.Texture, StepLog.SlotOf(sides.Enqueued));
     }
 
     /// <summary>Collects the available results. Neither waits nor allocates.</summary>

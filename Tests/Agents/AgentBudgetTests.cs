@@ -88,11 +88,11 @@ internal sealed class AgentBudgetTests : IDisposable
         List<double> times = [];
         for (int frame = 0; frame < 60; frame++)
         {
-            long before = gl.Nanoseconds;
-            agents.Update();
-            others.Update();
-            times.Add(gl.Nanoseconds - before);
-            gl.NextFrame();
+            times.Add(gl.RunFrame(() =>
+            {
+                agents.Update();
+                others.Update();
+            }));
         }
 
         Assert.That(times[20..], Has.All.AtMost(1.15 * Budget));
@@ -148,17 +148,5 @@ internal sealed class AgentBudgetTests : IDisposable
         });
     }
 
-    private List<double> Frames(AgentPopulation agents, int count)
-    {
-        List<double> times = [];
-        for (int frame = 0; frame < count; frame++)
-        {
-            long before = gl.Nanoseconds;
-            agents.Update();
-            times.Add(gl.Nanoseconds - before);
-            gl.NextFrame();
-        }
-
-        return times;
-    }
+    private List<double> Frames(AgentPopulation agents, int count) => [.. Enumerable.Range(0, count).Select(_ => (double)gl.RunFrame(agents.Update))];
 }

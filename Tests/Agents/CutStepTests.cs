@@ -12,6 +12,7 @@ namespace NeuralPlugin.Tests;
 internal sealed class CutStepTests : IDisposable
 {
     private const int Brains = 203;   // no whole number of lines in any family
+    private const int Rows = 12;
     private const long Budget = 200_000_000;
 
     private readonly TestGl gl = TestGls.Create();
@@ -48,6 +49,76 @@ internal sealed class CutStepTests : IDisposable
         AssertSame(before, Whole(steps), "while a step is partly enqueued, all brains are those from before it");
         while (agents.Progress.TrainingSteps == steps) Frames(agents, 1);
         AssertSame(BrainsOf(agents), Whole(steps + 1), "after it, those of whole steps");
+    }
+
+    /// <summary>
+    /// Learning from reward, whose steps guide the learning rates: each brain has the bits of whole steps, and whatever is reported in the meantime is that of a whole one.
+    /// </summary>
+    [Test]
+    public void StepsOnARolloutHaveTheSameBitsAndReportTheSame()
+    {
+        const int Steps = 8;
+        List<(BrainSpread Rates, BrainSpread Divergences, float PolicyLoss)> reported = [];
+        ClassifierParameters[] expected;
+        using (AgentPopulation whole = Rewarded(FrameBudget.Steps(1)))
+        {
+            while (whole.Progress.TrainingSteps == 0) Frames(whole, 1);
+            long groups = gl.Groups;
+            Frames(whole, 1);
+            gl.NanosecondsPerGroup = 3 * Budget / (gl.Groups - groups);
+            reported.Add(ReportOf(whole));
+            for (int frame = 0; frame < Steps + 2; frame++)
+            {
+                Frames(whole, 1);
+                reported.Add(ReportOf(whole));
+            }
+
+            Assert.That(whole.Progress.TrainingSteps, Is.EqualTo(Steps));
+            expected = BrainsOf(whole);
+        }
+
+        Assert.That(reported.Distinct().Count(), Is.GreaterThan(Steps - 3));
+        using AgentPopulation agents = Rewarded(TimeSpan.FromMilliseconds(200));
+        List<(BrainSpread Rates, BrainSpread Divergences, float PolicyLoss)> seen = [];
+        int open = 0;
+        while (agents.Progress.TrainingSteps == 0) Frames(agents, 1);
+        for (int frame = 0; frame < 200 && (agents.Progress.TrainingSteps < Steps || agents.Learner!.HasOpenStep); frame++)
+        {
+            Frames(agents, 1);
+            if (agents.Learner!.HasOpenStep) open++;
+            seen.Add(ReportOf(agents));
+        }
+
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(Steps));
+        Assert.That(open, Is.GreaterThan(Steps));
+        Assert.That(seen.Distinct(), Is.SubsetOf(reported), "none of a step of which only some brains had a part");
+        AssertSame(BrainsOf(agents), expected, "after all steps on a rollout");
+
+        static (BrainSpread Rates, BrainSpread Divergences, float PolicyLoss) ReportOf(AgentPopulation agents) =>
+            (agents.Progress.LearningRates, agents.Progress.Divergences, agents.Progress.PolicyLoss);
+    }
+
+    /// <summary>Batches of many rows take several dispatches, each of which reads what the one before wrote: in every part, not only in the first.</summary>
+    [Test]
+    public void ABarrierIsBetweenTheDispatchesOfEachPart()
+    {
+        const int BatchSize = 150;
+        SetCostOfAStep(3 * Budget, BatchSize);
+        using AgentPopulation agents = Cloning(TimeSpan.FromMilliseconds(200), BatchSize);
+        Frames(agents, 10);
+        int several = 0;
+        for (int frame = 0; frame < 20; frame++)
+        {
+            gl.ClearRecords();
+            Frames(agents, 1);
+            Assert.That(gl.Calls("glMemoryBarrier"), Is.AtLeast(gl.Dispatches));
+            if (gl.Dispatches > 1) several++;
+        }
+
+        long steps = agents.Progress.TrainingSteps;
+        while (agents.Learner!.HasOpenStep || agents.Progress.TrainingSteps == steps) Frames(agents, 1);
+        AssertSame(BrainsOf(agents), Whole(agents.Progress.TrainingSteps, BatchSize), "steps of several dispatches");
+        Assert.That(several, Is.GreaterThan(10));
     }
 
     /// <summary>A save completes it, so that weights, the optimizer's state, rates and counts belong together; so does whatever replaces a brain.</summary>
@@ -114,25 +185,50 @@ internal sealed class CutStepTests : IDisposable
     }
 
     /// <summary>The brains after this many whole steps.</summary>
-    private ClassifierParameters[] Whole(long steps)
+    private ClassifierParameters[] Whole(long steps, int batchSize = Rows)
     {
-        using AgentPopulation agents = Cloning(FrameBudget.Steps(1));
+        using AgentPopulation agents = Cloning(FrameBudget.Steps(1), batchSize);
         while (agents.Progress.TrainingSteps < steps) agents.Update();
         return BrainsOf(agents);
     }
 
-    private void SetCostOfAStep(long nanoseconds)
+    private void SetCostOfAStep(long nanoseconds, int batchSize = Rows)
     {
-        using AgentPopulation agents = Cloning(FrameBudget.Steps(1));
+        using AgentPopulation agents = Cloning(FrameBudget.Steps(1), batchSize);
         Frames(agents, 5);
         long groups = gl.Groups;
         Frames(agents, 1);
         gl.NanosecondsPerGroup = nanoseconds / (gl.Groups - groups);
     }
 
-    private AgentPopulation Cloning(FrameBudget budget) => new(device, Options(budget));
+    private AgentPopulation Cloning(FrameBudget budget, int batchSize = Rows) => new(device, Options(budget, batchSize));
 
-    private AgentPopulationOptions Options(FrameBudget budget)
+    /// <summary>Agents that stop to decide when a rollout is full.</summary>
+    private AgentPopulation Rewarded(FrameBudget budget)
+    {
+        const int Decisions = 9;
+        AgentPopulation agents = new(device, Options(budget) with
+        {
+            Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 8, Minibatches = 2, Epochs = 4 },
+        });
+        for (int i = 0; i < Brains; i++)
+        {
+            int number = i;
+            agents.Add(new ProbeAgent
+            {
+                Observations = self => [number % 2, self.StepCount % 3],
+                Act = (self, action) =>
+                {
+                    self.AddReward(action == number % 2 ? 1 : 0);
+                    if (self.ActionsReceived.Count == Decisions) self.DecisionPeriod = 0;
+                },
+            });
+        }
+
+        return agents;
+    }
+
+    private AgentPopulationOptions Options(FrameBudget budget, int batchSize = Rows)
     {
         Demonstration shown = new(observationCount: 2, actionCount: 3);
         for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
@@ -142,23 +238,11 @@ internal sealed class CutStepTests : IDisposable
             Actions = 3,
             HiddenUnits = 8,
             Capacity = Brains,
-            Learning = new BehaviorCloning { Demonstration = shown, BatchSize = 12 },
+            Learning = new BehaviorCloning { Demonstration = shown, BatchSize = batchSize },
             FrameBudget = budget,
             TimeProvider = time,
         };
     }
 
-    private List<double> Frames(AgentPopulation agents, int count)
-    {
-        List<double> times = [];
-        for (int frame = 0; frame < count; frame++)
-        {
-            long before = gl.Nanoseconds;
-            agents.Update();
-            times.Add(gl.Nanoseconds - before);
-            gl.NextFrame();
-        }
-
-        return times;
-    }
+    private List<double> Frames(AgentPopulation agents, int count) => [.. Enumerable.Range(0, count).Select(_ => (double)gl.RunFrame(agents.Update))];
 }

@@ -43,6 +43,15 @@ internal static class TestDevice
     public static IReadOnlyList<KernelFamily> Families =>
         [.. KernelFamily.All.Where(family => family.RunsOn(DeviceLimits.WithoutDevice with { RunsMethods = IsProcessor }))];
 
+    /// <summary>The memory of a device without what earlier tests left to the finalizers.</summary>
+    public static DeviceMemory MemoryInUse(NeuralDevice device)
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        device.Update();
+        return device.Memory;
+    }
+
     /// <summary>
     /// Call between two frames of a test that assumes that the work of one is done in the next: waits for a device that is late or has a thread of its own.
     /// </summary>

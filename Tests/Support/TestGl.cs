@@ -191,6 +191,16 @@ internal sealed class TestGl : IGLContext
         if (GameWaitsForGpu) frameStart = Nanoseconds;
     }
 
+    /// <summary>Does the work of a frame, after which the next one begins; returns the GPU's time for it.</summary>
+    public long RunFrame(Action work)
+    {
+        long before = Nanoseconds;
+        work();
+        long spent = Nanoseconds - before;
+        NextFrame();
+        return spent;
+    }
+
     /// <summary>Forgets the calls; living objects, fences and clocks stay.</summary>
     public void ClearRecords()
     {

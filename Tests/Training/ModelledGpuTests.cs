@@ -192,6 +192,29 @@ internal sealed class ModelledGpuTests : IDisposable
     [Category(Categories.Nightly)]
     public void SoItIsWithOtherBudgets([Values] BrainSharing brains, [Values(0.5, 2, 4)] double milliseconds) => RequireTheBudgetOfAgents(brains, milliseconds);
 
+    /// <summary>Brains of their own whose step is longer than the budget, at the slow clock several times: it runs in parts.</summary>
+    [TestCase(0.25)]
+    [TestCase(0.5, Category = Categories.Nightly)]
+    [TestCase(1)]
+    [TestCase(2, Category = Categories.Nightly)]
+    [TestCase(4, Category = Categories.Nightly)]
+    public void TheBudgetIsHeldByAgentsWhoseStepsMustBeCut(double milliseconds)
+    {
+        const int Brains = 200;
+        KernelFamily.Force(device, KernelFamily.WorkgroupTiled);   // 32 lanes a brain
+        gl.Gpu = new GpuModel { LaunchNanoseconds = 2_000, NanosecondsPerWave = (long)(60_000 * milliseconds) };
+        using AgentPopulation agents = Cloning(BrainSharing.OneEach, Brains, milliseconds);
+        bool wasCut = false;
+        RequireTheBudget(
+            () =>
+            {
+                agents.Update();
+                wasCut |= agents.Learner!.HasOpenStep;
+            },
+            () => agents.Progress.TrainingSteps, milliseconds);
+        Assert.That(wasCut);
+    }
+
     /// <summary>A GPU whose waves take longer if the budget is larger, so that the arithmetic of a frame, which runs on this machine, does not take seconds.</summary>
     private static GpuModel Gpu(int nanosecondsPerWave, double milliseconds) =>
         new() { NanosecondsPerWave = (int)(nanosecondsPerWave * Math.Max(1, 2 * milliseconds)) };
@@ -212,19 +235,24 @@ internal sealed class ModelledGpuTests : IDisposable
     private void RequireTheBudgetOfAgents(BrainSharing brains, double milliseconds)
     {
         gl.Gpu = new GpuModel { NanosecondsPerWave = (long)(1_000 * milliseconds) };
+        using AgentPopulation agents = Cloning(brains, capacity: 4, milliseconds);
+        RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
+    }
+
+    private AgentPopulation Cloning(BrainSharing brains, int capacity, double milliseconds)
+    {
         Demonstration shown = new(observationCount: 2, actionCount: 3);
         for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
-        using AgentPopulation agents = new(device, new AgentPopulationOptions
+        return new AgentPopulation(device, new AgentPopulationOptions
         {
             Observations = 2,
             Actions = 3,
-            Capacity = 4,
+            Capacity = capacity,
             Brains = brains,
             Learning = new BehaviorCloning { Demonstration = shown },
             FrameBudget = FrameBudget.Milliseconds(milliseconds),
             TimeProvider = time,
         });
-        RequireTheBudget(agents.Update, () => agents.Progress.TrainingSteps, milliseconds);
     }
 
     private void RequireTheBudget(InFrameTrainer trainer, double milliseconds) =>
@@ -264,11 +292,9 @@ internal sealed class ModelledGpuTests : IDisposable
     private double Frame(Action tick, int frame)
     {
         gl.DelayFrames = 1 + (frame % 3);
-        long before = gl.Nanoseconds, dispatchesBefore = gl.Dispatches;
-        tick();
-        double spent = gl.Nanoseconds - before;
-        mostDispatches = Math.Max(mostDispatches, gl.Dispatches - dispatchesBefore);
-        gl.NextFrame();
+        long before = gl.Dispatches;
+        double spent = gl.RunFrame(tick);
+        mostDispatches = Math.Max(mostDispatches, gl.Dispatches - before);
         return spent;
     }
 }

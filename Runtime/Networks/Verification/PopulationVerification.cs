@@ -18,8 +18,8 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
     [
         new(Small, Rows: 3, new Sgd(0.1f)), new(Small, Rows: 3, new Adam(0.01f)), new(Small, Rows: 11, new Sgd(0.1f)), new(Small, Rows: 11, new Adam(0.01f)), new(Wider, Rows: 11, new Adam(0.01f)),
         new(Small, Rows: 11, new Adam(0.01f)) { MostBindings = Dispatch.MostBindingsOfAKind }, new(Small, Rows: 11, new Sgd(0.1f)) { MostBindings = 1 }, new(Small, Rows: 11, new Adam(0.01f)) { MostBindings = 1 },
-        new(Small, Rows: 200, new Sgd(0.1f)), new(Small, Rows: 200, new Adam(0.01f)),
-         new(Small, Rows: 3, Optimizer: null), new(Wider, Rows: 11, Optimizer: null),
+        new(Small, Rows: 197, new Sgd(0.1f)), new(Small, Rows: 197, new Adam(0.01f)),
+        new(Small, Rows: 3, Optimizer: null), new(Wider, Rows: 11, Optimizer: null),
     ];
 
     /// <summary>All cases; of a device without shaders, whose kernels bind as many matrices as they like, those of a driver with room for all.</summary>
