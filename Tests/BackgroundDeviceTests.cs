@@ -250,7 +250,9 @@ internal sealed class BackgroundDeviceTests
         slow.Tick();
         device.Update();
         device.Update();
-        Assert.That(quick.Tick().StepsThisFrame, Is.Zero);
+        TrainingProgress progress = quick.Tick();
+        Assert.That(progress.StepsThisFrame, Is.Zero);
+        Assert.That(progress.State, Is.EqualTo(TrainerState.WaitingForGpu));
         device.Finish();
         device.Update();
         device.Update();

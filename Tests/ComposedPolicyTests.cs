@@ -120,7 +120,7 @@ internal sealed class ComposedPolicyTests
 
     /// <summary>A fused step has the bits of its parts, and each member of a population the steps of a network of its own.</summary>
     [TestCase(1, false)]
-    [TestCase(20, false)]
+    [TestCase(20, false, Category = Categories.Nightly)]
     [TestCase(1, true)]
     [TestCase(12, true)]   // in two dispatches, since each further kernel of steered rows takes a software driver many seconds
     public void MembersOfAPopulationStepAsNetworksDo(int rows, bool isSteered)

@@ -97,7 +97,7 @@ internal sealed partial class PackageTests
     /// page's nuget.config names, into a package folder that is empty, as on a machine that has seen nothing of it.
     /// </summary>
     [TestCase("net10.0")]
-    [TestCase("net8.0")]
+    [TestCase("net8.0", Category = Categories.Nightly)]
     public void AProjectWithNothingButThePackageRunsTheTenLines(string framework)
     {
         _ = TestDevice.Plain;   // inconclusive if there is no driver

@@ -177,7 +177,8 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
         if (stepsDone >= leastSteps) Exchange();
     }
 
-    protected override int Lines => brains.StepLines;
+    /// <summary>What agents decide and demonstrate between two parts of a step would be imitated in the second one alone: a step that also imitates is not cut.</summary>
+    public override int Lines => cloning is null ? brains.StepLines : 1;
 
     /// <summary>While it is open whether the scale of the values has changed, decisions between two parts of a step might change it.</summary>
     protected override bool MayBeCut
@@ -198,6 +199,7 @@ internal class ActorCriticLearner : Learner, ILearnsFromValues
 
     protected override void Enqueue(StepPart lines)
     {
+        if (cloning is not null) lines = new StepPart(0, brains.StepLines);
         Span<int> all = learned.Complete;
         int step = stepsDone - 1, part = step % options.Minibatches;
         (int first, int end) = brains.BrainsOf(lines);

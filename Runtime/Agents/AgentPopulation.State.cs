@@ -107,8 +107,8 @@ public sealed partial class AgentPopulation
     }
 
     /// <summary>
-    /// As <see cref="Save"/>, without delaying the frame: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on
-    /// another thread.
+    /// As <see cref="Save"/>, without waiting: the brains are read back in a later <see cref="NeuralDevice.Update"/>, and written on another thread. A training step of which only some brains have
+    /// had their part (<see cref="FrameBudget"/>) is completed first, whatever the budget: the frame may take as much longer as a whole step does.
     /// </summary>
     /// <param name="path">The file, new or existing.</param>
     /// <returns>Completes when the file is on the disk, on another thread; fails as <see cref="Save"/> does. Do not wait for it on the device's thread.</returns>

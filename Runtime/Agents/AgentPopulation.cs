@@ -101,7 +101,11 @@ public sealed partial class AgentPopulation : IDisposable
     /// <exception cref="ArgumentException">It is default(FrameBudget), which allows nothing; to learn nothing, see <see cref="Learns"/>.</exception>
     public FrameBudget FrameBudget { get; set => field = InFrameTrainer.Require(value); }
 
-    /// <summary>Whether they learn. While false, brains, baselines and the normalization of observations stay as they are.</summary>
+    /// <summary>
+    /// Whether they learn. While false, brains, baselines and the normalization of observations stay as they are: setting it completes a training step of which only some brains have had their part
+    /// (<see cref="FrameBudget"/>).
+    /// </summary>
+    /// <exception cref="WrongContextException">Such a step is open, and the device's context is not current on this thread.</exception>
     public bool Learns
     {
         get => mind.Trainer.Learns;
@@ -109,6 +113,7 @@ public sealed partial class AgentPopulation : IDisposable
         {
             if (mind.Trainer.Learns && !value)
             {
+                mind.Trainer.FinishStep();
                 foreach (Agent? agent in agents)
                 {
                     if (agent is not null) mind.Trainer.CloseDecisions(agent);

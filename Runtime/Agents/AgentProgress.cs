@@ -77,8 +77,8 @@ public readonly record struct AgentProgress(
     public float Elo { get; init; }
 
     /// <summary>
-    /// Whether training skipped this frame because the GPU is too far behind (12 frames, or some 50 milliseconds of work). It continues when the GPU
-    /// has caught up; nothing is lost. With a <see cref="AgentPopulationOptions.Latency"/>, Update waits for the GPU instead.
+    /// Whether training skipped this frame because the GPU is too far behind (12 frames, or some 50 milliseconds of work), or a device with a thread of its own has not come to the frame before the last one.
+    /// It continues when that has caught up; nothing is lost. With a <see cref="AgentPopulationOptions.Latency"/>, Update waits for the GPU instead.
     /// </summary>
     public bool IsWaitingForGpu { get; init; }
 }

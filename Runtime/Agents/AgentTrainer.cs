@@ -23,7 +23,7 @@ internal sealed class AgentTrainer : IDisposable
         rewarded = Learner as ILearnsFromReward;
         valued = Learner as ILearnsFromValues;
         shown = Learner as ILearnsFromDemonstrations;
-        budget = new StepBudget(device, options.TimeProvider, brains.StepLines, waits: options.Latency is not null);
+        budget = new StepBudget(device, options.TimeProvider, Learner?.Lines ?? 1, waits: options.Latency is not null);
         (brains.PartBegins, brains.CompleteStep) = (budget.BeginPart, FinishStep);
     }
 
@@ -117,11 +117,12 @@ internal sealed class AgentTrainer : IDisposable
     /// <param name="agents">The number of agents that learn.</param>
     public void Train(FrameBudget frameBudget, int agents)
     {
-        (Time, StepsThisFrame, IsWaitingForGpu) = (TimeSpan.Zero, 0, false);
-        if (!Learns || Learner is null || (device.IsBehind && frameBudget.StepsPerFrame == 0)) return;
+        bool isBehind = device.IsBehind && frameBudget.StepsPerFrame == 0;
+        (Time, StepsThisFrame, IsWaitingForGpu) = (TimeSpan.Zero, 0, IsLearning && isBehind);
+        if (!IsLearning || isBehind) return;
         using NeuralDevice.Scope scope = device.Enter();   // the host's state is saved once for all steps, and not while scripts run
         budget.BeginFrame(frameBudget, this);
-        bool isIdle = Learner.Train(budget, agents);
+        bool isIdle = Learner!.Train(budget, agents);
         budget.EndFrame(isIdle);
         (Time, StepsThisFrame, IsWaitingForGpu) = (budget.Time, budget.Steps, budget.Parts == 0 && budget.IsAheadOfGpu);
     }

@@ -57,7 +57,7 @@ internal sealed class BehaviorCloningLearner : Learner, ILearnsFromDemonstration
         }
     }
 
-    protected override int Lines => brains.StepLines;
+    public override int Lines => brains.StepLines;
 
     protected override bool Step(int agents)
     {

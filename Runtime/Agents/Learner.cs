@@ -17,6 +17,9 @@ internal abstract class Learner
     /// <summary>Its other statistics.</summary>
     public virtual LearningStatistics Statistics => LearningStatistics.None;
 
+    /// <summary>The lines that a step can be cut into; 1 if it runs whole.</summary>
+    public virtual int Lines => 1;
+
     /// <summary>Whether a step is partly enqueued: the rest follows in later frames.</summary>
     public bool HasOpenStep => linesDone > 0;
 
@@ -57,9 +60,6 @@ internal abstract class Learner
         form.Count($"{StateForm.Learning}steps", () => Steps, steps => Steps = steps);
         form.Count($"{StateForm.Learning}skipped_decisions", () => SkippedDecisions, skipped => SkippedDecisions = skipped);
     }
-
-    /// <summary>The lines that a step can be cut into; 1 if it runs whole.</summary>
-    protected virtual int Lines => 1;
 
     /// <summary>Whether the next step may be cut now.</summary>
     protected virtual bool MayBeCut => true;

@@ -115,7 +115,7 @@ internal sealed class PolicyGradientLearner : Learner, ILearnsFromReward
         });
     }
 
-    protected override int Lines => brains.StepLines;
+    public override int Lines => brains.StepLines;
 
     protected override bool Step(int agents)
     {

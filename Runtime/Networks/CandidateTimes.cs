@@ -3,13 +3,16 @@ namespace NeuralPlugin;
 /// <summary>
 /// Times candidates for the same work on the GPU's clock, over some frames, without a wait. Candidates take turns, since the clock of a GPU changes sixfold between one
 /// second and the next, and what counts is how they compare within a turn. In a turn each runs as often as makes the turn long enough to measure. If the driver skips the
-/// dispatches of a frame, no turn counts; a candidate that it rejects is left out.
+/// dispatches of a frame, no turn counts; a candidate that it rejects is left out. Work that is too long to run whole in a frame is not timed.
 /// </summary>
 internal sealed class CandidateTimes : IDisposable
 {
     /// <summary>Turns that count, after one in which drivers do the rest of their work and one that tells how long a turn takes.</summary>
     private const int Turns = 5;
     private const int FirstTurns = 2;
+
+    /// <summary>The fewest turns that decide where a candidate must be faster in every one.</summary>
+    private const int LeastTurns = 3;
 
     /// <summary>How long a turn should take: some hundred of the shortest dispatches, so that differences of a few percent are more than noise.</summary>
     private const long TurnNanoseconds = 1_000_000;
@@ -19,6 +22,9 @@ internal sealed class CandidateTimes : IDisposable
 
     /// <summary>Turns up to this long run in one frame; of longer ones each candidate has a frame of its own.</summary>
     private const long FrameNanoseconds = 2_000_000;
+
+    /// <summary>The longest run of one candidate: more would hold up the frames of a game, whose budget is smaller.</summary>
+    private const long LongestRunNanoseconds = 4_000_000;
 
     private readonly List<(int Number, Plan Plan)> plans;   // of the candidates that the driver has not rejected
     private readonly PlannedMatrix[] matrices;
@@ -36,7 +42,6 @@ internal sealed class CandidateTimes : IDisposable
     private bool fitsIntoAFrame;
     private bool isRunning;
     private bool wasSkipped;
-
     /// <summary>Makes what the candidates work on: matrices of zeros, of the work's own sizes.</summary>
     /// <param name="device">The device.</param>
     /// <param name="candidates">The dispatches of each.</param>
@@ -66,6 +71,9 @@ internal sealed class CandidateTimes : IDisposable
     /// <summary>The GPU's time so far, in nanoseconds.</summary>
     public long Spent { get; private set; }
 
+    /// <summary>Whether a run was so long that it would hold up the frames of a game: then nothing is chosen.</summary>
+    public bool IsTooLong { get; private set; }
+
     /// <summary>One frame's share; true when all turns, or those for which there was time, are over.</summary>
     /// <param name="device">The device.</param>
     /// <param name="budget">The GPU's time for all of them, in nanoseconds.</param>
@@ -83,21 +91,24 @@ internal sealed class CandidateTimes : IDisposable
             isRunning = awaited > 0 || probe.IsPending;
             if (isRunning) return false;
             wasSkipped = !probe.HasRun;
-            return wasSkipped || turns.Count >= FirstTurns + Turns || Spent >= budget;
+            return wasSkipped || IsTooLong || turns.Count >= FirstTurns + Turns || Spent >= budget;
         }
 
         Run(device);
         return false;
     }
 
-    /// <summary>The number of the candidate to choose: the first one, or another that is faster by a margin; null if no turn counted, or the driver skipped one.</summary>
+    /// <summary>
+    /// The number of the candidate to choose: the first one, or another that is faster by a margin; null if no turn counted, or too few where every turn decides, if the driver skipped one, or if a run takes
+    /// too long.
+    /// </summary>
     /// <param name="leastGain">By which part of the first one's time another must be faster.</param>
     /// <param name="inEveryTurn">Whether it must be in every turn, and not only in the median of them.</param>
     public int? Choose(double leastGain, bool inEveryTurn)
     {
         if (isCompiled && plans.Count == 1) return plans[0].Number;   // the driver takes no other
         double[][] counted = [.. turns.Skip(FirstTurns).Where(times => times.All(time => time > 0))];
-        if (wasSkipped || counted.Length == 0) return null;
+        if (wasSkipped || IsTooLong || counted.Length < (inEveryTurn ? LeastTurns : 1)) return null;
         int place = inEveryTurn ? counted.Length - 1 : counted.Length / 2;
         double[] ratios = [.. Enumerable.Range(0, plans.Count).Select(i => counted.Select(times => times[i] / times[0]).Order().ElementAt(place))];
         int best = Array.IndexOf(ratios, ratios.Min());
@@ -169,6 +180,7 @@ internal sealed class CandidateTimes : IDisposable
             long time = times[1] - times[0];
             times.Clear();
             Spent += Math.Max(0, time);
+            IsTooLong |= turns.Count > 0 && time > runs * LongestRunNanoseconds;   // in the first one, drivers do the rest of their work
             turn[next++] = time;
             if (next == plans.Count) EndTurn();
         }

@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>
 /// Chooses the configurations of a step's kernels by the time of the whole step, one class of sizes after the other, since what reads the parts of a sum matters as
 /// much as what computes them. The time on the GPU is bounded, for all steps of a device together; what it had no time for has the configuration that the family offers first, and is
-/// tuned at another start. Configurations in which the step has the same dispatches are not timed: noise would choose.
+/// tuned at another start. A step that is too long to run whole in a frame has it too. Configurations in which the step has the same dispatches are not timed: noise would choose.
 /// </summary>
 /// <param name="kernels">The kernels of the device, in the configurations known so far.</param>
 /// <param name="rows">Rows of a batch.</param>
@@ -24,6 +24,7 @@ internal sealed class StepTuning(
     private FamilyKernels chosen = kernels;
     private OpenQuestion? question;
     private CandidateTimes? timing;
+    private bool isTooLong;
 
     /// <inheritdoc/>
     public bool IsDone { get; private set; }
@@ -38,11 +39,13 @@ internal sealed class StepTuning(
     /// <inheritdoc/>
     public void Advance(NeuralDevice device)
     {
+        if (KernelTuning.IsForced(device)) EndQuestion(device);   // it may have been forced since the question began
         if (question is null && !Begin(device)) return;
         try
         {
             timing ??= new CandidateTimes(device, question!.Steps, rows, chosen);
             if (!timing.Advance(device, BudgetNanoseconds - KernelTuning.SpentOn(device))) return;
+            isTooLong = timing.IsTooLong;
             if (timing.Choose(LeastGain, question!.DecidesBits) is { } best)
             {
                 string name = question.Names[best];
@@ -55,9 +58,7 @@ internal sealed class StepTuning(
             // Several steps have no room where one has, or the driver does not take what times them. The question stays open: whoever needs a kernel that does not work is told then.
         }
 
-        if (timing is not null) KernelTuning.Spend(device, timing.Spent);
-        timing?.Dispose();
-        (timing, question) = (null, null);
+        EndQuestion(device);
     }
 
     /// <summary>Frees what it times.</summary>
@@ -86,12 +87,19 @@ internal sealed class StepTuning(
         return null;
     }
 
+    private void EndQuestion(NeuralDevice device)
+    {
+        if (timing is not null) KernelTuning.Spend(device, timing.Spent);
+        timing?.Dispose();
+        (timing, question) = (null, null);
+    }
+
     /// <summary>False if there is nothing left to ask.</summary>
     private bool Begin(NeuralDevice device)
     {
         KernelTuning known = KernelTuning.Of(device);
         if (!known.Equals(chosen.Tuning)) chosen = chosen.With(known);   // others have been tuned meanwhile
-        question = !device.Limits.HasClock || KernelTuning.IsForced(device) || KernelTuning.SpentOn(device) >= BudgetNanoseconds ? null : NextQuestion(chosen, step, asked);
+        question = isTooLong || !device.Limits.HasClock || KernelTuning.IsForced(device) || KernelTuning.SpentOn(device) >= BudgetNanoseconds ? null : NextQuestion(chosen, step, asked);
         IsDone = question is null;
         return !IsDone;
     }

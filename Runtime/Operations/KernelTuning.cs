@@ -78,10 +78,11 @@ public sealed class KernelTuning : IEquatable<KernelTuning>
     /// <summary>The tuning for networks that continue from a file: that of the device and, unless it is forced, in place of it what the file has. Null for no file.</summary>
     internal static KernelTuning For(NeuralDevice device, KernelTuning? ofFile) => ofFile is null || IsForced(device) ? Of(device) : Of(device).With(ofFile);
 
-    /// <summary>Adds what was found on a device, and remembers it for the next start if its folder can be written.</summary>
+    /// <summary>Adds what was found on a device, unless its tuning is forced, and remembers it for the next start if its folder can be written.</summary>
     internal static void Learn(NeuralDevice device, string sizes, string configuration)
     {
         DeviceTuning state = StateOf(device);
+        if (state.IsForced) return;
         state.Tuning = state.Tuning.With(sizes, configuration);
         if (device.KernelCacheFolder is not { } folder) return;
         string file = Path.Combine(folder, FileName);

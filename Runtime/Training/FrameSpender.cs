@@ -41,7 +41,7 @@ internal sealed class FrameSpender : IDisposable
     private double allowed;
     private double predicted;   // of the GPU, for the enqueued parts
     private double called;      // since the call began, when last checked
-    private double credit;      // of earlier frames, which were too short for any part
+    private double credit;      // of earlier frames, which were too short for any part: what they had left
     private double worked;      // by the processor before the first part
     private bool isMeasured;
 
@@ -187,7 +187,7 @@ internal sealed class FrameSpender : IDisposable
     public void EndFrame(int? waiting)
     {
         called = Elapsed();
-        credit = Parts > 0 || IsAheadOfGpu || waiting is not { } part ? 0 : Math.Min(credit + given, CostOfALine(part) + called);
+        credit = Parts > 0 || IsAheadOfGpu || waiting is not { } part ? 0 : Math.Min(credit + Math.Max(0, given - worked), CostOfALine(part) + called);
         allowance.EndFrame(Steps, (long)Math.Max(called, predicted));
     }
 

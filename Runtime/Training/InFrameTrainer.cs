@@ -122,10 +122,10 @@ public sealed class InFrameTrainer : IDisposable
         if (ledger.HasDropped) Abandon();
         RequireThatStepsRan();
         samples.Upload();
-        bool trains = State == TrainerState.Training && !(network.Device.IsBehind && FrameBudget.StepsPerFrame == 0);
+        bool isBehind = network.Device.IsBehind && FrameBudget.StepsPerFrame == 0, trains = State == TrainerState.Training && !isBehind;
         if (trains) RunFrame();
         float accuracy = countsCorrect ? ledger.Accuracy : float.NaN;
-        bool hasSkipped = trains && spender.Parts == 0 && spender.IsAheadOfGpu;
+        bool hasSkipped = State == TrainerState.Training && (isBehind || (spender.Parts == 0 && spender.IsAheadOfGpu));
         Progress = new TrainingProgress(
             ledger.Steps, order.Epochs, ledger.Loss, accuracy, trains ? spender.Time : TimeSpan.Zero, trains ? spender.Steps : 0,
             hasSkipped ? TrainerState.WaitingForGpu : State)

@@ -22,8 +22,8 @@ public enum TrainerState
     Diverged,
 
     /// <summary>
-    /// The GPU is so far behind (12 frames, or some 50 milliseconds of work) that the trainer skipped this turn. It continues
-    /// once the GPU has caught up; nothing is lost.
+    /// The GPU is so far behind (12 frames, or some 50 milliseconds of work) that the trainer skipped this turn, or a device with a thread of its own has not come to the frame before the last one. It
+    /// continues once that has caught up; nothing is lost.
     /// </summary>
     WaitingForGpu,
 }

@@ -193,7 +193,7 @@ run() {
     fi
     part budget 35 15 dotnet NeuralPlugin.Samples.dll budget --rounds 1 --frames "$frames" --out "$work/budget" ${has_card:+--check}
     [[ -n $has_card ]] || say_on_page 'Whether these bounds hold says nothing without a card; nor do the times of creatures and agents below.'
-    part arena 20 10 dotnet NeuralPlugin.Samples.dll arena --creatures "$creatures" --frames "$frames" --out "$work/arena"
+    part arena 20 10 dotnet NeuralPlugin.Samples.dll arena --creatures "$creatures" --frames "$frames" --budget-ms 1 --out "$work/arena"
     part agents 15 8 dotnet NeuralPlugin.Benchmarks.dll agents
     part transfers 10 16 dotnet NeuralPlugin.Benchmarks.dll transfers 0.1
     export NEURALPLUGIN_REQUIRE_GPU=1

@@ -13,6 +13,7 @@ internal sealed class CutStepTests : IDisposable
 {
     private const int Brains = 203;   // no whole number of lines in any family
     private const int Rows = 12;
+    private const int StepsOfARollout = 8;
     private const long Budget = 200_000_000;
 
     private readonly TestGl gl = TestGls.Create();
@@ -57,7 +58,7 @@ internal sealed class CutStepTests : IDisposable
     [Test]
     public void StepsOnARolloutHaveTheSameBitsAndReportTheSame()
     {
-        const int Steps = 8;
+        const int Steps = StepsOfARollout;
         List<(BrainSpread Rates, BrainSpread Divergences, float PolicyLoss)> reported = [];
         ClassifierParameters[] expected;
         using (AgentPopulation whole = Rewarded(FrameBudget.Steps(1)))
@@ -159,6 +160,39 @@ internal sealed class CutStepTests : IDisposable
         while (!agents.Learner!.HasOpenStep) Frames(agents, 1);   // disposed in the middle of one
     }
 
+    /// <summary>While they do not learn, no brain changes: not by a later save either.</summary>
+    [Test]
+    public void AgentsThatStopLearningHaveWholeSteps()
+    {
+        SetCostOfAStep(3 * Budget);
+        using AgentPopulation agents = Cloning(TimeSpan.FromMilliseconds(200));
+        Frames(agents, 12);
+        while (!agents.Learner!.HasOpenStep) Frames(agents, 1);
+        long steps = agents.Progress.TrainingSteps;
+        agents.Learns = false;
+        Frames(agents, 3);
+        Assert.That(agents.Learner!.HasOpenStep, Is.False);
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(steps + 1));
+        AssertSame(BrainsOf(agents), Whole(steps + 1), "without learning");
+    }
+
+    /// <summary>What agents demonstrate and decide between two parts of a step would be in the second one alone.</summary>
+    [Test]
+    public void StepsThatAlsoImitateAreNotCut()
+    {
+        Demonstration shown = new(observationCount: 2, actionCount: 3);
+        for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
+        using AgentPopulation agents = Rewarded(TimeSpan.FromMilliseconds(200), new CloningTerm { Demonstration = shown });
+        for (int frame = 0; frame < 100 && agents.Progress.TrainingSteps < StepsOfARollout; frame++)
+        {
+            if (agents.Progress.TrainingSteps == 1) gl.NanosecondsPerGroup = 2 * Budget / Brains;
+            Frames(agents, 1);
+            Assert.That(agents.Learner!.HasOpenStep, Is.False);
+        }
+
+        Assert.That(agents.Progress.TrainingSteps, Is.EqualTo(StepsOfARollout));
+    }
+
     /// <summary>A budget in steps never leaves one open.</summary>
     [Test]
     public void ABudgetInStepsRunsThemWhole()
@@ -204,12 +238,12 @@ internal sealed class CutStepTests : IDisposable
     private AgentPopulation Cloning(FrameBudget budget, int batchSize = Rows) => new(device, Options(budget, batchSize));
 
     /// <summary>Agents that stop to decide when a rollout is full.</summary>
-    private AgentPopulation Rewarded(FrameBudget budget)
+    private AgentPopulation Rewarded(FrameBudget budget, CloningTerm? cloning = null)
     {
         const int Decisions = 9;
         AgentPopulation agents = new(device, Options(budget) with
         {
-            Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 8, Minibatches = 2, Epochs = 4 },
+            Learning = new ActorCritic { RolloutSize = 8, LeastRolloutPerAgent = 8, Minibatches = 2, Epochs = StepsOfARollout / 2, Cloning = cloning },
         });
         for (int i = 0; i < Brains; i++)
         {

@@ -123,8 +123,8 @@ internal sealed class ArenaTests
         Assert.That(times.Medians, Is.EqualTo("a frame that learns: scripts 0.50 ms, plugin 2.00 ms, GPU 4.00 ms"));
         Assert.That(
             times.Lines("3 agents"), Is.EqualTo((string[])[
-                "3 agents, the 1 frames of the last 4 that learn: scripts 0.50 ms (p99 0.50), plugin 2.00 ms (p99 2.00), GPU 4.00 ms (p99 4.00)",
-                "3 agents, all of the last 4 frames: scripts 0.25 ms (p99 0.50), plugin 0.50 ms (p99 2.00), GPU 0.25 ms (p99 4.00), 2 managed bytes",
+                "3 agents, times of the 1 frames of the last 4 that learn: scripts 0.50 ms (p99 0.50), plugin 2.00 ms (p99 2.00), GPU 4.00 ms (p99 4.00)",
+                "3 agents, times of all of the last 4 frames: scripts 0.25 ms (p99 0.50), plugin 0.50 ms (p99 2.00), GPU 0.25 ms (p99 4.00), 2 managed bytes",
             ]));
     }
 

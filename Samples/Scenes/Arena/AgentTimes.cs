@@ -2,7 +2,7 @@ using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
-/// <summary>The cost of a population of agents per frame, over the last frames: of all, and of those that had a training step.</summary>
+/// <summary>The cost of a population of agents per frame, over the last frames: of all, and of those that learned: that prepared decisions, or had a training step or a part of one.</summary>
 internal sealed class AgentTimes(int window)
 {
     private readonly AgentFrameTime[] frames = new AgentFrameTime[window];
@@ -19,7 +19,7 @@ internal sealed class AgentTimes(int window)
         frames[added++ % window] = frame;
     }
 
-    /// <summary>The medians of a frame, with a training step if there are any; empty before the first frame.</summary>
+    /// <summary>The medians of a frame, of those that learn if there are any; empty before the first frame.</summary>
     public string Medians
     {
         get
@@ -31,15 +31,15 @@ internal sealed class AgentTimes(int window)
         }
     }
 
-    /// <summary>A line for the frames with a training step, if there are any, and one for all.</summary>
+    /// <summary>A line for the frames that learn, if there are any, and one for all.</summary>
     /// <param name="whose">Whose times they are.</param>
     public IEnumerable<string> Lines(string whose)
     {
         var all = Counted(onlyLearning: false);
         if (all.Count == 0) yield break;
         var learning = Counted(onlyLearning: true);
-        if (learning.Count > 0) yield return Invariant($"{whose}, the {learning.Count} frames of the last {all.Count} that learn: {Describe(learning, Quantiles)}");
-        yield return Invariant($"{whose}, all of the last {all.Count} frames: {Describe(all, Quantiles)}, {all.Average(frame => frame.Bytes):N0} managed bytes");
+        if (learning.Count > 0) yield return Invariant($"{whose}, times of the {learning.Count} frames of the last {all.Count} that learn: {Describe(learning, Quantiles)}");
+        yield return Invariant($"{whose}, times of all of the last {all.Count} frames: {Describe(all, Quantiles)}, {all.Average(frame => frame.Bytes):N0} managed bytes");
     }
 
     private static string Quantiles(IReadOnlyList<double> values) =>
@@ -58,7 +58,7 @@ internal sealed class AgentTimes(int window)
 /// <summary>The times of a frame in milliseconds.</summary>
 /// <param name="Scripts">The processor time of the agents' scripts.</param>
 /// <param name="Plugin">The rest of the processor time of Update: decisions, training, and a software driver's work.</param>
-/// <param name="Learns">Whether it had a training step.</param>
+/// <param name="Learns">Whether it prepared decisions, or had a training step or a part of one.</param>
 /// <param name="Bytes">Managed bytes that Update allocated.</param>
 internal record struct AgentFrameTime(double Scripts, double Plugin, bool Learns, long Bytes)
 {

@@ -130,7 +130,7 @@ internal sealed class ArenaTrial : IDisposable
         population.Update();
         var (all, ofScripts, allocated) = (Stopwatch.GetElapsedTime(start), scripts.Take(), GC.GetAllocatedBytesForCurrentThread() - bytes);
         var progress = population.Progress;   // its GPU time is that of the frame before
-        Times.Add(new AgentFrameTime(ofScripts.TotalMilliseconds, (all - ofScripts).TotalMilliseconds, progress.StepsThisFrame > 0, allocated), progress.GpuTime);
+        Times.Add(new AgentFrameTime(ofScripts.TotalMilliseconds, (all - ofScripts).TotalMilliseconds, progress.TrainingTime > TimeSpan.Zero, allocated), progress.GpuTime);
         foreach (var world in (ReadOnlySpan<ArenaWorld>)[Learning, Random, Script]) world.Step();
         foreach (var creature in creatures) creature.TakeOutcome();
         Frames++;
