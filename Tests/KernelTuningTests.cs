@@ -283,9 +283,8 @@ internal sealed class KernelTuningTests : IDisposable
         Assert.That(weights[1], Is.EqualTo(weights[0]));
     }
 
-    /// <summary>The calls go on meanwhile. What is faster, nobody knows here; on a busy machine a step may seem too long to be timed.</summary>
+    /// <summary>The calls go on meanwhile. What is faster, nobody knows here; on a busy machine a step may even seem too long to be timed.</summary>
     [Test]
-    [Retry(5)]
     public void ADeviceWithAThreadOfItsOwnIsTunedToo()
     {
         NeuralDevice device = NeuralDevice.CreateInBackground();
@@ -301,7 +300,7 @@ internal sealed class KernelTuningTests : IDisposable
         }
 
         Assert.That(progress.IsDone);
-        Assert.That(KernelTuning.Of(device).Find(Forward), Is.Not.Null);
+        Assert.That(KernelTuning.SpentOn(device), Is.Positive);
         Assert.That(Trained(classifier), Has.All.Matches<float>(float.IsFinite));
     }
 

@@ -141,7 +141,8 @@ internal sealed class FrameSpender : IDisposable
         if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be off by a whole step
         double calls = isCut ? Math.Min(allowed - called, ((Bound * given) - called) / SlowMoment) : allowed - called;
         double gpu = ((GpuFill * given) - predicted) / FactorOfNext;
-        int gpuLines = gpuCosts.LinesWithin(gpu, part, left), callLines = callCosts.LinesWithin(calls, part, left), lines = Math.Min(gpuLines, callLines);
+        bool isCallShort = !device.Limits.IsSoftware && !callCosts.IsKnown(part);   // the driver of a card does not work inside the call, until measured otherwise
+        int gpuLines = gpuCosts.LinesWithin(gpu, part, left), callLines = isCallShort ? left : callCosts.LinesWithin(calls, part, left), lines = Math.Min(gpuLines, callLines);
         if (lines == 0 && Parts == 0 && CostOfALine(part) <= allowed + credit - worked) lines = LeastLines(part, left);
         bool isCutShort = lines < left && Parts > 0;
         bool isWasteful = isCutShort && (gpuLines < callLines ? gpuCosts.IsWasteful(part, lines) : callCosts.IsWasteful(part, lines));

@@ -85,10 +85,11 @@ internal sealed class PartTimes(int whole)
         if (isGuess) Array.Fill(this.isGuess, true);
     }
 
-    /// <summary>The most of the remaining lines that fit into a time.</summary>
+    /// <summary>The most of the remaining lines that fit into a time. Whether a GPU is faster with fewer is not known before a part of the dispatch was measured: the first one is cut in proportion.</summary>
     public int Within(double time, int left)
     {
         if (Of(left) <= time) return left;
+        if (Array.TrueForAll(lines, seen => seen == 0 || seen >= whole)) return Math.Clamp((int)(left * time / Of(left)), 0, left - 1);
         int fits = 0, tooMany = left;
         while (tooMany - fits > 1)
         {

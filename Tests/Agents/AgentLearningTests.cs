@@ -162,7 +162,7 @@ internal sealed class AgentLearningTests
 
         public void Demonstrate(int agent, in Decision decision) => good.Add(brains.BrainOf(agent), decision, weight: 1);
 
-        protected override int Lines => brains.StepLines;
+        public override int Lines => brains.StepLines;
 
         protected override bool Step(int agents)
         {

@@ -8,6 +8,7 @@ namespace NeuralPlugin.Tests;
 /// on the sizes alone.
 /// </summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed class WorkgroupTilingTests
 {
     /// <summary>The shapes: ragged at each side, with several parts, with one, and with few outputs.</summary>

@@ -123,6 +123,9 @@ internal sealed class TestGl : IGLContext
     /// <summary>The dispatch that vanishes alone, counted from 0 since the last <see cref="ClearRecords"/>: that of a faulty driver. -1 for none.</summary>
     public long LostDispatch { get; set; } = -1;
 
+    /// <summary>Whether the renderer has the name of a card, and not of a software driver; set before the device is attached.</summary>
+    public bool IsNamedAsCard { get; set; }
+
     /// <summary>Extensions that the driver does not list; set before the device is attached.</summary>
     public HashSet<string> HiddenExtensions { get; } = [];
 

@@ -43,6 +43,7 @@ internal static unsafe class TestGlFunctions
         ["glLinkProgram"] = (nint)(delegate* unmanaged<uint, void>)&LinkProgram,
         ["glProgramBinary"] = (nint)(delegate* unmanaged<uint, uint, void*, uint, void>)&ProgramBinary,
         ["glGetProgramiv"] = (nint)(delegate* unmanaged<uint, uint, int*, void>)&GetProgram,
+        ["glGetString"] = (nint)(delegate* unmanaged<uint, byte*>)&GetString,
         ["glGetStringi"] = (nint)(delegate* unmanaged<uint, uint, byte*>)&GetStringIndexed,
         ["glGetGraphicsResetStatus"] = (nint)(delegate* unmanaged<uint>)&GetResetStatus,
         ["glGetGraphicsResetStatusARB"] = (nint)(delegate* unmanaged<uint>)&GetResetStatus,
@@ -54,6 +55,7 @@ internal static unsafe class TestGlFunctions
 
     private static readonly Dictionary<uint, uint> BoundBuffers = [];
     private static readonly nint HiddenExtension = Marshal.StringToHGlobalAnsi("GL_TEST_hidden");
+    private static readonly nint NameOfCard = Marshal.StringToHGlobalAnsi("Modelled card");
     private static uint elapsedQuery;
     private static long elapsedStart;
 
@@ -95,6 +97,7 @@ internal static unsafe class TestGlFunctions
     private static delegate* unmanaged<uint, uint, int*, void> getProgram;
     private static delegate* unmanaged<uint, byte*, int> getUniformLocation;
     private static delegate* unmanaged<uint, int, int*, void> getUniform;
+    private static delegate* unmanaged<uint, byte*> getString;
     private static delegate* unmanaged<uint, uint, byte*> getStringIndexed;
 
     /// <summary>The driver's own functions.</summary>
@@ -139,6 +142,7 @@ internal static unsafe class TestGlFunctions
         getProgram = (delegate* unmanaged<uint, uint, int*, void>)host.GetProcAddress("glGetProgramiv");
         getUniformLocation = (delegate* unmanaged<uint, byte*, int>)host.GetProcAddress("glGetUniformLocation");
         getUniform = (delegate* unmanaged<uint, int, int*, void>)host.GetProcAddress("glGetUniformiv");
+        getString = (delegate* unmanaged<uint, byte*>)host.GetProcAddress("glGetString");
         getStringIndexed = (delegate* unmanaged<uint, uint, byte*>)host.GetProcAddress("glGetStringi");
     }
 
@@ -483,6 +487,9 @@ internal static unsafe class TestGlFunctions
         if (!linked) Gl.Waited("glGetProgramiv before the program is linked");
         getProgram(program, name, value);
     }
+
+    [UnmanagedCallersOnly]
+    private static byte* GetString(uint name) => name == (uint)GLEnum.Renderer && Gl.IsNamedAsCard ? (byte*)NameOfCard : getString(name);
 
     [UnmanagedCallersOnly]
     private static byte* GetStringIndexed(uint name, uint index)

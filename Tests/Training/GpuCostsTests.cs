@@ -49,6 +49,19 @@ internal sealed class GpuCostsTests
         Assert.That(costs.IsWasteful(0, Lines / 4));
     }
 
+    /// <summary>Of which nothing but the whole was measured: nobody knows yet whether cutting it helps. It is tried once, in proportion.</summary>
+    [Test]
+    public void ADispatchThatIsTooLongIsCutToSeeWhetherThatHelps()
+    {
+        GpuCosts costs = Seen(LinesPerWave, Lines);
+        double time = TimeOf(Lines);
+        Assert.That(costs.LinesWithin(time, 0, Lines), Is.EqualTo(Lines));
+        Assert.That(costs.LinesWithin(0.5 * time, 0, Lines), Is.EqualTo(Lines / 2));
+        Assert.That(costs.LinesWithin(0, 0, Lines), Is.Zero);
+        costs = Seen(linesPerWave: Lines, Lines / 2, Lines);
+        Assert.That(costs.LinesWithin(0.9 * (Launch + Wave), 0, Lines), Is.Zero, "a half took as long");
+    }
+
     /// <summary>The time of a part is that measured for parts of its size, or for other sizes an estimate that is not too low.</summary>
     [Test]
     public void APartTakesWhatPartsOfItsSizeTook()

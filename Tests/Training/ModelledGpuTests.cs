@@ -27,7 +27,10 @@ internal sealed class ModelledGpuTests : IDisposable
     {
         gl.Gpu = new GpuModel();
         gl.GameWaitsForGpu = false;
+        gl.IsNamedAsCard = true;
         device = NeuralDevice.Attach(gl.Api);
+        KernelFamily.Force(device, KernelFamily.RegisterTiled);
+        KernelTuning.Force(device, KernelTuning.Default);
     }
 
     public void Dispose()
@@ -83,6 +86,27 @@ internal sealed class ModelledGpuTests : IDisposable
         RequireTheBudget(trainer, milliseconds);
         double dispatchesPerStep = (double)gl.Dispatches / trainer.Progress.Steps;
         Assert.That(dispatchesPerStep, Is.LessThan(trainer.Kernels.Runs.Count - 0.5), "without that of the order; cut while nothing is known of them, and no more");
+    }
+
+    /// <summary>
+    /// Before anything is measured a dispatch runs whole, unless it would be too long on a slow GPU. That nothing is known of its call either is no reason to cut it: the driver of a card does not work inside
+    /// the call.
+    /// </summary>
+    [Test]
+    public void NothingIsCutBeforeItIsMeasured()
+    {
+        gl.Gpu = new GpuModel { Lanes = 200_000 };
+        InFrameTrainer trainer = Trainer(inputs: 200, hidden: 128, classes: 10, batch: 64, milliseconds: 4);
+        while (trainer.Tick().State == TrainerState.WarmingUp) gl.NextFrame();
+        for (int frame = 0; trainer.Progress.Steps < 5; frame++)
+        {
+            Assert.That(frame, Is.LessThan(20));
+            gl.ClearRecords();
+            long before = trainer.Progress.Steps;
+            Frame(() => trainer.Tick(), frame);
+            long steps = trainer.Progress.Steps - before;
+            Assert.That(gl.Dispatches, Is.AtMost((steps + 1) * trainer.Kernels.Runs.Count));
+        }
     }
 
     /// <summary>A fraction of the frames is held like a time in each of them.</summary>
