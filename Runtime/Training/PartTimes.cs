@@ -10,7 +10,7 @@ namespace NeuralPlugin;
 /// <param name="whole">Lines of the dispatch with all rows in use.</param>
 internal sealed class PartTimes(int whole)
 {
-    /// <summary>Sizes count as about equal if they differ by at most 1/About of the size.</summary>
+    /// <summary>A size counts as measured if a part of it or of at most 1/About more was: of one that is a line smaller, a wave may be missing.</summary>
     private const int About = 8;
 
     /// <summary>A guess from other sizes may be off by a wave of workgroups.</summary>
@@ -26,7 +26,7 @@ internal sealed class PartTimes(int whole)
     private readonly bool[] isGuess = new bool[Whole + 1];   // since a large change of all times, inferred from other parts
 
     /// <summary>Whether a part of about this size was measured, so that its time is not a guess from others.</summary>
-    public bool HasSeen(int size) => !isGuess[PlaceOf(size)] && Math.Abs(lines[PlaceOf(size)] - size) <= size / About;
+    public bool HasSeen(int size) => !isGuess[PlaceOf(size)] && lines[PlaceOf(size)] >= size && lines[PlaceOf(size)] - size <= size / About;
 
     /// <summary>Whether the last part measured in its power-of-two range had exactly this size.</summary>
     public bool HasSeenLast(int size) => HasSeen(size) && lines[PlaceOf(size)] == size;
