@@ -222,7 +222,15 @@ internal sealed partial class HouseTests
         }
     }
 
-    /// <summary>What the two rules above find, and what they leave alone.</summary>
+    /// <summary>A driver may compute a logarithm by a product, and contract that into a sum.</summary>
+    [Test]
+    public void LogarithmsArePrecise()
+    {
+        foreach (string file in Shaders)
+            Assert.That(Code(file).Split('\n').Where(line => Logarithm().IsMatch(line) && !line.Contains("precise ", StringComparison.Ordinal)), Is.Empty, file);
+    }
+
+    /// <summary>What the first two rules above find, and what they leave alone.</summary>
     [TestCase("if (isnan(x)) return;", 1)]
     [TestCase("if (!(abs(x) <= most)) return;", 1)]
     [TestCase("if (abs(x) <= most) return;", 1)]
@@ -477,6 +485,9 @@ internal sealed partial class HouseTests
 
     [GeneratedRegex(@"\{[^{}]*\}")]
     private static partial Regex Hole();
+
+    [GeneratedRegex(@"\blog2?\(")]
+    private static partial Regex Logarithm();
 
     [GeneratedRegex(@"\bSilk\b")]
     private static partial Regex SilkWord();

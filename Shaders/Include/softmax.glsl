@@ -67,7 +67,8 @@ Softmax softmaxOfRow(int row, int texels)
     }
 
     softmax.sum = isNaN(size) ? size : softmax.sum;
-    softmax.logSum = log(softmax.sum);
-    softmax.entropy = softmax.logSum - weighted / softmax.sum;
+    precise float logSum = log(softmax.sum), entropy = logSum - weighted / softmax.sum;   // a driver may compute either by a product, and contract it into the difference
+    softmax.logSum = logSum;
+    softmax.entropy = entropy;
     return softmax;
 }
