@@ -93,9 +93,8 @@ Softmax softmaxOfBranch(int row, int first, int end)
         weighted = allowed ? addProduct(weighted, term, shifted) : weighted;
     }
 
-    precise float logSum = log(softmax.sum), entropy = logSum - weighted / softmax.sum;   // as in softmax.glsl
-    softmax.logSum = logSum;
-    softmax.entropy = entropy;
+    softmax.logSum = logOfSum(softmax.sum);
+    softmax.entropy = entropyOf(softmax.logSum, weighted, softmax.sum);
     return softmax;
 }
 
@@ -123,8 +122,7 @@ vec3 referenceBranch(int row, int first, int end, Softmax softmax)
     vec3 reference = vec3(LOWEST, 0.0, 0.0);
     for (int j = first; j < end; j++) reference.x = loadAllowed(row, j / 4)[j % 4] ? maxOrNaN(reference.x, referenceAt(row, j)) : reference.x;
     for (int j = first; j < end; j++) reference.y += loadAllowed(row, j / 4)[j % 4] ? exp(referenceAt(row, j) - reference.x) : 0.0;
-    precise float logSum = log(reference.y);
-    reference.y = logSum;
+    reference.y = logOfSum(reference.y);
     for (int j = first; j < end; j++)
     {
         float p = exp(shiftedLogit(outputAt(row, j), softmax.maximum) - softmax.logSum);
