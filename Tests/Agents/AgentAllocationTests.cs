@@ -8,6 +8,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentAllocationTests
 {
