@@ -228,7 +228,7 @@ internal sealed unsafe class LateGl(INativeContext driver) : INativeContext
         /// <summary>The last command for which somebody waited.</summary>
         public long Finished { get; private set; }
 
-        public Dictionary<uint, Command> Queries { get; } = [];
+        public Dictionary<uint, Command> Queries { get; } = new(MostCommands);
 
         /// <summary>Copies into buffers that stay mapped, each with its number.</summary>
         public List<(long Number, KeptCopy Copy)> Kept { get; } = new(MostKeptCopies);
