@@ -1,17 +1,18 @@
 // A row of features [1 x width * height * CHANNELS] from a texture of any size, or a part of it: pixel by pixel, starting with the texture's first row,
 // the channels of a pixel side by side. A pixel is the mean over its box of the texture, each texel weighted by the share of it that
-// the box covers. CHANNELS 1: the weighted sum of red, green and blue; 3: red, green, blue; 4: alpha too.
+// the box covers. CHANNELS 1: the weighted sum of red, green and blue; 3: red, green, blue; 4: alpha too. As a byte a mean that is NaN is zero.
 //
 // With STORES_TARGET, the first four words of the row's target too, of `targets` [rows x 4 * targetTexels words]: a driver may skip the dispatch, so the target's row says by its weight whether
 // there are features.
 //
 // An invocation is a pixel. The invocations of a workgroup exchange theirs, because a texel of features holds values of up to four pixels.
+#include "finite.glsl"
 #include "matrix.glsl"
 
 layout(local_size_x = GROUP_SIZE) in;
 #ifdef BYTE_FEATURES
 WRITE_BYTES(features);
-#define STORE_FEATURES(at, values) STORE_BYTES(features, at, values)
+#define STORE_FEATURES(at, values) STORE_BYTES(features, at, zeroForNaN(values))
 #else
 WRITE(features);
 #define STORE_FEATURES(at, values) STORE(features, at, values)

@@ -6,6 +6,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>A frame of a game leaves nothing to the garbage collector.</summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 [Category(Categories.EveryFamily)]
 internal sealed class AllocationTests
 {

@@ -10,6 +10,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 internal sealed class BackgroundContextTests
 {
     private const int Inputs = 9;
@@ -35,6 +36,7 @@ internal sealed class BackgroundContextTests
     [Test]
     public void TheContextOfTheGameStaysCurrent()
     {
+        TestGls.RequireDriver();
         using HostContext host = new();
         using NeuralDevice device = Create();
         Assert.That(host.IsCurrent);

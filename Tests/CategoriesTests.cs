@@ -1,6 +1,8 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
+using NUnit.Framework.Api;
+using NUnit.Framework.Interfaces;
 using static NeuralPlugin.Tests.Repository;
 
 namespace NeuralPlugin.Tests;
@@ -13,12 +15,41 @@ internal sealed partial class CategoriesTests
     private static readonly string[] Known =
         [.. typeof(Categories).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (string)field.GetRawConstantValue()!)];
 
+    /// <summary>All but that of the tests which <see cref="StandaloneRun"/> takes to a card.</summary>
     [Test]
     public void TheFiltersOfTestsRunNameTheCategoriesThatThereAre()
     {
         RequireSources();
         MatchCollection named = NamedInAFilter().Matches(File.ReadAllText(PathOf("Tests/run")));
-        Assert.That(named.Select(match => match.Groups["category"].Value).Distinct(), Is.EquivalentTo(Known));
+        Assert.That(named.Select(match => match.Groups["category"].Value).Distinct(), Is.EquivalentTo(Known.Except([Categories.Card])));
+    }
+
+    /// <summary>Allocations, bits, compiled kernels in files and faults of a driver depend on the driver; the twins, the house and elapsed times do not, or not in a run beside others.</summary>
+    [Test]
+    public void ARunOnACardHasAllThatACardCanChange()
+    {
+        NUnitTestAssemblyRunner runner = new(new DefaultTestAssemblyBuilder());
+        runner.Load(typeof(CategoriesTests).Assembly, new Dictionary<string, object>());
+        string[] names = [.. CasesOf(runner.ExploreTests(StandaloneRun.All)).Select(test => $"{test.ClassName!.Split('.')[^1]}.{test.MethodName}").Distinct()];
+        string[] taken =
+        [
+            $"{nameof(AllocationTests)}.{nameof(AllocationTests.NothingIsAllocatedInAFrame)}", $"{nameof(FaultyKernelTests)}.{nameof(FaultyKernelTests.AFaultOfASharedKernelIsFound)}",
+            $"{nameof(KernelCacheFileTests)}.{nameof(KernelCacheFileTests.TheSecondStartCompilesNothing)}", $"{nameof(DenseKernelTests)}.",
+        ];
+        foreach (string name in taken) Assert.That(names, Has.Some.StartsWith(name));
+        string[] left =
+        [
+            $"{nameof(BackgroundContextTests)}.{nameof(BackgroundContextTests.KernelsAreCompiledWithoutAWaitHere)}", $"{nameof(BackgroundContextTests)}.{nameof(BackgroundContextTests.ADriverThatHangsIsNotWaitedForWithoutEnd)}",
+            $"{nameof(HouseTests)}.", $"{nameof(BadInputTests)}.",
+        ];
+        foreach (string name in left) Assert.That(names, Has.None.StartsWith(name));
+    }
+
+    [Test]
+    public void WhatACardCanChangeRunsOnceElsewhere()
+    {
+        IEnumerable<MemberInfo> members = typeof(CategoriesTests).Assembly.GetTypes().SelectMany(type => type.GetMethods().Append<MemberInfo>(type));
+        Assert.That(members.Where(member => CategoriesOf(member).Contains(Categories.Card) && !CategoriesOf(member).Contains(Categories.Once)).Select(member => member.Name), Is.Empty);
     }
 
     [Test]
@@ -52,6 +83,8 @@ internal sealed partial class CategoriesTests
         IEnumerable<string> families = KernelFamily.All.Except([KernelFamily.RegisterTiled, KernelFamily.Processor]).Select(family => family.Name);
         Assert.That(named, Is.EquivalentTo(families.Append(StandInFamily.Instance.Name).Distinct()));
     }
+
+    private static IEnumerable<ITest> CasesOf(ITest test) => test.IsSuite ? test.Tests.SelectMany(CasesOf) : [test];
 
     private static IEnumerable<string> CategoriesOf(MemberInfo member) => member.GetCustomAttributes<CategoryAttribute>().Select(attribute => attribute.Name);
 

@@ -159,8 +159,40 @@ internal sealed unsafe class DeviceTests
 
     // ---- headless, in other environments ----
 
+    /// <summary>Our own variable is read whenever a device is created, whichever drivers are here.</summary>
+    [Test]
+    public void TheEnvironmentMayLeaveThePlatformToUs()
+    {
+        TestDevice.Create().Dispose();
+        Assert.That(RendererWith("automatic"), Is.Not.Empty.And.EqualTo(RendererWith("")));
+    }
+
+    [TestCase("hardware:99", "hardware device 99", "4.3")]
+    [TestCase("nonsense", "'nonsense'", "hardware:N")]
+    [TestCase("hardware:-1", "'hardware:-1'", "hardware:N")]
+    [TestCase("surfaceless:0", "'surfaceless:0'", "hardware:N")]
+    public void APlatformThatIsNotHereIsSaidInOneTypedException(string platform, string found, string needed)
+    {
+        TestDevice.Create().Dispose();
+        Assert.That(() => RendererWith(platform), Throws.TypeOf<DeviceNotSupportedException>().With.Message.Contains(found).And.Message.Contains(needed));
+    }
+
+    private static string RendererWith(string platform)
+    {
+        string? before = Environment.GetEnvironmentVariable(HeadlessOptions.PlatformVariable);
+        try
+        {
+            Environment.SetEnvironmentVariable(HeadlessOptions.PlatformVariable, platform);
+            using NeuralDevice device = NeuralDevice.CreateHeadless();
+            return device.Renderer;
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(HeadlessOptions.PlatformVariable, before);
+        }
+    }
+
     [TestCase(HeadlessOptions.PlatformVariable, "surfaceless")]
-    [TestCase(HeadlessOptions.PlatformVariable, "automatic")]
     [TestCase(HeadlessOptions.PlatformVariable, "Surfaceless")]
     [TestCase(HeadlessOptions.PlatformVariable, "software-inline")]
     [TestCase("MESA_GL_VERSION_OVERRIDE", "4.3")]
@@ -172,10 +204,6 @@ internal sealed unsafe class DeviceTests
         Assert.That(child.Output, Does.Contain(value == "4.3" ? "4.3 (Core Profile)" : "4.5 (Core Profile)"));
     }
 
-    [TestCase(HeadlessOptions.PlatformVariable, "hardware:99", "hardware device 99", "4.3")]
-    [TestCase(HeadlessOptions.PlatformVariable, "nonsense", "'nonsense'", "hardware:N")]
-    [TestCase(HeadlessOptions.PlatformVariable, "hardware:-1", "'hardware:-1'", "hardware:N")]
-    [TestCase(HeadlessOptions.PlatformVariable, "surfaceless:0", "'surfaceless:0'", "hardware:N")]
     [TestCase("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null", "surfaceless: no display", "libgl1-mesa-dri")]
     [TestCase("GALLIUM_DRIVER", "softpipe", "Tried:", "4.3")]
     [TestCase("MESA_GL_VERSION_OVERRIDE", "4.1", "Tried:", "4.3")]

@@ -61,6 +61,86 @@ internal sealed partial class DriverLimitTests
         static int ValueOf(KernelSource source, string name) => source.Constants.First(constant => constant.Name == name).Value;
     }
 
+    /// <summary>
+    /// The kernels with which agents decide and learn, of both families, in every configuration that a tuning may choose, and those that belong to no family. Only some of them run in the tests of agents, and few of those for cards.
+    /// </summary>
+    [Test]
+    public void TheKernelsOfAgentsKeepToTheLimits()
+    {
+        Dictionary<string, string> texts = [];
+        AgentPopulationOptions[] all = OptionsOfAgents();
+        KernelFamily[] families = [KernelFamily.RegisterTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule)];
+        foreach (Driver driver in Enum.GetValues<Driver>())
+        {
+            foreach (KernelFamily family in families)
+            {
+                VerifiedKernels kernels = new();
+                Dispatch[] dispatches =
+                [
+                    .. all.SelectMany(options => kernels.ConfigurationsOf(family.For(LimitsOf(driver)), configured => OfAgents(configured, options), always: true)
+                        .SelectMany(configuration => OfAgents(configuration.Kernels, options))).Concat(BesideAgents()).DistinctBy(dispatch => dispatch.Program.Key),
+                ];
+                foreach (Dispatch dispatch in dispatches)
+                    texts[dispatch.Program.Key] = RequireLimits(dispatch.Program, [.. dispatch.Matrices.Select(matrix => matrix.Access)], dispatch.Textures.Length, driver);
+                IEnumerable<string> constants = dispatches.SelectMany(dispatch => dispatch.Source.Constants).Where(constant => constant.Value > 0).Select(constant => constant.Name).Distinct();
+                Assert.That(constants, Is.SupersetOf(new[] { "PROXIMAL", "GUIDED_RATE", "WEIGHS_ROWS", "REFERENCE_WORD", "BRANCHES", "CONTINUOUS_ACTIONS" }), $"{driver}, {family.Name}");
+            }
+        }
+
+        TestContext.Out.WriteLine($"{texts.Count} kernels");
+        RequireAccepted(texts.Values);
+    }
+
+    /// <summary>Of one brain for all and one each, of one choice and of several numbers, with each loss that a learning algorithm has, and of agents that see a texture.</summary>
+    private static AgentPopulationOptions[] OptionsOfAgents()
+    {
+        using NeuralDevice processor = NeuralDevice.CreateOnProcessor();
+        List<AgentPopulationOptions> all = [];
+        foreach (BrainSharing sharing in Enum.GetValues<BrainSharing>())
+        {
+            foreach (ActionSpec actions in new[] { ActionSpec.MakeDiscrete(4), new ActionSpec(2, 3, 4) })
+            {
+                AgentPopulationOptions options = new() { Observations = 16, ActionSpec = actions, Capacity = 100, Brains = sharing };
+                using AgentPopulation shipped = new(processor, options);
+                ActorCritic bounded = new() { Reference = shipped.GetBrainState(0) };
+                AgentLearning[] ways = [new ActorCritic(), new ActorCritic { Cloning = new CloningTerm() }, bounded, bounded with { Cloning = new CloningTerm() }, new PolicyGradient(), new BehaviorCloning()];
+                all.AddRange(ways.Select(way => options with { Learning = way }));
+            }
+
+            all.Add(all[^1] with { TextureObservations = new TextureObservations(8, 8, TextureChannels.Luminance) });
+        }
+
+        return [.. all];
+    }
+
+    private static IEnumerable<Dispatch> OfAgents(FamilyKernels kernels, AgentPopulationOptions options)
+    {
+        AgentLearning learning = options.Learning!;
+        (Loss loss, Optimizer optimizer, int rows) = (learning.CreateLoss(options), learning.OptimizerFor(options), learning.MostRowsOfAStep(options));
+        int inputs = options.StackedObservations + (options.TextureObservations?.Values ?? 0);
+        if (options.Brains == BrainSharing.OneEach)
+        {
+            PopulationGraph graph = new(kernels, new PopulationShape(options.Capacity, inputs, options.HiddenUnits, options.Outputs), new Relu(), loss);
+            return graph.PlannedStep(rows, optimizer).Append(graph.PlannedForward(rows: 1, softmax: false));
+        }
+
+        Stack stack = new(inputs, [new Dense(options.HiddenUnits), new Relu(), new Dense(options.Outputs)]);
+        return PredictionWorkspace.KernelsFor(stack, kernels, options.Capacity, softmax: false).Concat(StepWorkspace.LoggedKernelsFor(stack, kernels, rows, loss, optimizer));
+    }
+
+    /// <summary>What rescales values, takes textures and joins them with observations.</summary>
+    private static IEnumerable<Dispatch> BesideAgents()
+    {
+        const int Observations = 16, Values = 64;
+        PlannedMatrix matrix = new(new MatrixShape(33, 5), "Parameters"), receipts = new(new MatrixShape(33, 1), "Receipts"), scales = new(new MatrixShape(33, 2), "Scales");
+        PlannedMatrix places = new(new MatrixShape(33, 5), "Places", TexelFormat.UnsignedInteger);
+        yield return OutputRescale.DispatchFor(matrix, receipts, 4, OutputRescale.MakeScalars());
+        yield return PopulationRescale.DispatchFor(matrix, receipts, places, scales, units: 4, PopulationRescale.MakeScalars());
+        PlannedMatrix observed = new(new MatrixShape(9, Observations + 1), "Observations"), seen = new(new MatrixShape(9, Values), "Textures"), joined = new(new MatrixShape(9, Observations + Values), "Features");
+        yield return JoinedFeatures.DispatchFor(observed, seen, Observations, joined);
+        foreach (TextureChannels channels in Enum.GetValues<TextureChannels>()) yield return TextureFeatures.DispatchFor(matrix, 8, 8, channels, seen, targets: null);
+    }
+
     private static DeviceLimits LimitsOf(Driver driver) => driver == Driver.LeastOfOpenGL
         ? new DeviceLimits { MostBindings = 8, MostStorageBuffers = StorageBuffers } : new DeviceLimits { MostBindings = 16, SharedMemoryBytes = 48 * 1024 };
 
@@ -192,6 +272,8 @@ internal sealed partial class DriverLimitTests
             yield return population.KernelsFor(rows: 3);
             yield return population.KernelsFor(rows: 20);
         }
+
+        foreach (AgentPopulationOptions options in OptionsOfAgents()) yield return AgentPopulation.KernelsFor(device, options);
     }
 
     private static long SharedBytesOf(string text) => SharedVariable().Matches(text).Sum(declared =>

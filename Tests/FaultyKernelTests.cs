@@ -7,6 +7,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Drivers that compile a kernel into another one than was written: the verification finds each, in the part that is about it.</summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 internal sealed unsafe class FaultyKernelTests
 {
     private static delegate* unmanaged<uint, int, byte**, int*, void> shaderSource;

@@ -222,7 +222,15 @@ internal sealed partial class HouseTests
         }
     }
 
-    /// <summary>What the two rules above find, and what they leave alone.</summary>
+    /// <summary>A driver may compute a logarithm by a product, and contract that into a sum.</summary>
+    [Test]
+    public void LogarithmsArePrecise()
+    {
+        foreach (string file in Shaders)
+            Assert.That(Code(file).Split('\n').Where(line => Logarithm().IsMatch(line) && !line.Contains("precise ", StringComparison.Ordinal)), Is.Empty, file);
+    }
+
+    /// <summary>What the first two rules above find, and what they leave alone.</summary>
     [TestCase("if (isnan(x)) return;", 1)]
     [TestCase("if (!(abs(x) <= most)) return;", 1)]
     [TestCase("if (abs(x) <= most) return;", 1)]
@@ -234,6 +242,20 @@ internal sealed partial class HouseTests
     [TestCase("x = max(x, 0.0);", 1)]
     [TestCase("vec4 y = clamp(begun.ratio, low, high);", 1)]
     [TestCase("x = min(x, most);   // no NaN: it is checked above", 0)]
+    [TestCase("bvec4 keeps = not(lessThanEqual(abs(z), vec4(3.4e38)));", 1)]
+    [TestCase("bvec4 keeps = greaterThan(abs(z), vec4(LARGEST));", 1)]
+    [TestCase("bvec4 keeps = notEqual(z, z);", 1)]
+    [TestCase("bvec4 keeps = equal(z, vec4(0.0));", 1)]
+    [TestCase("bvec4 keeps = greaterThanEqual(z, vec4(low));", 1)]
+    [TestCase("z = mix(z, -z, lessThan(z, vec4(0.0)));   // no NaN: it is checked above", 0)]
+    [TestCase("bvec4 ones = equal(4 * row + ivec4(0, 1, 2, 3), ivec4(rows));", 0)]
+    [TestCase("bool keeps = x - x != 0.0;", 1)]
+    [TestCase("bool keeps = z[i] - z[i] != 0.0;", 1)]
+    [TestCase("int half = rows - rows / 2;", 0)]
+    [TestCase("uint word = packUnorm4x8(z);", 1)]
+    [TestCase("uint word = packSnorm2x16(z.xy);", 1)]
+    [TestCase("uint word = packUnorm4x8(z);   // no NaN: it is checked above", 0)]
+    [TestCase("dvec2 word = dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));", 0)]
     [TestCase("int j = max(min(row, rows - 1), 0);", 0)]
     [TestCase("bool found = row == rows;", 0)]
     [TestCase("x = slope * x + most * ratio;", 1)]
@@ -463,6 +485,9 @@ internal sealed partial class HouseTests
 
     [GeneratedRegex(@"\{[^{}]*\}")]
     private static partial Regex Hole();
+
+    [GeneratedRegex(@"\blog2?\(")]
+    private static partial Regex Logarithm();
 
     [GeneratedRegex(@"\bSilk\b")]
     private static partial Regex SilkWord();

@@ -5,6 +5,7 @@ namespace NeuralPlugin.Tests;
 /// <summary>Compiled kernels in files: the second start compiles nothing, computes the same bits, and depends on no file.</summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 internal sealed class KernelCacheFileTests
 {
     private DirectoryInfo? folder;
@@ -67,7 +68,8 @@ internal sealed class KernelCacheFileTests
 
         Start WarmUp(int frames)
         {
-            using TestGl gl = new() { CompileFrames = frames };
+            using TestGl gl = TestGls.Create();
+            gl.CompileFrames = frames;
             using NeuralDevice device = NeuralDevice.Attach(gl.Api);
             device.KernelCacheFolder = folder!.FullName;
             using TwoLayerClassifier classifier = new(device, inputs: 5, hidden: 7, classes: 3, seed: 1);
@@ -157,7 +159,7 @@ internal sealed class KernelCacheFileTests
     /// <summary>A game's start: a device, a network, some steps.</summary>
     private static Start Run(string? folder)
     {
-        using TestGl gl = new();
+        using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
         device.KernelCacheFolder = folder;
         using TwoLayerClassifier classifier = new(device, inputs: 5, hidden: 7, classes: 3, seed: 1);

@@ -58,6 +58,7 @@ internal sealed class NetworkPopulationTests
     [TestCase(2, 11, 4, 97, 13, Category = Categories.Nightly)]
     [TestCase(2, 8, 5, 30, 32)]
     [Category(Categories.Once)]
+    [Category(Categories.Card)]
     public void ThoseForCardsAgreeWithTheTwins(int members, int batch, int inputs, int hidden, int classes)
     {
         TestDevice.RequireOpenGL();
@@ -71,6 +72,7 @@ internal sealed class NetworkPopulationTests
     /// <summary>A driver with less shared memory has fewer blocks of rows in a dispatch, and so more dispatches.</summary>
     [Test]
     [Category(Categories.Once)]
+    [Category(Categories.Card)]
     public void TheRowsOfADispatchChangeNoBit()
     {
         const int Members = 3, Batch = 21, Inputs = 8, Hidden = 9, Classes = 3;

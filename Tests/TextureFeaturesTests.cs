@@ -114,6 +114,18 @@ internal sealed class TextureFeaturesTests
         Assert.That(seen[3], Is.EqualTo(Math.Round(0.5 * 255) / 255).Within(1e-6));
     }
 
+    /// <summary>A driver may pack any byte for a NaN, of either sign, so it counts as zero. What is infinite is clamped.</summary>
+    [Test]
+    public void APixelThatIsNaNIsZeroAsAByte()
+    {
+        using GameTextures game = new();
+        using TrainingSet samples = new(Device, 8, Classes, 1, SampleFormat.Bytes);
+        uint texture = game.Make(2, 1, InternalFormat.Rgba32f, [float.NaN, 1, -float.NaN, 0.2f, float.PositiveInfinity, float.NegativeInfinity, BitConverter.Int32BitsToSingle(0x7F800001), -3]);
+        samples.AddTexture(texture, 2, 1, TextureChannels.Rgba, 0);
+        samples.Upload();
+        Assert.That(SetContents.Features(samples), Is.EqualTo(new[] { 0, 1, 0, 0.2f, 1, 0, 0, 0 }).Within(1e-6f));
+    }
+
     // ---- the set ----
 
     /// <summary>Textures mixed with samples from memory keep their places, even when the ring is full.</summary>

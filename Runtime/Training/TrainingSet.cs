@@ -217,8 +217,8 @@ public sealed class TrainingSet : IDisposable
     /// the next Tick the sample waits on the GPU, in order with all added samples.
     /// </para>
     /// <para>
-    /// Values are taken as shaders see them, with the texture's swizzle, from its base level: sRGB textures yield linear light, normalized ones 0 to 1; a byte set keeps only 0 to 1. Values are not
-    /// checked for finiteness: a trainer's loss reveals it. The texture's filter, wrap mode and mipmaps do not matter. Content written by image stores needs the game's own barrier
+    /// Values are taken as shaders see them, with the texture's swizzle, from its base level: sRGB textures yield linear light, normalized ones 0 to 1; a byte set keeps only 0 to 1, and 0 in place of NaN.
+    /// Values are not checked for finiteness: in a set of floats a trainer's loss reveals it. The texture's filter, wrap mode and mipmaps do not matter. Content written by image stores needs the game's own barrier
     /// (GL_TEXTURE_FETCH_BARRIER_BIT). Within a conditional render that discards, the driver reads no texture: the sample is added with the weight 0, and so teaches nothing.
     /// </para>
     /// <para>

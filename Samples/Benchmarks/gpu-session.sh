@@ -12,7 +12,7 @@ FOLDER is out/gpu-session of the current folder unless named. It holds all that 
 The output of each part goes to $OUT/PART.txt ($OUT is ./out unless set), and one page of all to $OUT/page.txt and to the screen, as soon as the part has ended.
 Where there is a card, the first that EGL enumerates is measured and no software driver stands in for it; NEURALPLUGIN_PLATFORM chooses another
 (hardware:1, surfaceless). Where there is none, the parts run on what is there, and those that say nothing without a card say so.
-The tests are those that a card can change the outcome of, without the long ones; their output names the failed ones.
+The tests are those that a card can change the outcome of, without the long ones and those that measure time; their output names the failed ones.
 The exit code is 0 only if no part failed (a bound of the budget that is not held is a failure) and none had to be ended.
 END
 }

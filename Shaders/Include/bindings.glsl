@@ -13,7 +13,7 @@
 //   LOOK_UP(name);  FETCH(name, at)   a matrix that many kernels look up besides their bindings: at a texture unit, of which there are more
 //   GAME_TEXTURE(type, name);      a texture of the game
 // READ_WORDS, LOOK_UP_WORDS, WRITE_WORDS and STORE_WORDS do the same for texels of 32-bit words; READ_BYTES, WRITE_BYTES and STORE_BYTES for bytes,
-// which are read as integers and stored from values of 0 to 1.
+// which are read as integers and stored from values of 0 to 1, of which none is NaN: a driver may pack any byte for one.
 //
 // A kernel reads a matrix as a buffer texture, at an image unit, and writes it as a storage buffer, at a separate binding: a software
 // driver's store to a buffer takes half as long as one to an image. A matrix that a kernel both reads and writes is not declared readonly,
@@ -72,7 +72,7 @@
 #define STORE(name, at, values) name##Stored[at] = asTexel(values)
 #define LOAD_STORED(name, at) fromTexel(name##Stored[at])
 #define STORE_WORDS(name, at, words) name##Stored[at] = (words)
-#define STORE_BYTES(name, at, values) name##Stored[at] = packUnorm4x8(values)
+#define STORE_BYTES(name, at, values) name##Stored[at] = packUnorm4x8(values)   // no NaN: as said above
 
 // The stored type. With WIDE_STORES, the same bits as two numbers of 64 bits, for a driver that stores number by number.
 #ifdef WIDE_STORES

@@ -93,8 +93,8 @@ Softmax softmaxOfBranch(int row, int first, int end)
         weighted = allowed ? addProduct(weighted, term, shifted) : weighted;
     }
 
-    softmax.logSum = log(softmax.sum);
-    softmax.entropy = softmax.logSum - weighted / softmax.sum;
+    softmax.logSum = logOfSum(softmax.sum);
+    softmax.entropy = entropyOf(softmax.logSum, weighted, softmax.sum);
     return softmax;
 }
 
@@ -122,7 +122,7 @@ vec3 referenceBranch(int row, int first, int end, Softmax softmax)
     vec3 reference = vec3(LOWEST, 0.0, 0.0);
     for (int j = first; j < end; j++) reference.x = loadAllowed(row, j / 4)[j % 4] ? maxOrNaN(reference.x, referenceAt(row, j)) : reference.x;
     for (int j = first; j < end; j++) reference.y += loadAllowed(row, j / 4)[j % 4] ? exp(referenceAt(row, j) - reference.x) : 0.0;
-    reference.y = log(reference.y);
+    reference.y = logOfSum(reference.y);
     for (int j = first; j < end; j++)
     {
         float p = exp(shiftedLogit(outputAt(row, j), softmax.maximum) - softmax.logSum);

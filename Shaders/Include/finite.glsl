@@ -65,6 +65,12 @@ vec4 maxOrNaN(vec4 values, float least)
     return mix(max(values, vec4(least)), values, greaterThan(sizeBits(values), uvec4(EXPONENT_OF_NON_FINITE)));
 }
 
+// Zero in place of NaN.
+vec4 zeroForNaN(vec4 values)
+{
+    return mix(values, vec4(0.0), greaterThan(sizeBits(values), uvec4(EXPONENT_OF_NON_FINITE)));
+}
+
 // Whether a value is below zero, and neither -0 nor NaN: the bits from 0x80000001 to 0xFF800000.
 bvec4 isNegative(vec4 values)
 {

@@ -11,9 +11,9 @@ vec4 activate(vec4 x)
 }
 
 // The input and the output are above zero together, even if the product is too small for a number. If the output is NaN, so is the
-// loss, and the gradient is not used.
+// loss, and the gradient is not used; gradients of inputs, which have no loss, take either of the two.
 vec4 gradientFromOutput(vec4 outputGradient, vec4 y)
 {
-    precise vec4 gradient = mix(negativeSlope * outputGradient, outputGradient, greaterThan(y, vec4(0.0)));
+    precise vec4 gradient = mix(negativeSlope * outputGradient, outputGradient, greaterThan(y, vec4(0.0)));   // no NaN: the loss would be one too
     return gradient;
 }

@@ -37,6 +37,20 @@ vec4 exponentials(vec4 logits, bvec4 allowed, float maximum)
     return mix(vec4(0.0), exp(logits - maximum), allowed);
 }
 
+// A driver may compute a logarithm and a quotient by products, and contract them into a difference. They are precise in functions of their own, since some drivers take all that leads to a
+// precise variable for precise, too.
+float logOfSum(float sum)
+{
+    precise float logSum = log(sum);
+    return logSum;
+}
+
+float entropyOf(float logSum, float weighted, float sum)
+{
+    precise float entropy = logSum - weighted / sum;
+    return entropy;
+}
+
 Softmax softmaxOfRow(int row, int texels)
 {
     Softmax softmax = Softmax(LOWEST, 0.0, 0.0, 0.0, 0);
@@ -67,7 +81,7 @@ Softmax softmaxOfRow(int row, int texels)
     }
 
     softmax.sum = isNaN(size) ? size : softmax.sum;
-    softmax.logSum = log(softmax.sum);
-    softmax.entropy = softmax.logSum - weighted / softmax.sum;
+    softmax.logSum = logOfSum(softmax.sum);
+    softmax.entropy = entropyOf(softmax.logSum, weighted, softmax.sum);
     return softmax;
 }

@@ -11,7 +11,7 @@ vec4 activate(vec4 x)
     vec4 square = x * x;
     vec4 t = exp(-2.0 * abs(x));
     bvec4 isLarge = isBeyond(x, 0.6);
-    vec4 numerator = mix(x * (945.0 + square * (105.0 + square)), mix(1.0 - t, t - 1.0, lessThan(x, vec4(0.0))), isLarge);
+    vec4 numerator = mix(x * (945.0 + square * (105.0 + square)), mix(1.0 - t, t - 1.0, lessThan(x, vec4(0.0))), isLarge);   // no NaN: one is not large
     precise vec4 y = numerator / mix(945.0 + square * (420.0 + square * 15.0), 1.0 + t, isLarge);
     return y;
 }

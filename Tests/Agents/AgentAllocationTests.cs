@@ -8,6 +8,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 [Category(Categories.EveryFamily)]
 internal sealed class AgentAllocationTests
 {
@@ -92,7 +93,7 @@ internal sealed class AgentAllocationTests
         for (int frame = 0; frame < frames || (answersLater && frame < MostFrames && !HasGoneOn()); frame++)
         {
             agents.Update();
-            if (answersLater) agents.Device.Finish();   // otherwise uploads accumulate, and those that do not fit into the queue are copied
+            agents.Device.Finish();   // a game's frame lasts as long as the GPU's work; otherwise uploads accumulate, and what waits for the first time allocates
         }
 
         bool HasGoneOn() => agents.Progress.TrainingSteps >= before.TrainingSteps + steps && agents.Progress.Episodes > before.Episodes;

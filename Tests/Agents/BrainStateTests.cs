@@ -86,6 +86,7 @@ internal sealed class BrainStateTests
 
     [Test]
     [Category(Categories.Once)]
+    [Category(Categories.Card)]
     public void ReadingASharedBrainAllocatesNothing()
     {
         using AgentPopulation agents = Started(Shared with { Latency = 1 }, 40);

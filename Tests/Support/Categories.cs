@@ -24,6 +24,11 @@ internal static class Categories
     public const string Once = "Once";
 
     /// <summary>
+    /// Of the tests with <see cref="Once"/>, those whose outcome a graphics card can change: they also run where there is one (<see cref="StandaloneRun"/>). They need neither the sources nor Mesa's driver.
+    /// </summary>
+    public const string Card = "Card";
+
+    /// <summary>
     /// Compares elapsed times that depend on how busy the machine is: of the tests with <see cref="Once"/>, those that run while no others do.
     /// </summary>
     public const string Timed = "Timed";

@@ -9,7 +9,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 internal sealed partial class ShaderRules
 {
-    /// <summary>Ends a line whose min, max or clamp meets no NaN, before the reason.</summary>
+    /// <summary>Ends a line whose min, max, clamp, packing or comparison of vectors meets no NaN, before the reason.</summary>
     private const string NoNaN = "// no NaN: ";
 
     private const string Floats = "float|vec[234]|mat[234]", Whole = "u?int|[ui]vec[234]|bool|bvec[234]";
@@ -25,7 +25,7 @@ internal sealed partial class ShaderRules
         floats.ExceptWith(codes.Values.SelectMany(code => Declared(code, Whole)));
     }
 
-    /// <summary>Tests of finiteness by comparison, and clamps and maxima of numbers that may be NaN.</summary>
+    /// <summary>Tests of finiteness by comparison, and clamps, maxima and comparisons of vectors whose numbers may be NaN.</summary>
     public IEnumerable<string> Comparisons(string name)
     {
         HashSet<string> own = OwnFloats(codes[name]);
@@ -33,7 +33,7 @@ internal sealed partial class ShaderRules
         {
             if (FinitenessByComparison().IsMatch(line)) yield return line.Trim();
             if (line.Contains(NoNaN, StringComparison.Ordinal)) continue;
-            foreach (Match call in Bound().Matches(line))
+            foreach (Match call in BoundOrComparison().Matches(line))
             {
                 int end = call.Index + call.Length;
                 for (int depth = 1; depth > 0 && end < line.Length; end++) depth += line[end] is '(' ? 1 : line[end] is ')' ? -1 : 0;
@@ -209,13 +209,15 @@ internal sealed partial class ShaderRules
     [GeneratedRegex(@"\G,\s*(?!(float|[iu]?vec[234]|mat[234]|u?int|bool|bvec[234]|out|inout|in|const)\b)(?<name>\w+)")]
     private static partial Regex FurtherName();
 
-    [GeneratedRegex(@"(?<!\w)(?:min|max|clamp)\(")]
-    private static partial Regex Bound();
+    /// <summary>Also a packing, which clamps first.</summary>
+    [GeneratedRegex(@"(?<!\w)(?:min|max|clamp|pack[US]norm\w+|(?:less|greater)Than(?:Equal)?|equal|notEqual)\(")]
+    private static partial Regex BoundOrComparison();
 
     [GeneratedRegex(@"\d[.]\d|\b(LOAD|FETCH|texelFetch|uintBitsToFloat|exp|log|sqrt|float|vec[234])\b")]
     private static partial Regex FloatSign();
 
-    [GeneratedRegex(@"(?<![\w#])(?![xyzwrgba]{1,4}\b)[A-Za-z_]\w*")]
+    /// <summary>Also of one letter, but no components.</summary>
+    [GeneratedRegex(@"(?<![\w#])(?!(?<=[.])[xyzwrgba]{1,4}\b)[A-Za-z_]\w*")]
     private static partial Regex Name();
 
     [GeneratedRegex(@"\w+\s*$")]
@@ -234,9 +236,10 @@ internal sealed partial class ShaderRules
     [GeneratedRegex(@"(?<!precise\s+)\b(?:float|vec[234])\s+(?<rest>\w+\s*=[^;]*;)")]
     private static partial Regex FloatDeclaration();
 
-    /// <summary>isnan and isinf, a negated comparison, x != x and x == x, the bits of an infinity, and a comparison of a size or with the greatest number.</summary>
+    /// <summary>isnan and isinf, a negated comparison, x != x, x == x and x - x, the bits of an infinity, and a comparison of a size or with the greatest number.</summary>
     [GeneratedRegex(
         @"\bisnan\s*\(|\bisinf\s*\(|!\s*\([^()]*(\([^()]*\))?[^()]*[<>]|(?<![\w.\])])(?<same>[\w.]+(\[\w+\])?)\s*[!=]=\s*\k<same>(?![\w.\[(])|0x7[fF]800000|0x7[fF]{7}" +
+        @"|(?<![\w.\])]|[-*/]\s*)(?<operand>[A-Za-z_][\w.]*(\[\w+\])?)\s*-\s*\k<operand>(?![\w.\[(]|\s*[*/])" +
         @"|[<>]=?\s*-?\s*(MAX\w*|\w*_MAX|LARGEST|LOWEST|HIGHEST|INFINITY|3[.]4\d*[eE][+]?38)\b|\b(MAX\w*|\w*_MAX|LARGEST|LOWEST|HIGHEST|INFINITY|3[.]4\d*[eE][+]?38)\s*[<>]" +
         @"|\babs\s*\([^()]*(\([^()]*\))?[^()]*\)\s*[<>]|[<>]=?\s*-?abs\s*\(")]
     private static partial Regex FinitenessByComparison();

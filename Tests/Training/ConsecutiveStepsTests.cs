@@ -9,6 +9,7 @@ namespace NeuralPlugin.Tests;
 /// </summary>
 [TestFixture]
 [Category(Categories.Once)]
+[Category(Categories.Card)]
 internal sealed class ConsecutiveStepsTests
 {
     private const int Seed = 6;

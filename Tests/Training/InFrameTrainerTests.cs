@@ -343,6 +343,7 @@ internal sealed class InFrameTrainerTests
 
     [Test]
     [Category(Categories.Once)]
+    [Category(Categories.Card)]
     public void NothingIsAllocatedInAFrame()
     {
         const int Frames = 3_000;
