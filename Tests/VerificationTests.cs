@@ -79,6 +79,33 @@ internal sealed class VerificationTests
         Assert.That(wrong.Message, Does.Contain(all[Right].Kernel).And.Contain(all[Right].Family).And.Contain(device.Renderer).And.Contain("2E-05"));
     }
 
+    /// <summary>A driver that compiles beside the calls has the kernels of all networks before the first is needed, and no others; another one compiles each when it is checked. The checks are told as they are made.</summary>
+    [Test]
+    public void ADriverThatCompilesInTheBackgroundGetsAllKernelsFirst()
+    {
+        long inAll = CompiledBy(inBackground: false).InAll;
+        (long beforeTheFirst, long then) = CompiledBy(inBackground: true);
+        Assert.That(beforeTheFirst, Is.EqualTo(then));
+        Assert.That(then, Is.EqualTo(inAll));
+
+        static (long BeforeTheFirst, long InAll) CompiledBy(bool inBackground)
+        {
+            using TestGl gl = TestGls.Create();
+            if (!inBackground) gl.HiddenExtensions.UnionWith(["GL_KHR_parallel_shader_compile", "GL_ARB_parallel_shader_compile"]);
+            using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+            if (inBackground && !device.Limits.CompilesBesideCalls) Assert.Inconclusive("This driver compiles inside the calls.");
+            long? beforeTheFirst = null;
+            List<KernelCheck> told = [];
+            IReadOnlyList<KernelCheck> checks = DeviceVerification.Verify(device, [KernelFamily.RegisterTiled], check =>
+            {
+                told.Add(check);
+                if (check.Family != SharedKernelVerification.Family) beforeTheFirst ??= gl.Calls("glLinkProgram");
+            });
+            Assert.That(told, Is.EqualTo(checks));
+            return (beforeTheFirst!.Value, gl.Calls("glLinkProgram"));
+        }
+    }
+
     /// <summary>A conditional render of the host may begin to skip in the middle of the call: no kernel is to blame.</summary>
     [Test]
     public void KernelsThatTheDriverSkipsAreNotWrong([Values(0, 3)] int run)

@@ -24,6 +24,9 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
         new(Small, Rows: 3, Optimizer: null), new(Wider, Rows: 11, Optimizer: null),
     ];
 
+    /// <summary>The dispatches of all cases, with nothing made, in the order in which they run.</summary>
+    public IEnumerable<Dispatch> Planned => All.SelectMany(one => one.Configuration.Planned);
+
     /// <summary>All cases; of a device without shaders, whose kernels bind as many matrices as they like, those of a driver with room for all.</summary>
     private (VerifiedPopulation Verified, VerifiedConfiguration Configuration)[] All => all ??=
     [

@@ -55,6 +55,9 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
         new("a wide, drawn step with a log", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
     ];
 
+    /// <summary>The dispatches of all cases, with nothing made, in the order in which they run.</summary>
+    public IEnumerable<Dispatch> Planned => All.SelectMany(one => one.Configuration.Planned);
+
     private (VerifiedCase Verified, VerifiedConfiguration Configuration)[] All =>
         all ??= [.. Cases.SelectMany(verified => ConfigurationsOf(verified).Select(configuration => (verified, configuration)))];
 

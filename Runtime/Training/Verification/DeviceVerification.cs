@@ -6,7 +6,7 @@ public static class DeviceVerification
     /// <summary>
     /// Runs small steps and predictions of each kernel family that the device supports, and compares each kernel's output with double precision, computed from the same inputs on the processor. Waits for the GPU and
     /// allocates. Nearly all of its time is the driver's, to compile the kernels, on a graphics card more than two hundred; those that the kernel cache has are not compiled again. Mesa's software driver took about 50 s of processor time
-    /// to compile all, and 2 s with the cache; a graphics card's driver has not been measured. Networks, trainers and the choice of a family are
+    /// to compile all, and 2 s with the cache; a graphics card's driver has not been measured. A driver that compiles in the background receives all kernels of networks at once. Networks, trainers and the choice of a family are
     /// unaffected.
     /// </summary>
     /// <remarks>
@@ -53,10 +53,16 @@ public static class DeviceVerification
         return checks.Exists(check => check.IsFault) ? throw new KernelVerificationException(device.Renderer, checks) : checks;
     }
 
+    /// <summary>A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others.</summary>
     private static IEnumerable<KernelCheck> ChecksOf(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         foreach (KernelCheck check in new SharedKernelVerification(device).Run()) yield return check;
         (StepVerification Steps, PopulationVerification Populations)[] all = [.. families.Select(family => (new StepVerification(device, family), new PopulationVerification(device, family)))];
+        if (device.Limits.CompilesBesideCalls)
+        {
+            foreach (Dispatch planned in all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned))) _ = device.Backend.StartCompiling(planned);
+        }
+
         foreach (KernelCheck check in all.SelectMany(ofFamily => ofFamily.Steps.Run().Concat(ofFamily.Populations.Run()))) yield return check;
     }
 
