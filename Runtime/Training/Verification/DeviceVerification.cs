@@ -53,16 +53,15 @@ public static class DeviceVerification
         return checks.Exists(check => check.IsFault) ? throw new KernelVerificationException(device.Renderer, checks) : checks;
     }
 
-    /// <summary>A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others.</summary>
+    /// <summary>
+    /// A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others. One that compiles a kernel inside the call, whatever it
+    /// claims, gets no more of them, so that the first checks do not wait for the last kernels.
+    /// </summary>
     private static IEnumerable<KernelCheck> ChecksOf(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         foreach (KernelCheck check in new SharedKernelVerification(device).Run()) yield return check;
         (StepVerification Steps, PopulationVerification Populations)[] all = [.. families.Select(family => (new StepVerification(device, family), new PopulationVerification(device, family)))];
-        if (device.Limits.CompilesBesideCalls)
-        {
-            foreach (Dispatch planned in all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned))) _ = device.Backend.StartCompiling(planned);
-        }
-
+        _ = all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned)).All(device.Backend.StartCompiling);
         foreach (KernelCheck check in all.SelectMany(ofFamily => ofFamily.Steps.Run().Concat(ofFamily.Populations.Run()))) yield return check;
     }
 
