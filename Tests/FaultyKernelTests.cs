@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using NUnit.Framework;
 using Silk.NET.OpenGL;
 
@@ -7,13 +6,8 @@ namespace NeuralPlugin.Tests;
 /// <summary>Drivers that compile a kernel into another one than was written: the verification finds each, in the part that is about it.</summary>
 [TestFixture]
 [Category(Categories.Once)]
-[Category(Categories.Card)]
-internal sealed unsafe class FaultyKernelTests
+internal sealed class FaultyKernelTests
 {
-    private static delegate* unmanaged<uint, int, byte**, int*, void> shaderSource;
-    private static string written = "", compiled = "";
-    private static int changes;
-
     /// <summary>What steps of one dispatch have beyond one step: what is written, and what the driver makes of it.</summary>
     private static readonly (string Written, string Compiled)[] OfSeveralSteps =
     [
@@ -86,6 +80,7 @@ internal sealed unsafe class FaultyKernelTests
     ];
 
     [Test]
+    [Category(Categories.Card)]   // the others compile so many kernels that a session on a card has no time for them
     public void AFaultOfASharedKernelIsFound([ValueSource(nameof(OfAllFamilies))] (string Written, string Compiled, string Kernel) fault)
     {
         KernelCheck[] checks = ChecksWith((fault.Written, fault.Compiled), device => new SharedKernelVerification(device).Run());
@@ -124,25 +119,11 @@ internal sealed unsafe class FaultyKernelTests
     {
         TestGls.RequireDriver();
         using HostContext host = new();
-        shaderSource = (delegate* unmanaged<uint, int, byte**, int*, void>)host.GetProcAddress("glShaderSource");
-        host.Replaced["glShaderSource"] = (nint)(delegate* unmanaged<uint, int, byte**, int*, void>)&ShaderSource;
-        (written, compiled, changes) = (fault.Written, fault.Compiled, 0);
+        FaultyCompiler.In(host, fault.Written, fault.Compiled);
         using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
         using NeuralDevice.Scope scope = device.Enter();
         KernelCheck[] checks = [.. verify(device)];
-        Assert.That(changes, Is.Positive, "the kernel has what is changed");
+        Assert.That(FaultyCompiler.Changes, Is.Positive, "the kernel has what is changed");
         return checks;
-    }
-
-    [UnmanagedCallersOnly]
-    private static void ShaderSource(uint shader, int count, byte** texts, int* lengths)
-    {
-        string text = string.Concat(Enumerable.Range(0, count).Select(i => lengths is null || lengths[i] < 0 ? Marshal.PtrToStringUTF8((nint)texts[i]) : Marshal.PtrToStringUTF8((nint)texts[i], lengths[i])));
-        string changed = text.Replace(written, compiled, StringComparison.Ordinal);
-        if (changed != text) changes++;
-        nint passed = Marshal.StringToCoTaskMemUTF8(changed);
-        byte* first = (byte*)passed;
-        shaderSource(shader, 1, &first, null);
-        Marshal.FreeCoTaskMem(passed);
     }
 }

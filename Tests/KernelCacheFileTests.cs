@@ -107,6 +107,58 @@ internal sealed class KernelCacheFileTests
         Assert.That(start.Weights, Is.EqualTo(Run(null).Weights));
     }
 
+    /// <summary>A file that cannot be put in its place, as where another process reads the one that is there, concerns no other: the next ones are saved and loaded.</summary>
+    [Test]
+    public void AFileThatCannotBeReplacedConcernsNoOther()
+    {
+        Start first = Run(folder!.FullName);
+        RequireFiles(first);
+        string[] inOrder = [.. Files.OrderBy(File.GetLastWriteTimeUtc)];
+        foreach (string file in new[] { inOrder[0], inOrder[^1] }) File.Delete(file);
+        Directory.CreateDirectory(inOrder[0]);
+        Start second = Run(folder.FullName);
+        Assert.That((second.Compiled, second.Loaded), Is.EqualTo((2, first.Compiled - 2)));
+        Assert.That(Files, Is.EquivalentTo(inOrder.Skip(1)), "all others, and nothing unfinished");
+        Start third = Run(folder.FullName);
+        Assert.That((third.Compiled, third.Loaded), Is.EqualTo((1, first.Compiled - 1)));
+    }
+
+    /// <summary>Two devices of a process may compile the same kernel at once: what one of them is writing is in nobody's way.</summary>
+    [Test]
+    public void AnUnfinishedFileIsInNobodysWay()
+    {
+        RequireFiles(Run(folder!.FullName));
+        string[] files = Files;
+        foreach (string file in files)
+        {
+            File.Delete(file);
+            Directory.CreateDirectory($"{file}.{Environment.ProcessId}.tmp");
+        }
+
+        Run(folder.FullName);
+        Assert.That(Files, Is.EqualTo(files));
+    }
+
+    /// <summary>Other games share the folder, and compile many kernels; the one that is played daily keeps its own, however long ago they were compiled.</summary>
+    [Test]
+    public void FilesThatAreUsedStayLongerThanThoseThatAreNot()
+    {
+        RequireFiles(Run(folder!.FullName));
+        string[] ours = Files;
+        foreach (string file in ours) File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddDays(-9));
+        Assert.That(Run(folder.FullName).Compiled, Is.Zero);
+        for (int i = 0; i < ProgramBinaries.Kept; i++)
+        {
+            string other = Path.Combine(folder.FullName, $"{i}.kernel");
+            File.WriteAllText(other, "newer");
+            File.SetLastWriteTimeUtc(other, DateTime.UtcNow.AddDays(-1));
+        }
+
+        File.Delete(ours[0]);
+        Assert.That(Run(folder.FullName).Compiled, Is.EqualTo(1));
+        Assert.That(Files, Is.SupersetOf(ours).And.Length.EqualTo(ProgramBinaries.Kept));
+    }
+
     [Test]
     public void TheOldestFilesGoWhenThereAreTooMany()
     {

@@ -151,6 +151,42 @@ internal sealed partial class SceneTests
         Assert.That(Run("verify", "--device", device), Does.Contain("dense_forward.comp").And.Contain("population").And.Not.Contain("WRONG"));
     }
 
+    /// <summary>Its rows appear one by one; what a driver said of a kernel follows the first row of it.</summary>
+    [Test]
+    public void WhatIsWrongOrRejectedStandsInItsRow()
+    {
+        KernelCheck[] checks =
+        [
+            new("shared", "a.comp", "a step", 1e-6), new("shared", "b.comp", "a step", 0.5),
+            new("tiled", "c.comp", "a step", double.PositiveInfinity) { Rejection = "The driver rejected it:\n0:1: no\n" },
+            new("tiled", "c.comp", "a prediction", double.PositiveInfinity) { Rejection = "The driver rejected it:\n0:1: no\n" },
+            new("tiled", "d.comp", "a step, tuned: 8", double.PositiveInfinity) { Rejection = "Too large.", IsUsed = false },
+        ];
+        using StringWriter output = new() { NewLine = "\n" };
+        NeuralPlugin.Samples.KernelTable table = new(output);
+        List<int> lines = [];
+        foreach (KernelCheck check in checks)
+        {
+            table.Add(check);
+            lines.Add(output.ToString().Count(character => character == '\n'));
+        }
+
+        table.End(checks);
+        Assert.That(lines, Is.EqualTo(new[] { 2, 3, 6, 7, 9 }));
+        Assert.That(output.ToString().Split('\n')[1..^1], Is.EqualTo(new[]
+        {
+            "shared           a.comp                           1.0E-006   a step",
+            "shared           b.comp                           5.0E-001   a step: WRONG",
+            "tiled            c.comp                           rejected   a step: REJECTED",
+            "    The driver rejected it:",
+            "    0:1: no",
+            "tiled            c.comp                           rejected   a prediction: REJECTED",
+            "tiled            d.comp                           rejected   a step, tuned: 8: not used, since only a tuning chooses it",
+            "    Too large.",
+            "1 of 5 kernels are right; errors of up to 2E-005 are allowed; 1 that the driver rejected are not used",
+        }));
+    }
+
     [Test]
     public void AFewSecondsOfEverythingAtOnceHaveNoError()
     {

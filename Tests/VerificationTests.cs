@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using NUnit.Framework;
 using Silk.NET.OpenGL;
 
@@ -9,10 +8,8 @@ namespace NeuralPlugin.Tests;
 [TestFixture]
 [Category(Categories.EveryFamily)]
 [Category(Categories.Late)]
-internal sealed unsafe class VerificationTests
+internal sealed class VerificationTests
 {
-    private static delegate* unmanaged<uint, int, byte**, int*, void> shaderSource;
-
     /// <summary>Kernels that do not depend on the family, and the products that every family has.</summary>
     private static readonly string[] OfEveryFamily =
     [
@@ -82,6 +79,34 @@ internal sealed unsafe class VerificationTests
         Assert.That(wrong.Message, Does.Contain(all[Right].Kernel).And.Contain(all[Right].Family).And.Contain(device.Renderer).And.Contain("2E-05"));
     }
 
+    /// <summary>A driver that compiles beside the calls has the kernels of all networks before the first is needed, and no others; another one does not keep the first checks waiting for the last kernels. The checks are told as they are made.</summary>
+    [Test]
+    public void ADriverThatCompilesInTheBackgroundGetsAllKernelsFirst()
+    {
+        (long few, long inAll) = CompiledBy(inBackground: false);
+        Assert.That(few, Is.LessThan(inAll / 2));
+        (long beforeTheFirst, long then) = CompiledBy(inBackground: true);
+        Assert.That(beforeTheFirst, Is.EqualTo(then));
+        Assert.That(then, Is.EqualTo(inAll));
+
+        static (long BeforeTheFirst, long InAll) CompiledBy(bool inBackground)
+        {
+            using TestGl gl = TestGls.Create();
+            gl.CompileFrames = inBackground ? 1 : 0;
+            using NeuralDevice device = NeuralDevice.Attach(gl.Api);
+            if (inBackground && !device.Limits.CompilesBesideCalls) Assert.Inconclusive("This driver does not tell whether it has compiled a kernel.");
+            long? beforeTheFirst = null;
+            List<KernelCheck> told = [];
+            IReadOnlyList<KernelCheck> checks = DeviceVerification.Verify(device, [KernelFamily.RegisterTiled], check =>
+            {
+                told.Add(check);
+                if (check.Family != SharedKernelVerification.Family) beforeTheFirst ??= gl.Calls("glLinkProgram");
+            });
+            Assert.That(told, Is.EqualTo(checks));
+            return (beforeTheFirst!.Value, gl.Calls("glLinkProgram"));
+        }
+    }
+
     /// <summary>A conditional render of the host may begin to skip in the middle of the call: no kernel is to blame.</summary>
     [Test]
     public void KernelsThatTheDriverSkipsAreNotWrong([Values(0, 3)] int run)
@@ -103,8 +128,7 @@ internal sealed unsafe class VerificationTests
         const string Wrong = "activation_forward.comp";
         TestGls.RequireDriver();
         using HostContext host = new();
-        shaderSource = (delegate* unmanaged<uint, int, byte**, int*, void>)host.GetProcAddress("glShaderSource");
-        host.Replaced["glShaderSource"] = (nint)(delegate* unmanaged<uint, int, byte**, int*, void>)&ShaderSource;
+        FaultyCompiler.In(host, "vec4 y = activate(scaleInputs(LOAD_INPUTS(", "vec4 y = 1.01 * activate(scaleInputs(LOAD_INPUTS(");
         using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
         KernelVerificationException wrong = Assert.Throws<KernelVerificationException>(() => device.Verify())!;
         Assert.That(wrong.Checks.Where(check => !check.IsRight).Select(check => check.Kernel).Distinct(), Is.EqualTo(new[] { Wrong }));
@@ -179,15 +203,5 @@ internal sealed unsafe class VerificationTests
         Assert.That(MatrixContent.ErrorOf([2, float.NaN], [1, double.NaN]), Is.EqualTo(1), "what should not be finite is right if it is not");
         Assert.That(MatrixContent.ErrorOf([1, 1], [1, double.NaN]), Is.EqualTo(double.PositiveInfinity));
         Assert.That(new KernelCheck("a", "b", "c", double.NaN).IsRight, Is.False);
-    }
-
-    [UnmanagedCallersOnly]
-    private static void ShaderSource(uint shader, int count, byte** texts, int* lengths)
-    {
-        string text = string.Concat(Enumerable.Range(0, count).Select(i => lengths is null || lengths[i] < 0 ? Marshal.PtrToStringUTF8((nint)texts[i]) : Marshal.PtrToStringUTF8((nint)texts[i], lengths[i])));
-        nint changed = Marshal.StringToCoTaskMemUTF8(text.Replace("vec4 y = activate(scaleInputs(LOAD_INPUTS(", "vec4 y = 1.01 * activate(scaleInputs(LOAD_INPUTS(", StringComparison.Ordinal));
-        byte* first = (byte*)changed;
-        shaderSource(shader, 1, &first, null);
-        Marshal.FreeCoTaskMem(changed);
     }
 }

@@ -117,8 +117,11 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
     /// <param name="decidesBits">
     /// Whether they differ in the order of sums. Checkpoints then name the one in use, and one that is not offered is an error; otherwise it only was faster elsewhere.
     /// </param>
+    /// <param name="neverFirst">
+    /// Those that are offered first for no sizes at all. A network has them only where a tuning has chosen them, and a tuning leaves out what the driver rejects: so it is no fault of a device if the driver rejects one.
+    /// </param>
     /// <exception cref="InvalidOperationException">The tuning has a configuration that decides bits and is not offered.</exception>
-    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered, bool decidesBits) where T : notnull
+    protected T Choose<T>(ShapeClass shape, IReadOnlyList<T> offered, bool decidesBits, params IEnumerable<T> neverFirst) where T : notnull
     {
         string sizes = NameOf(shape);
         string[] names = [.. offered.Select(configuration => configuration.ToString()!)];
@@ -130,7 +133,7 @@ internal abstract class FamilyKernels(KernelFamily family, DeviceLimits limits)
                 $"The tuning has the configuration '{Tuning.Find(sizes)}' for {sizes}, and this version offers {string.Join(", ", names)}. Force KernelTuning.Default, or load parameters alone.");
         }
 
-        Asked?.Add(new TuningQuestion(sizes, names, names[chosen], decidesBits));
+        Asked?.Add(new TuningQuestion(sizes, names, names[chosen], decidesBits) { NeverFirst = [.. neverFirst.Select(configuration => configuration.ToString()!)] });
         return offered[chosen];
     }
 

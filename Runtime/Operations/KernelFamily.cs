@@ -38,10 +38,11 @@ public abstract class KernelFamily
     /// The family of a device's networks: the forced one, else the one that <see cref="EnvironmentVariable"/> names, if the device can run
     /// it, else the fastest. If there are several, the first call on a machine times them and
     /// stores the winner in a file in the user's local application data, by renderer, driver and kernels. This waits: some milliseconds for the GPU, and for the driver to compile
-    /// seven kernels, which may take seconds. So make it, or the first network, behind a loading screen.
+    /// seven kernels, which may take seconds. So make it, or the first network, behind a loading screen. A family of which the driver rejects one of these kernels is not chosen.
     /// </summary>
     /// <param name="device">The device; every network created on it from then on has this family.</param>
     /// <exception cref="ArgumentException">The environment variable names no family.</exception>
+    /// <exception cref="DeviceNotSupportedException">The driver rejects kernels of all families.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     public static KernelFamily Of(NeuralDevice device)
     {

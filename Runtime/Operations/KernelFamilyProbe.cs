@@ -16,14 +16,18 @@ internal static class KernelFamilyProbe
     public static string DefaultCacheFile => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "NeuralPlugin", "kernel-families.json");
 
-    /// <summary>The fastest of the given families: from the file, else by a probe. A single one is not timed.</summary>
+    /// <summary>
+    /// The fastest of the given families: from the file, else by a probe. A single one is not timed, nor is one whose kernels alone the driver accepts, which is asked for again at the next start.
+    /// </summary>
+    /// <exception cref="DeviceNotSupportedException">The driver rejects a kernel of each family.</exception>
     public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
     {
         if (families.Count == 1) return families[0];
         string key = RememberedChoices.KeyOf(device, families);
         Dictionary<string, string> remembered = RememberedChoices.Read(cacheFile);
         if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
-        if (Fastest(device, families) is not { } fastest) return families[0];
+        (KernelFamily fastest, bool isMeasured) = Fastest(device, families);
+        if (!isMeasured) return fastest;
         remembered[key] = fastest.Name;
         RememberedChoices.Write(cacheFile, remembered);
         return fastest;
@@ -31,9 +35,9 @@ internal static class KernelFamilyProbe
 
     /// <summary>
     /// Alternates between the candidates, so that other load on the machine affects all of them, and takes each one's best round. On a
-    /// busy machine most rounds are spoiled, so there are more than an idle one would need. Null if the driver skipped them.
+    /// busy machine most rounds are spoiled, so there are more than an idle one would need. Not measured, the first one, if the driver skipped them; a family of which the driver rejects a kernel is left out.
     /// </summary>
-    private static KernelFamily? Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    private static (KernelFamily Family, bool IsMeasured) Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         using NeuralDevice.Scope scope = device.Enter();
         using MatrixTexture input = new(device, device.Shape(Batch, Inputs, "A probe")), inputGradients = new(device, input.Shape);
@@ -50,30 +54,41 @@ internal static class KernelFamilyProbe
             return [.. computations.SelectMany(computation => AsInAStep(computation, kernels, partSums)).Select(computation => computation.ToDispatch(kernels))];
         }
 
-        Dispatch[][] candidates = [.. families.Select(Products)];
-        foreach (Dispatch product in candidates.SelectMany(products => products)) _ = device.Backend.StartCompiling(product);   // all at once, where the driver compiles beside the calls
-        foreach (Dispatch product in candidates.SelectMany(products => products))
+        List<(KernelFamily Family, Dispatch[] Products)> candidates = [.. families.Select(family => (family, Products(family)))];
+        foreach (Dispatch product in candidates.SelectMany(candidate => candidate.Products)) _ = device.Backend.StartCompiling(product);   // all at once, where the driver compiles beside the calls
+        foreach ((KernelFamily Family, Dispatch[] Products) candidate in candidates.ToArray())
         {
-            device.Compile(product);
-            product.NeedsBarrier = true;
+            try
+            {
+                foreach (Dispatch product in candidate.Products)
+                {
+                    device.Compile(product);
+                    product.NeedsBarrier = true;
+                }
+            }
+            catch (DeviceNotSupportedException) when (candidates.Count > 1)
+            {
+                candidates.Remove(candidate);
+            }
         }
 
+        if (candidates.Count == 1) return (candidates[0].Family, false);
         SkipMark.Put(device, output);
-        double[] best = new double[candidates.Length];
+        double[] best = new double[candidates.Count];
         Array.Fill(best, double.PositiveInfinity);
         for (int round = 0; round <= Rounds; round++)
         {
-            for (int i = 0; i < candidates.Length; i++)
+            for (int i = 0; i < candidates.Count; i++)
             {
                 long start = Stopwatch.GetTimestamp();
-                device.Run(candidates[i], Batch);
+                device.Run(candidates[i].Products, Batch);
                 device.Finish();
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 if (round > 0) best[i] = Math.Min(best[i], seconds);   // the first round compiles
             }
         }
 
-        return SkipMark.IsIn(device, output) ? null : families[Array.IndexOf(best, best.Min())];
+        return SkipMark.IsIn(device, output) ? (candidates[0].Family, false) : (candidates[Array.IndexOf(best, best.Min())].Family, true);
     }
 
     /// <summary>The parts of the sums of the probe's layer in a family.</summary>

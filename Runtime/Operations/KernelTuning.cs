@@ -153,7 +153,11 @@ internal readonly record struct ShapeClass(string Name)
 }
 
 /// <summary>A choice between configurations: the class of sizes, those that a family offers, the one in use, and whether they differ in the order of sums.</summary>
-internal sealed record TuningQuestion(string Sizes, string[] Offered, string Chosen, bool DecidesBits);
+internal sealed record TuningQuestion(string Sizes, string[] Offered, string Chosen, bool DecidesBits)
+{
+    /// <summary>Those that the family offers first for no sizes, so that only a tuning chooses them.</summary>
+    public string[] NeverFirst { get; init; } = [];
+}
 
 /// <summary>The choices that kernels were asked for, in order.</summary>
 internal sealed class TuningQuestions

@@ -57,7 +57,7 @@ internal sealed class WorkgroupStep
         source = source.With(("FEATURES", (int)features), ("FEATURE_LOADS", loads)) with { Macros = [.. source.Macros, new UnrolledMacro("EACH_FEATURE_LOAD(F)", "F(#)", loads)] };
     }
 
-    /// <summary>Invocations of the workgroup. The first number is that without a tuning; they decide no bits.</summary>
+    /// <summary>Invocations of the workgroup. The first number is that without a tuning, since it has room where more have; they decide no bits.</summary>
     public static IReadOnlyList<int> Lanes { get; } = [256, 512];
 
     /// <summary>The kernel of one step.</summary>

@@ -27,6 +27,9 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     /// <summary>Rows of the last layer that a workgroup has: without a tuning the first number for which there is room. They decide no bits.</summary>
     private static readonly int[] RowsPerGroup = [4, 8, 2, 1];
 
+    /// <summary>Those that only a tuning chooses: where they have room, so do fewer that come before them.</summary>
+    private const int TunedRowsPerGroup = 8;
+
     /// <summary>Texels of a row that an invocation loads before it adds their products.</summary>
     private const int MostTexelsAtOnce = 4;
 
@@ -143,7 +146,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         if (WorkgroupTiling.MayHaveParts(sizes)) given = given with { PartLength = PartLengthOf(sizes, given.PartLength, isOfCard) };
         if (!isOfCard) return given;
         ShapeClass shape = ShapeClass.Of($"{sizes.Product} tiles", sizes.Rows, sizes.Columns, sizes.Sum);
-        return given with { Shape = Choose(shape, WorkgroupTiling.ShapesFor(sizes, given.Shape), decidesBits: false) };
+        return given with { Shape = Choose(shape, WorkgroupTiling.ShapesFor(sizes, given.Shape), decidesBits: false, WorkgroupTiling.TunedShapes) };
     }
 
     /// <summary>
@@ -159,7 +162,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     private GroupedNetworks NetworksOfGroup(string what, PopulationShape shape, int rows) =>
         tiling != WorkgroupTiling.ByRule ? GroupedNetworks.ByRule
-            : Choose(ShapeClass.Of(what, shape.Members, rows, shape.Inputs, shape.Hidden, shape.Outputs), Enum.GetValues<GroupedNetworks>(), decidesBits: false);
+            : Choose(ShapeClass.Of(what, shape.Members, rows, shape.Inputs, shape.Hidden, shape.Outputs), Enum.GetValues<GroupedNetworks>(), decidesBits: false, Enum.GetValues<GroupedNetworks>().Skip(1));
 
     private WorkgroupStep? StepOf(SmallStep step)
     {
@@ -170,7 +173,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         if (offered.Length == 0) return null;
         MatrixShape input = step.Hidden.Input.Shape;
         return Of(tiling != WorkgroupTiling.ByRule ? offered[0]
-            : Choose(ShapeClass.Of("small step lanes", input.Rows, input.Columns, step.Hidden.Output.Shape.Columns, step.Last.Outputs), offered, decidesBits: false));
+            : Choose(ShapeClass.Of("small step lanes", input.Rows, input.Columns, step.Hidden.Output.Shape.Columns, step.Last.Outputs), offered, decidesBits: false, WorkgroupStep.Lanes.Skip(1)));
     }
 
     /// <summary>The lanes that share a sum over the inputs of a layer; 0 where it runs in order, and null where no single workgroup computes it with the same bits.</summary>
@@ -234,7 +237,7 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
         int[] offered = [.. RowsPerGroup.Where(HasRoom)];
         if (offered.Length == 0) return null;
         int rows = tiling != WorkgroupTiling.ByRule ? offered[0]
-            : Choose(ShapeClass.Of("last layer rows", hidden.Rows, hidden.Columns, computation.Outputs), offered, decidesBits: false);
+            : Choose(ShapeClass.Of("last layer rows", hidden.Rows, hidden.Columns, computation.Outputs), offered, decidesBits: false, TunedRowsPerGroup);
         DispatchGrid grid = new(1, RowsPerGroupX: rows);
         if (computation.Before is not { } before) return new KernelChoice(RowKernel(fileName, rows, sums, hidden.TexelsPerRow), grid);
         int parts = PartCount(TilingOf(ProductSizes.Of(before)), before);

@@ -147,6 +147,9 @@ internal sealed class WorkgroupTiling(Func<ProductSizes, ProductTiling?> choose)
     /// <summary>Whether parts of a sum may be so long: what the kernels can compute, whatever the rule of this version is.</summary>
     public static bool IsPartLength(int length, int sum) => length == sum || (length > 0 && length < sum && length % LeastPartLength == 0);
 
+    /// <summary>The shapes that the rule has for no sizes, and a card's tuning may choose.</summary>
+    public static IReadOnlyList<TileShape> TunedShapes { get; } = [TileShape.Deep, TileShape.Square];
+
     /// <summary>The shapes that a card's tuning chooses from for a product; that of the rule comes first.</summary>
     public static IReadOnlyList<TileShape> ShapesFor(ProductSizes sizes, TileShape byRule)
     {

@@ -47,7 +47,7 @@ internal sealed class TunedKernels(KernelFamily family, DeviceLimits limits) : F
 
     private KernelChoice Chosen(string product, int inputs, int outputs, Func<FamilyKernels, KernelChoice> of)
     {
-        string chosen = Choose(ShapeClass.Of(product, inputs, outputs), Offered, decidesBits: true);
+        string chosen = Choose(ShapeClass.Of(product, inputs, outputs), Offered, decidesBits: true, TunedFamily.RegisterTiledProducts);
         KernelChoice choice = of(chosen == TunedFamily.RegisterTiledProducts ? registerTiled : standIn);
         return WithGroups(choice, chosen);
     }

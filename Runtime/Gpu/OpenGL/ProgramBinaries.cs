@@ -12,7 +12,7 @@ namespace NeuralPlugin;
 /// </summary>
 internal sealed class ProgramBinaries
 {
-    /// <summary>The number of files that a folder keeps; beyond it, the oldest are deleted.</summary>
+    /// <summary>The number of files that a folder keeps; beyond it, those that were not used for longest are deleted. A file's time of writing is that of its last use.</summary>
     public const int Kept = 1024;
 
     // Precedes the content: the magic, the driver's format, and the content's hash.
@@ -37,7 +37,10 @@ internal sealed class ProgramBinaries
 
     private static ReadOnlySpan<byte> Magic => "NPKERNL1"u8;
 
-    private string? Folder => formats.Length > 0 && settings.KernelCacheFolder is { } folder && folder != unusable ? folder : null;
+    private string? Folder => formats.Length > 0 ? settings.KernelCacheFolder : null;
+
+    /// <summary>The folder, unless nothing can be written there.</summary>
+    private string? FolderToSaveIn => Folder is { } folder && folder != unusable ? folder : null;
 
     /// <summary>
     /// Hands the binary saved for this text to the driver, as the program's; false if there is none in a format that the driver knows. Whether the driver accepts it is the program's link status, which is not
@@ -45,10 +48,13 @@ internal sealed class ProgramBinaries
     /// </summary>
     public unsafe bool TryLoad(string text, uint program)
     {
-        if (Folder is not { } folder || Read(PathOf(folder, text)) is not { } file) return false;
+        if (Folder is not { } folder) return false;
+        string path = PathOf(folder, text);
+        if (Read(path) is not { } file) return false;
         // A format that the driver no longer knows would be an OpenGL error; content that it rejects is none.
         uint format = BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(Magic.Length));
         if (!formats.Contains((int)format)) return false;
+        NoteUse(path);
         fixed (byte* content = &file[HeaderBytes]) gl.ProgramBinary(program, (GLEnum)format, content, (uint)(file.Length - HeaderBytes));
         return true;
     }
@@ -56,13 +62,16 @@ internal sealed class ProgramBinaries
     /// <summary>Announces, before a program is linked, that its binary will be retrieved.</summary>
     public void Announce(uint program)
     {
-        if (Folder is not null) gl.ProgramParameter(program, ProgramParameterPName.BinaryRetrievableHint, 1);
+        if (FolderToSaveIn is not null) gl.ProgramParameter(program, ProgramParameterPName.BinaryRetrievableHint, 1);
     }
 
-    /// <summary>Saves a linked program. If the folder is not writable, nothing is saved from then on.</summary>
+    /// <summary>
+    /// Saves a linked program. If the folder is not writable, nothing is saved from then on. A single file that cannot be put in its place, because another process reads or replaces the one that is there, is not missed:
+    /// the next start compiles its kernel again.
+    /// </summary>
     public unsafe void Save(string text, uint program)
     {
-        if (Folder is not { } folder) return;
+        if (FolderToSaveIn is not { } folder) return;
         gl.GetProgram(program, ProgramPropertyARB.ProgramBinaryLength, out int length);
         if (length <= 0) return;
         byte[] file = new byte[HeaderBytes + length];
@@ -73,17 +82,32 @@ internal sealed class ProgramBinaries
         Magic.CopyTo(file.AsSpan());
         BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(Magic.Length), (uint)format);
         SHA256.HashData(file.AsSpan(HeaderBytes)).CopyTo(file.AsSpan(HeaderBytes - HashBytes));
-        try
+        string path = PathOf(folder, text), unfinished = $"{path}.{Guid.NewGuid():N}.tmp";   // of another device of this process, too
+        bool isWritten = Try(() =>
         {
             Directory.CreateDirectory(folder);
             MakeRoom(folder);
-            string path = PathOf(folder, text), unfinished = $"{path}.{Environment.ProcessId}.tmp";
             File.WriteAllBytes(unfinished, file);
-            File.Move(unfinished, path, overwrite: true);
+        });
+        if (isWritten && Try(() => File.Move(unfinished, path, overwrite: true))) return;
+        if (!isWritten) unusable = folder;
+        _ = Try(() => File.Delete(unfinished));
+    }
+
+    /// <summary>The folder may be one that this user can only read.</summary>
+    private static void NoteUse(string path) => _ = Try(() => File.SetLastWriteTimeUtc(path, DateTime.UtcNow));
+
+    /// <summary>False if the system does not let it happen.</summary>
+    private static bool Try(Action action)
+    {
+        try
+        {
+            action();
+            return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            unusable = folder;
+            return false;
         }
     }
 
@@ -110,7 +134,7 @@ internal sealed class ProgramBinaries
     {
         if (hasMadeRoom) return;
         hasMadeRoom = true;
-        foreach (FileInfo old in new DirectoryInfo(folder).EnumerateFiles().Where(file => file.Extension != ".json").OrderByDescending(file => file.LastWriteTimeUtc).Skip(Kept - 1)) old.Delete();
+        foreach (FileInfo old in new DirectoryInfo(folder).EnumerateFiles().Where(file => file.Extension != ".json").OrderByDescending(file => file.LastWriteTimeUtc).Skip(Kept - 1)) _ = Try(old.Delete);
     }
 
     private string PathOf(string folder, string text) =>

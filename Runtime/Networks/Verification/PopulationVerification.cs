@@ -12,6 +12,8 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
 
     private readonly SeededRandom random = new(seed: 2);
     private readonly VerifiedKernels kernels = new();
+    private readonly KernelRejections rejections = new(device);
+    private (VerifiedPopulation Verified, VerifiedConfiguration Configuration)[]? all;
 
     /// <summary>Batches of one dispatch and of several, for which some kernels take many rows, by drivers with room for the update in the last of them and without: those of fewest bindings, and of fewer than any, where every family updates in a dispatch of its own.</summary>
     public static IReadOnlyList<VerifiedPopulation> Cases =>
@@ -22,28 +24,41 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
         new(Small, Rows: 3, Optimizer: null), new(Wider, Rows: 11, Optimizer: null),
     ];
 
-    /// <summary>All cases; of a device without shaders, whose kernels bind as many matrices as they like, those of a driver with room for all.</summary>
-    public IEnumerable<KernelCheck> Run() => Cases.Where(verified => verified.MostBindings == int.MaxValue || !device.Limits.RunsMethods).SelectMany(Run);
+    /// <summary>The dispatches of all cases, with nothing made, in the order in which they run.</summary>
+    public IEnumerable<Dispatch> Planned => All.SelectMany(one => one.Configuration.Planned);
 
-    public IEnumerable<KernelCheck> Run(VerifiedPopulation verified)
+    /// <summary>All cases; of a device without shaders, whose kernels bind as many matrices as they like, those of a driver with room for all.</summary>
+    private (VerifiedPopulation Verified, VerifiedConfiguration Configuration)[] All => all ??=
+    [
+        .. Cases.Where(verified => verified.MostBindings == int.MaxValue || !device.Limits.RunsMethods)
+            .SelectMany(verified => ConfigurationsOf(verified).Select(configuration => (verified, configuration))),
+    ];
+
+    public IEnumerable<KernelCheck> Run() => All.SelectMany(one => Run(one.Verified, one.Configuration));
+
+    public IEnumerable<KernelCheck> Run(VerifiedPopulation verified) => ConfigurationsOf(verified).SelectMany(configuration => Run(verified, configuration));
+
+    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedPopulation verified) =>
+        kernels.ConfigurationsOf(family.For(device.Limits with { MostBindings = Math.Min(device.Limits.MostBindings, verified.MostBindings) }), verified.Plan, always: false);
+
+    private IEnumerable<KernelCheck> Run(VerifiedPopulation verified, VerifiedConfiguration configuration)
     {
-        FamilyKernels offered = family.For(device.Limits with { MostBindings = Math.Min(device.Limits.MostBindings, verified.MostBindings) });
-        foreach (VerifiedConfiguration configuration in kernels.ConfigurationsOf(offered, verified.Plan, always: false))
+        if (verified.Optimizer is { } optimizer)
         {
-            if (verified.Optimizer is { } optimizer)
+            bool runsWhole = true;
+            foreach (bool isSpoiled in new[] { false, true })
             {
-                foreach (bool isSpoiled in new[] { false, true })
-                {
-                    using VerifiedPopulationStep step = new(device, verified, optimizer, configuration.Kernels, random);
-                    if (isSpoiled) step.Spoil(SpoiledMember, OverflowingMember);
-                    foreach (KernelCheck check in step.Run(configuration)) yield return check;
-                }
+                if (!runsWhole) yield break;   // what guards an update is in the dispatches before it
+                using VerifiedPopulationStep step = new(device, verified, optimizer, configuration.Kernels, random);
+                if (isSpoiled) step.Spoil(SpoiledMember, OverflowingMember);
+                foreach (KernelCheck check in step.Run(configuration, rejections)) yield return check;
+                runsWhole = !step.HasRejected;
             }
-            else
-            {
-                using VerifiedPopulationMembers members = new(device, verified, configuration.Kernels, random);
-                yield return members.Predict(configuration);
-            }
+        }
+        else
+        {
+            using VerifiedPopulationMembers members = new(device, verified, configuration.Kernels, random);
+            yield return members.Predict(configuration, rejections);
         }
     }
 }

@@ -20,6 +20,8 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
 
     private readonly SeededRandom random = new(seed: 1);
     private readonly VerifiedKernels kernels = new();
+    private readonly KernelRejections rejections = new(device);
+    private (VerifiedCase Verified, VerifiedConfiguration Configuration)[]? all;
 
     /// <summary>Sizes are odd, to exercise padding and guards.</summary>
     public static IReadOnlyList<VerifiedCase> Cases =>
@@ -53,22 +55,35 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
         new("a wide, drawn step with a log", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
     ];
 
-    public IEnumerable<KernelCheck> Run() => Cases.SelectMany(Run);
+    /// <summary>The dispatches of all cases, with nothing made, in the order in which they run.</summary>
+    public IEnumerable<Dispatch> Planned => All.SelectMany(one => one.Configuration.Planned);
+
+    private (VerifiedCase Verified, VerifiedConfiguration Configuration)[] All =>
+        all ??= [.. Cases.SelectMany(verified => ConfigurationsOf(verified).Select(configuration => (verified, configuration)))];
+
+    public IEnumerable<KernelCheck> Run() => All.SelectMany(one => Run(one.Verified, one.Configuration));
+
+    public IEnumerable<KernelCheck> Run(VerifiedCase verified) => ConfigurationsOf(verified).SelectMany(configuration => Run(verified, configuration));
 
     /// <summary>As the family offers it first, and then in the other configurations of kernels that no case has had.</summary>
-    public IEnumerable<KernelCheck> Run(VerifiedCase verified) =>
-        kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true).SelectMany(configuration => Run(verified, configuration));
+    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedCase verified) => kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true);
 
     private List<KernelCheck> Run(VerifiedCase verified, VerifiedConfiguration configuration)
     {
         using VerifiedStep step = new(verified, configuration.Kernels, random, device);
         string name = $"{verified}{configuration.Name}";
         step.Realize(device);
-        if (step.Computations is [SmallSteps several]) return [.. Run(name, verified, step, several)];
+        if (step.Computations is [SmallSteps several])
+        {
+            string nameOfSeveral = $"{verified.Steps} steps in one dispatch, {name}";
+            return rejections.Compile(step.Dispatches[0], family.Name, nameOfSeveral, configuration.IsUsed) is { } rejected ? [rejected] : [.. Run(nameOfSeveral, verified, step, several)];
+        }
+
         step.Begin(device, random);
         step.BeginSteps(steps: 1, firstStep: 1, LoggedStep);
-        List<KernelCheck> checks = [.. step.Dispatches.Select((_, i) => Check(name, step, i)).ToArray().Where((_, i) => configuration.IsWanted[i])];
-        if (step.Log is not { } log || verified.IsOfBytes) return checks;
+        KernelCheck[] ofAll = [.. step.Dispatches.Select((_, i) => Check(name, step, i, configuration.IsUsed))];
+        List<KernelCheck> checks = [.. ofAll.Where((_, i) => configuration.IsWanted[i])];
+        if (step.Log is not { } log || verified.IsOfBytes || Array.Exists(ofAll, check => check.Rejection is not null)) return checks;   // a guard is one of a whole step
         checks.Add(CheckGuard(name, verified, step, log));
         step.Begin(device, random);
         step.BeginSteps(steps: 1, firstStep: 1, LoggedStep);
@@ -82,11 +97,11 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
     /// </summary>
     private IEnumerable<KernelCheck> Run(string name, VerifiedCase verified, VerifiedStep step, SmallSteps several)
     {
-        yield return CheckSeveral($"{verified.Steps} steps in one dispatch, {name}", () => { });
+        yield return CheckSeveral(name, () => { });
         if (verified.IsOfBytes) yield break;   // no byte is anything but a number, or large
-        yield return CheckSeveral($"{verified.Steps} steps in one dispatch, {name}, of which the loss of one is not a number", () => step.Batch.Spoil(step.Graph, float.NaN, SpoiledStep));
+        yield return CheckSeveral($"{name}, of which the loss of one is not a number", () => step.Batch.Spoil(step.Graph, float.NaN, SpoiledStep));
         if (several.Step.HiddenUpdate.State.Count > 0)
-            yield return CheckSeveral($"{verified.Steps} steps in one dispatch, {name}, of which a gradient of one is too large", () => step.Overflow(SpoiledStep));
+            yield return CheckSeveral($"{name}, of which a gradient of one is too large", () => step.Overflow(SpoiledStep));
 
         KernelCheck CheckSeveral(string case_, Action spoil)
         {
@@ -110,8 +125,9 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
     }
 
     /// <summary>The error of a dispatch, by what the twin makes of what it reads.</summary>
-    private KernelCheck Check(string name, VerifiedStep step, int at)
+    private KernelCheck Check(string name, VerifiedStep step, int at, bool isUsed)
     {
+        if (rejections.Compile(step.Dispatches[at], family.Name, name, isUsed) is { } rejected) return rejected;
         (double error, _) = Run(step, at);
         return new KernelCheck(family.Name, step.Dispatches[at].Source.FileName, name, error);
     }

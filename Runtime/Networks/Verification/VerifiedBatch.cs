@@ -68,7 +68,7 @@ internal sealed class VerifiedBatch : IDisposable
     /// <summary>Uploads the batch, or the samples and the order that it is drawn in. The graph's matrices exist.</summary>
     public void Upload(NeuralDevice device, ComputationGraph graph)
     {
-        foreach (PlannedMatrix? matrix in new[] { sampleFeatures, sampleTargets, order }) matrix?.Realize(device);
+        foreach (PlannedMatrix matrix in new[] { sampleFeatures, sampleTargets, order }.OfType<PlannedMatrix>().Where(matrix => !matrix.IsRealized)) matrix.Realize(device);   // once, however often it is uploaded
         UploadFeatures((sampleFeatures ?? (PlannedMatrix)graph.Input).Texture);
         if ((sampleTargets ?? graph.Targets) is PlannedMatrix { IsRealized: true } targets)
             new TargetStaging(layout).Upload(layout is LabelTargets ? BatchTargets.OfLabels(labels) : BatchTargets.OfValues(values), labels.Length, targets.Texture);

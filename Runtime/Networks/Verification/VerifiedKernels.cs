@@ -19,11 +19,12 @@ internal sealed class VerifiedKernels
         TuningQuestions asked = new();
         Dispatch[] first = [.. plan(kernels.With(KernelTuning.Default, asked))];
         bool[] isNew = [.. first.Select(dispatch => found.Add(dispatch.Program.Key) || always)];
-        if (isNew.Contains(true)) yield return new VerifiedConfiguration(kernels.With(KernelTuning.Default), "", isNew);
-        foreach ((string name, KernelTuning tuning) in TuningsOf(asked.Asked))
+        if (isNew.Contains(true)) yield return new VerifiedConfiguration(kernels.With(KernelTuning.Default), "", first, isNew, IsUsed: true);
+        foreach ((string name, KernelTuning tuning, bool isUsed) in TuningsOf(asked.Asked))
         {
-            isNew = [.. plan(kernels.With(tuning)).Select(dispatch => found.Add(KeyOf(dispatch, first, name)))];
-            if (isNew.Contains(true)) yield return new VerifiedConfiguration(kernels.With(tuning), $", tuned: {name}", isNew);
+            Dispatch[] tuned = [.. plan(kernels.With(tuning))];
+            isNew = [.. tuned.Select(dispatch => found.Add(KeyOf(dispatch, first, name)))];
+            if (isNew.Contains(true)) yield return new VerifiedConfiguration(kernels.With(tuning), $", tuned: {name}", tuned, isNew, isUsed);
         }
     }
 
@@ -34,7 +35,10 @@ internal sealed class VerifiedKernels
         return Array.Exists(first, other => other.Program.Key == key && other.Grid == dispatch.Grid) || !Array.Exists(first, other => other.Program.Key == key) ? key : $"{key} {configuration}";
     }
 
-    private static IEnumerable<(string Name, KernelTuning Tuning)> TuningsOf(IReadOnlyList<TuningQuestion> asked)
+    /// <summary>
+    /// What is new in one needs both of its choices, since each alone came before. So networks without a tuning have it only if, at other sizes, they may have both.
+    /// </summary>
+    private static IEnumerable<(string Name, KernelTuning Tuning, bool IsUsed)> TuningsOf(IReadOnlyList<TuningQuestion> asked)
     {
         string[] sums = OthersOf(asked.Where(question => question.DecidesBits)), others = OthersOf(asked.Where(question => !question.DecidesBits));
         foreach (string ofSums in sums.Prepend(""))
@@ -45,7 +49,7 @@ internal sealed class VerifiedKernels
                 if (chosen.Length == 0) continue;
                 KernelTuning tuning = asked.Aggregate(KernelTuning.Default, (tuning, question) =>
                     question.Offered.Contains(question.DecidesBits ? ofSums : other) ? tuning.With(question.Sizes, question.DecidesBits ? ofSums : other) : tuning);
-                yield return (string.Join(", ", chosen), tuning);
+                yield return (string.Join(", ", chosen), tuning, !asked.Any(question => question.NeverFirst.Any(name => tuning.Find(question.Sizes) == name)));
             }
         }
     }
@@ -56,5 +60,7 @@ internal sealed class VerifiedKernels
 /// <summary>A case's kernels in one configuration.</summary>
 /// <param name="Kernels">The kernels.</param>
 /// <param name="Name">What distinguishes them from those that the family offers first, for the names of checks.</param>
-/// <param name="IsWanted">Which of the case's dispatches are to be checked.</param>
-internal sealed record VerifiedConfiguration(FamilyKernels Kernels, string Name, bool[] IsWanted);
+/// <param name="Planned">The case's dispatches with them, with nothing made.</param>
+/// <param name="IsWanted">Which of these are to be checked.</param>
+/// <param name="IsUsed">Whether networks may have what it adds without a tuning, at these sizes or at others.</param>
+internal sealed record VerifiedConfiguration(FamilyKernels Kernels, string Name, Dispatch[] Planned, bool[] IsWanted, bool IsUsed);

@@ -38,10 +38,12 @@ internal class VerifiedPopulationMembers : IDisposable
     protected MatrixShape ParameterMatrix => Graph.Population.ParameterMatrix;
 
     /// <summary>Runs a prediction of all members.</summary>
-    public KernelCheck Predict(VerifiedConfiguration configuration)
+    public KernelCheck Predict(VerifiedConfiguration configuration, KernelRejections rejections)
     {
         PlannedMatrix probabilities = Made(Graph.ResultShape(Verified.Rows));
         Dispatch dispatch = Graph.Forward(Verified.Rows, Weights, Features, probabilities, softmax: true);
+        (string family, string name) = (configuration.Kernels.Family.Name, $"{Verified}{configuration.Name}");
+        if (rejections.Compile(dispatch, family, name, configuration.IsUsed) is { } rejected) return rejected;
         new Plan(Device, [dispatch]).Run(Verified.Rows);
         float[] found = MatrixContent.Read(probabilities);
         double error = Enumerable.Range(0, Shape.Members).Max(member =>
@@ -51,7 +53,7 @@ internal class VerifiedPopulationMembers : IDisposable
             foreach (PlannedComputation planned in graph.Computations) twin.Run(planned.Computation);
             return MatrixContent.ErrorOf([.. RowsOf(member, Shape.Outputs, found)], twin.Of(graph.Probabilities!)!);
         });
-        return new KernelCheck(configuration.Kernels.Family.Name, dispatch.Source.FileName, $"{Verified}{configuration.Name}", error);
+        return new KernelCheck(family, dispatch.Source.FileName, name, error);
     }
 
     public void Dispose()

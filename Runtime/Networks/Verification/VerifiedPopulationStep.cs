@@ -29,6 +29,9 @@ internal sealed class VerifiedPopulationStep : VerifiedPopulationMembers
         foreach ((_, Operand pending) in Sides) UploadParameters((PlannedMatrix)pending, least: 1);   // so that what is not written is noticed
     }
 
+    /// <summary>Whether the driver rejected one of its kernels, so that not all of it has run.</summary>
+    public bool HasRejected { get; private set; }
+
     private IEnumerable<(Operand Committed, Operand Pending)> Sides => update.State.Prepend(update.Weights);
 
     /// <summary>
@@ -52,18 +55,27 @@ internal sealed class VerifiedPopulationStep : VerifiedPopulationMembers
     }
 
     /// <summary>Runs and checks its dispatches, one after the other; if it is spoiled, those that update.</summary>
-    public IEnumerable<KernelCheck> Run(VerifiedConfiguration configuration)
+    public IEnumerable<KernelCheck> Run(VerifiedConfiguration configuration, KernelRejections rejections)
     {
+        string family = Graph.Kernels.Family.Name;
         int at = 0;
         foreach (Computation computation in Graph.StepOf(Verified.Rows, Features, targets, losses, update))
         {
             Dispatch dispatch = computation.ToDispatch(Graph.Kernels);
-            float[] lossesBefore = MatrixContent.Read(losses), gradientsBefore = MatrixContent.Read(gradients);
-            new Plan(Device, [dispatch]).Run(Verified.Rows);
+            bool isWanted = configuration.IsWanted[at++] && (spoiled < 0 || computation.Updates);
             string name = $"{Verified}{configuration.Name}{(computation is PopulationStep { FirstRow: > 0 and var row } ? $", from row {row}" : "")}";
             if (spoiled >= 0) name += ", with a loss that is not a number and a gradient that is too large";
-            if (configuration.IsWanted[at++] && (spoiled < 0 || computation.Updates))
-                yield return new KernelCheck(Graph.Kernels.Family.Name, dispatch.Source.FileName, name, Enumerable.Range(0, Shape.Members).Max(member => ErrorOf(computation, member, lossesBefore, gradientsBefore)));
+            if (rejections.Compile(dispatch, family, name, configuration.IsUsed) is { } rejected)
+            {
+                HasRejected = true;
+                if (isWanted) yield return rejected;
+                continue;
+            }
+
+            float[] lossesBefore = MatrixContent.Read(losses), gradientsBefore = MatrixContent.Read(gradients);
+            new Plan(Device, [dispatch]).Run(Verified.Rows);
+            if (isWanted)
+                yield return new KernelCheck(family, dispatch.Source.FileName, name, Enumerable.Range(0, Shape.Members).Max(member => ErrorOf(computation, member, lossesBefore, gradientsBefore)));
         }
     }
 

@@ -5,7 +5,9 @@ public static class DeviceVerification
 {
     /// <summary>
     /// Runs small steps and predictions of each kernel family that the device supports, and compares each kernel's output with double precision, computed from the same inputs on the processor. Waits for the GPU and
-    /// allocates; takes some tens of milliseconds, plus the driver's time to compile the kernels, on a graphics card about a hundred, which the kernel cache keeps. Networks, trainers and the choice of a family are unaffected.
+    /// allocates. Nearly all of its time is the driver's, to compile the kernels, on a graphics card more than two hundred; those that the kernel cache has are not compiled again. Mesa's software driver took about 50 s of processor time
+    /// to compile all, and 2 s with the cache; a graphics card's driver has not been measured. A driver that compiles in the background receives all kernels of networks at once. Networks, trainers and the choice of a family are
+    /// unaffected.
     /// </summary>
     /// <remarks>
     /// <para>
@@ -17,47 +19,88 @@ public static class DeviceVerification
     /// Not checked: the losses of agents' policies, by which brains learn from reward; the learning rate that follows the divergence, in brains of their own and shared ones; and the scaling of a game's textures. The
     /// package's own tests compare these with double precision, on the drivers that they run on.
     /// </para>
+    /// <para>
+    /// A kernel that the driver rejects is wrong by infinity, with the driver's words (<see cref="KernelCheck.Rejection"/>), and those after it are checked. One that only a tuning chooses, which leaves out what the driver
+    /// rejects, is in the list and no fault (<see cref="KernelCheck.IsUsed"/>).
+    /// </para>
     /// </remarks>
     /// <param name="device">The device.</param>
+    /// <param name="onCheck">Called with each check as soon as it is made, in the middle of the call; null if the list at the end is enough.</param>
     /// <returns>All kernels, in the order they ran, each with the largest error of its output.</returns>
-    /// <exception cref="KernelVerificationException">A kernel is wrong on this device. The exception names it, gives its error, and has the complete list.</exception>
+    /// <exception cref="KernelVerificationException">A kernel is wrong on this device, or rejected. The exception names it, gives its error, and has the complete list.</exception>
     /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the kernels. Nothing is known about them.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
-    public static IReadOnlyList<KernelCheck> Verify(this NeuralDevice device)
+    public static IReadOnlyList<KernelCheck> Verify(this NeuralDevice device, Action<KernelCheck>? onCheck = null)
     {
         ArgumentNullException.ThrowIfNull(device);
+        return Verify(device, [.. KernelFamily.All.Where(family => family.RunsOn(device.Limits))], onCheck);
+    }
+
+    /// <summary>The same with the kernels of these families, which run on the device.</summary>
+    internal static IReadOnlyList<KernelCheck> Verify(NeuralDevice device, IReadOnlyList<KernelFamily> families, Action<KernelCheck>? onCheck)
+    {
         using NeuralDevice.Scope scope = device.Enter();
-        using SkipProbe probe = new(device, KernelFamily.All.First(family => family.RunsOn(device.Limits)).For(device.Limits));
-        List<KernelCheck> checks = [.. new SharedKernelVerification(device).Run()];
-        foreach (KernelFamily family in KernelFamily.All.Where(family => family.RunsOn(device.Limits)))
+        using SkipProbe probe = new(device, families[0].For(device.Limits));
+        List<KernelCheck> checks = [];
+        foreach (KernelCheck check in ChecksOf(device, families))
         {
-            checks.AddRange(new StepVerification(device, family).Run());
-            checks.AddRange(new PopulationVerification(device, family).Run());
+            checks.Add(check);
+            onCheck?.Invoke(check);
         }
 
-        if (!checks[^1].IsRight && !probe.Ask()) throw DispatchesSkippedException.OfCall();   // if the last one is right, it has run, and all before it
-        return checks.All(check => check.IsRight) ? checks : throw new KernelVerificationException(device.Renderer, checks);
+        if (!HaveRun(checks, probe)) throw DispatchesSkippedException.OfCall();
+        return checks.Exists(check => check.IsFault) ? throw new KernelVerificationException(device.Renderer, checks) : checks;
+    }
+
+    /// <summary>
+    /// A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others. One that compiles a kernel inside the call, whatever it
+    /// claims, gets no more of them, so that the first checks do not wait for the last kernels.
+    /// </summary>
+    private static IEnumerable<KernelCheck> ChecksOf(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    {
+        foreach (KernelCheck check in new SharedKernelVerification(device).Run()) yield return check;
+        (StepVerification Steps, PopulationVerification Populations)[] all = [.. families.Select(family => (new StepVerification(device, family), new PopulationVerification(device, family)))];
+        _ = all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned)).All(device.Backend.StartCompiling);
+        foreach (KernelCheck check in all.SelectMany(ofFamily => ofFamily.Steps.Run().Concat(ofFamily.Populations.Run()))) yield return check;
+    }
+
+    /// <summary>
+    /// Whether the driver has not skipped the kernels: if the last one that it accepted is right, it has run, and all before it. If it rejects the kernel of the probe, nothing tells, and what was found stands.
+    /// </summary>
+    private static bool HaveRun(List<KernelCheck> checks, SkipProbe probe)
+    {
+        if (checks.FindLast(check => check.Rejection is null) is { IsRight: true }) return true;
+        try
+        {
+            return probe.Ask();
+        }
+        catch (DeviceNotSupportedException)
+        {
+            return true;
+        }
     }
 }
 
-/// <summary>A device's kernels compute incorrectly. The message names the first one and its error.</summary>
+/// <summary>A device's kernels compute incorrectly, or the driver rejects them. The message names the first one and its error, or what the driver said.</summary>
 public sealed class KernelVerificationException : Exception
 {
-    /// <summary>Makes the exception for a device and its checks; at least one check failed.</summary>
+    /// <summary>Makes the exception for a device and its checks.</summary>
     /// <param name="renderer">The device's name.</param>
-    /// <param name="checks">All checks.</param>
+    /// <param name="checks">All checks, at least one of them of a kernel that is used and not right.</param>
     public KernelVerificationException(string renderer, IReadOnlyList<KernelCheck> checks) : base(MessageOf(renderer, checks)) => Checks = checks;
 
-    /// <summary>All kernels that ran, right and wrong.</summary>
+    /// <summary>All kernels that were checked, right, wrong and rejected.</summary>
     public IReadOnlyList<KernelCheck> Checks { get; }
 
     private static string MessageOf(string renderer, IReadOnlyList<KernelCheck> checks)
     {
-        KernelCheck[] wrong = [.. checks.Where(check => !check.IsRight)];
-        return FormattableString.Invariant(
-            $"{wrong.Length} of {checks.Count} kernels compute wrong results on {renderer}. The first is {wrong[0].Kernel} ") +
-            FormattableString.Invariant($"({wrong[0].Family}: {wrong[0].Case}): its error must be at most {KernelCheck.AllowedError:G2}, but is {wrong[0].Error:G2}. ") +
-            "Update the driver, or train on the processor (NeuralDevice.CreateOnProcessor).";
+        KernelCheck[] faults = [.. checks.Where(check => check.IsFault)];
+        KernelCheck first = faults[0];
+        int rejected = faults.Count(check => check.Rejection is not null);
+        string what = rejected == 0 ? "compute wrong results" : rejected < faults.Length ? $"compute wrong results or, {rejected} of them, are rejected by the driver" : "are rejected by the driver";
+        return FormattableString.Invariant($"{faults.Length} of {checks.Count} kernels {what} on {renderer}. The first is {first.Kernel} ({first.Family}: {first.Case}): ") +
+            (first.Rejection?.TrimEnd() ?? FormattableString.Invariant($"its error must be at most {KernelCheck.AllowedError:G2}, but is {first.Error:G2}.")) +
+            " Update the driver, or train on the processor (NeuralDevice.CreateOnProcessor).";
     }
 }

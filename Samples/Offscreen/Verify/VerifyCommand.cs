@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Spectre.Console;
-using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
 
@@ -19,24 +18,17 @@ internal sealed class VerifyCommand : Command
     {
         using NeuralDevice device = DeviceOption.Open(name);
         output.WriteLine($"verify: {device.Renderer}");
+        KernelTable table = new(output);
         try
         {
-            Print(output, device.Verify());
+            table.End(device.Verify(table.Add));
             return ExitCode.Success;
         }
         catch (KernelVerificationException exception)
         {
-            Print(output, exception.Checks);
+            table.End(exception.Checks);
             output.WriteLine(exception.Message);
             return ExitCode.Failure;
         }
-    }
-
-    private static void Print(TextWriter output, IReadOnlyList<KernelCheck> checks)
-    {
-        output.WriteLine(Invariant($"{"family",-16} {"kernel",-32} {"error",8}   of"));
-        foreach (KernelCheck check in checks)
-            output.WriteLine(Invariant($"{check.Family,-16} {check.Kernel,-32} {check.Error,8:E1}   {check.Case}{(check.IsRight ? "" : ": WRONG")}"));
-        output.WriteLine(Invariant($"{checks.Count(check => check.IsRight)} of {checks.Count} kernels are right; errors of up to {KernelCheck.AllowedError:E0} are allowed"));
     }
 }
