@@ -80,7 +80,6 @@ internal sealed class FaultyKernelTests
     ];
 
     [Test]
-    [Category(Categories.Once)]
     [Category(Categories.Card)]   // the others compile so many kernels that a session on a card has no time for them
     public void AFaultOfASharedKernelIsFound([ValueSource(nameof(OfAllFamilies))] (string Written, string Compiled, string Kernel) fault)
     {

@@ -106,6 +106,7 @@ public sealed partial class AgentPopulation : IDisposable
     /// (<see cref="FrameBudget"/>).
     /// </summary>
     /// <exception cref="WrongContextException">Such a step is open, and the device's context is not current on this thread.</exception>
+    /// <exception cref="ObjectDisposedException">Such a step is open, and the population was disposed.</exception>
     public bool Learns
     {
         get => mind.Trainer.Learns;

@@ -48,7 +48,7 @@ internal sealed class AgentTrainer : IDisposable
     /// <summary>Training steps of this frame.</summary>
     public int StepsThisFrame { get; private set; }
 
-    /// <summary>Whether training skipped this frame because the GPU is too far behind.</summary>
+    /// <summary>Whether training skipped this frame because the GPU, or the device's own thread, is too far behind.</summary>
     public bool IsWaitingForGpu { get; private set; }
 
     /// <summary>An agent begins to carry out a decision; the rewards of the previous one are complete.</summary>

@@ -3,7 +3,7 @@ namespace NeuralPlugin;
 /// <summary>
 /// Times candidates for the same work on the GPU's clock, over some frames, without a wait. Candidates take turns, since the clock of a GPU changes sixfold between one
 /// second and the next, and what counts is how they compare within a turn. In a turn each runs as often as makes the turn long enough to measure. If the driver skips the
-/// dispatches of a frame, no turn counts; a candidate that it rejects is left out. Work that is too long to run whole in a frame is not timed.
+/// dispatches of a frame, no turn counts. A candidate that it rejects is left out, and so is one that takes so long that it would hold up the frames of a game; if that is the first one, nothing is chosen.
 /// </summary>
 internal sealed class CandidateTimes : IDisposable
 {
@@ -34,6 +34,7 @@ internal sealed class CandidateTimes : IDisposable
     private readonly List<double[]> turns = [];
     private readonly List<long> times = [];
     private double[] turn = [];
+    private double[] shortest = [];   // run of each candidate in the first turns
     private int runs = 1;
     private int started;
     private int next;
@@ -42,6 +43,7 @@ internal sealed class CandidateTimes : IDisposable
     private bool fitsIntoAFrame;
     private bool isRunning;
     private bool wasSkipped;
+
     /// <summary>Makes what the candidates work on: matrices of zeros, of the work's own sizes.</summary>
     /// <param name="device">The device.</param>
     /// <param name="candidates">The dispatches of each.</param>
@@ -91,7 +93,7 @@ internal sealed class CandidateTimes : IDisposable
             isRunning = awaited > 0 || probe.IsPending;
             if (isRunning) return false;
             wasSkipped = !probe.HasRun;
-            return wasSkipped || IsTooLong || turns.Count >= FirstTurns + Turns || Spent >= budget;
+            return wasSkipped || IsTooLong || plans.Count < 2 || turns.Count >= FirstTurns + Turns || Spent >= budget;
         }
 
         Run(device);
@@ -106,7 +108,7 @@ internal sealed class CandidateTimes : IDisposable
     /// <param name="inEveryTurn">Whether it must be in every turn, and not only in the median of them.</param>
     public int? Choose(double leastGain, bool inEveryTurn)
     {
-        if (isCompiled && plans.Count == 1) return plans[0].Number;   // the driver takes no other
+        if (isCompiled && plans.Count == 1 && !wasSkipped && !IsTooLong) return plans[0].Number;   // no other is left
         double[][] counted = [.. turns.Skip(FirstTurns).Where(times => times.All(time => time > 0))];
         if (wasSkipped || IsTooLong || counted.Length < (inEveryTurn ? LeastTurns : 1)) return null;
         int place = inEveryTurn ? counted.Length - 1 : counted.Length / 2;
@@ -136,6 +138,7 @@ internal sealed class CandidateTimes : IDisposable
         HashSet<string> rejected = [];
         plans.RemoveAll(candidate => !IsAccepted(candidate.Plan, rejected));
         turn = new double[plans.Count];
+        shortest = [.. Enumerable.Repeat(double.PositiveInfinity, plans.Count)];
         return true;
     }
 
@@ -180,14 +183,26 @@ internal sealed class CandidateTimes : IDisposable
             long time = times[1] - times[0];
             times.Clear();
             Spent += Math.Max(0, time);
-            IsTooLong |= turns.Count > 0 && time > runs * LongestRunNanoseconds;   // in the first one, drivers do the rest of their work
             turn[next++] = time;
             if (next == plans.Count) EndTurn();
         }
     }
 
+    /// <summary>A driver may do the rest of its work in the first turn, and somebody else may have the GPU in one of them: a candidate is too long if it was in both.</summary>
+    private void LeaveOutLongOnes(bool isLast)
+    {
+        for (int i = 0; i < shortest.Length; i++) shortest[i] = Math.Min(shortest[i], turn[i] / runs);
+        if (!isLast) return;
+        IsTooLong = shortest[0] > LongestRunNanoseconds;
+        for (int i = plans.Count - 1; i > 0; i--)
+        {
+            if (shortest[i] > LongestRunNanoseconds) plans.RemoveAt(i);
+        }
+    }
+
     private void EndTurn()
     {
+        if (turns.Count < FirstTurns) LeaveOutLongOnes(isLast: turns.Count == FirstTurns - 1);
         double once = turn.Sum() / runs;
         fitsIntoAFrame = once <= FrameNanoseconds;
         runs = once > 0 ? (int)Math.Clamp(TurnNanoseconds / once, 1, MostRuns) : 1;

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace NeuralPlugin;
 
 /// <summary>
@@ -19,14 +17,18 @@ internal static class KernelFamilyProbe
     /// <summary>
     /// The fastest of the given families: from the file, else by a probe. A single one is not timed, nor is one whose kernels alone the driver accepts, which is asked for again at the next start.
     /// </summary>
+    /// <param name="device">The device.</param>
+    /// <param name="families">The candidates.</param>
+    /// <param name="cacheFile">The file.</param>
+    /// <param name="time">The clock of the probe; null for the system's.</param>
     /// <exception cref="DeviceNotSupportedException">The driver rejects a kernel of each family.</exception>
-    public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile)
+    public static KernelFamily Choose(NeuralDevice device, IReadOnlyList<KernelFamily> families, string cacheFile, TimeProvider? time = null)
     {
         if (families.Count == 1) return families[0];
         string key = RememberedChoices.KeyOf(device, families);
         Dictionary<string, string> remembered = RememberedChoices.Read(cacheFile);
         if (remembered.TryGetValue(key, out string? name) && families.FirstOrDefault(family => family.Name == name) is { } known) return known;
-        (KernelFamily fastest, bool isMeasured) = Fastest(device, families);
+        (KernelFamily fastest, bool isMeasured) = Fastest(device, families, time ?? TimeProvider.System);
         if (!isMeasured) return fastest;
         remembered[key] = fastest.Name;
         RememberedChoices.Write(cacheFile, remembered);
@@ -37,7 +39,7 @@ internal static class KernelFamilyProbe
     /// Alternates between the candidates, so that other load on the machine affects all of them, and takes each one's best round. On a
     /// busy machine most rounds are spoiled, so there are more than an idle one would need. Not measured, the first one, if the driver skipped them; a family of which the driver rejects a kernel is left out.
     /// </summary>
-    private static (KernelFamily Family, bool IsMeasured) Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    private static (KernelFamily Family, bool IsMeasured) Fastest(NeuralDevice device, IReadOnlyList<KernelFamily> families, TimeProvider time)
     {
         using NeuralDevice.Scope scope = device.Enter();
         using MatrixTexture input = new(device, device.Shape(Batch, Inputs, "A probe")), inputGradients = new(device, input.Shape);
@@ -80,10 +82,10 @@ internal static class KernelFamilyProbe
         {
             for (int i = 0; i < candidates.Count; i++)
             {
-                long start = Stopwatch.GetTimestamp();
+                long start = time.GetTimestamp();
                 device.Run(candidates[i].Products, Batch);
                 device.Finish();
-                double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                double seconds = time.GetElapsedTime(start).TotalSeconds;
                 if (round > 0) best[i] = Math.Min(best[i], seconds);   // the first round compiles
             }
         }

@@ -27,6 +27,9 @@ internal sealed class FrameSpender : IDisposable
 
     private const double LongestDispatch = 1_000_000;
 
+    /// <summary>What a step counts in the queue at least while its time is unknown, in which there may be anything; a dispatch, whose operations are known, counts its guess.</summary>
+    private const double UnknownStep = 1_000_000;
+
     private readonly NeuralDevice device;
     private readonly GpuCosts gpuCosts;
     private readonly StepCosts callCosts;
@@ -35,6 +38,7 @@ internal sealed class FrameSpender : IDisposable
     private readonly TimeProvider time;
     private readonly bool isCut;
     private readonly bool waits;
+    private readonly bool isLaidOut;   // by the processor, before each part
     private readonly FrameAllowance allowance;
     private long start;
     private double given;       // in nanoseconds, as all below
@@ -68,6 +72,7 @@ internal sealed class FrameSpender : IDisposable
         this.gpuCosts = gpuCosts;
         this.callCosts = callCosts;
         this.isCut = isCut;
+        isLaidOut = hasGaps;
         this.time = time;
         allowance = new FrameAllowance(time);
         clock = new FrameClock(device, gpuCosts, hasGaps);
@@ -141,7 +146,7 @@ internal sealed class FrameSpender : IDisposable
         if (!isCut && Parts > 0 && !(gpuCosts.IsKnown(part) && callCosts.IsKnown(part))) return 0;   // a guess may be off by a whole step
         double calls = isCut ? Math.Min(allowed - called, ((Bound * given) - called) / SlowMoment) : allowed - called;
         double gpu = ((GpuFill * given) - predicted) / FactorOfNext;
-        bool isCallShort = !device.Limits.IsSoftware && !callCosts.IsKnown(part);   // the driver of a card does not work inside the call, until measured otherwise
+        bool isCallShort = !isLaidOut && !device.Limits.IsSoftware && !callCosts.IsKnown(part) && calls > 0;   // the driver of a card does not work inside the call, until measured otherwise
         int gpuLines = gpuCosts.LinesWithin(gpu, part, left), callLines = isCallShort ? left : callCosts.LinesWithin(calls, part, left), lines = Math.Min(gpuLines, callLines);
         if (lines == 0 && Parts == 0 && CostOfALine(part) <= allowed + credit - worked) lines = LeastLines(part, left);
         bool isCutShort = lines < left && Parts > 0;
@@ -167,7 +172,7 @@ internal sealed class FrameSpender : IDisposable
         callCosts.Observe(part, lines, now - called);
         called = now;
         predicted += expected;
-        work.Add(expected);
+        work.Add(isLaidOut && !gpuCosts.IsKnown(part) ? Math.Max(expected, UnknownStep) : expected);
         gpuCosts.Enqueued(part);
         clock.Add(part, lines);
         Parts++;

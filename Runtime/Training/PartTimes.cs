@@ -24,6 +24,7 @@ internal sealed class PartTimes(int whole)
     private readonly int[] lines = new int[Whole + 1];   // 0 if none was measured
     private readonly double[] nanoseconds = new double[Whole + 1];
     private readonly bool[] isGuess = new bool[Whole + 1];   // since a large change of all times, inferred from other parts
+    private bool hasPart;   // whether a part was measured, and not only the whole
 
     /// <summary>Whether a part of about this size was measured, so that its time is not a guess from others.</summary>
     public bool HasSeen(int size) => !isGuess[PlaceOf(size)] && lines[PlaceOf(size)] >= size && lines[PlaceOf(size)] - size <= size / About;
@@ -68,6 +69,7 @@ internal sealed class PartTimes(int whole)
     public void Set(int size, double time)
     {
         int own = PlaceOf(size);
+        hasPart |= own < Whole;
         (lines[own], nanoseconds[own], isGuess[own]) = (size, Math.Max(1, time), false);
         for (int place = 0; place <= Whole; place++)
         {
@@ -89,7 +91,7 @@ internal sealed class PartTimes(int whole)
     public int Within(double time, int left)
     {
         if (Of(left) <= time) return left;
-        if (Array.TrueForAll(lines, seen => seen == 0 || seen >= whole)) return Math.Clamp((int)(left * time / Of(left)), 0, left - 1);
+        if (!hasPart) return Math.Clamp((int)(left * time / Of(left)), 0, left - 1);
         int fits = 0, tooMany = left;
         while (tooMany - fits > 1)
         {

@@ -59,16 +59,21 @@ float expOrNaN(float value)
     return isNaN(value) ? value : exp(value);
 }
 
+bvec4 isNaN(vec4 values)
+{
+    return greaterThan(sizeBits(values), uvec4(EXPONENT_OF_NON_FINITE));
+}
+
 // For four values at once, against a number.
 vec4 maxOrNaN(vec4 values, float least)
 {
-    return mix(max(values, vec4(least)), values, greaterThan(sizeBits(values), uvec4(EXPONENT_OF_NON_FINITE)));
+    return mix(max(values, vec4(least)), values, isNaN(values));
 }
 
 // Zero in place of NaN.
 vec4 zeroForNaN(vec4 values)
 {
-    return mix(values, vec4(0.0), greaterThan(sizeBits(values), uvec4(EXPONENT_OF_NON_FINITE)));
+    return mix(values, vec4(0.0), isNaN(values));
 }
 
 // Whether a value is below zero, and neither -0 nor NaN: the bits from 0x80000001 to 0xFF800000.

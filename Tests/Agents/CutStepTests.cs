@@ -183,7 +183,7 @@ internal sealed class CutStepTests : IDisposable
         Demonstration shown = new(observationCount: 2, actionCount: 3);
         for (int i = 0; i < 30; i++) shown.Add([i, -i], i % 3);
         using AgentPopulation agents = Rewarded(TimeSpan.FromMilliseconds(200), new CloningTerm { Demonstration = shown });
-        for (int frame = 0; frame < 100 && agents.Progress.TrainingSteps < StepsOfARollout; frame++)
+        for (int frame = 0; frame < 500 && agents.Progress.TrainingSteps < StepsOfARollout; frame++)
         {
             if (agents.Progress.TrainingSteps == 1) gl.NanosecondsPerGroup = 2 * Budget / Brains;
             Frames(agents, 1);

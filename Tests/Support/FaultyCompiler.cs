@@ -6,7 +6,7 @@ namespace NeuralPlugin.Tests;
 internal static unsafe class FaultyCompiler
 {
     /// <summary>What no driver compiles.</summary>
-    public const string Rejected = "\n#error deliberately wrong\n";
+    public const string Rejected = "\n#error DELIBERATELY_WRONG\n";
 
     private static delegate* unmanaged<uint, int, byte**, int*, void> shaderSource;
     private static readonly HashSet<string> Known = [];

@@ -341,18 +341,20 @@ internal sealed class InFrameTrainerTests
         Assert.That(() => classifier.TrainOn(elsewhere), Throws.ArgumentException.With.Message.Contain("another device"));
     }
 
+    /// <summary>Also where whole steps do not fit into the budget.</summary>
     [Test]
     [Category(Categories.Once)]
     [Category(Categories.Card)]
-    public void NothingIsAllocatedInAFrame()
+    public void NothingIsAllocatedInAFrame([Values] bool inTime)
     {
         const int Frames = 3_000;
+        FrameBudget budget = inTime ? TimeSpan.FromMicroseconds(50) : FrameBudget.Steps(1);
         bool answersLater = TestDevice.IsInBackground;
         using TwoLayerClassifier classifier = new(Device, Inputs, 6, Classes);
         (float[] features, int[] labels) = Samples(20, seed: 5);
         using TrainingSet samples = new(Device, Inputs, Classes, capacity: 64);
         samples.AddRange(features, labels);
-        using InFrameTrainer trainer = classifier.TrainOn(samples, Options(8, FrameBudget.Steps(1), new Adam(0.01f)));
+        using InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(8, budget, new Adam(0.01f))));
         for (int frame = 0; frame < 100; frame++) Frame(frame);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int frame = 0; frame < Frames; frame++) Frame(frame);

@@ -14,12 +14,14 @@ internal sealed class StepBudgetTests
     /// two budgets in one frame.
     /// </summary>
     [Test]
-    public void TimeThatPreparesAStepIsNotSavedUpForIt()
+    public void TimeThatPreparesAStepIsNotSavedUpForIt([Values] bool onACard)
     {
         using TestGl gl = TestGls.Create();
+        gl.IsNamedAsCard = onACard;
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
         ManualTime time = new();
         using StepBudget budget = new(device, time, lines: 1, waits: false);
+        Assert.That(Frame(prepares: true), Is.EqualTo(Preparation), "nothing is known of a step yet");
         for (int frame = 0; frame < 12; frame++) _ = Frame(prepares: false);
         while (Frame(prepares: false) < Step)
         {

@@ -1,6 +1,6 @@
 namespace NeuralPlugin;
 
-/// <summary>Compiles the kernels that are checked, and keeps what the driver said of those that it rejected, so that nobody waits for one a second time.</summary>
+/// <summary>Compiles the kernels that are checked, and keeps what the driver said of those that it rejected, so that nobody waits for one of a family a second time.</summary>
 internal sealed class KernelRejections(NeuralDevice device)
 {
     private readonly Dictionary<string, string> messages = [];

@@ -1,8 +1,13 @@
+using System.Diagnostics;
+
 namespace NeuralPlugin;
 
 /// <summary>Checks that a device's kernels compute correctly: drivers have bugs, and this finds them before a network fails to learn.</summary>
 public static class DeviceVerification
 {
+    /// <summary>How long a driver that compiles inside the calls may do so before the first check.</summary>
+    private static readonly TimeSpan MostTimeInCalls = TimeSpan.FromMilliseconds(100);
+
     /// <summary>
     /// Runs small steps and predictions of each kernel family that the device supports, and compares each kernel's output with double precision, computed from the same inputs on the processor. Waits for the GPU and
     /// allocates. Nearly all of its time is the driver's, to compile the kernels, on a graphics card more than two hundred; those that the kernel cache has are not compiled again. Mesa's software driver took about 50 s of processor time
@@ -54,14 +59,20 @@ public static class DeviceVerification
     }
 
     /// <summary>
-    /// A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others. One that compiles a kernel inside the call, whatever it
-    /// claims, gets no more of them, so that the first checks do not wait for the last kernels.
+    /// A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others. One that compiles inside the calls, whatever it
+    /// claims, gets few of them, so that the first checks do not wait for the last kernels.
     /// </summary>
     private static IEnumerable<KernelCheck> ChecksOf(NeuralDevice device, IReadOnlyList<KernelFamily> families)
     {
         foreach (KernelCheck check in new SharedKernelVerification(device).Run()) yield return check;
         (StepVerification Steps, PopulationVerification Populations)[] all = [.. families.Select(family => (new StepVerification(device, family), new PopulationVerification(device, family)))];
-        _ = all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned)).All(device.Backend.StartCompiling);
+        long start = Stopwatch.GetTimestamp();
+        foreach (Dispatch planned in all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned)))
+        {
+            bool isBeside = device.Backend.StartCompiling(planned);
+            if (!isBeside && Stopwatch.GetElapsedTime(start) > MostTimeInCalls) break;   // a kernel from the cache is ready when its call ends, too
+        }
+
         foreach (KernelCheck check in all.SelectMany(ofFamily => ofFamily.Steps.Run().Concat(ofFamily.Populations.Run()))) yield return check;
     }
 
