@@ -52,7 +52,7 @@ internal sealed partial class SceneTests
 
     /// <summary>Also while the race is paused and just before it ends; and the next run continues with it, by an option or by a key.</summary>
     [TestCase("processor")]
-    [TestCase("opengl")]
+    [TestCase("opengl", Category = Categories.Nightly)]
     public void AKeySavesTheGhostAndAnotherLoadsIt(string device)
     {
         string keys = Path.Combine(folder, "keys"), ghost = Path.Combine(folder, "ghost.safetensors");

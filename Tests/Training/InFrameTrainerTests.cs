@@ -76,7 +76,7 @@ internal sealed class InFrameTrainerTests
                 TestDevice.EndFrame();
             }
 
-            Assert.That(frames, Is.GreaterThan(TestDevice.IsInBackground ? 5 : 10), "the step was cut");   // how a step is cut depends on the times of the machine
+            Assert.That(frames, Is.GreaterThan(5), "the step was cut");   // how a step is cut depends on the times of the machine
             large.Tick();
             AssertSameWeights(cut, whole, $"after step {step}");
         }
@@ -196,7 +196,7 @@ internal sealed class InFrameTrainerTests
             TestDevice.EndFrame();
         }
 
-        Assert.That(frames, Is.GreaterThan(10), "the steps were cut");
+        Assert.That(frames, Is.GreaterThan(5), "the steps were cut");
         Assert.That(trainer.Progress.Steps, Is.EqualTo(1));
         AssertSameWeights(classifier, twin, "the last good weights");
     }
@@ -293,7 +293,12 @@ internal sealed class InFrameTrainerTests
         Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.WaitingForSamples));
         samples.AddRange(features, labels);
         using InFrameTrainer reference = steady.TrainOn(samples, Options(150, FrameBudget.Steps(1), new Adam(0.01f)));
-        for (int frame = 0; frame < 5; frame++) Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.Training));
+        for (int frame = 0; frame < 5; frame++)
+        {
+            TestDevice.EndFrame();
+            Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.Training));
+        }
+
         trainer.Pause();
         for (int frame = 0; frame < 5; frame++) Assert.That(trainer.Tick().State, Is.EqualTo(TrainerState.Paused));
         Assert.That(trainer.Progress.GpuTime, Is.EqualTo(TimeSpan.Zero));

@@ -39,16 +39,16 @@ public static class DeviceVerification
     public static IReadOnlyList<KernelCheck> Verify(this NeuralDevice device, Action<KernelCheck>? onCheck = null)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return Verify(device, [.. KernelFamily.All.Where(family => family.RunsOn(device.Limits))], onCheck);
+        return Verify(device, [.. KernelFamily.All.Where(family => family.RunsOn(device.Limits))], onCheck, MostTimeInCalls);
     }
 
-    /// <summary>The same with the kernels of these families, which run on the device.</summary>
-    internal static IReadOnlyList<KernelCheck> Verify(NeuralDevice device, IReadOnlyList<KernelFamily> families, Action<KernelCheck>? onCheck)
+    /// <summary>The same with the kernels of these families, which run on the device, of which a driver that compiles inside the calls receives as many before the first check as it compiles in this time.</summary>
+    internal static IReadOnlyList<KernelCheck> Verify(NeuralDevice device, IReadOnlyList<KernelFamily> families, Action<KernelCheck>? onCheck, TimeSpan mostTimeInCalls = default)
     {
         using NeuralDevice.Scope scope = device.Enter();
         using SkipProbe probe = new(device, families[0].For(device.Limits));
         List<KernelCheck> checks = [];
-        foreach (KernelCheck check in ChecksOf(device, families))
+        foreach (KernelCheck check in ChecksOf(device, families, mostTimeInCalls))
         {
             checks.Add(check);
             onCheck?.Invoke(check);
@@ -62,7 +62,7 @@ public static class DeviceVerification
     /// A driver that compiles beside the calls receives the kernels of networks in the order in which they run, so that the first ones are checked while it compiles the others. One that compiles inside the calls, whatever it
     /// claims, gets few of them, so that the first checks do not wait for the last kernels.
     /// </summary>
-    private static IEnumerable<KernelCheck> ChecksOf(NeuralDevice device, IReadOnlyList<KernelFamily> families)
+    private static IEnumerable<KernelCheck> ChecksOf(NeuralDevice device, IReadOnlyList<KernelFamily> families, TimeSpan mostTimeInCalls)
     {
         foreach (KernelCheck check in new SharedKernelVerification(device).Run()) yield return check;
         (StepVerification Steps, PopulationVerification Populations)[] all = [.. families.Select(family => (new StepVerification(device, family), new PopulationVerification(device, family)))];
@@ -70,7 +70,7 @@ public static class DeviceVerification
         foreach (Dispatch planned in all.SelectMany(ofFamily => ofFamily.Steps.Planned.Concat(ofFamily.Populations.Planned)))
         {
             bool isBeside = device.Backend.StartCompiling(planned);
-            if (!isBeside && Stopwatch.GetElapsedTime(start) > MostTimeInCalls) break;   // a kernel from the cache is ready when its call ends, too
+            if (!isBeside && Stopwatch.GetElapsedTime(start) > mostTimeInCalls) break;   // a kernel from the cache is ready when its call ends, too
         }
 
         foreach (KernelCheck check in all.SelectMany(ofFamily => ofFamily.Steps.Run().Concat(ofFamily.Populations.Run()))) yield return check;
