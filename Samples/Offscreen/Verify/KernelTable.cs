@@ -11,7 +11,7 @@ internal sealed class KernelTable
     public KernelTable(TextWriter output)
     {
         this.output = output;
-        output.WriteLine($"{"family",-16} {"kernel",-32} {"error",8}   of");
+        output.WriteLine($"{"family",-16} {"kernel",-37} {"error",8}   of");
     }
 
     /// <summary>Adds a row and, below the first of a kernel that the driver rejected, what the driver said.</summary>
@@ -19,7 +19,7 @@ internal sealed class KernelTable
     {
         string error = check.Rejection is null ? Invariant($"{check.Error:E1}") : "rejected";
         string verdict = check.IsRight ? "" : !check.IsUsed ? ": not used, since only a tuning chooses it" : check.Rejection is null ? ": WRONG" : ": REJECTED";
-        output.WriteLine($"{check.Family,-16} {check.Kernel,-32} {error,8}   {check.Case}{verdict}");
+        output.WriteLine($"{check.Family,-16} {check.Kernel,-37} {error,8}   {check.Case}{verdict}");
         if (check.Rejection is { } rejection && said.Add(rejection))
         {
             foreach (string line in rejection.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) output.WriteLine($"    {line}");
