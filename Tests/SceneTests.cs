@@ -175,13 +175,13 @@ internal sealed partial class SceneTests
         Assert.That(lines, Is.EqualTo(new[] { 2, 3, 6, 7, 9 }));
         Assert.That(output.ToString().Split('\n')[1..^1], Is.EqualTo(new[]
         {
-            "shared           a.comp                           1.0E-006   a step",
-            "shared           b.comp                           5.0E-001   a step: WRONG",
-            "tiled            c.comp                           rejected   a step: REJECTED",
+            "shared           a.comp                                1.0E-006   a step",
+            "shared           b.comp                                5.0E-001   a step: WRONG",
+            "tiled            c.comp                                rejected   a step: REJECTED",
             "    The driver rejected it:",
             "    0:1: no",
-            "tiled            c.comp                           rejected   a prediction: REJECTED",
-            "tiled            d.comp                           rejected   a step, tuned: 8: not used, since only a tuning chooses it",
+            "tiled            c.comp                                rejected   a prediction: REJECTED",
+            "tiled            d.comp                                rejected   a step, tuned: 8: not used, since only a tuning chooses it",
             "    Too large.",
             "1 of 5 kernels are right; errors of up to 2E-005 are allowed; 1 that the driver rejected are not used",
         }));
