@@ -156,20 +156,7 @@ internal sealed class AgentCallbackTests
             if (from == callback && ++calls == 3) agents.Dispose();
         }
 
-        for (int i = 0; i < 2; i++)
-        {
-            agents.Add(new ProbeAgent
-            {
-                MaxStep = 2,
-                Observations = _ =>
-                {
-                    Call(Callback.Observe);
-                    return [0, 0];
-                },
-                Act = (_, _) => Call(Callback.Act),
-                Begin = _ => Call(Callback.Begin),
-            });
-        }
+        for (int i = 0; i < 2; i++) agents.Add(Telling(Call));
 
         for (int frame = 0; frame < 30 && calls < 3; frame++) TestDevice.Frame(agents);
         Assert.That(calls, Is.EqualTo(3));
@@ -192,17 +179,7 @@ internal sealed class AgentCallbackTests
 
         for (int i = 0; i < 2; i++)
         {
-            all.Add(new ProbeAgent
-            {
-                MaxStep = 2,
-                Observations = _ =>
-                {
-                    Call(Callback.Observe);
-                    return [0, 0];
-                },
-                Act = (_, _) => Call(Callback.Act),
-                Begin = _ => Call(Callback.Begin),
-            });
+            all.Add(Telling(Call));
             agents.Add(all[i]);
         }
 
@@ -339,6 +316,19 @@ internal sealed class AgentCallbackTests
         agents.Update();
         Assert.That(float.IsFinite(agents.Progress.MeanEpisodeReward));
     }
+
+    /// <summary>An agent that says from where it is called.</summary>
+    private static ProbeAgent Telling(Action<Callback> call) => new()
+    {
+        MaxStep = 2,
+        Observations = _ =>
+        {
+            call(Callback.Observe);
+            return [0, 0];
+        },
+        Act = (_, _) => call(Callback.Act),
+        Begin = _ => call(Callback.Begin),
+    };
 
     private static AgentPopulation Make(int? latency, BrainSharing sharing, AgentLearning? learning = null)
     {

@@ -126,10 +126,7 @@ internal sealed class CutStepTests : IDisposable
     [Test]
     public void ASaveOfAnOpenStepIsWhole()
     {
-        SetCostOfAStep(3 * Budget);
-        using AgentPopulation agents = Cloning(TimeSpan.FromMilliseconds(200));
-        Frames(agents, 12);
-        while (!agents.Learner!.HasOpenStep) Frames(agents, 1);
+        using AgentPopulation agents = WithAnOpenStep();
         long steps = agents.Progress.TrainingSteps;
         string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "open-step.safetensors");
         try
@@ -164,10 +161,7 @@ internal sealed class CutStepTests : IDisposable
     [Test]
     public void AgentsThatStopLearningHaveWholeSteps()
     {
-        SetCostOfAStep(3 * Budget);
-        using AgentPopulation agents = Cloning(TimeSpan.FromMilliseconds(200));
-        Frames(agents, 12);
-        while (!agents.Learner!.HasOpenStep) Frames(agents, 1);
+        using AgentPopulation agents = WithAnOpenStep();
         long steps = agents.Progress.TrainingSteps;
         agents.Learns = false;
         Frames(agents, 3);
@@ -233,6 +227,15 @@ internal sealed class CutStepTests : IDisposable
         long groups = gl.Groups;
         Frames(agents, 1);
         gl.NanosecondsPerGroup = nanoseconds / (gl.Groups - groups);
+    }
+
+    private AgentPopulation WithAnOpenStep()
+    {
+        SetCostOfAStep(3 * Budget);
+        AgentPopulation agents = Cloning(TimeSpan.FromMilliseconds(200));
+        Frames(agents, 12);
+        while (!agents.Learner!.HasOpenStep) Frames(agents, 1);
+        return agents;
     }
 
     private AgentPopulation Cloning(FrameBudget budget, int batchSize = Rows) => new(device, Options(budget, batchSize));
