@@ -39,12 +39,12 @@ void main()
     int row = max(min(batchRow, rows - 1), 0);
     lookUpRow(row);
     computeOutputs(row);
-    for (int t = 0; t < OUTPUT_TEXELS; t++)
+    FOR_TEXELS_OF_LANE(t)
     {
-        vec4 y = z[t];
+        vec4 y = networkOutput(row, t);
 #ifdef ACTIVATION
         y = activate(y);
 #endif
-        if (batchRow < rows && laneOfRow() == t) STORE(outputs, matrixTexel(row, t, OUTPUT_TEXELS), y);
+        if (batchRow < rows) STORE(outputs, matrixTexel(row, t, OUTPUT_TEXELS), y);
     }
 }

@@ -8,8 +8,8 @@ void main()
     int row = rowOfLanes();
     lookUpRow(row);
     computeOutputs(row);
-    for (int t = 0; t < OUTPUT_TEXELS; t++)
+    FOR_TEXELS_OF_LANE(t)
     {
-        if (isRowInUse() && laneOfRow() == t) STORE(outputs, matrixTexel(row, t, OUTPUT_TEXELS), networkOutput(row, t));
+        if (isRowInUse()) STORE(outputs, matrixTexel(row, t, OUTPUT_TEXELS), networkOutput(row, t));
     }
 }

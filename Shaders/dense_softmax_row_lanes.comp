@@ -17,9 +17,9 @@ void main()
     lookUpRow(row);
     computeOutputs(row);
     Softmax softmax = softmaxOfRow(row, OUTPUT_TEXELS);
-    for (int t = 0; t < OUTPUT_TEXELS; t++)
+    FOR_TEXELS_OF_LANE(t)
     {
         vec4 terms = exponentials(networkOutput(row, t), loadAllowed(row, t), softmax.maximum);
-        if (isRowInUse() && laneOfRow() == t) STORE(probabilities, matrixTexel(row, t, OUTPUT_TEXELS), terms / softmax.sum);
+        if (isRowInUse()) STORE(probabilities, matrixTexel(row, t, OUTPUT_TEXELS), terms / softmax.sum);
     }
 }

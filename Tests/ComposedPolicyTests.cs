@@ -150,7 +150,7 @@ internal sealed class ComposedPolicyTests
 
     /// <summary>A step reports each member's loss, divergence and policy loss, which cloned and bounded rows have a part in.</summary>
     [TestCase(1, false)]
-    [TestCase(20, false)]
+    [TestCase(20, false, Category = Categories.Nightly)]
     [TestCase(1, true)]
     [TestCase(12, true)]   // the kernels of the steps above
     public void AStepOfAPopulationReportsItsLosses(int rows, bool isSteered)

@@ -35,7 +35,7 @@ internal sealed class NetworkPopulationTests
 
         yield return new TestCaseData(100, 8, 16, 32, 4);
         yield return new TestCaseData(100, 21, 7, 9, 3);
-        yield return new TestCaseData(3, 9, 784, 128, 10);
+        yield return new TestCaseData(3, 9, 784, 128, 10).SetCategory(Categories.Nightly);
     }
 
     /// <summary>Two steps, plain ones, and ones with weights (including zero and negative), masks, entropy, momentum and decay.</summary>
@@ -339,7 +339,7 @@ internal sealed class NetworkPopulationTests
     [TestCase(784, 16, 10)]
     [TestCase(784, 64, 10)]
     [TestCase(300, 200, 10)]
-    [TestCase(2, 3, 3_800)]   // close to the most loop iterations that a software driver runs
+    [TestCase(2, 3, 3_800, Category = Categories.Nightly)]   // a minute to compile; close to the most loop iterations that a software driver runs
     public void LargeNetworksLearnToo(int inputs, int hidden, int classes)
     {
         if (KernelFamily.Of(TestDevice.Plain) is StandInFamily && classes > 1_000)   // its members keep their outputs in shared memory

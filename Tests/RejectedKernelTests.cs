@@ -66,7 +66,7 @@ internal sealed class RejectedKernelTests
         using HostContext host = DriverThatRejects(rejected.Written);
         using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
         List<KernelCheck> told = [];
-        KernelVerificationException exception = Assert.Throws<KernelVerificationException>(() => DeviceVerification.Verify(device, [rejected.Family], told.Add))!;
+        KernelVerificationException exception = Assert.Throws<KernelVerificationException>(() => DeviceVerification.Verify(device, [rejected.Family], VerificationExtent.Complete, told.Add))!;
         KernelCheck[] wrong = [.. exception.Checks.Where(check => !check.IsRight)];
         Assert.That(told, Is.EqualTo(exception.Checks));
         Assert.That(wrong.Select(check => check.Kernel).Distinct(), Is.EqualTo(new[] { rejected.Kernel }));
@@ -83,7 +83,7 @@ internal sealed class RejectedKernelTests
     {
         using HostContext host = DriverThatRejects("void main()");
         using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
-        Assert.That(Assert.Throws<KernelVerificationException>(() => DeviceVerification.Verify(device, [KernelFamily.RegisterTiled], null))!.Checks.Select(check => check.Rejection), Has.All.Not.Null);
+        Assert.That(Assert.Throws<KernelVerificationException>(() => DeviceVerification.Verify(device, [KernelFamily.RegisterTiled], VerificationExtent.Complete, null))!.Checks.Select(check => check.Rejection), Has.All.Not.Null);
     }
 
     /// <summary>A tuning leaves out what the driver rejects, and no other network has it. But what is offered first is needed.</summary>
@@ -92,8 +92,8 @@ internal sealed class RejectedKernelTests
     {
         using HostContext host = DriverThatRejects(isCandidate ? OfRegisterTiles : "if (texel >= outputTexels || row >= rows) return;");
         using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
-        IReadOnlyList<KernelCheck> checks = isCandidate ? DeviceVerification.Verify(device, [TunedFamily.Instance], null)
-            : Assert.Throws<KernelVerificationException>(() => DeviceVerification.Verify(device, [TunedFamily.Instance], null))!.Checks;
+        IReadOnlyList<KernelCheck> checks = isCandidate ? DeviceVerification.Verify(device, [TunedFamily.Instance], VerificationExtent.Complete, null)
+            : Assert.Throws<KernelVerificationException>(() => DeviceVerification.Verify(device, [TunedFamily.Instance], VerificationExtent.Complete, null))!.Checks;
         KernelCheck[] rejected = [.. checks.Where(check => check.Rejection is not null)];
         Assert.That(rejected.Select(check => check.Kernel).Distinct(), Is.EqualTo(new[] { isCandidate ? "dense_forward.comp" : "stand_in_dense_forward.comp" }));
         Assert.That(rejected.Select(check => check.IsUsed), isCandidate ? Has.All.False : Has.Some.True);

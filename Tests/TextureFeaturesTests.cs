@@ -17,6 +17,10 @@ internal sealed class TextureFeaturesTests
 
     private static NeuralDevice Device => TestDevice.Plain;
 
+    /// <summary>The game's textures are those of the device's context, which has to be current before the first.</summary>
+    [SetUp]
+    public void MakeCurrent() => _ = Device;
+
     // ---- the kernel ----
 
     [Test]

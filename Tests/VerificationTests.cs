@@ -48,6 +48,33 @@ internal sealed class VerificationTests
         }
     }
 
+    /// <summary>A few dozen checks of the kernels that networks of the device have, in the tuning that they have, guards among them; the error of a faulty one is found, too.</summary>
+    [Test]
+    public void AQuickOneChecksWhatNetworksOfTheDeviceHave()
+    {
+        NeuralDevice device = TestDevice.Plain;
+        KernelFamily family = KernelFamily.Of(device);
+        IReadOnlyList<KernelCheck> checks = device.Verify(VerificationExtent.Quick);
+        Assert.That(checks, Has.Count.InRange(20, 60));
+        Assert.That(checks.Select(check => check.Family), Has.All.EqualTo(family.Name));
+        Assert.That(checks.Where(check => !check.IsRight), Is.Empty);
+        foreach (string what in new[] { "a step", "a small step", "narrow prediction", "not a number", "too large", "population's step", "population's prediction" })
+            Assert.That(checks.Where(check => check.Case.Contains(what, StringComparison.Ordinal)), Is.Not.Empty, what);
+        Assert.That(() => device.Verify((VerificationExtent)7), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    [Category(Categories.Once)]
+    public void AQuickOneFindsAFaultyKernel()
+    {
+        TestGls.RequireDriver();
+        using HostContext host = new();
+        FaultyCompiler.In(host, "vec4 y = activate(scaleInputs(LOAD_INPUTS(", "vec4 y = 1.01 * activate(scaleInputs(LOAD_INPUTS(");
+        using NeuralDevice device = NeuralDevice.Attach(GL.GetApi(host));
+        KernelVerificationException wrong = Assert.Throws<KernelVerificationException>(() => device.Verify(VerificationExtent.Quick))!;
+        Assert.That(wrong.Checks.Where(check => !check.IsRight).Select(check => check.Kernel).Distinct(), Is.EqualTo(new[] { "activation_forward.comp" }));
+    }
+
     /// <summary>It chooses nothing, and leaves nothing behind.</summary>
     [Test]
     public void ItLeavesTheDeviceAsItWas()
@@ -68,10 +95,10 @@ internal sealed class VerificationTests
         const int Right = 3;
         using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
-        IReadOnlyList<KernelCheck> all = device.Verify();
+        IReadOnlyList<KernelCheck> all = device.Verify(VerificationExtent.Quick);
         gl.ClearRecords();
         gl.LostDispatch = Right;
-        KernelVerificationException wrong = Assert.Throws<KernelVerificationException>(() => device.Verify())!;
+        KernelVerificationException wrong = Assert.Throws<KernelVerificationException>(() => device.Verify(VerificationExtent.Quick))!;
         Assert.That(wrong.Checks.Select(check => check.Kernel), Is.EqualTo(all.Select(check => check.Kernel)));
         Assert.That(wrong.Checks.Take(Right).Select(check => check.IsRight), Is.All.True);
         Assert.That(wrong.Checks[Right].IsRight, Is.False);
@@ -81,6 +108,7 @@ internal sealed class VerificationTests
 
     /// <summary>A driver that compiles beside the calls has the kernels of all networks before the first is needed, and no others; another one does not keep the first checks waiting for the last kernels. The checks are told as they are made.</summary>
     [Test]
+    [Category(Categories.Once)]
     public void ADriverThatCompilesInTheBackgroundGetsAllKernelsFirst()
     {
         (long few, long inAll) = CompiledBy(inBackground: false);
@@ -97,7 +125,7 @@ internal sealed class VerificationTests
             if (inBackground && !device.Limits.CompilesBesideCalls) Assert.Inconclusive("This driver does not tell whether it has compiled a kernel.");
             long? beforeTheFirst = null;
             List<KernelCheck> told = [];
-            IReadOnlyList<KernelCheck> checks = DeviceVerification.Verify(device, [KernelFamily.RegisterTiled], check =>
+            IReadOnlyList<KernelCheck> checks = DeviceVerification.Verify(device, [KernelFamily.RegisterTiled], VerificationExtent.Complete, check =>
             {
                 told.Add(check);
                 if (check.Family != SharedKernelVerification.Family) beforeTheFirst ??= gl.Calls("glLinkProgram");
@@ -109,14 +137,14 @@ internal sealed class VerificationTests
 
     /// <summary>A conditional render of the host may begin to skip in the middle of the call: no kernel is to blame.</summary>
     [Test]
-    public void KernelsThatTheDriverSkipsAreNotWrong([Values(0, 3)] int run)
+    public void KernelsThatTheDriverSkipsAreNotWrong([Values(0, 3)] int run, [Values] VerificationExtent extent)
     {
         using TestGl gl = TestGls.Create();
         using NeuralDevice device = NeuralDevice.Attach(gl.Api);
         gl.ClearRecords();
         gl.MostDispatches = run == 0 ? long.MaxValue : run;
         using HostConditionalRender? render = run == 0 ? new HostConditionalRender(gl) : null;
-        DispatchesSkippedException exception = Assert.Throws<DispatchesSkippedException>(() => device.Verify())!;
+        DispatchesSkippedException exception = Assert.Throws<DispatchesSkippedException>(() => device.Verify(extent))!;
         Assert.That(exception.Message, Does.Contain("glBeginConditionalRender"));
     }
 
@@ -154,7 +182,7 @@ internal sealed class VerificationTests
     public void EveryConfigurationIsVerified()
     {
         if (!KernelFamily.All.Contains(TunedFamily.Instance)) Assert.Ignore("The tests' families are not known by name in this run.");
-        string[] tuned = [.. TestDevice.Plain.Verify().Where(check => check.Family == TunedFamily.Instance.Name).Select(check => check.Case)];
+        string[] tuned = [.. DeviceVerification.Verify(TestDevice.Plain, [TunedFamily.Instance], VerificationExtent.Complete, onCheck: null).Select(check => check.Case)];
         foreach (string configuration in new[] { TunedFamily.Twice, TunedFamily.RegisterTiledProducts })
             Assert.That(tuned, Has.Some.EndsWith($": {configuration}"));
     }

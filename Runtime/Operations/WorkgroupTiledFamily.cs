@@ -36,8 +36,10 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     /// <summary>Texels of outputs of a layer whose sums are shared by <see cref="RowLanes"/>.</summary>
     private const int MostSharedSumTexels = 4;
 
-    /// <summary>Texels of outputs that an invocation keeps in registers: those of a last layer that is one computation with its loss or softmax.</summary>
-    private const int MostOutputTexels = 8;
+    /// <summary>
+    /// Texels of weights that an invocation of a prediction's last layer reads at most, so that many outputs or hidden units leave the product to tiles: 65,536 weights.
+    /// </summary>
+    private const int MostWeightTexels = 512;
 
     /// <summary>Parts of a sum that are loaded before they are added.</summary>
     private const int PartsAtOnce = 16;
@@ -186,12 +188,14 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
 
     private static bool IsNarrow(int outputs) => MatrixShape.Texels(outputs) <= MostSharedSumTexels;
 
-    /// <summary>The sums of a last layer whose rows are shared by invocations; null for more outputs than they keep.</summary>
+    /// <summary>The sums of a last layer whose rows are shared by invocations; null for more outputs than the loss keeps in registers, or than a prediction reads the weights of.</summary>
     private RowSums? RowSumsOf(LastLayer computation)
     {
         int outputTexels = MatrixShape.Texels(computation.Outputs);
         if (IsNarrow(computation.Outputs)) return new RowSums(outputTexels, Parts: 0, PartLength: 0);
-        if (outputTexels > MostOutputTexels) return null;
+        bool isTooWide = computation is LastLayerLoss ? outputTexels > RowSums.MostTexelsInRegisters
+            : outputTexels > RowSums.MostTexelsInRegisters && (long)computation.Hidden.Shape.Columns * outputTexels > MostWeightTexels * RowLanes;
+        if (isTooWide) return null;
         ProductSizes sizes = new(DenseProduct.Forward, computation.Hidden.Shape.Rows, computation.Outputs, computation.Hidden.Shape.Columns);
         int length = TilingOf(sizes).PartLength;
         return new RowSums(outputTexels, MatrixShape.CeilingDivide(sizes.Sum, length), length);

@@ -6,7 +6,7 @@
 // More outputs, with PARTS_OF_Z: those of dense_forward_tile. The products of a part of the sum, Z_PART_LENGTH long, are added one by one by one lane, PARTS_AT_A_TIME parts of each texel of z at
 // a time; then the parts are added in order.
 //
-// All invocations of a row then have all of z.
+// All invocations of a row then have all of z: in registers, or with OUTPUTS_IN_SHARED_MEMORY in shared memory, for outputs in parts that are too many for registers.
 //
 // TEXELS_AT_ONCE texels of a lane are loaded before their products are added, since a loop that adds each as it comes waits for each. With SUMMING_LANES only so many invocations
 // of the workgroup, whole rows, compute sums; the others have the results of some of these.
@@ -26,9 +26,14 @@
 #define SUMMING_LANE int(gl_LocalInvocationID.x)
 #endif
 
-shared vec4 laneSums[LANE_SUMS];   // [GROUP_ROWS * ROW_LANES x OUTPUT_TEXELS]; with PARTS_OF_Z [GROUP_ROWS x PARTS_AT_A_TIME x OUTPUT_TEXELS]
+// [GROUP_ROWS * ROW_LANES x OUTPUT_TEXELS]; with PARTS_OF_Z [GROUP_ROWS x PARTS_AT_A_TIME x OUTPUT_TEXELS], and with OUTPUTS_IN_SHARED_MEMORY z before the parts of its row.
+shared vec4 laneSums[LANE_SUMS];
 
+#ifdef OUTPUTS_IN_SHARED_MEMORY
+#define SUMS_OF_ROW ((1 + PARTS_AT_A_TIME) * OUTPUT_TEXELS)
+#else
 vec4 z[OUTPUT_TEXELS];
+#endif
 
 // A texel of h, to be used for z: what computes H does it here, and keeps it in keepHidden if that is defined.
 vec4 computeHidden(int row, int texel);
@@ -47,11 +52,6 @@ vec4 scaleHidden(vec4 sum);
 // A texel of [W; b] [hidden + 1 x outputs].
 vec4 outputParameter(int unit, int texel);
 
-vec4 networkOutput(int row, int texel)
-{
-    return z[texel];
-}
-
 int laneOfRow()
 {
     return SUMMING_LANE % ROW_LANES;
@@ -61,6 +61,23 @@ int rowInGroup()
 {
     return SUMMING_LANE / ROW_LANES;
 }
+
+// A texel of z, and what precedes a statement for each texel of outputs that this invocation stores.
+#ifdef OUTPUTS_IN_SHARED_MEMORY
+vec4 networkOutput(int row, int texel)
+{
+    return laneSums[rowInGroup() * SUMS_OF_ROW + texel];
+}
+
+#define FOR_TEXELS_OF_LANE(t) for (int t = laneOfRow(); t < OUTPUT_TEXELS; t += ROW_LANES)
+#else
+vec4 networkOutput(int row, int texel)
+{
+    return z[texel];
+}
+
+#define FOR_TEXELS_OF_LANE(t) for (int t = 0; t < OUTPUT_TEXELS; t++) if (laneOfRow() == t)
+#endif
 
 // A texel of W. Past the last unit, that of the biases, which the padding of H multiplies by zero.
 vec4 outputWeights(int unit, int texel)
@@ -86,24 +103,58 @@ vec4 sumOfPart(int row, int texel, int part)
     return scaleHidden(sum);
 }
 
+void keepHiddenOfRow(int row)
+{
+#ifdef KEPT_HIDDEN
+    for (int k = laneOfRow(); k < hiddenTexels; k += ROW_LANES) keepHidden(row, k, computeHidden(row, k));
+#endif
+}
+
+// Some parts of z of a row, from the first one given on, at this place of laneSums.
+void sumParts(int row, int first, int parts, int place)
+{
+    int tasks = parts * OUTPUT_TEXELS;
+    memoryBarrierShared();
+    barrier();
+    for (int task = IS_SUMMING ? laneOfRow() : tasks; task < tasks; task += ROW_LANES) laneSums[place + task] = sumOfPart(row, task % OUTPUT_TEXELS, first + task / OUTPUT_TEXELS);
+    memoryBarrierShared();
+    barrier();
+}
+
+#ifdef OUTPUTS_IN_SHARED_MEMORY
+// z of a row, by all invocations of the workgroup.
+void computeOutputs(int row)
+{
+    int place = rowInGroup() * SUMS_OF_ROW, lane = laneOfRow();
+    keepHiddenOfRow(row);
+    for (int first = 0; first < PARTS_OF_Z; first += PARTS_AT_A_TIME)
+    {
+        int parts = min(PARTS_OF_Z - first, PARTS_AT_A_TIME), placeOfParts = place + OUTPUT_TEXELS;
+        sumParts(row, first, parts, placeOfParts);
+        for (int t = lane; t < OUTPUT_TEXELS; t += ROW_LANES)
+        {
+            vec4 whole = first == 0 ? vec4(0.0) : laneSums[place + t];
+            for (int part = 0; part < parts; part++) whole += laneSums[placeOfParts + part * OUTPUT_TEXELS + t];
+            laneSums[place + t] = first + parts < PARTS_OF_Z ? whole : whole + outputParameter(hiddenColumns, t);
+        }
+    }
+
+    memoryBarrierShared();
+    barrier();
+}
+#else
 // z of a row, by all invocations of the workgroup.
 void computeOutputs(int row)
 {
     int place = rowInGroup() * PARTS_AT_A_TIME * OUTPUT_TEXELS, lane = laneOfRow();
-#ifdef KEPT_HIDDEN
-    for (int k = lane; k < hiddenTexels; k += ROW_LANES) keepHidden(row, k, computeHidden(row, k));
-#endif
+    keepHiddenOfRow(row);
     vec4 whole = vec4(0.0);   // of the texel that has the lane's number
     for (int first = 0; first < PARTS_OF_Z; first += PARTS_AT_A_TIME)
     {
-        int tasks = min(PARTS_OF_Z - first, PARTS_AT_A_TIME) * OUTPUT_TEXELS;
-        memoryBarrierShared();
-        barrier();
-        for (int task = IS_SUMMING ? lane : tasks; task < tasks; task += ROW_LANES) laneSums[place + task] = sumOfPart(row, task % OUTPUT_TEXELS, first + task / OUTPUT_TEXELS);
-        memoryBarrierShared();
-        barrier();
+        int parts = min(PARTS_OF_Z - first, PARTS_AT_A_TIME);
+        sumParts(row, first, parts, place);
 #if PARTS_OF_Z > 1
-        for (int task = lane; task < tasks && lane < OUTPUT_TEXELS; task += OUTPUT_TEXELS) whole += laneSums[place + task];
+        for (int task = lane; task < parts * OUTPUT_TEXELS && lane < OUTPUT_TEXELS; task += OUTPUT_TEXELS) whole += laneSums[place + task];
 #endif
     }
 
@@ -116,6 +167,7 @@ void computeOutputs(int row)
 #endif
     for (int t = 0; t < OUTPUT_TEXELS; t++) z[t] = laneSums[place + t] + outputParameter(hiddenColumns, t);
 }
+#endif
 #else
 // z of a row, by all invocations of the workgroup.
 void computeOutputs(int row)

@@ -104,10 +104,11 @@ internal sealed class WorkgroupTilingTests
         }
     }
 
-    /// <summary>So it is on cards for up to 32 outputs, also where the sums of the last layer have parts.</summary>
+    /// <summary>So it is on cards for more outputs, also where the sums of the last layer have parts, as long as its weights are not too many for rows that are shared by lanes.</summary>
     [Test]
     public void SoIsAPredictionOfMoreOutputs(
-        [Values(1, 64, 256)] int rows, [Values("784-128-17", "784-128-20", "64-256-26", "16-32-20", "784-1024-32", "784-26")] string layers, [Values] bool softmax)
+        [Values(1, 64, 256)] int rows, [Values("784-128-17", "784-128-20", "64-256-26", "16-32-20", "784-1024-32", "784-26", "784-128-33", "64-256-100", "784-512-128", "784-64", "16-32-300")]
+        string layers, [Values] bool softmax)
     {
         foreach (KernelFamily family in (KernelFamily[])[KernelFamily.WorkgroupTiled, new WorkgroupTiledFamily(WorkgroupTiling.ByRule)])
         {
@@ -161,9 +162,9 @@ internal sealed class WorkgroupTilingTests
         _ = TestDevice.Plain;
     }
 
-    /// <summary>Raw outputs in two dispatches, parts of sums and the rest, have the bits of the plain computations.</summary>
+    /// <summary>Predictions in two dispatches, parts of sums and the rest, have the bits of the plain computations; outputs of more than 32 are in shared memory.</summary>
     [Test]
-    public void OutputsOfPartsHaveTheBitsOfThePlainOnes([Values(1, 9)] int rows, [Values(3, 16, 27)] int outputs)
+    public void PredictionsOfPartsHaveTheBitsOfThePlainOnes([Values(1, 9)] int rows, [Values(3, 16, 27, 33, 150)] int outputs, [Values] bool softmax)
     {
         TestDevice.RequireOpenGL();
         const int Inputs = 201, Hidden = 37;
@@ -171,14 +172,18 @@ internal sealed class WorkgroupTilingTests
         KernelFamily.Force(device, KernelFamily.WorkgroupTiled);
         using Network network = new(device, Inputs, new Dense(Hidden), new Tanh(), new Dense(outputs));
         float[] features = TwinArrays.UniformFloats(1, rows * Inputs, -1, 1), found = new float[rows * outputs], plain = new float[rows * outputs];
-        Assert.That(PredictionWorkspace.KernelsFor(network.Stack, network.Kernels, rows, softmax: false).Select(dispatch => dispatch.Source.FileName), Has.Some.EqualTo("dense_output_row_lanes.comp"));
-        network.ComputeOutputs(features, found);
+        Assert.That(
+            PredictionWorkspace.KernelsFor(network.Stack, network.Kernels, rows, softmax).Select(dispatch => dispatch.Source.FileName),
+            Has.Some.EqualTo(softmax ? "dense_softmax_row_lanes.comp" : "dense_output_row_lanes.comp"));
+        if (softmax) network.Predict(features, found);
+        else network.ComputeOutputs(features, found);
         ComputationGraph graph = new(network.Stack, rows, network.CommittedParameters, network.Kernels);
+        if (softmax) graph.AddProbabilities();
         Dispatch[] dispatches = [.. graph.Computations.Select(planned => graph.ToDispatch(planned.Computation))];
         foreach (GraphMatrix planned in graph.Matrices) planned.Matrix.Realize(device);
         ((PlannedMatrix)graph.Input).Texture.Upload<float>(features);
         new Plan(device, dispatches).Run(rows);
-        Assert.That(graph.Outputs.Texture.TryRead(plain));
+        Assert.That((graph.Probabilities ?? graph.Outputs).Texture.TryRead(plain));
         Assert.That(found, Is.EqualTo(plain).And.Some.Not.Zero);
         foreach (GraphMatrix planned in graph.Matrices) planned.Matrix.Dispose();
     }

@@ -3,7 +3,10 @@ namespace NeuralPlugin;
 /// <summary>
 /// Steps and predictions of small populations, in the dispatches that real ones have: each member is compared with its own network in double precision, dispatch by dispatch, on the inputs that the dispatch received.
 /// </summary>
-internal sealed class PopulationVerification(NeuralDevice device, KernelFamily family)
+/// <param name="device">The device.</param>
+/// <param name="family">The family.</param>
+/// <param name="isQuick">Whether to run a few cases alone, in the configuration that the device's networks have.</param>
+internal sealed class PopulationVerification(NeuralDevice device, KernelFamily family, bool isQuick = false)
 {
     /// <summary>The member with a feature that is not a number, and the one with a gradient that is too large.</summary>
     private const int SpoiledMember = 1, OverflowingMember = 3;
@@ -18,10 +21,10 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
     /// <summary>Batches of one dispatch and of several, for which some kernels take many rows, by drivers with room for the update in the last of them and without: those of fewest bindings, and of fewer than any, where every family updates in a dispatch of its own.</summary>
     public static IReadOnlyList<VerifiedPopulation> Cases =>
     [
-        new(Small, Rows: 3, new Sgd(0.1f)), new(Small, Rows: 3, new Adam(0.01f)), new(Small, Rows: 11, new Sgd(0.1f)), new(Small, Rows: 11, new Adam(0.01f)), new(Wider, Rows: 11, new Adam(0.01f)),
+        new(Small, Rows: 3, new Sgd(0.1f)), new(Small, Rows: 3, new Adam(0.01f)) { IsQuick = true }, new(Small, Rows: 11, new Sgd(0.1f)), new(Small, Rows: 11, new Adam(0.01f)), new(Wider, Rows: 11, new Adam(0.01f)),
         new(Small, Rows: 11, new Adam(0.01f)) { MostBindings = Dispatch.MostBindingsOfAKind }, new(Small, Rows: 11, new Sgd(0.1f)) { MostBindings = 1 }, new(Small, Rows: 11, new Adam(0.01f)) { MostBindings = 1 },
         new(Small, Rows: 197, new Sgd(0.1f)), new(Small, Rows: 197, new Adam(0.01f)),
-        new(Small, Rows: 3, Optimizer: null), new(Wider, Rows: 11, Optimizer: null),
+        new(Small, Rows: 3, Optimizer: null) { IsQuick = true }, new(Wider, Rows: 11, Optimizer: null),
     ];
 
     /// <summary>The dispatches of all cases, with nothing made, in the order in which they run.</summary>
@@ -30,7 +33,7 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
     /// <summary>All cases; of a device without shaders, whose kernels bind as many matrices as they like, those of a driver with room for all.</summary>
     private (VerifiedPopulation Verified, VerifiedConfiguration Configuration)[] All => all ??=
     [
-        .. Cases.Where(verified => verified.MostBindings == int.MaxValue || !device.Limits.RunsMethods)
+        .. Cases.Where(verified => (!isQuick || verified.IsQuick) && (verified.MostBindings == int.MaxValue || !device.Limits.RunsMethods))
             .SelectMany(verified => ConfigurationsOf(verified).Select(configuration => (verified, configuration))),
     ];
 
@@ -38,8 +41,11 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
 
     public IEnumerable<KernelCheck> Run(VerifiedPopulation verified) => ConfigurationsOf(verified).SelectMany(configuration => Run(verified, configuration));
 
-    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedPopulation verified) =>
-        kernels.ConfigurationsOf(family.For(device.Limits with { MostBindings = Math.Min(device.Limits.MostBindings, verified.MostBindings) }), verified.Plan, always: false);
+    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedPopulation verified)
+    {
+        FamilyKernels offered = family.For(device.Limits with { MostBindings = Math.Min(device.Limits.MostBindings, verified.MostBindings) });
+        return isQuick ? [VerifiedConfiguration.Of(device, offered, verified.Plan)] : kernels.ConfigurationsOf(offered, verified.Plan, always: false);
+    }
 
     private IEnumerable<KernelCheck> Run(VerifiedPopulation verified, VerifiedConfiguration configuration)
     {
@@ -71,6 +77,9 @@ internal sealed record VerifiedPopulation(PopulationShape Shape, int Rows, Optim
 {
     /// <summary>The image units and storage buffers of the driver, if it has more.</summary>
     public int MostBindings { get; init; } = int.MaxValue;
+
+    /// <summary>Whether it is one of the few that a quick verification has.</summary>
+    public bool IsQuick { get; init; }
 
     public PopulationGraph GraphWith(FamilyKernels kernels) => new(kernels, Shape, new Relu(), new SoftmaxCrossEntropy());
 

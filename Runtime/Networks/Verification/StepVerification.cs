@@ -4,7 +4,10 @@ namespace NeuralPlugin;
 /// Steps and predictions of small networks whose shapes reach every kernel of a family, dispatch by dispatch. Each is judged on
 /// the inputs it received, so that a wrong one does not spoil those after it.
 /// </summary>
-internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
+/// <param name="device">The device.</param>
+/// <param name="family">The family.</param>
+/// <param name="isQuick">Whether to run a few cases alone, in the configuration that the device's networks have.</param>
+internal sealed class StepVerification(NeuralDevice device, KernelFamily family, bool isQuick = false)
 {
     /// <summary>The step of the log that a logged case is: its row is not the first.</summary>
     private const int LoggedStep = 5;
@@ -26,8 +29,8 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
     /// <summary>Sizes are odd, to exercise padding and guards.</summary>
     public static IReadOnlyList<VerifiedCase> Cases =>
     [
-        new("a step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false),
-        new("a small step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true),
+        new("a step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: false) { IsQuick = true },
+        new("a small step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsQuick = true },
         new("a narrow step", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new Adam(0.01f), IsFused: true),
         new("a wide step", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true),
         new("a step with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, new Adam(0.01f), IsFused: true),
@@ -35,6 +38,8 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
         new("a step with more outputs", Rows: 9, Inputs: 13, Hidden: 140, Outputs: 21, new Adam(0.01f), IsFused: true),
         new("a small step with more outputs", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 21, new Sgd(0.1f), IsFused: true),
         new("a prediction of more outputs", Rows: 9, Inputs: 13, Hidden: 140, Outputs: 21, Optimizer: null, IsFused: true) { IsOfOutputs = true },
+        new("a prediction with more than 32 outputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 41, Optimizer: null, IsFused: true),
+        new("a prediction of more than 32 outputs", Rows: 9, Inputs: 13, Hidden: 140, Outputs: 41, Optimizer: null, IsFused: true) { IsOfOutputs = true },
         new("a step with many inputs and no memory for parts", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, new Adam(0.01f), IsFused: true) { KeepsPartsTogether = true },
         new("a step with many outputs", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 41, new Adam(0.01f), IsFused: true),
         new("a step of one layer", Rows: 9, Inputs: 13, Hidden: 0, Outputs: 41, new Adam(0.01f), IsFused: true),
@@ -42,7 +47,7 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
         new("a step of leaky units to values by AdamW", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new AdamW(0.01f, WeightDecay: 0.1f), IsFused: false) { Activation = new LeakyRelu(0.1f), Loss = new MeanSquaredError() },
         new("a step of tanh units to values by RMSProp", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, new RmsProp(0.01f), IsFused: false) { Activation = new Tanh(), Loss = new HuberLoss(0.3f) },
         new("a prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: false),
-        new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true),
+        new("a narrow prediction", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 5, Optimizer: null, IsFused: true) { IsQuick = true },
         new("a prediction with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true),
         new("a prediction of outputs with many inputs", Rows: 9, Inputs: 201, Hidden: 37, Outputs: 5, Optimizer: null, IsFused: true) { IsOfOutputs = true },
         new("a wide prediction", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, Optimizer: null, IsFused: true),
@@ -53,20 +58,22 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family)
         new("small, drawn steps with a log", Rows: 9, Inputs: 13, Hidden: 10, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsLogged = true, Steps = 3 },
         new("larger, drawn steps with a log", Rows: 9, Inputs: 13, Hidden: 160, Outputs: 5, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsLogged = true, Steps = 3 },
         new("a wide, drawn step with a log", Rows: 70, Inputs: 13, Hidden: 300, Outputs: 5, new Sgd(0.1f), IsFused: true) { IsDrawn = true, IsLogged = true },
+        new("a drawn step with many outputs and a log", Rows: 9, Inputs: 13, Hidden: 17, Outputs: 41, new Adam(0.01f), IsFused: true) { IsDrawn = true, IsLogged = true, IsQuick = true },
     ];
 
     /// <summary>The dispatches of all cases, with nothing made, in the order in which they run.</summary>
     public IEnumerable<Dispatch> Planned => All.SelectMany(one => one.Configuration.Planned);
 
     private (VerifiedCase Verified, VerifiedConfiguration Configuration)[] All =>
-        all ??= [.. Cases.SelectMany(verified => ConfigurationsOf(verified).Select(configuration => (verified, configuration)))];
+        all ??= [.. Cases.Where(verified => !isQuick || verified.IsQuick).SelectMany(verified => ConfigurationsOf(verified).Select(configuration => (verified, configuration)))];
 
     public IEnumerable<KernelCheck> Run() => All.SelectMany(one => Run(one.Verified, one.Configuration));
 
     public IEnumerable<KernelCheck> Run(VerifiedCase verified) => ConfigurationsOf(verified).SelectMany(configuration => Run(verified, configuration));
 
-    /// <summary>As the family offers it first, and then in the other configurations of kernels that no case has had.</summary>
-    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedCase verified) => kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true);
+    /// <summary>If quick, as the device's networks have it; otherwise as the family offers it first, and then in the other configurations of kernels that no case has had.</summary>
+    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedCase verified) => isQuick
+        ? [VerifiedConfiguration.Of(device, verified.KernelsOf(family, device.Limits), verified.Plan)] : kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true);
 
     private List<KernelCheck> Run(VerifiedCase verified, VerifiedConfiguration configuration)
     {

@@ -139,6 +139,9 @@ internal sealed record VerifiedCase(string Name, int Rows, int Inputs, int Hidde
     /// <summary>Whether a prediction is of raw outputs in place of probabilities.</summary>
     public bool IsOfOutputs { get; init; }
 
+    /// <summary>Whether it is one of the few that a quick verification has.</summary>
+    public bool IsQuick { get; init; }
+
     /// <summary>A family's kernels for it.</summary>
     public FamilyKernels KernelsOf(KernelFamily family, DeviceLimits limits) => family.For(KeepsPartsTogether ? limits with { MostStorageBytes = 0 } : limits);
 

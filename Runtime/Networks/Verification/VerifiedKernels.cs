@@ -63,4 +63,13 @@ internal sealed class VerifiedKernels
 /// <param name="Planned">The case's dispatches with them, with nothing made.</param>
 /// <param name="IsWanted">Which of these are to be checked.</param>
 /// <param name="IsUsed">Whether networks may have what it adds without a tuning, at these sizes or at others.</param>
-internal sealed record VerifiedConfiguration(FamilyKernels Kernels, string Name, Dispatch[] Planned, bool[] IsWanted, bool IsUsed);
+internal sealed record VerifiedConfiguration(FamilyKernels Kernels, string Name, Dispatch[] Planned, bool[] IsWanted, bool IsUsed)
+{
+    /// <summary>The configuration that the networks of a device have.</summary>
+    public static VerifiedConfiguration Of(NeuralDevice device, FamilyKernels kernels, Func<FamilyKernels, IEnumerable<Dispatch>> plan)
+    {
+        FamilyKernels tuned = kernels.With(KernelTuning.Of(device));
+        Dispatch[] planned = [.. plan(tuned)];
+        return new VerifiedConfiguration(tuned, "", planned, [.. planned.Select(_ => true)], IsUsed: true);
+    }
+}

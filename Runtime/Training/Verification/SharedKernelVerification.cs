@@ -34,18 +34,19 @@ internal sealed class SharedKernelVerification(NeuralDevice device)
         uint[] found = new uint[rows.Shape.Elements];
         rows.Upload<uint>(found);
         string name = $"the order of {Samples} samples in batches of {BatchSize}";
-        if (RejectionOf(order.Filling, name) is { } rejected) return rejected;
-        new Plan(device, [order.Filling]).Run(batch.Rows);
-        rows.Read(MemoryMarshal.Cast<uint, float>(found.AsSpan()));
         int texels = order.Filling.Sizes[0]["texels"], stride = order.Filling.Sizes[0]["stride"], batchesPerEpoch = MatrixShape.CeilingDivide(Samples, BatchSize);
-        bool isRight = true;
-        for (int i = 0; i < texels * MatrixShape.ColumnsPerTexel; i++)
+        return Check(order.Filling, name, batch.Rows, () =>
         {
-            (int epoch, int ofEpoch) = Math.DivRem(1 + (i / stride), batchesPerEpoch);
-            isRight &= found[i] == SampleOrder.RowAt(Seed, uint.MaxValue + (long)epoch, Samples, Math.Min((ofEpoch * BatchSize) + (i % stride), Samples - 1));
-        }
+            rows.Read(MemoryMarshal.Cast<uint, float>(found.AsSpan()));
+            bool isRight = true;
+            for (int i = 0; i < texels * MatrixShape.ColumnsPerTexel; i++)
+            {
+                (int epoch, int ofEpoch) = Math.DivRem(1 + (i / stride), batchesPerEpoch);
+                isRight &= found[i] == SampleOrder.RowAt(Seed, uint.MaxValue + (long)epoch, Samples, Math.Min((ofEpoch * BatchSize) + (i % stride), Samples - 1));
+            }
 
-        return new KernelCheck(Family, order.Filling.Source.FileName, name, isRight ? 0 : double.PositiveInfinity);
+            return isRight ? 0 : double.PositiveInfinity;
+        });
     }
 
     private KernelCheck DenseOutputRescale()
@@ -60,15 +61,12 @@ internal sealed class SharedKernelVerification(NeuralDevice device)
         KernelArguments<float> scalars = OutputRescale.MakeScalars();
         (scalars["factor"], scalars["offset"], scalars["number"]) = (Factor, Offset, NumberOfRescale);
         Dispatch dispatch = OutputRescale.DispatchFor(parameters, receipts, Output, scalars);
-        string name = $"an output of a layer, {Rows - 1}-{Outputs}";
-        if (RejectionOf(dispatch, name) is { } rejected) return rejected;
-        new Plan(device, [dispatch]).Run(Rows);
         double[] expected =
         [
             .. values.Select((value, i) => i % Outputs != Output || i / Outputs == Done ? value : ((double)Factor * value) + (i / Outputs == Rows - 1 ? Offset : 0)),
             .. Enumerable.Repeat((double)NumberOfRescale, Rows),
         ];
-        return new KernelCheck(Family, dispatch.Source.FileName, name, MatrixContent.ErrorOf([.. Read(parameters), .. Read(receipts)], expected));
+        return Check(dispatch, $"an output of a layer, {Rows - 1}-{Outputs}", Rows, () => MatrixContent.ErrorOf([.. Read(parameters), .. Read(receipts)], expected));
     }
 
     private KernelCheck PopulationRescaling()
@@ -86,9 +84,6 @@ internal sealed class SharedKernelVerification(NeuralDevice device)
         KernelArguments<float> scalars = PopulationRescale.MakeScalars();
         scalars["number"] = NumberOfRescale;
         Dispatch dispatch = PopulationRescale.DispatchFor(parameters, receipts, places, scales, Units, scalars);
-        string name = $"an output of a population, {Members} × {Units}";
-        if (RejectionOf(dispatch, name) is { } rejected) return rejected;
-        new Plan(device, [dispatch]).Run(Members);
         double[] expected = [.. values.Select(value => (double)value), .. Enumerable.Repeat((double)NumberOfRescale, Members)];
         for (int i = 0; i < table.Length; i++)
         {
@@ -96,7 +91,7 @@ internal sealed class SharedKernelVerification(NeuralDevice device)
             if (member != Done) expected[table[i]] = ((double)scale[2 * member] * expected[table[i]]) + (unit == Units ? scale[(2 * member) + 1] : 0);
         }
 
-        return new KernelCheck(Family, dispatch.Source.FileName, name, MatrixContent.ErrorOf([.. Read(parameters), .. Read(receipts)], expected));
+        return Check(dispatch, $"an output of a population, {Members} × {Units}", Members, () => MatrixContent.ErrorOf([.. Read(parameters), .. Read(receipts)], expected));
     }
 
     private KernelCheck TextureFeaturesJoin()
@@ -109,9 +104,6 @@ internal sealed class SharedKernelVerification(NeuralDevice device)
         observed.Upload<float>(observations);
         seen.Upload<float>(pixels);
         Dispatch dispatch = JoinedFeatures.DispatchFor(observed, seen, Observations, features);
-        string name = $"{Observations} observations with {Values} values of textures";
-        if (RejectionOf(dispatch, name) is { } rejected) return rejected;
-        new Plan(device, [dispatch]).Run(Rows);
         IEnumerable<double> expected = Enumerable.Range(0, Rows * (Observations + Values)).Select(i =>
         {
             (int row, int column) = Math.DivRem(i, Observations + Values);
@@ -119,10 +111,16 @@ internal sealed class SharedKernelVerification(NeuralDevice device)
             if (column < Observations) return observations[(row * (Observations + 1)) + column];
             return look < 0 ? 0 : Math.Clamp((2.0 * pixels[(look * Values) + column - Observations]) - 1, -JoinedFeatures.Limit, JoinedFeatures.Limit);
         });
-        return new KernelCheck(Family, dispatch.Source.FileName, name, MatrixContent.ErrorOf(Read(features), [.. expected]));
+        return Check(dispatch, $"{Observations} observations with {Values} values of textures", Rows, () => MatrixContent.ErrorOf(Read(features), [.. expected]));
     }
 
-    private KernelCheck? RejectionOf(Dispatch dispatch, string name) => rejections.Compile(dispatch, Family, name);
+    /// <summary>Runs a dispatch and judges what it has written, unless the driver rejects it.</summary>
+    private KernelCheck Check(Dispatch dispatch, string name, int rows, Func<double> errorOf)
+    {
+        if (rejections.Compile(dispatch, Family, name) is { } rejected) return rejected;
+        new Plan(device, [dispatch]).Run(rows);
+        return new KernelCheck(Family, dispatch.Source.FileName, name, errorOf());
+    }
 
     private static float[] Read(MatrixTexture matrix)
     {

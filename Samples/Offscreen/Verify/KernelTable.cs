@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using static System.FormattableString;
 
 namespace NeuralPlugin.Samples;
@@ -7,6 +8,7 @@ internal sealed class KernelTable
 {
     private readonly TextWriter output;
     private readonly HashSet<string> said = [];
+    private readonly long start = Stopwatch.GetTimestamp();
 
     public KernelTable(TextWriter output)
     {
@@ -33,6 +35,7 @@ internal sealed class KernelTable
     {
         int notUsed = checks.Count(check => !check.IsUsed);
         string besides = notUsed == 0 ? "" : $"; {notUsed} that the driver rejected are not used";
-        output.WriteLine(Invariant($"{checks.Count(check => check.IsRight)} of {checks.Count} kernels are right; errors of up to {KernelCheck.AllowedError:E0} are allowed{besides}"));
+        output.WriteLine(Invariant(
+            $"{checks.Count(check => check.IsRight)} of {checks.Count} kernels are right; errors of up to {KernelCheck.AllowedError:E0} are allowed{besides}; {Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms"));
     }
 }

@@ -7,21 +7,23 @@ namespace NeuralPlugin.Samples;
 internal sealed class VerifyCommand : Command
 {
     private readonly Option<string> device = DeviceOption.Create();
+    private readonly Option<bool> quick = new("--quick") { Description = "A few small steps and predictions alone, with the kernels that networks on this device have, as a game may check when it starts." };
 
     public VerifyCommand(IAnsiConsole console) : base("verify", "Checks the kernels on this driver against double precision.")
     {
         Options.Add(device);
-        SetAction(arguments => Run(console.Profile.Out.Writer, arguments.GetValue(device)));
+        Options.Add(quick);
+        SetAction(arguments => Run(console.Profile.Out.Writer, arguments.GetValue(device), arguments.GetValue(quick) ? VerificationExtent.Quick : VerificationExtent.Complete));
     }
 
-    private static int Run(TextWriter output, string? name)
+    private static int Run(TextWriter output, string? name, VerificationExtent extent)
     {
         using NeuralDevice device = DeviceOption.Open(name);
         output.WriteLine($"verify: {device.Renderer}");
         KernelTable table = new(output);
         try
         {
-            table.End(device.Verify(table.Add));
+            table.End(device.Verify(extent, table.Add));
             return ExitCode.Success;
         }
         catch (KernelVerificationException exception)
