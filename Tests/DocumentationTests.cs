@@ -13,6 +13,7 @@ namespace NeuralPlugin.Tests;
 /// need not see, and code that checks the result, is in the page as a comment: &lt;!-- csharp … --&gt;.
 /// </summary>
 [TestFixture]
+[Category(Categories.Once)]
 internal sealed partial class DocumentationTests
 {
     private const string ImplicitUsings =

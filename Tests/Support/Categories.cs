@@ -46,7 +46,7 @@ internal static class Categories
 
     /// <summary>
     /// Runs again for each kernel family that Tests/run names, and on the processor: tests of kernels, networks, trainers, populations and agents. A plain run
-    /// leaves out of further families and of the oldest OpenGL those of what agents do around their decisions, and those of whether they learn a task. With
+    /// leaves out of further families and of the oldest OpenGL those of what agents see, and do around their decisions, and those of whether they learn a task. With
     /// <see cref="Once"/> too, on the processor alone, unless Tests/run names the fixture for a device with a thread of its own.
     /// </summary>
     public const string EveryFamily = "EveryFamily";
