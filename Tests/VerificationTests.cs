@@ -48,15 +48,18 @@ internal sealed class VerificationTests
         }
     }
 
-    /// <summary>A few dozen checks of the kernels that networks of the device have, in the tuning that they have, guards among them; the error of a faulty one is found, too.</summary>
+    /// <summary>The kernels of small networks and populations that the device has, in its tuning, plain and fused, guards among them.</summary>
     [Test]
     public void AQuickOneChecksWhatNetworksOfTheDeviceHave()
     {
         NeuralDevice device = TestDevice.Plain;
         KernelFamily family = KernelFamily.Of(device);
         IReadOnlyList<KernelCheck> checks = device.Verify(VerificationExtent.Quick);
-        Assert.That(checks, Has.Count.InRange(20, 60));
         Assert.That(checks.Select(check => check.Family), Has.All.EqualTo(family.Name));
+        string[] fused = family == KernelFamily.WorkgroupTiled
+            ? ["dense_forward_tile.comp", "dense_loss_row_lanes.comp", "dense_softmax_row_lanes.comp", "two_layer_update_tile.comp", "small_step_workgroup.comp", "network_population_step_lanes.comp", "network_population_forward_lanes.comp"]
+            : family == KernelFamily.RegisterTiled ? ["dense_loss_rows.comp", "dense_softmax_rows.comp", "dense_activation_dense_step.comp", "network_population_step.comp", "network_population_forward.comp"] : [];
+        Assert.That(checks.Select(check => check.Kernel), Is.SupersetOf(OfEveryFamily.Concat(fused)));
         Assert.That(checks.Where(check => !check.IsRight), Is.Empty);
         foreach (string what in new[] { "a step", "a small step", "narrow prediction", "not a number", "too large", "population's step", "population's prediction" })
             Assert.That(checks.Where(check => check.Case.Contains(what, StringComparison.Ordinal)), Is.Not.Empty, what);
@@ -109,6 +112,7 @@ internal sealed class VerificationTests
     /// <summary>A driver that compiles beside the calls has the kernels of all networks before the first is needed, and no others; another one does not keep the first checks waiting for the last kernels. The checks are told as they are made.</summary>
     [Test]
     [Category(Categories.Once)]
+    [Category(Categories.Card)]
     public void ADriverThatCompilesInTheBackgroundGetsAllKernelsFirst()
     {
         (long few, long inAll) = CompiledBy(inBackground: false);

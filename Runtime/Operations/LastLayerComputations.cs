@@ -1,7 +1,7 @@
 namespace NeuralPlugin;
 
 /// <summary>
-/// The last dense layer of a row, Z = H·W + b, with few enough outputs to stay in registers for the rest of the kernel.
+/// The last dense layer of a row, Z = H·W + b, with few enough outputs to stay in registers, or those of a prediction in shared memory, for the rest of the kernel.
 /// H is read, or computed in the same dispatch by the layer before.
 /// </summary>
 /// <param name="Before">The layer before, with its activation, if it was fused; its output is H.</param>

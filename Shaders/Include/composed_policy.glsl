@@ -239,7 +239,7 @@ float gradientOfLogit(int row, int column, LossRow begun)
     for (int next = 1; next < BRANCHES; next++) branch = column >= endOfBranch(row, next - 1) ? next : branch;
     Softmax softmax = begun.branches[branch];
     float shifted = shiftedLogit(outputAt(row, column), softmax.maximum), p = exp(shifted) / softmax.sum;
-    float change = p - (column == chosenOutput(row, branch) ? 1.0 : 0.0);
+    precise float change = p - (column == chosenOutput(row, branch) ? 1.0 : 0.0);   // p may be a product by a reciprocal
     float gradient = addProduct(begun.slope * change, ENTROPY_BONUS * p, shifted - softmax.logSum + softmax.entropy);
 #ifdef REFERENCE_WORD
     vec3 reference = begun.references[branch];

@@ -361,9 +361,15 @@ internal sealed class InFrameTrainerTests
         samples.AddRange(features, labels);
         using InFrameTrainer trainer = Warm(classifier.TrainOn(samples, Options(8, budget, new Adam(0.01f))));
         for (int frame = 0; frame < 100; frame++) Frame(frame);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int frame = 0; frame < Frames; frame++) Frame(frame);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        long allocated = 0;
+        for (int attempt = 0; attempt == 0 || (allocated != 0 && answersLater && attempt < 5); attempt++)   // where two threads first meet at what wakes the device's, it allocates, once
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int frame = 0; frame < Frames; frame++) Frame(frame);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        Assert.That(allocated, Is.Zero);
 
         void Frame(int frame)
         {

@@ -11,7 +11,7 @@ public static class DeviceVerification
     /// <summary>
     /// Runs small steps and predictions of each kernel family that the device supports, and compares each kernel's output with double precision, computed from the same inputs on the processor. Waits for the GPU and
     /// allocates. Nearly all of its time is the driver's, to compile the kernels, on a graphics card more than two hundred; those that the kernel cache has are not compiled again. Mesa's software driver took about 50 s of processor time
-    /// to compile all, and 2 s with the cache; a quick one, with the cache, 0.4 s, most of it .NET's to compile the code of the checks, and 0.05 s when it was called again. A graphics card's driver has not been measured. A driver that compiles in the background receives all kernels of networks at once. Networks, trainers and, unless
+    /// to compile all, and 2 s with the cache; a quick one, with the cache, 0.7 s, most of it .NET's to compile the code of the checks, and 0.1 s when it was called again. A graphics card's driver has not been measured. A driver that compiles in the background receives all kernels of networks at once. Networks, trainers and, unless
     /// quick, the choice of a family are unaffected.
     /// </summary>
     /// <remarks>
@@ -34,7 +34,8 @@ public static class DeviceVerification
     /// <param name="onCheck">Called with each check as soon as it is made, in the middle of the call; null if the list at the end is enough.</param>
     /// <returns>All kernels, in the order they ran, each with the largest error of its output.</returns>
     /// <exception cref="KernelVerificationException">A kernel is wrong on this device, or rejected. The exception names it, gives its error, and has the complete list.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The extent is none of the two.</exception>
+    /// <exception cref="ArgumentException">The extent is none of the two; or it is quick, no network has asked for the family yet, and <see cref="KernelFamily.EnvironmentVariable"/> names none.</exception>
+    /// <exception cref="DeviceNotSupportedException">It is quick, no network has asked for the family yet, and the driver rejects kernels of all families. A complete one then says which.</exception>
     /// <exception cref="DispatchesSkippedException">A conditional render of the host is open, and the driver skipped the kernels. Nothing is known about them.</exception>
     /// <exception cref="WrongContextException">The device's context is not current on this thread.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>

@@ -7,7 +7,7 @@ public enum VerificationExtent
     Complete,
 
     /// <summary>
-    /// Small steps and predictions of a network and of a population, and the guards of their updates, with the family and the tuning of the device's networks alone: some thirty checks, for the start of a game. If no network has asked for the family yet, this
+    /// Small steps and predictions of a network and of a population, and the guards of their updates, with the family and the tuning of the device's networks alone: some forty checks, for the start of a game. If no network has asked for the family yet, this
     /// call chooses it (<see cref="KernelFamily.Of"/>).
     /// </summary>
     Quick,
