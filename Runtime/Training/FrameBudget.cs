@@ -102,7 +102,8 @@ public readonly record struct FrameBudget
 /// <summary>
 /// A time in each frame, shared by several trainers of one thread. Each gets an equal part of what those before it
 /// left; a trainer that was not ticked in the last frame is not counted. A frame ends when a trainer is ticked again. The first trainer's Tick collects the results of
-/// all, on its own part: if the parts are small, call <see cref="NeuralDevice.Update"/> before it.
+/// all, on its own part: if the parts are small, call <see cref="NeuralDevice.Update"/> before it. A software driver also draws there what is left of the last frame, so let another trainer be the
+/// first in each frame.
 /// </summary>
 public sealed class SharedFrameBudget
 {

@@ -5,6 +5,7 @@ internal sealed class SceneTraining(SceneContext context) : IDisposable
 {
     private readonly SharedFrameBudget? shared = context.Budget.Time is { } time ? new SharedFrameBudget(time) : null;
     private readonly List<InFrameTrainer> trainers = [];
+    private int frame;
 
     /// <summary>Creates a trainer for the classifier; it is disposed with this.</summary>
     public InFrameTrainer Add(Classifier classifier, TrainingSet samples, int batchSize, Optimizer optimizer)
@@ -24,9 +25,11 @@ internal sealed class SceneTraining(SceneContext context) : IDisposable
         if (context.Budget.IsOff) return;
         var (time, steps) = (TimeSpan.Zero, 0);
         context.Device.Update();   // reads results back for all trainers; in the first one's Tick it would use up that one's part of a shared budget
-        foreach (var trainer in trainers)
+        frame++;
+        for (var i = 0; i < trainers.Count; i++)
         {
-            var progress = trainer.Tick();
+            // Another one comes first in each frame: a software driver draws what is left of the last frame in its first dispatch, at the expense of that one's part.
+            var progress = trainers[(frame + i) % trainers.Count].Tick();
             time += progress.GpuTime;
             steps += progress.StepsThisFrame;
             if (progress.State == TrainerState.Diverged)
