@@ -193,9 +193,8 @@ internal sealed class WorkgroupTiledKernels(KernelFamily family, DeviceLimits li
     {
         int outputTexels = MatrixShape.Texels(computation.Outputs);
         if (IsNarrow(computation.Outputs)) return new RowSums(outputTexels, Parts: 0, PartLength: 0);
-        bool isTooWide = computation is LastLayerLoss ? outputTexels > RowSums.MostTexelsInRegisters
-            : outputTexels > RowSums.MostTexelsInRegisters && (long)computation.Hidden.Shape.Columns * outputTexels > MostWeightTexels * RowLanes;
-        if (isTooWide) return null;
+        bool isTooWide = computation is LastLayerLoss || (long)computation.Hidden.Shape.Columns * outputTexels > MostWeightTexels * RowLanes;
+        if (outputTexels > RowSums.MostTexelsInRegisters && isTooWide) return null;
         ProductSizes sizes = new(DenseProduct.Forward, computation.Hidden.Shape.Rows, computation.Outputs, computation.Hidden.Shape.Columns);
         int length = TilingOf(sizes).PartLength;
         return new RowSums(outputTexels, MatrixShape.CeilingDivide(sizes.Sum, length), length);

@@ -14,7 +14,7 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
     private static readonly PopulationShape Small = new(Members: 11, Inputs: 5, Hidden: 7, Outputs: 3), Wider = new(Members: 5, Inputs: 5, Hidden: 37, Outputs: 3);
 
     private readonly SeededRandom random = new(seed: 2);
-    private readonly VerifiedKernels kernels = new();
+    private readonly VerifiedKernels kernels = new(isQuick ? KernelTuning.Of(device) : null);
     private readonly KernelRejections rejections = new(device);
     private (VerifiedPopulation Verified, VerifiedConfiguration Configuration)[]? all;
 
@@ -41,11 +41,8 @@ internal sealed class PopulationVerification(NeuralDevice device, KernelFamily f
 
     public IEnumerable<KernelCheck> Run(VerifiedPopulation verified) => ConfigurationsOf(verified).SelectMany(configuration => Run(verified, configuration));
 
-    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedPopulation verified)
-    {
-        FamilyKernels offered = family.For(device.Limits with { MostBindings = Math.Min(device.Limits.MostBindings, verified.MostBindings) });
-        return isQuick ? [VerifiedConfiguration.Of(device, offered, verified.Plan)] : kernels.ConfigurationsOf(offered, verified.Plan, always: false);
-    }
+    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedPopulation verified) =>
+        kernels.ConfigurationsOf(family.For(device.Limits with { MostBindings = Math.Min(device.Limits.MostBindings, verified.MostBindings) }), verified.Plan, always: false);
 
     private IEnumerable<KernelCheck> Run(VerifiedPopulation verified, VerifiedConfiguration configuration)
     {

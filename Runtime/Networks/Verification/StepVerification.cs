@@ -22,7 +22,7 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family,
     private const int SpoiledStep = 1;
 
     private readonly SeededRandom random = new(seed: 1);
-    private readonly VerifiedKernels kernels = new();
+    private readonly VerifiedKernels kernels = new(isQuick ? KernelTuning.Of(device) : null);
     private readonly KernelRejections rejections = new(device);
     private (VerifiedCase Verified, VerifiedConfiguration Configuration)[]? all;
 
@@ -72,8 +72,7 @@ internal sealed class StepVerification(NeuralDevice device, KernelFamily family,
     public IEnumerable<KernelCheck> Run(VerifiedCase verified) => ConfigurationsOf(verified).SelectMany(configuration => Run(verified, configuration));
 
     /// <summary>If quick, as the device's networks have it; otherwise as the family offers it first, and then in the other configurations of kernels that no case has had.</summary>
-    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedCase verified) => isQuick
-        ? [VerifiedConfiguration.Of(device, verified.KernelsOf(family, device.Limits), verified.Plan)] : kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true);
+    private IEnumerable<VerifiedConfiguration> ConfigurationsOf(VerifiedCase verified) => kernels.ConfigurationsOf(verified.KernelsOf(family, device.Limits), verified.Plan, always: true);
 
     private List<KernelCheck> Run(VerifiedCase verified, VerifiedConfiguration configuration)
     {

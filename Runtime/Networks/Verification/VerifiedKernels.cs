@@ -4,7 +4,8 @@ namespace NeuralPlugin;
 /// The kernels of a family that have been checked. A tuning may choose any configuration that a family offers, each of which is a kernel of its own to compile; cases of other sizes share them, and a kernel is
 /// checked once in each.
 /// </summary>
-internal sealed class VerifiedKernels
+/// <param name="only">The one configuration to check, for whatever kernels other cases have had; null for each that a tuning may choose.</param>
+internal sealed class VerifiedKernels(KernelTuning? only = null)
 {
     private readonly HashSet<string> found = [];
 
@@ -16,6 +17,13 @@ internal sealed class VerifiedKernels
     /// <param name="always">Whether all kernels are wanted as they are offered first, too, even if other cases have had them.</param>
     public IEnumerable<VerifiedConfiguration> ConfigurationsOf(FamilyKernels kernels, Func<FamilyKernels, IEnumerable<Dispatch>> plan, bool always)
     {
+        if (only is not null)
+        {
+            Dispatch[] planned = [.. plan(kernels.With(only))];
+            yield return new VerifiedConfiguration(kernels.With(only), "", planned, [.. planned.Select(_ => true)], IsUsed: true);
+            yield break;
+        }
+
         TuningQuestions asked = new();
         Dispatch[] first = [.. plan(kernels.With(KernelTuning.Default, asked))];
         bool[] isNew = [.. first.Select(dispatch => found.Add(dispatch.Program.Key) || always)];
@@ -63,13 +71,4 @@ internal sealed class VerifiedKernels
 /// <param name="Planned">The case's dispatches with them, with nothing made.</param>
 /// <param name="IsWanted">Which of these are to be checked.</param>
 /// <param name="IsUsed">Whether networks may have what it adds without a tuning, at these sizes or at others.</param>
-internal sealed record VerifiedConfiguration(FamilyKernels Kernels, string Name, Dispatch[] Planned, bool[] IsWanted, bool IsUsed)
-{
-    /// <summary>The configuration that the networks of a device have.</summary>
-    public static VerifiedConfiguration Of(NeuralDevice device, FamilyKernels kernels, Func<FamilyKernels, IEnumerable<Dispatch>> plan)
-    {
-        FamilyKernels tuned = kernels.With(KernelTuning.Of(device));
-        Dispatch[] planned = [.. plan(tuned)];
-        return new VerifiedConfiguration(tuned, "", planned, [.. planned.Select(_ => true)], IsUsed: true);
-    }
-}
+internal sealed record VerifiedConfiguration(FamilyKernels Kernels, string Name, Dispatch[] Planned, bool[] IsWanted, bool IsUsed);
